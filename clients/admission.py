@@ -1,0 +1,192 @@
+"""Whether a holder answers a plan: the rules, without files, clock or network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from clients.policy import HolderPolicy
+from privacy.contract.charging import records_per_person
+from privacy.contract.code import code_digest
+from privacy.contract.identity import Roster, Signed
+from privacy.contract.messages import (
+    PROTOCOL,
+    Checkpoint,
+    Hello,
+    HelloRequest,
+    PlanCore,
+    Ready,
+    ReadyRequest,
+    RefusalCode,
+)
+from privacy.contract.study import Study
+from privacy.errors import CohortiumError, PolicyError
+from privacy.ledger import Head
+from privacy.statistics import STATISTICS_OF
+
+
+class Refused(CohortiumError):
+    """A request is refused with a code from the closed list; the text stays on the holder's own screen."""
+
+    def __init__(self, code: RefusalCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, kw_only=True)
+class Accepted:
+    """A plan core that passed every check, and what masking needs of the HELLOs.
+
+    Attributes:
+        hellos: holder to (HELLO digest, mask public key).
+        checkpoints: holder to the ledger head shown in the core.
+    """
+
+    core: PlanCore
+    digest: str
+    hellos: Mapping[str, tuple[str, str]]
+    checkpoints: Mapping[str, Head]
+
+
+def check_hello(request: HelloRequest, *, roster: Roster, holder: str, policy: HolderPolicy, now: int) -> None:
+    """Whether to take part in a run.
+
+    Raises:
+        Refused: with the reason.
+    """
+    if request.protocol != PROTOCOL or request.code != code_digest():
+        raise Refused("version", "the coordinator runs another release")
+    if request.federation != roster.federation or request.roster != roster.digest:
+        raise Refused("stale", "the request is for another federation or roster")
+    if request.expires <= now:
+        raise Refused("stale", "the request has expired; compare the clocks of both machines")
+    study = request.study
+    if holder not in (study.holders or roster.holders):
+        raise Refused("policy", "the study does not name this holder")
+    unknown = set(study.holders) - set(roster.holders)
+    if unknown:
+        raise Refused("policy", "the study names a holder that is not in the roster")
+    try:
+        policy.admit_study(study)
+    except PolicyError as error:
+        raise Refused("policy", error.message) from error
+
+
+def check_core(
+    request: ReadyRequest,
+    *,
+    study: Study,
+    roster: Roster,
+    policy: HolderPolicy,
+    own_hello: Signed,
+    now: int,
+    seen: Mapping[str, Head],
+    shrunk_to: tuple[str, ...] | None,
+) -> Accepted:
+    """Recompute everything that the coordinator states, from this holder's own catalogue.
+
+    Args:
+        study: of the run, as it came with HELLO.
+        own_hello: what this holder said in this run.
+        now: seconds since 1970.
+        seen: the newest ledger heads this holder has seen of others.
+        shrunk_to: participants of the run's last accepted core; a study's set may only shrink.
+
+    Raises:
+        Refused: with the reason.
+    """
+    core = request.core
+    if core.protocol != PROTOCOL or core.code != code_digest():
+        raise Refused("version", "the plan comes from another release")
+    if core.federation != roster.federation or core.roster != roster.digest or core.study != study.digest:
+        raise Refused("stale", "the plan is for another federation, roster or study")
+    if core.expires <= now:
+        raise Refused("stale", "the plan has expired")
+    invited = set(study.holders or roster.holders)
+    if not set(core.holders) <= invited:
+        raise Refused("policy", "the plan names a holder that the study does not")
+    if shrunk_to is not None and not set(core.holders) <= set(shrunk_to):
+        raise Refused("policy", "a study's set of holders may only shrink")
+    hellos = _check_hellos(request, roster=roster, study=study, own_hello=own_hello, now=now)
+    checkpoints = _check_checkpoints(core, roster=roster, seen=seen)
+    _check_cost_facts(core, study=study, roster=roster)
+    try:
+        policy.admit_core(core)
+    except PolicyError as error:
+        raise Refused("policy", error.message) from error
+    return Accepted(core=core, digest=core.digest, hellos=hellos, checkpoints=checkpoints)
+
+
+def _check_hellos(
+    request: ReadyRequest, *, roster: Roster, study: Study, own_hello: Signed, now: int
+) -> dict[str, tuple[str, str]]:
+    core = request.core
+    signed = {statement.signer: statement for statement in request.hellos}
+    if len(signed) != len(request.hellos) or set(signed) != set(core.holders):
+        raise Refused("declined", "the plan does not come with one HELLO of each participant")
+    hellos: dict[str, tuple[str, str]] = {}
+    for participant in core.participants:
+        statement = signed[participant.holder]
+        if statement.digest != participant.hello:
+            raise Refused("declined", "a HELLO is not the one that the plan names")
+        hello = statement.open(Hello, roster, signer=participant.holder)
+        if (hello.run, hello.study, hello.roster, hello.federation, hello.holder) != (
+            core.question.run,
+            study.digest,
+            roster.digest,
+            roster.federation,
+            participant.holder,
+        ):
+            raise Refused("stale", "a HELLO belongs to another run, study or roster")
+        if hello.expires <= now or hello.protocol != PROTOCOL:
+            raise Refused("stale", "a HELLO has expired")
+        hellos[participant.holder] = (participant.hello, hello.mask_key)
+    if len({key for _, key in hellos.values()}) != len(hellos):
+        raise Refused("declined", "two participants show the same mask key")
+    if signed.get(own_hello.signer) != own_hello:
+        raise Refused("stale", "the plan does not hold this process's own HELLO")
+    return hellos
+
+
+def _check_checkpoints(core: PlanCore, *, roster: Roster, seen: Mapping[str, Head]) -> dict[str, Head]:
+    heads: dict[str, Head] = {}
+    for participant in core.participants:
+        checkpoint = participant.checkpoint.open(Checkpoint, roster, signer=participant.holder)
+        head = Head(checkpoint.sequence, checkpoint.head)
+        before = seen.get(participant.holder)
+        if before is not None and head.sequence < before.sequence:
+            raise Refused("stale", f"the ledger of {participant.holder} is shown older than it was")
+        if before is not None and head.sequence == before.sequence and head.hash != before.hash:
+            raise Refused("equivocation", f"the ledger of {participant.holder} is shown with another head")
+        heads[participant.holder] = head
+    return heads
+
+
+def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
+    if core.analysis not in study.analyses or core.statistic.kind not in STATISTICS_OF.get(core.analysis, ()):
+        raise Refused("policy", "the question does not belong to the study's analyses")
+    if core.bound != core.statistic.bound:
+        raise Refused("declined", "the plan states another bound than this release computes")
+    mechanism = core.mechanism
+    if (mechanism.holders, mechanism.placement) != (len(core.participants), study.placement):
+        raise Refused("declined", "the plan's noise is for another set of holders or placement")
+    if mechanism.colluding < study.budget.colluding_holders:
+        raise Refused("policy", "the plan guards against fewer colluding holders than the study")
+    if core.records != records_per_person(study, roster):
+        raise Refused("declined", "the plan counts another number of records per person than the study")
+    mechanism.check_range(core.bound)
+
+
+def check_readies(core: Accepted, readies: tuple[Signed, ...], roster: Roster) -> None:
+    """Whether every participant confirmed this very core.
+
+    Raises:
+        Refused: if one is missing, twice, or for another core.
+    """
+    signers = [statement.signer for statement in readies]
+    if sorted(signers) != list(core.core.holders):
+        raise Refused("declined", "not every participant is ready")
+    for statement in readies:
+        ready = statement.open(Ready, roster, signer=statement.signer)
+        if ready.core != core.digest or ready.holder != statement.signer:
+            raise Refused("equivocation", f"{statement.signer} is ready for another plan")

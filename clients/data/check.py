@@ -1,0 +1,315 @@
+"""``cohortium holder check``: look at a holder's data as a study would, and say what to mend.
+
+The report names dates, amounts and ids: it is for the holder's own screen and goes nowhere else.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import ibis
+import pyarrow as pa
+from ibis.expr import types as ir
+from pydantic import BaseModel, ConfigDict
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from clients.data.cleaning import (
+    KEPT,
+    QUANTA_PER_UNIT,
+    RULES,
+    WITHOUT_RATE,
+    as_of_moment,
+    cleaned_lines,
+    missing_columns,
+    money_of,
+    own_quanta,
+    read_exclusion_list,
+    time_facts,
+)
+from clients.data.config import HolderConfig
+from clients.data.customer_table import CleaningReport, CustomerTable, build_customer_table
+from clients.data.sources import fetch, open_source
+from privacy.contract.study import Budget, Study
+from privacy.errors import CohortiumError, DataError
+
+#: Shares of all rows above which a rule deserves a warning: up to here it is everyday dirt.
+_MISSING_IDS = 0.05
+_DUPLICATES = 0.01
+_UNREADABLE = 0.001
+#: A gap between the last row and the as-of day longer than this looks like a forgotten export.
+_STALE_DAYS = 45
+_OPEN_END = 5  # currencies named before "and n more"
+
+
+class Finding(BaseModel):
+    """Something to mend or to know, and what to do about it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    text: str
+    hint: str = ""
+
+
+class CurrencyFigures(BaseModel):
+    """Usable rows in one currency; ``revenue`` is exact, in that currency's own units, ``known`` whether rates cover all."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: str
+    lines: int
+    revenue: Decimal
+    known: bool
+
+
+class CheckReport(BaseModel):
+    """What a holder sees of its own data before a study. Its repr shows nothing.
+
+    Attributes:
+        holder: the holder's name.
+        study: the study whose rules were applied; None where the defaults were.
+        as_of: the as-of day applied; without a study, the day after the last row.
+        columns: the source's columns.
+        rows: rows of the source.
+        first, last: earliest and latest time in the source, as written there (in UTC where it has zones).
+        cleaning: what each rule did; None where a problem came first.
+        currencies: rows and revenue by currency, before duplicates are dropped.
+        unknown_currencies: those that the study has no rate for.
+        excluded_ids: ids on the exclusion list.
+        problems: what must be mended before a study can run.
+        warnings: what to look at.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    holder: str
+    study: str | None = None
+    as_of: dt.date | None = None
+    columns: tuple[str, ...] = ()
+    rows: int = 0
+    first: dt.datetime | None = None
+    last: dt.datetime | None = None
+    cleaning: CleaningReport | None = None
+    currencies: tuple[CurrencyFigures, ...] = ()
+    unknown_currencies: tuple[str, ...] = ()
+    excluded_ids: int = 0
+    problems: tuple[Finding, ...] = ()
+    warnings: tuple[Finding, ...] = ()
+
+    def __repr__(self) -> str:
+        return "CheckReport(<private>)"
+
+    __str__ = __repr__
+
+
+def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> CheckReport:
+    """Check a holder's source; ``base`` is the folder of ``holder.toml``. Never raises for what is wrong with the data.
+
+    Without a study its defaults apply: the as-of day is the day after the last row, and the most frequent currency is
+    the study's.
+    """
+    facts: dict[str, Any] = {"holder": config.holder, "study": study.name if study else None}
+    try:
+        with open_source(config, base=base) as source:
+            facts["columns"] = tuple(source.columns)
+            missing = missing_columns(source, config)
+            if missing:
+                found = [
+                    Finding(code="missing_column", text=text, hint="mend [columns] in holder.toml") for text in missing
+                ]
+                return CheckReport(**facts, problems=tuple(found))
+            overview = fetch(time_facts(source, config), what="looking at times").to_pylist()[0]
+            facts |= {"rows": overview["rows"], "first": overview["first"], "last": overview["last"]}
+            facts["excluded_ids"] = len(read_exclusion_list(config, base=base))
+            applied = study or _defaults(source, config, facts["last"])
+            facts["as_of"] = applied.as_of
+            facts["currencies"] = _currencies(cleaned_lines(source, config, applied, base=base), config, applied)
+        table = build_customer_table(config, applied, base=base)
+    except CohortiumError as error:
+        return CheckReport(**facts, problems=(Finding(code="source", text=error.message, hint=error.hint),))
+    unknown = tuple(item.currency for item in facts["currencies"] if not item.known)
+    facts |= {"cleaning": table.report, "unknown_currencies": unknown}
+    report = CheckReport(**facts)
+    problems = _problems(report, applied, config, has_study=study is not None)
+    return report.model_copy(update={"problems": problems, "warnings": _warnings(report, applied, config, study)})
+
+
+def _defaults(source: ir.Table, config: HolderConfig, last: dt.datetime | None) -> Study:
+    """A study with default rules that sees all rows."""
+    code = config.source.currency_code
+    if code is None:
+        spelled = source[config.columns.currency].cast("string").strip().upper()
+        counted = source.select(code=spelled).group_by("code").agg(rows=ibis._.count())
+        valid = counted.filter(counted.code.re_search("^[A-Z]{3}$")).order_by(ibis.desc("rows"), "code").limit(1)
+        codes = fetch(valid, what="looking at currencies")["code"].to_pylist()
+        code = codes[0] if codes else "EUR"
+    day = (last.date() if last else dt.date(2000, 1, 1)) + dt.timedelta(days=1)
+    return Study(
+        name="defaults", as_of=day, currency=code, time_zone=config.source.time_zone, budget=Budget(epsilon=Decimal(1))
+    )
+
+
+def _currencies(lines: ir.Table, config: HolderConfig, study: Study) -> tuple[CurrencyFigures, ...]:
+    usable = lines.filter(lines.rule.isin((KEPT, *WITHOUT_RATE)))
+    money = money_of(usable, config, study)
+    sums = usable.group_by(currency=money.currency.fill_null("")).agg(
+        lines=usable.count(),
+        quanta=own_quanta(money).sum(),
+        without=usable.rule.isin(WITHOUT_RATE).cast("int64").sum(),
+    )
+    rows = fetch(sums, what="adding up currencies").cast(
+        pa.schema([("currency", pa.string()), ("lines", pa.int64()), ("quanta", pa.int64()), ("without", pa.int64())])
+    )
+    return tuple(
+        CurrencyFigures(
+            currency=row["currency"] or "(blank)",
+            lines=row["lines"],
+            revenue=Decimal(row["quanta"] or 0) / QUANTA_PER_UNIT,
+            known=not row["without"],
+        )
+        for row in sorted(rows.to_pylist(), key=lambda row: (-row["lines"], row["currency"]))
+    )
+
+
+def _problems(report: CheckReport, study: Study, config: HolderConfig, *, has_study: bool) -> tuple[Finding, ...]:
+    found = []
+    cleaning = report.cleaning
+    if report.unknown_currencies and has_study:
+        found.append(
+            Finding(
+                code="unknown_currency",
+                text=f"the study has no rate for {_some(report.unknown_currencies)}",
+                hint="ask the coordinator for rates in the study, or leave these rows out with source.where",
+            )
+        )
+    if report.rows == 0:
+        found.append(Finding(code="empty", text="the source has no rows", hint="check source.url and source.table"))
+    elif report.first is None:
+        hint = "check columns.time, and [source.csv] date_format for CSV files"
+        found.append(Finding(code="no_times", text="no row has a readable time", hint=hint))
+    elif report.first.replace(tzinfo=None) >= as_of_moment(study, config.source.time_zone):
+        found.append(
+            Finding(
+                code="as_of_before_data",
+                text=f"the as-of day {study.as_of} is before all rows (the first is of {report.first:%Y-%m-%d})",
+                hint="the study sees only rows before its as-of day; ask for a later one, or export older rows",
+            )
+        )
+    elif cleaning is not None and cleaning.customers == 0:
+        worst = max(cleaning.dropped, key=lambda name: cleaning.dropped[name], default="")
+        why = next((rule.says for rule in RULES if rule.name == worst), "duplicates or returns")
+        found.append(
+            Finding(
+                code="empty_after_cleaning",
+                text=f"no customer is left after cleaning; most rows were dropped for: {why}",
+                hint="compare holder.toml's columns and source.where, and the study's [cleaning], with the data",
+            )
+        )
+    return tuple(found)
+
+
+def _warnings(report: CheckReport, study: Study, config: HolderConfig, given: Study | None) -> tuple[Finding, ...]:
+    cleaning = report.cleaning
+    if cleaning is None or report.rows == 0:
+        return ()
+    found: list[Finding] = []
+
+    def warn(code: str, text: str, hint: str = "") -> None:
+        found.append(Finding(code=code, text=text, hint=hint))
+
+    dropped, rows = cleaning.dropped, report.rows
+    if given is None and len(report.currencies) > 1:
+        codes = _some(tuple(item.currency for item in report.currencies))
+        warn("currencies", f"there are several currencies: {codes}", "a study needs rates for all of them")
+    if dropped.get("no_customer_id", 0) > _MISSING_IDS * rows:
+        share = dropped["no_customer_id"] / rows
+        warn("missing_ids", f"{share:.1%} of the rows have no customer id", "guest sales are not seen by any study")
+    for rule, role in (("unreadable_time", "times"), ("unreadable_amount", "amounts"), ("no_order_id", "order ids")):
+        if dropped.get(rule, 0) > _UNREADABLE * rows:
+            warn(rule, f"{dropped[rule]:,} rows have unreadable or missing {role}", "check the column and its format")
+    if cleaning.duplicates > _DUPLICATES * rows:
+        warn(
+            "duplicates",
+            f"{cleaning.duplicates:,} rows ({cleaning.duplicates / rows:.1%}) repeat another row exactly",
+            'if these are real lines, map a column that tells them apart, or agree on duplicates = "keep"',
+        )
+    if cleaning.capped:
+        warn("capped", f"{cleaning.capped:,} lines exceed ten billion currency units", "check the amounts' unit")
+    if report.excluded_ids and not dropped.get("excluded"):
+        warn(
+            "exclusion_list",
+            f"none of the {report.excluded_ids:,} ids on the exclusion list occurs in the source",
+            "check that the list writes ids as the source does",
+        )
+    if config.source.where is not None and dropped.get("where", 0) == rows:
+        warn("where", "source.where is true for no row", "check its spelling against the data")
+    for heavy in cleaning.heavy_ids:
+        warn(
+            "heavy_id",
+            f"customer id {heavy.customer_id} has {heavy.share:.1%} of all orders ({heavy.orders:,})",
+            "if it is a till or a guest account, put it on the exclusion list",
+        )
+    if report.last is not None:
+        silent = (as_of_moment(study, config.source.time_zone) - report.last.replace(tzinfo=None)).days
+        if silent > _STALE_DAYS:
+            warn("stale", f"the last row is {silent} days before the as-of day", "is a newer export missing?")
+    return tuple(found)
+
+
+def _some(names: tuple[str, ...]) -> str:
+    more = len(names) - _OPEN_END
+    return ", ".join(names[:_OPEN_END]) + (f" and {more} more" if more > 0 else "")
+
+
+def render_check(report: CheckReport, console: Console) -> None:
+    """Print a check report for people: figures, what each rule did, then problems (red) and warnings (yellow)."""
+    console.print(f"[bold]{escape(report.holder)}[/]: {report.rows:,} rows{_span(report)}")
+    if report.cleaning is not None:
+        rules = f"study {report.study}" if report.study else "default rules, no study"
+        console.print(_cleaning_table(report.cleaning, f"As of {report.as_of} ({escape(rules)})"))
+    if report.currencies:
+        money = Table("currency", "lines", "revenue", title="Usable rows by currency", title_justify="left")
+        for item in report.currencies:
+            name = escape(item.currency) if item.known else f"[yellow]{escape(item.currency)} (no rate)[/]"
+            money.add_row(name, f"{item.lines:,}", f"{item.revenue:,.2f}")
+        for column in money.columns[1:]:
+            column.justify = "right"
+        console.print(money)
+    for mark, style, findings in (("problem", "red", report.problems), ("warning", "yellow", report.warnings)):
+        for item in findings:
+            console.print(f"[bold {style}]{mark}[/] {escape(item.text)}")
+            if item.hint:
+                console.print(f"        {escape(item.hint)}", style="dim")
+    if not report.problems:
+        note = " (look at the warnings)" if report.warnings else ""
+        console.print(f"[bold green]ready[/]: this data can take part{note}")
+
+
+def _span(report: CheckReport) -> str:
+    return f", {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}" if report.first and report.last else ""
+
+
+def _cleaning_table(cleaning: CleaningReport, title: str) -> Table:
+    table = Table("", "rows", title=title, title_justify="left", show_header=False)
+    table.columns[1].justify = "right"
+    table.add_row("rows in the source", f"{cleaning.rows_seen:,}")
+    for rule in RULES:
+        if rule.name in cleaning.dropped:
+            table.add_row(f"  left out: {rule.says}", f"{cleaning.dropped[rule.name]:,}")
+    if cleaning.duplicates:
+        table.add_row("  left out: exact duplicates", f"{cleaning.duplicates:,}")
+    if cleaning.netted:
+        table.add_row("  returns, set off against spend", f"{cleaning.netted:,}")
+    table.add_row("lines used", f"{cleaning.lines:,}")
+    if cleaning.free:
+        table.add_row("  of them with an amount of zero", f"{cleaning.free:,}")
+    if cleaning.only_returns:
+        table.add_row("customers with returns only, left out", f"{cleaning.only_returns:,}")
+    table.add_row("[green]orders[/]", f"[green]{cleaning.orders:,}[/]", end_section=False)
+    table.add_row("[green]customers[/]", f"[green]{cleaning.customers:,}[/]")
+    return table

@@ -1,0 +1,347 @@
+"""The customer table: one row of integers per customer, computed once, owner-only, never leaving the holder.
+
+Two queries make it, whatever the database: one counts the rows under every cleaning rule, one adds up the
+customers. Only their results, never rows, come into memory.
+
+Days are whole days of 86,400 seconds from the last (first) purchase to the start of the study's as-of day. That start
+is one instant, computed once; where the source's times carry no zone it is turned into the source's wall time, and
+wall times are compared.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import ibis
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from ibis.expr import types as ir
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from clients.data.cleaning import (
+    KEPT,
+    NETTED,
+    QUANTA_PER_UNIT,
+    RULES,
+    WITHOUT_RATE,
+    as_of_moment,
+    cleaned_lines,
+    is_untidy,
+    missing_columns,
+    money_of,
+    read_exclusion_list,
+    text_ids,
+)
+from clients.data.config import HolderConfig
+from clients.data.sources import fetch, open_source
+from privacy.contract.canonical import canonical_json, sha256_hex
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.study import Study, minor_digits
+from privacy.errors import DataError
+
+#: An id with more than this share of all orders is probably not one person (a till, a marketplace, a wholesaler) ...
+HEAVY_SHARE = 0.005
+#: ... unless it has few orders, as in small tables, where everybody's share is large.
+HEAVY_ORDERS = 20
+_HEAVY_SHOWN = 20
+_SUM_LIMIT = 9 * 10**17
+_DAY = 86_400_000_000  # microseconds
+#: Raise when the same rows would give another table: cached tables of the old kind are then left alone.
+_TABLE_VERSION = 1
+_INTEGERS = ("recency_days", "orders", "money", "tenure_days")
+
+
+class HeavyId(BaseModel):
+    """A customer id with an unlikely share of all orders."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    customer_id: str
+    orders: int
+    share: float
+
+
+class CleaningReport(BaseModel):
+    """What cleaning did, for the holder's own screen; it never leaves, and its repr shows nothing.
+
+    Attributes:
+        rows_seen: rows of the source.
+        dropped: rows under each rule of ``cleaning.RULES`` that left them out, in that order; only rules that fit.
+        netted: cancelled and returned lines that were set off against spend (study: ``returns = "net"``).
+        duplicates: rows dropped because an equal row is there.
+        capped: lines whose money stands at the limit for one line.
+        free: purchase lines with an amount of zero; they count as orders.
+        lines: purchase and netted lines that made the table.
+        customers: rows of the table.
+        orders: orders of all customers.
+        only_returns: customers left out because no purchase remained.
+        heavy_ids: ids with more than 0.5% of all orders (and at least 20), the heaviest first, at most 20.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows_seen: int
+    dropped: dict[str, int]
+    netted: int
+    duplicates: int
+    capped: int
+    free: int
+    lines: int
+    customers: int
+    orders: int
+    only_returns: int
+    heavy_ids: tuple[HeavyId, ...] = ()
+
+    def __repr__(self) -> str:
+        return "CleaningReport(<private>)"
+
+    __str__ = __repr__
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CustomerTable:
+    """One holder's customers as of the study's day, sorted by id (as text), each id once.
+
+    Attributes:
+        ids: normalised customer ids, shape ``(customers,)``, Python strings.
+        columns: the integers that encoders see, same order.
+        report: what cleaning did.
+    """
+
+    ids: NDArray[np.object_]
+    columns: CustomerColumns
+    report: CleaningReport
+
+    def __post_init__(self) -> None:
+        if self.ids.shape != (len(self.columns),):
+            raise ValueError("ids and columns differ in length")
+
+    def __len__(self) -> int:
+        return len(self.columns)
+
+    def __repr__(self) -> str:
+        return "CustomerTable(<private>)"
+
+    def save(self, path: Path) -> None:
+        """Write the table as Parquet, readable by its owner only, whole or not at all."""
+        arrays = {"customer_id": pa.array(self.ids, pa.string())}
+        arrays |= {name: pa.array(getattr(self.columns, name)) for name in _INTEGERS}
+        table = pa.table(arrays).replace_schema_metadata({"cleaning_report": self.report.model_dump_json()})
+        write_private(path, lambda target: pq.write_table(table, target, compression="zstd"))
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a table that ``save`` wrote.
+
+        Raises:
+            DataError: if the file is missing, damaged, or something else.
+        """
+        try:
+            table = pq.read_table(path)
+            columns = CustomerColumns(**{name: table[name].to_numpy() for name in _INTEGERS})
+            report = CleaningReport(**json.loads((table.schema.metadata or {})[b"cleaning_report"]))
+            return cls(ids=_strings(table["customer_id"]), columns=columns, report=report)
+        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+            raise DataError(f"{path} is not a customer table", hint="delete it; it is computed again") from None
+
+
+def write_private(path: Path, write: Any) -> None:
+    """Write a file through ``write(temporary_path)``: owner-only from its first byte, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
+    os.close(handle)
+    try:
+        write(temporary)
+        with open(temporary, "rb") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> CustomerTable:
+    """Compute the customer table from the holder's source; ``base`` is the folder of ``holder.toml``.
+
+    Rows that cannot be used are dropped and counted, rows in unknown currencies among them: what a row says never
+    makes this fail. An empty source gives an empty table.
+
+    Raises:
+        DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
+    """
+    with open_source(config, base=base) as source:
+        lines, counts = _counted_lines(source, config, study, base)
+        sums = fetch(_customers(lines, config, study), what="adding up customers")
+    return _assemble(counts, sums, config, study)
+
+
+def unknown_currencies(config: HolderConfig, study: Study, *, base: Path) -> tuple[str, ...]:
+    """Currencies of usable rows that the study has no rate for (at all, or on the row's day), sorted.
+
+    Rows without a currency count as ``(blank)``.
+
+    Raises:
+        DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
+    """
+    if config.source.currency_code == study.currency:
+        return ()
+    with open_source(config, base=base) as source:
+        lines, counts = _counted_lines(source, config, study, base)
+        if not any(code in WITHOUT_RATE for code in counts["rule"].to_pylist()):
+            return ()
+        without = lines.filter(lines.rule.isin(WITHOUT_RATE))
+        found = without.select(currency=money_of(without, config, study).currency).distinct()
+        codes = fetch(found, what="reading currencies")["currency"].to_pylist()
+        return tuple(sorted(code or "(blank)" for code in codes))
+
+
+def _counted_lines(source: ir.Table, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:
+    """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it."""
+    tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
+    while True:
+        lines = cleaned_lines(source, config, study, base=base, tidy=tidy)
+        counts = fetch(_tally(lines, config, study, tidy), what="counting rows")
+        untidy = {role for role in tidy if pc.any(counts[f"untidy_{role}"]).as_py()}
+        if not untidy:
+            return lines, counts
+        tidy -= untidy
+
+
+def _tally(lines: ir.Table, config: HolderConfig, study: Study, tidy: frozenset[str]) -> ir.Table:
+    """By rule: how many rows, capped rows and free rows, and whether an id taken as tidy is not."""
+    money = money_of(lines, config, study)
+    return lines.group_by("rule").agg(
+        rows=lines.count(),
+        capped=money.capped.fill_null(False).cast("int64").sum(),
+        free=(money.own == 0).fill_null(False).cast("int64").sum(),
+        **{f"untidy_{role}": is_untidy(lines[role]).any() for role in sorted(tidy)},
+    )
+
+
+def _customers(lines: ir.Table, config: HolderConfig, study: Study) -> ir.Table:
+    """One row per customer: orders, money in quanta, first and last purchase, lines.
+
+    Lines are added up to orders and orders to customers, which needs less memory than counting distinct orders.
+    """
+    net = study.cleaning.returns == "net"
+    kept = lines.filter(lines.rule.isin((KEPT, *NETTED))) if net else lines.filter(lines.rule == KEPT).drop("rule")
+    if study.cleaning.duplicates == "drop":
+        kept = kept.distinct()
+    kept = kept.mutate(quanta=money_of(kept, config, study).quanta)
+    bought = kept.rule == KEPT if net else None
+    orders = kept.group_by("customer", "order").agg(
+        quanta=kept.quanta.sum(),
+        first=kept.time.min(where=bought),
+        last=kept.time.max(where=bought),
+        lines=kept.count(),
+    )
+    customers = orders.group_by("customer").agg(
+        # An order of returned lines only has no purchase time, and count() passes over nulls.
+        orders=orders.last.count(),
+        quanta=orders.quanta.sum(),
+        first=orders.first.min(),
+        last=orders.last.max(),
+        lines=orders.lines.sum(),
+    )
+    return customers.select(
+        "orders",
+        "first",
+        "last",
+        "lines",
+        customer_id=customers.customer.cast("string"),
+        quanta=ibis.greatest(ibis.least(customers.quanta, _SUM_LIMIT), -_SUM_LIMIT),
+    )
+
+
+def _strings(column: pa.ChunkedArray) -> NDArray[np.object_]:
+    return np.asarray(column.to_numpy(), dtype=object)
+
+
+def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
+    """Times as microseconds since 1970, of wall time or of UTC as the column is."""
+    zone = column.type.tz
+    return column.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
+
+
+def _assemble(counts: pa.Table, sums: pa.Table, config: HolderConfig, study: Study) -> CustomerTable:
+    with_orders = sums.filter(pc.greater(sums["orders"], 0))
+    table = with_orders.take(pc.sort_indices(with_orders["customer_id"]))
+    zone = config.source.time_zone if table["last"].type.tz is None else "UTC"
+    as_of = int(np.datetime64(as_of_moment(study, zone), "us").astype(np.int64))
+    quanta = table["quanta"].cast(pa.int64()).to_numpy()
+    per_minor = QUANTA_PER_UNIT // 10 ** minor_digits(study.currency)
+    columns = CustomerColumns(
+        recency_days=(as_of - _microseconds(table["last"])) // _DAY,
+        orders=table["orders"].cast(pa.int64()).to_numpy(),
+        money=(quanta + per_minor // 2) // per_minor,
+        tenure_days=(as_of - _microseconds(table["first"])) // _DAY,
+    )
+    ids = _strings(table["customer_id"])
+    report = _report(counts, sums, ids, columns, study)
+    return CustomerTable(ids=ids, columns=columns, report=report)
+
+
+def _report(
+    counts: pa.Table, sums: pa.Table, ids: NDArray[np.object_], columns: CustomerColumns, study: Study
+) -> CleaningReport:
+    by_rule = {row["rule"]: row for row in counts.to_pylist()}
+    used = (KEPT, *NETTED) if study.cleaning.returns == "net" else (KEPT,)
+    usable = [by_rule[code] for code in used if code in by_rule]
+    dropped = {
+        rule.name: by_rule[code]["rows"]
+        for code, rule in enumerate(RULES, start=1)
+        if code in by_rule and code not in used
+    }
+    lines = int(pc.sum(sums["lines"]).as_py() or 0)
+    total = int(columns.orders.sum())
+    heavy = np.flatnonzero((columns.orders > HEAVY_SHARE * total) & (columns.orders >= HEAVY_ORDERS))
+    heaviest = heavy[np.argsort(-columns.orders[heavy], kind="stable")][:_HEAVY_SHOWN]
+    return CleaningReport(
+        rows_seen=sum(row["rows"] for row in by_rule.values()),
+        dropped=dropped,
+        netted=sum(by_rule[code]["rows"] for code in used if code != KEPT and code in by_rule),
+        duplicates=sum(row["rows"] for row in usable) - lines,
+        capped=sum(row["capped"] for row in usable),
+        free=by_rule.get(KEPT, {}).get("free", 0),
+        lines=lines,
+        customers=len(columns),
+        orders=total,
+        only_returns=sums.num_rows - len(columns),
+        heavy_ids=tuple(
+            HeavyId(customer_id=ids[i], orders=int(columns.orders[i]), share=int(columns.orders[i]) / total)
+            for i in heaviest
+        ),
+    )
+
+
+def table_key(config: HolderConfig, study: Study, *, base: Path) -> str:
+    """Name of the cached table: digests of study (with its as-of day), ``holder.toml`` and exclusion list.
+
+    The list's content is in it, so that an opt-out takes effect at once; the source's rows are not: one study and
+    as-of day is answered from one table.
+    """
+    excluded = canonical_json(list(read_exclusion_list(config, base=base)))
+    parts = [str(_TABLE_VERSION), study.digest, config.digest, str(base.resolve()), sha256_hex(excluded)]
+    return sha256_hex("\n".join(parts).encode())
+
+
+def cached_customer_table(config: HolderConfig, study: Study, *, base: Path, state: Path) -> CustomerTable:
+    """The customer table, computed at the first call for a study and as-of day and read back afterwards.
+
+    Raises:
+        DataError: as ``build_customer_table``, or if the stored table is damaged.
+    """
+    path = state / "tables" / f"{table_key(config, study, base=base)}.parquet"
+    if path.exists():
+        return CustomerTable.load(path)
+    table = build_customer_table(config, study, base=base)
+    table.save(path)
+    return table

@@ -1,0 +1,250 @@
+"""The holder's node: a loop that answers requests with the handler that is installed here, and nothing else.
+
+It activates a registered key at the SuperLink, polls, hands the bytes of a request to the handler and sends
+the bytes of its reply. What the coordinator ships as code is never asked for.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import random
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from clients.flower.connection import (
+    FleetConnection,
+    Refused,
+    Unreachable,
+    check_flower_version,
+    load_node_key,
+)
+from privacy.contract.transport import Handler
+from privacy.errors import ConfigError
+
+#: What is sent when the handler raised, or when a message is malformed or too large. It says nothing.
+FAILED_REPLY = b""
+#: The largest request and the largest reply, in bytes.
+MESSAGE_LIMIT = 64 * 1024 * 1024
+
+NodeEvent = Literal["connecting", "waiting", "connected", "lost", "request", "replied", "failed", "stopped"]
+
+_BUSY_POLL = 0.1
+_IDLE_POLL = 1.0
+_IDLE_AFTER = 30.0
+_HEARTBEAT_PAUSE = 5.0
+
+log = logging.getLogger(__name__)
+
+
+def run_node(
+    *,
+    address: str,
+    root_certificate: Path,
+    node_key: Path,
+    holder: str,
+    handler: Handler,
+    stop: threading.Event,
+    on_event: Callable[[NodeEvent], None] | None = None,
+    wait_for_registration: float = 60.0,
+) -> None:
+    """Answer the coordinator's requests until ``stop`` is set, or SIGTERM or SIGINT arrives.
+
+    Signals are handled when this runs in the main thread; a second one interrupts a handler at work.
+    While the SuperLink is away the node waits and comes back by itself.
+
+    Args:
+        address: ``host:port`` of the SuperLink.
+        root_certificate: PEM file of the authority that signed the SuperLink's certificate.
+        node_key: OpenSSH file of this node's private key, registered at the SuperLink.
+        holder: id of this holder; for its own log only. The coordinator knows it by the registered key.
+        handler: gets the bytes of a request, returns the bytes of the reply.
+        stop: set it to end the loop; the node then signs off.
+        on_event: told what happens, in one word.
+        wait_for_registration: seconds to go on trying while the SuperLink refuses the key. It refuses an
+            unregistered key, and for up to 20 seconds the key of a node that died without signing off.
+
+    Raises:
+        ConfigError: the key or certificate cannot be used, Flower has another version, or the SuperLink still
+            refuses the key after ``wait_for_registration`` seconds.
+    """
+    check_flower_version()
+    tell = on_event or (lambda event: None)
+    key = load_node_key(node_key)
+    with (
+        _stopping_on_signals(stop),
+        FleetConnection(address=address, root_certificate=root_certificate, key=key) as connection,
+    ):
+        node = _Node(connection, handler, stop, tell, holder, wait_for_registration)
+        try:
+            node.serve()
+        finally:
+            tell("stopped")
+
+
+class _Node:
+    """The loop's state: connected or not, and when it was last busy."""
+
+    def __init__(
+        self,
+        connection: FleetConnection,
+        handler: Handler,
+        stop: threading.Event,
+        tell: Callable[[NodeEvent], None],
+        holder: str,
+        wait_for_registration: float,
+    ) -> None:
+        self._connection = connection
+        self._handler = handler
+        self._stop = stop
+        self._tell = tell
+        self._holder = holder
+        self._wait_for_registration = wait_for_registration
+        self._forgotten = threading.Event()
+
+    def serve(self) -> None:
+        if not self._activate():
+            return
+        heart = threading.Thread(target=self._beat, name=f"heartbeat {self._holder}", daemon=True)
+        heart.start()
+        try:
+            self._loop()
+        finally:
+            self._stop.set()
+            heart.join()
+            with contextlib.suppress(Unreachable, Refused, ConfigError):
+                self._connection.deactivate()
+
+    def _activate(self) -> bool:
+        """Connect; False if told to stop before that succeeded."""
+        self._tell("connecting")
+        pauses = _backoff()
+        refused_since: float | None = None
+        while not self._stop.is_set():
+            try:
+                self._connection.activate()
+            except Unreachable:
+                refused_since = None
+            except Refused:
+                if refused_since is None:
+                    refused_since = time.monotonic()
+                    self._tell("waiting")
+                if time.monotonic() - refused_since >= self._wait_for_registration:
+                    raise ConfigError(
+                        f"the coordinator does not accept the node key of holder {self._holder}",
+                        hint="send the public node key to the coordinator's operator and ask to register it; "
+                        "if it is registered, make sure that no other node runs with the same key",
+                    ) from None
+            else:
+                self._forgotten.clear()
+                self._tell("connected")
+                return True
+            self._stop.wait(next(pauses))
+        return False
+
+    def _loop(self) -> None:
+        busy_until = time.monotonic() + _IDLE_AFTER
+        pause = _BUSY_POLL
+        lost = False
+        pauses = _backoff()
+        while not self._stop.is_set():
+            try:
+                if self._forgotten.is_set() and not self._activate():
+                    return
+                answered = self._answer_one()
+            except Unreachable:
+                if not lost:
+                    self._tell("lost")
+                lost = True
+                self._stop.wait(next(pauses))
+                continue
+            except Refused:
+                # The run has ended, or the SuperLink has forgotten this node: the heartbeat tells which.
+                self._check_known()
+                self._stop.wait(_BUSY_POLL)
+                continue
+            if lost:
+                lost, pauses = False, _backoff()
+                self._tell("connected")
+            if answered:
+                busy_until, pause = time.monotonic() + _IDLE_AFTER, _BUSY_POLL
+            elif time.monotonic() > busy_until:
+                pause = min(1.2 * pause, _IDLE_POLL)
+            self._stop.wait(pause)
+
+    def _answer_one(self) -> bool:
+        request = self._connection.receive(MESSAGE_LIMIT)
+        if request is None:
+            return False
+        self._tell("request")
+        reply = FAILED_REPLY if request.data is None else self._handle(request.data)
+        if reply == FAILED_REPLY:
+            self._tell("failed")
+        self._connection.reply(request, reply)
+        self._tell("replied")
+        return True
+
+    def _handle(self, data: bytes) -> bytes:
+        try:
+            reply = self._handler(data)
+        except Exception:
+            # The text may quote a row: it stays in the holder's own log.
+            log.exception("the handler of holder %s failed", self._holder)
+            return FAILED_REPLY
+        if not isinstance(reply, bytes) or len(reply) > MESSAGE_LIMIT:
+            log.error("the handler of holder %s returned no bytes, or too many", self._holder)
+            return FAILED_REPLY
+        return reply
+
+    def _beat(self) -> None:
+        """Say every few seconds that this node is alive, also while the handler computes."""
+        while not self._stop.wait(_HEARTBEAT_PAUSE):
+            self._check_known()
+
+    def _check_known(self) -> None:
+        try:
+            known = self._connection.heartbeat()
+        except (Unreachable, ConfigError):
+            return
+        except Refused:
+            known = False
+        if not known:
+            self._forgotten.set()
+
+
+def _backoff() -> Iterator[float]:
+    """Pauses between attempts to connect: 0.2 s, growing to 3 s, spread so that nodes do not come at once."""
+    spread = random.SystemRandom()
+    pause = 0.2
+    while True:
+        yield pause * spread.uniform(0.8, 1.2)
+        pause = min(1.3 * pause, 3.0)
+
+
+@contextlib.contextmanager
+def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
+    """In the main thread, let the first SIGTERM or SIGINT set ``stop``; a second acts as it did before."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def restore() -> None:
+        for number, action in before.items():
+            signal.signal(number, action)
+
+    def on_signal(number: int, frame: FrameType | None) -> None:
+        restore()
+        stop.set()
+
+    for number in before:
+        signal.signal(number, on_signal)
+    try:
+        yield
+    finally:
+        restore()

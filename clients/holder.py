@@ -1,0 +1,134 @@
+"""A holder's folder on disk, and the node that is made from it.
+
+::
+
+    holder.toml      where the rows are (clients/data)
+    policy.toml      what is allowed (clients/policy)
+    roster.json      who the others are
+    keys/            signing.pem (Ed25519), node.pem (the carrier's key)
+    state/           ledger.sqlite, tables/, runs/: never leaves
+    labels/          the holder's own customers, labelled
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from clients.clock import Clock
+from clients.data.config import HolderConfig
+from clients.node import HolderNode
+from clients.policy import HolderPolicy
+from clients.runs import RunFolder
+from privacy.contract.canonical import read_toml
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.identity import Identity, Roster
+from privacy.contract.segments import SegmentRules
+from privacy.contract.study import Study
+from privacy.errors import ConfigError, DataError
+from privacy.ledger import Ledger, Opened
+
+
+class SourceData:
+    """The holder's data behind its ``holder.toml``."""
+
+    def __init__(self, folder: HolderFolder) -> None:
+        self._folder = folder
+
+    def columns(self, study: Study) -> CustomerColumns:
+        """The customer table's columns.
+
+        Raises:
+            DataError: if the source cannot be read as described.
+        """
+        from clients.data.customer_table import cached_customer_table, unknown_currencies
+
+        config, base = self._folder.config(), self._folder.root
+        unknown = unknown_currencies(config, study, base=base)
+        if unknown:
+            raise DataError(
+                f"the study has no rate for {', '.join(unknown)}",
+                hint="ask the coordinator for rates in the study, or leave these rows out with source.where",
+            )
+        return cached_customer_table(config, study, base=base, state=self._folder.state).columns
+
+    def write_labels(self, study: Study, rules: SegmentRules) -> Sequence[Path]:
+        """Label the holder's own customers."""
+        from clients.data.customer_table import cached_customer_table
+        from clients.labels import write_labels
+
+        table = cached_customer_table(self._folder.config(), study, base=self._folder.root, state=self._folder.state)
+        return write_labels(table, rules, study, folder=self._folder.root / "labels")
+
+
+@dataclass(frozen=True)
+class HolderFolder:
+    """Paths of a holder's folder, and what can be made of it."""
+
+    root: Path
+
+    @property
+    def state(self) -> Path:
+        """Where the holder's private state is."""
+        return self.root / "state"
+
+    def config(self) -> HolderConfig:
+        """``holder.toml``.
+
+        Raises:
+            ConfigError: if it is missing or wrong.
+        """
+        return read_toml(self.root / "holder.toml", HolderConfig)
+
+    def roster(self) -> Roster:
+        """The roster that this holder accepted.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        path = self.root / "roster.json"
+        if not path.exists():
+            raise ConfigError(f"there is no roster at {path}", hint="this holder has not joined a federation yet")
+        return Roster.parse(path.read_bytes())
+
+    def policy(self) -> HolderPolicy:
+        """``policy.toml``."""
+        return HolderPolicy.read(self.root / "policy.toml")
+
+    def ledger(self) -> Ledger:
+        """The holder's ledger, made when it is first needed, with the policy's lifetime cap."""
+        policy = self.policy()
+        return Ledger.open_or_create(
+            self.state / "ledger.sqlite",
+            Opened(
+                owner=self.config().holder,
+                role="holder",
+                epsilon=policy.lifetime.epsilon,
+                delta=policy.lifetime.delta,
+            ),
+        )
+
+    def node(self, clock: Clock | None = None) -> HolderNode:
+        """The holder's node, ready to answer.
+
+        Raises:
+            ConfigError: if a file is missing or wrong, or the roster does not list this holder's key.
+        """
+        roster = self.roster()
+        identity = Identity.load(self.config().holder, self.root / "keys" / "signing.pem")
+        listed = {member.id: member.public_key for member in roster.members if member.role == "holder"}
+        if listed.get(identity.member) != identity.public_key:
+            raise ConfigError(
+                f"the roster does not list {identity.member} with this signing key",
+                hint="check holder.toml's name and keys/signing.pem, or join the federation again",
+            )
+        return HolderNode(
+            identity=identity,
+            roster=roster,
+            policy=self.policy(),
+            ledger=self.ledger(),
+            data=SourceData(self),
+            runs=RunFolder(self.state / "runs"),
+            clock=clock,
+        )

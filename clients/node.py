@@ -1,0 +1,331 @@
+"""A holder's node: answers the coordinator's requests, and nothing that its own rules do not allow.
+
+Bytes in, bytes out; which carrier brings them does not matter here. ``handle`` never raises and never sends a
+text: a refusal is a code from the closed list, and what happened is logged on the holder's own machine.
+"""
+
+from __future__ import annotations
+
+import base64
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.admission import Accepted, Refused, check_core, check_hello, check_readies
+from clients.clock import Clock, doubling_delay, on_grid, steady_delay
+from clients.policy import HolderPolicy
+from clients.runs import RunFolder
+from privacy.contract.canonical import sha256_hex
+from privacy.contract.charging import charge_for
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.identity import Identity, Roster, Signed
+from privacy.contract.messages import (
+    PROTOCOL,
+    AnswerRequest,
+    Checkpoint,
+    Contribution,
+    Finished,
+    FinishRequest,
+    Hello,
+    HelloRequest,
+    Ready,
+    ReadyRequest,
+    Refusal,
+    RefusalCode,
+    Reply,
+    release_digest,
+)
+from privacy.contract.segments import SegmentRules
+from privacy.contract.study import Study
+from privacy.contract.version import software_version
+from privacy.errors import BudgetError, ConfigError, PolicyError, ProtocolError
+from privacy.ledger import Answered, Caps, Evidence, Head, Ledger, Question, Released, Reserved
+from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
+from privacy.secure_sum.masks import MaskKey, mask, to_bytes
+from privacy.statistics import SegmentTotals
+
+log = logging.getLogger("cohortium.holder")
+
+#: Seconds for which a HELLO is good.
+HELLO_LIFETIME = 6 * 3600
+
+#: Runs that a process takes part in at once; each keeps a customer table in memory.
+MAX_RUNS = 4
+
+Sampler = Callable[[int, int], NDArray[np.int64]]
+
+
+class HolderData(Protocol):
+    """The holder's own data, as the node needs it."""
+
+    def columns(self, study: Study) -> CustomerColumns:
+        """The customer table's columns; computed once per study and as-of date."""
+        ...
+
+    def write_labels(self, study: Study, rules: SegmentRules) -> Sequence[Path]:
+        """Label the holder's own customers in its own files."""
+        ...
+
+
+@dataclass(kw_only=True)
+class _Run:
+    """What a process remembers of a run; gone when it ends, and with it the mask key."""
+
+    study: Study
+    hello: Signed
+    mask_key: MaskKey
+    columns: CustomerColumns
+    expires: int
+    plans: dict[Question, tuple[Accepted, Signed]] = field(default_factory=dict)
+    noise: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+class HolderNode:
+    """One holder's side of the protocol."""
+
+    def __init__(
+        self,
+        *,
+        identity: Identity,
+        roster: Roster,
+        policy: HolderPolicy,
+        ledger: Ledger,
+        data: HolderData,
+        runs: RunFolder,
+        clock: Clock | None = None,
+        sampler: Sampler = discrete_gaussian,
+    ) -> None:
+        self._identity = identity
+        self._roster = roster
+        self._policy = policy
+        self._ledger = ledger
+        self._data = data
+        self._folder = runs
+        self._clock = clock or Clock()
+        self._sampler = sampler
+        self._runs: dict[str, _Run] = {}
+        self._lock = threading.Lock()
+
+    @property
+    def holder(self) -> str:
+        """This holder's id."""
+        return self._identity.member
+
+    def handle(self, request: bytes) -> bytes:
+        """Answer one request. Never raises; leaves on the time grid."""
+        started = self._clock.monotonic()
+        delay = steady_delay
+        try:
+            signed = Signed.parse(request)
+            if signed.kind in (HelloRequest.__name__, FinishRequest.__name__):
+                delay = doubling_delay  # these two work through the data
+            with self._lock:
+                reply = self._dispatch(signed)
+        except Refused as error:
+            reply = self._refuse(error.code, error.message)
+        except PolicyError as error:
+            reply = self._refuse("policy", error.message)
+        except BudgetError as error:
+            reply = self._refuse("budget", error.message)
+        except ConfigError as error:
+            reply = self._refuse("schema", error.message)
+        except Exception as error:  # whatever it is, its text must not leave
+            log.debug("refused", exc_info=error)
+            reply = self._refuse("declined", str(error))
+        on_grid(self._clock, started, delay)
+        return reply
+
+    def _refuse(self, code: RefusalCode, reason: str) -> bytes:
+        log.warning("refused (%s): %s", code, reason)
+        return self._reply(Refusal(holder=self.holder, code=code))
+
+    def _reply(self, statement: Hello | Ready | Contribution | Finished | Refusal, vector: bytes = b"") -> bytes:
+        return Reply(statement=self._identity.sign(statement), vector=base64.b64encode(vector).decode()).canonical()
+
+    def _dispatch(self, signed: Signed) -> bytes:
+        coordinator = self._roster.coordinator
+        match signed.kind:
+            case "HelloRequest":
+                return self._hello(signed.open(HelloRequest, self._roster, signer=coordinator))
+            case "ReadyRequest":
+                return self._ready(signed.open(ReadyRequest, self._roster, signer=coordinator), signed)
+            case "AnswerRequest":
+                return self._answer(signed.open(AnswerRequest, self._roster, signer=coordinator), signed)
+            case "FinishRequest":
+                return self._finish(signed.open(FinishRequest, self._roster, signer=coordinator))
+        raise ProtocolError("unknown kind of request")
+
+    def _checkpoint(self, head: Head | None = None) -> Signed:
+        sequence, value = head or self._ledger.head
+        return self._identity.sign(Checkpoint(member=self.holder, sequence=sequence, head=value))
+
+    # --- the four requests -------------------------------------------------------------------------------------
+
+    def _hello(self, request: HelloRequest) -> bytes:
+        now = self._clock.now()
+        check_hello(request, roster=self._roster, holder=self.holder, policy=self._policy, now=now)
+        run = self._runs.get(request.run)
+        if run is None:
+            # A new run of a study replaces the one that was cut off.
+            self._runs = {
+                name: old for name, old in self._runs.items() if old.expires > now and old.study != request.study
+            }
+            if len(self._runs) >= MAX_RUNS:
+                raise Refused("busy", f"{MAX_RUNS} runs are under way")
+            log.info("run %s: preparing the customer table for study %s", request.run, request.study.name)
+            key = MaskKey()
+            hello = Hello(
+                protocol=PROTOCOL,
+                federation=self._roster.federation,
+                roster=self._roster.digest,
+                study=request.study.digest,
+                run=request.run,
+                holder=self.holder,
+                mask_key=key.public,
+                nonce=secrets.token_hex(32),
+                checkpoint=self._checkpoint(),
+                expires=now + HELLO_LIFETIME,
+            )
+            run = _Run(
+                study=request.study,
+                hello=self._identity.sign(hello),
+                mask_key=key,
+                columns=self._data.columns(request.study),
+                expires=hello.expires,
+            )
+            self._runs[request.run] = run
+            self._folder.keep_study(request.run, request.study)
+        elif run.study != request.study:
+            raise Refused("equivocation", "one run, two studies")
+        return Reply(statement=run.hello).canonical()
+
+    def _ready(self, request: ReadyRequest, signed: Signed) -> bytes:
+        core = request.core
+        run = self._run(core.question.run)
+        charged = self._ledger.reserved_core(core.question)
+        if charged == core.digest:
+            raise Refused("already_answered", "this plan was answered before")
+        earlier = run.plans.get(core.question)
+        if charged is not None or (earlier is not None and earlier[0].digest != core.digest):
+            first = earlier[1].canonical().decode() if earlier else self._folder.plan_text(core.question)
+            self._keep_evidence(first, signed)
+        accepted = check_core(
+            request,
+            study=run.study,
+            roster=self._roster,
+            policy=self._policy,
+            own_hello=run.hello,
+            now=self._clock.now(),
+            seen=self._ledger.peers(),
+            shrunk_to=self._ledger.answered_set(core.study),
+        )
+        self._ledger.check(*self._charge(accepted, run.study))
+        for other, (_, public) in accepted.hellos.items():
+            if other != self.holder:
+                run.mask_key.shared_with(public)  # an unusable key is found out here, before any charge
+        if accepted.digest not in run.noise:  # drawn now, so that the answer's timing does not show the noise
+            scale = core.mechanism.holder_scale
+            size = core.statistic.dim
+            run.noise[accepted.digest] = self._sampler(scale, size) if scale else np.zeros(size, dtype=np.int64)
+        run.plans[core.question] = (accepted, signed)
+        self._ledger.remember(accepted.checkpoints)
+        return self._reply(Ready(holder=self.holder, core=accepted.digest))
+
+    def _answer(self, request: AnswerRequest, signed: Signed) -> bytes:
+        stored = self._ledger.stored_answer(request.core)
+        if stored is not None:
+            return stored  # redelivered: the same bytes, never a second computation
+        charged = self._ledger.reserved_core(request.question)
+        if charged == request.core:
+            raise Refused("already_answered", "charged before, but the answer was lost: it stays spent")
+        if charged is not None:
+            self._keep_evidence(self._folder.plan_text(request.question), signed)
+        run = self._run(request.question.run)
+        plan = run.plans.get(request.question)
+        if plan is None or plan[0].digest != request.core:
+            raise Refused("stale", "this plan was not shown before")
+        accepted, text = plan
+        check_readies(accepted, request.readies, self._roster)
+        if accepted.core.expires <= self._clock.now():
+            raise Refused("stale", "the plan has expired")
+
+        self._folder.keep_plan(request.question, text)
+        grant = self._ledger.reserve(*self._charge(accepted, run.study))
+        charged_head = self._ledger.head
+        grant.use(accepted.digest)
+        exact = accepted.core.statistic.encode_sum(run.columns)
+        noisy = exact + run.noise.pop(accepted.digest)
+        masked = to_bytes(
+            mask(
+                noisy,
+                holder=self.holder,
+                key=run.mask_key,
+                hellos=accepted.hellos,
+                core=accepted.digest,
+            )
+        )
+        payload = sha256_hex(masked)
+        reply = self._reply(
+            Contribution(
+                holder=self.holder,
+                core=accepted.digest,
+                payload=payload,
+                checkpoint=self._checkpoint(charged_head),
+            ),
+            masked,
+        )
+        self._ledger.record_answer(Answered(question=request.question, core=accepted.digest, payload=payload), reply)
+        log.info("run %s: answered question %d", request.question.run, request.question.round)
+        return reply
+
+    def _finish(self, request: FinishRequest) -> bytes:
+        facts = list(self._ledger.facts())
+        charged = {fact.core: fact.question for fact in facts if isinstance(fact, Reserved)}
+        known = {fact.core for fact in facts if isinstance(fact, Released)}
+        for notice in request.releases:
+            if charged.get(notice.core) != notice.question:
+                raise Refused("declined", "a release is shown that this holder did not answer")
+            if release_digest(notice.core, notice.values) != notice.release:
+                raise Refused("declined", "a release does not fit its digest")
+            if notice.core not in known:
+                self._ledger.append(Released(question=notice.question, core=notice.core, release=notice.release))
+        self._folder.keep_result(request.run, request.releases, request.result)
+        self.label(request.run)
+        self._runs.pop(request.run, None)
+        return self._reply(Finished(holder=self.holder, run=request.run, checkpoint=self._checkpoint()))
+
+    def label(self, run: str) -> Sequence[Path]:
+        """Label the holder's own customers by the last segment rules of a run; nothing where it has none."""
+        study = self._folder.study(run)
+        statistics = (plan.core.statistic for plan in self._folder.released_plans(run))
+        totals = [statistic for statistic in statistics if isinstance(statistic, SegmentTotals)]
+        return self._data.write_labels(study, totals[-1].rules) if totals else ()
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _run(self, run: str) -> _Run:
+        if run not in self._runs:
+            raise Refused("unknown_run", "this process said no HELLO in that run")
+        return self._runs[run]
+
+    def _charge(self, accepted: Accepted, study: Study) -> tuple[Reserved, Caps]:
+        return charge_for(
+            accepted.core,
+            study=study,
+            policy=self._policy.digest,
+            lifetime=(self._policy.lifetime.epsilon, self._policy.lifetime.delta),
+            sampler=SAMPLER if accepted.core.mechanism.holder_scale else "",
+            software=software_version(),
+            now=self._clock.now(),
+        )
+
+    def _keep_evidence(self, first: str, second: Signed) -> NoReturn:
+        self._ledger.append(Evidence(what="equivocation", first=first, second=second.canonical().decode()))
+        raise Refused("equivocation", "two plans under one run, round and attempt: both are kept as evidence")

@@ -1,0 +1,101 @@
+"""The holder's own policy: what it allows, outside anything the coordinator can send."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from pathlib import Path
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from privacy.contract.canonical import ExactDecimal, Noun, read_toml
+from privacy.contract.messages import PlanCore
+from privacy.contract.study import Study
+from privacy.errors import PolicyError
+
+
+class LifetimeBudget(Noun):
+    """What one customer may lose over all studies ever answered with this ledger; there is no default.
+
+    Attributes:
+        epsilon: the cap, for one person, at ``delta``.
+        delta: probability bound.
+    """
+
+    epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=50)
+    delta: ExactDecimal = Field(gt=0, le=Decimal("0.001"))
+
+
+class Allow(Noun):
+    """What the holder takes part in.
+
+    Attributes:
+        analyses: names of analyses.
+        placements: who may add the noise. ``local`` and ``central`` must be allowed on purpose: the first makes
+            results much noisier, the second means that the coordinator sees exact totals.
+        max_study_epsilon: largest epsilon of one study.
+        min_participants: fewest holders in one sum.
+        min_colluding: how many other holders this one wants to be safe against, at least.
+        min_hidden: smallest m - t; below 2, another holder may learn this holder's totals to within noise.
+    """
+
+    analyses: tuple[str, ...] = ("rfm",)
+    placements: tuple[Literal["distributed", "local", "central"], ...] = ("distributed",)
+    max_study_epsilon: ExactDecimal = Field(default=Decimal(4), gt=0)
+    min_participants: int = Field(default=3, ge=2)
+    min_colluding: int = Field(default=1, ge=1)
+    min_hidden: int = Field(default=2, ge=1)
+
+
+class HolderPolicy(Noun):
+    """``policy.toml`` beside the holder's data. The lifetime budget is mandatory."""
+
+    lifetime: LifetimeBudget
+    allow: Allow = Allow()
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Read ``policy.toml``.
+
+        Raises:
+            ConfigError: if it is missing or wrong.
+        """
+        return read_toml(path, cls)
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if not self.allow.analyses:
+            raise ValueError("allow.analyses is empty: nothing would ever be answered")
+        return self
+
+    def admit_study(self, study: Study) -> None:
+        """Refuse a study that this holder does not take part in.
+
+        Raises:
+            PolicyError: saying which rule it breaks (for the holder's own log; only a code leaves).
+        """
+        extra = [name for name in study.analyses if name not in self.allow.analyses]
+        if extra:
+            raise PolicyError(f"the policy does not allow the analysis {extra[0]}")
+        if study.placement not in self.allow.placements:
+            raise PolicyError(f"the policy does not allow the placement {study.placement}")
+        if study.budget.epsilon > self.allow.max_study_epsilon:
+            raise PolicyError("the study's epsilon is above the policy's")
+        if study.budget.colluding_holders < self.allow.min_colluding:
+            raise PolicyError("the study guards against fewer colluding holders than the policy asks")
+
+    def admit_core(self, core: PlanCore) -> None:
+        """Refuse a question that this holder does not answer.
+
+        Raises:
+            PolicyError: as above.
+        """
+        mechanism = core.mechanism
+        if core.analysis not in self.allow.analyses or mechanism.placement not in self.allow.placements:
+            raise PolicyError("the policy does not allow this question")
+        if mechanism.holders < self.allow.min_participants:
+            raise PolicyError("fewer holders take part than the policy asks")
+        if mechanism.colluding < self.allow.min_colluding:
+            raise PolicyError("the question guards against fewer colluding holders than the policy asks")
+        if mechanism.holders - mechanism.colluding < self.allow.min_hidden:
+            raise PolicyError("too few holders would hide this one's totals")

@@ -1,0 +1,95 @@
+"""What a holder keeps of each run on its own disk: study, plans as signed, releases, the coordinator's result."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import secrets
+from pathlib import Path
+
+from privacy.contract.canonical import canonical_json
+from privacy.contract.identity import Signed
+from privacy.contract.messages import ReadyRequest, ReleaseNotice
+from privacy.contract.study import Study
+from privacy.errors import ConfigError, ProtocolError
+from privacy.ledger import Question
+
+_RUN = re.compile(r"^[a-z0-9][a-z0-9-]{0,63}$")
+
+
+def write_private(path: Path, data: bytes) -> None:
+    """Write a file so that it is there whole or not at all, readable by its owner only, and on the disk."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class RunFolder:
+    """``<state>/runs``: one folder a run."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def keep_study(self, run: str, study: Study) -> None:
+        """Keep the study of a run."""
+        write_private(self._folder(run) / "study.json", study.canonical())
+
+    def keep_plan(self, question: Question, plan: Signed) -> None:
+        """Keep the signed plan that is about to be answered."""
+        write_private(self._plan_path(question), plan.canonical())
+
+    def keep_result(self, run: str, releases: tuple[ReleaseNotice, ...], result: str) -> None:
+        """Keep the releases and the coordinator's result."""
+        folder = self._folder(run)
+        write_private(folder / "releases.json", canonical_json([r.model_dump(mode="json") for r in releases]))
+        write_private(folder / "result.json", result.encode())
+
+    def study(self, run: str) -> Study:
+        """The study of a run.
+
+        Raises:
+            ConfigError: if the run is not known here.
+        """
+        path = self._folder(run) / "study.json"
+        if not path.exists():
+            raise ConfigError(f"no run {run} is recorded here", hint=f"known runs: {', '.join(self.runs()) or 'none'}")
+        return Study.parse(path.read_bytes())
+
+    def plan_text(self, question: Question) -> str:
+        """The signed plan that was answered under a question, as it came; empty where it is not there."""
+        path = self._plan_path(question)
+        return path.read_text(encoding="utf-8") if path.exists() else ""
+
+    def released_plans(self, run: str) -> tuple[ReadyRequest, ...]:
+        """The answered plans whose releases a run ended with, in their order (some from an earlier, cut-off run)."""
+        released = self._released_cores(run)
+        paths = sorted(self.root.glob("*/plan-*.json"), key=lambda path: path.name)
+        plans = (ReadyRequest.parse(Signed.parse(path.read_bytes()).body) for path in paths)
+        return tuple(plan for plan in plans if plan.core.digest in released)
+
+    def runs(self) -> tuple[str, ...]:
+        """Runs recorded here, oldest first."""
+        if not self.root.exists():
+            return ()
+        folders = [path for path in self.root.iterdir() if (path / "study.json").exists()]
+        return tuple(path.name for path in sorted(folders, key=lambda path: path.stat().st_mtime))
+
+    def _released_cores(self, run: str) -> frozenset[str]:
+        """Digests of the plan cores of a run that led to a release."""
+        path = self._folder(run) / "releases.json"
+        if not path.exists():
+            return frozenset()
+        return frozenset(item["core"] for item in json.loads(path.read_text(encoding="utf-8")))
+
+    def _plan_path(self, question: Question) -> Path:
+        return self._folder(question.run) / f"plan-{question.round:03d}-{question.attempt:03d}.json"
+
+    def _folder(self, run: str) -> Path:
+        if not _RUN.match(run):
+            raise ProtocolError("a run's id has a form that is not allowed")
+        return self.root / run

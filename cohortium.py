@@ -1,0 +1,593 @@
+"""The ``cohortium`` command. It puts the parts together; heavy ones are imported where a command needs them."""
+
+from __future__ import annotations
+
+import json
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from privacy.errors import CohortiumError, ConfigError
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+    from privacy.contract.study import Study
+    from server.results import StudyResult
+
+screen = Console()
+errors = Console(stderr=True)
+
+app = typer.Typer(
+    name="cohortium",
+    help="Private federated customer analytics: RFM segments over several data holders, without pooling their data.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+)
+study_app = typer.Typer(help="Write, check and run studies (coordinator).", no_args_is_help=True)
+holder_app = typer.Typer(help="Check data, answer studies, label customers (data holder).", no_args_is_help=True)
+ledger_app = typer.Typer(help="Read a privacy ledger (everybody, auditors first).", no_args_is_help=True)
+app.add_typer(study_app, name="study")
+app.add_typer(holder_app, name="holder")
+app.add_typer(ledger_app, name="ledger")
+
+
+class Transport(StrEnum):
+    """How questions travel."""
+
+    flower = "flower"
+    in_process = "in-process"
+
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, and nothing else, on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; for schedules.")]
+TransportOption = Annotated[
+    Transport,
+    typer.Option(help="flower: SuperLink with TLS and a node process per holder. in-process: no processes."),
+]
+
+
+def main() -> NoReturn:
+    """Run the command; every foreseen error becomes readable text and a documented exit code."""
+    try:
+        app(standalone_mode=False)
+    except CohortiumError as error:
+        _show_error(error)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        errors.print("Stopped. What was charged stays charged; nothing else was kept half done.")
+        sys.exit(130)
+    except typer.Exit as stop:
+        sys.exit(stop.exit_code)
+    except Exception as error:
+        if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong use of the command line
+            error.show()
+            sys.exit(error.exit_code)
+        raise
+    sys.exit(0)
+
+
+def _show_error(error: CohortiumError) -> None:
+    errors.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
+    if error.hint:
+        errors.print(f"[bold]What to do:[/] {escape(error.hint)}", soft_wrap=True)
+
+
+def _print_json(value: Any) -> None:
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+@app.command()
+def version() -> None:
+    """Print the release."""
+    from privacy.contract.version import software_version
+
+    print(software_version())
+
+
+# --- demo -------------------------------------------------------------------------------------------------------
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo's federation lives; started anew each time.")] = Path(
+        "demo"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Your own data: a folder with one folder per holder, each with a holder.toml (and a study.toml "
+            "beside them, if you have one). Without it, an online store and three shops are generated.",
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="With --data and no study.toml: day to count recency from, YYYY-MM-DD.")
+    ] = None,
+    epsilon: Annotated[str, typer.Option(help="With --data and no study.toml: the privacy budget.")] = "1",
+    transport: TransportOption = Transport.flower,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the main job on this machine: one private RFM segmentation for several data holders."""
+    import shutil
+
+    from privacy.contract.canonical import read_toml
+    from privacy.contract.study import Study
+    from simulations.local import Workspace
+
+    marker = folder / ".cohortium-demo"
+    if folder.exists() and any(folder.iterdir()):
+        if not marker.exists():
+            raise ConfigError(
+                f"{folder} exists and is not a demo's folder", hint="choose another with --folder; nothing was changed"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+    study_file = folder / "study.toml"
+    if data is None:
+        from simulations.generator import generate, study_toml
+
+        with _status("generating an online store and three shops", quiet or as_json):
+            world = generate(folder / "data", customers=20_000)
+        study_file.write_text(study_toml(world), encoding="utf-8")
+        source = folder / "data"
+    else:
+        source = data
+        own = data / "study.toml"
+        if own.exists():
+            shutil.copyfile(own, study_file)
+        elif as_of is None:
+            raise ConfigError(
+                f"there is no study.toml in {data}", hint="write one with `cohortium study new`, or give --as-of"
+            )
+        else:
+            study_file.write_text(_study_toml("demo", as_of, epsilon, "EUR"), encoding="utf-8")
+    sources = {path.name: path for path in sorted(source.iterdir()) if (path / "holder.toml").exists()}
+    study = read_toml(study_file, Study)
+    workspace = Workspace.create(folder, sources)
+    result = _run(study, workspace.root, transport, quiet=quiet, as_json=as_json)
+    if not as_json:
+        screen.print(f"\nEverything of the demo is in [bold]{escape(str(folder))}[/]:")
+        screen.print(f"  the study        {escape(str(study_file))}")
+        first = result.participants[0]
+        screen.print(f"  one holder       {escape(str(workspace.holder(first).root))} (data, policy, ledger, labels)")
+        screen.print(f"  its ledger       cohortium ledger show {escape(str(workspace.holder(first).root))}")
+
+
+# --- study ------------------------------------------------------------------------------------------------------
+
+
+def _study_toml(name: str, as_of: str, epsilon: str, currency: str) -> str:
+    return f"""\
+# A study. Only name, as_of and budget.epsilon are needed; the rest shows what can be set, at its defaults.
+name = "{name}"
+as_of = {as_of}              # only rows before this day count; recency is counted from its start
+currency = "{currency}"
+# time_zone = "UTC"             # where that day starts
+# holders = ["online", "store"] # who takes part; not stated: everybody in the roster
+# placement = "distributed"     # who adds the noise: distributed, local, central (trusts the coordinator)
+
+[budget]
+epsilon = {epsilon}                   # for one person, with all their records at all holders
+# delta = 1e-6                  # not stated: 1 / (10 x size_class)
+# max_holders_per_customer = 1  # not stated: the number of holders; 1 only if holders share no customers
+# size_class = 100000           # public upper figure for the customers of all holders together
+# colluding_holders = 1         # against how many colluding holders the promise must hold
+# spare_attempts = 1            # repetitions kept in reserve for holders that fail in the middle
+
+[cleaning]                      # the same for all holders
+# duplicates = "drop"           # or "keep"
+# cancellation_prefix = "C"     # order ids that start with this are cancellations
+# returns = "drop"              # or "net": subtract them from the customer's spend
+# non_goods = ["POST", "FEE"]   # product codes that are not goods
+
+# [rates]                       # one unit of a foreign currency in {currency}
+# USD = "0.92"
+# GBP = {{ 2024-01-01 = "1.15", 2025-01-01 = "1.19" }}
+
+[rfm]
+# report = ["eight"]            # segmentations with totals: eight, ten, eleven, rules; n of them cost n times as much
+# high_low = "median"           # or {{ recency_days = 30, orders = 2, money = 500 }}
+# floor = 20                    # segments with a noisy count below this are not shown
+# [[rfm.rules]]                 # your own segments; the first that fits wins
+# code = "important_value"
+# when = "R<30, F>=5, M>=500"
+"""
+
+
+@study_app.command("new")
+def study_new(
+    name: Annotated[str, typer.Argument(help="Short name: lower case, digits, - and _.")],
+    as_of: Annotated[str, typer.Option(help="Day to count recency from, YYYY-MM-DD.")],
+    epsilon: Annotated[str, typer.Option(help="Privacy budget for one person; 1 is a good start.")],
+    currency: Annotated[str, typer.Option(help="Three-letter code.")] = "EUR",
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; NAME.toml if not given.")
+    ] = None,
+) -> None:
+    """Write a commented study file."""
+    import tomllib
+    from decimal import Decimal
+
+    from privacy.contract.canonical import describe_validation
+    from privacy.contract.study import Study
+
+    text = _study_toml(name, as_of, epsilon, currency)
+    try:
+        Study.model_validate(tomllib.loads(text, parse_float=Decimal))
+    except tomllib.TOMLDecodeError:
+        raise ConfigError(
+            "the as-of day or epsilon cannot be read", hint="write --as-of 2025-01-31 --epsilon 1"
+        ) from None
+    except ValueError as problem:
+        text = describe_validation(problem) if hasattr(problem, "errors") else str(problem)  # type: ignore[arg-type]
+        raise ConfigError(f"not a valid study:\n{text}", hint="mend the options named above") from None
+    target = output or Path(f"{name}.toml")
+    if target.exists():
+        raise ConfigError(f"{target} exists", hint="choose another file with --output")
+    target.write_text(text, encoding="utf-8")
+    screen.print(f"Wrote {escape(str(target))}. Next: cohortium study check {escape(str(target))}")
+
+
+@study_app.command("check")
+def study_check(
+    study_file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's TOML file.")],
+    holders: Annotated[
+        int | None, typer.Option(help="How many holders; not needed where the study names them.", min=1)
+    ] = None,
+    workspace: Annotated[Path | None, typer.Option(help="Take the number of holders from this federation.")] = None,
+    largest_share: Annotated[
+        float | None, typer.Option(help="The largest holder's declared share of all customers, 0 to 1.", min=0, max=1)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Show what a study costs and how exact it will be, before any data is touched."""
+    from privacy.contract.canonical import read_toml
+    from privacy.contract.study import Study
+    from server.check import check_study
+
+    study = read_toml(study_file, Study)
+    if holders is None and workspace is not None:
+        from simulations.local import Workspace
+
+        holders = len(study.holders or Workspace.open(workspace).coordinator.roster().holders)
+    holders = holders or len(study.holders)
+    if not holders:
+        raise ConfigError(
+            "how many holders take part?", hint="give --holders N or --workspace, or name them in the study"
+        )
+    check = check_study(study, holders=holders, largest_share=largest_share)
+    if as_json:
+        _print_json(check.model_dump(mode="json"))
+        return
+    screen.print(
+        f"[bold]{escape(check.study)}[/]: {check.holders} holders, epsilon {check.epsilon:g} at delta {check.delta:.0e} "
+        f"for a person at up to {check.k} of them"
+    )
+    table = Table(title="What each question costs", title_justify="left")
+    for column in ("question", "epsilon, no retry", "one retry", "spent so far, no retry", "one retry"):
+        table.add_column(column, justify="left" if column == "question" else "right")
+    for question in check.questions:
+        table.add_row(
+            question.title,
+            f"{question.epsilon:.3f}",
+            _or_dash(question.epsilon_with_retry),
+            f"{question.total:.3f}",
+            _or_dash(question.total_with_retry),
+        )
+    screen.print(table)
+    size = study.budget.size_class
+    screen.print(f"Expected error with {size:,} customer records (95%, from the noise alone):")
+    screen.print(f"  a quintile cut point      off by up to {check.rank_error:.2%} of the records")
+    screen.print(f"  records in one segment    off by up to {check.records_margin:,.0f}")
+    noise = ", ".join(f"{name} {value:.2f}" for name, value in check.placements.items())
+    screen.print(f"Noise by placement (distributed = 1): {noise}")
+    screen.print(
+        f"What epsilon {check.epsilon:g} means: a coin-flip guess whether one person is in the data improves from 50% "
+        f"to at most {check.best_guess:.1%}."
+    )
+    for warning in check.warnings:
+        screen.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
+
+
+def _or_dash(value: float | None) -> str:
+    return "-" if value is None else f"{value:.3f}"
+
+
+@study_app.command("run")
+def study_run(
+    study_file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's TOML file.")],
+    workspace: Annotated[
+        Path, typer.Option(help="The federation's folder, with coordinator/ and holders/.", file_okay=False)
+    ],
+    transport: TransportOption = Transport.flower,
+    answer_seconds: Annotated[float, typer.Option(help="How long to wait for answers.", min=1)] = 120.0,
+    hello_seconds: Annotated[float, typer.Option(help="How long holders may prepare their data.", min=1)] = 600.0,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run a study. A run that was cut off goes on where it was and pays nothing twice."""
+    from privacy.contract.canonical import read_toml
+    from privacy.contract.study import Study
+
+    study = read_toml(study_file, Study)
+    _run(
+        study,
+        workspace,
+        transport,
+        quiet=quiet,
+        as_json=as_json,
+        answer_seconds=answer_seconds,
+        hello_seconds=hello_seconds,
+    )
+
+
+def _run(
+    study: Study,
+    root: Path,
+    transport: Transport,
+    *,
+    quiet: bool,
+    as_json: bool,
+    answer_seconds: float = 120.0,
+    hello_seconds: float = 600.0,
+) -> StudyResult:
+    from server.federation import Patience
+    from simulations.local import Workspace, run_local
+
+    workspace = Workspace.open(root)
+    with _progress(quiet or as_json) as progress:
+        result = run_local(
+            study,
+            workspace,
+            transport=transport.value,
+            patience=Patience(hello=hello_seconds, answer=answer_seconds),
+            progress=progress,
+        )
+    target = workspace.coordinator.results(study)
+    if as_json:
+        _print_json({"report": str(target / "report.html"), **result.model_dump(mode="json")})
+    else:
+        _show_result(result, target)
+    return result
+
+
+def _show_result(result: StudyResult, target: Path) -> None:
+    from server.report.render import describe_spending
+
+    rfm = result.rfm
+    if rfm is not None:
+        for figures in rfm.schemes:
+            table = Table(
+                title=f"Segments ({figures.scheme}), {result.study.as_of}, {result.study.currency}",
+                caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",
+                title_justify="left",
+                caption_justify="left",
+            )
+            for column in ("segment", "", "records", "share", "revenue", "share"):
+                table.add_column(column, justify="left" if column in ("segment", "") else "right")
+            for row in figures.segments:
+                if row.customers is None or row.revenue is None:
+                    table.add_row(row.en, row.zh, "suppressed", "", "", "")
+                    continue
+                table.add_row(
+                    row.en,
+                    row.zh,
+                    f"{row.customers.value:,.0f} ±{row.customers.margin:,.0f}",
+                    "" if row.share_of_customers is None else f"{row.share_of_customers.value:.1%}",
+                    f"{row.revenue.value:,.0f} ±{row.revenue.margin:,.0f}",
+                    "" if row.share_of_revenue is None else f"{row.share_of_revenue.value:.1%}",
+                )
+            screen.print(table)
+    screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
+    if result.missing:
+        screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
+    seconds = sum(timing.seconds for timing in result.timings)
+    steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
+    screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")
+    screen.print(f"Report: [bold]{escape(str(target / 'report.html'))}[/]", soft_wrap=True)
+
+
+# --- holder -----------------------------------------------------------------------------------------------------
+
+
+@holder_app.command("check")
+def holder_check(
+    config_file: Annotated[Path, typer.Argument(metavar="HOLDER_TOML", help="The holder's holder.toml.")],
+    study_file: Annotated[
+        Path | None, typer.Option("--study", help="Apply this study's cleaning rules, currency and as-of day.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Look at your own data as a study would: counts per cleaning rule, problems, warnings. Nothing leaves."""
+    from clients.data.check import preflight, render_check
+    from clients.data.config import HolderConfig
+    from privacy.contract.canonical import read_toml
+    from privacy.contract.study import Study
+    from privacy.errors import DataError
+
+    config = read_toml(config_file, HolderConfig)
+    study = read_toml(study_file, Study) if study_file else None
+    report = preflight(config, study, base=config_file.resolve().parent)
+    if as_json:
+        _print_json(report.model_dump(mode="json"))
+    else:
+        render_check(report, screen)
+    if report.problems:
+        raise typer.Exit(DataError.exit_code)
+
+
+@holder_app.command("node")
+def holder_node(
+    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
+    address: Annotated[str, typer.Option(help="The SuperLink's HOST:PORT.")],
+    root_certificate: Annotated[Path, typer.Option(help="Certificate authority of the SuperLink.")],
+    node_key: Annotated[Path, typer.Option(help="This node's registered key.")],
+) -> None:
+    """Answer studies until stopped. Listens on no port; runs only the code that is installed here."""
+    import logging
+
+    from clients.flower.node import run_node
+    from clients.holder import HolderFolder
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    node = HolderFolder(folder).node()
+    # The first study should not wait for these; they are slow to import.
+    threading.Thread(target=_warm_up, daemon=True).start()
+    run_node(
+        address=address,
+        root_certificate=root_certificate,
+        node_key=node_key,
+        holder=node.holder,
+        handler=node.handle,
+        stop=threading.Event(),
+        on_event=lambda event: logging.getLogger("cohortium.node").info("%s", event),
+    )
+
+
+def _warm_up() -> None:
+    import clients.data.customer_table
+    import clients.labels  # noqa: F401
+
+
+@holder_app.command("labels")
+def holder_labels(
+    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
+    run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write your customers' labels again from a run's released cut points. Costs nothing, asks nobody."""
+    from clients.holder import HolderFolder
+    from clients.runs import RunFolder
+
+    holder = HolderFolder(folder)
+    runs = RunFolder(holder.state / "runs")
+    finished = [name for name in runs.runs() if runs.released_plans(name)]
+    if run is None and not finished:
+        raise ConfigError("no run has ended here yet", hint="labels are written when a study's results arrive")
+    chosen = run or finished[-1]
+    paths = holder.node().label(chosen)
+    if not paths:
+        raise ConfigError(f"run {chosen} has no released segments")
+    if as_json:
+        _print_json({"run": chosen, "files": [str(path) for path in paths]})
+    else:
+        for path in paths:
+            screen.print(f"Wrote {escape(str(path))}")
+
+
+# --- ledger -----------------------------------------------------------------------------------------------------
+
+
+@ledger_app.command("show")
+def ledger_show(
+    path: Annotated[Path, typer.Argument(help="A ledger file, or a holder's or coordinator's folder.", exists=True)],
+    as_json: Json = False,
+) -> None:
+    """Check a ledger's chain and show what was spent, by whom, for what."""
+    from privacy.ledger.view import view_ledger
+
+    view = view_ledger(_ledger_path(path))
+    if as_json:
+        _print_json(view.model_dump(mode="json"))
+        return
+    screen.print(
+        f"Ledger of {view.role} [bold]{escape(view.owner)}[/]: {view.entries} entries, chain intact, "
+        f"head {view.head[:16]}…"
+    )
+    table = Table()
+    for column in ("study", "question", "attempt", "outcome", "holders", "k", "epsilon", "total"):
+        table.add_column(column, justify="left" if column in ("study", "question", "outcome") else "right")
+    for charge in view.charges:
+        table.add_row(
+            charge.study, charge.question, str(charge.attempt), charge.outcome, str(charge.holders), str(charge.k),
+            f"{charge.epsilon:.3f}", f"{charge.total:.3f}",
+        )  # fmt: skip
+    screen.print(table)
+    if view.cap_epsilon is not None:
+        screen.print(
+            f"Spent for one person over all studies: epsilon {view.spent_epsilon:.3f} of at most {view.cap_epsilon:g} "
+            f"at delta {view.delta:.0e}"
+        )
+    for note in view.notes:
+        screen.print(f"[yellow]Note:[/] {escape(note)}")
+
+
+def _ledger_path(path: Path) -> Path:
+    if path.is_file():
+        return path
+    for candidate in (path / "ledger.sqlite", path / "state" / "ledger.sqlite"):
+        if candidate.exists():
+            return candidate
+    raise ConfigError(f"there is no ledger in {path}")
+
+
+# --- progress ---------------------------------------------------------------------------------------------------
+
+
+class _Bars:
+    """Progress bars: one line a step, counting the holders that replied."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def step(self, name: str, holders: tuple[str, ...]) -> None:
+        self._end()
+        self._task = self._bars.add_task(name, total=max(len(holders), 1))
+
+    def reply(self, holder: str) -> None:
+        if self._task is not None:
+            self._bars.advance(self._task)
+
+    def note(self, text: str) -> None:
+        self._bars.console.print(f"  {escape(text)}", style="dim")
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, completed=self._bars.tasks[self._task].total)
+
+    close = _end
+
+
+@contextmanager
+def _progress(quiet: bool) -> Iterator[Any]:
+    from server.progress import silent
+
+    if quiet:
+        yield silent
+        return
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors) as bars:
+        target = _Bars(bars)
+        yield target
+        target.close()
+
+
+@contextmanager
+def _status(text: str, quiet: bool) -> Iterator[None]:
+    if quiet:
+        yield
+        return
+    with errors.status(text):
+        yield
+
+
+if __name__ == "__main__":
+    main()

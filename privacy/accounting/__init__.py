@@ -1,0 +1,1 @@
+"""What releases cost: events as facts, and the accountants that price them."""

@@ -1,0 +1,1 @@
+"""The nouns that holders and the coordinator share: studies, plans, messages, segments."""

@@ -1,0 +1,128 @@
+"""The one canonical encoding: what is signed, hashed and stored.
+
+JSON with sorted keys, no white space, no floats: integers as they are, exact decimals as strings. Two equal
+objects have equal bytes, on any machine and in any year, and nothing but a JSON reader and SHA-256 is needed to
+check them (the number rules keep it inside RFC 8785 for integers below 2**53).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, ValidationError
+
+from privacy.errors import CohortiumError, ConfigError, ProtocolError
+
+
+def _reject_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("floats have no canonical form; use integers or Decimal")
+    if isinstance(value, dict):
+        for item in value.values():
+            _reject_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _reject_floats(item)
+
+
+def canonical_json(value: Any) -> bytes:
+    """Encode a JSON value canonically.
+
+    Raises:
+        TypeError: if the value contains a float or something JSON cannot carry.
+    """
+    _reject_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+
+
+def sha256_hex(data: bytes) -> str:
+    """SHA-256 of ``data`` as 64 hexadecimal digits."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def plain_decimal(value: Decimal) -> str:
+    """A decimal in one spelling: no exponent, no trailing zeros (``0.000001``, ``10``)."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def _finite(value: Decimal) -> Decimal:
+    if not value.is_finite():
+        raise ValueError("must be a finite number")
+    return value
+
+
+#: An exact decimal number; canonical form is a plain string.
+ExactDecimal = Annotated[Decimal, AfterValidator(_finite), PlainSerializer(plain_decimal, return_type=str)]
+
+
+class Noun(BaseModel):
+    """A frozen, validated value of the contract between holders and the coordinator.
+
+    Unknown fields are refused, tuples stand where lists would, and ``digest`` covers every field.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+    def canonical(self) -> bytes:
+        """The canonical bytes of this value."""
+        return canonical_json(self.model_dump(mode="json"))
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the canonical bytes, as hexadecimal digits."""
+        return sha256_hex(self.canonical())
+
+    @classmethod
+    def parse(cls, data: bytes | str) -> Self:
+        """Read a value that arrived from elsewhere.
+
+        Raises:
+            ProtocolError: if it is not exactly such a value. The text never quotes what arrived.
+        """
+        try:
+            return cls.model_validate_json(data)
+        except (ValidationError, ValueError, RecursionError) as error:
+            raise ProtocolError(f"not a valid {cls.__name__}") from error
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def describe_validation(error: ValidationError) -> str:
+    """Say in plain lines which fields are wrong and why."""
+    lines = []
+    for item in error.errors(include_url=False, include_context=False):
+        where = ".".join(str(part) for part in item["loc"]) or "file"
+        text = item["msg"].removeprefix("Value error, ")
+        lines.append(f"  {where}: {text[0].lower()}{text[1:]}")
+    return "\n".join(lines)
+
+
+def read_toml(path: Path, model: type[M], *, error: type[CohortiumError] = ConfigError) -> M:
+    """Read a TOML file that a person wrote into a validated model; numbers stay exact decimals.
+
+    Raises:
+        ConfigError: (or ``error``) if the file is missing, is not TOML, or breaks a rule; the text names the
+            field and what it should be.
+    """
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
+    except FileNotFoundError:
+        raise error(f"{path} does not exist", hint="check the path") from None
+    except UnicodeDecodeError:
+        raise error(f"{path} is not UTF-8 text", hint="save it as UTF-8") from None
+    except tomllib.TOMLDecodeError as problem:
+        raise error(f"{path} is not valid TOML: {problem}", hint="mend the line named above") from None
+    try:
+        return model.model_validate(raw)
+    except ValidationError as problem:
+        raise error(
+            f"{path} is not a valid {model.__name__.lower()} file:\n{describe_validation(problem)}",
+            hint="mend the fields named above and try again",
+        ) from None

@@ -1,0 +1,48 @@
+"""The customer table's columns as encoders see them: one row per customer, integers only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CustomerColumns:
+    """Integer columns of one holder's customer table, all of shape ``(customers,)`` and type int64.
+
+    Every element-wise function of these columns is a function of one customer's row: that is what makes an
+    encoder's sensitivity a property of one row. There is no customer id here; encoders never see it.
+
+    Attributes:
+        recency_days: whole days from the last purchase to the start of the study's as-of day, 0 or more.
+        orders: number of distinct orders, 1 or more.
+        money: net spend in minor units (cents) of the study's currency; may be zero or negative.
+        tenure_days: whole days from the first purchase to the start of the as-of day.
+    """
+
+    recency_days: NDArray[np.int64]
+    orders: NDArray[np.int64]
+    money: NDArray[np.int64]
+    tenure_days: NDArray[np.int64]
+
+    def __post_init__(self) -> None:
+        shapes = set()
+        for field in fields(self):
+            column = getattr(self, field.name)
+            if not isinstance(column, np.ndarray) or column.dtype != np.int64 or column.ndim != 1:
+                raise TypeError(f"{field.name} must be a one-dimensional int64 array")
+            shapes.add(column.shape)
+        if len(shapes) > 1:
+            raise ValueError("columns differ in length")
+
+    def __len__(self) -> int:
+        return int(self.recency_days.shape[0])
+
+    def __repr__(self) -> str:
+        return "CustomerColumns(<private>)"
+
+    def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> CustomerColumns:
+        """The rows at ``index``, as a new table."""
+        return CustomerColumns(**{f.name: getattr(self, f.name)[index] for f in fields(self)})

@@ -1,0 +1,219 @@
+"""What moves between the coordinator and the holders. Everything is signed; nothing is free-form."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from privacy.contract.canonical import Noun, canonical_json, sha256_hex
+from privacy.contract.identity import Signed
+from privacy.contract.study import Slug, Study
+from privacy.ledger.entries import Digest, Question
+from privacy.mechanisms.gaussian import SumMechanism
+from privacy.statistics import AnyStatistic, ContributionBound
+
+#: Version of the protocol; holders and coordinator must agree.
+PROTOCOL = 1
+
+#: Reasons that may leave a holder. No row can influence which one it is: everything that is not about files'
+#: form, policy, budget, versions or the order of messages is ``declined``.
+RefusalCode = Literal[
+    "schema",
+    "policy",
+    "budget",
+    "version",
+    "busy",
+    "stale",
+    "unknown_run",
+    "equivocation",
+    "already_answered",
+    "declined",
+]
+
+Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class Checkpoint(Noun):
+    """A party's word on how long its ledger is, and the hash of its last entry."""
+
+    member: Slug
+    sequence: int = Field(ge=1)
+    head: Digest
+
+
+# --- statements of a holder ------------------------------------------------------------------------------------
+
+
+class Hello(Noun):
+    """A holder's word that it takes part in a run, once per run and process.
+
+    Attributes:
+        mask_key: fresh X25519 public key, whose private half stays in the process's memory.
+        nonce: 32 random bytes.
+        checkpoint: the holder's ledger as it stands.
+        expires: seconds since 1970, UTC.
+    """
+
+    protocol: int
+    federation: Slug
+    roster: Digest
+    study: Digest
+    run: str = Field(min_length=1, max_length=64)
+    holder: Slug
+    mask_key: Hex32
+    nonce: Hex32
+    checkpoint: Signed
+    expires: int
+
+
+class Ready(Noun):
+    """A holder's word that it would answer exactly this core. Costs nothing and depends on no row."""
+
+    holder: Slug
+    core: Digest
+
+
+class Contribution(Noun):
+    """A holder's answer: which core, the digest of the masked vector, and its ledger after the charge."""
+
+    holder: Slug
+    core: Digest
+    payload: Digest
+    checkpoint: Signed
+
+
+class Refusal(Noun):
+    """A holder's no."""
+
+    holder: Slug
+    code: RefusalCode
+
+
+class Finished(Noun):
+    """A holder's word that it recorded the releases of a run."""
+
+    holder: Slug
+    run: str
+    checkpoint: Signed
+
+
+# --- statements of the coordinator -----------------------------------------------------------------------------
+
+
+class Participant(Noun):
+    """One holder in a plan core.
+
+    Attributes:
+        hello: digest of its signed HELLO.
+        checkpoint: its last signed checkpoint that the coordinator has seen.
+    """
+
+    holder: Slug
+    hello: Digest
+    checkpoint: Signed
+
+
+class PlanCore(Noun):
+    """What all participants see alike; masks are bound to its digest.
+
+    Attributes:
+        question: run, round and attempt.
+        title: the question's name, for people.
+        statistic: with every public parameter.
+        bound: as the coordinator computed it; holders recompute it.
+        mechanism: noise, m, t and placement.
+        records: k, how many records of one person may be in the sum.
+        participants: sorted by holder.
+        code: digest of the contract's source code.
+        expires: seconds since 1970, UTC.
+    """
+
+    protocol: int
+    federation: Slug
+    roster: Digest
+    study: Digest
+    question: Question
+    analysis: str = Field(max_length=40)
+    title: str = Field(max_length=80)
+    statistic: AnyStatistic
+    bound: ContributionBound
+    mechanism: SumMechanism
+    records: int = Field(ge=1, le=1000)
+    participants: tuple[Participant, ...] = Field(min_length=2)
+    code: Digest
+    expires: int
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        names = [participant.holder for participant in self.participants]
+        if names != sorted(set(names)):
+            raise ValueError("participants must be sorted, each once")
+        return self
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Who takes part, sorted."""
+        return tuple(participant.holder for participant in self.participants)
+
+
+class HelloRequest(Noun):
+    """Asks a holder to take part in a run of a study."""
+
+    protocol: int
+    federation: Slug
+    roster: Digest
+    run: str = Field(min_length=1, max_length=64)
+    study: Study
+    code: Digest
+    expires: int
+
+
+class ReadyRequest(Noun):
+    """Shows a holder the plan core and the HELLOs that it names."""
+
+    core: PlanCore
+    hellos: tuple[Signed, ...]
+
+
+class AnswerRequest(Noun):
+    """Asks for the answer, with everybody's READY."""
+
+    question: Question
+    core: Digest
+    readies: tuple[Signed, ...]
+
+
+class ReleaseNotice(Noun):
+    """Which core led to which release, with its values (decimal text of int64, separated by spaces)."""
+
+    question: Question
+    core: Digest
+    release: Digest
+    values: str
+
+
+class FinishRequest(Noun):
+    """Ends a run: the releases, and the result as the coordinator reads it (JSON, for the holder's people)."""
+
+    run: str = Field(min_length=1, max_length=64)
+    study: Digest
+    releases: tuple[ReleaseNotice, ...]
+    result: str
+
+
+class Reply(Noun):
+    """What a holder sends back: one signed statement, and the masked vector with a contribution.
+
+    Attributes:
+        statement: signed Hello, Ready, Contribution, Finished or Refusal.
+        vector: base64 of little-endian uint64, only with a Contribution.
+    """
+
+    statement: Signed
+    vector: str = ""
+
+
+def release_digest(core: str, values: str) -> str:
+    """Digest of a release: the core it answers and its values."""
+    return sha256_hex(canonical_json({"core": core, "values": values}))

@@ -1,0 +1,122 @@
+"""Gaussian noise on a securely summed integer vector: planning, price and error from one object.
+
+The noise that protects is what remains when the t colluding holders take their own shares out: m - t shares in
+placement ``distributed``, one in ``local`` (each holder's own suffices alone), the coordinator's in ``central``.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from privacy.accounting.events import GaussianSum
+from privacy.contract.canonical import Noun
+from privacy.errors import ConfigError
+from privacy.statistics.base import MAX_CUSTOMERS, ContributionBound
+
+#: Smallest standard deviation of one noise share, in integer units: with it the sum of shares is a discrete
+#: Gaussian to within exp(-10^6), and that is a Gaussian to within 2e-8 per coordinate.
+MIN_SHARE_SCALE = 1000
+
+Placement = Literal["distributed", "local", "central"]
+PLACEMENTS: tuple[Placement, ...] = ("distributed", "local", "central")
+
+
+class SumMechanism(Noun):
+    """Who adds how much noise to one sum.
+
+    Attributes:
+        placement: see the module's text.
+        holders: m, how many holders add up.
+        colluding: t, how many of them may pool what they know, 1 or more; m - t is at least 1.
+        share_scale: standard deviation of one share, in integer units.
+    """
+
+    placement: Placement
+    holders: int = Field(ge=2, le=1000)
+    colluding: int = Field(ge=1)
+    share_scale: int = Field(ge=MIN_SHARE_SCALE, le=1 << 50)
+
+    @model_validator(mode="after")
+    def _some_honest(self) -> Self:
+        if self.colluding >= self.holders:
+            raise ValueError("at least one holder must be honest: colluding holders must be fewer than holders")
+        return self
+
+    @property
+    def protecting_shares(self) -> int:
+        """Shares that remain unknown to the worst coalition."""
+        return self.holders - self.colluding if self.placement == "distributed" else 1
+
+    @property
+    def released_shares(self) -> int:
+        """Shares in the released sum."""
+        return 1 if self.placement == "central" else self.holders
+
+    @property
+    def released_deviation(self) -> float:
+        """Standard deviation of the released noise, in integer units."""
+        return self.share_scale * math.sqrt(self.released_shares)
+
+    @property
+    def holder_scale(self) -> int:
+        """Standard deviation of what each holder adds (0 in ``central``)."""
+        return 0 if self.placement == "central" else self.share_scale
+
+    def event(self, bound: ContributionBound, dim: int) -> GaussianSum:
+        """The fact to be charged for one release through this mechanism."""
+        return GaussianSum(
+            squared_norm=bound.squared_norm,
+            gamma=bound.gamma,
+            dim=dim,
+            share_scale=self.share_scale,
+            protecting_shares=self.protecting_shares,
+        )
+
+    def check_range(self, bound: ContributionBound) -> None:
+        """Refuse a plan whose sums could wrap around 64 bits.
+
+        Raises:
+            ConfigError: if ``max_abs x customers x holders + 40 deviations`` reaches 2^63.
+        """
+        if bound.max_abs * MAX_CUSTOMERS * self.holders + 40 * math.ceil(self.released_deviation) >= 1 << 63:
+            raise ConfigError(
+                "the sums of this question could overflow 64 bits",
+                hint="use fewer holders or a larger budget for the question",
+            )
+
+
+def calibrate(
+    squared_mu: Fraction,
+    bound: ContributionBound,
+    *,
+    placement: Placement,
+    holders: int,
+    colluding: int,
+) -> SumMechanism:
+    """The least noise whose price for one customer record is at most ``squared_mu``.
+
+    Raises:
+        ConfigError: if fewer than two holders, or no honest one, would remain.
+    """
+    if squared_mu <= 0:
+        raise ConfigError("a question needs a positive budget")
+    if holders < 2 or colluding >= holders:
+        raise ConfigError(
+            f"{holders} holders with {colluding} colluding leave nobody to hide behind",
+            hint="invite more holders, or lower budget.colluding_holders",
+        )
+    shares = holders - colluding if placement == "distributed" else 1
+    target = Fraction(bound.squared_norm) / (squared_mu * shares)
+    scale = math.isqrt(math.ceil(target))
+    while scale * scale < target:
+        scale += 1
+    return SumMechanism(
+        placement=placement,
+        holders=holders,
+        colluding=colluding,
+        share_scale=max(scale, MIN_SHARE_SCALE),
+    )

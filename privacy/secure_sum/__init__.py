@@ -1,0 +1,1 @@
+"""The secure sum: masks that cancel when, and only when, all participants answer the same plan."""

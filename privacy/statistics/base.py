@@ -1,0 +1,68 @@
+"""What a statistic is: a bounded integer vector per customer, summed."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import ClassVar
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from privacy.contract.canonical import Noun
+from privacy.contract.customers import CustomerColumns
+
+#: Integer units in one natural unit. Large, so that the discrete Gaussian is a Gaussian to twelve digits.
+GAMMA = 1 << 20
+
+#: A public ceiling on one holder's customers, for the proof that sums cannot wrap around.
+MAX_CUSTOMERS = 1 << 32
+
+IntArray = NDArray[np.int64]
+
+
+class ContributionBound(Noun):
+    """How much one customer record can move the sum, in integer units (add/remove relation).
+
+    Attributes:
+        gamma: integer units per natural unit.
+        squared_norm: largest squared L2 norm of one encoded customer, exact.
+        max_abs: largest absolute value of one coordinate of one encoded customer.
+    """
+
+    gamma: int = Field(ge=1, le=1 << 40)
+    squared_norm: int = Field(ge=1)
+    max_abs: int = Field(ge=1)
+
+
+class Statistic(Noun, ABC):
+    """A sum over customers of a bounded integer vector.
+
+    ``encode_rows`` is a pure function of each row and of the public parameters (the fields): bounded, rounded and
+    clipped on integers, per customer. ``encode_sum`` may be faster but returns exactly the sum of those rows.
+    The bound is derived from the fields alone, so that a holder never takes it from a message.
+    """
+
+    #: Rows encoded at a time where there is no faster sum.
+    CHUNK: ClassVar[int] = 4096
+
+    @property
+    @abstractmethod
+    def dim(self) -> int:
+        """Length of the vector."""
+
+    @property
+    @abstractmethod
+    def bound(self) -> ContributionBound:
+        """The bound that every encoded customer keeps."""
+
+    @abstractmethod
+    def encode_rows(self, columns: CustomerColumns) -> IntArray:
+        """Encode each customer; shape ``(customers, dim)``, int64."""
+
+    def encode_sum(self, columns: CustomerColumns) -> IntArray:
+        """Sum of the encoded customers; shape ``(dim,)``, int64. An empty table gives zeros."""
+        total = np.zeros(self.dim, dtype=np.int64)
+        for start in range(0, len(columns), self.CHUNK):
+            total += self.encode_rows(columns.take(slice(start, start + self.CHUNK))).sum(axis=0)
+        return total

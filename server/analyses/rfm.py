@@ -1,0 +1,307 @@
+"""RFM: one segmentation for all holders, in two questions.
+
+1. *cut points*: cumulative distributions of recency_days, money and orders.
+2. *segments*: customers, orders and money by segment, with the cuts of question 1.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal
+
+import numpy as np
+
+from privacy.contract.segments import CutPoints, SegmentRules
+from privacy.contract.study import FixedCuts, Study, minor_digits
+from privacy.mechanisms import SumMechanism
+from privacy.statistics import PrefixSums, SegmentTotals, Statistic
+from privacy.statistics.prefix_sums import FactGrid, root_coefficients
+from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate
+from server.analyses.cut_points import (
+    QUINTILES,
+    Z95,
+    Cumulative,
+    clipping_cap,
+    count_cut,
+    cumulate,
+    lower_cut,
+    smoothed,
+    total_customers,
+)
+from server.releases import Release
+from server.results import Distribution, Estimate, RfmResult, SchemeFigures, SegmentFigures
+
+NAME = "rfm"
+CUT_POINTS = "cut points"
+SEGMENTS = "segments"
+
+#: Bins: days one by one for a year; money 2.7% wide over six powers of ten; orders one by one up to 24.
+_RECENCY_BINS = 512
+_MONEY_BINS = 512
+_ORDERS_SINGLE = 24
+_ORDERS_BINS = 64
+#: Shares of the squared sensitivity, in thousandths. Orders have few distinct values and need less; days are the
+#: hardest, because a whole day's customers move with a cut.
+_PERMILLE = {"recency_days": 440, "money": 380, "orders": 180}
+#: Bars in the report's pictures.
+_DISPLAY_BINS = 40
+
+Ask = Callable[[str, Statistic], Release]
+
+
+def weights(study: Study) -> dict[str, Fraction]:
+    """Title of each question to its share of the budget."""
+    share = Fraction(study.rfm.cut_points_share)
+    return {CUT_POINTS: share, SEGMENTS: 1 - share}
+
+
+def cut_points_statistic(study: Study) -> PrefixSums:
+    """The first question; it depends on the study alone."""
+    low, high = study.money_bounds
+    return PrefixSums(
+        grids=(
+            FactGrid(
+                fact="recency_days",
+                upper=_stepped(0, 365, study.bounds.recency_max_days, _RECENCY_BINS - 1),
+                permille=_PERMILLE["recency_days"],
+            ),
+            FactGrid(
+                fact="money",
+                upper=tuple(sorted({round(x) for x in np.geomspace(low, high, _MONEY_BINS - 1)})),
+                permille=_PERMILLE["money"],
+            ),
+            FactGrid(
+                fact="orders",
+                upper=_stepped(1, _ORDERS_SINGLE, study.bounds.orders_max, _ORDERS_BINS - 1),
+                permille=_PERMILLE["orders"],
+            ),
+        )
+    )
+
+
+def _stepped(first: int, single: int, last: int, count: int) -> tuple[int, ...]:
+    """Upper ends one by one from ``first`` to ``single``, then growing by a constant factor up to ``last``."""
+    if last <= single:
+        return tuple(range(first, last + 1))
+    ones = list(range(first, single + 1))
+    rest = {round(x) for x in np.geomspace(single, last, max(count - len(ones), 1) + 1)[1:]}
+    return (*ones, *sorted(value for value in rest if value > single))
+
+
+def run(study: Study, ask: Ask, *, noise_of: Callable[[Statistic], float]) -> RfmResult:
+    """The analysis.
+
+    Args:
+        study: what was agreed.
+        ask: asks a question by its title.
+        noise_of: standard deviation that the segments question's released noise will have, in integer units.
+    """
+    first = cut_points_statistic(study)
+    release = ask(CUT_POINTS, first)
+    estimates = first.decode(release.array, release.deviation)
+    customers, deviation = total_customers(estimates)
+    recency, money, orders = (
+        # Orders have ties, which smoothing would blur.
+        cumulate(estimate if estimate.grid.fact == "orders" else smoothed(estimate), customers)
+        for estimate in estimates
+    )
+    unit = 10 ** minor_digits(study.currency)
+    rules = SegmentRules(cuts=find_cuts(study, recency, money, orders), thresholds=study.rfm.rules, money_unit=unit)
+
+    cells = max(len(rules.segments(scheme)) for scheme in study.rfm.report)
+    noise = noise_of(_totals(study, rules, orders_cap=1, money_cap=1))
+    money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
+    orders_cap, _ = clipping_cap(orders, noise / AMPLITUDES[1], cells)
+    second = _totals(study, rules, orders_cap=orders_cap, money_cap=money_cap)
+    release = ask(SEGMENTS, second)
+    return RfmResult(
+        rules=rules,
+        customers=Estimate(value=customers, margin=Z95 * deviation),
+        distributions=(
+            _distribution("recency_days", recency, rules.cuts, 1),
+            _distribution("orders", orders, rules.cuts, 1),
+            _distribution("money", money, rules.cuts, unit),
+        ),
+        schemes=tuple(
+            scheme_figures(estimate, rules, floor=study.rfm.floor, unit=unit)
+            for estimate in second.decode(release.array, release.deviation)
+        ),
+        money_cap=money_cap / unit,
+        orders_cap=orders_cap,
+        revenue_above_cap=above,
+    )
+
+
+def _totals(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: int) -> SegmentTotals:
+    return SegmentTotals(rules=rules, schemes=study.rfm.report, orders_cap=orders_cap, money_cap=money_cap)
+
+
+def find_cuts(study: Study, recency: Cumulative, money: Cumulative, orders: Cumulative) -> CutPoints:
+    """All cut points from the three distributions."""
+    fixed = study.rfm.high_low
+    unit = 10 ** minor_digits(study.currency)
+    if isinstance(fixed, FixedCuts):
+        # Fixed money cuts mean "at least"; money in minor units is an integer, so that is "more than one less".
+        high = (fixed.recency_days, fixed.orders, int(fixed.money * unit) - 1)
+    else:
+        high = (
+            lower_cut(recency, 0.5, logarithmic=False),
+            count_cut(orders, 0.5),
+            lower_cut(money, 0.5, logarithmic=True),
+        )
+    return CutPoints(
+        recency_days=_four(lower_cut(recency, rank, logarithmic=False) for rank in QUINTILES),
+        orders=_four(count_cut(orders, rank) for rank in QUINTILES),
+        money=_four(lower_cut(money, rank, logarithmic=True) for rank in QUINTILES),
+        recency_high=high[0],
+        orders_high=high[1],
+        money_high=high[2],
+    )
+
+
+def _four(values: Iterable[int]) -> tuple[int, int, int, int]:
+    a, b, c, d = values
+    return (a, b, c, d)
+
+
+def scheme_figures(estimate: SegmentEstimate, rules: SegmentRules, *, floor: int, unit: int) -> SchemeFigures:
+    """A segmentation's figures with their margins; cells under the floor are suppressed."""
+    count_margin = Z95 * estimate.customers_deviation
+    orders_margin = Z95 * estimate.orders_deviation
+    money_margin = Z95 * estimate.money_deviation / unit
+    money = estimate.money / unit
+    cells = len(money)
+    totals = [float(column.sum()) for column in (estimate.customers, estimate.orders, money)]
+    rows = []
+    for index, segment in enumerate(rules.segments(estimate.scheme)):
+        count = float(estimate.customers[index])
+        if count < max(floor, 1):
+            rows.append(SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True))
+            continue
+        ordered, spent = float(estimate.orders[index]), float(money[index])
+        rows.append(
+            SegmentFigures(
+                code=segment.code,
+                en=segment.en,
+                zh=segment.zh,
+                suppressed=False,
+                customers=Estimate(value=count, margin=count_margin),
+                orders=Estimate(value=ordered, margin=orders_margin),
+                revenue=Estimate(value=spent, margin=money_margin),
+                share_of_customers=_share(count, totals[0], count_margin, cells),
+                share_of_revenue=_share(spent, totals[2], money_margin, cells),
+                orders_per_customer=_ratio(ordered, orders_margin, count, count_margin),
+                revenue_per_customer=_ratio(spent, money_margin, count, count_margin),
+                revenue_per_order=_ratio(spent, money_margin, ordered, orders_margin),
+            )
+        )
+    spread = math.sqrt(cells)
+    return SchemeFigures(
+        scheme=estimate.scheme,
+        segments=tuple(rows),
+        total_customers=Estimate(value=totals[0], margin=count_margin * spread),
+        total_orders=Estimate(value=totals[1], margin=orders_margin * spread),
+        total_revenue=Estimate(value=totals[2], margin=money_margin * spread),
+    )
+
+
+def _ratio(top: float, top_margin: float, bottom: float, bottom_margin: float) -> Estimate | None:
+    """A quotient of two noisy totals; first-order propagation. None where the lower total is not clear of zero."""
+    if bottom <= bottom_margin:
+        return None
+    value = top / bottom
+    return Estimate(value=value, margin=math.hypot(top_margin, value * bottom_margin) / bottom)
+
+
+def _share(part: float, total: float, margin: float, cells: int) -> Estimate | None:
+    """A cell's share of the total of all cells, whose noise contains the cell's own."""
+    if total <= margin * math.sqrt(cells):
+        return None
+    value = part / total
+    spread = math.sqrt(max((1 - value) ** 2 + value**2 * (cells - 1), 0.0))
+    return Estimate(value=value, margin=margin * spread / total)
+
+
+def _distribution(
+    feature: Literal["recency_days", "orders", "money"], fact: Cumulative, cuts: CutPoints, unit: int
+) -> Distribution:
+    """A distribution coarsened for a picture, with its cuts."""
+    quintiles = {"recency_days": cuts.recency_days, "orders": cuts.orders, "money": cuts.money}[feature]
+    high = {"recency_days": cuts.recency_high, "orders": cuts.orders_high, "money": cuts.money_high}[feature]
+    upper = np.array(fact.grid.upper)
+    if feature == "recency_days":
+        top = upper[min(fact.first_reaching(0.995), len(upper) - 1)]
+        ends = np.unique(np.searchsorted(upper, np.linspace(0, top, _DISPLAY_BINS + 1)[1:]))
+    elif feature == "orders":
+        ends = np.flatnonzero(upper <= _ORDERS_SINGLE)
+    else:
+        first, last = fact.first_reaching(0.005), min(fact.first_reaching(0.995), len(upper) - 1)
+        ends = np.unique(np.linspace(first, last, _DISPLAY_BINS).round().astype(int))
+    share = np.diff(np.concatenate([[0.0], fact.share[ends]]))
+    return Distribution(
+        feature=feature,
+        upper=tuple(float(value) / unit for value in upper[ends]),
+        share=tuple(float(max(value, 0.0)) for value in share),
+        cuts=_float4([value / unit for value in quintiles]),
+        high=high / unit,
+        rank_margin=_float4([fact.rank_margin(rank) for rank in QUINTILES]),
+    )
+
+
+def _float4(values: Sequence[float]) -> tuple[float, float, float, float]:
+    a, b, c, d = (float(value) for value in values)
+    return (a, b, c, d)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Forecast:
+    """What to expect of the analysis, from public facts alone.
+
+    Attributes:
+        rank_error: half-width of the 95% interval of a quintile cut's rank, as a share of ``size_class`` records
+            (the widest of the four cuts).
+        records_margin: half-width of the 95% interval of a segment's count, in customer records.
+    """
+
+    rank_error: float
+    records_margin: float
+
+
+def forecast(study: Study, mechanism_of: Callable[[str, Statistic], SumMechanism]) -> Forecast:
+    """Expected errors if the holders have ``size_class`` customers together.
+
+    Args:
+        study: the study.
+        mechanism_of: plans a question's noise by its title.
+    """
+    first = cut_points_statistic(study)
+    noise = mechanism_of(CUT_POINTS, first).released_deviation
+    grid = first.grids[0]
+    unit = noise / grid.coefficients[0]
+    root = np.array(root_coefficients(grid.bins))
+    j = grid.bins // 2
+    rank = 0.5
+    variance = (
+        (root[: j + 1] ** 2).sum() - 2 * rank * (root[: j + 1] @ root[grid.bins - 1 - j :]) + rank**2 * (root**2).sum()
+    )
+    probe = SegmentTotals(
+        rules=SegmentRules(
+            cuts=CutPoints(
+                recency_days=(1, 2, 3, 4), orders=(1, 2, 3, 4), money=(1, 2, 3, 4),
+                recency_high=1, orders_high=1, money_high=1,
+            ),
+            thresholds=study.rfm.rules,
+            money_unit=1,
+        ),
+        schemes=study.rfm.report,
+        orders_cap=1,
+        money_cap=1,
+    )  # fmt: skip
+    counts = mechanism_of(SEGMENTS, probe).released_deviation / AMPLITUDES[0]
+    return Forecast(
+        rank_error=Z95 * unit * math.sqrt(variance) / study.budget.size_class,
+        records_margin=Z95 * counts,
+    )

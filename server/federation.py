@@ -1,0 +1,462 @@
+"""Asking the federation: one question in, one release out, charged before anything is sent.
+
+An analysis sees only :meth:`Federation.ask`. Here are the order of a round, the attempts, and the coordinator's
+ledger; how bytes travel is the transport's business.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from typing import Literal, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.contract.canonical import Noun, sha256_hex
+from privacy.contract.charging import charge_for, records_per_person
+from privacy.contract.code import code_digest
+from privacy.contract.identity import Identity, Roster, Signed
+from privacy.contract.messages import (
+    PROTOCOL,
+    AnswerRequest,
+    Checkpoint,
+    Contribution,
+    Finished,
+    FinishRequest,
+    Hello,
+    HelloRequest,
+    Participant,
+    PlanCore,
+    Ready,
+    ReadyRequest,
+    Refusal,
+    ReleaseNotice,
+    Reply,
+)
+from privacy.contract.study import Study
+from privacy.contract.transport import Transport
+from privacy.contract.version import software_version
+from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
+from privacy.ledger import Failed, Head, Ledger, Question, Released
+from privacy.mechanisms import SumMechanism, calibrate
+from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
+from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes, unmask
+from privacy.statistics import Statistic
+from server.progress import Progress, silent
+from server.releases import Release, ReleaseStore
+
+#: Seconds for which requests and plans are good.
+LIFETIME = 6 * 3600
+
+#: Plans shown for one question at most. Plans cost nothing until they are answered; this only ends a loop.
+MAX_PLANS = 20
+
+R = TypeVar("R", bound=Noun)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to wait for holders, in seconds.
+
+    Attributes:
+        hello: for joining a run; a holder builds its customer table in this time.
+        answer: for everything else.
+    """
+
+    hello: float = 600.0
+    answer: float = 120.0
+
+
+class Federation:
+    """The holders of one study, as its analyses see them."""
+
+    def __init__(
+        self,
+        *,
+        study: Study,
+        roster: Roster,
+        identity: Identity,
+        ledger: Ledger,
+        releases: ReleaseStore,
+        transport: Transport,
+        patience: Patience | None = None,
+        progress: Progress = silent,
+        now: Callable[[], int] = lambda: int(time.time()),
+    ) -> None:
+        self.study = study
+        self.roster = roster
+        self.records = records_per_person(study, roster)
+        everyone = tuple(sorted(study.holders or roster.holders))
+        # A study's set of holders may only shrink, over all its runs: holders refuse anything else.
+        answered = ledger.answered_set(study.digest)
+        self.invited = tuple(holder for holder in everyone if answered is None or holder in answered)
+        self.run = f"{study.name[:40]}-{secrets.token_hex(8)}".replace("_", "-")
+        self.missing = [holder for holder in everyone if holder not in self.invited]
+        self._identity = identity
+        self._ledger = ledger
+        self._releases = releases
+        self._transport = transport
+        self._patience = patience or Patience()
+        self._progress = progress
+        self._now = now
+        self._round = 0
+        self._spare = study.budget.spare_attempts
+        self._hellos: dict[str, Signed] = {}
+        self._checkpoints: dict[str, Signed] = {}
+        self._notices: list[ReleaseNotice] = []
+
+    @property
+    def participants(self) -> tuple[str, ...]:
+        """Holders that said HELLO and are still there, sorted."""
+        return tuple(sorted(self._hellos))
+
+    # --- joining -----------------------------------------------------------------------------------------------
+
+    def join(self) -> None:
+        """Invite all holders of the study; all must be ready, else nothing is asked or charged.
+
+        Raises:
+            NotEnoughHolders: naming who is not ready, and with which code where one came.
+        """
+        unknown = sorted(set(self.invited) - set(self.roster.holders))
+        if unknown:
+            raise ConfigError(
+                f"the study names {', '.join(unknown)}, not in the roster",
+                hint=f"holders of this federation: {', '.join(self.roster.holders)}",
+            )
+        refused = self._greet(self.invited)
+        if refused:
+            listing = "; ".join(f"{holder}: {code}" for holder, code in sorted(refused.items()))
+            raise NotEnoughHolders(
+                f"not ready: {listing}. Nothing was asked and nothing was charged",
+                hint="ask their operators what their node's log and `cohortium holder check` say, then run again",
+            )
+
+    def _greet(self, holders: tuple[str, ...]) -> dict[str, str]:
+        """Say HELLO to these holders; returns those that do not join, with a code or ``no answer``."""
+        request = self._identity.sign(
+            HelloRequest(
+                protocol=PROTOCOL,
+                federation=self.roster.federation,
+                roster=self.roster.digest,
+                run=self.run,
+                study=self.study,
+                code=code_digest(),
+                expires=self._now() + LIFETIME,
+            )
+        )
+        self._progress.step("joining", holders)
+        replies = self._exchange(dict.fromkeys(holders, request.canonical()), self._patience.hello)
+        failed: dict[str, str] = {}
+        for holder in holders:
+            try:
+                signed, hello = self._statement(replies.get(holder), Hello, holder)
+                if (hello.run, hello.study, hello.roster, hello.holder) != (
+                    self.run,
+                    self.study.digest,
+                    self.roster.digest,
+                    holder,
+                ):
+                    raise ProtocolError("declined")
+                self._hellos[holder] = signed
+                self._note_checkpoint(holder, hello.checkpoint)
+            except ProtocolError as error:
+                failed[holder] = error.message
+        return failed
+
+    # --- asking ------------------------------------------------------------------------------------------------
+
+    def ask(self, analysis: str, title: str, statistic: Statistic, squared_mu: Fraction) -> Release:
+        """Ask one question.
+
+        Args:
+            analysis: name of the analysis.
+            title: the question's name, for people.
+            statistic: what to sum, with all public parameters.
+            squared_mu: price for one *person*, with all their records.
+
+        Returns:
+            The release: the sum over the participants plus noise. A release of the same question of the same
+            study that is recorded already is returned again and costs nothing.
+
+        Raises:
+            BudgetError: if the study's budget does not suffice.
+            NotEnoughHolders: if too few holders remain, or the attempts are used up.
+        """
+        self._round += 1
+        recorded = self._releases.find(self.study.digest, title, statistic.digest)
+        if recorded is not None:
+            self._progress.note(f"{title}: recorded earlier, nothing is spent")
+            self._notice(recorded)
+            return recorded
+        for attempt in range(1, MAX_PLANS + 1):
+            plan = self._plan(analysis, title, statistic, squared_mu, attempt)
+            if plan is None:
+                continue
+            release = self._attempt(*plan, title=title, statistic=statistic)
+            if release is not None:
+                return release
+            if self._spare == 0:
+                raise NotEnoughHolders(
+                    f"{title}: an attempt failed and the study has no spare attempt left",
+                    hint="see who is missing above; run the study again when they are back "
+                    "(questions already released are not asked again)",
+                )
+            self._spare -= 1
+            gone = tuple(sorted(set(self.invited) - set(self.participants) - set(self.missing)))
+            if gone:  # a node that was restarted may come back with a new HELLO
+                refused = self._greet(gone)
+                self.missing += [holder for holder in gone if holder in refused]
+        raise NotEnoughHolders(
+            f"{title}: holders kept dropping out between the plan and the answer",
+            hint="see which nodes restart, and run the study again when they are stable",
+        )
+
+    def _plan(
+        self, analysis: str, title: str, statistic: Statistic, squared_mu: Fraction, attempt: int
+    ) -> tuple[PlanCore, list[Signed]] | None:
+        """Build a core and let everybody confirm it; None if somebody did not (nothing is charged)."""
+        holders = self.participants
+        mechanism = self.mechanism(statistic, squared_mu)
+        core = PlanCore(
+            protocol=PROTOCOL,
+            federation=self.roster.federation,
+            roster=self.roster.digest,
+            study=self.study.digest,
+            question=Question(run=self.run, round=self._round, attempt=attempt),
+            analysis=analysis,
+            title=title,
+            statistic=statistic,
+            bound=statistic.bound,
+            mechanism=mechanism,
+            records=self.records,
+            participants=tuple(
+                Participant(holder=holder, hello=self._hellos[holder].digest, checkpoint=self._checkpoints[holder])
+                for holder in holders
+            ),
+            code=code_digest(),
+            expires=self._now() + LIFETIME,
+        )
+        request = self._identity.sign(
+            ReadyRequest(core=core, hellos=tuple(self._hellos[holder] for holder in holders))
+        ).canonical()
+        self._progress.step(f"{title}: showing the plan", holders)
+        replies = self._exchange(dict.fromkeys(holders, request), self._patience.answer)
+        readies: list[Signed] = []
+        lost: dict[str, str] = {}
+        for holder in holders:
+            try:
+                signed, ready = self._statement(replies.get(holder), Ready, holder)
+                if ready.core != core.digest or ready.holder != holder:
+                    raise ProtocolError("declined")
+                readies.append(signed)
+            except ProtocolError as error:
+                lost[holder] = error.message
+        if not lost:
+            return core, readies
+        self._without(lost)
+        return None
+
+    def mechanism(self, statistic: Statistic, squared_mu: Fraction) -> SumMechanism:
+        """The noise that a question would get among the holders that are there now.
+
+        Raises:
+            NotEnoughHolders: if too few are there.
+        """
+        holders = len(self.participants)
+        budget = self.study.budget
+        if holders < 2 or holders <= budget.colluding_holders:
+            raise NotEnoughHolders(
+                f"{holders} holder(s) left, of whom {budget.colluding_holders} might collude: nobody to hide behind",
+                hint="run the study again when more holders are ready",
+            )
+        mechanism = calibrate(
+            squared_mu / self.records**2,
+            statistic.bound,
+            placement=self.study.placement,
+            holders=holders,
+            colluding=budget.colluding_holders,
+        )
+        mechanism.check_range(statistic.bound)
+        return mechanism
+
+    def _without(self, lost: Mapping[str, str]) -> None:
+        """Go on without these holders; one that only forgot the run may say HELLO again."""
+        for holder, code in lost.items():
+            self._progress.note(f"{holder} does not take part: {code}")
+            del self._hellos[holder]
+        restarted = tuple(holder for holder, code in lost.items() if code == "unknown_run")
+        back = set(restarted) - set(self._greet(restarted)) if restarted else set()
+        self.missing += [holder for holder in lost if holder not in back]
+
+    def _attempt(self, core: PlanCore, readies: list[Signed], *, title: str, statistic: Statistic) -> Release | None:
+        """Charge, ask, add up. None if the attempt failed; it stays charged."""
+        charge, caps = charge_for(
+            core,
+            study=self.study,
+            policy="",
+            lifetime=None,
+            sampler=SAMPLER if core.mechanism.placement == "central" else "",
+            software=software_version(),
+            now=self._now(),
+        )
+        grant = self._ledger.reserve(charge, caps)
+        request = self._identity.sign(
+            AnswerRequest(question=core.question, core=core.digest, readies=tuple(readies))
+        ).canonical()
+        self._progress.step(f"{title}: asking", core.holders)
+        grant.use(core.digest)
+        reason: Literal["missing_answer", "mask_mismatch", "bad_answer", "stopped"] = "stopped"
+        try:
+            replies = self._exchange(dict.fromkeys(core.holders, request), self._patience.answer)
+            vectors, lost = self._read_answers(core, statistic, replies)
+            if lost:
+                reason = "missing_answer"
+                for holder, code in lost.items():
+                    self._progress.note(f"{holder} did not answer: {code}")
+                    self._hellos.pop(holder, None)
+            else:
+                try:
+                    values = unmask(vectors)
+                except MaskMismatch:
+                    reason = "mask_mismatch"
+                else:
+                    return self._release(core, statistic, values, title)
+        except BaseException:
+            self._fail(core, "stopped", title)
+            raise
+        self._fail(core, reason, title)
+        return None
+
+    def _read_answers(
+        self, core: PlanCore, statistic: Statistic, replies: Mapping[str, bytes]
+    ) -> tuple[list[UintArray], dict[str, str]]:
+        vectors: list[UintArray] = []
+        lost: dict[str, str] = {}
+        for holder in core.holders:
+            try:
+                raw = replies.get(holder)
+                _, answer = self._statement(raw, Contribution, holder)
+                payload = _vector_bytes(raw)
+                if (answer.core, answer.holder, answer.payload) != (core.digest, holder, sha256_hex(payload)):
+                    raise ProtocolError("declined")
+                vectors.append(from_bytes(payload, statistic.dim + 1))
+                self._note_checkpoint(holder, answer.checkpoint)
+            except ProtocolError as error:
+                lost[holder] = error.message
+        return vectors, lost
+
+    def _release(
+        self,
+        core: PlanCore,
+        statistic: Statistic,
+        values: NDArray[np.int64],
+        title: str,
+    ) -> Release:
+        mechanism = core.mechanism
+        if mechanism.placement == "central":
+            values = values + discrete_gaussian(mechanism.share_scale, statistic.dim)
+        release = Release(
+            title=title,
+            study=core.study,
+            statistic=statistic.digest,
+            question=core.question,
+            core=core.digest,
+            mechanism=mechanism,
+            holders=core.holders,
+            values=tuple(int(value) for value in values),
+        )
+        self._releases.keep(release)
+        self._ledger.append(Released(question=core.question, core=core.digest, release=release.content_digest))
+        self._notice(release)
+        return release
+
+    def _notice(self, release: Release) -> None:
+        self._notices.append(
+            ReleaseNotice(
+                question=release.question,
+                core=release.core,
+                release=release.content_digest,
+                values=release.text,
+            )
+        )
+
+    def _fail(
+        self,
+        core: PlanCore,
+        reason: Literal["missing_answer", "mask_mismatch", "bad_answer", "stopped"],
+        title: str,
+    ) -> None:
+        self._ledger.append(Failed(question=core.question, core=core.digest, reason=reason))
+        self._progress.note(f"{title}: attempt {core.question.attempt} failed ({reason}); it stays charged")
+
+    # --- ending ------------------------------------------------------------------------------------------------
+
+    def finish(self, result: str) -> tuple[str, ...]:
+        """Show the releases and the result to the holders, who record them and label their customers.
+
+        Returns:
+            Holders that did not confirm (they can catch up when the study is run again; it costs nothing).
+        """
+        request = self._identity.sign(
+            FinishRequest(run=self.run, study=self.study.digest, releases=tuple(self._notices), result=result)
+        ).canonical()
+        holders = self.participants
+        self._progress.step("handing out the results", holders)
+        replies = self._exchange(dict.fromkeys(holders, request), self._patience.hello)
+        silent_ones = []
+        for holder in holders:
+            try:
+                _, finished = self._statement(replies.get(holder), Finished, holder)
+                self._note_checkpoint(holder, finished.checkpoint)
+            except ProtocolError as error:
+                self._progress.note(f"{holder} did not record the results: {error.message}")
+                silent_ones.append(holder)
+        return tuple(silent_ones)
+
+    # --- helpers -----------------------------------------------------------------------------------------------
+
+    def _exchange(self, requests: Mapping[str, bytes], timeout: float) -> dict[str, bytes]:
+        return self._transport.exchange(requests, timeout=timeout, on_reply=self._progress.reply)
+
+    def _statement(self, raw: bytes | None, model: type[R], holder: str) -> tuple[Signed, R]:
+        """Read a holder's signed statement.
+
+        Raises:
+            ProtocolError: whose message is a refusal's code, or ``no answer``.
+        """
+        if raw is None:
+            raise ProtocolError("no answer")
+        statement = Reply.parse(raw).statement
+        if statement.kind == Refusal.__name__:
+            raise ProtocolError(statement.open(Refusal, self.roster, signer=holder).code)
+        return statement, statement.open(model, self.roster, signer=holder)
+
+    def _note_checkpoint(self, holder: str, signed: Signed) -> None:
+        """Keep a holder's newest checkpoint.
+
+        Raises:
+            ProtocolError: if its ledger went back or changed.
+        """
+        checkpoint = signed.open(Checkpoint, self.roster, signer=holder)
+        head = Head(checkpoint.sequence, checkpoint.head)
+        before = self._ledger.peers().get(holder)
+        if before is not None and (
+            head.sequence < before.sequence or (head.sequence == before.sequence and head.hash != before.hash)
+        ):
+            raise ProtocolError("its ledger is older than it was, or was changed")
+        self._ledger.remember({holder: head})
+        self._checkpoints[holder] = signed
+
+
+def _vector_bytes(raw: bytes | None) -> bytes:
+    try:
+        return base64.b64decode(Reply.parse(raw or b"").vector, validate=True)
+    except (binascii.Error, ValueError):
+        raise ProtocolError("declined") from None

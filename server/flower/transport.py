@@ -1,0 +1,92 @@
+"""The deployed carrier: bytes over Flower's Grid, to nodes that hold registered keys."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from flwr.app import ConfigRecord, Message, RecordDict
+from flwr.serverapp import Grid
+
+from server.flower.internals import FIELD, RECORD, Inbox
+
+#: Seconds between looks at the inbox.
+_POLL = 0.05
+#: The largest reply, in bytes; a larger one counts as none.
+_REPLY_LIMIT = 64 * 1024 * 1024
+#: A message outlives its time-out by this much, so that a clock some seconds off does not kill a reply.
+_CLOCK_GRACE = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class FlowerTransport:
+    """The ``Transport`` port over Flower; built inside a ServerApp.
+
+    A holder is the name under which the coordinator's operator registered a node's public key. Flower checks
+    that key on every call of a node, so a node cannot choose its holder. Should one name be registered for
+    two nodes that are both online, neither is used.
+    """
+
+    name = "flower"
+
+    def __init__(self, grid: Grid) -> None:
+        self._grid = grid
+
+    def holders(self) -> tuple[str, ...]:
+        """Ids of the holders that are connected now, sorted. A node that died counts for 20 seconds more."""
+        return tuple(sorted(self._nodes()))
+
+    def exchange(
+        self,
+        requests: Mapping[str, bytes],
+        *,
+        timeout: float,
+        on_reply: Callable[[str], None] | None = None,
+    ) -> dict[str, bytes]:
+        """Send each holder its bytes and wait for the replies at most ``timeout`` seconds.
+
+        Each holder gets one message. Absent from the result: holders that are not connected, did not answer
+        in time, or whose reply is an error of the carrier (Flower's own, or the empty one that a node sends
+        when its handler failed). Replies that come later are dropped.
+        """
+        deadline = time.monotonic() + timeout
+        nodes = self._nodes()
+        reached = [holder for holder in sorted(requests) if holder in nodes]
+        if not reached or timeout <= 0:
+            return {}
+        messages = [
+            self._message(nodes[holder], requests[holder], timeout + _CLOCK_GRACE) for holder in reached
+        ]
+        sent = zip(self._grid.push_messages(messages), reached, strict=True)
+        waiting = {message_id: holder for message_id, holder in sent if message_id}
+        inbox = Inbox(self._grid, waiting)
+        replies: dict[str, bytes] = {}
+        while waiting:
+            for message_id, data in inbox.poll().items():
+                holder = waiting.pop(message_id)
+                if data and len(data) <= _REPLY_LIMIT:
+                    replies[holder] = data
+                    if on_reply is not None:
+                        on_reply(holder)
+            left = deadline - time.monotonic()
+            if left <= 0:
+                break
+            if waiting:
+                time.sleep(min(_POLL, left))
+        return replies
+
+    def _nodes(self) -> dict[str, int]:
+        """Flower's node id of every connected holder."""
+        nodes = [node for node in self._grid.get_nodes() if node.name]
+        count = Counter(node.name for node in nodes)
+        for name in sorted(name for name, times in count.items() if times > 1):
+            log.warning("two nodes are registered as %s and online; neither is used", name)
+        return {node.name: node.node_id for node in nodes if count[node.name] == 1}
+
+    @staticmethod
+    def _message(node: int, data: bytes, ttl: float) -> Message:
+        content = RecordDict({RECORD: ConfigRecord({FIELD: data})})
+        return Message(content, node, "query.cohortium", ttl=ttl)

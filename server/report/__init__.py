@@ -1,0 +1,1 @@
+"""The result of a study as one HTML file, in English and Chinese, and as plain sentences."""

@@ -1,0 +1,116 @@
+"""What the figures say, in sentences; everything here is computed from a result, nothing is assumed."""
+
+from __future__ import annotations
+
+import math
+
+from server.report.numbers import delta_text, epsilon_text, plain, shown
+from server.report.texts import Language, text
+from server.results import Estimate, SchemeFigures, SegmentFigures, Spending
+
+
+def segment_name(segment: SegmentFigures, language: Language) -> str:
+    """The segment's name in a language."""
+    return segment.zh if language == "zh" else segment.en
+
+
+def percent(estimate: Estimate, language: Language) -> str:
+    """A share with its margin, as it stands in a sentence: ``62.1% (± 0.4)``."""
+    value, margin = shown(estimate, decimals=1, scale=100)
+    return text("percent_with_margin", language, value=value, margin=margin)
+
+
+def _larger(first: Estimate, second: Estimate) -> bool:
+    """Whether ``first`` is larger than ``second`` beyond what the noise explains (95%)."""
+    return first.value - second.value > math.hypot(first.margin, second.margin)
+
+
+def scheme_findings(scheme: SchemeFigures, language: Language) -> list[str]:
+    """The main findings about one segmentation, one to two sentences.
+
+    Names the segment with most revenue, or two where the noise does not separate them, and the largest
+    segment where that is another one.
+    """
+    visible = [
+        (segment, segment.share_of_customers, segment.share_of_revenue)
+        for segment in scheme.segments
+        if not segment.suppressed and segment.share_of_customers is not None and segment.share_of_revenue is not None
+    ]
+    if not visible:
+        return [text("finding_none", language)]
+    by_revenue = sorted(visible, key=lambda item: -item[2].value)
+    lead, lead_customers, lead_revenue = by_revenue[0]
+    sentences = []
+    if len(by_revenue) > 1 and not _larger(lead_revenue, by_revenue[1][2]):
+        second, _, second_revenue = by_revenue[1]
+        sentences.append(
+            text(
+                "finding_tie",
+                language,
+                first=segment_name(lead, language),
+                first_revenue=percent(lead_revenue, language),
+                second=segment_name(second, language),
+                second_revenue=percent(second_revenue, language),
+            )
+        )
+    else:
+        sentences.append(
+            text(
+                "finding_lead",
+                language,
+                segment=segment_name(lead, language),
+                customers=percent(lead_customers, language),
+                revenue=percent(lead_revenue, language),
+            )
+        )
+    by_size = sorted(visible, key=lambda item: -item[1].value)
+    largest, largest_customers, largest_revenue = by_size[0]
+    if largest is not lead and (len(by_size) == 1 or _larger(largest_customers, by_size[1][1])):
+        sentences.append(
+            text(
+                "finding_largest",
+                language,
+                segment=segment_name(largest, language),
+                customers=percent(largest_customers, language),
+                revenue=percent(largest_revenue, language),
+            )
+        )
+    return sentences
+
+
+def spent_sentence(spending: Spending, language: Language) -> str:
+    """What the run spent for one person, and what was promised."""
+    return text(
+        "spent_sentence_one" if spending.k == 1 else "spent_sentence",
+        language,
+        k=spending.k,
+        person=epsilon_text(spending.epsilon_person),
+        promised=plain(spending.epsilon_promised),
+        delta=delta_text(spending.delta),
+    )
+
+
+def guess_sentence(spending: Spending, language: Language) -> str:
+    """What the spending means for someone who guesses whether one person's records are in the data."""
+    return text(
+        "guess_sentence",
+        language,
+        guess=f"{100 * spending.best_guess:.1f}",
+        guess_promised=f"{100 * spending.best_guess_promised:.1f}",
+    )
+
+
+def describe_spending(spending: Spending, lang: Language) -> str:
+    """What a run spent and what that means, in a few plain sentences.
+
+    Args:
+        spending: what was spent, from ``StudyResult.spending``.
+        lang: ``en`` or ``zh``.
+    """
+    sentences = [spent_sentence(spending, lang)]
+    if spending.epsilon_all_holders > spending.epsilon_person:
+        sentences.append(text("all_sentence", lang, all_holders=epsilon_text(spending.epsilon_all_holders)))
+    if spending.epsilon_own < spending.epsilon_person:
+        sentences.append(text("own_sentence", lang, own=epsilon_text(spending.epsilon_own)))
+    sentences.append(guess_sentence(spending, lang))
+    return text("sentence_gap", lang).join(sentences)

@@ -1,0 +1,89 @@
+"""How numbers are written: never with more digits than their margin justifies."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+
+from server.report.texts import Language, text
+from server.results import Estimate
+
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+class Shown(NamedTuple):
+    """A value and its margin as they are written, rounded to the same place."""
+
+    value: str
+    margin: str
+
+
+def _place(margin: Decimal) -> int:
+    """Power of ten to round at: two digits of the margin if it starts with 1, 2 or a low 3, else one.
+
+    This is the rule of the Particle Data Group: the rounding then adds little to the uncertainty, and no
+    digit is shown that the noise has made meaningless.
+    """
+    exponent = margin.adjusted()
+    leading = margin.scaleb(-exponent)
+    return exponent - 1 if leading <= Decimal("3.54") else exponent
+
+
+def grouped(value: Decimal, decimals: int) -> str:
+    """A number with thousands separators and a fixed number of decimals; never minus zero."""
+    rounded = value.quantize(Decimal(1).scaleb(-decimals), rounding=ROUND_HALF_EVEN)
+    return f"{rounded + 0 if rounded else abs(rounded):,.{decimals}f}"
+
+
+def shown(estimate: Estimate, *, decimals: int, scale: int = 1) -> Shown:
+    """Write an estimate with its margin.
+
+    Args:
+        estimate: the value and the half-width of its 95% interval.
+        decimals: most decimals that make sense in this unit (0 for counts).
+        scale: multiplies both first (100 for per cent).
+    """
+    value = Decimal(repr(float(estimate.value))) * scale
+    margin = Decimal(repr(float(estimate.margin))) * scale
+    place = max(_place(margin), -decimals) if margin > 0 else -decimals
+    unit = Decimal(1).scaleb(place)
+    digits = max(0, -place)
+    # The margin is rounded up, so that the interval that is shown still covers what it promises.
+    coarse_margin = (margin / unit).to_integral_value(rounding=ROUND_CEILING) * unit
+    coarse_value = (value / unit).to_integral_value(rounding=ROUND_HALF_EVEN) * unit
+    return Shown(grouped(coarse_value, digits), grouped(coarse_margin, digits))
+
+
+def epsilon_text(value: float) -> str:
+    """An epsilon that was spent, to three digits, rounded up (never down: it is a bound)."""
+    exact = Decimal(repr(float(value)))
+    if exact <= 0:
+        return "0"
+    unit = Decimal(1).scaleb(min(exact.adjusted(), 0) - 2)
+    return f"{exact.quantize(unit, rounding=ROUND_CEILING):f}"
+
+
+def plain(value: float, digits: int = 6) -> str:
+    """A stated number without needless zeros, at most ``digits`` significant digits."""
+    return f"{value:.{digits}g}"
+
+
+def delta_text(value: float) -> str:
+    """A small probability as a power of ten: ``10⁻⁶`` or ``2.5 × 10⁻⁷``.
+
+    >>> delta_text(1e-6)
+    '10⁻⁶'
+    """
+    exponent = math.floor(math.log10(value) + 1e-9)
+    leading = f"{value / 10**exponent:.3g}"
+    power = "10" + str(exponent).translate(_SUPERSCRIPT)
+    return power if leading == "1" else f"{leading} × {power}"
+
+
+def day_text(day: dt.date, language: Language) -> str:
+    """A day as people write it: ``1 January 2025`` or ``2025年1月1日``."""
+    if language == "zh":
+        return f"{day.year}年{day.month}月{day.day}日"
+    return f"{day.day} {text(f'month_{day.month}', language)} {day.year}"

@@ -1,0 +1,427 @@
+"""The report's pictures, as SVG elements to stand inline in HTML.
+
+Drawn by matplotlib without a display; text stays text, so that the browser renders every script with the
+page's own font. One unit is one CSS pixel at full size. The same input gives the same bytes.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+import re
+import warnings
+from decimal import Decimal
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from xml.etree import ElementTree
+
+import numpy as np
+from numpy.typing import NDArray
+
+from server.report.findings import segment_name
+from server.report.numbers import grouped, shown
+from server.report.texts import Language, text
+from server.results import Distribution, SchemeFigures
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+FloatArray = NDArray[np.float64]
+
+INK = "#1c2430"
+MUTED = "#596473"
+HAIRLINE = "#d7dde4"
+#: Light and dark of one hue: told apart with every kind of colour vision, and on grey paper.
+CUSTOMERS = "#a9c6e3"
+REVENUE = "#2b6cb0"
+CUT = "#b5480a"
+#: Scores 1 to 5, light to dark.
+SCORES = ("#dbe7f3", "#b3cde6", "#82abd3", "#4c82b8", "#14538f")
+
+_POINTS_PER_INCH = 72
+_BARS = 40
+#: Bars beyond this share of all records are cut off on linear axes; the picture says how much lies there.
+_TAIL = 0.985
+
+Width = Literal["wide", "narrow"]
+_DISTRIBUTION = (300, 216)
+_WIDTH: dict[Width, int] = {"wide": 780, "narrow": 350}
+
+
+def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, width: Width) -> str:
+    """Share of customer records and share of revenue of each segment, with 95% intervals.
+
+    Args:
+        scheme: the figures.
+        language: of the labels.
+        floor: the study's floor, for the label of suppressed segments.
+        width: ``wide`` for desks and paper, ``narrow`` for phones (names above the bars).
+    """
+    wide = width == "wide"
+    row = 44 if wide else 62
+    top, bottom = 34, 8
+    height = top + row * len(scheme.segments) + bottom
+    total = _WIDTH[width]
+    left, right = (196, 74) if wide else (6, 66)
+    picture = _figure(total, height)
+    axes = picture.add_axes(
+        (left / total, bottom / height, (total - left - right) / total, (height - top - bottom) / height)
+    )
+    axes.set_ylim(len(scheme.segments) * row, 0)
+    reach = [0.0]
+    for index, segment in enumerate(scheme.segments):
+        middle = index * row + row / 2 + (0 if wide else 10)
+        if wide:
+            _label(axes, -14 / (total - left - right), middle, segment_name(segment, language), align="right")
+        else:
+            _label(axes, 0, index * row + 13, segment_name(segment, language), align="left")
+        if segment.suppressed:
+            words = text("suppressed_short", language, floor=floor)
+            _label(axes, 0.006, middle, words, align="left", muted=True)
+            continue
+        for share, offset, colour in (
+            (segment.share_of_customers, -8.5, CUSTOMERS),
+            (segment.share_of_revenue, 8.5, REVENUE),
+        ):
+            if share is None:
+                continue
+            axes.barh(middle + offset, share.value, height=14, color=colour, linewidth=0)
+            for colour_of_line, thickness in (("#ffffff", 3.4), ("#000000", 1.6)):  # white edge on dark bars
+                axes.plot(
+                    [share.value - share.margin, share.value + share.margin],
+                    [middle + offset] * 2,
+                    color=colour_of_line,
+                    linewidth=thickness,
+                    solid_capstyle="butt",
+                )
+            reach += [share.value - share.margin, share.value + share.margin]
+            axes.annotate(
+                f"{shown(share, decimals=1, scale=100).value}%",
+                (max(share.value + share.margin, 0), middle + offset),
+                xytext=(6, 0),
+                textcoords="offset points",
+                va="center_baseline",
+                ha="left",
+                fontsize=12,
+                color=INK,
+                annotation_clip=False,
+            )
+    axes.set_xlim(min(reach), max(*reach, 0.05))
+    axes.axvline(0, color=MUTED, linewidth=1)
+    axes.set_axis_off()
+    x = left
+    for key, colour, step in (("legend_customers", CUSTOMERS, 200), ("legend_revenue", REVENUE, 150)):
+        _legend(picture, x, 14, text(key, language), colour, total, height)
+        x += step if wide else 190
+    alt = text("picture_shares", language)
+    return _svg(picture, f"{scheme.scheme}-{language}-{width}", alt)
+
+
+def distribution(facts: Distribution, language: Language, *, currency: str) -> str:
+    """A noisy distribution with its quintile cuts (shades) and its high/low cut (dashed line).
+
+    Area is share of records, so bins of different widths compare fairly. The axis is logarithmic for money,
+    and for orders where they spread widely.
+    """
+    width, height = _DISTRIBUTION
+    left, right, top, bottom = 8, 8, 34, 48
+    picture = _figure(width, height)
+    axes = picture.add_axes(
+        (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
+    )
+    bars = _bars(facts)
+    scores = _scores(facts, bars)
+    axes.bar(
+        bars.left,
+        bars.density,
+        width=bars.right - bars.left,
+        align="edge",
+        color=[SCORES[score - 1] for score in scores],
+        edgecolor="white",
+        linewidth=0.6,
+    )
+    peak = float(bars.density.max()) or 1.0
+    axes.set_ylim(0, peak * 1.18)  # room for the label of the cut
+    axes.set_xlim(float(bars.left[0]), float(bars.right[-1]))
+    high = bars.position(facts.high, facts.feature)
+    axes.axvline(high, color=CUT, linewidth=1.6, linestyle=(0, (4, 3)), ymax=1.0)
+    near_right = high > (bars.left[0] + 2 * bars.right[-1]) / 3
+    axes.annotate(
+        text("high_cut", language),
+        (high, 1.0),
+        xycoords=("data", "axes fraction"),
+        xytext=(4 if not near_right else -4, -9),
+        textcoords="offset points",
+        ha="right" if near_right else "left",
+        fontsize=12,
+        color=CUT,
+        annotation_clip=False,
+    )
+    _score_ribbon(picture, axes, facts, bars, width, height, left, right, top)
+    for side in ("top", "left", "right"):
+        axes.spines[side].set_visible(False)
+    axes.spines["bottom"].set_color(MUTED)
+    axes.set_yticks([])
+    axes.set_xticks([at for at, _ in bars.ticks], [name for _, name in bars.ticks])
+    axes.minorticks_off()
+    axes.tick_params(axis="x", labelsize=12, colors=INK, length=4, color=MUTED)
+    axis = f"axis_{facts.feature}" + ("_log" if bars.log and facts.feature == "orders" else "")
+    picture.text(
+        left / width,
+        8 / height,
+        text(axis, language, currency=currency),
+        fontsize=12,
+        color=MUTED,
+        parse_math=False,
+    )
+    if bars.beyond >= 0.001:
+        picture.text(
+            1 - right / width,
+            8 / height,
+            text("beyond", language, share=f"{100 * bars.beyond:.1f}"),
+            fontsize=12,
+            color=MUTED,
+            ha="right",
+            parse_math=False,
+        )
+    name = text(f"feature_{facts.feature}", language, currency=currency)
+    return _svg(picture, f"{facts.feature}-{language}", text("picture_distribution", language, feature=name))
+
+
+class _Bars(NamedTuple):
+    """Bars on a picture's axis: edges and density per axis unit; ``beyond`` is the share that is cut off."""
+
+    left: FloatArray
+    right: FloatArray
+    density: FloatArray
+    upper: FloatArray
+    ticks: list[tuple[float, str]]
+    beyond: float
+    log: bool
+
+    def position(self, value: float, feature: str) -> float:
+        """Where the boundary of a cut lies on the axis; between two integers for days and orders."""
+        edge = value - 0.5 if feature == "orders" else value + 0.5 if feature == "recency_days" else value
+        place = math.log10(max(edge, 1e-9)) if self.log else edge
+        return float(min(max(place, self.left[0]), self.right[-1]))
+
+
+def _bars(facts: Distribution) -> _Bars:
+    upper = np.array(facts.upper, dtype=np.float64)
+    if len(upper) > 1 and not math.isfinite(upper[-1]):
+        upper[-1] = 2 * upper[-2]
+    # Noise makes single bins negative. Sums of neighbours average it out; dropping negative ones would not.
+    cumulative = np.minimum(np.maximum.accumulate(np.maximum(np.cumsum(facts.share), 0.0)), 1.0)
+    share = np.diff(cumulative, prepend=0.0)
+    kept = int(np.searchsorted(cumulative, _TAIL)) + 1
+    log = facts.feature == "money" or (facts.feature == "orders" and upper[min(kept, len(upper)) - 1] > 30)
+    if log:
+        # Leave out the outermost half per cent at each end, which may stretch over several powers of ten.
+        first = int(np.searchsorted(cumulative, 0.005))
+        last = min(len(upper), int(np.searchsorted(cumulative, 0.995)) + 1)
+    else:
+        first, last = 0, min(len(upper), kept)
+    # A cut must lie inside the picture.
+    last = max(last, min(len(upper), int(np.searchsorted(upper, max(*facts.cuts, facts.high))) + 2))
+    first = min(first, int(np.searchsorted(upper, min(facts.cuts[0], facts.high))))
+    half = 0.0 if facts.feature == "money" else 0.5
+    edges = np.concatenate([[_lowest_edge(facts.feature, upper)], upper + half])
+    scaled = np.log10(np.maximum(edges, 1e-9)) if log else edges
+    groups = _groups(scaled[first : last + 1])
+    left = scaled[first : last + 1][groups[:-1]]
+    right = scaled[first : last + 1][groups[1:]]
+    sums = np.add.reduceat(share[first:last], groups[:-1])
+    ticks = _log_ticks(left[0], right[-1]) if log else _linear_ticks(left[0], right[-1])
+    return _Bars(
+        left=left,
+        right=right,
+        density=sums / (right - left),
+        upper=upper[first:last][groups[1:] - 1],
+        ticks=ticks,
+        beyond=1.0 - float(share[first:last].sum()),  # also what the distribution itself leaves out
+        log=bool(log),
+    )
+
+
+def _lowest_edge(feature: str, upper: FloatArray) -> float:
+    if feature == "recency_days":
+        return -0.5
+    if feature == "orders":
+        return 0.5
+    # The lowest bin of money is open below (zero and less): draw it as wide as its neighbour.
+    ratio = upper[1] / upper[0] if len(upper) > 1 and upper[0] > 0 else 2.0
+    return float(upper[0] / ratio)
+
+
+def _groups(edges: FloatArray) -> NDArray[np.int64]:
+    """Indices of edges that bound at most ``_BARS`` groups of neighbouring bins, about equally wide."""
+    step = (edges[-1] - edges[0]) / _BARS
+    chosen = [0]
+    for index in range(1, len(edges)):
+        if edges[index] - edges[chosen[-1]] >= step * 0.999:
+            chosen.append(index)
+    if chosen[-1] != len(edges) - 1:
+        if len(chosen) > 1:
+            chosen[-1] = len(edges) - 1
+        else:
+            chosen.append(len(edges) - 1)
+    return np.array(chosen, dtype=np.int64)
+
+
+def _scores(facts: Distribution, bars: _Bars) -> list[int]:
+    """Score 1 to 5 of each bar, by its upper end."""
+    cuts = np.array(facts.cuts)
+    if facts.feature == "orders":
+        return [int(1 + np.searchsorted(cuts, value, side="right")) for value in bars.upper]
+    rank = [int(np.searchsorted(cuts, value, side="left")) for value in bars.upper]
+    return [5 - r if facts.feature == "recency_days" else 1 + r for r in rank]
+
+
+def _score_ribbon(
+    picture: Figure,
+    axes: Axes,
+    facts: Distribution,
+    bars: _Bars,
+    width: int,
+    height: int,
+    left: int,
+    right: int,
+    top: int,
+) -> None:
+    """A band above the bars that names the scores and shows exactly where the cuts are."""
+    inner = (width - left - right) / width
+    ribbon = picture.add_axes((left / width, (height - top + 8) / height, inner, 18 / height), sharex=axes)
+    edges = [bars.left[0], *(bars.position(cut, facts.feature) for cut in facts.cuts), bars.right[-1]]
+    scores = (5, 4, 3, 2, 1) if facts.feature == "recency_days" else (1, 2, 3, 4, 5)
+    letter = {"recency_days": "R", "orders": "F", "money": "M"}[facts.feature]
+    span = bars.right[-1] - bars.left[0]
+    for score, low, high in zip(scores, edges[:-1], edges[1:], strict=True):
+        if high <= low:
+            continue
+        colour = SCORES[score - 1]
+        ribbon.barh(0.5, high - low, left=low, height=1, color=colour, edgecolor="white", linewidth=1)
+        share = (high - low) / span
+        if share > 0.035:
+            ribbon.text(
+                (low + high) / 2,
+                0.46,
+                f"{letter}{score}" if share > 0.075 else str(score),
+                ha="center",
+                va="center_baseline",
+                fontsize=12,
+                color="white" if score >= 4 else INK,
+            )
+    ribbon.set_ylim(0, 1)
+    ribbon.set_axis_off()
+
+
+def _log_ticks(low: float, high: float) -> list[tuple[float, str]]:
+    """Powers of ten, with 3 (or 2 and 5) between where there is room, fewer where there is none."""
+    decades = range(math.floor(low), math.ceil(high) + 1)
+    unit = _DISTRIBUTION[0] / (high - low)
+    for factors, step in (((1, 2, 5), 1), ((1, 3), 1), ((1,), 1), ((1,), 2), ((1,), 3)):
+        values = [factor * 10.0**n for n in decades if n % step == 0 for factor in factors]
+        ticks = [(math.log10(v), _tick_name(v)) for v in values]
+        # A label at the very edge would be cut off.
+        ticks = [(at, name) for at, name in ticks if low <= at <= high - 4 * len(name) / unit]
+        gaps = [
+            (right - left) * unit - 4 * (len(first) + len(second)) for (left, first), (right, second) in pairwise(ticks)
+        ]
+        if not gaps or min(gaps) >= 8:
+            break
+    return ticks
+
+
+def _linear_ticks(low: float, high: float) -> list[tuple[float, str]]:
+    step = next(s * 10**n for n in range(0, 9) for s in (1, 2, 5) if (high - low) / (s * 10**n) <= 7)
+    start = math.ceil(max(low, 0) / step) * step
+    return [(float(v), _tick_name(v)) for v in range(int(start), math.floor(high) + 1, int(step))]
+
+
+def _tick_name(value: float) -> str:
+    decimals = 0 if value >= 1 or value == 0 else -math.floor(math.log10(value))
+    return grouped(Decimal(repr(float(value))), decimals)
+
+
+def _figure(width: int, height: int) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), facecolor="none")
+
+
+def _label(axes: Axes, x: float, y: float, words: str, *, align: str, muted: bool = False) -> None:
+    axes.text(
+        x,
+        y,
+        words,
+        transform=axes.get_yaxis_transform(),
+        ha=align,
+        va="center_baseline",
+        fontsize=13 if not muted else 12,
+        color=MUTED if muted else INK,
+        parse_math=False,
+        clip_on=False,
+    )
+
+
+def _legend(picture: Figure, x: float, y: float, words: str, colour: str, width: int, height: int) -> None:
+    from matplotlib.patches import Rectangle
+
+    picture.add_artist(
+        Rectangle(
+            (x / width, 1 - (y + 6) / height),
+            12 / width,
+            12 / height,
+            transform=picture.transFigure,
+            facecolor=colour,
+            linewidth=0,
+        )
+    )
+    picture.text(
+        (x + 18) / width,
+        1 - (y + 4.5) / height,
+        words,
+        fontsize=12,
+        color=INK,
+        va="baseline",
+        parse_math=False,
+    )
+
+
+def _svg(picture: Figure, salt: str, alt: str) -> str:
+    """The figure as one ``<svg>`` element without outside references, ids unique to ``salt``."""
+    import matplotlib
+
+    buffer = io.BytesIO()
+    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": f"cohortium-{salt}"}
+    with matplotlib.rc_context(settings), warnings.catch_warnings():
+        # The browser has the glyphs that matplotlib's own font lacks; the text is not drawn here.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        picture.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    root = ElementTree.fromstring(buffer.getvalue())
+    _tidy(root)
+    view_box = root.attrib["viewBox"]
+    root.attrib.clear()
+    root.attrib.update({"viewBox": view_box, "role": "img", "aria-label": alt})
+    root.text = None
+    markup = ElementTree.tostring(root, encoding="unicode")
+    referenced = set(re.findall(r'(?:href="#|url\(#)([^")]+)', markup))
+    return re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in referenced else "", markup)
+
+
+def _tidy(node: ElementTree.Element) -> None:
+    """Drop what only a stand-alone SVG file needs: name spaces, metadata, style sheet, font families."""
+    node.tag = node.tag.rpartition("}")[2]
+    for name in list(node.attrib):
+        if name.startswith("{"):
+            node.attrib[name.rpartition("}")[2]] = node.attrib.pop(name)
+    if node.tag == "text" and "style" in node.attrib:
+        node.attrib["style"] = re.sub(r"(font: [^;]*?px) [^;]*", r"\1 sans-serif", node.attrib["style"])
+    for child in list(node):
+        if child.tag.rpartition("}")[2] in ("metadata", "style"):
+            node.remove(child)
+        else:
+            _tidy(child)
+            if child.tag == "defs" and len(child) == 0:
+                node.remove(child)

@@ -1,0 +1,542 @@
+"""Turn a ``StudyResult`` into one self-contained HTML page in English and Chinese.
+
+The page loads nothing: style, pictures and the few lines of script that choose the language are inside it,
+and a content security policy forbids anything else. Without script the English text is shown, and the switch
+still works.
+"""
+
+from __future__ import annotations
+
+import base64
+import datetime as dt
+import hashlib
+import itertools
+import math
+from decimal import Decimal
+from functools import cache, partial
+from importlib import resources
+from typing import Any, NamedTuple
+
+import jinja2
+from markupsafe import Markup
+
+from privacy.contract.canonical import plain_decimal
+from privacy.contract.segments import SegmentRules, segments_of_scores
+from privacy.contract.study import FixedCuts, RateStep, Study, minor_digits
+from server.report import pictures
+from server.report.findings import (
+    describe_spending,
+    guess_sentence,
+    scheme_findings,
+    segment_name,
+    spent_sentence,
+)
+from server.report.numbers import day_text, delta_text, epsilon_text, grouped, plain, shown
+from server.report.texts import LANGUAGE_TAGS, LANGUAGES, TEXTS, Language, join, text
+from server.results import (
+    Distribution,
+    Estimate,
+    RfmResult,
+    SchemeFigures,
+    SegmentFigures,
+    Spending,
+    StudyResult,
+)
+
+__all__ = ["describe_spending", "render_report"]
+
+#: Spending may exceed the promise by this much through rounding to floats.
+_ROUNDING = 1e-9
+
+#: The first day of a rate that has always been in force (see ``Study``).
+_ALWAYS = dt.date(1900, 1, 1)
+
+
+def render_report(result: StudyResult) -> str:
+    """The report as HTML text; the same result gives the same bytes.
+
+    Args:
+        result: what a run left with the coordinator.
+    """
+    script = _resource("language.js.j2").strip()
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return (
+        _environment()
+        .get_template("report.html.j2")
+        .render(
+            study=result.study.name,
+            css=Markup(_resource("report.css")),  # a file of this package
+            script=Markup(script),  # a file of this package
+            script_hash=digest,
+            titles={language: text("title", language) for language in LANGUAGES},
+            pages=[_page(result, language) for language in LANGUAGES],
+            switch=" / ".join(text("switch", language) for language in LANGUAGES),
+        )
+    )
+
+
+class Cell(NamedTuple):
+    """One figure of a table: its column's name (for phones), the value and its margin, or neither.
+
+    ``weak`` marks a figure whose margin is as large as itself.
+    """
+
+    label: str
+    value: str
+    margin: str
+    weak: bool = False
+
+
+@cache
+def _environment() -> jinja2.Environment:
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(_resource),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _resource(name: str) -> str:
+    return resources.files("server.report").joinpath(name).read_text(encoding="utf-8")
+
+
+def _page(result: StudyResult, language: Language) -> dict[str, Any]:
+    study = result.study
+    page: dict[str, Any] = {
+        "language": language,
+        "tag": LANGUAGE_TAGS[language],
+        "t": partial(_text, language=language),
+        "study": study.name,
+        "as_of": day_text(study.as_of, language),
+        "finished": day_text(dt.date.fromisoformat(result.finished[:10]), language),
+        "holders": list(result.participants),
+        "missing": list(result.missing),
+        "missing_note": _missing_note(result, language),
+        "version": result.version,
+        "cards": _cards(result, language),
+        "findings": [],
+        "schemes": [],
+        "cuts": None,
+        "privacy": _privacy(result, language),
+        "run": _run(result, language),
+        "rules": _study_rules(study, language),
+    }
+    if result.rfm is not None:
+        if result.rfm.schemes:
+            page["findings"] = scheme_findings(result.rfm.schemes[0], language)
+        page["schemes"] = [
+            _scheme(scheme, result.rfm, study, language, missing=bool(result.missing)) for scheme in result.rfm.schemes
+        ]
+        page["cuts"] = _cuts(result.rfm, study, language)
+    return page
+
+
+def _text(key: str, *, language: Language, **fields: object) -> str:
+    return text(key, language, **fields)
+
+
+def _missing_note(result: StudyResult, language: Language) -> str:
+    if not result.missing:
+        return ""
+    key = "missing_note" if len(result.missing) == 1 else "missing_note_many"
+    return text(key, language, holders=join(list(result.missing), language))
+
+
+def _cards(result: StudyResult, language: Language) -> list[Cell]:
+    """The large figures at the top: name, value, and what stands under it."""
+    cards = []
+    if result.rfm is not None:
+        figures: list[tuple[str, Estimate, int]] = [(text("customer_records", language), result.rfm.customers, 0)]
+        if result.rfm.schemes:
+            first = result.rfm.schemes[0]
+            currency = result.study.currency
+            figures.append((text("orders", language), first.total_orders, 0))
+            figures.append((text("revenue_in", language, currency=currency), first.total_revenue, 0))
+        for label, estimate, decimals in figures:
+            value, margin = shown(estimate, decimals=decimals)
+            cards.append(Cell(label, value, text("plus_minus", language, margin=margin)))
+    spending = result.spending
+    cards.append(
+        Cell(
+            text("privacy_spent", language),
+            epsilon_text(spending.epsilon_person),
+            text("of_promised", language, promised=plain(spending.epsilon_promised)),
+        )
+    )
+    return cards
+
+
+def _cell(label: str, estimate: Estimate | None, *, decimals: int, scale: int = 1) -> Cell:
+    if estimate is None:
+        return Cell(label, "", "")
+    weak = abs(estimate.value) <= estimate.margin
+    return Cell(label, *shown(estimate, decimals=decimals, scale=scale), weak)
+
+
+def _scheme(
+    scheme: SchemeFigures, rfm: RfmResult, study: Study, language: Language, *, missing: bool
+) -> dict[str, Any]:
+    say = partial(_text, language=language)
+    digits = minor_digits(study.currency)
+    floor = max(study.rfm.floor, 1)  # a count below one is never shown
+    labels = {
+        "customers": say("customer_records"),
+        "share_of_customers": say("share_of_customers"),
+        "orders": say("orders"),
+        "revenue": say("revenue_in", currency=study.currency),
+        "share_of_revenue": say("share_of_revenue"),
+        "orders_per_customer": say("orders_per_customer"),
+        "revenue_per_customer": say("revenue_per_customer", currency=study.currency),
+        "revenue_per_order": say("revenue_per_order", currency=study.currency),
+    }
+    form = {
+        "customers": (0, 1),
+        "share_of_customers": (1, 100),
+        "orders": (0, 1),
+        "revenue": (0, 1),
+        "share_of_revenue": (1, 100),
+        "orders_per_customer": (2, 1),
+        "revenue_per_customer": (digits, 1),
+        "revenue_per_order": (digits, 1),
+    }
+    rows: list[dict[str, Any]] = []
+    for position, segment in enumerate(scheme.segments):
+        cells = None
+        if not segment.suppressed:
+            cells = [
+                _cell(labels[name], getattr(segment, name), decimals=decimals, scale=scale)
+                for name, (decimals, scale) in form.items()
+            ]
+        rows.append(
+            {
+                "name": segment_name(segment, language),
+                "definition": _definition(scheme, position, segment, rfm.rules, language),
+                "cells": cells,
+            }
+        )
+    totals = {
+        "customers": scheme.total_customers,
+        "orders": scheme.total_orders,
+        "revenue": scheme.total_revenue,
+    }
+    total = [_cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
+    above = rfm.revenue_above_cap * 100
+    return {
+        "code": scheme.scheme,
+        "title": say(f"scheme_{scheme.scheme}"),
+        "wide": _picture(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
+        "narrow": _picture(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
+        "columns": list(labels.values()),
+        "rows": rows,
+        "total": total,
+        "floor": floor,
+        "two_estimates": say("note_totals_missing" if missing else "note_totals"),
+        "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
+        "any_suppressed": any(segment.suppressed for segment in scheme.segments),
+        "cap": say(
+            "note_cap",
+            money=_money(Decimal(repr(rfm.money_cap)), digits),
+            currency=study.currency,
+            orders=f"{rfm.orders_cap:,}",
+            share=f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
+        ),
+    }
+
+
+def _picture(markup: str) -> Markup:
+    return Markup(markup)  # made by an XML writer, which escapes
+
+
+def _definition(
+    scheme: SchemeFigures, position: int, segment: SegmentFigures, rules: SegmentRules, language: Language
+) -> str:
+    """Who is in the segment, in a few signs; empty where that would need more than a line."""
+    if scheme.scheme == "eight":
+        # The order of the eight: M high before low; within, (R, F) = high high, high low, low high, low low.
+        levels = ("definition_high", "definition_low")
+        r, f, m = levels[position // 2 % 2], levels[position % 2], levels[position // 4]
+        return text("definition_eight", language, r=text(r, language), f=text(f, language), m=text(m, language))
+    if scheme.scheme == "rules":
+        for rule in rules.thresholds:
+            if rule.code == segment.code:
+                return rule.when
+        return text("definition_other", language)
+    return _grid_definition(scheme.scheme, position, language)
+
+
+def _grid_definition(scheme: Any, position: int, language: Language) -> str:
+    """Ranges of R and F scores of a segment that is a rectangle on the grid, else an empty text."""
+    import numpy as np
+
+    pairs = np.array(list(itertools.product(range(1, 6), repeat=2)), dtype=np.int64)
+    mine = pairs[segments_of_scores(scheme, pairs[:, 0], pairs[:, 1]) == position]
+    low, high = mine.min(axis=0), mine.max(axis=0)
+    if len(mine) != math.prod(int(side) for side in high - low + 1):
+        return ""
+    r, f = (f"{a}" if a == b else f"{a}–{b}" for a, b in zip(low, high, strict=True))
+    return text("definition_grid", language, r=r, f=f)
+
+
+def _money(value: Decimal, digits: int) -> str:
+    """A stated amount: whole where it is whole, else with the currency's minor digits."""
+    return grouped(value, 0 if value == value.to_integral_value() else digits)
+
+
+def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
+    say = partial(_text, language=language)
+    currency = study.currency
+    digits = minor_digits(currency)
+    rules = rfm.rules
+    money = [_money(Decimal(cut) / rules.money_unit, digits) for cut in rules.cuts.money]
+    money_high = _money(Decimal(rules.cuts.money_high) / rules.money_unit, digits)
+    cuts = rules.cuts
+    words = [
+        say("words_recent", days=f"{cuts.recency_days[0]:,}"),
+        say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
+        say("words_spending", money=money[3], currency=currency),
+    ]
+    fixed = isinstance(study.rfm.high_low, FixedCuts)
+    words.append(
+        say(
+            "words_high_fixed" if fixed else "words_high_median",
+            days=f"{cuts.recency_high:,}",
+            orders=f"{cuts.orders_high:,}",
+            money=money_high,
+            currency=currency,
+        )
+    )
+    score_rows = [
+        (
+            str(score),
+            _days_range(score, cuts.recency_days, language),
+            _orders_range(score, cuts.orders, language),
+            _money_range(score, rules, digits, language),
+        )
+        for score in (5, 4, 3, 2, 1)
+    ]
+    table = [
+        {
+            "name": say(f"feature_{facts.feature}", currency=currency),
+            "cuts": [(_cut_value(facts, index, money, rules), _points(facts.rank_margin[index])) for index in range(4)],
+            "high": {
+                "recency_days": f"{cuts.recency_high:,}",
+                "orders": f"{cuts.orders_high:,}",
+                "money": money_high,
+            }[facts.feature],
+        }
+        for facts in rfm.distributions
+    ]
+    return {
+        "pictures": [
+            (
+                say(f"feature_{facts.feature}", currency=currency),
+                _picture(pictures.distribution(facts, language, currency=currency)),
+            )
+            for facts in rfm.distributions
+        ],
+        "words": words,
+        "score_columns": [
+            say("score"),
+            say("score_days"),
+            say("score_orders"),
+            say("score_money", currency=currency),
+        ],
+        "scores": score_rows,
+        "high": (
+            say("range_up_to", high=f"{cuts.recency_high:,}"),
+            say("range_from", low=f"{cuts.orders_high:,}"),
+            say("range_over", low=money_high),
+        ),
+        "table": table,
+        "ties": len(set(cuts.orders)) < 4 or cuts.orders[0] <= 1,
+    }
+
+
+def _cut_value(facts: Distribution, index: int, money: list[str], rules: SegmentRules) -> str:
+    if facts.feature == "money":
+        return money[index]
+    return f"{getattr(rules.cuts, facts.feature)[index]:,}"
+
+
+def _points(rank_margin: float) -> str:
+    """A rank margin in percentage points, rounded up to the digits that mean something."""
+    return shown(Estimate(value=0.0, margin=rank_margin), decimals=2, scale=100).margin
+
+
+def _days_range(score: int, cuts: tuple[int, ...], language: Language) -> str:
+    low = 0 if score == 5 else cuts[4 - score] + 1
+    if score == 1:
+        return text("range_over", language, low=f"{cuts[3]:,}")
+    return _whole_range(low, cuts[5 - score], language, open_low=score == 5)
+
+
+def _orders_range(score: int, cuts: tuple[int, ...], language: Language) -> str:
+    low = max(1, cuts[score - 2]) if score > 1 else 1
+    if score == 5:
+        return text("range_from", language, low=f"{low:,}")
+    return _whole_range(low, cuts[score - 1] - 1, language, open_low=False)
+
+
+def _whole_range(low: int, high: int, language: Language, *, open_low: bool) -> str:
+    if high < low:
+        return text("range_empty", language)
+    if low == high:
+        return f"{low:,}"
+    if open_low:
+        return text("range_up_to", language, high=f"{high:,}")
+    return text("range_between", language, low=f"{low:,}", high=f"{high:,}")
+
+
+def _money_range(score: int, rules: SegmentRules, digits: int, language: Language) -> str:
+    """Amounts of a score. Spending is in whole minor units, so "more than 96.27" is "from 96.28"."""
+    cuts = rules.cuts.money
+
+    def amount(minor: int) -> str:
+        return _money(Decimal(minor) / rules.money_unit, digits)
+
+    if score == 1:
+        return text("range_up_to", language, high=amount(cuts[0]))
+    if score == 5:
+        return text("range_over", language, low=amount(cuts[3]))
+    low, high = cuts[score - 2] + 1, cuts[score - 1]
+    if high < low:
+        return text("range_empty", language)
+    return text("range_between", language, low=amount(low), high=amount(high))
+
+
+def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
+    say = partial(_text, language=language)
+    study, spending = result.study, result.spending
+    declared = study.budget.max_holders_per_customer
+    if declared is None:
+        person = say("relation_person_all", k=spending.k)
+    elif spending.k == 1:
+        person = say("relation_person_one")
+    else:
+        person = say("relation_person", k=spending.k)
+    relations = [(person, epsilon_text(spending.epsilon_person), True)]
+    # Who said hello counts, also where it dropped out later: its customers were asked about as well.
+    everyone = len(result.participants) + len(result.missing)
+    if everyone > spending.k:
+        label = say("relation_all", count=everyone)
+        relations.append((label, epsilon_text(spending.epsilon_all_holders), False))
+    relations.append((say("relation_own"), epsilon_text(spending.epsilon_own), False))
+    t = study.budget.colluding_holders
+    trust = []
+    if study.placement == "distributed":
+        trust.append(say("colluding" if t == 1 else "colluding_many", t=t))
+        if len(result.participants) == 2:
+            trust.append(say("two_holders"))
+    return {
+        "promised": say("promised", epsilon=plain(spending.epsilon_promised), delta=delta_text(spending.delta)),
+        "relations": relations,
+        "meaning": [spent_sentence(spending, language), guess_sentence(spending, language)],
+        "over": spending.epsilon_person > spending.epsilon_promised * (1 + _ROUNDING),
+        "questions": _questions(spending, language),
+        "placement": study.placement,
+        "trust": trust,
+        "limits": [
+            say(f"no_promise_{name}")
+            for name in (
+                "masked" if study.placement == "distributed" else "holder",
+                "coordinator",
+                "ids",
+                "labels",
+            )
+        ],
+    }
+
+
+def _questions(spending: Spending, language: Language) -> list[tuple[str, str, str, bool, str, str, str]]:
+    total = math.fsum(question.mu**2 for question in spending.questions)
+    return [
+        (
+            _known("question", question.question, language),
+            str(question.attempt),
+            text(question.outcome, language),
+            question.outcome == "failed",
+            f"{question.mu:.4f}",
+            f"{100 * question.mu**2 / total:.1f}" if total > 0 else "0.0",
+            str(question.holders),
+        )
+        for question in spending.questions
+    ]
+
+
+def _known(family: str, code: str, language: Language) -> str:
+    """The name of a step or question that this report knows, else its code as it is."""
+    key = f"{family}_{code.replace(' ', '_')}"
+    return text(key, language) if key in TEXTS else code
+
+
+def _step(code: str, language: Language) -> str:
+    """The name of a step, such as ``joining`` or ``cut points: asking``."""
+    question, colon, step = code.partition(": ")
+    if not colon:
+        return _known("step", code, language)
+    return text(
+        "step_of_question",
+        language,
+        question=_known("question", question, language),
+        step=_known("step", step, language),
+    )
+
+
+def _run(result: StudyResult, language: Language) -> dict[str, Any]:
+    say = partial(_text, language=language)
+    total = math.fsum(timing.seconds for timing in result.timings)
+    return {
+        "facts": [
+            (say("participants"), join(list(result.participants), language) or say("none"), False),
+            (say("missing"), join(list(result.missing), language) or say("none"), False),
+            (say("finished"), day_text(dt.date.fromisoformat(result.finished[:10]), language), False),
+            (say("transport"), result.transport, False),
+            (say("version"), result.version, False),
+            (say("run_id"), result.run, True),
+            (say("digest"), result.study_digest, True),
+        ],
+        "timings": [(_step(item.step, language), f"{item.seconds:,.2f}") for item in result.timings],
+        "total": f"{total:,.2f}",
+    }
+
+
+def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
+    say = partial(_text, language=language)
+    cleaning, bounds = study.cleaning, study.bounds
+    digits = minor_digits(study.currency)
+    low, high = (Decimal(amount).scaleb(-digits) for amount in study.money_bounds)
+    ids = [item or say("rule_empty") for item in cleaning.null_ids]
+    rates = [_rate(code, step, study.currency, language) for code, steps in study.rates.items() for step in steps]
+    return [
+        (say("rule_time_zone"), study.time_zone),
+        (say("rule_currency"), study.currency),
+        (say("rule_rates"), "; ".join(rates) or say("none")),
+        (say("rule_ids"), say("separator").join(ids)),
+        (say("rule_duplicates"), say(f"duplicates_{cleaning.duplicates}")),
+        (say("rule_returns"), say(f"returns_{cleaning.returns}")),
+        (say("rule_cancellation"), cleaning.cancellation_prefix or say("none")),
+        (say("rule_non_goods"), say("separator").join(cleaning.non_goods) or say("none")),
+        (
+            say("rule_bounds"),
+            say(
+                "bounds",
+                days=f"{bounds.recency_max_days:,}",
+                orders=f"{bounds.orders_max:,}",
+                low=_money(low, digits),
+                high=_money(high, digits),
+                currency=study.currency,
+            ),
+        ),
+        (say("rule_size_class"), f"{study.budget.size_class:,}"),
+        (say("rule_floor"), f"{study.rfm.floor:,}"),
+    ]
+
+
+def _rate(code: str, step: RateStep, currency: str, language: Language) -> str:
+    rate = plain_decimal(step.rate)
+    if step.since == _ALWAYS:
+        return text("rate_fixed", language, code=code, rate=rate, currency=currency)
+    day = day_text(step.since, language)
+    return text("rate_since", language, code=code, rate=rate, currency=currency, day=day)

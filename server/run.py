@@ -1,0 +1,195 @@
+"""Running a study: join, ask, release, report, hand out. The same code for every transport."""
+
+from __future__ import annotations
+
+import datetime as dt
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+from privacy.contract.identity import Identity, Roster
+from privacy.contract.study import Study
+from privacy.contract.transport import Transport
+from privacy.contract.version import software_version
+from privacy.errors import CohortiumError, ConfigError
+from privacy.ledger import Ledger, Opened
+from privacy.statistics import Statistic
+from server.analyses import CATALOGUE
+from server.federation import Federation, Patience
+from server.planning import share_out
+from server.progress import JsonLines, Progress, Stopwatch, silent
+from server.releases import Release, ReleaseStore
+from server.results import StudyResult, Timing
+from server.spending import spending_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class CoordinatorFolder:
+    """Where a coordinator keeps its things.
+
+    Attributes:
+        root: ``keys/signing.pem``, ``roster.json``, ``ledger.sqlite``, ``releases/`` and ``results/`` are in it.
+    """
+
+    root: Path
+
+    def roster(self) -> Roster:
+        """The roster in force.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        path = self.root / "roster.json"
+        if not path.exists():
+            raise ConfigError(f"there is no roster at {path}", hint="this folder is not a coordinator's")
+        return Roster.parse(path.read_bytes())
+
+    def identity(self) -> Identity:
+        """The coordinator's signing key."""
+        return Identity.load(self.roster().coordinator, self.root / "keys" / "signing.pem")
+
+    def ledger(self) -> Ledger:
+        """The coordinator's ledger, made when it is first needed."""
+        return Ledger.open_or_create(
+            self.root / "ledger.sqlite", Opened(owner=self.roster().coordinator, role="coordinator")
+        )
+
+    def results(self, study: Study) -> Path:
+        """Folder of a study's result."""
+        return self.root / "results" / f"{study.name}-{study.as_of.isoformat()}"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the folder for one run at a time.
+
+        Raises:
+            CohortiumError: if another run holds it.
+        """
+        descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise CohortiumError(
+                    "another run of this coordinator is under way", hint="wait for it to end"
+                ) from None
+            yield
+        finally:
+            os.close(descriptor)
+
+
+def run_study(
+    study: Study,
+    *,
+    folder: CoordinatorFolder,
+    transport: Transport,
+    patience: Patience | None = None,
+    progress: Progress = silent,
+    earlier: tuple[Timing, ...] = (),
+) -> StudyResult:
+    """Run a study over a transport and leave result and report in the coordinator's folder.
+
+    A study that was cut off goes on where it was: recorded releases are used again and cost nothing.
+
+    Args:
+        earlier: steps that came before (starting the federation), for the timing table.
+
+    Raises:
+        NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
+    """
+    watch = Stopwatch(progress)
+    with folder.locked():
+        roster = folder.roster()
+        ledger = folder.ledger()
+        federation = Federation(
+            study=study,
+            roster=roster,
+            identity=folder.identity(),
+            ledger=ledger,
+            releases=ReleaseStore(folder.root / "releases"),
+            transport=transport,
+            patience=patience,
+            progress=watch,
+        )
+        prices = plan(study)
+        federation.join()
+        outcomes = {}
+        for name in study.analyses:
+
+            def ask(title: str, statistic: Statistic, name: str = name) -> Release:
+                return federation.ask(name, title, statistic, prices[name, title])
+
+            def noise_of(statistic: Statistic, title: str = CATALOGUE[name].SEGMENTS, name: str = name) -> float:
+                return federation.mechanism(statistic, prices[name, title]).released_deviation
+
+            outcomes[name] = CATALOGUE[name].run(study, ask, noise_of=noise_of)
+        result = StudyResult(
+            study=study,
+            study_digest=study.digest,
+            run=federation.run,
+            finished=dt.datetime.now(dt.UTC).date().isoformat(),
+            version=software_version(),
+            participants=federation.participants,
+            missing=tuple(sorted(federation.missing)),
+            transport=transport.name,
+            rfm=outcomes.get("rfm"),
+            spending=spending_of(
+                study, ledger, records=federation.records, holders=len(study.holders or roster.holders)
+            ),
+            timings=(*earlier, *watch.timings()),
+        )
+        federation.finish(result.model_dump_json())
+        result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
+        save(result, folder)
+    return result
+
+
+def plan(study: Study) -> dict[tuple[str, str], Fraction]:
+    """Price of every question of a study, by (analysis, title)."""
+    weights = {
+        (name, title): weight for name in study.analyses for title, weight in CATALOGUE[name].weights(study).items()
+    }
+    return {(price.analysis, price.title): price.squared_mu for price in share_out(study, weights)}
+
+
+def run_over_transport(transport: Transport, settings: dict[str, Any]) -> None:
+    """Run a study inside a carrier's server process; another process follows the file of events.
+
+    Args:
+        transport: reaches the holders.
+        settings: ``study`` (canonical JSON), ``folder`` (the coordinator's), ``events`` (file to append to),
+            ``earlier`` (list of (step, seconds)), ``hello_seconds`` and ``answer_seconds``.
+
+    Raises:
+        CohortiumError: after it was written to the file of events.
+    """
+    events = JsonLines(Path(settings["events"]))
+    try:
+        run_study(
+            Study.parse(settings["study"]),
+            folder=CoordinatorFolder(root=Path(settings["folder"])),
+            transport=transport,
+            patience=Patience(hello=settings["hello_seconds"], answer=settings["answer_seconds"]),
+            progress=events,
+            earlier=tuple(Timing(step=step, seconds=seconds) for step, seconds in settings["earlier"]),
+        )
+    except CohortiumError as error:
+        events.write({"event": "error", "message": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        raise
+    events.write({"event": "done"})
+
+
+def save(result: StudyResult, folder: CoordinatorFolder) -> Path:
+    """Write ``result.json`` and ``report.html``; returns the folder they are in."""
+    from server.report.render import render_report  # here: pictures are slow to import
+
+    target = folder.results(result.study)
+    target.mkdir(parents=True, exist_ok=True)
+    (target / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
+    (target / "report.html").write_text(render_report(result), encoding="utf-8")
+    return target

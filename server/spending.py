@@ -1,0 +1,47 @@
+"""What a study has spent, read from the coordinator's ledger."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+from privacy.accounting.gdp import best_guess, epsilon_of, mu_of, root
+from privacy.contract.study import Study
+from privacy.ledger import Ledger, Released, Reserved
+from server.results import QuestionCost, Spending
+
+
+def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> Spending:
+    """All charges of a study, over all its runs, seen from three relations.
+
+    Args:
+        records: k, how many records of one person are counted on.
+        holders: how many holders the study has; "everywhere" means at all of them.
+    """
+    facts = list(ledger.facts())
+    charges = [f for f in facts if isinstance(f, Reserved) and f.study_digest == study.digest]
+    released = {f.core for f in facts if isinstance(f, Released)}
+    delta = float(study.budget.effective_delta)
+
+    def mu(k: int) -> float:
+        return root(sum((charge.event.squared_mu(k) for charge in charges), Fraction(0)))
+
+    return Spending(
+        delta=delta,
+        epsilon_promised=float(study.budget.epsilon),
+        epsilon_person=epsilon_of(mu(records), delta),
+        k=records,
+        epsilon_all_holders=epsilon_of(mu(holders), delta),
+        epsilon_own=epsilon_of(mu(1), delta),
+        best_guess=best_guess(mu(records)),
+        best_guess_promised=best_guess(mu_of(float(study.budget.epsilon), delta)),
+        questions=tuple(
+            QuestionCost(
+                question=charge.title,
+                attempt=charge.question.attempt,
+                outcome="released" if charge.core in released else "failed",
+                mu=root(charge.event.squared_mu(charge.records)),
+                holders=len(charge.holders),
+            )
+            for charge in charges
+        ),
+    )

@@ -1,0 +1,187 @@
+"""A whole deployment on one machine: a SuperLink, one node process per holder, and the coordinator's runs.
+
+Everything is the real thing except the network, which is loopback: TLS, registered node keys, a database file
+and a process per holder. Nothing is left running afterwards, however this process ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType, TracebackType
+from typing import Any, Self
+
+from privacy.errors import NotEnoughHolders
+from server.flower.certificates import write_node_key
+from server.flower.processes import ChildProcesses
+from server.flower.superlink import SuperLink
+
+
+@dataclass(frozen=True, kw_only=True)
+class NodeFiles:
+    """What a holder's node process needs to connect; the arguments of ``clients.flower.node.run_node``."""
+
+    holder: str
+    address: str
+    root_certificate: Path
+    node_key: Path
+
+
+class LocalDeployment:
+    """SuperLink and nodes as processes of this machine; a context manager.
+
+    Entering returns when all nodes are online. Leaving stops everything, in order, in about a second. While
+    it is open in the main thread, SIGTERM ends the program as an exception would, so that nothing is left.
+
+    Attributes:
+        timings: (step, seconds), in the order they happened.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        holders: Sequence[str],
+        node_command: Callable[[NodeFiles], list[str]],
+        *,
+        preload: str | None = None,
+        timeout: float = 90.0,
+    ) -> None:
+        """Describe a deployment.
+
+        Args:
+            folder: where keys, database and logs go; created.
+            holders: ids of the holders.
+            node_command: the command line that starts a holder's node process. It gets the environment of
+                ``child_environment`` and must end on SIGTERM.
+            preload: entry that ``run`` will be asked for, so that it is imported while the SuperLink starts.
+            timeout: seconds within which all nodes must be online.
+        """
+        self.timings: list[tuple[str, float]] = []
+        self._folder = folder
+        self._holders = tuple(holders)
+        self._node_command = node_command
+        self._preload = preload
+        self._timeout = timeout
+        self._stack = contextlib.ExitStack()
+        self._nodes: dict[str, subprocess.Popen[bytes]] = {}
+
+    def __enter__(self) -> Self:
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(_exiting_on_sigterm())
+            self._processes = stack.enter_context(ChildProcesses())
+            with self._timed("processes started"):
+                self._superlink = SuperLink(self._folder, self._processes, preload=self._preload)
+                stack.enter_context(self._superlink)
+                keys = {holder: write_node_key(self._folder / f"{holder}.key") for holder in self._holders}
+                for holder in self._holders:
+                    self.start_node(holder)
+                # Last in, first out: nodes sign off while the SuperLink still listens.
+                stack.callback(lambda: self._processes.stop(*self._nodes.values()))
+            with self._timed("SuperLink listening"):
+                self._superlink.wait_until_ready(self._timeout)
+            with self._timed("nodes registered"):
+                for holder, key in keys.items():
+                    self._superlink.client.register(name=holder, public_key=key)
+            with self._timed("nodes online"):
+                self._wait_for_nodes()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        with self._timed("everything stopped"):
+            self._stack.close()
+
+    @property
+    def address(self) -> str:
+        """``host:port`` of the SuperLink."""
+        return self._superlink.address
+
+    @property
+    def root_certificate(self) -> Path:
+        """The certificate that nodes check the SuperLink with."""
+        return self._superlink.root_certificate
+
+    def node_log(self, holder: str) -> Path:
+        """The output of a holder's node process."""
+        return self._folder / f"{holder}.log"
+
+    @property
+    def serverapp_log(self) -> Path:
+        """The output of the coordinator's ServerApp process."""
+        return self._superlink.serverapp_log
+
+    def node_process(self, holder: str) -> subprocess.Popen[bytes]:
+        """A holder's node process."""
+        return self._nodes[holder]
+
+    def start_node(self, holder: str) -> None:
+        """Start a holder's node process, or start it again after it has ended."""
+        files = NodeFiles(
+            holder=holder,
+            address=self._superlink.address,
+            root_certificate=self._superlink.root_certificate,
+            node_key=self._folder / f"{holder}.key",
+        )
+        self._nodes[holder] = self._processes.start(
+            self._node_command(files), log=self.node_log(holder), env=self._superlink.environment
+        )
+
+    def run(self, entry: str, settings: Mapping[str, Any], *, timeout: float | None = None) -> int:
+        """Run an entry of ``server.flower.app`` and wait for its end; 0 if it returned, else another number.
+
+        Raises:
+            SuperLinkFailed: if the SuperLink ends meanwhile.
+        """
+        with self._timed("run"):
+            return self._superlink.run(entry, settings, timeout=timeout)
+
+    def _wait_for_nodes(self) -> None:
+        deadline = time.monotonic() + self._timeout
+        while missing := set(self._holders) - self._superlink.client.online().keys():
+            for holder in sorted(missing):
+                status = self._nodes[holder].poll()
+                if status is not None:
+                    raise NotEnoughHolders(
+                        f"the node of holder {holder} ended with status {status} before it was online",
+                        hint=f"see {self.node_log(holder)}",
+                    )
+            if time.monotonic() > deadline:
+                first = min(missing)
+                raise NotEnoughHolders(
+                    f"not online after {self._timeout:g} s: {', '.join(sorted(missing))}",
+                    hint=f"see {self.node_log(first)}",
+                )
+            time.sleep(0.05)
+
+    @contextlib.contextmanager
+    def _timed(self, step: str) -> Iterator[None]:
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self.timings.append((step, time.monotonic() - started))
+
+
+@contextlib.contextmanager
+def _exiting_on_sigterm() -> Iterator[None]:
+    """Turn SIGTERM into ``SystemExit(143)``, so that ``with`` blocks are left; only in the main thread."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

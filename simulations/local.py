@@ -1,0 +1,205 @@
+"""Federations whose holders are all on this machine: the demo, rehearsals, and a first evening.
+
+A workspace is a folder with ``coordinator/`` and ``holders/<id>/``; everything else is as in a real federation.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from clients.holder import HolderFolder
+from privacy.contract.study import Study
+from privacy.errors import CohortiumError, ConfigError
+from server.federation import Patience
+from server.progress import Progress, silent
+from server.results import StudyResult
+from server.run import CoordinatorFolder, run_study
+from simulations.inprocess import InProcessTransport
+from simulations.kit import make_keys, policy_toml
+
+ENTRY = "server.run:run_over_transport"
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """Paths of a local federation."""
+
+    root: Path
+
+    @property
+    def coordinator(self) -> CoordinatorFolder:
+        """The coordinator's folder."""
+        return CoordinatorFolder(root=self.root / "coordinator")
+
+    def holder(self, name: str) -> HolderFolder:
+        """A holder's folder."""
+        return HolderFolder(self.root / "holders" / name)
+
+    @classmethod
+    def create(cls, root: Path, sources: Mapping[str, Path], *, lifetime_epsilon: str = "8") -> Workspace:
+        """Make keys, roster and policies for holders whose folders (with ``holder.toml``) are ``sources``.
+
+        A source folder elsewhere is linked, not copied: data stays where it is.
+
+        Raises:
+            ConfigError: if there are fewer than two holders, or the workspace exists.
+        """
+        if len(sources) < 2:
+            raise ConfigError("a federation needs at least two holders")
+        if (root / "coordinator").exists():
+            raise ConfigError(f"{root} holds a federation already", hint="choose another folder, or remove it")
+        make_keys(root, sources)
+        for name, source in sources.items():
+            target = root / "holders" / name
+            for item in sorted(source.iterdir()):
+                link = target / item.name
+                if not link.exists():
+                    if item.suffix == ".toml":
+                        shutil.copyfile(item, link)
+                    else:
+                        link.symlink_to(item.resolve())
+            policy = target / "policy.toml"
+            if not policy.exists():
+                policy.write_text(policy_toml(len(sources), epsilon=lifetime_epsilon), encoding="utf-8")
+        return cls(root)
+
+    @classmethod
+    def open(cls, root: Path) -> Workspace:
+        """A workspace that exists.
+
+        Raises:
+            ConfigError: if it does not.
+        """
+        if not (root / "coordinator" / "roster.json").exists():
+            raise ConfigError(
+                f"{root} is not a federation's folder", hint="`cohortium demo` makes one to try things on"
+            )
+        return cls(root)
+
+
+def run_local(
+    study: Study,
+    workspace: Workspace,
+    *,
+    transport: str = "flower",
+    patience: Patience | None = None,
+    progress: Progress = silent,
+) -> StudyResult:
+    """Run a study over the holders of a workspace.
+
+    Args:
+        transport: ``flower`` starts a SuperLink with TLS and a node process per holder, and stops them again;
+            ``in-process`` calls the holders' nodes directly.
+
+    Raises:
+        CohortiumError: of the kind that ended the run.
+    """
+    holders = study.holders or workspace.coordinator.roster().holders
+    missing = [name for name in holders if not (workspace.root / "holders" / name).is_dir()]
+    if missing:
+        raise ConfigError(f"this workspace has no holder {', '.join(missing)}")
+    if transport == "in-process":
+        nodes = {name: workspace.holder(name).node() for name in holders}
+        carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
+        return run_study(study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress)
+    if transport != "flower":
+        raise ConfigError(f"unknown transport {transport!r}", hint="there are: flower, in-process")
+    return _run_flower(study, workspace, tuple(holders), patience or Patience(), progress)
+
+
+def _run_flower(
+    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience, progress: Progress
+) -> StudyResult:
+    from simulations.deployment import LocalDeployment, NodeFiles
+
+    run_folder = workspace.root / "flower"
+    if run_folder.exists():
+        shutil.rmtree(run_folder)  # keys and logs of the last deployment; nothing that counts
+    run_folder.mkdir(parents=True)
+    events = run_folder / "events.jsonl"
+    events.touch()
+
+    def command(files: NodeFiles) -> list[str]:
+        return [
+            sys.executable, "-m", "cohortium", "holder", "node", str(workspace.holder(files.holder).root),
+            "--address", files.address, "--root-certificate", str(files.root_certificate),
+            "--node-key", str(files.node_key),
+        ]  # fmt: skip
+
+    progress.step("starting SuperLink and nodes", holders)
+    with LocalDeployment(run_folder, holders, command, preload=ENTRY) as deployment:
+        settings: dict[str, Any] = {
+            "study": study.canonical().decode(),
+            "folder": str(workspace.coordinator.root.resolve()),
+            "events": str(events.resolve()),
+            "earlier": [list(timing) for timing in deployment.timings],
+            "hello_seconds": patience.hello,
+            "answer_seconds": patience.answer,
+        }
+        with _Follower(events, progress) as follower:
+            status = deployment.run(ENTRY, settings)
+        progress.note("stopping")
+    if follower.error is not None:
+        raise follower.error
+    if status != 0 or not follower.done:
+        raise CohortiumError(
+            f"the coordinator's process ended with status {status}",
+            hint=f"see the logs in {run_folder}",
+        )
+    path = workspace.coordinator.results(study) / "result.json"
+    return StudyResult.model_validate_json(path.read_bytes())
+
+
+class _Follower:
+    """Follows a file of events in a thread and passes them on as progress."""
+
+    def __init__(self, path: Path, progress: Progress) -> None:
+        self.error: CohortiumError | None = None
+        self.done = False
+        self._path = path
+        self._progress = progress
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._follow, daemon=True)
+
+    def __enter__(self) -> _Follower:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        self._thread.join(timeout=5)
+
+    def _follow(self) -> None:
+        with self._path.open(encoding="utf-8") as file:
+            rest = ""
+            while True:
+                stopping = self._stop.is_set()
+                *lines, rest = (rest + file.read()).split("\n")  # the last line may still be being written
+                for line in lines:
+                    self._pass_on(json.loads(line))
+                if stopping:
+                    return
+                time.sleep(0.05)
+
+    def _pass_on(self, event: dict[str, Any]) -> None:
+        match event["event"]:
+            case "step":
+                self._progress.step(event["name"], tuple(event["holders"]))
+            case "reply":
+                self._progress.reply(event["holder"])
+            case "note":
+                self._progress.note(event["text"])
+            case "done":
+                self.done = True
+            case "error":
+                error = CohortiumError(event["message"], hint=event["hint"])
+                error.exit_code = event["exit_code"]
+                self.error = error

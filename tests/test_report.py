@@ -1,0 +1,768 @@
+"""The report of a study: complete in both languages, honest about noise, safe to open anywhere."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+import shutil
+import string
+import subprocess
+from decimal import Decimal
+from functools import cache
+from html.parser import HTMLParser
+from pathlib import Path
+from urllib.parse import quote
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+
+from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.contract.study import Budget, Cleaning, FixedCuts, RfmOptions, Study
+from server.report import pictures
+from server.report.findings import scheme_findings
+from server.report.numbers import delta_text, epsilon_text, grouped, shown
+from server.report.render import describe_spending, render_report
+from server.report.texts import LANGUAGES, TEXTS, text
+from server.results import (
+    Distribution,
+    Estimate,
+    QuestionCost,
+    RfmResult,
+    SchemeFigures,
+    SegmentFigures,
+    Spending,
+    StudyResult,
+    Timing,
+)
+
+UNIT = 100  # cents
+
+
+@cache
+def customers(count: int = 9000, seed: int = 3) -> CustomerColumns:
+    rng = np.random.default_rng(seed)
+    orders = np.minimum(1 + rng.negative_binomial(0.6, 0.2, count), 400).astype(np.int64)
+    recency = np.minimum(rng.exponential(260 / np.sqrt(orders), count), 729).astype(np.int64)
+    money = (orders * rng.gamma(1.4, 1.0, count) * rng.lognormal(3.4, 0.8, count) * 100).astype(np.int64)
+    tenure = np.minimum(recency + rng.integers(0, 300, count), 729).astype(np.int64)
+    return CustomerColumns(recency_days=recency, orders=orders, money=money, tenure_days=tenure)
+
+
+def _quintiles(values: np.ndarray) -> tuple[int, ...]:
+    return tuple(int(np.quantile(values, q)) for q in (0.2, 0.4, 0.6, 0.8))
+
+
+def _ratio(a: Estimate, b: Estimate) -> Estimate:
+    value = a.value / b.value
+    return Estimate(value=value, margin=abs(value) * math.hypot(a.margin / a.value, b.margin / b.value))
+
+
+def _scheme(name, rules: SegmentRules, table: CustomerColumns, floor: int, rng) -> SchemeFigures:
+    index = rules.assign(name, table)
+    money_cap, orders_cap = 200_000, 20
+    segments, totals = [], np.zeros(3)
+    for position, segment in enumerate(rules.segments(name)):
+        mine = table.take(index == position)
+        exact = np.array(
+            [
+                len(mine),
+                np.minimum(mine.orders, orders_cap).sum(),
+                np.clip(mine.money, None, money_cap).sum() / UNIT,
+            ]
+        )
+        noisy = exact + rng.normal(size=3) * np.array([7.3, 7.3 * orders_cap, 7.3 * money_cap / UNIT]) * 0.4
+        totals += noisy
+        segments.append((segment, noisy))
+    margins = 1.96 * np.array([7.3, 7.3 * orders_cap, 7.3 * money_cap / UNIT]) * 0.4
+    total = [
+        Estimate(value=float(v), margin=float(m * math.sqrt(len(segments))))
+        for v, m in zip(totals, margins, strict=True)
+    ]
+    figures = []
+    for segment, noisy in segments:
+        if noisy[0] < floor:
+            figures.append(SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True))
+            continue
+        n, f, m = (Estimate(value=float(v), margin=float(d)) for v, d in zip(noisy, margins, strict=True))
+        figures.append(
+            SegmentFigures(
+                code=segment.code,
+                en=segment.en,
+                zh=segment.zh,
+                suppressed=False,
+                customers=n,
+                orders=f,
+                revenue=m,
+                share_of_customers=_ratio(n, total[0]),
+                share_of_revenue=_ratio(m, total[2]),
+                orders_per_customer=_ratio(f, n),
+                revenue_per_customer=_ratio(m, n),
+                revenue_per_order=_ratio(m, f),
+            )
+        )
+    return SchemeFigures(
+        scheme=name,
+        segments=tuple(figures),
+        total_customers=total[0],
+        total_orders=total[1],
+        total_revenue=total[2],
+    )
+
+
+def _distribution(feature, values: np.ndarray, upper: np.ndarray, cuts, high, scale=1) -> Distribution:
+    bins = np.minimum(np.searchsorted(upper, values, side="left"), len(upper) - 1)
+    # As the analysis does it: noise on the prefix sums, about the same on each.
+    prefix = np.cumsum(np.bincount(bins, minlength=len(upper))) / len(values)
+    prefix[:-1] += np.random.default_rng(5).normal(0, 0.003, len(upper) - 1)
+    share = np.diff(np.clip(np.maximum.accumulate(prefix), 0, 1), prepend=0.0)
+    return Distribution(
+        feature=feature,
+        upper=tuple(float(u) / scale for u in upper),
+        share=tuple(float(s) for s in share),
+        cuts=tuple(c / scale for c in cuts),
+        high=high / scale,
+        rank_margin=(0.0081, 0.0093, 0.0098, 0.0099),
+    )
+
+
+def build_result(
+    *,
+    k: int = 1,
+    holders: tuple[str, ...] = ("online", "store-1", "store-2", "store-3"),
+    missing: tuple[str, ...] = (),
+    placement: str = "distributed",
+    schemes: tuple[str, ...] = ("eight",),
+    floor: int = 20,
+    thresholds: tuple[ThresholdRule, ...] = (),
+    fixed: bool = False,
+    epsilon: str = "1",
+    declared: bool = True,
+) -> StudyResult:
+    """A result as a run leaves it: totals of simulated customers with noise, honest spending."""
+    table = customers()
+    cuts = CutPoints(
+        recency_days=_quintiles(table.recency_days),
+        orders=_quintiles(table.orders),
+        money=_quintiles(table.money),
+        recency_high=int(np.median(table.recency_days)),
+        orders_high=2,
+        money_high=int(np.median(table.money)),
+    )
+    rules = SegmentRules(cuts=cuts, thresholds=thresholds, money_unit=UNIT)
+    study = Study(
+        name="spring-review",
+        as_of=dt.date(2025, 1, 1),
+        placement=placement,
+        holders=holders + missing,
+        budget=Budget(epsilon=Decimal(epsilon), max_holders_per_customer=k if declared else None, size_class=100_000),
+        cleaning=Cleaning(non_goods=("POST", "FEE"), cancellation_prefix="C", returns="net"),
+        rates={"GBP": "1.17", "USD": {"2023-01-01": "0.93", "2024-01-01": "0.92"}},
+        rfm=RfmOptions(
+            report=schemes,
+            floor=floor,
+            rules=thresholds,
+            high_low=FixedCuts(recency_days=90, orders=2, money=Decimal(120)) if fixed else "median",
+        ),
+    )
+    rng = np.random.default_rng(11)
+    delta = 1e-6
+    promised = mu_of(float(epsilon), delta)
+    parts = (("cut_points", 1, "failed"), ("cut_points", 2, "released"), ("segments", 1, "released"))
+    weights = (0.35, 0.35, 0.28) if missing else (0.0, 0.7, 0.29)
+    questions = tuple(
+        QuestionCost(
+            question=name.replace("_", " "),
+            attempt=attempt if missing else 1,
+            outcome=outcome,
+            mu=promised * math.sqrt(weight),
+            holders=len(holders) + (len(missing) if outcome == "failed" else 0),
+        )
+        for (name, attempt, outcome), weight in zip(parts, weights, strict=True)
+        if weight
+    )
+    spent = math.sqrt(sum(q.mu**2 for q in questions))
+    money = np.unique(np.geomspace(100, 100_000_000, 241).astype(np.int64))
+    counts = np.unique(np.concatenate([np.arange(1, 60), np.geomspace(60, 1000, 30).astype(int)]))
+    figures = RfmResult(
+        rules=rules,
+        customers=Estimate(value=9007.4, margin=21.3),
+        distributions=(
+            _distribution(
+                "recency_days",
+                table.recency_days,
+                np.arange(0, 3661, 10),
+                cuts.recency_days,
+                cuts.recency_high,
+            ),
+            _distribution("orders", table.orders, counts, cuts.orders, cuts.orders_high),
+            _distribution("money", table.money, money, cuts.money, cuts.money_high, UNIT),
+        ),
+        schemes=tuple(_scheme(name, rules, table, floor, rng) for name in schemes),
+        money_cap=2000.0,
+        orders_cap=20,
+        revenue_above_cap=0.0123,
+    )
+    m = len(holders) + len(missing)
+    return StudyResult(
+        study=study,
+        study_digest=study.digest,
+        run="7f3a90c2e41b",
+        finished="2025-01-03",
+        version="0.1.0",
+        participants=holders,
+        missing=missing,
+        transport="flower",
+        rfm=figures,
+        spending=Spending(
+            delta=delta,
+            epsilon_promised=float(epsilon),
+            epsilon_person=epsilon_of(spent, delta),
+            k=k,
+            epsilon_all_holders=epsilon_of(spent * m / k, delta),
+            epsilon_own=epsilon_of(spent / k, delta),
+            best_guess=best_guess(spent),
+            best_guess_promised=best_guess(promised),
+            questions=questions,
+        ),
+        timings=(
+            Timing(step="nodes online", seconds=5.2),
+            Timing(step="joining", seconds=0.42),
+            Timing(step="cut points: showing the plan", seconds=0.31),
+            Timing(step="cut points: asking", seconds=1.93),
+            Timing(step="segments: asking", seconds=0.88),
+            Timing(step="handing out the results", seconds=0.2),
+        ),
+    )
+
+
+PLAIN = build_result()
+LARGE = build_result(
+    k=6,
+    holders=tuple(f"shop-{n}" for n in range(1, 7)),
+    missing=("shop-7",),
+    schemes=("eight", "ten"),
+    floor=600,
+)
+CENTRAL = build_result(k=2, holders=("online", "store-1"), placement="central", declared=False)
+
+
+class Page(HTMLParser):
+    """What tests need of a page: elements with attributes, and the visible text of each language."""
+
+    VOID = frozenset(("meta", "input", "br", "link", "img"))
+
+    def __init__(self, html: str) -> None:
+        super().__init__(convert_charrefs=True)
+        self.elements: list[tuple[str, dict[str, str]]] = []
+        self.words: dict[str, list[str]] = {"en": [], "zh": []}
+        self.rows: dict[str, list[list[tuple[str, str]]]] = {"en": [], "zh": []}
+        self._stack: list[tuple[str, dict[str, str]]] = []
+        self.feed(html)
+        self.close()
+        assert not self._stack, f"not closed: {self._stack}"
+
+    @property
+    def _language(self) -> str | None:
+        return next((a["id"][-2:] for t, a in self._stack if t == "main"), None)
+
+    def handle_starttag(self, tag, attrs):
+        found = {name: value or "" for name, value in attrs}
+        self.elements.append((tag, found))
+        if tag not in self.VOID:
+            self._stack.append((tag, found))
+        if tag == "tr" and self._language and self._in("table", "figures"):
+            self.rows[self._language].append([])
+
+    def handle_startendtag(self, tag, attrs):
+        self.elements.append((tag, {name: value or "" for name, value in attrs}))
+
+    def handle_endtag(self, tag):
+        top, _ = self._stack.pop()
+        assert top == tag, f"<{top}> is closed by </{tag}>"
+
+    def handle_data(self, data):
+        language = self._language
+        if language is None or not data.strip():
+            return
+        self.words[language].append(data.strip())
+        if self._in("table", "figures") and not self._in("thead"):
+            role = next((a.get("class", t) for t, a in reversed(self._stack) if t in ("span", "td", "th")), "")
+            self.rows[language][-1].append((role, data.strip()))
+
+    def _in(self, tag: str, name: str | None = None) -> bool:
+        return any(t == tag and (name is None or name in a.get("class", "").split()) for t, a in self._stack)
+
+
+@cache
+def rendered(name: str) -> str:
+    return render_report({"plain": PLAIN, "large": LARGE, "central": CENTRAL}[name])
+
+
+@cache
+def page(name: str) -> Page:
+    return Page(rendered(name))
+
+
+def visible(name: str, language: str) -> str:
+    return " ".join(page(name).words[language])
+
+
+# --- the page as a whole
+
+
+def test_same_result_same_bytes() -> None:
+    assert render_report(LARGE) == rendered("large")
+
+
+@pytest.mark.parametrize("name", ["plain", "large", "central"])
+def test_the_page_refers_to_nothing_outside(name: str) -> None:
+    for tag, attributes in page(name).elements:
+        assert tag not in ("link", "img", "iframe", "object", "embed", "base", "image", "audio", "video")
+        for attribute in ("src", "srcset", "action", "data", "poster", "background"):
+            assert attribute not in attributes
+        assert attributes.get("href", "#").startswith("#")
+        assert not any(attribute.startswith("on") for attribute in attributes)
+    html = rendered(name)
+    assert "http:" not in html
+    assert "https:" not in html
+    assert "@import" not in html
+    assert not re.search(r"url\((?!#)", html)
+    assert "default-src 'none'" in html
+
+
+@pytest.mark.parametrize("name", ["plain", "large", "central"])
+def test_ids_are_unique_and_references_lead_somewhere(name: str) -> None:
+    ids = [attributes["id"] for _, attributes in page(name).elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    html = rendered(name)
+    for target in re.findall(r'(?:href="#|url\(#)([^")]+)', html):
+        assert target in ids
+    for _, attributes in page(name).elements:
+        for reference in ("aria-labelledby", "for"):
+            if reference in attributes:
+                assert attributes[reference] in ids
+
+
+def test_no_time_of_rendering_and_no_maker_in_the_pictures() -> None:
+    html = rendered("plain")
+    assert "Matplotlib" not in html
+    assert "<metadata" not in html
+    assert str(dt.date.today()) not in html
+
+
+def test_every_text_is_there_in_both_languages() -> None:
+    alike = {
+        "plus_minus",
+        "rate_fixed",
+        "definition_eight",
+        "definition_grid",
+        "cut_at",
+        "percent_with_margin",
+    }
+    for key, entry in TEXTS.items():
+        fields = [{f for _, f, _, _ in string.Formatter().parse(words) if f} for words in entry]
+        assert fields[0] == fields[1], f"{key}: the languages have different fields"
+        assert all(word.strip() for word in entry) or key == "sentence_gap", key
+        if key in alike or key in ("sentence_gap",):
+            continue
+        assert re.search(r"[一-鿿、]", entry.zh) or key == "step_of_question", f"{key} is not translated"
+        assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
+        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
+
+
+def test_every_text_is_used() -> None:
+    folder = Path(pictures.__file__).parent
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".py", ".j2") and path.name != "texts.py"
+    )
+    source += (folder / "texts.py").read_text(encoding="utf-8").partition("\ndef text(")[2]
+    composed = (
+        "month_", "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_",
+        "returns_", "duplicates_",
+    )  # fmt: skip
+    unused = [
+        key
+        for key in TEXTS
+        if not re.search(rf"""["']{key}["']""", source)
+        and not key.startswith(composed)
+        and key not in ("released", "failed")  # outcomes are keys themselves
+    ]
+    assert unused == []
+
+
+@pytest.mark.parametrize("name", ["plain", "large", "central"])
+def test_the_chinese_page_has_no_english_left(name: str) -> None:
+    names = {"Cohortium", "RFM", "EUR", "USD", "GBP", "UTC", "POST", "FEE", "SuperLink"}
+    names |= {"spring", "review", "shop", "online", "store", "flower"}
+    names |= {"anonymous", "guest", "null", "none", "nan", "unknown"}  # spellings in the data
+    words = set(re.findall(r"(?<![0-9a-z])[A-Za-z]{3,}(?![0-9a-z])", visible(name, "zh")))
+    assert words <= names
+    assert not re.search(r"[一-鿿]", visible(name, "en"))
+
+
+def test_both_languages_show_the_same_figures() -> None:
+    def figures(language: str) -> list[list[str]]:
+        return [[words for role, words in row if role in ("value", "margin")] for row in page("large").rows[language]]
+
+    assert figures("en") == figures("zh")
+    assert sum(len(row) for row in figures("en")) > 100
+
+
+# --- figures
+
+
+@pytest.mark.parametrize(
+    ("value", "margin", "decimals", "expected"),
+    [
+        (1234.56, 23.4, 0, ("1,235", "24")),
+        (1234.56, 81.0, 0, ("1,230", "90")),
+        (1_234_567.0, 12_345.0, 0, ("1,235,000", "13,000")),
+        (0.4567, 0.0123, 2, ("0.46", "0.02")),
+        (61.8271, 0.03, 2, ("61.83", "0.03")),
+        (12.0, 340.0, 0, ("10", "340")),
+        (12.0, 9600.0, 0, ("0", "10,000")),
+        (-0.4, 3.0, 0, ("0", "3")),
+        (-1530.0, 120.0, 0, ("-1,530", "120")),
+        (17.25, 0.0, 2, ("17.25", "0.00")),
+    ],
+)
+def test_no_more_digits_than_the_margin_justifies(value, margin, decimals, expected) -> None:
+    assert shown(Estimate(value=value, margin=margin), decimals=decimals) == expected
+
+
+def test_margins_are_never_rounded_down() -> None:
+    rng = np.random.default_rng(1)
+    for margin in rng.lognormal(0, 4, 500):
+        written = Decimal(shown(Estimate(value=0.0, margin=float(margin)), decimals=2).margin.replace(",", ""))
+        assert written >= Decimal(float(margin))
+        assert written <= Decimal(float(margin)) * Decimal("1.34") + Decimal("0.01")
+
+
+def test_spent_epsilon_is_never_rounded_down() -> None:
+    assert epsilon_text(0.98701) == "0.988"
+    assert epsilon_text(12.3401) == "12.35"
+    assert epsilon_text(0.04) == "0.0400"
+    assert delta_text(1e-6) == "10⁻⁶"
+    assert delta_text(2.5e-8) == "2.5 × 10⁻⁸"
+    assert grouped(Decimal("-0.001"), 2) == "0.00"
+
+
+@pytest.mark.parametrize("name", ["plain", "large", "central"])
+def test_every_figure_has_its_margin(name: str) -> None:
+    for language in LANGUAGES:
+        rows = [row for row in page(name).rows[language] if row]
+        assert rows
+        for row in rows:
+            roles = [role for role, _ in row if role in ("value", "margin")]
+            assert roles == ["value", "margin"] * (len(roles) // 2)
+            for role, words in row:
+                if role == "margin":
+                    assert re.fullmatch(r"±\s[\d,.]+", words)
+                elif role.startswith("number"):
+                    pytest.fail(f"a figure outside value and margin: {words}")
+
+
+def test_figures_are_those_of_the_result() -> None:
+    scheme = PLAIN.rfm.schemes[0]
+    first = scheme.segments[0]
+    row = next(row for row in page("plain").rows["en"] if row and row[0][1] == first.en)
+    values = [words for role, words in row if role == "value"]
+    expected = [
+        shown(first.customers, decimals=0),
+        shown(first.share_of_customers, decimals=1, scale=100),
+        shown(first.orders, decimals=0),
+        shown(first.revenue, decimals=0),
+        shown(first.share_of_revenue, decimals=1, scale=100),
+        shown(first.orders_per_customer, decimals=2),
+        shown(first.revenue_per_customer, decimals=2),
+        shown(first.revenue_per_order, decimals=2),
+    ]
+    assert values == [pair.value for pair in expected]
+
+
+def test_suppressed_segments_show_no_number_but_the_floor() -> None:
+    hidden = [s for scheme in LARGE.rfm.schemes for s in scheme.segments if s.suppressed]
+    assert len(hidden) >= 3
+    for language in LANGUAGES:
+        rows = [row for row in page("large").rows[language] if row]
+        names = {s.zh if language == "zh" else s.en for s in hidden}
+        found = [row for row in rows if row[0][1] in names]
+        assert len(found) == len(hidden)
+        for row in found:
+            reasons = [words for role, words in row if role == "suppressed"]
+            assert reasons == [text("suppressed", language, floor=600)]
+            assert not any(role in ("value", "margin") for role, _ in row)
+        assert visible("large", language).count(text("suppressed_short", language, floor=600)) == 2 * len(hidden)
+
+
+def test_figures_that_are_mostly_noise_are_marked() -> None:
+    segments = PLAIN.rfm.schemes[0].segments
+    noisy = segments[0].model_copy(update={"revenue_per_order": Estimate(value=50.0, margin=60.0)})
+    scheme = PLAIN.rfm.schemes[0].model_copy(update={"segments": (noisy, *segments[1:])})
+    result = PLAIN.model_copy(update={"rfm": PLAIN.rfm.model_copy(update={"schemes": (scheme,)})})
+    html = render_report(result)
+    weak = [a for tag, a in Page(html).elements if tag == "td" and "weak" in a.get("class", "").split()]
+    assert [a["data-label"] for a in weak] == [
+        text("revenue_per_order", language, currency="EUR") for language in LANGUAGES
+    ]
+    assert text("note_weak", "en") in html
+    assert text("note_weak", "en") not in rendered("plain")
+
+
+def test_an_average_that_the_noise_hides_is_a_dash() -> None:
+    segments = PLAIN.rfm.schemes[0].segments
+    bare = segments[0].model_copy(update={"revenue_per_order": None, "share_of_revenue": None})
+    scheme = PLAIN.rfm.schemes[0].model_copy(update={"segments": (bare, *segments[1:])})
+    html = render_report(PLAIN.model_copy(update={"rfm": PLAIN.rfm.model_copy(update={"schemes": (scheme,)})}))
+    row = next(row for row in Page(html).rows["en"] if row and row[0][1] == bare.en)
+    assert [words for role, words in row if role == "margin"].count("–") == 2
+
+
+# --- what it says
+
+
+def figures_of(code: str, customers: float, revenue: float, margin: float = 0.01) -> SegmentFigures:
+    one = Estimate(value=1.0, margin=0.1)
+    return SegmentFigures(
+        code=code,
+        en=code,
+        zh=code,
+        suppressed=False,
+        customers=one,
+        orders=one,
+        revenue=one,
+        share_of_customers=Estimate(value=customers, margin=margin),
+        share_of_revenue=Estimate(value=revenue, margin=margin),
+    )
+
+
+def scheme_of(*segments: SegmentFigures) -> SchemeFigures:
+    one = Estimate(value=1.0, margin=0.1)
+    return SchemeFigures(scheme="rules", segments=segments, total_customers=one, total_orders=one, total_revenue=one)
+
+
+def test_findings_name_the_leader_and_the_largest() -> None:
+    scheme = scheme_of(figures_of("few", 0.2, 0.7), figures_of("many", 0.6, 0.1), figures_of("rest", 0.2, 0.2))
+    lead, largest = scheme_findings(scheme, "en")
+    assert lead == "few brings 70.0% (± 1.0) of revenue with 20.0% (± 1.0) of customer records."
+    assert largest.startswith("The largest segment is many with 60.0% (± 1.0) of customer records")
+    assert "few" in scheme_findings(scheme, "zh")[0]
+
+
+def test_findings_admit_when_the_noise_hides_the_leader() -> None:
+    scheme = scheme_of(figures_of("a", 0.5, 0.42, 0.03), figures_of("b", 0.5, 0.40, 0.03))
+    sentences = scheme_findings(scheme, "en")
+    assert len(sentences) == 1
+    assert "the noise does not tell which is larger" in sentences[0]
+
+
+def test_findings_without_any_visible_segment() -> None:
+    hidden = SegmentFigures(code="x", en="x", zh="x", suppressed=True)
+    assert scheme_findings(scheme_of(hidden), "en") == [text("finding_none", "en")]
+
+
+def test_findings_stand_in_the_headline() -> None:
+    for language in LANGUAGES:
+        for sentence in scheme_findings(LARGE.rfm.schemes[0], language):
+            assert sentence in visible("large", language)
+
+
+@pytest.mark.parametrize(("epsilon", "guess"), [("0.5", "52.5"), ("1", "54.7"), ("4", "66.2")])
+def test_spending_is_told_in_plain_words(epsilon: str, guess: str) -> None:
+    spending = build_result(epsilon=epsilon, k=2).spending
+    english, chinese = (describe_spending(spending, language) for language in LANGUAGES)
+    for words in (english, chinese):
+        assert epsilon_text(spending.epsilon_person) in words
+        assert epsilon_text(spending.epsilon_all_holders) in words
+        assert epsilon_text(spending.epsilon_own) in words
+        assert f"{100 * spending.best_guess:.1f}%" in words
+        assert f"{guess}%" in words
+        assert "10⁻⁶" in words
+    assert "up to 2 holders" in english
+    assert "<" not in english
+
+
+def test_spending_does_not_repeat_itself_where_the_relations_are_one() -> None:
+    spending = CENTRAL.spending
+    assert spending.epsilon_all_holders == spending.epsilon_person
+    assert "every holder" not in describe_spending(spending, "en")
+    assert "one holder only" in describe_spending(PLAIN.spending, "en")
+
+
+def test_privacy_section_shows_all_relations_and_questions() -> None:
+    words = visible("large", "en")
+    spending = LARGE.spending
+    assert "one person, with all records at up to 6 holders (declared)" in words
+    assert "at every holder (7)" in words
+    for epsilon in (spending.epsilon_person, spending.epsilon_all_holders, spending.epsilon_own):
+        assert epsilon_text(epsilon) in words
+    assert "failed, charged all the same" in words
+    assert f"{spending.questions[0].mu:.4f}" in words
+    assert f"{100 * spending.best_guess:.1f}%" in words
+    assert "nothing lower was declared" in visible("central", "en")
+
+
+@pytest.mark.parametrize("placement", ["distributed", "local", "central"])
+def test_who_added_the_noise_is_told(placement: str) -> None:
+    html = render_report(build_result(placement=placement))
+    for language in LANGUAGES:
+        words = " ".join(Page(html).words[language])
+        assert text(f"placement_{placement}", language) in words
+        others = {"distributed", "local", "central"} - {placement}
+        assert not any(text(f"placement_{other}", language) in words for other in others)
+        assert text("no_promise_coordinator", language) in words
+        assert text("no_promise_ids", language) in words
+    assert ('class="alarm"' in html) == (placement == "central")
+
+
+def test_two_holders_are_warned_of_each_other() -> None:
+    html = render_report(build_result(holders=("online", "store-1")))
+    assert text("two_holders", "en") in html.replace("&#39;", "'")
+    assert text("two_holders", "zh") not in rendered("plain")
+
+
+def test_overspending_is_an_alarm() -> None:
+    spending = PLAIN.spending.model_copy(update={"epsilon_person": 1.2})
+    html = render_report(PLAIN.model_copy(update={"spending": spending}))
+    assert text("over_promise", "en") in html
+    assert text("over_promise", "en") not in rendered("plain")
+
+
+def test_missing_holders_are_named_at_the_top() -> None:
+    for language in LANGUAGES:
+        assert text("missing_note", language, holders="shop-7") in visible("large", language)
+        assert "shop-7" not in visible("plain", language)
+
+
+def test_cut_points_in_plain_words_and_in_scores() -> None:
+    cuts = PLAIN.rfm.rules.cuts
+    words = visible("plain", "en")
+    assert f"(R = 5) when the last purchase is at most {cuts.recency_days[0]} days" in words
+    assert f"(F = 5) with {cuts.orders[3]} orders or more" in words
+    assert f"{cuts.money[3] / UNIT:,.2f} EUR" in words
+    assert f"{cuts.recency_days[0] + 1} to {cuts.recency_days[1]}" in words
+    assert cuts.orders[0] == 1
+    assert text("range_empty", "en") in words  # F = 1 would need less than one order
+    assert text("words_ties", "en") in words
+    assert "These are medians" in words
+    fixed = " ".join(Page(render_report(build_result(fixed=True))).words["en"])
+    assert "The operators set these themselves" in fixed
+
+
+def test_the_cap_and_the_study_rules_are_told() -> None:
+    words = visible("plain", "en")
+    assert "at most 2,000 EUR and 20 orders" in words
+    assert "1.2% of all revenue" in words
+    assert "1 GBP = 1.17 EUR" in words
+    assert "1 USD = 0.93 EUR since 1 January 2023" in words
+    assert "FEE, POST" in words
+    assert PLAIN.study_digest in words
+    assert "自 2024年1月1日 起 1 USD = 0.92 EUR" in visible("plain", "zh")
+
+
+def test_a_study_without_rfm_still_has_its_budget() -> None:
+    html = render_report(PLAIN.model_copy(update={"rfm": None}))
+    words = " ".join(Page(html).words["en"])
+    assert text("no_rfm", "en") in words
+    assert text("no_promise", "en") in words
+    assert "<svg" not in html
+
+
+def test_own_rules_with_hostile_names_are_shown_as_text() -> None:
+    evil = "<script>alert(1)</script>"
+    thresholds = (
+        ThresholdRule(code="vip", when="R<30, F>=5, M>=500", en=evil, zh="贵宾</style><b>"),
+        ThresholdRule(code="maths", when="R<60", en="$\\frac{1}{2}$ & {t('x')}", zh="{{ 7*7 }}"),
+    )
+    result = build_result(schemes=("rules",), thresholds=thresholds)
+    html = render_report(result.model_copy(update={"transport": "<img src=x onerror=alert(2)>"}))
+    parsed = Page(html)
+    assert evil not in html
+    assert [tag for tag, _ in parsed.elements].count("script") == 1
+    assert not any(tag in ("img", "b") for tag, _ in parsed.elements)
+    for language, words in (
+        ("en", evil),
+        ("zh", "贵宾</style><b>"),
+        ("en", "$\\frac{1}{2}$ & {t('x')}"),
+        ("zh", "{{ 7*7 }}"),
+    ):
+        assert words in parsed.words[language]  # in the table, and as plain text in the picture
+    assert "R&lt;30, F&gt;=5, M&gt;=500" in html
+
+
+# --- pictures
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+def test_pictures_have_text_as_text_and_a_description(language, width) -> None:
+    svg = pictures.segment_shares(LARGE.rfm.schemes[1], language, floor=600, width=width)
+    root = ElementTree.fromstring(svg)
+    words = ["".join(node.itertext()) for node in root.iter("text")]
+    assert root.attrib["aria-label"] == text("picture_shares", language)
+    names = [s.zh if language == "zh" else s.en for s in LARGE.rfm.schemes[1].segments]
+    assert [word for word in words if word in names] == names
+    assert "width" not in root.attrib  # the page decides
+
+
+def test_distributions_survive_odd_input() -> None:
+    odd = Distribution(
+        feature="money",
+        upper=(1.0, math.inf),
+        share=(-0.01, 1.02),
+        cuts=(1.0, 1.0, 1.0, 1.0),
+        high=1.0,
+        rank_margin=(0.0, 0.0, 0.0, 0.0),
+    )
+    few = odd.model_copy(update={"feature": "orders", "upper": (1.0,), "share": (1.0,)})
+    empty = odd.model_copy(update={"feature": "recency_days", "upper": (0.0, 9.0), "share": (0.0, 0.0)})
+    for facts in (odd, few, empty):
+        ElementTree.fromstring(pictures.distribution(facts, "en", currency="EUR"))
+
+
+# --- a real browser
+
+
+def chromium() -> str:
+    names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+    found = next(filter(None, map(shutil.which, names)), None)
+    if found is None:
+        pytest.skip("no Chromium on this machine")
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("accepted", "fragment", "expected"),
+    [
+        ("en-US", "", "en"),
+        ("zh-CN", "", "zh-Hans"),
+        ("en-US", "#zh", "zh-Hans"),
+        ("de-DE,zh;q=0.5", "", "zh-Hans"),
+    ],
+)
+def test_a_browser_opens_it_offline_without_complaint(tmp_path, accepted, fragment, expected) -> None:
+    path = tmp_path / "report 1.html"
+    path.write_text(rendered("large"), encoding="utf-8")
+    done = subprocess.run(
+        [
+            chromium(), "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync",
+            "--disable-background-networking", "--disable-component-update",
+            "--host-resolver-rules=MAP * ~NOTFOUND",
+            f"--user-data-dir={tmp_path / 'profile'}", f"--accept-lang={accepted}", "--enable-logging=stderr",
+            "--dump-dom", f"file://{quote(str(path))}{fragment}",
+        ],
+        capture_output=True, text=True, timeout=60, check=True, encoding="utf-8", errors="replace",
+    )  # fmt: skip
+    assert "CONSOLE" not in done.stderr
+    head = done.stdout[:4000]
+    assert f'<html lang="{expected}">' in head
+    title = text("title", "zh" if expected != "en" else "en")
+    assert f"<title>{title} · spring-review</title>" in head
+    assert "<svg" in done.stdout
