@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import sys
 import threading
 from collections.abc import Iterator
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from privacy.contract.study import Study
     from server.results import StudyResult
 
+#: Modules that come with the extra [node]; the base install is what an auditor needs.
+_EXTRA_MODULES = {"flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "pyarrow"}
+
 screen = Console()
 errors = Console(stderr=True)
 
@@ -33,6 +37,7 @@ app = typer.Typer(
     help="Private federated customer analytics: RFM segments over several data holders, without pooling their data.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,  # its tracebacks print local variables, which may hold rows
     rich_markup_mode="rich",
 )
 study_app = typer.Typer(help="Write, check and run studies (coordinator).", no_args_is_help=True)
@@ -61,21 +66,25 @@ TransportOption = Annotated[
 def main() -> NoReturn:
     """Run the command; every foreseen error becomes readable text and a documented exit code."""
     try:
-        app(standalone_mode=False)
+        status = app(standalone_mode=False)  # commands return nothing; typer returns the code of an early exit
     except CohortiumError as error:
         _show_error(error)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
-        errors.print("Stopped. What was charged stays charged; nothing else was kept half done.")
-        sys.exit(130)
-    except typer.Exit as stop:
-        sys.exit(stop.exit_code)
+        status = 130
+    except ModuleNotFoundError as error:
+        if (error.name or "").split(".")[0] not in _EXTRA_MODULES:
+            raise
+        _show_error(ConfigError(f"this command needs {error.name}", hint='pip install "cohortium[node]"'))
+        sys.exit(ConfigError.exit_code)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong use of the command line
             error.show()
             sys.exit(error.exit_code)
         raise
-    sys.exit(0)
+    if status == 130:
+        errors.print("Stopped. What was charged stays charged; nothing else was kept half done.")
+    sys.exit(status or 0)
 
 
 def _show_error(error: CohortiumError) -> None:
@@ -267,16 +276,15 @@ def study_check(
         holders = len(study.holders or Workspace.open(workspace).coordinator.roster().holders)
     holders = holders or len(study.holders)
     if not holders:
-        raise ConfigError(
-            "how many holders take part?", hint="give --holders N or --workspace, or name them in the study"
-        )
+        holders = 3
+        errors.print("The study names no holders: this is for three. Give --holders N, or --workspace.", style="dim")
     check = check_study(study, holders=holders, largest_share=largest_share)
     if as_json:
         _print_json(check.model_dump(mode="json"))
         return
     screen.print(
-        f"[bold]{escape(check.study)}[/]: {check.holders} holders, epsilon {check.epsilon:g} at delta {check.delta:.0e} "
-        f"for a person at up to {check.k} of them"
+        f"[bold]{escape(check.study)}[/]: {check.holders} holders, epsilon {check.epsilon:g} at delta "
+        f"{check.delta:.0e} for a person at up to {check.k} of them"
     )
     table = Table(title="What each question costs", title_justify="left")
     for column in ("question", "epsilon, no retry", "one retry", "spent so far, no retry", "one retry"):
@@ -284,9 +292,9 @@ def study_check(
     for question in check.questions:
         table.add_row(
             question.title,
-            f"{question.epsilon:.3f}",
+            _up(question.epsilon),
             _or_dash(question.epsilon_with_retry),
-            f"{question.total:.3f}",
+            _up(question.total),
             _or_dash(question.total_with_retry),
         )
     screen.print(table)
@@ -305,7 +313,12 @@ def study_check(
 
 
 def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
+    return "-" if value is None else _up(value)
+
+
+def _up(epsilon: float) -> str:
+    """Three digits, rounded up: what is spent is never shown smaller than it is."""
+    return f"{math.ceil(epsilon * 1000) / 1000:.3f}"
 
 
 @study_app.command("run")
@@ -515,12 +528,12 @@ def ledger_show(
     for charge in view.charges:
         table.add_row(
             charge.study, charge.question, str(charge.attempt), charge.outcome, str(charge.holders), str(charge.k),
-            f"{charge.epsilon:.3f}", f"{charge.total:.3f}",
+            _up(charge.epsilon), _up(charge.total),
         )  # fmt: skip
     screen.print(table)
     if view.cap_epsilon is not None:
         screen.print(
-            f"Spent for one person over all studies: epsilon {view.spent_epsilon:.3f} of at most {view.cap_epsilon:g} "
+            f"Spent for one person over all studies: epsilon {_up(view.spent_epsilon)} of at most {view.cap_epsilon:g} "
             f"at delta {view.delta:.0e}"
         )
     for note in view.notes:

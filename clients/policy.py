@@ -33,7 +33,7 @@ class Allow(Noun):
         analyses: names of analyses.
         placements: who may add the noise. ``local`` and ``central`` must be allowed on purpose: the first makes
             results much noisier, the second means that the coordinator sees exact totals.
-        max_study_epsilon: largest epsilon of one study.
+        max_study_epsilon: largest epsilon of one study, at a delta of at most ``max_study_delta``.
         min_participants: fewest holders in one sum.
         min_colluding: how many other holders this one wants to be safe against, at least.
         min_hidden: smallest m - t; below 2, another holder may learn this holder's totals to within noise.
@@ -42,6 +42,7 @@ class Allow(Noun):
     analyses: tuple[str, ...] = ("rfm",)
     placements: tuple[Literal["distributed", "local", "central"], ...] = ("distributed",)
     max_study_epsilon: ExactDecimal = Field(default=Decimal(4), gt=0)
+    max_study_delta: ExactDecimal = Field(default=Decimal("0.0001"), gt=0, le=Decimal("0.001"))
     min_participants: int = Field(default=3, ge=2)
     min_colluding: int = Field(default=1, ge=1)
     min_hidden: int = Field(default=2, ge=1)
@@ -81,6 +82,8 @@ class HolderPolicy(Noun):
             raise PolicyError(f"the policy does not allow the placement {study.placement}")
         if study.budget.epsilon > self.allow.max_study_epsilon:
             raise PolicyError("the study's epsilon is above the policy's")
+        if study.budget.effective_delta > self.allow.max_study_delta:
+            raise PolicyError("the study's delta is above the policy's")
         if study.budget.colluding_holders < self.allow.min_colluding:
             raise PolicyError("the study guards against fewer colluding holders than the policy asks")
 

@@ -13,7 +13,10 @@ Exit codes of the ``cohortium`` command (documented in ``docs/exit-codes.md``):
 7    a message broke the protocol
 8    too few holders are ready, or one stopped answering
 9    a ledger is damaged, or is not the one that was expected
-130  stopped by the user
+10   another run holds the coordinator's folder
+11   the carrier (Flower) could not be started, or went away
+130  stopped by the user (Ctrl-C)
+143  stopped by SIGTERM
 ==== ===========================================================
 """
 
@@ -76,3 +79,15 @@ class LedgerError(CohortiumError):
     """A ledger is damaged, was edited, or does not belong here."""
 
     exit_code = 9
+
+
+class Busy(CohortiumError):
+    """Another run is under way."""
+
+    exit_code = 10
+
+
+class CarrierError(CohortiumError):
+    """What carries the messages could not be started, or went away."""
+
+    exit_code = 11

@@ -9,11 +9,10 @@ from pydantic import BaseModel, ConfigDict
 from privacy.accounting.gdp import best_guess, mu_of
 from privacy.contract.study import Study
 from privacy.errors import ConfigError
-from privacy.mechanisms import SumMechanism, calibrate
+from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
 from privacy.statistics import Statistic
 from server.analyses import CATALOGUE
-from server.planning import epsilon_at
-from server.run import plan
+from server.planning import epsilon_at, plan, planned_mechanism
 
 
 class _Value(BaseModel):
@@ -82,15 +81,9 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
     delta = float(budget.effective_delta)
     prices = plan(study)
 
-    def mechanism_of(title: str, statistic: Statistic, *, placement: str | None = None) -> SumMechanism:
+    def planned(title: str, statistic: Statistic, placement: Placement | None = None) -> SumMechanism:
         price = next(value for (_, name), value in prices.items() if name == title)
-        return calibrate(
-            price / k**2,
-            statistic.bound,
-            placement=placement or study.placement,  # type: ignore[arg-type]
-            holders=holders,
-            colluding=budget.colluding_holders,
-        )
+        return planned_mechanism(study, price, statistic, holders=holders, placement=placement)
 
     questions = []
     total = Fraction(0)
@@ -107,13 +100,10 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
                 total_with_retry=epsilon_at(total + price, delta) if spare else None,
             )
         )
-    forecast = CATALOGUE["rfm"].forecast(study, mechanism_of)
+    forecast = CATALOGUE["rfm"].forecast(study, planned)
     probe = CATALOGUE["rfm"].cut_points_statistic(study)
     title = CATALOGUE["rfm"].CUT_POINTS
-    noise = {
-        name: mechanism_of(title, probe, placement=name).released_deviation
-        for name in ("distributed", "local", "central")
-    }
+    noise = {name: planned(title, probe, name).released_deviation for name in PLACEMENTS}
     return StudyCheck(
         study=study.name,
         holders=holders,

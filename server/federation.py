@@ -44,10 +44,11 @@ from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Failed, Head, Ledger, Question, Released
-from privacy.mechanisms import SumMechanism, calibrate
+from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes, unmask
 from privacy.statistics import Statistic
+from server.planning import planned_mechanism
 from server.progress import Progress, silent
 from server.releases import Release, ReleaseStore
 
@@ -223,7 +224,7 @@ class Federation:
     ) -> tuple[PlanCore, list[Signed]] | None:
         """Build a core and let everybody confirm it; None if somebody did not (nothing is charged)."""
         holders = self.participants
-        mechanism = self.mechanism(statistic, squared_mu)
+        mechanism = self._mechanism(statistic, squared_mu)
         core = PlanCore(
             protocol=PROTOCOL,
             federation=self.roster.federation,
@@ -263,8 +264,8 @@ class Federation:
         self._without(lost)
         return None
 
-    def mechanism(self, statistic: Statistic, squared_mu: Fraction) -> SumMechanism:
-        """The noise that a question would get among the holders that are there now.
+    def _mechanism(self, statistic: Statistic, squared_mu: Fraction) -> SumMechanism:
+        """The noise that a question gets among the holders that are there now.
 
         Raises:
             NotEnoughHolders: if too few are there.
@@ -276,15 +277,7 @@ class Federation:
                 f"{holders} holder(s) left, of whom {budget.colluding_holders} might collude: nobody to hide behind",
                 hint="run the study again when more holders are ready",
             )
-        mechanism = calibrate(
-            squared_mu / self.records**2,
-            statistic.bound,
-            placement=self.study.placement,
-            holders=holders,
-            colluding=budget.colluding_holders,
-        )
-        mechanism.check_range(statistic.bound)
-        return mechanism
+        return planned_mechanism(self.study, squared_mu, statistic, holders=holders, records=self.records)
 
     def _without(self, lost: Mapping[str, str]) -> None:
         """Go on without these holders; one that only forgot the run may say HELLO again."""
@@ -312,7 +305,7 @@ class Federation:
         ).canonical()
         self._progress.step(f"{title}: asking", core.holders)
         grant.use(core.digest)
-        reason: Literal["missing_answer", "mask_mismatch", "bad_answer", "stopped"] = "stopped"
+        reason: Literal["missing_answer", "mask_mismatch", "stopped"] = "stopped"
         try:
             replies = self._exchange(dict.fromkeys(core.holders, request), self._patience.answer)
             vectors, lost = self._read_answers(core, statistic, replies)
@@ -390,7 +383,7 @@ class Federation:
     def _fail(
         self,
         core: PlanCore,
-        reason: Literal["missing_answer", "mask_mismatch", "bad_answer", "stopped"],
+        reason: Literal["missing_answer", "mask_mismatch", "stopped"],
         title: str,
     ) -> None:
         self._ledger.append(Failed(question=core.question, core=core.digest, reason=reason))

@@ -9,6 +9,9 @@ from privacy.accounting.events import squared_cap
 from privacy.accounting.gdp import epsilon_of, root
 from privacy.contract.study import Study
 from privacy.errors import BudgetError
+from privacy.mechanisms import Placement, SumMechanism, calibrate
+from privacy.statistics import Statistic
+from server.analyses import CATALOGUE
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +46,46 @@ def share_out(study: Study, weights: dict[tuple[str, str], Fraction]) -> tuple[P
         Price(analysis=analysis, title=title, squared_mu=cap * weight / total)
         for (analysis, title), weight in weights.items()
     )
+
+
+def plan(study: Study) -> dict[tuple[str, str], Fraction]:
+    """Price of every question of a study, by (analysis, title)."""
+    weights = {
+        (name, title): weight for name in study.analyses for title, weight in CATALOGUE[name].weights(study).items()
+    }
+    return {(price.analysis, price.title): price.squared_mu for price in share_out(study, weights)}
+
+
+def planned_mechanism(
+    study: Study,
+    squared_mu: Fraction,
+    statistic: Statistic,
+    *,
+    holders: int,
+    records: int | None = None,
+    placement: Placement | None = None,
+) -> SumMechanism:
+    """The noise of a question among so many holders.
+
+    Args:
+        squared_mu: price for one person.
+        holders: how many take part.
+        records: k; as the study declares it, at most ``holders``, if not given.
+        placement: the study's if not given.
+
+    Raises:
+        ConfigError: if so few holders leave nobody to hide behind.
+    """
+    k = records or min(study.budget.max_holders_per_customer or holders, holders)
+    mechanism = calibrate(
+        squared_mu / k**2,
+        statistic.bound,
+        placement=placement or study.placement,
+        holders=holders,
+        colluding=study.budget.colluding_holders,
+    )
+    mechanism.check_range(statistic.bound)
+    return mechanism
 
 
 def epsilon_at(squared_mu: Fraction, delta: float) -> float:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import fcntl
+import importlib
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,13 @@ from privacy.contract.identity import Identity, Roster
 from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
-from privacy.errors import CohortiumError, ConfigError
+from privacy.errors import Busy, CohortiumError, ConfigError
 from privacy.ledger import Ledger, Opened
+from privacy.mechanisms import SumMechanism
 from privacy.statistics import Statistic
 from server.analyses import CATALOGUE
 from server.federation import Federation, Patience
-from server.planning import share_out
+from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
 from server.results import StudyResult, Timing
@@ -68,16 +70,14 @@ class CoordinatorFolder:
         """Hold the folder for one run at a time.
 
         Raises:
-            CohortiumError: if another run holds it.
+            Busy: if another run holds it.
         """
         descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
         try:
             try:
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
-                raise CohortiumError(
-                    "another run of this coordinator is under way", hint="wait for it to end"
-                ) from None
+                raise Busy("another run of this coordinator is under way", hint="wait for it to end") from None
             yield
         finally:
             os.close(descriptor)
@@ -102,6 +102,8 @@ def run_study(
     Raises:
         NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
     """
+    # Pictures are slow to import; that is done while the holders prepare.
+    threading.Thread(target=importlib.import_module, args=("server.report.render",), daemon=True).start()
     watch = Stopwatch(progress)
     with folder.locked():
         roster = folder.roster()
@@ -117,6 +119,7 @@ def run_study(
             progress=watch,
         )
         prices = plan(study)
+        everyone = len(study.holders or roster.holders)
         federation.join()
         outcomes = {}
         for name in study.analyses:
@@ -124,10 +127,10 @@ def run_study(
             def ask(title: str, statistic: Statistic, name: str = name) -> Release:
                 return federation.ask(name, title, statistic, prices[name, title])
 
-            def noise_of(statistic: Statistic, title: str = CATALOGUE[name].SEGMENTS, name: str = name) -> float:
-                return federation.mechanism(statistic, prices[name, title]).released_deviation
+            def planned(title: str, statistic: Statistic, name: str = name) -> SumMechanism:
+                return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
 
-            outcomes[name] = CATALOGUE[name].run(study, ask, noise_of=noise_of)
+            outcomes[name] = CATALOGUE[name].run(study, ask, planned)
         result = StudyResult(
             study=study,
             study_digest=study.digest,
@@ -138,23 +141,13 @@ def run_study(
             missing=tuple(sorted(federation.missing)),
             transport=transport.name,
             rfm=outcomes.get("rfm"),
-            spending=spending_of(
-                study, ledger, records=federation.records, holders=len(study.holders or roster.holders)
-            ),
+            spending=spending_of(study, ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
         )
         federation.finish(result.model_dump_json())
         result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
         save(result, folder)
     return result
-
-
-def plan(study: Study) -> dict[tuple[str, str], Fraction]:
-    """Price of every question of a study, by (analysis, title)."""
-    weights = {
-        (name, title): weight for name in study.analyses for title, weight in CATALOGUE[name].weights(study).items()
-    }
-    return {(price.analysis, price.title): price.squared_mu for price in share_out(study, weights)}
 
 
 def run_over_transport(transport: Transport, settings: dict[str, Any]) -> None:

@@ -146,7 +146,7 @@ def _run_flower(
         }
         with _Follower(events, progress) as follower:
             status = deployment.run(ENTRY, settings)
-        progress.note("stopping")
+        progress.step("stopping", ())
     if follower.error is not None:
         raise follower.error
     if status != 0 or not follower.done:

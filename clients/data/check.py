@@ -32,10 +32,10 @@ from clients.data.cleaning import (
     time_facts,
 )
 from clients.data.config import HolderConfig
-from clients.data.customer_table import CleaningReport, CustomerTable, build_customer_table
+from clients.data.customer_table import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
 from privacy.contract.study import Budget, Study
-from privacy.errors import CohortiumError, DataError
+from privacy.errors import CohortiumError
 
 #: Shares of all rows above which a rule deserves a warning: up to here it is everyday dirt.
 _MISSING_IDS = 0.05
@@ -57,7 +57,7 @@ class Finding(BaseModel):
 
 
 class CurrencyFigures(BaseModel):
-    """Usable rows in one currency; ``revenue`` is exact, in that currency's own units, ``known`` whether rates cover all."""
+    """Usable rows in one currency: ``revenue`` in its own units, ``known`` where the study has all rates."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -75,7 +75,7 @@ class CheckReport(BaseModel):
         study: the study whose rules were applied; None where the defaults were.
         as_of: the as-of day applied; without a study, the day after the last row.
         columns: the source's columns.
-        rows: rows of the source.
+        rows: rows of the source; None where a problem came before counting.
         first, last: earliest and latest time in the source, as written there (in UTC where it has zones).
         cleaning: what each rule did; None where a problem came first.
         currencies: rows and revenue by currency, before duplicates are dropped.
@@ -91,7 +91,7 @@ class CheckReport(BaseModel):
     study: str | None = None
     as_of: dt.date | None = None
     columns: tuple[str, ...] = ()
-    rows: int = 0
+    rows: int | None = None
     first: dt.datetime | None = None
     last: dt.datetime | None = None
     cleaning: CleaningReport | None = None
@@ -215,7 +215,7 @@ def _problems(report: CheckReport, study: Study, config: HolderConfig, *, has_st
 
 def _warnings(report: CheckReport, study: Study, config: HolderConfig, given: Study | None) -> tuple[Finding, ...]:
     cleaning = report.cleaning
-    if cleaning is None or report.rows == 0:
+    if cleaning is None or not report.rows:
         return ()
     found: list[Finding] = []
 
@@ -268,7 +268,8 @@ def _some(names: tuple[str, ...]) -> str:
 
 def render_check(report: CheckReport, console: Console) -> None:
     """Print a check report for people: figures, what each rule did, then problems (red) and warnings (yellow)."""
-    console.print(f"[bold]{escape(report.holder)}[/]: {report.rows:,} rows{_span(report)}")
+    figures = "" if report.rows is None else f": {report.rows:,} rows{_span(report)}"
+    console.print(f"[bold]{escape(report.holder)}[/]{figures}")
     if report.cleaning is not None:
         rules = f"study {report.study}" if report.study else "default rules, no study"
         console.print(_cleaning_table(report.cleaning, f"As of {report.as_of} ({escape(rules)})"))
@@ -281,10 +282,10 @@ def render_check(report: CheckReport, console: Console) -> None:
             column.justify = "right"
         console.print(money)
     for mark, style, findings in (("problem", "red", report.problems), ("warning", "yellow", report.warnings)):
-        for item in findings:
-            console.print(f"[bold {style}]{mark}[/] {escape(item.text)}")
-            if item.hint:
-                console.print(f"        {escape(item.hint)}", style="dim")
+        for finding in findings:
+            console.print(f"[bold {style}]{mark}[/] {escape(finding.text)}")
+            if finding.hint:
+                console.print(f"        {escape(finding.hint)}", style="dim")
     if not report.problems:
         note = " (look at the warnings)" if report.warnings else ""
         console.print(f"[bold green]ready[/]: this data can take part{note}")
@@ -310,6 +311,6 @@ def _cleaning_table(cleaning: CleaningReport, title: str) -> Table:
         table.add_row("  of them with an amount of zero", f"{cleaning.free:,}")
     if cleaning.only_returns:
         table.add_row("customers with returns only, left out", f"{cleaning.only_returns:,}")
-    table.add_row("[green]orders[/]", f"[green]{cleaning.orders:,}[/]", end_section=False)
+    table.add_row("[green]orders[/]", f"[green]{cleaning.orders:,}[/]")
     table.add_row("[green]customers[/]", f"[green]{cleaning.customers:,}[/]")
     return table

@@ -71,7 +71,7 @@ def missing_columns(table: ir.Table, config: HolderConfig) -> list[str]:
     for role, name in config.columns.mapped().items():
         if name in table.columns:
             continue
-        near = [lower[item] for item in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.5)]
+        near = [lower[item] for item in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
         advice = f"did you mean {' or '.join(near)}?" if near else f"there is: {', '.join(table.columns[:20])}"
         sentences.append(f"columns.{role}: the source has no column {name!r}; {advice}")
     return sentences
@@ -125,10 +125,11 @@ def _id(column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool = 
     if kind.is_string():
         text = column if tidy else _normal_text(column)
     elif kind.is_floating():
-        whole = (column.abs() < 2**53) & (column == column.floor())
-        # The inner null keeps the cast away from NaN and infinity, which have no integer.
-        integer = ibis.ifelse(whole, column, ibis.null("float64")).cast("int64").cast("string")
-        text = ibis.ifelse(_finite(column), ibis.ifelse(whole, integer, column.cast("string")), ibis.null("string"))
+        number = ibis.ifelse(_finite(column), column, ibis.null(kind))
+        whole = (number.abs() < 2**53) & (number == number.floor())
+        # The inner null keeps the cast away from numbers that have no integer.
+        integer = ibis.ifelse(whole, number, ibis.null(kind)).cast("int64").cast("string")
+        text = ibis.ifelse(whole, integer, number.cast("string"))
     elif kind.is_decimal():
         text = _normal_text(column.cast("string"))
     elif kind.is_uuid():
@@ -283,7 +284,8 @@ def time_facts(table: ir.Table, config: HolderConfig) -> ir.Table:
 
 
 def _finite(value: ir.Value) -> ir.BooleanValue:
-    return (value.abs() <= _FLOAT_MAX).fill_null(False)
+    # NaN is asked for by name: DuckDB may answer a comparison from a Parquet file's statistics, which leave NaN out.
+    return ((value.abs() <= _FLOAT_MAX) & ~value.isnan()).fill_null(False)
 
 
 def _rate(currency: ir.Value, known: list[str], time: ir.Value, config: HolderConfig, study: Study) -> ir.Value:

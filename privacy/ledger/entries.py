@@ -98,19 +98,19 @@ class Failed(Noun):
     kind: Literal["failed"] = "failed"
     question: Question
     core: Digest
-    reason: Literal["missing_answer", "mask_mismatch", "bad_answer", "stopped"]
+    reason: Literal["missing_answer", "mask_mismatch", "stopped"]
 
 
 class Evidence(Noun):
     """Two contradicting statements signed by one party, kept for the auditor.
 
     Attributes:
-        what: which rule they break together.
+        what: which rule they break together: two plans, or a plan and an answer, under one question.
         first, second: the signed statements, as they arrived.
     """
 
     kind: Literal["evidence"] = "evidence"
-    what: Literal["equivocation", "fork"]
+    what: Literal["equivocation"]
     first: str
     second: str
 

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from privacy.mechanisms.gaussian import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
+from privacy.mechanisms.gaussian import MIN_SHARE_SCALE, PLACEMENTS, Placement, SumMechanism, calibrate
 
-__all__ = ["MIN_SHARE_SCALE", "PLACEMENTS", "SumMechanism", "calibrate"]
+__all__ = ["MIN_SHARE_SCALE", "PLACEMENTS", "Placement", "SumMechanism", "calibrate"]

@@ -10,7 +10,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import solve_triangular, toeplitz
-from scipy.optimize import isotonic_regression
+from scipy.optimize import isotonic_regression, lsq_linear
 
 from privacy.statistics.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
 
@@ -164,9 +164,8 @@ def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) ->
     customers decide, and drown the others in noise.
 
     Chosen on the released distribution, so it is free and needs nobody's guess. Where the estimated number of
-    customers no longer stands out from its noise, the tail goes on as a Pareto tail with the slope it had from the
-    top quintile up to there (spend is heavy-tailed; taking the invisible tail as empty would claim that clipping
-    loses almost nothing).
+    customers no longer stands out from its noise, the tail is extrapolated (spend is heavy-tailed; taking the
+    invisible tail as empty would claim that clipping loses almost nothing).
 
     Args:
         distribution: of the amounts.
@@ -177,7 +176,7 @@ def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) ->
         The cap, in the fact's unit, and the estimated share of the total above it.
     """
     upper = np.array(distribution.grid.upper, dtype=np.float64)
-    above = _with_pareto_tail(distribution, upper)
+    above = _with_tail(distribution, upper)
     counts = -np.diff(np.concatenate([[distribution.customers], above]))
     lower = np.concatenate([[0.0], upper[:-1]])
     value = np.sqrt(np.maximum(lower, 1.0) * upper)
@@ -188,14 +187,28 @@ def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) ->
     return int(upper[best]), float(excess[best] / total) if total > 0 else 0.0
 
 
-def _with_pareto_tail(distribution: Cumulative, upper: FloatArray) -> FloatArray:
-    """Estimated number of customers above each closed bin, its invisible end extrapolated; shape ``(bins - 1,)``."""
+def _with_tail(distribution: Cumulative, upper: FloatArray) -> FloatArray:
+    """Estimated number of customers above each closed bin, its invisible end extrapolated; shape ``(bins - 1,)``.
+
+    Extrapolated is a parabola of log(number above) over log(amount), fitted from the median on with weights by
+    precision, bent downwards or straight (log-normal and Pareto tails are the two ends of that), and falling at
+    least as 1/amount at the end of what is visible.
+    """
     above = (1 - distribution.share[:-1]) * distribution.customers
-    visible = np.flatnonzero(above > 2 * distribution.tail_deviation()[:-1])
-    start = min(distribution.first_reaching(QUINTILES[-1]), len(upper) - 1)
+    deviation = distribution.tail_deviation()[:-1]
+    visible = np.flatnonzero(above > 2 * deviation)
+    start = min(distribution.first_reaching(0.5), len(upper) - 1)
     end = int(visible.max()) if visible.size else start
-    if end <= start or above[start] <= above[end] or above[end] <= 0:
+    if end - start < 4 or above[end] <= 0:
         return np.asarray(above)
-    slope = math.log(above[start] / above[end]) / math.log(upper[end] / upper[start])
-    above[end:] = above[end] * (upper[end:] / upper[end]) ** -max(slope, 1.0)
+    position = np.log(upper / upper[end])
+    fitted = np.arange(start, end + 1)
+    level = np.log(above[fitted] / above[end])
+    weight = above[fitted] / np.maximum(deviation[fitted], 1e-9)
+    # level = slope * position + bend * position^2, through the last visible point, with bend <= 0.
+    design = np.column_stack([position[fitted], position[fitted] ** 2]) * weight[:, None]
+    bounds = ([-np.inf, -np.inf], [-1.0, 0.0])
+    slope, bend = lsq_linear(design, level * weight, bounds=bounds).x
+    tail = position[end:]
+    above[end:] = above[end] * np.exp(slope * tail + bend * tail**2)
     return np.asarray(above)

@@ -50,6 +50,7 @@ _PERMILLE = {"recency_days": 440, "money": 380, "orders": 180}
 _DISPLAY_BINS = 40
 
 Ask = Callable[[str, Statistic], Release]
+Plan = Callable[[str, Statistic], SumMechanism]
 
 
 def weights(study: Study) -> dict[str, Fraction]:
@@ -91,13 +92,14 @@ def _stepped(first: int, single: int, last: int, count: int) -> tuple[int, ...]:
     return (*ones, *sorted(value for value in rest if value > single))
 
 
-def run(study: Study, ask: Ask, *, noise_of: Callable[[Statistic], float]) -> RfmResult:
+def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
     """The analysis.
 
     Args:
         study: what was agreed.
         ask: asks a question by its title.
-        noise_of: standard deviation that the segments question's released noise will have, in integer units.
+        planned: the noise that a question is planned to have among all the study's holders. Not among those that
+            are there: a study that goes on after an interruption must ask the very same question.
     """
     first = cut_points_statistic(study)
     release = ask(CUT_POINTS, first)
@@ -112,7 +114,7 @@ def run(study: Study, ask: Ask, *, noise_of: Callable[[Statistic], float]) -> Rf
     rules = SegmentRules(cuts=find_cuts(study, recency, money, orders), thresholds=study.rfm.rules, money_unit=unit)
 
     cells = max(len(rules.segments(scheme)) for scheme in study.rfm.report)
-    noise = noise_of(_totals(study, rules, orders_cap=1, money_cap=1))
+    noise = planned(SEGMENTS, _totals(study, rules, orders_cap=1, money_cap=1)).released_deviation
     money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
     orders_cap, _ = clipping_cap(orders, noise / AMPLITUDES[1], cells)
     second = _totals(study, rules, orders_cap=orders_cap, money_cap=money_cap)
@@ -270,15 +272,15 @@ class Forecast:
     records_margin: float
 
 
-def forecast(study: Study, mechanism_of: Callable[[str, Statistic], SumMechanism]) -> Forecast:
+def forecast(study: Study, planned: Plan) -> Forecast:
     """Expected errors if the holders have ``size_class`` customers together.
 
     Args:
         study: the study.
-        mechanism_of: plans a question's noise by its title.
+        planned: the noise of a question, by its title.
     """
     first = cut_points_statistic(study)
-    noise = mechanism_of(CUT_POINTS, first).released_deviation
+    noise = planned(CUT_POINTS, first).released_deviation
     grid = first.grids[0]
     unit = noise / grid.coefficients[0]
     root = np.array(root_coefficients(grid.bins))
@@ -300,7 +302,7 @@ def forecast(study: Study, mechanism_of: Callable[[str, Statistic], SumMechanism
         orders_cap=1,
         money_cap=1,
     )  # fmt: skip
-    counts = mechanism_of(SEGMENTS, probe).released_deviation / AMPLITUDES[0]
+    counts = planned(SEGMENTS, probe).released_deviation / AMPLITUDES[0]
     return Forecast(
         rank_error=Z95 * unit * math.sqrt(variance) / study.budget.size_class,
         records_margin=Z95 * counts,

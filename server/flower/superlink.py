@@ -19,7 +19,7 @@ from typing import Any, Self
 import httpx
 
 import server
-from privacy.errors import CohortiumError
+from privacy.errors import CarrierError
 from server.flower.certificates import write_certificates, write_private
 from server.flower.internals import SuperLinkClient, check_flower_version
 from server.flower.processes import ChildProcesses
@@ -36,7 +36,7 @@ flower_superlink()
 """
 
 
-class SuperLinkFailed(CohortiumError):
+class SuperLinkFailed(CarrierError):
     """The SuperLink or its ServerApp could not be started, or ended before its work was done."""
 
 
