@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+    from privacy.contract.results import StudyResult
     from privacy.contract.study import Study
-    from server.results import StudyResult
 
 #: Modules that come with the extra [node]; the base install is what an auditor needs.
 _EXTRA_MODULES = {"flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "pyarrow"}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from clients.policy import HolderPolicy
@@ -39,7 +39,7 @@ class Accepted:
 
     Attributes:
         hellos: holder to (HELLO digest, mask public key).
-        checkpoints: holder to the ledger head shown in the core.
+        checkpoints: every other holder's ledger head as shown in the core.
     """
 
     core: PlanCore
@@ -81,6 +81,7 @@ def check_core(
     own_hello: Signed,
     now: int,
     seen: Mapping[str, Head],
+    own_hash: Callable[[int], str | None],
     shrunk_to: tuple[str, ...] | None,
 ) -> Accepted:
     """Recompute everything that the coordinator states, from this holder's own catalogue.
@@ -90,6 +91,7 @@ def check_core(
         own_hello: what this holder said in this run.
         now: seconds since 1970.
         seen: the newest ledger heads this holder has seen of others.
+        own_hash: hash of this holder's own ledger at a sequence number, None beyond its end.
         shrunk_to: participants of the run's last accepted core; a study's set may only shrink.
 
     Raises:
@@ -109,6 +111,9 @@ def check_core(
         raise Refused("policy", "a study's set of holders may only shrink")
     hellos = _check_hellos(request, roster=roster, study=study, own_hello=own_hello, now=now)
     checkpoints = _check_checkpoints(core, roster=roster, seen=seen)
+    own = checkpoints.pop(own_hello.signer)
+    if own_hash(own.sequence) != own.hash:
+        raise Refused("stale", "this holder's own ledger is older than it was, or another: restore the right one")
     _check_cost_facts(core, study=study, roster=roster)
     try:
         policy.admit_core(core)

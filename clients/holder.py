@@ -26,7 +26,7 @@ from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Roster
 from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
-from privacy.errors import ConfigError, DataError
+from privacy.errors import ConfigError
 from privacy.ledger import Ledger, Opened
 
 
@@ -40,17 +40,13 @@ class SourceData:
         """The customer table's columns.
 
         Raises:
+            ConfigError: if the study has no rate for a currency that the holder declares.
             DataError: if the source cannot be read as described.
         """
-        from clients.data.customer_table import cached_customer_table, unknown_currencies
+        from clients.data.customer_table import cached_customer_table
 
         config, base = self._folder.config(), self._folder.root
-        unknown = unknown_currencies(config, study, base=base)
-        if unknown:
-            raise DataError(
-                f"the study has no rate for {', '.join(unknown)}",
-                hint="ask the coordinator for rates in the study, or leave these rows out with source.where",
-            )
+        config.check_currencies(study)
         return cached_customer_table(config, study, base=base, state=self._folder.state).columns
 
     def write_labels(self, study: Study, rules: SegmentRules) -> Sequence[Path]:

@@ -121,26 +121,32 @@ class HolderNode:
     def handle(self, request: bytes) -> bytes:
         """Answer one request. Never raises; leaves on the time grid."""
         started = self._clock.monotonic()
+        # The wait for the grid is inside the lock: a request that had to wait for another one tells no more about
+        # how long that took than its reply did.
+        with self._lock:
+            reply, delay = self._reply_to(request)
+            on_grid(self._clock, started, delay)
+        return reply
+
+    def _reply_to(self, request: bytes) -> tuple[bytes, Callable[[float], float]]:
+        """The reply, and the grid on which it leaves."""
         delay = steady_delay
         try:
             signed = Signed.parse(request)
             if signed.kind in (HelloRequest.__name__, FinishRequest.__name__):
                 delay = doubling_delay  # these two work through the data
-            with self._lock:
-                reply = self._dispatch(signed)
+            return self._dispatch(signed), delay
         except Refused as error:
-            reply = self._refuse(error.code, error.message)
+            return self._refuse(error.code, error.message), delay
         except PolicyError as error:
-            reply = self._refuse("policy", error.message)
+            return self._refuse("policy", error.message), delay
         except BudgetError as error:
-            reply = self._refuse("budget", error.message)
+            return self._refuse("budget", error.message), delay
         except ConfigError as error:
-            reply = self._refuse("schema", error.message)
+            return self._refuse("schema", error.message), delay
         except Exception as error:  # whatever it is, its text must not leave
             log.debug("refused", exc_info=error)
-            reply = self._refuse("declined", str(error))
-        on_grid(self._clock, started, delay)
-        return reply
+            return self._refuse("declined", str(error)), delay
 
     def _refuse(self, code: RefusalCode, reason: str) -> bytes:
         log.warning("refused (%s): %s", code, reason)
@@ -224,6 +230,7 @@ class HolderNode:
             own_hello=run.hello,
             now=self._clock.now(),
             seen=self._ledger.peers(),
+            own_hash=self._ledger.hash_at,
             shrunk_to=self._ledger.answered_set(core.study),
         )
         self._ledger.check(*self._charge(accepted, run.study))
@@ -286,14 +293,19 @@ class HolderNode:
         return reply
 
     def _finish(self, request: FinishRequest) -> bytes:
+        if self._folder.study(request.run).digest != request.study:
+            raise Refused("stale", "the results are of another study")
         facts = list(self._ledger.facts())
         charged = {fact.core: fact.question for fact in facts if isinstance(fact, Reserved)}
-        known = {fact.core for fact in facts if isinstance(fact, Released)}
+        known = {fact.core: fact.release for fact in facts if isinstance(fact, Released)}
         for notice in request.releases:
             if charged.get(notice.core) != notice.question:
                 raise Refused("declined", "a release is shown that this holder did not answer")
             if release_digest(notice.core, notice.values) != notice.release:
                 raise Refused("declined", "a release does not fit its digest")
+            if known.get(notice.core, notice.release) != notice.release:
+                raise Refused("equivocation", "another release of the same plan is recorded")
+        for notice in request.releases:
             if notice.core not in known:
                 self._ledger.append(Released(question=notice.question, core=notice.core, release=notice.release))
         self._folder.keep_result(request.run, request.releases, request.result)

@@ -23,7 +23,7 @@ class LifetimeBudget(Noun):
     """
 
     epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=50)
-    delta: ExactDecimal = Field(gt=0, le=Decimal("0.001"))
+    delta: ExactDecimal = Field(ge=Decimal("1e-18"), le=Decimal("0.001"))
 
 
 class Allow(Noun):

@@ -23,6 +23,7 @@ holder = "{holder}"
 
 [source]
 url = "sales.parquet"
+currencies = [{currencies}]
 
 [columns]
 customer = "CustomerKey"
@@ -79,7 +80,8 @@ def prepare(source: Path, out: Path, *, k: int = 2) -> dict[str, Path]:
         folder = out / holder
         folder.mkdir(parents=True)
         rows[columns].to_parquet(folder / "sales.parquet", index=False)
-        (folder / "holder.toml").write_text(HOLDER_TOML.format(holder=holder), encoding="utf-8")
+        codes = ", ".join(f'"{code}"' for code in sorted(rows["Currency Code"].unique()))
+        (folder / "holder.toml").write_text(HOLDER_TOML.format(holder=holder, currencies=codes), encoding="utf-8")
         holders[holder] = folder
     (out / "study.toml").write_text(
         STUDY_TOML.format(

@@ -6,13 +6,14 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
+from privacy.accounting.events import epsilon_spent
 from privacy.accounting.gdp import best_guess, mu_of
 from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
 from privacy.statistics import Statistic
 from server.analyses import CATALOGUE
-from server.planning import epsilon_at, plan, planned_mechanism
+from server.planning import plan, planned_mechanism
 
 
 class _Value(BaseModel):
@@ -43,7 +44,7 @@ class StudyCheck(_Value):
     Attributes:
         rank_error: half-width of the 95% interval of a quintile cut's rank, share of ``size_class`` records.
         records_margin: half-width of the 95% interval of a segment's count, in customer records.
-        best_guess: see :class:`server.results.Spending`; here for the whole promised budget.
+        best_guess: see :class:`privacy.contract.results.Spending`; here for the whole promised budget.
         placements: relative noise of all placements that the study could choose, ``distributed`` being 1.
     """
 
@@ -94,10 +95,10 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
             QuestionCheck(
                 analysis=analysis,
                 title=title,
-                epsilon=epsilon_at(price, delta),
-                epsilon_with_retry=epsilon_at(2 * price, delta) if spare else None,
-                total=epsilon_at(total, delta),
-                total_with_retry=epsilon_at(total + price, delta) if spare else None,
+                epsilon=epsilon_spent(price, delta),
+                epsilon_with_retry=epsilon_spent(2 * price, delta) if spare else None,
+                total=epsilon_spent(total, delta),
+                total_with_retry=epsilon_spent(total + price, delta) if spare else None,
             )
         )
     forecast = CATALOGUE["rfm"].forecast(study, planned)

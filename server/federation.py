@@ -43,7 +43,7 @@ from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
-from privacy.ledger import Failed, Head, Ledger, Question, Released
+from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes, unmask
@@ -244,6 +244,7 @@ class Federation:
             code=code_digest(),
             expires=self._now() + LIFETIME,
         )
+        self._ledger.check(*self._charge(core))  # no holder is asked what the study cannot pay
         request = self._identity.sign(
             ReadyRequest(core=core, hellos=tuple(self._hellos[holder] for holder in holders))
         ).canonical()
@@ -279,6 +280,17 @@ class Federation:
             )
         return planned_mechanism(self.study, squared_mu, statistic, holders=holders, records=self.records)
 
+    def _charge(self, core: PlanCore) -> tuple[Reserved, Caps]:
+        return charge_for(
+            core,
+            study=self.study,
+            policy="",
+            lifetime=None,
+            sampler=SAMPLER if core.mechanism.placement == "central" else "",
+            software=software_version(),
+            now=self._now(),
+        )
+
     def _without(self, lost: Mapping[str, str]) -> None:
         """Go on without these holders; one that only forgot the run may say HELLO again."""
         for holder, code in lost.items():
@@ -290,15 +302,7 @@ class Federation:
 
     def _attempt(self, core: PlanCore, readies: list[Signed], *, title: str, statistic: Statistic) -> Release | None:
         """Charge, ask, add up. None if the attempt failed; it stays charged."""
-        charge, caps = charge_for(
-            core,
-            study=self.study,
-            policy="",
-            lifetime=None,
-            sampler=SAMPLER if core.mechanism.placement == "central" else "",
-            software=software_version(),
-            now=self._now(),
-        )
+        charge, caps = self._charge(core)
         grant = self._ledger.reserve(charge, caps)
         request = self._identity.sign(
             AnswerRequest(question=core.question, core=core.digest, readies=tuple(readies))

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from privacy.accounting.events import squared_cap
-from privacy.accounting.gdp import epsilon_of, root
 from privacy.contract.study import Study
 from privacy.errors import BudgetError
 from privacy.mechanisms import Placement, SumMechanism, calibrate
@@ -86,8 +85,3 @@ def planned_mechanism(
     )
     mechanism.check_range(statistic.bound)
     return mechanism
-
-
-def epsilon_at(squared_mu: Fraction, delta: float) -> float:
-    """Epsilon of an exact mu^2 at a delta."""
-    return epsilon_of(root(squared_mu), delta)

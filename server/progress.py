@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
-from server.results import Timing
+from privacy.contract.results import Timing
 
 
 class Progress(Protocol):

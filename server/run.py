@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from privacy.contract.identity import Identity, Roster
+from privacy.contract.results import StudyResult, Timing
 from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
@@ -26,7 +27,6 @@ from server.federation import Federation, Patience
 from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
-from server.results import StudyResult, Timing
 from server.spending import spending_of
 
 

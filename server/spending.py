@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from fractions import Fraction
 
-from privacy.accounting.gdp import best_guess, epsilon_of, mu_of, root
+from privacy.accounting.events import epsilon_spent, total_squared_mu
+from privacy.accounting.gdp import best_guess, mu_of, root
+from privacy.contract.results import QuestionCost, Spending
 from privacy.contract.study import Study
 from privacy.ledger import Ledger, Released, Reserved
-from server.results import QuestionCost, Spending
 
 
 def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> Spending:
@@ -22,17 +23,17 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
     released = {f.core for f in facts if isinstance(f, Released)}
     delta = float(study.budget.effective_delta)
 
-    def mu(k: int) -> float:
-        return root(sum((charge.event.squared_mu(k) for charge in charges), Fraction(0)))
+    def squared(k: int) -> Fraction:
+        return total_squared_mu((charge.event for charge in charges), k)
 
     return Spending(
         delta=delta,
         epsilon_promised=float(study.budget.epsilon),
-        epsilon_person=epsilon_of(mu(records), delta),
+        epsilon_person=epsilon_spent(squared(records), delta),
         k=records,
-        epsilon_all_holders=epsilon_of(mu(holders), delta),
-        epsilon_own=epsilon_of(mu(1), delta),
-        best_guess=best_guess(mu(records)),
+        epsilon_all_holders=epsilon_spent(squared(holders), delta),
+        epsilon_own=epsilon_spent(squared(1), delta),
+        best_guess=best_guess(root(squared(records))),
         best_guess_promised=best_guess(mu_of(float(study.budget.epsilon), delta)),
         questions=tuple(
             QuestionCost(

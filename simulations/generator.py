@@ -438,6 +438,7 @@ holder = "{holder.name}"
 [source]
 url = "umsatz.csv"
 time_zone = "Europe/Berlin"
+currencies = ["EUR", "GBP"]
 
 [source.csv]
 separator = ";"

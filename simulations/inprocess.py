@@ -39,7 +39,7 @@ class InProcessTransport:
             }
             try:
                 for task in as_completed(tasks, timeout=timeout):
-                    if task.exception() is None:
+                    if task.exception() is None and task.result():  # an empty reply is none, in every carrier
                         replies[tasks[task]] = task.result()
                         if on_reply is not None:
                             on_reply(tasks[task])

@@ -16,11 +16,11 @@ from pathlib import Path
 from typing import Any
 
 from clients.holder import HolderFolder
+from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, ConfigError
 from server.federation import Patience
 from server.progress import Progress, silent
-from server.results import StudyResult
 from server.run import CoordinatorFolder, run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import make_keys, policy_toml

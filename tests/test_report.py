@@ -27,7 +27,7 @@ from server.report.findings import scheme_findings
 from server.report.numbers import delta_text, epsilon_text, grouped, shown
 from server.report.render import describe_spending, render_report
 from server.report.texts import LANGUAGES, TEXTS, text
-from server.results import (
+from privacy.contract.results import (
     Distribution,
     Estimate,
     QuestionCost,

@@ -179,6 +179,17 @@ def _currencies(lines: ir.Table, config: HolderConfig, study: Study) -> tuple[Cu
 def _problems(report: CheckReport, study: Study, config: HolderConfig, *, has_study: bool) -> tuple[Finding, ...]:
     found = []
     cleaning = report.cleaning
+    codes = sorted(item.currency for item in report.currencies if len(item.currency) == 3)
+    undeclared = [code for code in codes if code not in config.declared_currencies]
+    if undeclared:
+        every = ", ".join(f'"{code}"' for code in codes)
+        found.append(
+            Finding(
+                code="undeclared_currency",
+                text=f"holder.toml does not declare {_some(tuple(undeclared))}",
+                hint=f"write under [source]: currencies = [{every}]",
+            )
+        )
     if report.unknown_currencies and has_study:
         found.append(
             Finding(

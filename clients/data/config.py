@@ -7,16 +7,22 @@ holders clean alike.
 from __future__ import annotations
 
 import codecs
+import re
 import zoneinfo
 from typing import Annotated, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from privacy.contract.canonical import Noun
-from privacy.contract.study import CurrencyCode, Slug
+from privacy.contract.study import CurrencyCode, Slug, Study
+from privacy.errors import ConfigError
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
+
+#: What comes before ``:/`` in a URL of a server; paths and URLs of files have no user and no password.
+_SERVER = re.compile(r"^(?!(?:csv|parquet|duckdb|file):)[a-z][a-z0-9+.]*:/+(.*)$", re.DOTALL | re.IGNORECASE)
+_SECRET_OPTION = re.compile(r"[?&][a-z]*password=", re.IGNORECASE)
 
 
 class CsvFormat(Noun):
@@ -58,17 +64,24 @@ class Source(Noun):
 
     Attributes:
         url: a path or a glob of Parquet or CSV files, relative to the folder of ``holder.toml``, or a URL such as
-            ``duckdb:///path/file.duckdb``, ``parquet://sales/*.parquet``, ``csv://sales.txt``, ``file:///path``.
+            ``duckdb:///path/file.duckdb``, ``parquet://sales/*.parquet``, ``csv://sales.txt``, ``file:///path``,
+            ``postgresql://user@host:port/database``. Never with a password.
         table: the table, for a database; ``schema.table`` where it has schemas.
         where: SQL condition over the source's columns; only rows for which it is true take part (consent, brand).
         exclude: a file with one customer id per line (or in the first column of a CSV); these customers never take
             part.
         time_zone: what times without a zone mean.
         currency_code: the currency of all rows, where there is no currency column.
+        currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
+            study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
+        password_env: the environment variable that holds a database's password.
+        password_file: a file that holds it, readable by its owner only; relative to the folder of ``holder.toml``.
         memory: most that the embedded database may hold in memory, such as ``4GB``; what does not fit goes to a
             private folder on disk. Not stated means half of the machine's.
         csv: how to read CSV files.
     """
+
+    model_config = ConfigDict(hide_input_in_errors=True)
 
     url: _Text
     table: _ColumnName | None = None
@@ -76,8 +89,22 @@ class Source(Noun):
     exclude: _Text | None = None
     time_zone: str = "UTC"
     currency_code: CurrencyCode | None = None
+    currencies: tuple[CurrencyCode, ...] = ()
+    password_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
+    password_file: _Text | None = None
     memory: str | None = Field(default=None, pattern=r"^\d{1,6} ?(MB|GB|MiB|GiB)$")
     csv: CsvFormat = CsvFormat()
+
+    @field_validator("url")
+    @classmethod
+    def _no_password(cls, value: str) -> str:
+        server = _SERVER.match(value)
+        if server and (":" in server[1].partition("?")[0].rpartition("@")[0] or _SECRET_OPTION.search(value)):
+            raise ValueError(
+                "a password does not belong in the URL; take it out, change it if this file was shared, and name "
+                'where it is: password_env = "NAME" or password_file = "path" under [source], or PGPASSFILE'
+            )
+        return value
 
     @field_validator("time_zone")
     @classmethod
@@ -87,6 +114,12 @@ class Source(Noun):
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Berlin or UTC") from None
         return value
+
+    @model_validator(mode="after")
+    def _one_password(self) -> Self:
+        if self.password_env is not None and self.password_file is not None:
+            raise ValueError("password_env and password_file are both given; give one of them")
+        return self
 
 
 class Columns(Noun):
@@ -142,6 +175,9 @@ class HolderConfig(Noun):
         columns: which column is what.
     """
 
+    # A URL may hold a password by mistake: no error repeats what was given.
+    model_config = ConfigDict(hide_input_in_errors=True)
+
     holder: Slug
     source: Source
     columns: Columns
@@ -156,4 +192,30 @@ class HolderConfig(Noun):
                 'the currency is missing; give columns.currency, or source.currency_code = "EUR" '
                 "where all rows are in one currency"
             )
+        if code is not None and self.source.currencies:
+            raise ValueError("source.currencies goes with columns.currency; source.currency_code says it already")
         return self
+
+    @property
+    def declared_currencies(self) -> tuple[str, ...]:
+        """Currencies that the source may hold, by the holder's own declaration."""
+        code = self.source.currency_code
+        return self.source.currencies if code is None else (code,)
+
+    def check_currencies(self, study: Study) -> None:
+        """Whether the study can convert what the holder declares. Looks at no row.
+
+        Raises:
+            ConfigError: if nothing is declared, or a declared currency has no rate.
+        """
+        if not self.declared_currencies:
+            raise ConfigError(
+                "holder.toml maps a currency column but does not declare source.currencies",
+                hint="`cohortium holder check holder.toml` lists the currencies found; declare them",
+            )
+        unknown = [code for code in self.declared_currencies if study.rate_of(code) is None]
+        if unknown:
+            raise ConfigError(
+                f"the study has no rate for {', '.join(unknown)}",
+                hint="ask the coordinator for rates in the study, or leave these rows out with source.where",
+            )

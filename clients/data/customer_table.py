@@ -31,7 +31,6 @@ from clients.data.cleaning import (
     NETTED,
     QUANTA_PER_UNIT,
     RULES,
-    WITHOUT_RATE,
     as_of_moment,
     cleaned_lines,
     is_untidy,
@@ -181,26 +180,6 @@ def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> C
         lines, counts = _counted_lines(source, config, study, base)
         sums = fetch(_customers(lines, config, study), what="adding up customers")
     return _assemble(counts, sums, config, study)
-
-
-def unknown_currencies(config: HolderConfig, study: Study, *, base: Path) -> tuple[str, ...]:
-    """Currencies of usable rows that the study has no rate for (at all, or on the row's day), sorted.
-
-    Rows without a currency count as ``(blank)``.
-
-    Raises:
-        DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
-    """
-    if config.source.currency_code == study.currency:
-        return ()
-    with open_source(config, base=base) as source:
-        lines, counts = _counted_lines(source, config, study, base)
-        if not any(code in WITHOUT_RATE for code in counts["rule"].to_pylist()):
-            return ()
-        without = lines.filter(lines.rule.isin(WITHOUT_RATE))
-        found = without.select(currency=money_of(without, config, study).currency).distinct()
-        codes = fetch(found, what="reading currencies")["currency"].to_pylist()
-        return tuple(sorted(code or "(blank)" for code in codes))
 
 
 def _counted_lines(source: ir.Table, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:

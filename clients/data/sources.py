@@ -107,20 +107,20 @@ def _files(base: Path, location: str) -> list[str]:
 @contextlib.contextmanager
 def _duckdb(config: HolderConfig) -> Iterator[tuple[Any, Path]]:
     """An in-memory DuckDB and a private scratch folder; rows that do not fit in memory go to that folder."""
-    scratch = Path(tempfile.mkdtemp(prefix="cohortium-"))  # mkdtemp makes it owner-only
-    connection = ibis.duckdb.connect(
-        temp_directory=str(scratch / "spill"),
-        preserve_insertion_order=False,
-        autoinstall_known_extensions=False,  # a holder's machine fetches no code while it runs
-    )
-    try:
-        limit = config.source.memory or _half_of_memory(connection)
-        connection.raw_sql(f"SET memory_limit = '{limit}'")
-        connection.raw_sql("SET TimeZone = 'UTC'")
-        yield connection, scratch
-    finally:
-        connection.disconnect()
-        shutil.rmtree(scratch, ignore_errors=True)
+    with tempfile.TemporaryDirectory(prefix="cohortium-", ignore_cleanup_errors=True) as folder:  # owner-only
+        scratch = Path(folder)
+        connection = ibis.duckdb.connect(
+            temp_directory=str(scratch / "spill"),
+            preserve_insertion_order=False,
+            autoinstall_known_extensions=False,  # a holder's machine fetches no code while it runs
+        )
+        try:
+            limit = config.source.memory or _half_of_memory(connection)
+            connection.raw_sql(f"SET memory_limit = '{limit}'")
+            connection.raw_sql("SET TimeZone = 'UTC'")
+            yield connection, scratch
+        finally:
+            connection.disconnect()
 
 
 def _half_of_memory(connection: Any) -> str:
@@ -218,9 +218,25 @@ def _open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir
         yield opened
 
 
+@contextlib.contextmanager
+def _open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+    try:
+        from clients.data.postgres import open_postgres
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] != "psycopg":
+            raise
+        raise DataError(
+            "PostgreSQL needs a package that is not installed", hint='pip install "cohortium[postgres]"'
+        ) from None
+    with open_postgres(config, location, base) as table:
+        yield table
+
+
 #: The catalogue of sources. One function and one line here add a database.
 OPENERS: dict[str, Opener] = {
     "csv": _open_csv,
     "duckdb": _open_duckdb,
     "parquet": _open_parquet,
+    "postgres": _open_postgres,
+    "postgresql": _open_postgres,
 }

@@ -101,9 +101,7 @@ def load_node_key(path: Path) -> ec.EllipticCurvePrivateKey:
     try:
         key = load_ssh_private_key(path.read_bytes(), None)
     except OSError as error:
-        raise ConfigError(
-            f"the node key {path} cannot be read: {error.strerror}", hint="check the path"
-        ) from None
+        raise ConfigError(f"the node key {path} cannot be read: {error.strerror}", hint="check the path") from None
     except (ValueError, TypeError, UnsupportedAlgorithm):
         raise ConfigError(
             f"{path} is not an OpenSSH private key without passphrase", hint="create the node key anew"

@@ -5,22 +5,23 @@ Epsilon is never stored; it is derived from events, so that history can be price
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Literal
 
 from pydantic import Field
 
-from privacy.accounting.gdp import squared_budget
+from privacy.accounting.gdp import epsilon_of, root, squared_budget
 from privacy.contract.canonical import Noun
 
-#: Total-variation distance, per coordinate, between a discrete Gaussian and a rounded one, times sigma^2
-#: (an upper figure for sigma of 1,000 or more).
-_ETA = Fraction(202, 10_000)
+#: Largest total of ``kappa`` (see :attr:`GaussianSum.kappa`) that one budget takes.
+KAPPA_CAP = Fraction(1, 10**7)
 
-#: Part of delta set aside for that distance.
-ETA_SHARE = Fraction(1, 100)
+#: Part of delta set aside for what the discreteness adds to it (which is some 40 orders of magnitude less).
+_DELTA_RESERVE = Fraction(1, 100)
+
+#: Exponent of the probability, e^-120 an event, outside which the bound on the ratio may fail.
+_TAIL = 120
 
 
 class GaussianSum(Noun):
@@ -51,19 +52,27 @@ class GaussianSum(Noun):
         return Fraction(records * records * self.squared_norm, self.variance)
 
     @property
-    def eta(self) -> Fraction:
-        """Distance of the discrete noise from a rounded Gaussian, an upper bound in total variation."""
-        return _ETA * self.dim / self.variance
+    def kappa(self) -> Fraction:
+        """How far the discrete noise is from the rounded Gaussian that mu describes, as a bound on a log ratio.
+
+        With p the discrete Gaussian's and q the rounded Gaussian's probability of a noise vector x:
+        ``-dim/(24 sigma^2) <= log(q/p) <= |x|^2/(24 sigma^4)`` (Jensen, and sinh(a)/a <= exp(a^2/6)), and
+        ``|x|^2 <= 4 sigma^2 (120 + 0.35 dim)`` outside probability e^-120 (Chernoff at 1/4). So replacing one by the
+        other moves epsilon by at most 2 kappa and delta by at most e^(epsilon - 120), and kappas of events add up.
+        """
+        return (_TAIL + Fraction(35, 100) * self.dim) / (6 * self.variance)
 
 
 def squared_cap(epsilon: float, delta: float) -> Fraction:
-    """Budget for the sum of mu^2 under (epsilon, delta), the discretisation's share of delta set aside."""
-    return squared_budget(epsilon, delta * float(1 - ETA_SHARE))
+    """Budget for the sum of mu^2 under (epsilon, delta), with what the discreteness may take set aside."""
+    return squared_budget(epsilon - 2 * float(KAPPA_CAP), delta * float(1 - _DELTA_RESERVE))
 
 
-def eta_cap(epsilon: float, delta: float) -> float:
-    """Budget for the sum of eta: ``(1 + e^epsilon) sum eta`` must stay within its share of delta."""
-    return delta * float(ETA_SHARE) / (1.0 + math.exp(epsilon))
+def epsilon_spent(squared_mu: Fraction, delta: float) -> float:
+    """Epsilon at ``delta`` of releases whose mu^2 add up to this; the inverse of :func:`squared_cap`."""
+    if squared_mu == 0:
+        return 0.0
+    return epsilon_of(root(squared_mu), delta * float(1 - _DELTA_RESERVE)) + 2 * float(KAPPA_CAP)
 
 
 def total_squared_mu(events: Iterable[GaussianSum], records: int = 1) -> Fraction:

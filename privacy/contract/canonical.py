@@ -47,7 +47,7 @@ def sha256_hex(data: bytes) -> str:
 
 def plain_decimal(value: Decimal) -> str:
     """A decimal in one spelling: no exponent, no trailing zeros (``0.000001``, ``10``)."""
-    text = format(value, "f")
+    text = format(value if value else Decimal(0), "f")  # zero has a sign, too: one spelling only
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -38,7 +38,7 @@ class Checkpoint(Noun):
     """A party's word on how long its ledger is, and the hash of its last entry."""
 
     member: Slug
-    sequence: int = Field(ge=1)
+    sequence: int = Field(ge=1, le=1 << 53)
     head: Digest
 
 

@@ -83,8 +83,11 @@ _OPERATORS = {
 }
 _CONDITION = re.compile(r"^([RFM])\s*(<=|>=|<|>|=|in)\s*(\S.*)$")
 _COLUMN = {"R": "recency_days", "F": "orders", "M": "money"}
-_RANGE = re.compile(r"^(\d+(?:\.\d+)?)\s*\.\.\s*(\d+(?:\.\d+)?)$")
-_NUMBER = re.compile(r"^\d+(?:\.\d+)?$")
+_NUMBER_TEXT = r"\d{1,15}(?:\.\d{1,6})?"
+_RANGE = re.compile(rf"^({_NUMBER_TEXT})\s*\.\.\s*({_NUMBER_TEXT})$")
+_NUMBER = re.compile(rf"^{_NUMBER_TEXT}$")
+#: Length of a rule's text, as written and as rewritten.
+_RULE_LENGTH = 400
 
 
 class _Condition(NamedTuple):
@@ -130,7 +133,7 @@ class ThresholdRule(Noun):
     """
 
     code: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
-    when: str = Field(min_length=3, max_length=200)
+    when: str = Field(min_length=3, max_length=_RULE_LENGTH)
     en: str = Field(default="", max_length=60)
     zh: str = Field(default="", max_length=60)
 
@@ -144,7 +147,10 @@ class ThresholdRule(Noun):
     @field_validator("when")
     @classmethod
     def _readable(cls, value: str) -> str:
-        return ", ".join(f"{c.column}{c.comparison}{plain_decimal(c.value)}" for c in _parse_conditions(value))
+        text = ", ".join(f"{c.column}{c.comparison}{plain_decimal(c.value)}" for c in _parse_conditions(value))
+        if len(text) > _RULE_LENGTH:
+            raise ValueError("the rule is too long")
+        return text
 
     def fits(self, columns: CustomerColumns, money_unit: int) -> NDArray[np.bool_]:
         """Which customers the rule fits, shape ``(customers,)``; ``money_unit`` is minor units per unit."""
@@ -166,7 +172,8 @@ def _compare(values: IntArray, comparison: str, bound: Decimal) -> NDArray[np.bo
     return np.asarray(_OPERATORS[comparison](values, whole))
 
 
-FourCuts = Annotated[tuple[int, ...], Field(min_length=4, max_length=4)]
+Cut = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
+FourCuts = Annotated[tuple[Cut, ...], Field(min_length=4, max_length=4)]
 
 
 class CutPoints(Noun):
@@ -184,9 +191,9 @@ class CutPoints(Noun):
     recency_days: FourCuts
     orders: FourCuts
     money: FourCuts
-    recency_high: int
-    orders_high: int
-    money_high: int
+    recency_high: Cut
+    orders_high: Cut
+    money_high: Cut
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:

@@ -43,6 +43,10 @@ _UNIT_SCALE = {
     "MXN": 10, "ZAR": 10, "PHP": 10, "TRY": 10,
 }  # fmt: skip
 
+#: No customer's spend is resolved above this many minor units (it must fit the totals' arithmetic).
+_MINOR_LIMIT = 1 << 40
+_MONEY_LIMIT = Decimal(_MINOR_LIMIT)
+
 DEFAULT_NULL_IDS = ("", "0", "null", "none", "nan", "na", "n/a", "unknown", "guest", "anonymous")
 
 
@@ -68,7 +72,7 @@ class Budget(Noun):
     """
 
     epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=20)
-    delta: ExactDecimal | None = Field(default=None, gt=0, le=Decimal("0.001"))
+    delta: ExactDecimal | None = Field(default=None, ge=Decimal("1e-18"), le=Decimal("0.001"))
     max_holders_per_customer: int | None = Field(default=None, ge=1, le=1000)
     size_class: int = Field(default=100_000, ge=100, le=1_000_000_000)
     colluding_holders: int = Field(default=1, ge=1, le=1000)
@@ -96,8 +100,8 @@ class Cleaning(Noun):
         null_ids: spellings (trimmed, lower case) that mean "no customer id".
         duplicates: ``drop`` rows equal in every mapped column, or ``keep`` them.
         cancellation_prefix: an order id that starts with this is a cancellation; empty for none.
-        returns: ``drop`` cancelled orders and lines with a negative or zero quantity or amount, or ``net`` them
-            against the customer's spend. Either way they are not orders and do not refresh recency.
+        returns: ``drop`` cancelled orders and lines with a zero or negative quantity or a negative amount, or
+            ``net`` them against the customer's spend. Either way they are not orders and do not refresh recency.
         non_goods: product codes that are not goods (postage, fees); compared trimmed and in upper case.
     """
 
@@ -129,8 +133,8 @@ class Bounds(Noun):
     """
 
     recency_max_days: int = Field(default=3660, ge=30, le=36_600)
-    money_min: ExactDecimal | None = Field(default=None, gt=0)
-    money_max: ExactDecimal | None = Field(default=None, gt=0)
+    money_min: ExactDecimal | None = Field(default=None, gt=0, le=_MONEY_LIMIT)
+    money_max: ExactDecimal | None = Field(default=None, gt=0, le=_MONEY_LIMIT)
     orders_max: int = Field(default=1000, ge=5, le=100_000)
 
 
@@ -183,7 +187,7 @@ class RateStep(Noun):
     """From this day on, one unit of the foreign currency is worth ``rate`` units of the study's currency."""
 
     since: dt.date
-    rate: ExactDecimal = Field(gt=0)
+    rate: ExactDecimal = Field(ge=Decimal("1e-9"), le=Decimal("1e9"))
 
 
 class Study(Noun):
@@ -226,7 +230,7 @@ class Study(Noun):
     def _known_zone(cls, value: str) -> str:
         try:
             zoneinfo.ZoneInfo(value)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Berlin or UTC") from None
         return value
 
@@ -275,6 +279,8 @@ class Study(Noun):
         if self.currency in self.rates:
             raise ValueError(f"rates.{self.currency}: that is the study's own currency; leave it out")
         low, high = self.money_bounds
+        if high > _MINOR_LIMIT:
+            raise ValueError(f"bounds.money_max is above {_MINOR_LIMIT:,} minor units")
         if high < 10 * low:
             raise ValueError("bounds.money_max must be at least ten times bounds.money_min")
         return self

@@ -31,7 +31,8 @@ class Transport(Protocol):
     ) -> dict[str, bytes]:
         """Send each holder its bytes and wait for the replies at most ``timeout`` seconds.
 
-        Holders that did not answer are absent from the result; an error of the carrier counts as absent.
+        Holders that did not answer are absent from the result; an error of the carrier, and an empty reply, count
+        as no answer.
         ``on_reply`` is called with a holder's id as soon as its reply is here.
         """
         ...

@@ -21,8 +21,7 @@ from typing import NamedTuple, NoReturn
 
 from pydantic import ValidationError
 
-from privacy.accounting.events import eta_cap, squared_cap
-from privacy.accounting.gdp import epsilon_of, root
+from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap
 from privacy.contract.canonical import canonical_json
 from privacy.errors import BudgetError, LedgerError, ProtocolError
 from privacy.ledger.entries import FACT, Answered, Entry, Fact, Opened, Question, Reserved
@@ -39,6 +38,9 @@ CREATE TABLE entries (
 CREATE TABLE payloads (core TEXT PRIMARY KEY, payload BLOB NOT NULL) STRICT;
 CREATE TABLE peers (member TEXT PRIMARY KEY, sequence INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
 CREATE TRIGGER entries_append_only_u BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER entries_append_only_i BEFORE INSERT ON entries
+WHEN NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM entries)
+BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER entries_append_only_d BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 PRAGMA user_version = 1;
 """
@@ -172,6 +174,12 @@ class Ledger:
         """Sequence number and hash of the last entry."""
         with self._connect(self.path) as connection:
             return self._head(connection)
+
+    def hash_at(self, sequence: int) -> str | None:
+        """Hash of an entry, or None where the ledger is shorter."""
+        with self._connect(self.path) as connection:
+            row = connection.execute("SELECT hash FROM entries WHERE sequence = ?", (sequence,)).fetchone()
+        return None if row is None else str(row[0])
 
     def spent(self, study_digest: str | None = None) -> Fraction:
         """Sum of mu^2 for one person over all charges, or over those of one study."""
@@ -341,6 +349,8 @@ def _spent(facts: Iterator[Fact] | list[Fact], study_digest: str | None) -> Frac
 
 def _admit(facts: list[Fact], charge: Reserved, caps: Caps) -> None:
     """Refuse a charge that repeats a question or passes a cap."""
+    if not any(isinstance(fact, Opened) for fact in facts):
+        raise LedgerError("this ledger was never opened for an owner; nothing can be charged to it")
     for fact in facts:
         if isinstance(fact, Reserved) and fact.question == charge.question:
             raise ProtocolError("this attempt of this question was charged before")
@@ -353,15 +363,15 @@ def _admit(facts: list[Fact], charge: Reserved, caps: Caps) -> None:
         charges = [f for f in facts if isinstance(f, Reserved) and digest in (None, f.study_digest)] + [charge]
         spent = _spent(list(charges), digest)
         if spent > squared_cap(float(epsilon), float(delta)):
-            before = epsilon_of(root(_spent(list(charges[:-1]), digest)), float(delta))
-            after = epsilon_of(root(spent), float(delta))
+            before = epsilon_spent(_spent(list(charges[:-1]), digest), float(delta))
+            after = epsilon_spent(spent, float(delta))
             raise BudgetError(
                 f"{name} does not suffice: epsilon {before:.3f} of {epsilon} is spent, "
                 f"and this question would make it {after:.3f}",
                 hint="lower the study's epsilon, or let the holder's operator decide about the cap",
             )
-        if float(sum((c.event.eta for c in charges), Fraction(0))) > eta_cap(float(epsilon), float(delta)):
+        if sum((c.event.kappa for c in charges), Fraction(0)) > KAPPA_CAP:
             raise BudgetError(
-                f"{name}: the integer noise would be too coarse for delta {delta}",
-                hint="use a larger delta or fewer coordinates",
+                f"{name}: the integer noise would be too coarse to count as Gaussian",
+                hint="ask questions with fewer coordinates or more noise",
             )

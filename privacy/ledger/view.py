@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from privacy.accounting.gdp import epsilon_of, root
+from privacy.accounting.events import epsilon_spent
 from privacy.ledger import Evidence, Failed, Ledger, Opened, Released, Reserved
 
 #: Delta at which a coordinator's ledger, which states none, is shown.
@@ -80,8 +80,8 @@ def view_ledger(path: Path) -> LedgerView:
                 outcome=outcome,
                 holders=len(fact.holders),
                 k=fact.records,
-                epsilon=epsilon_of(root(price), delta),
-                total=epsilon_of(root(total), delta),
+                epsilon=epsilon_spent(price, delta),
+                total=epsilon_spent(total, delta),
             )
         )
     evidence = sum(isinstance(fact, Evidence) for fact in facts)
@@ -93,7 +93,7 @@ def view_ledger(path: Path) -> LedgerView:
         head=head.hash,
         delta=delta,
         cap_epsilon=None if opened.epsilon is None else float(opened.epsilon),
-        spent_epsilon=epsilon_of(root(total), delta),
+        spent_epsilon=epsilon_spent(total, delta),
         charges=tuple(charges),
         notes=(f"{evidence} pair(s) of contradicting plans are kept as evidence",) if evidence else (),
     )

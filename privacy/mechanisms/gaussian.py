@@ -15,11 +15,14 @@ from pydantic import Field, model_validator
 from privacy.accounting.events import GaussianSum
 from privacy.contract.canonical import Noun
 from privacy.errors import ConfigError
-from privacy.statistics.base import MAX_CUSTOMERS, ContributionBound
+from privacy.statistics.base import MAX_RECORDS, ContributionBound
 
 #: Smallest standard deviation of one noise share, in integer units: with it the sum of shares is a discrete
 #: Gaussian to within exp(-10^6), and that is a Gaussian to within 2e-8 per coordinate.
 MIN_SHARE_SCALE = 1000
+
+#: Largest; it keeps the noise of a thousand shares within 64 bits.
+MAX_SHARE_SCALE = 1 << 48
 
 Placement = Literal["distributed", "local", "central"]
 PLACEMENTS: tuple[Placement, ...] = ("distributed", "local", "central")
@@ -38,7 +41,7 @@ class SumMechanism(Noun):
     placement: Placement
     holders: int = Field(ge=2, le=1000)
     colluding: int = Field(ge=1)
-    share_scale: int = Field(ge=MIN_SHARE_SCALE, le=1 << 50)
+    share_scale: int = Field(ge=MIN_SHARE_SCALE, le=MAX_SHARE_SCALE)
 
     @model_validator(mode="after")
     def _some_honest(self) -> Self:
@@ -80,9 +83,9 @@ class SumMechanism(Noun):
         """Refuse a plan whose sums could wrap around 64 bits.
 
         Raises:
-            ConfigError: if ``max_abs x customers x holders + 40 deviations`` reaches 2^63.
+            ConfigError: if ``max_abs x records + 40 deviations`` reaches 2^63.
         """
-        if bound.max_abs * MAX_CUSTOMERS * self.holders + 40 * math.ceil(self.released_deviation) >= 1 << 63:
+        if bound.max_abs * MAX_RECORDS + 40 * math.ceil(self.released_deviation) >= 1 << 63:
             raise ConfigError(
                 "the sums of this question could overflow 64 bits",
                 hint="use fewer holders or a larger budget for the question",
@@ -114,6 +117,8 @@ def calibrate(
     scale = math.isqrt(math.ceil(target))
     while scale * scale < target:
         scale += 1
+    if scale > MAX_SHARE_SCALE:
+        raise ConfigError("a question's budget is too small to be spent", hint="raise the study's epsilon")
     return SumMechanism(
         placement=placement,
         holders=holders,

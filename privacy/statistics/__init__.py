@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from privacy.statistics.base import GAMMA, MAX_CUSTOMERS, ContributionBound, Statistic
+from privacy.statistics.base import GAMMA, MAX_RECORDS, ContributionBound, Statistic
 from privacy.statistics.prefix_sums import PrefixSums
 from privacy.statistics.segment_totals import SegmentTotals
 
@@ -30,7 +30,7 @@ STATISTICS_OF: dict[str, tuple[str, ...]] = {
 __all__ = [
     "CATALOGUE",
     "GAMMA",
-    "MAX_CUSTOMERS",
+    "MAX_RECORDS",
     "STATISTICS_OF",
     "AnyStatistic",
     "ContributionBound",

@@ -12,11 +12,12 @@ from pydantic import Field
 from privacy.contract.canonical import Noun
 from privacy.contract.customers import CustomerColumns
 
-#: Integer units in one natural unit. Large, so that the discrete Gaussian is a Gaussian to twelve digits.
-GAMMA = 1 << 20
+#: Integer units in one natural unit. So large that what the discrete noise differs from a Gaussian by (kappa, see
+#: ``privacy.accounting.events``) stays negligible over hundreds of studies under one lifetime cap.
+GAMMA = 1 << 26
 
-#: A public ceiling on one holder's customers, for the proof that sums cannot wrap around.
-MAX_CUSTOMERS = 1 << 32
+#: A public ceiling on the customer records of all holders together, for the proof that sums cannot wrap around.
+MAX_RECORDS = 1 << 34
 
 IntArray = NDArray[np.int64]
 

@@ -56,6 +56,8 @@ class FactGrid(Noun):
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
+        if self.upper[0] < -(1 << 62) or self.upper[-1] > 1 << 62:
+            raise ValueError("upper ends must fit 64 bits")
         if any(low >= high for low, high in pairwise(self.upper)):
             raise ValueError("upper ends must ascend")
         return self
@@ -66,15 +68,18 @@ class FactGrid(Noun):
         return len(self.upper) + 1
 
     @property
+    def amplitude(self) -> float:
+        """What ``c_0 = 1`` is scaled to, in integer units: ``gamma sqrt(permille/1000) / |c|``."""
+        norm = math.sqrt(math.fsum(c * c for c in root_coefficients(self.bins)))
+        return math.isqrt(GAMMA * GAMMA * self.permille // 1000) / norm
+
+    @property
     def coefficients(self) -> tuple[int, ...]:
-        """The encoded column of the lowest bin: ``gamma sqrt(permille/1000) c_i / |c|`` rounded down to integers.
+        """The encoded column of the lowest bin: ``amplitude c_i``, rounded to integers.
 
         The column of bin b is this one shifted down by b and cut off, so none has a larger norm.
         """
-        root = root_coefficients(self.bins)
-        norm = math.sqrt(math.fsum(c * c for c in root))
-        amplitude = math.isqrt(GAMMA * GAMMA * self.permille // 1000)
-        return tuple(math.floor(amplitude * (c / norm)) for c in root)
+        return tuple(round(self.amplitude * c) for c in root_coefficients(self.bins))
 
     def bin_of(self, columns: CustomerColumns) -> IntArray:
         """Bin of every customer, shape ``(customers,)``."""
@@ -161,7 +166,7 @@ class PrefixSums(Statistic):
             part = values[start : start + grid.bins].astype(np.float64)
             start += grid.bins
             root = np.array(root_coefficients(grid.bins))
-            scale = 1.0 / grid.coefficients[0]  # c_0 is 1, so the first coefficient is the scale of all
+            scale = 1.0 / grid.amplitude
             prefix = np.convolve(root, part)[: grid.bins] * scale
             unit = noise_deviation * scale
             variance = unit**2 * np.cumsum(root**2)

@@ -47,6 +47,9 @@ AMPLITUDES = tuple(math.isqrt(GAMMA * GAMMA * permille // 1000) for permille in 
 def _scaled(values: IntArray, cap: int, amplitude: int) -> IntArray:
     """``round(amplitude * clip(values, -cap, cap) / cap)`` on integers, half up; within [-amplitude, amplitude]."""
     clipped = np.clip(values, -cap, cap)
+    shift = max(0, cap.bit_length() - 34)  # the product below must fit 64 bits; shifting is public and per customer
+    cap >>= shift
+    clipped = np.clip(clipped >> shift, -cap, cap)
     return (2 * amplitude * clipped + cap) // (2 * cap)
 
 

@@ -14,6 +14,7 @@ from typing import Literal
 
 import numpy as np
 
+from privacy.contract.results import Distribution, Estimate, RfmResult, SchemeFigures, SegmentFigures
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.contract.study import FixedCuts, Study, minor_digits
 from privacy.mechanisms import SumMechanism
@@ -32,7 +33,6 @@ from server.analyses.cut_points import (
     total_customers,
 )
 from server.releases import Release
-from server.results import Distribution, Estimate, RfmResult, SchemeFigures, SegmentFigures
 
 NAME = "rfm"
 CUT_POINTS = "cut points"
@@ -282,7 +282,7 @@ def forecast(study: Study, planned: Plan) -> Forecast:
     first = cut_points_statistic(study)
     noise = planned(CUT_POINTS, first).released_deviation
     grid = first.grids[0]
-    unit = noise / grid.coefficients[0]
+    unit = noise / grid.amplitude
     root = np.array(root_coefficients(grid.bins))
     j = grid.bins // 2
     rank = 0.5

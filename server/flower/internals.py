@@ -133,9 +133,7 @@ class Inbox:
                 continue
             del self._announced[answered]
             done[answered] = unpack(self._pull(record).object_content)
-            confirm = ConfirmMessageReceivedRequest(
-                node=self._node, run_id=self._run_id, message_object_id=message_id
-            )
+            confirm = ConfirmMessageReceivedRequest(node=self._node, run_id=self._run_id, message_object_id=message_id)
             self._client.ConfirmMessageReceived(confirm)
         return done
 
@@ -229,9 +227,7 @@ class SuperLinkClient:
         """
         key = load_ssh_public_key(public_key.read_bytes())
         if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise ConfigError(
-                f"{public_key} is not an elliptic-curve public key", hint="create the node key anew"
-            )
+            raise ConfigError(f"{public_key} is not an elliptic-curve public key", hint="create the node key anew")
         request = RegisterNodeRequest(public_key=public_key_to_bytes(key), name=name)
         try:
             return int(self._control.RegisterNode(request).node_id)

@@ -57,9 +57,7 @@ class FlowerTransport:
         reached = [holder for holder in sorted(requests) if holder in nodes]
         if not reached or timeout <= 0:
             return {}
-        messages = [
-            self._message(nodes[holder], requests[holder], timeout + _CLOCK_GRACE) for holder in reached
-        ]
+        messages = [self._message(nodes[holder], requests[holder], timeout + _CLOCK_GRACE) for holder in reached]
         sent = zip(self._grid.push_messages(messages), reached, strict=True)
         waiting = {message_id: holder for message_id, holder in sent if message_id}
         inbox = Inbox(self._grid, waiting)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
+from privacy.contract.results import Estimate, SchemeFigures, SegmentFigures, Spending
 from server.report.numbers import delta_text, epsilon_text, plain, shown
 from server.report.texts import Language, text
-from server.results import Estimate, SchemeFigures, SegmentFigures, Spending
 
 
 def segment_name(segment: SegmentFigures, language: Language) -> str:

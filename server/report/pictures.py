@@ -18,10 +18,10 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.contract.results import Distribution, SchemeFigures
 from server.report.findings import segment_name
 from server.report.numbers import grouped, shown
 from server.report.texts import Language, text
-from server.results import Distribution, SchemeFigures
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -21,6 +21,15 @@ import jinja2
 from markupsafe import Markup
 
 from privacy.contract.canonical import plain_decimal
+from privacy.contract.results import (
+    Distribution,
+    Estimate,
+    RfmResult,
+    SchemeFigures,
+    SegmentFigures,
+    Spending,
+    StudyResult,
+)
 from privacy.contract.segments import SegmentRules, segments_of_scores
 from privacy.contract.study import FixedCuts, RateStep, Study, minor_digits
 from server.report import pictures
@@ -33,15 +42,6 @@ from server.report.findings import (
 )
 from server.report.numbers import day_text, delta_text, epsilon_text, grouped, plain, shown
 from server.report.texts import LANGUAGE_TAGS, LANGUAGES, TEXTS, Language, join, text
-from server.results import (
-    Distribution,
-    Estimate,
-    RfmResult,
-    SchemeFigures,
-    SegmentFigures,
-    Spending,
-    StudyResult,
-)
 
 __all__ = ["describe_spending", "render_report"]
 

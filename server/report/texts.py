@@ -1,34 +1,15 @@
-"""Every text of the report, in English and Chinese, side by side.
+"""Every text of the study report that other pages do not share, in English and Chinese, side by side.
 
 Plain text only; fields in braces are filled by ``text``. Markup belongs to the template.
 """
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from privacy.presentation.texts import COMMON, Language, Text, say
 
-Language = Literal["en", "zh"]
-
-LANGUAGES: tuple[Language, ...] = ("en", "zh")
-
-#: What goes into the ``lang`` attribute.
-LANGUAGE_TAGS: dict[Language, str] = {"en": "en", "zh": "zh-Hans"}
-
-
-class Text(NamedTuple):
-    """One text in both languages, with the same fields."""
-
-    en: str
-    zh: str
-
-
-TEXTS: dict[str, Text] = {
+OWN: dict[str, Text] = {
     # frame
     "title": Text("Customer value report", "客户价值分析报告"),
-    "switch": Text("Language", "语言"),
-    "study": Text("Study", "分析项目"),
-    "as_of": Text("Records before", "数据截止（不含当日）"),
-    "holders": Text("Data holders", "数据持有方"),
     "run_on": Text("Run on", "运行日期"),
     "margin_note": Text(
         "Every figure is an estimate with noise added on purpose to protect persons. The figure after ± "
@@ -37,31 +18,11 @@ TEXTS: dict[str, Text] = {
         "所有数字均为估计值：为保护个人，数字中特意加入了噪声。± 之后是该噪声造成的 95% 区间的半宽；被噪"
         "声淹没的位数不予显示。",
     ),
-    "joined": Text("{first} and {last}", "{first}和{last}"),
-    "separator": Text(", ", "、"),
-    "sentence_gap": Text(" ", ""),
-    "none": Text("none", "无"),
-    "month_1": Text("January", "一月"),
-    "month_2": Text("February", "二月"),
-    "month_3": Text("March", "三月"),
-    "month_4": Text("April", "四月"),
-    "month_5": Text("May", "五月"),
-    "month_6": Text("June", "六月"),
-    "month_7": Text("July", "七月"),
-    "month_8": Text("August", "八月"),
-    "month_9": Text("September", "九月"),
-    "month_10": Text("October", "十月"),
-    "month_11": Text("November", "十一月"),
-    "month_12": Text("December", "十二月"),
     # headline
     "summary": Text("At a glance", "概览"),
-    "customer_records": Text("Customer records", "客户记录数"),
-    "orders": Text("Orders", "订单数"),
     "revenue": Text("Revenue", "销售额"),
-    "revenue_in": Text("Revenue, {currency}", "销售额（{currency}）"),
     "privacy_spent": Text("Privacy spent (epsilon)", "已用隐私预算（ε）"),
     "of_promised": Text("of {promised} promised", "承诺上限 {promised}"),
-    "plus_minus": Text("± {margin}", "± {margin}"),
     "finding_lead": Text(
         "{segment} brings {revenue} of revenue with {customers} of customer records.",
         "“{segment}”以 {customers}的客户记录贡献了 {revenue}的销售额。",
@@ -76,7 +37,6 @@ TEXTS: dict[str, Text] = {
         "人数最多的分群是“{segment}”，占客户记录的 {customers}，占销售额的 {revenue}。",
     ),
     "finding_none": Text("No segment is large enough to be shown.", "没有任何分群达到可展示的规模。"),
-    "percent_with_margin": Text("{value}% (± {margin})", "{value}%（± {margin}）"),
     "no_rfm": Text(
         "This study did not ask for segments; the report shows its privacy budget and its run.",
         "本分析项目未要求客户分群；报告仅展示隐私预算和运行情况。",
@@ -92,44 +52,14 @@ TEXTS: dict[str, Text] = {
         "未纳入：{holders}。这些持有方未全程参与，各分群的合计不含其客户。",
     ),
     # segments
-    "scheme_eight": Text("Eight RFM segments", "RFM 八类客户"),
-    "scheme_ten": Text("Ten segments by recency and frequency", "按 R、F 评分的十类客户"),
-    "scheme_eleven": Text("Eleven segments by recency and frequency", "按 R、F 评分的十一类客户"),
-    "scheme_rules": Text("Segments by the operators' own rules", "运营自定义规则分群"),
     "picture_shares": Text(
         "Share of customer records against share of revenue, by segment. Black lines: 95% intervals.",
         "各分群的客户记录占比与销售额占比。黑线为 95% 区间。",
     ),
-    "segment": Text("Segment", "分群"),
     "share_of_customers": Text("Share of records, %", "记录占比（%）"),
     "share_of_revenue": Text("Share of revenue, %", "销售额占比（%）"),
-    "orders_per_customer": Text("Orders per record", "单条记录订单数"),
-    "revenue_per_customer": Text("Revenue per record, {currency}", "单客销售额（{currency}）"),
-    "revenue_per_order": Text("Revenue per order, {currency}", "客单价（{currency}）"),
     "legend_customers": Text("share of customer records", "客户记录占比"),
     "legend_revenue": Text("share of revenue", "销售额占比"),
-    "total": Text("All segments", "全部分群"),
-    "suppressed": Text(
-        "Not shown: the noisy count is below the floor of {floor}.",
-        "未展示：含噪记录数低于下限 {floor}。",
-    ),
-    "suppressed_short": Text("not shown (below {floor})", "未展示（低于 {floor}）"),
-    "definition_high": Text("high", "高"),
-    "definition_low": Text("low", "低"),
-    "definition_eight": Text("R {r} · F {f} · M {m}", "R {r} · F {f} · M {m}"),
-    "definition_grid": Text("R {r} · F {f}", "R {r} · F {f}"),
-    "definition_other": Text("no rule fits", "不符合任何规则"),
-    "note_records": Text(
-        "Counts are of customer records: a person who is a customer at two holders counts twice, once at each.",
-        "统计对象是客户记录：同一个人若同时是两个持有方的客户，则各计一次，共两次。",
-    ),
-    "note_cap": Text(
-        "To bound what one customer can change, a record counts with at most {money} {currency} and "
-        "{orders} orders in these totals. An estimated {share}% of all revenue lies above that and is "
-        "not counted.",
-        "为限制单个客户对结果的影响，每条记录最多按 {money} {currency} 和 {orders} 笔订单计入合计。估计有"
-        " {share}% 的销售额超出该上限，未计入。",
-    ),
     "note_totals": Text(
         "The total in this table and the number of customer records at the top come from two questions, "
         "each with its own noise.",
@@ -160,9 +90,6 @@ TEXTS: dict[str, Text] = {
         "these cuts, 1 (low) to 5 (high).",
         "把所有持有方的记录合在一起按五等分切分；各持有方用同样的分割点为自己的客户打 1（低）至 5（高）分。",
     ),
-    "feature_recency_days": Text("R: days since the last purchase", "R：距上次购买天数"),
-    "feature_orders": Text("F: orders", "F：订单数"),
-    "feature_money": Text("M: money spent, {currency}", "M：消费金额（{currency}）"),
     "axis_recency_days": Text("days since the last purchase", "距上次购买天数"),
     "axis_orders": Text("orders", "订单数"),
     "axis_money": Text("money spent, {currency} (log scale)", "消费金额，{currency}（对数刻度）"),
@@ -318,7 +245,6 @@ TEXTS: dict[str, Text] = {
         "集中式。协调方看到了精确的总和，再自行加入噪声，因此必须信任协调方：对协调方没有任何隐私承诺，承"
         "诺仅针对阅读结果的人。",
     ),
-    "warning": Text("Warning", "警告"),
     "colluding": Text(
         "The promise holds as long as no more than {t} holder pools what it knows with others to attack.",
         "只要合谋攻击的持有方不超过 {t} 个，承诺即成立。",
@@ -354,11 +280,9 @@ TEXTS: dict[str, Text] = {
     ),
     # run
     "run": Text("The run", "运行情况"),
-    "run_id": Text("Run", "运行编号"),
     "participants": Text("Participants", "参与方"),
     "missing": Text("Dropped out", "中途退出"),
     "transport": Text("Transport", "传输方式"),
-    "version": Text("Version of Cohortium", "Cohortium 版本"),
     "digest": Text("Study digest", "分析项目摘要"),
     "finished": Text("Finished", "完成日期"),
     "timings_caption": Text("Time by step", "各步骤用时"),
@@ -400,25 +324,11 @@ TEXTS: dict[str, Text] = {
     ),
     "rule_size_class": Text("Declared size class", "声明的规模上限"),
     "rule_floor": Text("Floor of the noisy count", "含噪记录数下限"),
-    "footer": Text(
-        "Made by Cohortium {version}. This file loads nothing from anywhere.",
-        "由 Cohortium {version} 生成。本文件不从任何地方加载内容。",
-    ),
 }
+
+TEXTS: dict[str, Text] = COMMON | OWN
 
 
 def text(key: str, language: Language, **fields: object) -> str:
-    """The text for a key, with its fields filled in.
-
-    Raises:
-        KeyError: if there is no such text, or a field is missing.
-    """
-    return str(getattr(TEXTS[key], language)).format(**fields)
-
-
-def join(parts: list[str], language: Language) -> str:
-    """A list in words: ``a, b and c``."""
-    if len(parts) < 2:
-        return "".join(parts)
-    head = text("separator", language).join(parts[:-1])
-    return text("joined", language, first=head, last=parts[-1])
+    """The text for a key, with its fields filled in; see ``say``."""
+    return say(TEXTS, key, language, **fields)

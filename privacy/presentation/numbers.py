@@ -7,8 +7,8 @@ import math
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
-from server.report.texts import Language, text
-from server.results import Estimate
+from privacy.contract.results import Estimate
+from privacy.presentation.texts import COMMON, Language, say
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -86,4 +86,4 @@ def day_text(day: dt.date, language: Language) -> str:
     """A day as people write it: ``1 January 2025`` or ``2025年1月1日``."""
     if language == "zh":
         return f"{day.year}年{day.month}月{day.day}日"
-    return f"{day.day} {text(f'month_{day.month}', language)} {day.year}"
+    return f"{day.day} {say(COMMON, f'month_{day.month}', language)} {day.year}"

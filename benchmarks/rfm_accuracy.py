@@ -1,0 +1,352 @@
+"""How exact private RFM is: agreement with exact quantile scores, and coverage of the margins, beside baselines.
+
+Run ``python benchmarks/rfm_accuracy.py --runs 40`` (``--data FOLDER`` for another copy of the reference data). The
+customers are those of a published RFM table (4,339 customers of one online shop), split over three holders by
+customer number. Noise, calibration, encoding and analysis are the product's; only the messages between holders and
+coordinator are left out (``tests/test_accuracy.py`` shows that with them the numbers are the same).
+
+Baselines in the same run: the two-level 16 x 16 histogram of the literature at the same cost, each holder alone
+with its own exact quantiles, and noise placement ``local``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import isotonic_regression
+
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.results import RfmResult
+from privacy.contract.segments import CutPoints
+from privacy.contract.study import Study
+from privacy.mechanisms import SumMechanism
+from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.statistics import SegmentTotals, Statistic
+from privacy.statistics.prefix_sums import FactGrid
+from server.analyses import rfm
+from server.analyses.cut_points import QUINTILES
+from server.planning import plan, planned_mechanism
+
+TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"
+HOLDERS = ("alpha", "beta", "gamma")
+Tables = Mapping[str, CustomerColumns]
+IntArray = NDArray[np.int64]
+FloatArray = NDArray[np.float64]
+Sampler = Callable[[int, int], IntArray]
+
+
+def default_data() -> Path:
+    """Where the reference data is looked for: ``COHORTIUM_DATA``, or ``shared/data`` beside the repository."""
+    given = os.environ.get("COHORTIUM_DATA")
+    return Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def load_tables(folder: Path) -> dict[str, CustomerColumns]:
+    """The published table's customers, split over three holders by customer number modulo three."""
+    import pandas as pd
+
+    frame = pd.read_parquet(folder / TABLE)
+    holder = frame["customer_id"].to_numpy(dtype=np.int64) % len(HOLDERS)
+    columns = CustomerColumns(
+        recency_days=frame["recency"].to_numpy(dtype=np.int64),
+        orders=frame["frequency"].to_numpy(dtype=np.int64),
+        money=np.rint(frame["monetary"].to_numpy() * 100).astype(np.int64),
+        tenure_days=frame["recency"].to_numpy(dtype=np.int64),
+    )
+    return {name: columns.take(holder == number) for number, name in enumerate(HOLDERS)}
+
+
+def generated_tables(customers: int = 20_000, seed: int = 7) -> dict[str, CustomerColumns]:
+    """Customers of a lognormal population: spend, exponential days since purchase, geometric orders."""
+    rng = np.random.default_rng(seed)
+    orders = rng.geometric(0.4, customers).astype(np.int64)
+    columns = CustomerColumns(
+        recency_days=np.minimum(rng.exponential(120, customers), 3000).astype(np.int64),
+        orders=orders,
+        money=np.rint(100 * orders * rng.lognormal(4.5, 1.0, customers)).astype(np.int64),
+        tenure_days=np.full(customers, 3000, dtype=np.int64),
+    )
+    return {name: columns.take(slice(number, None, len(HOLDERS))) for number, name in enumerate(HOLDERS)}
+
+
+def pooled(tables: Tables) -> CustomerColumns:
+    """All holders' customers in one table, in the holders' order."""
+    parts = list(tables.values())
+    names = ("recency_days", "orders", "money", "tenure_days")
+    return CustomerColumns(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
+
+
+def reference_study(epsilon: str = "1", *, k: int = 1, placement: str = "distributed") -> Study:
+    """The study that all figures here are about; ``floor = 0``, so that every segment's figures are shown."""
+    return Study.model_validate(
+        {
+            "name": "accuracy",
+            "as_of": "2011-12-11",
+            "currency": "GBP",
+            "placement": placement,
+            "budget": {
+                "epsilon": epsilon,
+                "delta": "0.000001",
+                "max_holders_per_customer": k,
+                "size_class": 10_000,
+            },
+            "rfm": {"floor": 0},
+        }
+    )
+
+
+def exact_scores(columns: CustomerColumns) -> tuple[IntArray, IntArray]:
+    """R and M from exact quantiles (linear interpolation), the upper end of each fifth inclusive."""
+    r = 5 - np.searchsorted(np.quantile(columns.recency_days, QUINTILES), columns.recency_days, side="left")
+    m = 1 + np.searchsorted(np.quantile(columns.money, QUINTILES), columns.money, side="left")
+    return r, m
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noisy:
+    """A release as the analysis sees it."""
+
+    array: IntArray
+    deviation: float
+
+
+def mechanism_for(study: Study, title: str, statistic: Statistic, holders: int) -> SumMechanism:
+    """The noise that the coordinator plans."""
+    return planned_mechanism(study, plan(study)["rfm", title], statistic, holders=holders)
+
+
+def run_directly(study: Study, tables: Tables, sampler: Sampler = discrete_gaussian) -> tuple[RfmResult, SegmentTotals]:
+    """The RFM analysis over holders' tables, with the product's noise but without messages.
+
+    Returns:
+        The result, and the segments question (whose exact answer can then be computed).
+    """
+    asked: list[Statistic] = []
+
+    def ask(title: str, statistic: Statistic) -> Noisy:
+        asked.append(statistic)
+        mechanism = mechanism_for(study, title, statistic, len(tables))
+        total = np.zeros(statistic.dim, dtype=np.int64)
+        for table in tables.values():
+            total += statistic.encode_sum(table) + sampler(mechanism.holder_scale, statistic.dim)
+        return Noisy(array=total, deviation=mechanism.released_deviation)
+
+    def planned(title: str, statistic: Statistic) -> SumMechanism:
+        return mechanism_for(study, title, statistic, len(tables))
+
+    result = rfm.run(study, ask, planned)  # type: ignore[arg-type]
+    segments = asked[-1]
+    if not isinstance(segments, SegmentTotals):
+        raise TypeError("the last question is not the segments'")
+    return result, segments
+
+
+def segments_again(study: Study, tables: Tables, result: RfmResult, question: SegmentTotals) -> RfmResult:
+    """The same result with its segments question answered once more, with fresh noise."""
+    mechanism = mechanism_for(study, rfm.SEGMENTS, question, len(tables))
+    values = question.encode_sum(pooled(tables))
+    for _ in tables:
+        values = values + discrete_gaussian(mechanism.holder_scale, question.dim)
+    schemes = tuple(
+        rfm.scheme_figures(estimate, question.rules, floor=study.rfm.floor, unit=question.rules.money_unit)
+        for estimate in question.decode(values, mechanism.released_deviation)
+    )
+    return result.model_copy(update={"schemes": schemes})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Agreement:
+    """Shares of customers with the exact score."""
+
+    r: float
+    m: float
+    both: float
+
+
+def agreement(cuts: CutPoints, columns: CustomerColumns) -> Agreement:
+    """How many customers get their exact R and M scores with these cuts."""
+    r, m = exact_scores(columns)
+    found_r, _, found_m = cuts.scores(columns)
+    return _agreement(found_r == r, found_m == m)
+
+
+def _agreement(r: NDArray[np.bool_], m: NDArray[np.bool_]) -> Agreement:
+    return Agreement(r=float(r.mean()), m=float(m.mean()), both=float((r & m).mean()))
+
+
+@dataclass(frozen=True, kw_only=True)
+class Coverage:
+    """How many 95% margins of one run hold the exact total at the same cut points, of ``cells`` each.
+
+    ``revenue`` is measured against totals clipped as the question clips, ``revenue_unclipped`` against all money.
+    """
+
+    cells: int
+    customers: int
+    orders: int
+    revenue: int
+    revenue_unclipped: int
+
+
+def coverage(result: RfmResult, question: SegmentTotals, columns: CustomerColumns) -> Coverage:
+    """Compare a result with exact totals at its own cut points."""
+    scheme = result.schemes[0]
+    index = question.rules.assign(scheme.scheme, columns)
+    unit = question.rules.money_unit
+    weights = {
+        "customers": np.ones(len(columns)),
+        "orders": np.clip(columns.orders, 0, question.orders_cap),
+        "revenue": np.clip(columns.money, -question.money_cap, question.money_cap) / unit,
+        "revenue_unclipped": columns.money / unit,
+    }
+    exact = {name: np.bincount(index, weight, minlength=len(scheme.segments)) for name, weight in weights.items()}
+    hits = dict.fromkeys(exact, 0)
+    cells = 0
+    for number, segment in enumerate(scheme.segments):
+        if segment.suppressed:  # with floor 0: a noisy count below 1
+            continue
+        cells += 1
+        for name, totals in exact.items():
+            estimate = getattr(segment, name.removesuffix("_unclipped"))
+            hits[name] += abs(estimate.value - totals[number]) <= estimate.margin
+    return Coverage(cells=cells, **hits)
+
+
+# --- the two-level histogram -----------------------------------------------------------------------------------
+
+LEVEL = 16
+
+
+def two_level_cuts(
+    values: IntArray, upper: IntArray, unit: float, rng: np.random.Generator, *, logarithmic: bool
+) -> list[int]:
+    """Quintile cuts from 16 coarse and 256 fine noisy bins.
+
+    Args:
+        values: one fact of all customers.
+        upper: inclusive upper ends of all fine bins but the last.
+        unit: standard deviation, in customers, of each bin's noise at either level.
+        logarithmic: how to interpolate within a bin.
+    """
+    fine = np.bincount(np.searchsorted(upper, values, side="left"), minlength=LEVEL * LEVEL).astype(float)
+    coarse = fine.reshape(LEVEL, LEVEL).sum(axis=1) + rng.normal(0, unit, LEVEL)
+    fine += rng.normal(0, unit, LEVEL * LEVEL)
+    # Weighted least squares: a coarse bin has two estimates, itself and the sum of its 16 bins (16 times the variance).
+    sums = fine.reshape(LEVEL, LEVEL).sum(axis=1)
+    best = (coarse * LEVEL + sums) / (LEVEL + 1)
+    fine += np.repeat((best - sums) / LEVEL, LEVEL)
+    prefix = isotonic_regression(np.cumsum(fine)).x
+    share = np.clip(prefix / max(prefix[-1], 1.0), 0, 1)
+    cuts = []
+    for rank in QUINTILES:
+        j = min(int(np.searchsorted(share, rank)), len(upper) - 1)
+        low, high = (int(upper[j - 1]), int(upper[j])) if j else (0, int(upper[0]))
+        before = share[j - 1] if j else 0.0
+        part = (rank - before) / (share[j] - before) if share[j] > before else 1.0
+        if high - low <= 1:
+            cuts.append(high)
+        elif logarithmic and low > 0:
+            cuts.append(round(low * (high / low) ** min(part, 1.0)))
+        else:
+            cuts.append(round(low + min(part, 1.0) * (high - low)))
+    return sorted(cuts)
+
+
+def two_level_bins(grid: FactGrid, study: Study) -> IntArray:
+    """256 bins between the same public bounds: days one by one for half a year, money evenly on the logarithm."""
+    if grid.fact == "money":
+        low, high = study.money_bounds
+        return np.unique(np.rint(np.geomspace(low, high, LEVEL * LEVEL - 1)).astype(np.int64))
+    days = LEVEL * LEVEL - 1
+    single = 180
+    rest = np.geomspace(single, study.bounds.recency_max_days, days - single)[1:]
+    return np.unique(np.concatenate([np.arange(single + 1), np.rint(rest)]).astype(np.int64))[:days]
+
+
+def two_level(study: Study, tables: Tables, rng: np.random.Generator) -> Agreement:
+    """R and M by two-level histograms at the cost of the cut points question.
+
+    Each fact keeps the part of the squared sensitivity that it has in the product; each of its two levels gets half.
+    """
+    columns = pooled(tables)
+    statistic = rfm.cut_points_statistic(study)
+    deviation = mechanism_for(study, rfm.CUT_POINTS, statistic, len(tables)).released_deviation
+    total = np.sqrt(statistic.bound.squared_norm)
+    cuts = {}
+    for grid in statistic.grids:
+        if grid.fact == "orders":
+            continue
+        unit = deviation / total / np.sqrt(grid.permille / 1000 / 2)
+        upper = two_level_bins(grid, study)
+        cuts[grid.fact] = two_level_cuts(
+            getattr(columns, grid.fact), upper, unit, rng, logarithmic=grid.fact == "money"
+        )
+    exact_r, exact_m = exact_scores(columns)
+    r = 5 - np.searchsorted(cuts["recency_days"], columns.recency_days, side="left")
+    m = 1 + np.searchsorted(cuts["money"], columns.money, side="left")
+    return _agreement(r == exact_r, m == exact_m)
+
+
+def each_alone(tables: Tables) -> Agreement:
+    """Every holder scores its own customers by its own exact quantiles, without noise."""
+    alone = [exact_scores(table) for table in tables.values()]
+    r, m = exact_scores(pooled(tables))
+    return _agreement(np.concatenate([a for a, _ in alone]) == r, np.concatenate([a for _, a in alone]) == m)
+
+
+# --- the command -----------------------------------------------------------------------------------------------
+
+
+def summary(found: Sequence[Agreement]) -> str:
+    """Median and tenth percentile, in percent."""
+    cells = []
+    for name in ("r", "m", "both"):
+        values = 100 * np.array([getattr(one, name) for one in found])
+        cells.append(f"{np.median(values):6.2f} ({np.quantile(values, 0.1):6.2f})")
+    return "  ".join(cells)
+
+
+def lines(tables: Tables, runs: int) -> Iterator[str]:
+    """The table, line by line."""
+    columns = pooled(tables)
+    rng = np.random.default_rng(0)
+    yield f"{len(columns):,} customers, {len(tables)} holders, {runs} runs; median (10th percentile) in percent"
+    yield f"{'':38}  {'R':15}  {'M':15}  {'R and M':15}  margins that hold: counts, orders, revenue (clipped, all)"
+    for epsilon in ("0.5", "1", "2"):
+        for k, placement in ((1, "distributed"), (3, "distributed"), (1, "local")):
+            study = reference_study(epsilon, k=k, placement=placement)
+            found, covered = [], []
+            for _ in range(runs):
+                result, question = run_directly(study, tables)
+                found.append(agreement(result.rules.cuts, columns))
+                covered.append(coverage(result, question, columns))
+            cells = sum(one.cells for one in covered)
+            names = ("customers", "orders", "revenue", "revenue_unclipped")
+            shares = " ".join(f"{sum(getattr(one, n) for one in covered) / cells:6.1%}" for n in names)
+            yield f"epsilon {epsilon:>3}, k = {k}, {placement:12}        {summary(found)}  {shares}"
+        study = reference_study(epsilon)
+        plain = summary([two_level(study, tables, rng) for _ in range(runs)])
+        yield f"epsilon {epsilon:>3}, k = 1, two-level histogram {plain}"
+    yield f"no privacy, each holder alone          {summary([each_alone(tables)])}"
+
+
+def main() -> None:
+    """Read the arguments and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--runs", type=int, default=40)
+    parser.add_argument("--data", type=Path, default=default_data())
+    parser.add_argument("--generated", action="store_true", help="a lognormal population in place of the real one")
+    arguments = parser.parse_args()
+    tables = generated_tables() if arguments.generated else load_tables(arguments.data)
+    for line in lines(tables, arguments.runs):
+        print(line, flush=True)
+
+
+if __name__ == "__main__":
+    main()

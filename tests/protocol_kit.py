@@ -1,0 +1,413 @@
+"""Doubles for protocol tests: they stand on the production ports, use real keys and ledgers, and can misbehave.
+
+``LyingCoordinator`` builds and signs its own requests with the coordinator's real key. ``HookedTransport`` is a
+transport between the real coordinator and real nodes whose hook may drop, change, repeat or raise.
+"""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from fractions import Fraction
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.clock import Clock
+from clients.node import HolderNode
+from clients.policy import HolderPolicy
+from clients.runs import RunFolder
+from privacy.accounting.events import squared_cap
+from privacy.contract.canonical import Noun
+from privacy.contract.charging import records_per_person
+from privacy.contract.code import code_digest
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.identity import Identity, Signed, _to_sign
+from privacy.contract.messages import (
+    PROTOCOL,
+    AnswerRequest,
+    Contribution,
+    Finished,
+    FinishRequest,
+    Hello,
+    HelloRequest,
+    Participant,
+    PlanCore,
+    Ready,
+    ReadyRequest,
+    Refusal,
+    ReleaseNotice,
+    Reply,
+)
+from privacy.contract.study import Study
+from privacy.contract.transport import Handler
+from privacy.ledger import Ledger, Opened, Question, Reserved
+from privacy.mechanisms import calibrate
+from privacy.secure_sum.masks import from_bytes
+from privacy.statistics import PrefixSums, Statistic
+from privacy.statistics.prefix_sums import FactGrid
+from server.federation import Federation, Patience
+from server.releases import ReleaseStore
+from simulations.kit import MemoryFederation
+
+HOLDERS = ("alpha", "beta", "gamma")
+
+#: A small question: eight coordinates.
+STATISTIC = PrefixSums(grids=(FactGrid(fact="orders", upper=tuple(range(1, 8)), permille=1000),))
+#: The same with other parameters.
+OTHER_STATISTIC = PrefixSums(grids=(FactGrid(fact="orders", upper=tuple(range(2, 9)), permille=1000),))
+
+
+def wide_statistic(bins: int) -> PrefixSums:
+    """A question with many coordinates, for tests of the noise."""
+    return PrefixSums(grids=(FactGrid(fact="recency_days", upper=tuple(range(bins - 1)), permille=1000),))
+
+
+def table(
+    customers: int, seed: int = 1, *, orders: Sequence[int] | None = None, money: Sequence[int] | None = None
+) -> CustomerColumns:
+    """A customer table of random rows, some columns given."""
+    rng = np.random.default_rng(seed)
+    return CustomerColumns(
+        recency_days=rng.integers(0, 400, customers),
+        orders=np.array(orders, dtype=np.int64) if orders is not None else rng.geometric(0.4, customers),
+        money=np.array(money, dtype=np.int64) if money is not None else rng.integers(100, 10**6, customers),
+        tenure_days=rng.integers(400, 800, customers),
+    )
+
+
+def tables(*holders: str, customers: int = 30) -> dict[str, CustomerColumns]:
+    """A table for each holder."""
+    return {holder: table(customers, seed) for seed, holder in enumerate(holders or HOLDERS)}
+
+
+def small_study(*, budget: Mapping[str, Any] | None = None, **changes: Any) -> Study:
+    """A valid study, with changes."""
+    fields = {"epsilon": "1", "delta": "0.000001", "max_holders_per_customer": 1, "size_class": 10_000}
+    return Study.model_validate(
+        {"name": "trial", "as_of": "2025-01-01", "budget": fields | dict(budget or {}), **changes}
+    )
+
+
+def lenient_policy(*, epsilon: str = "8", delta: str = "0.000001", **allow: Any) -> HolderPolicy:
+    """A holder's policy, with changes to what it allows."""
+    return HolderPolicy.model_validate({"lifetime": {"epsilon": epsilon, "delta": delta}, "allow": allow})
+
+
+class FakeClock(Clock):
+    """Moves only when told; waiting moves it. Shows when each reply left, by thread."""
+
+    def __init__(self, start: int = 1_800_000_000) -> None:
+        self.wall = start
+        self.elapsed = 0.0
+        self.left: list[tuple[int, float]] = []
+
+    def now(self) -> int:
+        return self.wall
+
+    def monotonic(self) -> float:
+        return self.elapsed
+
+    def sleep(self, seconds: float) -> None:
+        self.left.append((threading.get_ident(), self.elapsed + seconds))
+        self.elapsed += seconds
+
+
+def no_noise(scale: int, size: int) -> NDArray[np.int64]:
+    """In place of the sampler, to compare with exact sums. Tests only; nothing a user can set reaches this."""
+    return np.zeros(size, dtype=np.int64)
+
+
+class Answer(NamedTuple):
+    """A holder's reply, read."""
+
+    raw: bytes
+    statement: Signed
+    value: Any
+
+    @property
+    def code(self) -> str:
+        """A refusal's code; the kind of statement otherwise."""
+        return self.value.code if isinstance(self.value, Refusal) else type(self.value).__name__
+
+    @property
+    def vector(self) -> NDArray[np.uint64]:
+        """The masked vector."""
+        data = base64.b64decode(json.loads(self.raw)["vector"])
+        return from_bytes(data, len(data) // 8)
+
+
+_STATEMENTS: dict[str, type[Noun]] = {
+    model.__name__: model for model in (Hello, Ready, Contribution, Finished, Refusal)
+}
+
+
+def sign_raw(identity: Identity, kind: str, body: str) -> Signed:
+    """Sign a text that need not be a valid statement."""
+    signature = identity._key.sign(_to_sign(kind, identity.member, body)).hex()
+    return Signed(kind=kind, signer=identity.member, body=body, signature=signature)
+
+
+class LyingCoordinator:
+    """Speaks to real nodes with the coordinator's real key, and says what the test wants."""
+
+    def __init__(self, federation: MemoryFederation, study: Study | None = None, *, run: str = "run-1") -> None:
+        self.federation = federation
+        self.study = study or small_study()
+        self.roster = federation.roster
+        self.identity = federation.folder.identity()
+        self.run = run
+        self.now = federation._clock.now()
+        self.hellos: dict[str, Signed] = {}
+        self.checkpoints: dict[str, Signed] = {}
+
+    # --- carrying ----------------------------------------------------------------------------------------------
+
+    def send_bytes(self, holder: str, request: bytes) -> Answer:
+        """Hand bytes to a holder's node and read its signed reply."""
+        raw = self.federation.nodes[holder].handle(request)
+        statement = Reply.parse(raw).statement
+        return Answer(raw, statement, statement.open(_STATEMENTS[statement.kind], self.roster, signer=holder))
+
+    def send(self, holder: str, request: Noun, *, signer: Identity | None = None) -> Answer:
+        """Sign and hand over a request."""
+        return self.send_bytes(holder, (signer or self.identity).sign(request).canonical())
+
+    # --- making ------------------------------------------------------------------------------------------------
+
+    def hello_request(self, **changes: Any) -> HelloRequest:
+        """A proper invitation, with changes."""
+        return HelloRequest(
+            protocol=PROTOCOL,
+            federation=self.roster.federation,
+            roster=self.roster.digest,
+            run=self.run,
+            study=self.study,
+            code=code_digest(),
+            expires=self.now + 3600,
+        ).model_copy(update=changes)
+
+    def greet(self, *holders: str) -> None:
+        """Collect HELLOs."""
+        for holder in holders or self.roster.holders:
+            answer = self.send(holder, self.hello_request())
+            assert isinstance(answer.value, Hello), answer.code
+            self.hellos[holder] = answer.statement
+            self.checkpoints[holder] = answer.value.checkpoint
+
+    def core(
+        self,
+        *holders: str,
+        statistic: Statistic = STATISTIC,
+        share: Fraction = Fraction(1, 3),
+        round: int = 1,
+        attempt: int = 1,
+        mechanism: Mapping[str, Any] | None = None,
+        **changes: Any,
+    ) -> PlanCore:
+        """A proper plan core, with changes (which need not leave it proper)."""
+        names = tuple(sorted(holders or self.hellos))
+        budget = self.study.budget
+        records = records_per_person(self.study, self.roster)
+        cap = squared_cap(float(budget.epsilon), float(budget.effective_delta))
+        noise = calibrate(
+            cap * share / records**2,
+            statistic.bound,
+            placement=self.study.placement,
+            holders=len(names),
+            colluding=budget.colluding_holders,
+        )
+        core = PlanCore(
+            protocol=PROTOCOL,
+            federation=self.roster.federation,
+            roster=self.roster.digest,
+            study=self.study.digest,
+            question=Question(run=self.run, round=round, attempt=attempt),
+            analysis="rfm",
+            title="cut points",
+            statistic=statistic,
+            bound=statistic.bound,
+            mechanism=noise,
+            records=records,
+            participants=tuple(
+                Participant(holder=name, hello=self.hellos[name].digest, checkpoint=self.checkpoints[name])
+                for name in names
+            ),
+            code=code_digest(),
+            expires=self.now + 3600,
+        )
+        if mechanism is not None:
+            changes["mechanism"] = noise.model_copy(update=dict(mechanism))
+        return core.model_copy(update=changes)
+
+    def ready_request(self, core: PlanCore) -> ReadyRequest:
+        """The request that shows a core."""
+        return ReadyRequest.model_construct(
+            core=core, hellos=tuple(self.hellos[participant.holder] for participant in core.participants)
+        )
+
+    def show(self, core: PlanCore, *holders: str) -> dict[str, Answer]:
+        """Show a core; the replies."""
+        request = self.ready_request(core)
+        return {holder: self.send(holder, request) for holder in holders or core.holders}
+
+    def readies(self, core: PlanCore) -> tuple[Signed, ...]:
+        """Show a core to all its participants, who must be ready."""
+        replies = self.show(core)
+        assert {answer.code for answer in replies.values()} == {"Ready"}
+        return tuple(replies[holder].statement for holder in core.holders)
+
+    def ask(
+        self, holder: str, core: PlanCore, readies: Sequence[Signed], *, question: Question | None = None
+    ) -> Answer:
+        """Ask for the answer."""
+        request = AnswerRequest(question=question or core.question, core=core.digest, readies=tuple(readies))
+        return self.send(holder, request)
+
+    def finish(self, holder: str, *notices: ReleaseNotice, **changes: Any) -> Answer:
+        """End the run at a holder."""
+        request = FinishRequest(run=self.run, study=self.study.digest, releases=notices, result="{}")
+        return self.send(holder, request.model_copy(update=changes))
+
+
+# --- ledgers -----------------------------------------------------------------------------------------------------
+
+
+def holder_ledger(federation: MemoryFederation, holder: str) -> Ledger:
+    """A holder's ledger, read from its disk."""
+    return Ledger(federation.root / "holders" / holder / "state" / "ledger.sqlite")
+
+
+def charges(ledger: Ledger) -> list[Reserved]:
+    """All charges in a ledger."""
+    return [fact for fact in ledger.facts() if isinstance(fact, Reserved)]
+
+
+def kinds(ledger: Ledger) -> list[str]:
+    """Kinds of all entries."""
+    return [fact.kind for fact in ledger.facts()]
+
+
+def charged_by(federation: MemoryFederation) -> dict[str, int]:
+    """How many charges each holder's ledger has."""
+    return {holder: len(charges(holder_ledger(federation, holder))) for holder in federation.roster.holders}
+
+
+# --- the real coordinator over a transport that misbehaves -------------------------------------------------------
+
+
+#: Gets holder, kind of request, how often this holder was sent this kind (from 1), the request, and what forwards
+#: it to the holder. What it returns is the reply; None or an exception means that none comes.
+Hook = Callable[[str, str, int, bytes, Handler], bytes | None]
+
+
+class HookedTransport:
+    """A transport that asks a hook what to do with every request."""
+
+    name = "hooked"
+
+    def __init__(self, federation: MemoryFederation, hook: Hook) -> None:
+        self._federation = federation
+        self._hook = hook
+        self.sent: Counter[tuple[str, str]] = Counter()
+
+    def holders(self) -> tuple[str, ...]:
+        return tuple(sorted(self._federation.nodes))
+
+    def exchange(
+        self, requests: Mapping[str, bytes], *, timeout: float, on_reply: Callable[[str], None] | None = None
+    ) -> dict[str, bytes]:
+        replies = {}
+        for holder, request in requests.items():
+            kind = Signed.parse(request).kind.removesuffix("Request").lower()
+            self.sent[holder, kind] += 1
+            try:
+                reply = self._hook(
+                    holder,
+                    kind,
+                    self.sent[holder, kind],
+                    request,
+                    lambda data, holder=holder: self._federation.nodes[holder].handle(data),
+                )
+            except ConnectionError:
+                continue
+            if reply is not None:
+                replies[holder] = reply
+                if on_reply is not None:
+                    on_reply(holder)
+        return replies
+
+
+def honest(holder: str, kind: str, count: int, request: bytes, forward: Handler) -> bytes | None:
+    """A hook that just carries."""
+    return forward(request)
+
+
+class Notes:
+    """Collects a run's progress."""
+
+    def __init__(self) -> None:
+        self.notes: list[str] = []
+        self.steps: list[str] = []
+
+    def step(self, name: str, holders: tuple[str, ...]) -> None:
+        self.steps.append(name)
+
+    def reply(self, holder: str) -> None:
+        pass
+
+    def note(self, text: str) -> None:
+        self.notes.append(text)
+
+
+def coordinator_of(
+    federation: MemoryFederation, study: Study | None = None, hook: Hook = honest, progress: Notes | None = None
+) -> Federation:
+    """A new process of the real coordinator over a hooked transport."""
+    return Federation(
+        study=study or small_study(),
+        roster=federation.roster,
+        identity=federation.folder.identity(),
+        ledger=federation.folder.ledger(),
+        releases=ReleaseStore(federation.folder.root / "releases"),
+        transport=HookedTransport(federation, hook),
+        patience=Patience(hello=5, answer=5),
+        progress=progress or Notes(),
+    )
+
+
+def price(study: Study, share: Fraction = Fraction(1, 3)) -> Fraction:
+    """A part of a study's budget."""
+    return squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) * share
+
+
+def node_with(
+    federation: MemoryFederation, holder: str, *, data: Any = None, policy: HolderPolicy | None = None
+) -> HolderNode:
+    """A new process's node for a holder, with other data or another policy."""
+    home = federation.root / "holders" / holder
+    own = policy or federation._policy
+    return HolderNode(
+        identity=Identity.load(holder, home / "keys" / "signing.pem"),
+        roster=federation.roster,
+        policy=own,
+        ledger=Ledger.open_or_create(
+            home / "state" / "ledger.sqlite",
+            Opened(owner=holder, role="holder", epsilon=own.lifetime.epsilon, delta=own.lifetime.delta),
+        ),
+        data=data or federation.nodes[holder]._data,
+        runs=RunFolder(home / "state" / "runs"),
+        clock=federation._clock,
+        sampler=federation._sampler,
+    )
+
+
+def federation_at(root: Path, *holders: str, policy: HolderPolicy | None = None, **options: Any) -> MemoryFederation:
+    """A federation in memory with small random tables."""
+    given = options.pop("tables", None) or tables(*holders)
+    return MemoryFederation(root, given, policy=policy or lenient_policy(), **options)

@@ -1,0 +1,261 @@
+"""How exact the private segmentation is on real customers: 4,339 of one shop, split over three holders.
+
+Asserted: with the noise taken out inside the test, scores are those of exact quantiles and totals are exact; with the
+real noise, agreement and the coverage of the margins stay where they were measured. Thresholds name their
+false-alarm rates. Measuring is done by ``benchmarks/rfm_accuracy.py``, which operators can run too.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import protocol_kit as kit
+import pytest
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
+
+import rfm_accuracy as bench
+from cut_points import compare
+from rfm_accuracy import Tables
+
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.results import RfmResult
+from privacy.contract.segments import CutPoints
+from privacy.mechanisms import SumMechanism
+from privacy.statistics import SegmentTotals
+from privacy.statistics.segment_totals import AMPLITUDES
+from server.federation import Federation
+from server.run import run_study
+from simulations.kit import MemoryFederation
+
+#: Cut points of F on these customers, from the tie-respecting rule below (``python tests/test_accuracy.py`` prints
+#: them again).
+GOLDEN = Path(__file__).resolve().parent / "golden" / "orders_cuts.json"
+
+
+@pytest.fixture(scope="session")
+def tables(data_folder: Path) -> Tables:
+    if not (data_folder / bench.TABLE).exists():
+        pytest.skip(f"{bench.TABLE} is not in the folder of public data sets")
+    return bench.load_tables(data_folder)
+
+
+@pytest.fixture(scope="session")
+def columns(tables: Tables) -> CustomerColumns:
+    return bench.pooled(tables)
+
+
+@pytest.fixture(scope="module")
+def exact(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> tuple[RfmResult, SegmentTotals]:
+    """The whole product, protocol included, without noise: zeros are drawn, and the analysis knows it."""
+    federation = MemoryFederation(
+        tmp_path_factory.mktemp("exact"), tables, policy=kit.lenient_policy(), sampler=kit.no_noise
+    )
+    asked: list[SegmentTotals] = []
+    real = Federation.ask
+
+    def watching(self: Federation, analysis: str, title: str, statistic: object, squared_mu: object) -> object:
+        asked.append(statistic)
+        return real(self, analysis, title, statistic, squared_mu)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Federation, "ask", watching)
+        patch.setattr(SumMechanism, "released_deviation", property(lambda self: 0.0))
+        result = run_study(bench.reference_study(), folder=federation.folder, transport=federation.transport)
+    return result.rfm, asked[-1]
+
+
+def test_without_noise_scores_are_those_of_exact_quantiles(
+    exact: tuple[RfmResult, SegmentTotals], columns: CustomerColumns
+) -> None:
+    """What remains is the width of the bins."""
+    found = bench.agreement(exact[0].rules.cuts, columns)
+    assert found.r >= 0.995
+    assert found.m >= 0.995
+
+
+def test_smoothing_costs_little_where_there_is_nothing_to_smooth(tables: Tables, columns: CustomerColumns) -> None:
+    """Zeros are drawn, but the analysis takes them for noise: its smoothing moves a cut by a day, no further."""
+    result, _ = bench.run_directly(bench.reference_study(), tables, kit.no_noise)
+    found = bench.agreement(result.rules.cuts, columns)
+    assert found.r >= 0.985
+    assert found.m >= 0.985
+    cuts = np.quantile(columns.recency_days, bench.QUINTILES)
+    assert np.all(np.abs(np.array(result.rules.cuts.recency_days) - cuts) <= 1)
+
+
+def orders_scores(orders: np.ndarray) -> np.ndarray:
+    """F by the rule: 1 plus the number of q in .2, .4, .6, .8 with at least a share q having strictly fewer orders."""
+    score = {}
+    for value in np.unique(orders):
+        fewer = int((orders < value).sum())
+        score[value] = 1 + sum(10 * fewer >= q * len(orders) for q in (2, 4, 6, 8))
+    return np.array([score[value] for value in orders])
+
+
+def orders_cuts(orders: np.ndarray) -> list[int]:
+    """Smallest order count with each score of 2 to 5 or more."""
+    scores = orders_scores(orders)
+    return [int(orders[scores >= score].min()) for score in (2, 3, 4, 5)]
+
+
+def test_without_noise_orders_follow_the_tie_respecting_rule(
+    exact: tuple[RfmResult, SegmentTotals], columns: CustomerColumns
+) -> None:
+    _, f, _ = exact[0].rules.cuts.scores(columns)
+    np.testing.assert_array_equal(f, orders_scores(columns.orders))
+    golden = json.loads(GOLDEN.read_text())
+    assert golden["orders"] == orders_cuts(columns.orders)
+    assert golden["orders"] == list(exact[0].rules.cuts.orders)
+    assert golden["table"] == hashlib.sha256(np.sort(columns.orders).tobytes()).hexdigest()
+
+
+def test_without_noise_segment_totals_are_exact(
+    exact: tuple[RfmResult, SegmentTotals], columns: CustomerColumns
+) -> None:
+    """Customers to the last one; orders and revenue to half an integer unit a customer, which is how they are sent."""
+    result, question = exact
+    cuts = result.rules.cuts
+    high = (
+        columns.recency_days <= cuts.recency_high,
+        columns.orders >= cuts.orders_high,
+        columns.money > cuts.money_high,
+    )
+    scheme = result.schemes[0]
+    codes = ("important_value", "important_growth", "important_retention", "important_win_back")
+    names = dict(
+        zip(
+            [(m, r, f) for m in (True, False) for r in (True, False) for f in (True, False)],
+            [*codes, *(code.replace("important", "general") for code in codes)],
+            strict=True,
+        )
+    )
+    shown = {segment.code: segment for segment in scheme.segments}
+    caps = (question.orders_cap, question.money_cap)
+    counted = 0
+    for (m, r, f), code in names.items():
+        inside = (high[0] == r) & (high[1] == f) & (high[2] == m)
+        counted += int(inside.sum())
+        if inside.sum() == 0:
+            assert shown[code].suppressed
+            continue
+        segment = shown[code]
+        assert segment.customers.value == pytest.approx(inside.sum(), abs=0.01)
+        orders = np.minimum(columns.orders[inside], question.orders_cap).sum()
+        money = np.clip(columns.money[inside], -question.money_cap, question.money_cap).sum() / 100
+        rounding = [inside.sum() * cap / (2 * a) for cap, a in zip(caps, AMPLITUDES[1:], strict=True)]
+        assert segment.orders.value == pytest.approx(orders, abs=rounding[0])
+        assert segment.revenue.value == pytest.approx(money, abs=rounding[1] / 100)
+    assert counted == len(columns) == 4339
+    assert scheme.total_customers.value == pytest.approx(4339, abs=0.01)
+
+
+# --- with the real noise -----------------------------------------------------------------------------------------
+
+
+def test_the_short_way_measures_what_the_protocol_does(tables: Tables, tmp_path: Path) -> None:
+    """The benchmark leaves messages out: with the same draws, the protocol gives the very same result."""
+
+    def seeded() -> Callable[[int, int], np.ndarray]:
+        rng = np.random.default_rng(5)
+        return lambda scale, size: np.rint(rng.normal(0, scale, size)).astype(np.int64)
+
+    study = bench.reference_study()
+    federation = MemoryFederation(tmp_path, tables, policy=kit.lenient_policy(), sampler=seeded())
+    # One holder after another, so that the draws come in the same order.
+    patched = kit.HookedTransport(federation, kit.honest)
+    through_protocol = run_study(study, folder=federation.folder, transport=patched).rfm
+    directly, _ = bench.run_directly(study, tables, seeded())
+    assert through_protocol == directly
+
+
+#: Runs, and the agreement that more than half of them must reach. Of 1,200 runs, 12% (R) and 19% (M) were below
+#: 0.97 (medians 0.981, deviations 0.009 and 0.011); were it 22%, 40 or more of 80 have probability 4e-8.
+RUNS, AGREEMENT = 80, 0.97
+
+
+@pytest.mark.slow
+def test_scores_agree_with_exact_quantiles(
+    tables: Tables, columns: CustomerColumns, record_property: Callable[[str, object], None]
+) -> None:
+    """At epsilon 1 for one person at one holder, delta 1e-6; k = 3 is reported, not asserted."""
+    for k, runs in ((1, RUNS), (3, 20)):
+        study = bench.reference_study(k=k)
+        found = [bench.agreement(bench.run_directly(study, tables)[0].rules.cuts, columns) for _ in range(runs)]
+        medians = {name: float(np.median([getattr(one, name) for one in found])) for name in ("r", "m", "both")}
+        print(f"k = {k}: median agreement of {runs} runs: {medians}")
+        for name, value in medians.items():
+            record_property(f"agreement_{name}_k{k}", value)
+        if k == 1:
+            assert medians["r"] >= AGREEMENT
+            assert medians["m"] >= AGREEMENT
+
+
+#: Intervals of 95%: the share that holds lies within two points of it. With 40 x 10 x 8 = 3,200 independent
+#: intervals its deviation is 0.385 points, so two points are 5.2 deviations: false alarm 2e-7.
+COVERAGE_RUNS, COVERAGE_REPEATS, COVERAGE_SLACK = 40, 10, 0.02
+
+
+@pytest.mark.slow
+def test_margins_hold_the_exact_totals_as_often_as_they_say(
+    tables: Tables, columns: CustomerColumns, record_property: Callable[[str, object], None]
+) -> None:
+    """Customers, orders and revenue by segment at the same cut points (revenue and orders clipped as asked)."""
+    study = bench.reference_study()
+    found = []
+    for _ in range(COVERAGE_RUNS):
+        result, question = bench.run_directly(study, tables)
+        for _ in range(COVERAGE_REPEATS):
+            found.append(bench.coverage(result, question, columns))
+            result = bench.segments_again(study, tables, result, question)
+    cells = sum(one.cells for one in found)
+    # A cell is missing where its noisy count is below 1; the smallest has 114 customers or more, 9 deviations.
+    assert cells == 8 * COVERAGE_RUNS * COVERAGE_REPEATS
+    for name in ("customers", "orders", "revenue"):
+        share = sum(getattr(one, name) for one in found) / cells
+        print(f"{name}: {share:.2%} of {cells} margins hold the exact total")
+        record_property(f"coverage_{name}", share)
+        assert abs(share - 0.95) <= COVERAGE_SLACK
+
+
+@pytest.mark.slow
+def test_smoothed_prefix_sums_beat_a_two_level_histogram(tables: Tables) -> None:
+    """At the same cost, R and M together: fewer wrong scores in the median of 60 runs each.
+
+    Measured in 300 runs: 3.9 against 6.2 points wrong, deviations 1.4 and 2.3. The difference of the medians of
+    60 runs is 5.3 of its deviations: false alarm 6e-8.
+    """
+    found = compare(tables, 60)
+
+    def wrong(strategy: str) -> float:
+        return float(np.median([2 - one.r - one.m for one in found[strategy]]))
+
+    print({strategy: wrong(strategy) for strategy in found})
+    assert wrong("square root + smoothing") < wrong("two-level histogram")
+
+
+def test_one_holder_alone_does_not_reach_it(tables: Tables) -> None:
+    """The comparison that makes the federation worth it here: own quantiles are other people's quantiles."""
+    alone = bench.each_alone(tables)
+    assert alone.both < 0.94
+
+
+def test_cut_points_ascend_and_lie_within_the_public_bounds(tables: Tables) -> None:
+    study = bench.reference_study("0.01")
+    for _ in range(3):
+        cuts: CutPoints = bench.run_directly(study, tables)[0].rules.cuts
+        low, high = study.money_bounds
+        assert 0 <= cuts.recency_days[0] <= cuts.recency_days[-1] <= study.bounds.recency_max_days
+        assert low <= cuts.money[0] <= cuts.money[-1] <= high
+        assert 1 <= cuts.orders[0] <= cuts.orders[-1] <= study.bounds.orders_max + 1
+
+
+if __name__ == "__main__":
+    orders = bench.pooled(bench.load_tables(bench.default_data())).orders
+    table_digest = hashlib.sha256(np.sort(orders).tobytes()).hexdigest()
+    print(json.dumps({"orders": orders_cuts(orders), "table": table_digest}, indent=1))

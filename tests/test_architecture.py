@@ -1,0 +1,348 @@
+"""Architecture: the rules that keep the privacy argument in few places, read from the source itself.
+
+Import contracts hold; the command starts light; production code has no ``assert`` on input, no numpy or Mersenne
+randomness, no switch in any file, field or environment variable that weakens noise; the catalogues name the same
+things; canonical nouns hold no floats; everything public says what it is for.
+"""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import inspect
+import os
+import pkgutil
+import shutil
+import subprocess
+import sys
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import privacy
+from clients.policy import HolderPolicy
+from privacy.contract.canonical import Noun
+from privacy.contract.study import ANALYSES, Study
+from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism
+from privacy.statistics import CATALOGUE as STATISTICS
+from privacy.statistics import STATISTICS_OF
+from privacy.statistics.base import Statistic
+from server.analyses import CATALOGUE
+from server.releases import Release
+
+ROOT = Path(__file__).resolve().parents[1]
+PRODUCTION = ("privacy", "server", "clients")
+FILES = sorted(path for folder in PRODUCTION for path in (ROOT / folder).rglob("*.py"))
+ALL_FILES = [*FILES, *sorted((ROOT / "simulations").rglob("*.py")), *ROOT.glob("cohortium.py")]
+
+
+def name_of(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
+
+
+def tree(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+def dotted(node: ast.AST) -> str:
+    """``a.b.c`` of a name or attribute; empty for anything else."""
+    if isinstance(node, ast.Name):
+        return node.id
+    if isinstance(node, ast.Attribute):
+        inner = dotted(node.value)
+        return f"{inner}.{node.attr}" if inner else ""
+    return ""
+
+
+def imports(module: ast.Module) -> Iterator[str]:
+    for node in ast.walk(module):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+# --- imports -----------------------------------------------------------------------------------------------------
+
+
+def test_import_contracts_hold() -> None:
+    command = Path(sys.executable).with_name("lint-imports")
+    if not command.exists() and shutil.which("lint-imports") is None:
+        pytest.skip("import-linter comes with [dev]")
+    result = subprocess.run(
+        [str(command) if command.exists() else "lint-imports", "--no-cache"],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert result.returncode == 0, result.stdout + result.stderr
+    assert "0 broken" in result.stdout
+
+
+def loaded_after(code: str) -> set[str]:
+    """Top-level modules that a fresh interpreter has loaded after some code."""
+    script = f"import sys\n{code}\nprint('@@' + ' '.join(sorted({{name.split('.')[0] for name in sys.modules}})))"
+    result = subprocess.run(
+        [sys.executable, "-c", script], cwd=ROOT, capture_output=True, text=True, timeout=120, check=True
+    )
+    return set(result.stdout.rsplit("@@", 1)[1].split())
+
+
+def test_the_command_starts_without_heavy_packages() -> None:
+    if not (ROOT / "cohortium.py").exists():
+        pytest.skip("there is no command in this checkout")
+    loaded = loaded_after(
+        "import cohortium\nsys.argv = ['cohortium', '--help']\ntry:\n    cohortium.main()\nexcept SystemExit as end:\n"
+        "    assert not end.code, end.code"
+    )
+    assert not loaded & {"torch", "opacus", "flwr", "pandas", "ibis", "duckdb", "matplotlib", "opendp", "dp_accounting"}
+
+
+def test_an_auditor_needs_no_transport_training_or_data_packages() -> None:
+    """The base install reads, verifies and recomputes ledgers."""
+    loaded = loaded_after(
+        "import privacy.ledger, privacy.accounting.gdp, privacy.contract.messages, privacy.contract.identity"
+    )
+    assert not loaded & {"torch", "opacus", "flwr", "pandas", "ibis", "duckdb", "pyarrow", "opendp"}
+
+
+def test_the_contract_imports_neither_side() -> None:
+    for path in FILES:
+        found = {name.split(".")[0] for name in imports(tree(path))}
+        forbidden = {
+            "privacy": {"server", "clients", "simulations", "cohortium"},
+            "server": {"clients", "simulations", "cohortium"},
+            "clients": {"server", "simulations", "cohortium"},
+        }[path.relative_to(ROOT).parts[0]]
+        assert not found & forbidden, name_of(path)
+
+
+# --- forbidden words ---------------------------------------------------------------------------------------------
+
+
+@each_file
+def test_no_assert_on_input(path: Path) -> None:
+    assert not [node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)]
+
+
+@each_file
+def test_no_randomness_that_could_be_guessed(path: Path) -> None:
+    module = tree(path)
+    for node in ast.walk(module):
+        name = dotted(node)
+        assert not name.startswith(("np.random", "numpy.random", "torch.randn")), f"line {node.lineno}: {name}"
+        if name.startswith("random."):
+            assert name == "random.SystemRandom", f"line {node.lineno}: {name}"
+    for name in imports(module):
+        assert not name.startswith(("numpy.random", "random.")), name
+
+
+@each_file
+def test_no_pickle_eval_or_code_from_messages(path: Path) -> None:
+    module = tree(path)
+    assert not {name.split(".")[0] for name in imports(module)} & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
+    calls = {dotted(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
+    assert not calls & {"eval", "exec", "compile", "__import__"}
+
+
+RULES = [path for path in FILES if not name_of(path).startswith(("server/flower/", "clients/flower/"))]
+
+
+@pytest.mark.parametrize("path", RULES, ids=name_of)
+def test_rules_do_not_read_the_environment(path: Path) -> None:
+    """A variable must not be able to change a rule; only the carriers' processes look at their environment."""
+    names = {dotted(node) for node in ast.walk(tree(path))}
+    assert not names & {"os.environ", "os.getenv", "os.environb"}
+
+
+def test_noise_is_made_in_one_place_and_asked_for_in_two() -> None:
+    makers = [name_of(p) for p in ALL_FILES if any(name.startswith("opendp") for name in imports(tree(p)))]
+    assert makers == ["privacy/mechanisms/sampler.py"]
+    users = [
+        name_of(path) for path in FILES if "privacy.mechanisms.sampler.discrete_gaussian" in set(imports(tree(path)))
+    ]
+    assert users == ["clients/node.py", "server/federation.py"]
+
+
+def test_no_production_code_chooses_another_sampler() -> None:
+    """``HolderNode(sampler=...)`` is for tests and simulations; a holder's folder always takes the default."""
+    for path in [*FILES, *ROOT.glob("cohortium.py")]:
+        for node in ast.walk(tree(path)):
+            if isinstance(node, ast.Call) and dotted(node.func).split(".")[-1] == "HolderNode":
+                assert "sampler" not in {keyword.arg for keyword in node.keywords}, name_of(path)
+                assert None not in {keyword.arg for keyword in node.keywords}, name_of(path)
+    from clients.node import HolderNode
+    from privacy.mechanisms.sampler import discrete_gaussian
+
+    assert inspect.signature(HolderNode).parameters["sampler"].default is discrete_gaussian
+
+
+# --- no switch turns noise off -------------------------------------------------------------------------------------
+
+
+def nouns() -> list[type[Noun]]:
+    """Every noun of the contract, of policies and of releases."""
+    for module in pkgutil.walk_packages(privacy.__path__, "privacy."):
+        importlib.import_module(module.name)
+    found, open_ends = [], [Noun]
+    while open_ends:
+        for kind in open_ends.pop().__subclasses__():
+            open_ends.append(kind)
+            if kind.__module__.startswith(("privacy.", "clients.policy", "server.releases")):
+                found.append(kind)
+    return sorted(found, key=lambda kind: kind.__qualname__)
+
+
+def field_names(kind: type[Noun], seen: set[type[Noun]] | None = None) -> set[str]:
+    """Names of a noun's fields and of all nouns inside it."""
+    seen = seen if seen is not None else set()
+    if kind in seen:
+        return set()
+    seen.add(kind)
+    names = set(kind.model_fields)
+    for field in kind.model_fields.values():
+        for inner in leaves(field.annotation):
+            if isinstance(inner, type) and issubclass(inner, Noun):
+                names |= field_names(inner, seen)
+    return names
+
+
+def leaves(annotation: object) -> Iterator[object]:
+    """The types that an annotation is made of."""
+    arguments = typing.get_args(annotation)
+    if not arguments:
+        yield annotation
+    for argument in arguments:
+        yield from leaves(argument)
+
+
+def test_no_field_of_a_study_or_policy_is_about_noise() -> None:
+    words = ("noise", "sigma", "scale", "exact", "raw", "debug", "insecure", "disable", "skip", "unsafe", "seed",
+             "sampler", "clip", "sensitivity", "gamma", "mask", "plain")  # fmt: skip
+    for kind in (Study, HolderPolicy):
+        for name in field_names(kind):
+            assert not [word for word in words if word in name], f"{kind.__name__}: {name}"
+
+
+def test_no_study_field_is_a_switch() -> None:
+    """Nothing that can be true or false stands in what is asked, planned or charged."""
+    for kind in nouns():
+        for name, field in kind.model_fields.items():
+            assert bool not in set(leaves(field.annotation)), f"{kind.__name__}.{name}"
+
+
+def test_every_placement_has_noise() -> None:
+    (placements,) = [typing.get_args(SumMechanism.model_fields["placement"].annotation)]
+    assert placements == PLACEMENTS == typing.get_args(Study.model_fields["placement"].annotation)
+    assert MIN_SHARE_SCALE >= 1000
+    for placement in placements:
+        mechanism = SumMechanism(placement=placement, holders=3, colluding=1, share_scale=MIN_SHARE_SCALE)
+        assert mechanism.released_deviation >= MIN_SHARE_SCALE
+        assert mechanism.protecting_shares >= 1
+        assert mechanism.released_shares >= mechanism.protecting_shares
+
+
+def test_no_command_option_is_about_noise() -> None:
+    if not (ROOT / "cohortium.py").exists():
+        pytest.skip("there is no command in this checkout")
+    options = {
+        node.value
+        for node in ast.walk(tree(ROOT / "cohortium.py"))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--")
+    }
+    arguments = {
+        argument.arg
+        for node in ast.walk(tree(ROOT / "cohortium.py"))
+        if isinstance(node, ast.FunctionDef)
+        for argument in [*node.args.args, *node.args.kwonlyargs]
+    }
+    for name in options | arguments:
+        assert not [word for word in ("noise", "sigma", "insecure", "seed", "sampler") if word in name], name
+
+
+# --- catalogues and nouns ------------------------------------------------------------------------------------------
+
+
+def test_the_catalogues_name_the_same_analyses() -> None:
+    assert set(ANALYSES) == set(CATALOGUE) == set(STATISTICS_OF)
+    assert len(set(ANALYSES)) == len(ANALYSES)
+    for name, module in CATALOGUE.items():
+        assert module.__name__ == f"server.analyses.{name}"
+        for function in ("weights", "run", "forecast"):
+            assert callable(getattr(module, function))
+
+
+def test_every_statistic_belongs_to_an_analysis_and_to_a_module_of_its_own() -> None:
+    assert set().union(*STATISTICS_OF.values()) == set(STATISTICS)
+    for kind, statistic in STATISTICS.items():
+        assert statistic.__module__ == f"privacy.statistics.{kind}"
+
+
+def test_canonical_nouns_hold_no_floats_and_no_lists() -> None:
+    kinds = nouns()
+    assert Release in kinds
+    assert len(kinds) > 40
+    for kind in kinds:
+        if kind is Statistic:
+            continue
+        for name, field in kind.model_fields.items():
+            parts = set(leaves(field.annotation))
+            assert not parts & {float, complex, bytes, typing.Any, object, list, set}, f"{kind.__name__}.{name}"
+            text = str(field.annotation)
+            assert "list[" not in text, f"{kind.__name__}.{name}"
+            assert "set[" not in text, f"{kind.__name__}.{name}"
+        assert kind.model_config["frozen"]
+        assert kind.model_config["extra"] == "forbid"
+
+
+# --- everything says what it is for --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("path", ALL_FILES, ids=name_of)
+def test_everything_public_has_a_docstring(path: Path) -> None:
+    module = tree(path)
+    assert ast.get_docstring(module), "the module"
+    missing = []
+
+    def visit(node: ast.Module | ast.ClassDef, prefix: str) -> None:
+        for child in node.body:
+            if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+                continue
+            if child.name.startswith("_"):
+                continue
+            overload = any(dotted(item).endswith("overload") for item in child.decorator_list)
+            if not ast.get_docstring(child) and not overload:
+                missing.append(prefix + child.name)
+            if isinstance(child, ast.ClassDef):
+                visit(child, f"{prefix}{child.name}.")
+
+    visit(module, "")
+    assert not missing
+
+
+@pytest.mark.parametrize("path", ALL_FILES, ids=name_of)
+def test_all_names_exist(path: Path) -> None:
+    for node in tree(path).body:
+        if isinstance(node, ast.Assign) and [dotted(target) for target in node.targets] == ["__all__"]:
+            parts = path.relative_to(ROOT).with_suffix("").parts
+            module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+            assert not [name for name in ast.literal_eval(node.value) if not hasattr(module, name)]
+
+
+def test_the_exit_codes_are_those_of_the_table() -> None:
+    from privacy import errors
+
+    first_words = [line.split()[0] for line in (errors.__doc__ or "").splitlines() if line.split()]
+    table = {int(word) for word in first_words if word.isdigit()}
+    kinds = [value for value in vars(errors).values() if isinstance(value, type) and issubclass(value, Exception)]
+    codes = [kind.exit_code for kind in kinds]
+    assert set(codes) <= table
+    assert len(set(codes)) == len(codes)

@@ -1,0 +1,266 @@
+"""Masks: they cancel when, and only when, all participants answer the same plan, and hide everything until then."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import hmac
+import pickle
+import struct
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy import stats
+
+from privacy.errors import ProtocolError
+from privacy.secure_sum.masks import MaskKey, MaskMismatch, from_bytes, mask, pair_stream, to_bytes, unmask
+
+CORE, OTHER_CORE = "c" * 64, "d" * 64
+Hellos = dict[str, tuple[str, str]]
+
+
+def federation(size: int) -> tuple[dict[str, MaskKey], Hellos]:
+    """Keys and HELLOs of so many holders."""
+    keys = {f"holder-{number}": MaskKey() for number in range(size)}
+    hellos = {name: (hashlib.sha256(name.encode()).hexdigest(), key.public) for name, key in keys.items()}
+    return keys, hellos
+
+
+def masked(
+    values: Mapping[str, NDArray[np.int64]],
+    keys: Mapping[str, MaskKey],
+    hellos: Hellos,
+    cores: Mapping[str, str] | None = None,
+    views: Mapping[str, Hellos] | None = None,
+) -> list[NDArray[np.uint64]]:
+    """What every holder sends; ``cores`` and ``views`` let some see another core or other HELLOs."""
+    return [
+        mask(
+            values[name],
+            holder=name,
+            key=key,
+            hellos=(views or {}).get(name, hellos),
+            core=(cores or {}).get(name, CORE),
+        )
+        for name, key in keys.items()
+    ]
+
+
+def some_values(names: Sequence[str], dim: int = 5) -> dict[str, NDArray[np.int64]]:
+    rng = np.random.default_rng(len(names))
+    return {name: rng.integers(-(1 << 58), 1 << 58, dim) for name in names}
+
+
+@pytest.mark.parametrize("size", range(2, 9))
+def test_masks_cancel(size: int) -> None:
+    keys, hellos = federation(size)
+    values = some_values(list(keys))
+    assert np.array_equal(unmask(masked(values, keys, hellos)), sum(values.values()))
+
+
+@given(st.lists(st.lists(st.integers(-(2**63), 2**63 - 1), min_size=3, max_size=3), min_size=2, max_size=4))
+@settings(max_examples=25, deadline=None)
+def test_sums_are_exact_modulo_two_to_the_64(numbers: list[list[int]]) -> None:
+    keys, hellos = federation(len(numbers))
+    values = {name: np.array(row, dtype=np.int64) for name, row in zip(keys, numbers, strict=True)}
+    total = unmask(masked(values, keys, hellos)).tolist()
+    assert total == [(sum(column) + 2**63) % 2**64 - 2**63 for column in zip(*numbers, strict=True)]
+
+
+def test_the_order_of_arrival_does_not_matter() -> None:
+    keys, hellos = federation(4)
+    vectors = masked(some_values(list(keys)), keys, dict(reversed(hellos.items())))
+    assert np.array_equal(unmask(vectors), unmask(vectors[::-1]))
+
+
+@pytest.mark.parametrize(("size", "deceived"), [(2, 1), (3, 1), (3, 2), (5, 1), (5, 4)])
+def test_holders_that_were_shown_different_plans_do_not_cancel(size: int, deceived: int) -> None:
+    keys, hellos = federation(size)
+    cores = dict.fromkeys(list(keys)[:deceived], OTHER_CORE)
+    with pytest.raises(MaskMismatch):
+        unmask(masked(some_values(list(keys)), keys, hellos, cores=cores))
+
+
+@pytest.mark.parametrize("size", [2, 3, 5])
+def test_a_hello_shown_differently_to_one_holder_does_not_cancel(size: int) -> None:
+    keys, hellos = federation(size)
+    for changed, (_, public) in hellos.items():
+        view = {**hellos, changed: ("e" * 64, public)}
+        with pytest.raises(MaskMismatch):
+            unmask(masked(some_values(list(keys)), keys, hellos, views={"holder-0": view}))
+
+
+def test_another_key_in_the_middle_does_not_cancel() -> None:
+    keys, hellos = federation(3)
+    view = {**hellos, "holder-1": (hellos["holder-1"][0], MaskKey().public)}
+    with pytest.raises(MaskMismatch):
+        unmask(masked(some_values(list(keys)), keys, hellos, views={"holder-0": view}))
+
+
+@pytest.mark.parametrize("size", [2, 3, 6])
+def test_a_missing_participant_is_seen(size: int) -> None:
+    keys, hellos = federation(size)
+    vectors = masked(some_values(list(keys)), keys, hellos)
+    for missing in range(size):
+        with pytest.raises(MaskMismatch):
+            unmask(vectors[:missing] + vectors[missing + 1 :])
+
+
+def test_a_participant_counted_twice_is_seen() -> None:
+    keys, hellos = federation(3)
+    vectors = masked(some_values(list(keys)), keys, hellos)
+    with pytest.raises(MaskMismatch):
+        unmask([*vectors, vectors[0]])
+
+
+def test_a_mask_mismatch_is_a_protocol_error() -> None:
+    assert issubclass(MaskMismatch, ProtocolError)
+
+
+def test_masked_vectors_look_like_noise_and_not_like_their_values() -> None:
+    """Chi-square of bytes at every place of a word, at 1e-9 each: zeros and a constant look the same."""
+    keys, hellos = federation(2)
+    limit = stats.chi2.isf(1e-9, 255)
+    for value in (0, 123_456_789):
+        values = {name: np.full(50_000, value, dtype=np.int64) for name in keys}
+        for vector in masked(values, keys, hellos):
+            as_bytes = np.frombuffer(to_bytes(vector), dtype=np.uint8).reshape(-1, 8)
+            for place in range(8):
+                counts = np.bincount(as_bytes[:, place], minlength=256)
+                expected = len(as_bytes) / 256
+                assert float(np.sum((counts - expected) ** 2) / expected) < 1.2 * limit
+            assert np.unique(vector).size == len(vector)
+
+
+def test_the_uniformity_check_sees_small_values() -> None:
+    counts = np.bincount(np.frombuffer(np.arange(50_000, dtype="<u8").tobytes(), dtype=np.uint8), minlength=256)
+    expected = counts.sum() / 256
+    assert float(np.sum((counts - expected) ** 2) / expected) > 1.2 * stats.chi2.isf(1e-9, 255)
+
+
+def test_two_questions_of_one_run_have_unrelated_masks() -> None:
+    """Else the difference of two answers would show the difference of the sums."""
+    keys, hellos = federation(2)
+    zero = np.zeros(1000, dtype=np.int64)
+    one, other = (
+        mask(zero, holder="holder-0", key=keys["holder-0"], hellos=hellos, core=core) for core in (CORE, OTHER_CORE)
+    )
+    assert np.intersect1d(one, other).size == 0
+    assert np.unique(one - other).size == 1001
+
+
+def test_two_runs_have_fresh_keys() -> None:
+    assert len({MaskKey().public for _ in range(50)}) == 50
+
+
+#: X25519 public keys of small order (RFC 7748 curve and twist), little-endian, and their non-canonical spellings.
+SMALL_ORDER = [
+    "00" * 32,
+    "01" + "00" * 31,
+    "e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800",
+    "5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157",
+    "ec" + "ff" * 30 + "7f",
+    "ed" + "ff" * 30 + "7f",
+    "ee" + "ff" * 30 + "7f",
+]
+
+
+@pytest.mark.parametrize("public", SMALL_ORDER)
+def test_points_of_small_order_are_refused(public: str) -> None:
+    with pytest.raises(ProtocolError):
+        MaskKey().shared_with(public)
+
+
+def test_both_ends_share_one_secret() -> None:
+    one, other = MaskKey(), MaskKey()
+    assert one.shared_with(other.public) == other.shared_with(one.public)
+
+
+@pytest.mark.parametrize("how", [pickle.dumps, copy.copy, copy.deepcopy], ids=lambda f: f.__name__)
+def test_mask_keys_stay_in_memory(how: Callable[[object], object]) -> None:
+    with pytest.raises(TypeError):
+        how(MaskKey())
+    assert "private" in repr(MaskKey())
+
+
+@pytest.mark.parametrize("length", [0, 7, 8, 15, 17, 24])
+def test_vectors_of_another_length_are_refused(length: int) -> None:
+    with pytest.raises(ProtocolError):
+        from_bytes(bytes(length), 2)
+
+
+def test_vectors_travel_as_little_endian_words() -> None:
+    vector = np.array([1, 2**63, 2**64 - 1], dtype=np.uint64)
+    assert to_bytes(vector) == struct.pack("<3Q", 1, 2**63, 2**64 - 1)
+    assert np.array_equal(from_bytes(to_bytes(vector), 3), vector)
+
+
+# --- the keystream against slow obvious code ---------------------------------------------------------------------
+
+
+def _slow_hkdf(shared: bytes, salt: bytes, info: bytes) -> bytes:
+    """RFC 5869 with one block."""
+    extracted = hmac.new(salt, shared, hashlib.sha256).digest()
+    return hmac.new(extracted, info + b"\x01", hashlib.sha256).digest()
+
+
+def _slow_chacha20(key: bytes, blocks: int) -> bytes:
+    """Keystream of ChaCha20 (RFC 8439) from block 0 with a zero nonce."""
+    out = b""
+    for counter in range(blocks):
+        start = [*struct.unpack("<4I", b"expand 32-byte k"), *struct.unpack("<8I", key), counter, 0, 0, 0]
+        x = list(start)
+
+        def quarter(a: int, b: int, c: int, d: int, x: list[int] = x) -> None:
+            for i, j, k, turn in ((a, b, d, 16), (c, d, b, 12), (a, b, d, 8), (c, d, b, 7)):
+                x[i] = (x[i] + x[j]) & 0xFFFFFFFF
+                mixed = x[k] ^ x[i]
+                x[k] = ((mixed << turn) | (mixed >> (32 - turn))) & 0xFFFFFFFF
+
+        for _ in range(10):
+            for place in range(4):
+                quarter(place, place + 4, place + 8, place + 12)
+            for place in range(4):
+                quarter(place, 4 + (place + 1) % 4, 8 + (place + 2) % 4, 12 + (place + 3) % 4)
+        out += struct.pack("<16I", *((a + b) & 0xFFFFFFFF for a, b in zip(x, start, strict=True)))
+    return out
+
+
+SHARED = bytes(range(32))
+LOW, HIGH = ("alpha", "1" * 64), ("beta", "2" * 64)
+
+
+def test_the_keystream_is_hkdf_and_chacha20() -> None:
+    salt = hashlib.sha256(bytes.fromhex(LOW[1]) + bytes.fromhex(HIGH[1])).digest()
+    info = b"cohortium/mask/v1\x00" + bytes.fromhex(CORE) + b"\x00alpha\x00beta"
+    expected = _slow_chacha20(_slow_hkdf(SHARED, salt, info), 3)[: 8 * 20]
+    assert to_bytes(pair_stream(SHARED, LOW, HIGH, CORE, 20)) == expected
+
+
+def test_the_keystream_never_changes_between_releases() -> None:
+    """Golden: two holders that run different releases of the software must still cancel."""
+    assert to_bytes(pair_stream(SHARED, LOW, HIGH, CORE, 3)).hex() == GOLDEN
+
+
+GOLDEN = "b171edf5d63aa81c10a3378cccd3c18f2bfde0aab0f7fe38"
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [
+        (bytes(32), LOW, HIGH, CORE),
+        (SHARED, ("alpha", "3" * 64), HIGH, CORE),
+        (SHARED, ("alph", LOW[1]), HIGH, CORE),
+        (SHARED, LOW, ("beta", "4" * 64), CORE),
+        (SHARED, LOW, ("betb", HIGH[1]), CORE),
+        (SHARED, LOW, HIGH, OTHER_CORE),
+        (SHARED, HIGH, LOW, CORE),
+    ],
+    ids=["secret", "low hello", "low name", "high hello", "high name", "core", "order"],
+)
+def test_every_part_of_the_plan_is_in_the_key(changed: tuple) -> None:
+    assert not np.array_equal(pair_stream(*changed, 8), pair_stream(SHARED, LOW, HIGH, CORE, 8))

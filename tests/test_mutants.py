@@ -1,0 +1,535 @@
+"""Tests of the testers: named mistakes are put into the production code, and a named check must catch each.
+
+Every mutant is applied by replacing one production function with the mistaken variant. The check passes on the code
+as it is and fails under the mutant. Checks that other modules' tests use are imported from there; the rest stand here
+and are run on the unchanged code as well.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import protocol_kit as kit
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import test_protocol
+from protocol_kit import HOLDERS, LyingCoordinator
+from scipy.stats import chi2
+
+import clients.admission
+import clients.data.customer_table
+import clients.node
+import privacy.ledger.ledger
+import privacy.mechanisms.gaussian
+import server.planning
+from clients.data.config import HolderConfig
+from clients.data.customer_table import build_customer_table
+from clients.node import HolderNode
+from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
+from privacy.accounting.gdp import delta_of, root
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.messages import Contribution
+from privacy.contract.segments import CutPoints, SegmentRules
+from privacy.errors import CohortiumError
+from privacy.ledger import Ledger
+from privacy.mechanisms import SumMechanism, calibrate
+from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.secure_sum.masks import mask, to_bytes, unmask
+from privacy.statistics import ContributionBound, SegmentTotals
+from privacy.statistics import segment_totals as totals_module
+from server.federation import Federation
+
+#: Probability that a statistical check fails on correct code, each side.
+FALSE_ALARM = 1e-9
+
+Patch = pytest.MonkeyPatch
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+RULES = SegmentRules(
+    cuts=CutPoints(
+        recency_days=(10, 20, 30, 40), orders=(1, 2, 3, 4), money=(100, 200, 300, 400),
+        recency_high=20, orders_high=2, money_high=200,
+    ),
+    money_unit=100,
+)  # fmt: skip
+TOTALS = SegmentTotals(rules=RULES, schemes=("eight", "ten"), orders_cap=5, money_cap=10_000)
+
+
+def _customers(*rows: tuple[int, int, int]) -> CustomerColumns:
+    array = np.array(rows, dtype=np.int64).reshape(-1, 3)
+    days, orders, money = (array[:, number].copy() for number in range(3))
+    return CustomerColumns(recency_days=days, orders=orders, money=money, tenure_days=days)
+
+
+def check_sensitivity(root_folder: Path, patch: Patch) -> None:
+    """One customer more or less moves the sum within the bound, computed here from the definition: 2 GAMMA^2."""
+    others = [(5, 1, 50), (25, 3, -9_000), (5, 2, 9_999), (50, 1, 150), (5, 4, -10_000)]
+    whole = 2 * (1 << 40)  # two segmentations, (a, b, c) of norm GAMMA each
+    assert 0.999 * whole < TOTALS.bound.squared_norm <= whole
+    for extreme in [(5, 10**6, 10**12), (5, 10**6, -(10**12)), (50, 1, 0), (0, 5, 10_000), (5, 3, -10_000)]:
+        for base in ([], others):
+            without, within = _customers(*base), _customers(*base, extreme)
+            for encode in (
+                TOTALS.encode_sum,
+                lambda columns: TOTALS.encode_rows(columns).sum(axis=0, dtype=np.int64),
+            ):
+                difference = [int(v) for v in encode(within) - encode(without)]
+                assert sum(v * v for v in difference) <= TOTALS.bound.squared_norm
+    np.testing.assert_array_equal(
+        TOTALS.encode_sum(_customers(*others)),
+        sum(TOTALS.encode_sum(_customers(row)) for row in others),
+        err_msg="the sum of a table is the sum of its customers",
+    )
+
+
+def check_calibration(root_folder: Path, patch: Patch) -> None:
+    """What is left of the noise when t holders take theirs out is at least norm / mu^2, and the price says so."""
+    bound = TOTALS.bound
+    wanted = Fraction(1, 50)
+    for m, t, left in ((3, 1, 2), (5, 2, 3), (8, 1, 7), (4, 3, 1)):
+        mechanism = calibrate(wanted, bound, placement="distributed", holders=m, colluding=t)
+        variance = left * mechanism.share_scale**2
+        assert variance * wanted >= bound.squared_norm, (m, t)
+        assert (left * (mechanism.share_scale - 1) ** 2) * wanted < bound.squared_norm, "not more than is needed"
+        event = mechanism.event(bound, TOTALS.dim)
+        assert event.squared_mu() == Fraction(bound.squared_norm, variance)
+    local = calibrate(wanted, bound, placement="local", holders=5, colluding=1)
+    assert local.share_scale**2 * wanted >= bound.squared_norm
+
+
+def check_price_of_a_person(root_folder: Path, patch: Patch) -> None:
+    """k records of one person in one sum: k times the shift, k^2 times mu^2; the study's promise holds for them."""
+    event = GaussianSum(squared_norm=1 << 40, gamma=1 << 20, dim=8, share_scale=1 << 24, protecting_shares=2)
+    for k in (2, 3, 5):
+        shift = Fraction(k * k * event.squared_norm)
+        assert event.squared_mu(k) == shift / (2 * (1 << 48))
+        assert total_squared_mu([event, event], k) == 2 * event.squared_mu(k)
+    study = kit.small_study(budget={"max_holders_per_customer": 2})
+    federation = kit.federation_at(root_folder)
+    coordinator = kit.coordinator_of(federation, study)
+    coordinator.join()
+    share = kit.price(study, Fraction(1))
+    release = coordinator.ask("rfm", "all of it", kit.STATISTIC, share)
+    mechanism = release.mechanism
+    mu = math.sqrt(2 * 2 * kit.STATISTIC.bound.squared_norm / (mechanism.share_scale**2 * (3 - 1)))
+    assert delta_of(mu, 1.0) <= 1e-6, "epsilon 1 at delta 1e-6 for a person at two holders"
+    for holder in HOLDERS:
+        assert kit.holder_ledger(federation, holder).spent() <= squared_cap(1.0, 1e-6)
+
+
+def _released_noise(root_folder: Path, dim: int = 2048) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:
+    """Noise of two questions over empty tables, each holder's own draws in the first, and the share's scale."""
+    federation = kit.federation_at(root_folder, tables={holder: kit.table(0) for holder in HOLDERS})
+    coordinator = LyingCoordinator(federation)
+    coordinator.greet()
+    found, own = [], []
+    for number in (1, 2):
+        core = coordinator.core(statistic=kit.wide_statistic(dim), round=number)
+        readies = coordinator.readies(core)
+        if number == 1:
+            runs = [next(iter(federation.nodes[holder]._runs.values())) for holder in HOLDERS]
+            own = [run.noise[core.digest].copy() for run in runs]
+        found.append(unmask([coordinator.ask(holder, core, readies).vector for holder in HOLDERS]))
+    return found[0], found[1], own, core.mechanism.share_scale
+
+
+def check_released_noise(root_folder: Path, patch: Patch) -> None:
+    """Chi-square on the whole release, unseeded, through nodes and masks: m shares of the stated scale, afresh.
+
+    2,048 coordinates: a variance 20% too large or small is found with certainty. A coordinate without noise would be
+    exactly 0 in both questions, which happens by chance with 2048 x (4e-8)^2. Repeated draws correlate; the sample
+    correlation of independent ones has deviation 1/45, and 7 of it are 3e-12.
+    """
+    first, second, own, scale = _released_noise(root_folder)
+    low, high = chi2.ppf([FALSE_ALARM, 1 - FALSE_ALARM], len(first))
+    for noise in (first, second):
+        assert low < float((noise.astype(float) ** 2).sum()) / (3 * scale**2) < high
+    assert not np.any((first == 0) & (second == 0)), "every coordinate has noise"
+    limit = 7 / math.sqrt(len(first))
+    blocks = [first, second, *own]
+    for index, block in enumerate(blocks):
+        for other in blocks[index + 1 :]:
+            if block is first and any(other is one for one in own):
+                continue  # the release is the sum of these
+            assert abs(float(np.corrcoef(block, other)[0, 1])) < limit
+
+
+def check_noise_source(root_folder: Path, patch: Patch) -> None:
+    """The sampler's own scale: standard deviation, not variance. 4,096 draws."""
+    scale, size = 5000, 4096
+    draws = clients.node.discrete_gaussian(scale, size).astype(float)
+    low, high = chi2.ppf([FALSE_ALARM, 1 - FALSE_ALARM], size)
+    assert low < float((draws**2).sum()) / scale**2 < high
+
+
+def check_as_of_is_the_studys(root_folder: Path, patch: Patch) -> None:
+    """Recency counts from the study's day, so one customer's later purchase does not move anybody else's."""
+    config = HolderConfig.model_validate(
+        {
+            "holder": "shop",
+            "source": {"url": "sales.parquet", "currency_code": "EUR"},
+            "columns": {"customer": "c", "order": "o", "time": "t", "amount": "a"},
+        }
+    )
+    study = kit.small_study(as_of="2024-06-01")
+    early = {"c": "one", "o": "1", "t": dt.datetime(2024, 5, 1, 12), "a": 10.0}
+    late = {"c": "two", "o": "2", "t": dt.datetime(2024, 5, 20, 12), "a": 10.0}
+    after = {"c": "one", "o": "3", "t": dt.datetime(2024, 6, 1), "a": 10.0}
+    for rows in ([early], [early, late], [early, late, after]):
+        pq.write_table(pa.Table.from_pylist(rows), root_folder / "sales.parquet")
+        table = build_customer_table(config, study, base=root_folder)
+        assert dict(zip(table.ids, table.columns.recency_days.tolist(), strict=True))["one"] == 30
+
+
+def check_own_hello(root_folder: Path, patch: Patch) -> None:
+    """A plan that holds an earlier process's HELLO is refused: its mask key is gone."""
+    coordinator = LyingCoordinator(kit.federation_at(root_folder))
+    coordinator.greet()
+    assert test_protocol.READY_CASES["own HELLO from an earlier process"][1](coordinator).code == "stale"
+
+
+def check_bound_is_recomputed(root_folder: Path, patch: Patch) -> None:
+    """A plan that states a smaller bound, and so a smaller price, is refused."""
+    coordinator = LyingCoordinator(kit.federation_at(root_folder))
+    coordinator.greet()
+    assert test_protocol.READY_CASES["bound: norm too small"][1](coordinator).code == "declined"
+
+
+def check_answers_are_coded(root_folder: Path, patch: Patch) -> None:
+    """An exception's text does not leave."""
+    federation = kit.federation_at(root_folder)
+    secret = test_protocol.SECRET
+    data = test_protocol.RaisingData(ValueError(secret))
+    federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=data)
+    coordinator = LyingCoordinator(federation)
+    request = coordinator.identity.sign(coordinator.hello_request()).canonical()
+    assert b"4711" not in federation.nodes["alpha"].handle(request)
+
+
+def _plain(check: Callable[[Path], None]) -> Callable[[Path, Patch], None]:
+    return lambda root_folder, patch: check(root_folder)
+
+
+Check = Callable[[Path, Patch], None]
+
+CHECKS: dict[str, Check] = {
+    "sensitivity": check_sensitivity,
+    "calibration": check_calibration,
+    "price of a person": check_price_of_a_person,
+    "released noise": check_released_noise,
+    "noise source": check_noise_source,
+    "as-of": check_as_of_is_the_studys,
+    "own HELLO": check_own_hello,
+    "bound recomputed": check_bound_is_recomputed,
+    "coded answers": check_answers_are_coded,
+    "redelivery": _plain(test_protocol.check_redelivery_gives_the_same_bytes),
+    "different plans refused": _plain(test_protocol.check_different_plans_are_refused),
+    "masks of different plans": test_protocol.check_masks_of_different_plans_do_not_cancel,
+    "charge first": test_protocol.check_the_charge_comes_before_the_answer,
+    "ledgers of peers": _plain(test_protocol.check_older_or_forked_ledgers_of_peers_are_refused),
+    "rolled back ledger": _plain(test_protocol.check_the_coordinator_notices_a_rolled_back_ledger),
+}
+
+# --- mutants -----------------------------------------------------------------------------------------------------
+
+
+def clip_after_sum(patch: Patch) -> None:
+    def encode_sum(self: SegmentTotals, columns: CustomerColumns) -> np.ndarray:
+        caps = (1, self.orders_cap, self.money_cap)
+        total = np.zeros(self.dim, dtype=np.int64)
+        facts = (np.ones(len(columns), dtype=np.int64), columns.orders, columns.money)
+        for offset, cells, _ in self._parts(columns):
+            for position, (fact, cap, amplitude) in enumerate(zip(facts, caps, totals_module.AMPLITUDES, strict=True)):
+                sums = np.zeros(64, dtype=np.int64)
+                np.add.at(sums, cells, fact)
+                limit = cap * max(len(columns), 1)
+                scaled = np.clip(sums, -limit, limit) * amplitude // cap
+                for cell in np.unique(cells):
+                    total[offset + 3 * cell + position] += scaled[cell]
+        return total
+
+    patch.setattr(SegmentTotals, "encode_sum", encode_sum)
+
+
+def clip_skipped(patch: Patch) -> None:
+    patch.setattr(
+        totals_module,
+        "_scaled",
+        lambda values, cap, amplitude: (2 * amplitude * np.minimum(values, 10**9) + cap) // (2 * cap),
+    )
+
+
+def one_segmentations_bound_for_two(patch: Patch) -> None:
+    def bound(self: SegmentTotals) -> ContributionBound:
+        norm = sum(a * a for a in totals_module.AMPLITUDES)
+        return ContributionBound(gamma=1 << 20, squared_norm=norm, max_abs=max(totals_module.AMPLITUDES))
+
+    patch.setattr(SegmentTotals, "bound", property(bound))
+
+
+def _calibrated(patch: Patch, change: Callable[[SumMechanism], int]) -> None:
+    real = privacy.mechanisms.gaussian.calibrate
+
+    def calibrated(*args: Any, **kwargs: Any) -> SumMechanism:
+        mechanism = real(*args, **kwargs)
+        return mechanism.model_copy(update={"share_scale": change(mechanism)})
+
+    for module in (privacy.mechanisms.gaussian, server.planning, kit):
+        patch.setattr(module, "calibrate", calibrated)
+    patch.setitem(globals(), "calibrate", calibrated)
+
+
+def divided_by_m(patch: Patch) -> None:
+    _calibrated(patch, lambda m: math.ceil(m.share_scale * math.sqrt((m.holders - m.colluding) / m.holders)))
+    patch.setattr(
+        SumMechanism,
+        "protecting_shares",
+        property(lambda self: self.holders if self.placement == "distributed" else 1),
+    )
+
+
+def divided_by_m_in_the_price_only(patch: Patch) -> None:
+    patch.setattr(SumMechanism, "protecting_shares", property(lambda self: self.holders))
+
+
+def half_the_noise(patch: Patch) -> None:
+    _calibrated(patch, lambda m: m.share_scale // 2)
+
+
+def variance_as_deviation(patch: Patch) -> None:
+    patch.setattr(clients.node, "discrete_gaussian", lambda scale, size: discrete_gaussian(math.isqrt(scale), size))
+
+
+def deviation_as_variance(patch: Patch) -> None:
+    patch.setattr(clients.node, "discrete_gaussian", lambda scale, size: discrete_gaussian(scale * scale, size))
+
+
+def _sampling(patch: Patch, sampler: Callable[[int, int], np.ndarray]) -> None:
+    real = HolderNode.__init__
+
+    def init(self: HolderNode, **kwargs: Any) -> None:
+        real(self, **kwargs | {"sampler": sampler})
+
+    patch.setattr(HolderNode, "__init__", init)
+
+
+def square_root_of_the_scale_in_the_node(patch: Patch) -> None:
+    patch.setattr(SumMechanism, "holder_scale", property(lambda self: math.isqrt(self.share_scale)))
+
+
+def wrong_divisor_in_the_node(patch: Patch) -> None:
+    patch.setattr(
+        SumMechanism, "holder_scale", property(lambda self: math.isqrt(self.share_scale**2 * 2 // self.holders))
+    )
+
+
+def seed_reused(patch: Patch) -> None:
+    def seeded(scale: int, size: int) -> np.ndarray:
+        return np.rint(np.random.default_rng(1).normal(0, scale, size)).astype(np.int64)
+
+    _sampling(patch, seeded)
+
+
+def seed_per_holder(patch: Patch) -> None:
+    """Every holder has its own seed, and uses it for every question."""
+    real = HolderNode.__init__
+
+    def init(self: HolderNode, **kwargs: Any) -> None:
+        seed = sum(kwargs["identity"].member.encode())
+        kwargs["sampler"] = lambda scale, size: np.rint(np.random.default_rng(seed).normal(0, scale, size)).astype(
+            np.int64
+        )
+        real(self, **kwargs)
+
+    patch.setattr(HolderNode, "__init__", init)
+
+
+def one_coordinate_without_noise(patch: Patch) -> None:
+    def most(scale: int, size: int) -> np.ndarray:
+        noise = discrete_gaussian(scale, size)
+        noise[0] = 0
+        return noise
+
+    _sampling(patch, most)
+
+
+def no_noise_at_all(patch: Patch) -> None:
+    _sampling(patch, kit.no_noise)
+
+
+def k_not_squared(patch: Patch) -> None:
+    patch.setattr(
+        GaussianSum,
+        "squared_mu",
+        lambda self, records=1: Fraction(records * self.squared_norm, self.variance),
+    )
+
+
+def k_not_squared_in_the_plan(patch: Patch) -> None:
+    """The coordinator divides by k where k^2 is due; holders' ledgers refuse, and the study's promise with them."""
+    real = Federation._mechanism
+    patch.setattr(Federation, "_mechanism", lambda self, statistic, price: real(self, statistic, price * self.records))
+
+
+def k_forgotten(patch: Patch) -> None:
+    patch.setattr(GaussianSum, "squared_mu", lambda self, records=1: Fraction(self.squared_norm, self.variance))
+    real = Federation._mechanism
+    patch.setattr(
+        Federation, "_mechanism", lambda self, statistic, price: real(self, statistic, price * self.records**2)
+    )
+
+
+def charge_after_the_answer(patch: Patch) -> None:
+    real_reserve, real_record = Ledger.reserve, Ledger.record_answer
+    waiting: dict[str, tuple[Any, ...]] = {}
+
+    def reserve(self: Ledger, charge: Any, caps: Any) -> Any:
+        waiting[charge.core] = (charge, caps)
+        return privacy.ledger.ledger.Grant(privacy.ledger.ledger._TOKEN, charge.question, charge.core)
+
+    def record_answer(self: Ledger, answered: Any, payload: bytes) -> Any:
+        real_reserve(self, *waiting.pop(answered.core))
+        return real_record(self, answered, payload)
+
+    patch.setattr(Ledger, "reserve", reserve)
+    patch.setattr(Ledger, "record_answer", record_answer)
+
+
+def masks_bound_to_the_run_only(patch: Patch) -> None:
+    patch.setattr(clients.node, "mask", lambda values, **kwargs: mask(values, **kwargs | {"core": "0" * 64}))
+
+
+def answers_twice(patch: Patch) -> None:
+    """Asked again, the node computes again, with fresh noise; the ledger holds one charge."""
+    real = HolderNode._answer
+
+    def answer(self: HolderNode, request: Any, signed: Any) -> bytes:
+        if self._ledger.stored_answer(request.core) is None:
+            return real(self, request, signed)
+        if request.question.run not in self._runs:
+            return real(self, request, signed)
+        run = self._runs[request.question.run]
+        accepted, _ = run.plans[request.question]
+        statistic = accepted.core.statistic
+        noisy = statistic.encode_sum(run.columns) + self._sampler(accepted.core.mechanism.holder_scale, statistic.dim)
+        masked = to_bytes(
+            mask(noisy, holder=self.holder, key=run.mask_key, hellos=accepted.hellos, core=accepted.digest)
+        )
+        statement = Contribution(
+            holder=self.holder, core=accepted.digest, payload="0" * 64, checkpoint=self._checkpoint()
+        )
+        return self._reply(statement, masked)
+
+    patch.setattr(HolderNode, "_answer", answer)
+
+
+def ready_not_checked(patch: Patch) -> None:
+    patch.setattr(clients.node, "check_readies", lambda *_: None)
+
+
+def peers_ledgers_not_compared(patch: Patch) -> None:
+    real = clients.admission._check_checkpoints
+    patch.setattr(clients.admission, "_check_checkpoints", lambda core, **kwargs: real(core, **kwargs | {"seen": {}}))
+
+
+def rollback_accepted(patch: Patch) -> None:
+    def note(self: Federation, holder: str, signed: Any) -> None:
+        self._checkpoints[holder] = signed
+
+    patch.setattr(Federation, "_note_checkpoint", note)
+
+
+def date_from_the_data(patch: Patch) -> None:
+    real = clients.data.customer_table._assemble
+
+    def assembled(*args: Any) -> Any:
+        table = real(*args)
+        days = table.columns.recency_days
+        days -= days.min(initial=10**6) if len(days) else 0
+        return table
+
+    patch.setattr(clients.data.customer_table, "_assemble", assembled)
+
+
+def own_hello_not_compared(patch: Patch) -> None:
+    real = clients.node.check_core
+
+    def check(request: Any, **kwargs: Any) -> Any:
+        own = next(statement for statement in request.hellos if statement.signer == kwargs["own_hello"].signer)
+        return real(request, **kwargs | {"own_hello": own})
+
+    patch.setattr(clients.node, "check_core", check)
+
+
+def bound_taken_from_the_plan(patch: Patch) -> None:
+    real = clients.admission._check_cost_facts
+
+    def check(core: Any, **kwargs: Any) -> None:
+        real(core.model_copy(update={"bound": core.statistic.bound}), **kwargs)
+
+    patch.setattr(clients.admission, "_check_cost_facts", check)
+
+
+def texts_in_refusals(patch: Patch) -> None:
+    real = HolderNode._refuse
+    patch.setattr(HolderNode, "_refuse", lambda self, code, reason: real(self, code, reason) + reason.encode())
+
+
+#: Mutant to the check that must catch it.
+MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
+    (clip_after_sum, "sensitivity"),
+    (clip_skipped, "sensitivity"),
+    (one_segmentations_bound_for_two, "sensitivity"),
+    (divided_by_m, "calibration"),
+    (divided_by_m_in_the_price_only, "calibration"),
+    (half_the_noise, "calibration"),
+    (variance_as_deviation, "noise source"),
+    (deviation_as_variance, "noise source"),
+    (square_root_of_the_scale_in_the_node, "released noise"),
+    (wrong_divisor_in_the_node, "released noise"),
+    (seed_reused, "released noise"),
+    (seed_per_holder, "released noise"),
+    (one_coordinate_without_noise, "released noise"),
+    (no_noise_at_all, "released noise"),
+    (k_not_squared, "price of a person"),
+    (k_not_squared_in_the_plan, "price of a person"),
+    (k_forgotten, "price of a person"),
+    (charge_after_the_answer, "charge first"),
+    (masks_bound_to_the_run_only, "masks of different plans"),
+    (answers_twice, "redelivery"),
+    (ready_not_checked, "different plans refused"),
+    (peers_ledgers_not_compared, "ledgers of peers"),
+    (rollback_accepted, "rolled back ledger"),
+    (date_from_the_data, "as-of"),
+    (own_hello_not_compared, "own HELLO"),
+    (bound_taken_from_the_plan, "bound recomputed"),
+    (texts_in_refusals, "coded answers"),
+]
+
+
+@pytest.mark.parametrize("name", CHECKS)
+def test_the_check_passes_on_the_code_as_it_is(name: str, tmp_path: Path, monkeypatch: Patch) -> None:
+    CHECKS[name](tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(("mutant", "name"), MUTANTS, ids=[mutant.__name__ for mutant, _ in MUTANTS])
+def test_the_mutant_is_caught(mutant: Callable[[Patch], None], name: str, tmp_path: Path, monkeypatch: Patch) -> None:
+    mutant(monkeypatch)
+    # A failed assertion, or the product's own refusal; anything else would be a broken mutant.
+    with pytest.raises((AssertionError, CohortiumError, pytest.fail.Exception)) as caught:
+        CHECKS[name](tmp_path, monkeypatch)
+    print(mutant.__name__, "is caught by", name, "--", str(caught.value).splitlines()[:2])
+
+
+def test_every_check_is_needed() -> None:
+    """Each check catches some mutant, and the epsilon here is what the closed form says."""
+    assert {name for _, name in MUTANTS} == set(CHECKS)
+    assert root(squared_cap(1.0, 1e-6)) == pytest.approx(0.2367, abs=2e-4)
