@@ -46,6 +46,8 @@ ledger_app = typer.Typer(help="Read a privacy ledger (everybody, auditors first)
 app.add_typer(study_app, name="study")
 app.add_typer(holder_app, name="holder")
 app.add_typer(ledger_app, name="ledger")
+audit_app = typer.Typer(help="Prove what was spent (auditors).", no_args_is_help=True)
+app.add_typer(audit_app, name="audit")
 
 
 class Transport(StrEnum):
@@ -300,7 +302,8 @@ def study_check(
     screen.print(table)
     size = study.budget.size_class
     screen.print(f"Expected error with {size:,} customer records (95%, from the noise alone):")
-    screen.print(f"  a quintile cut point      off by up to {check.rank_error:.2%} of the records")
+    if check.rank_error is not None:
+        screen.print(f"  a quintile cut point      off by up to {check.rank_error:.2%} of the records")
     screen.print(f"  records in one segment    off by up to {check.records_margin:,.0f}")
     noise = ", ".join(f"{name} {value:.2f}" for name, value in check.placements.items())
     screen.print(f"Noise by placement (distributed = 1): {noise}")
@@ -327,21 +330,31 @@ def study_run(
     workspace: Annotated[
         Path, typer.Option(help="The federation's folder, with coordinator/ and holders/.", file_okay=False)
     ],
+    as_of: Annotated[str | None, typer.Option(help="Run it for this day instead of the file's, YYYY-MM-DD.")] = None,
+    again: Annotated[
+        bool, typer.Option("--again", help="Ask again although there is a result: spends a new budget of its own.")
+    ] = False,
     transport: TransportOption = Transport.flower,
     answer_seconds: Annotated[float, typer.Option(help="How long to wait for answers.", min=1)] = 120.0,
     hello_seconds: Annotated[float, typer.Option(help="How long holders may prepare their data.", min=1)] = 600.0,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run a study. A run that was cut off goes on where it was and pays nothing twice."""
+    """Run a study. What was run before is shown again and spends nothing; a run that was cut off goes on."""
     from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
+    from privacy.contract.study import Study, parse_day
 
     study = read_toml(study_file, Study)
+    if as_of is not None:
+        try:
+            study = study.model_copy(update={"as_of": parse_day(as_of)})
+        except ValueError:
+            raise ConfigError(f"{as_of} is not a day", hint="write --as-of 2025-01-31") from None
     _run(
         study,
         workspace,
         transport,
+        again=again,
         quiet=quiet,
         as_json=as_json,
         answer_seconds=answer_seconds,
@@ -356,6 +369,7 @@ def _run(
     *,
     quiet: bool,
     as_json: bool,
+    again: bool = False,
     answer_seconds: float = 120.0,
     hello_seconds: float = 600.0,
 ) -> StudyResult:
@@ -363,15 +377,25 @@ def _run(
     from simulations.local import Workspace, run_local
 
     workspace = Workspace.open(root)
-    with _progress(quiet or as_json) as progress:
-        result = run_local(
-            study,
-            workspace,
-            transport=transport.value,
-            patience=Patience(hello=hello_seconds, answer=answer_seconds),
-            progress=progress,
-        )
-    target = workspace.coordinator.results(study)
+    results = workspace.coordinator.results
+    study = results.resolve(study)
+    if again:
+        study = results.again(study)
+    recorded = results.of(study)
+    if recorded is None:
+        with _progress(quiet or as_json) as progress:
+            result = run_local(
+                study,
+                workspace,
+                transport=transport.value,
+                patience=Patience(hello=hello_seconds, answer=answer_seconds),
+                progress=progress,
+            )
+    else:
+        result = recorded
+        if not as_json:
+            screen.print(f"This study was run on {result.finished}; nothing was asked or spent. --again asks again.")
+    target = results.folder(result.study)
     if as_json:
         _print_json({"report": str(target / "report.html"), **result.model_dump(mode="json")})
     else:
@@ -547,6 +571,42 @@ def _ledger_path(path: Path) -> Path:
         if candidate.exists():
             return candidate
     raise ConfigError(f"there is no ledger in {path}")
+
+
+@audit_app.command("verify")
+def audit_verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="LEDGER...", help="Ledger files or folders.", exists=True)],
+    as_json: Json = False,
+) -> None:
+    """Check that ledgers are whole and agree with each other, and recompute epsilon from their facts."""
+    from privacy.audit.verify import verify
+    from privacy.errors import LedgerError
+
+    verdict = verify(_ledger_path(path) for path in paths)
+    if as_json:
+        _print_json({"passed": verdict.passed, **verdict.model_dump(mode="json")})
+    else:
+        for claim in verdict.claims:
+            colour = "green" if claim.verdict == "PASS" else "bold red"
+            screen.print(
+                f"[{colour}]{claim.verdict}[/] {escape(claim.about)}: {claim.claim} ({escape(claim.why)})",
+                soft_wrap=True,
+            )
+        table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
+        for column in ("ledger", "charges", "delta", "epsilon", "second accountant", "lifetime cap"):
+            table.add_column(column, justify="left" if column == "ledger" else "right")
+        for spent in verdict.spent:
+            table.add_row(
+                f"{spent.role} {spent.owner}", str(spent.charges), f"{spent.delta:.0e}", _up(spent.epsilon),
+                _up(spent.epsilon_pld), "-" if spent.cap is None else f"{spent.cap:g}",
+            )  # fmt: skip
+        screen.print(table)
+        screen.print(
+            "PASS: the records are consistent, and the noise they state implies this epsilon. It does not prove that "
+            "the noise was added, that rows were clipped, or that a declaration is true."
+        )
+    if not verdict.passed:
+        raise typer.Exit(LedgerError.exit_code)
 
 
 # --- progress ---------------------------------------------------------------------------------------------------

@@ -42,7 +42,8 @@ class StudyCheck(_Value):
     """What ``study check`` shows.
 
     Attributes:
-        rank_error: half-width of the 95% interval of a quintile cut's rank, share of ``size_class`` records.
+        rank_error: half-width of the 95% interval of a quintile cut's rank, share of ``size_class`` records; None
+            where known cut points are used.
         records_margin: half-width of the 95% interval of a segment's count, in customer records.
         best_guess: see :class:`privacy.contract.results.Spending`; here for the whole promised budget.
         placements: relative noise of all placements that the study could choose, ``distributed`` being 1.
@@ -54,7 +55,7 @@ class StudyCheck(_Value):
     delta: float
     k: int
     questions: tuple[QuestionCheck, ...]
-    rank_error: float
+    rank_error: float | None
     records_margin: float
     best_guess: float
     placements: dict[str, float]
@@ -102,8 +103,8 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
             )
         )
     forecast = CATALOGUE["rfm"].forecast(study, planned)
-    probe = CATALOGUE["rfm"].cut_points_statistic(study)
-    title = CATALOGUE["rfm"].CUT_POINTS
+    probe = CATALOGUE["rfm"].segments_probe(study)
+    title = CATALOGUE["rfm"].SEGMENTS
     noise = {name: planned(title, probe, name).released_deviation for name in PLACEMENTS}
     return StudyCheck(
         study=study.name,
@@ -125,7 +126,7 @@ def _warnings(
     holders: int,
     k: int,
     largest_share: float | None,
-    rank_error: float,
+    rank_error: float | None,
     records_margin: float,
 ) -> list[str]:
     found = []
@@ -161,7 +162,7 @@ def _warnings(
         found.append("Placement central: the coordinator sees exact totals and must be trusted with them.")
     if study.placement == "local":
         found.append("Placement local: every holder adds all of the noise, which makes results much noisier.")
-    if rank_error > 0.05:
+    if rank_error is not None and rank_error > 0.05:
         found.append(
             f"Cut points will be off by up to {rank_error:.1%} of the customers: too coarse for quintiles. Raise"
             " epsilon, or invite more customers."

@@ -28,6 +28,7 @@ from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
 from server.spending import spending_of
+from server.studies import Results
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +62,10 @@ class CoordinatorFolder:
             self.root / "ledger.sqlite", Opened(owner=self.roster().coordinator, role="coordinator")
         )
 
-    def results(self, study: Study) -> Path:
-        """Folder of a study's result."""
-        return self.root / "results" / f"{study.name}-{study.as_of.isoformat()}"
+    @property
+    def results(self) -> Results:
+        """Results of all studies."""
+        return Results(self.root / "results")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -104,6 +106,7 @@ def run_study(
     """
     # Pictures are slow to import; that is done while the holders prepare.
     threading.Thread(target=importlib.import_module, args=("server.report.render",), daemon=True).start()
+    study = folder.results.resolve(study)
     watch = Stopwatch(progress)
     with folder.locked():
         roster = folder.roster()
@@ -143,6 +146,7 @@ def run_study(
             rfm=outcomes.get("rfm"),
             spending=spending_of(study, ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
+            earlier=folder.results.earlier(study, outcomes["rfm"].rules.cuts) if "rfm" in outcomes else (),
         )
         federation.finish(result.model_dump_json())
         result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
@@ -181,7 +185,7 @@ def save(result: StudyResult, folder: CoordinatorFolder) -> Path:
     """Write ``result.json`` and ``report.html``; returns the folder they are in."""
     from server.report.render import render_report  # here: pictures are slow to import
 
-    target = folder.results(result.study)
+    target = folder.results.folder(result.study)
     target.mkdir(parents=True, exist_ok=True)
     (target / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
     (target / "report.html").write_text(render_report(result), encoding="utf-8")

@@ -26,7 +26,11 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
     def squared(k: int) -> Fraction:
         return total_squared_mu((charge.event for charge in charges), k)
 
+    every = [fact for fact in facts if isinstance(fact, Reserved)]
+    in_all = sum((charge.event.squared_mu(charge.records) for charge in every), Fraction(0))
     return Spending(
+        epsilon_all_runs=epsilon_spent(in_all, delta),
+        studies=len({charge.study_digest for charge in every} | {study.digest}),
         delta=delta,
         epsilon_promised=float(study.budget.epsilon),
         epsilon_person=epsilon_spent(squared(records), delta),

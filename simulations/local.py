@@ -154,7 +154,7 @@ def _run_flower(
             f"the coordinator's process ended with status {status}",
             hint=f"see the logs in {run_folder}",
         )
-    path = workspace.coordinator.results(study) / "result.json"
+    path = workspace.coordinator.results.folder(study) / "result.json"
     return StudyResult.model_validate_json(path.read_bytes())
 
 

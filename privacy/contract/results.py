@@ -82,7 +82,7 @@ class RfmResult(_Value):
     Attributes:
         rules: what every holder applies to its own customers.
         customers: estimated number of customer records of all holders.
-        distributions: R, F and M.
+        distributions: R, F and M; empty where the cut points of an earlier run were used.
         schemes: the reported segmentations.
         money_cap, orders_cap: a customer counts with at most this much in the totals (major units, orders).
         revenue_above_cap: estimated share of all revenue that lies above ``money_cap`` and is not counted.
@@ -120,6 +120,8 @@ class Spending(_Value):
         best_guess: highest probability to guess right, from this run, whether one person took part (0.5 to 1).
         best_guess_promised: the same at ``epsilon_promised``.
         questions: one entry an attempt.
+        epsilon_all_runs: for one person over all charges in the coordinator's ledger so far, at this delta.
+        studies: how many studies those are.
     """
 
     delta: float
@@ -131,6 +133,28 @@ class Spending(_Value):
     best_guess: float
     best_guess_promised: float
     questions: tuple[QuestionCost, ...]
+    epsilon_all_runs: float | None = None
+    studies: int = 1
+
+
+class EarlierRun(_Value):
+    """An earlier run of the same study, for comparison.
+
+    Attributes:
+        as_of: its as-of day, ISO format.
+        customers: its estimated number of customer records.
+        shares: segmentation to segment code to its share of customer records; suppressed segments are left out.
+        revenue_shares: the same for revenue.
+        same_cuts: whether it used the same cut points as this run.
+    """
+
+    as_of: str
+    repeat: int
+    customers: Estimate
+    shares: dict[str, dict[str, Estimate]]
+    revenue_shares: dict[str, dict[str, Estimate]]
+    epsilon_person: float
+    same_cuts: bool
 
 
 class Timing(_Value):
@@ -150,6 +174,7 @@ class StudyResult(_Value):
         version: release of cohortium.
         participants: holders whose records are in the figures.
         missing: holders that dropped out on the way.
+        earlier: earlier runs of the study, oldest first.
     """
 
     study: Study
@@ -163,3 +188,4 @@ class StudyResult(_Value):
     rfm: RfmResult | None
     spending: Spending
     timings: tuple[Timing, ...]
+    earlier: tuple[EarlierRun, ...] = ()

@@ -16,7 +16,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun
-from privacy.contract.segments import RULES_LIMIT, SchemeName, ThresholdRule
+from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 
 #: Names that become file names, labels and ids: short, lower case, safe everywhere.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -152,10 +152,30 @@ class FixedCuts(Noun):
     money: ExactDecimal = Field(ge=0)
 
 
+class KnownCuts(Noun):
+    """Cut points that an earlier run released; using them again is free, and movement is customers' movement.
+
+    Attributes:
+        cuts: the cut points.
+        money_cap, orders_cap: with how much a customer counts in the totals at most (minor units, orders).
+        above_cap: the earlier estimate of the share of revenue above ``money_cap``.
+        origin: the run they come from, for people.
+    """
+
+    cuts: CutPoints
+    money_cap: int = Field(ge=1, le=_MINOR_LIMIT)
+    orders_cap: int = Field(ge=1, le=1_000_000)
+    above_cap: ExactDecimal = Field(ge=0, le=1)
+    origin: str = Field(max_length=120)
+
+
 class RfmOptions(Noun):
     """What the RFM analysis releases.
 
     Attributes:
+        cut_points: ``new`` finds them from the data of all holders; ``previous`` takes those of this study's last
+            earlier as-of date, so that the whole budget measures segments (the coordinator writes them out before
+            holders see the study).
         report: segmentations whose sizes and revenue are released. Labels of all segmentations are free (every
             holder applies the cut points to its own customers); totals of n segmentations multiply the squared
             cost of that question by n.
@@ -165,6 +185,7 @@ class RfmOptions(Noun):
         cut_points_share: share of the budget that finds the cut points; the rest measures the segments.
     """
 
+    cut_points: Literal["new", "previous"] | KnownCuts = "new"
     report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1)
     high_low: Literal["median"] | FixedCuts = "median"
     rules: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
@@ -201,12 +222,15 @@ class Study(Noun):
         time_zone: where the as-of day starts.
         rates: for every other currency, ``"1.17"`` or a table of days and rates in force from that day on.
         holders: who takes part; empty means all holders of the roster.
+        repeat: 0 for the first run of a study at an as-of date; each further one is a study of its own, with a
+            budget of its own.
         placement: who adds the noise: ``distributed`` shares under masks (default), each holder all of it
             (``local``), or the coordinator (``central``, which trusts it); holders must allow the last two.
     """
 
     name: Slug
     as_of: dt.date
+    repeat: int = Field(default=0, ge=0, le=1000)
     analyses: tuple[str, ...] = Field(default=("rfm",), min_length=1)
     currency: CurrencyCode = "EUR"
     time_zone: str = "UTC"

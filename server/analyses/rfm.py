@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
@@ -16,10 +17,10 @@ import numpy as np
 
 from privacy.contract.results import Distribution, Estimate, RfmResult, SchemeFigures, SegmentFigures
 from privacy.contract.segments import CutPoints, SegmentRules
-from privacy.contract.study import FixedCuts, Study, minor_digits
+from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
 from privacy.mechanisms import SumMechanism
 from privacy.statistics import PrefixSums, SegmentTotals, Statistic
-from privacy.statistics.prefix_sums import FactGrid, root_coefficients
+from privacy.statistics.prefix_sums import FactGrid
 from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate
 from server.analyses.cut_points import (
     QUINTILES,
@@ -55,6 +56,8 @@ Plan = Callable[[str, Statistic], SumMechanism]
 
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
+    if isinstance(study.rfm.cut_points, KnownCuts):
+        return {SEGMENTS: Fraction(1)}
     share = Fraction(study.rfm.cut_points_share)
     return {CUT_POINTS: share, SEGMENTS: 1 - share}
 
@@ -101,6 +104,33 @@ def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
         planned: the noise that a question is planned to have among all the study's holders. Not among those that
             are there: a study that goes on after an interruption must ask the very same question.
     """
+    known = study.rfm.cut_points
+    found = known if isinstance(known, KnownCuts) else None
+    distributions: tuple[Distribution, ...] = ()
+    customers: Estimate | None = None
+    if found is None:
+        found, distributions, customers = _find(study, ask, planned)
+    unit = 10 ** minor_digits(study.currency)
+    rules = SegmentRules(cuts=found.cuts, thresholds=study.rfm.rules, money_unit=unit)
+    totals = _totals(study, rules, orders_cap=found.orders_cap, money_cap=found.money_cap)
+    release = ask(SEGMENTS, totals)
+    schemes = tuple(
+        scheme_figures(estimate, rules, floor=study.rfm.floor, unit=unit)
+        for estimate in totals.decode(release.array, release.deviation)
+    )
+    return RfmResult(
+        rules=rules,
+        customers=customers or schemes[0].total_customers,
+        distributions=distributions,
+        schemes=schemes,
+        money_cap=found.money_cap / unit,
+        orders_cap=found.orders_cap,
+        revenue_above_cap=float(found.above_cap),
+    )
+
+
+def _find(study: Study, ask: Ask, planned: Plan) -> tuple[KnownCuts, tuple[Distribution, ...], Estimate]:
+    """The first question: cut points, caps for the second one, pictures, and the number of customer records."""
     first = cut_points_statistic(study)
     release = ask(CUT_POINTS, first)
     estimates = first.decode(release.array, release.deviation)
@@ -111,30 +141,25 @@ def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
         for estimate in estimates
     )
     unit = 10 ** minor_digits(study.currency)
-    rules = SegmentRules(cuts=find_cuts(study, recency, money, orders), thresholds=study.rfm.rules, money_unit=unit)
-
+    cuts = find_cuts(study, recency, money, orders)
+    rules = SegmentRules(cuts=cuts, thresholds=study.rfm.rules, money_unit=unit)
     cells = max(len(rules.segments(scheme)) for scheme in study.rfm.report)
     noise = planned(SEGMENTS, _totals(study, rules, orders_cap=1, money_cap=1)).released_deviation
     money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
     orders_cap, _ = clipping_cap(orders, noise / AMPLITUDES[1], cells)
-    second = _totals(study, rules, orders_cap=orders_cap, money_cap=money_cap)
-    release = ask(SEGMENTS, second)
-    return RfmResult(
-        rules=rules,
-        customers=Estimate(value=customers, margin=Z95 * deviation),
-        distributions=(
-            _distribution("recency_days", recency, rules.cuts, 1),
-            _distribution("orders", orders, rules.cuts, 1),
-            _distribution("money", money, rules.cuts, unit),
-        ),
-        schemes=tuple(
-            scheme_figures(estimate, rules, floor=study.rfm.floor, unit=unit)
-            for estimate in second.decode(release.array, release.deviation)
-        ),
-        money_cap=money_cap / unit,
+    found = KnownCuts(
+        cuts=cuts,
+        money_cap=money_cap,
         orders_cap=orders_cap,
-        revenue_above_cap=above,
+        above_cap=Decimal(str(round(above, 6))),
+        origin=f"{study.name} {study.as_of}",
     )
+    distributions = (
+        _distribution("recency_days", recency, cuts, 1),
+        _distribution("orders", orders, cuts, 1),
+        _distribution("money", money, cuts, unit),
+    )
+    return found, distributions, Estimate(value=customers, margin=Z95 * deviation)
 
 
 def _totals(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: int) -> SegmentTotals:
@@ -264,11 +289,11 @@ class Forecast:
 
     Attributes:
         rank_error: half-width of the 95% interval of a quintile cut's rank, as a share of ``size_class`` records
-            (the widest of the four cuts).
+            (at the median, where it is about largest); None where known cut points are used.
         records_margin: half-width of the 95% interval of a segment's count, in customer records.
     """
 
-    rank_error: float
+    rank_error: float | None
     records_margin: float
 
 
@@ -279,31 +304,24 @@ def forecast(study: Study, planned: Plan) -> Forecast:
         study: the study.
         planned: the noise of a question, by its title.
     """
-    first = cut_points_statistic(study)
-    noise = planned(CUT_POINTS, first).released_deviation
-    grid = first.grids[0]
-    unit = noise / grid.amplitude
-    root = np.array(root_coefficients(grid.bins))
-    j = grid.bins // 2
-    rank = 0.5
-    variance = (
-        (root[: j + 1] ** 2).sum() - 2 * rank * (root[: j + 1] @ root[grid.bins - 1 - j :]) + rank**2 * (root**2).sum()
-    )
-    probe = SegmentTotals(
-        rules=SegmentRules(
-            cuts=CutPoints(
-                recency_days=(1, 2, 3, 4), orders=(1, 2, 3, 4), money=(1, 2, 3, 4),
-                recency_high=1, orders_high=1, money_high=1,
-            ),
-            thresholds=study.rfm.rules,
-            money_unit=1,
-        ),
-        schemes=study.rfm.report,
-        orders_cap=1,
-        money_cap=1,
-    )  # fmt: skip
-    counts = planned(SEGMENTS, probe).released_deviation / AMPLITUDES[0]
-    return Forecast(
-        rank_error=Z95 * unit * math.sqrt(variance) / study.budget.size_class,
-        records_margin=Z95 * counts,
-    )
+    counts = planned(SEGMENTS, segments_probe(study)).released_deviation / AMPLITUDES[0]
+    rank_error = None
+    if not isinstance(study.rfm.cut_points, KnownCuts):
+        first = cut_points_statistic(study)
+        estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
+        flat = Cumulative(
+            grid=estimate.grid,
+            share=np.linspace(0.0, 1.0, estimate.grid.bins),
+            estimate=estimate,
+            customers=study.budget.size_class,
+        )
+        rank_error = flat.rank_margin(0.5)
+    return Forecast(rank_error=rank_error, records_margin=Z95 * counts)
+
+
+def segments_probe(study: Study) -> SegmentTotals:
+    """The second question with placeholders for what is not known yet; its noise and size do not depend on them."""
+    four = (1, 2, 3, 4)
+    cuts = CutPoints(recency_days=four, orders=four, money=four, recency_high=1, orders_high=1, money_high=1)
+    rules = SegmentRules(cuts=cuts, thresholds=study.rfm.rules, money_unit=1)
+    return _totals(study, rules, orders_cap=1, money_cap=1)

@@ -1,0 +1,115 @@
+"""Again next month: recorded results, repetitions, earlier cut points, and what all runs together have spent."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import pytest
+from protocol_kit import federation_at, small_study
+
+from privacy.contract.study import KnownCuts, Study
+from privacy.errors import ConfigError
+from privacy.ledger import Reserved
+from server.check import check_study
+from server.planning import plan
+from server.run import run_study
+
+
+def _month(number: int, **changes: object) -> Study:
+    return small_study(as_of=f"2025-{number:02d}-01", **changes)
+
+
+@pytest.fixture
+def federation(tmp_path: Path):
+    """Three holders whose tables stay as they are from month to month."""
+    return federation_at(tmp_path, "north", "south", "west")
+
+
+def _run(federation, study: Study):
+    return run_study(study, folder=federation.folder, transport=federation.transport)
+
+
+def _charges(federation) -> list[Reserved]:
+    return [fact for fact in federation.folder.ledger().facts() if isinstance(fact, Reserved)]
+
+
+def test_a_recorded_result_is_found_by_the_whole_study(federation) -> None:
+    result = _run(federation, _month(1))
+    results = federation.folder.results
+    assert results.of(_month(1)) == result
+    assert results.of(_month(2)) is None
+    assert results.of(_month(1, budget={"epsilon": "0.5"})) is None
+
+
+def test_a_repetition_is_a_study_of_its_own_with_a_budget_of_its_own(federation) -> None:
+    first = _run(federation, _month(1))
+    again = federation.folder.results.again(_month(1))
+    assert again.repeat == 1
+    second = _run(federation, again)
+    assert first.study_digest != second.study_digest
+    assert len(_charges(federation)) == 4
+    assert second.spending.epsilon_person == first.spending.epsilon_person  # of its own budget
+    assert second.spending.studies == 2
+    assert second.spending.epsilon_all_runs is not None
+    assert second.spending.epsilon_all_runs > second.spending.epsilon_person
+    assert federation.folder.results.folder(again) != federation.folder.results.folder(_month(1))
+    assert federation.folder.results.again(_month(1)).repeat == 2
+
+
+def test_previous_cut_points_are_free_and_the_whole_budget_measures_segments(federation) -> None:
+    first = _run(federation, _month(1))
+    study = federation.folder.results.resolve(_month(2, rfm={"cut_points": "previous"}))
+    assert isinstance(study.rfm.cut_points, KnownCuts)
+    assert first.rfm is not None
+    assert study.rfm.cut_points.cuts == first.rfm.rules.cuts
+    second = _run(federation, study)
+    assert second.rfm is not None
+    assert second.rfm.rules == first.rfm.rules
+    assert second.rfm.distributions == ()
+    assert [charge.title for charge in _charges(federation)] == ["cut points", "segments", "segments"]
+    shares = plan(_month(1))
+    assert sum(plan(study).values()) > shares["rfm", "segments"]
+    margin = [r.rfm.schemes[0].segments for r in (first, second) if r.rfm]
+    widths = [next(row.customers.margin for row in rows if row.customers) for rows in margin]
+    assert widths[1] < widths[0]
+
+
+def test_previous_needs_an_earlier_as_of_day(federation) -> None:
+    with pytest.raises(ConfigError, match="no earlier run"):
+        _run(federation, _month(1, rfm={"cut_points": "previous"}))
+    assert _charges(federation) == []
+    _run(federation, _month(3))
+    with pytest.raises(ConfigError, match="no earlier run"):
+        federation.folder.results.resolve(_month(2, rfm={"cut_points": "previous"}))
+
+
+def test_the_report_s_trend_is_the_earlier_results(federation) -> None:
+    _run(federation, _month(1))
+    _run(federation, _month(2))
+    last = _run(federation, federation.folder.results.resolve(_month(3, rfm={"cut_points": "previous"})))
+    assert [run.as_of for run in last.earlier] == ["2025-01-01", "2025-02-01"]
+    assert [run.same_cuts for run in last.earlier] == [False, True]
+    first = federation.folder.results.of(_month(1))
+    assert first is not None
+    assert first.rfm is not None
+    expected = {row.code: row.share_of_customers for row in first.rfm.schemes[0].segments if row.share_of_customers}
+    assert last.earlier[0].shares == {"eight": expected}
+    assert _run(federation, _month(4)).earlier[-1].as_of == "2025-03-01"
+
+
+def test_a_study_with_known_cuts_can_be_checked_before(federation) -> None:
+    _run(federation, _month(1))
+    study = federation.folder.results.resolve(_month(2, rfm={"cut_points": "previous"}))
+    check = check_study(study, holders=3)
+    assert check.rank_error is None
+    assert [question.title for question in check.questions] == ["segments"]
+    assert check.records_margin < check_study(_month(2), holders=3).records_margin
+
+
+def test_an_unreadable_result_is_passed_over(federation) -> None:
+    _run(federation, _month(1))
+    folder = federation.folder.results.root / "trial-2024-12-01"
+    folder.mkdir()
+    (folder / "result.json").write_text("{}")
+    assert [result.study.as_of for result in federation.folder.results.named("trial")] == [dt.date(2025, 1, 1)]
