@@ -23,11 +23,13 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
+    from clients.data.guess_nouns import Question
+    from clients.runs import RunFolder
     from privacy.contract.results import StudyResult
     from privacy.contract.study import Study
 
 #: Modules that come with the extra [node]; the base install is what an auditor needs.
-_EXTRA_MODULES = {"flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "pyarrow"}
+_EXTRA_MODULES = {"flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "psycopg", "pyarrow"}
 
 screen = Console()
 errors = Console(stderr=True)
@@ -77,7 +79,7 @@ def main() -> NoReturn:
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _EXTRA_MODULES:
             raise
-        _show_error(ConfigError(f"this command needs {error.name}", hint='pip install "cohortium[node]"'))
+        _show_error(ConfigError(f"this command needs {error.name}", hint=_extra_hint(error.name or "")))
         sys.exit(ConfigError.exit_code)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong use of the command line
@@ -87,6 +89,10 @@ def main() -> NoReturn:
     if status == 130:
         errors.print("Stopped. What was charged stays charged; nothing else was kept half done.")
     sys.exit(status or 0)
+
+
+def _extra_hint(module: str) -> str:
+    return f'pip install "cohortium[{"postgres" if module.startswith("psycopg") else "node"}]"'
 
 
 def _show_error(error: CohortiumError) -> None:
@@ -505,26 +511,105 @@ def _warm_up() -> None:
 def holder_labels(
     folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
     run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
+    formats: Annotated[
+        list[str] | None,
+        typer.Option("--format", help="csv or parquet; may be given twice. labels.toml's if not given."),
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option(help="A database: postgresql://USER@HOST/DB (no password in it) or duckdb://FILE.")
+    ] = None,
+    table: Annotated[str | None, typer.Option(help="With --to: name of the table.")] = None,
+    changed_only: Annotated[
+        bool, typer.Option("--changed-only", help="Only customers whose segment changed, and new ones.")
+    ] = False,
+    segment: Annotated[str | None, typer.Option(help="Only customers of this segment (its code).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write your customers' labels again from a run's released cut points. Costs nothing, asks nobody."""
+    """Write your customers' labels from a run's released cut points. Costs nothing, asks nobody."""
     from clients.holder import HolderFolder
+    from clients.labels import LabelHistory, export_labels
     from clients.runs import RunFolder
 
     holder = HolderFolder(folder)
     runs = RunFolder(holder.state / "runs")
+    chosen = _finished_run(runs, run)
+    study = runs.study(chosen)
+    if study.as_of not in LabelHistory(holder.state / "labels").days(study.name):
+        holder.node().label(chosen)
+    written = export_labels(
+        folder, study.name, study.as_of, formats=tuple(formats or ()), to=to, table=table, changed_only=changed_only,
+        segment=segment,
+    )  # fmt: skip
+    if as_json:
+        _print_json({"run": chosen, "written": [{"place": item.place, "rows": item.rows} for item in written]})
+    else:
+        for item in written:
+            screen.print(f"Wrote {item.rows:,} rows to {escape(item.place)}", soft_wrap=True)
+
+
+def _finished_run(runs: RunFolder, run: str | None) -> str:
     finished = [name for name in runs.runs() if runs.released_plans(name)]
     if run is None and not finished:
         raise ConfigError("no run has ended here yet", hint="labels are written when a study's results arrive")
-    chosen = run or finished[-1]
-    paths = holder.node().label(chosen)
-    if not paths:
-        raise ConfigError(f"run {chosen} has no released segments")
+    if run is not None and run not in finished:
+        raise ConfigError(f"no run {run} has ended here", hint=f"there is: {', '.join(finished) or 'none'}")
+    return run or finished[-1]
+
+
+@holder_app.command("report")
+def holder_report(
+    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
+    run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Write your own page: your customers against the consortium's. Stays on this machine and costs nothing."""
+    from clients.holder import HolderFolder
+    from clients.report.files import write_holder_report
+
+    path = write_holder_report(HolderFolder(folder), run, output)
     if as_json:
-        _print_json({"run": chosen, "files": [str(path) for path in paths]})
+        _print_json({"report": str(path)})
     else:
-        for path in paths:
-            screen.print(f"Wrote {escape(str(path))}")
+        screen.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+
+
+@holder_app.command("new")
+def holder_new(
+    url: Annotated[str, typer.Argument(help="A file, a glob, or a database URL.")],
+    holder: Annotated[str | None, typer.Option(help="This holder's short name.")] = None,
+    table: Annotated[str | None, typer.Option(help="Table, for a database.")] = None,
+    currency: Annotated[str | None, typer.Option(help="Currency of all rows, where there is no column for it.")] = None,
+    password_env: Annotated[str | None, typer.Option(help="Environment variable with the database's password.")] = None,
+    password_file: Annotated[str | None, typer.Option(help="Owner-only file with the database's password.")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("holder.toml"),
+    yes: Annotated[
+        bool, typer.Option("--yes", "-y", help="Never ask; take the best guess, or say what is missing.")
+    ] = False,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+) -> None:
+    """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess."""
+    from clients.data.guess import new_holder_file
+
+    password = {"password_env": password_env} if password_env else {"password_file": password_file}
+    new_holder_file(
+        url,
+        output=output,
+        holder=holder,
+        table=table,
+        password={name: value for name, value in password.items() if value} or None,
+        answers={"currency": currency} if currency else None,
+        ask=None if yes else _ask,
+        overwrite=force,
+    )
+    screen.print(f"Wrote {escape(str(output))}. Read it, then: cohortium holder check {escape(str(output))}")
+
+
+def _ask(question: Question) -> str:
+    screen.print(f"[bold]{escape(question.text)}[/]")
+    for choice in question.choices:
+        screen.print(f"  {escape(choice)}")
+    return str(typer.prompt("answer", default=question.default))
 
 
 # --- ledger -----------------------------------------------------------------------------------------------------

@@ -45,7 +45,7 @@ from privacy.contract.messages import (
 from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
-from privacy.errors import BudgetError, ConfigError, PolicyError, ProtocolError
+from privacy.errors import BudgetError, ConfigError, DataError, PolicyError, ProtocolError
 from privacy.ledger import Answered, Caps, Evidence, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey, mask, to_bytes
@@ -298,18 +298,23 @@ class HolderNode:
         facts = list(self._ledger.facts())
         charged = {fact.core: fact.question for fact in facts if isinstance(fact, Reserved)}
         known = {fact.core: fact.release for fact in facts if isinstance(fact, Released)}
+        shown = dict(known)
         for notice in request.releases:
             if charged.get(notice.core) != notice.question:
                 raise Refused("declined", "a release is shown that this holder did not answer")
             if release_digest(notice.core, notice.values) != notice.release:
                 raise Refused("declined", "a release does not fit its digest")
-            if known.get(notice.core, notice.release) != notice.release:
+            if shown.setdefault(notice.core, notice.release) != notice.release:
                 raise Refused("equivocation", "another release of the same plan is recorded")
         for notice in request.releases:
             if notice.core not in known:
                 self._ledger.append(Released(question=notice.question, core=notice.core, release=notice.release))
+                known[notice.core] = notice.release
         self._folder.keep_result(request.run, request.releases, request.result)
-        self.label(request.run)
+        try:
+            self.label(request.run)
+        except (ConfigError, DataError) as error:  # the releases are recorded; labels can be written again any time
+            log.error("the labels were not all written: %s %s", error.message, error.hint)
         self._runs.pop(request.run, None)
         return self._reply(Finished(holder=self.holder, run=request.run, checkpoint=self._checkpoint()))
 

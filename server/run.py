@@ -105,7 +105,7 @@ def run_study(
         NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
     """
     # Pictures are slow to import; that is done while the holders prepare.
-    threading.Thread(target=importlib.import_module, args=("server.report.render",), daemon=True).start()
+    threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
     study = folder.results.resolve(study)
     watch = Stopwatch(progress)
     with folder.locked():

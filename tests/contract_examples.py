@@ -20,7 +20,7 @@ from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Member, Roster
 from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
 from privacy.mechanisms import SumMechanism
-from privacy.statistics import MAX_CUSTOMERS, PrefixSums, SegmentTotals, Statistic
+from privacy.statistics import PrefixSums, SegmentTotals, Statistic
 from privacy.statistics.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
 from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate
 
@@ -103,7 +103,7 @@ STATISTICS: dict[str, tuple[Statistic, ...]] = {
         ),
         PrefixSums(
             grids=(
-                FactGrid(fact="tenure_days", upper=(INT64_MIN, -1, INT64_MAX - 1, INT64_MAX), permille=1),
+                FactGrid(fact="tenure_days", upper=(-(1 << 62), -1, (1 << 62) - 1, 1 << 62), permille=1),
                 FactGrid(fact="money", upper=tuple(range(-300, 300)), permille=999),
             )
         ),
@@ -181,8 +181,8 @@ def _true_prefixes(statistic: PrefixSums, customers: Sequence[Row]) -> list[int]
 
 
 def _prefix_tolerance(statistic: PrefixSums, customers: int) -> NDArray[np.float64]:
-    # Each integer coefficient is less than one unit off the exact multiple of c_0's.
-    parts = [np.cumsum(root_coefficients(grid.bins)) * customers / grid.coefficients[0] for grid in statistic.grids]
+    # Each integer coefficient is at most half a unit off the exact one.
+    parts = [np.cumsum(root_coefficients(grid.bins)) * customers / grid.amplitude / 2 for grid in statistic.grids]
     return np.concatenate(parts) + 1e-6
 
 
@@ -235,7 +235,7 @@ READINGS: dict[str, ReadingOf] = {
 MECHANISMS: dict[str, tuple[SumMechanism, ...]] = {
     placement: tuple(
         SumMechanism(placement=placement, holders=m, colluding=t, share_scale=scale)
-        for m, t, scale in [(2, 1, 1000), (3, 1, 4_000_000), (8, 7, 123_457), (1000, 2, 1 << 50)]
+        for m, t, scale in [(2, 1, 1000), (3, 1, 4_000_000), (8, 7, 123_457), (1000, 2, 1 << 48)]
     )
     for placement in ("distributed", "local", "central")
 }
@@ -245,7 +245,6 @@ MECHANISM_IDS = [f"{m.placement}-{m.holders}-{m.colluding}" for m in MECHANISM_V
 # --- people --------------------------------------------------------------------------------------------------------
 
 LIFETIME = (Decimal("2"), Decimal("0.000001"))
-LARGEST_TABLE = MAX_CUSTOMERS
 
 
 def identities(names: Iterable[str]) -> dict[str, Identity]:

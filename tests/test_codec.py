@@ -34,7 +34,7 @@ from privacy.contract import messages as m
 from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.segments import CutPoints, ThresholdRule
-from privacy.contract.study import ANALYSES, Bounds, Budget, Cleaning, FixedCuts, RfmOptions, Study
+from privacy.contract.study import ANALYSES, Bounds, Budget, Cleaning, FixedCuts, KnownCuts, RfmOptions, Study
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Answered, Entry, Evidence, Failed, Opened, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
@@ -125,6 +125,9 @@ RESERVED = Reserved(
     software="cohortium 0.1.0",
     time=1_700_000_000,
 )
+KNOWN_CUTS = KnownCuts(
+    cuts=RULES.cuts, money_cap=150_000, orders_cap=24, above_cap=Decimal("0.0125"), origin="example 2024-01-01"
+)
 NOTICE = m.ReleaseNotice(question=QUESTION, core=CORE.digest, release=d("release"), values="1 -2 3")
 HELLOS = (PEOPLE["alpha"].sign(HELLO),)
 
@@ -151,7 +154,7 @@ EXAMPLES: tuple[Noun, ...] = (
             mechanism=CORE.mechanism, holders=("alpha", "beta", "gamma"), values=(5, -7, 2**62)),
     Released(question=QUESTION, core=d("core"), release=d("release")),
     m.Reply(statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA"), STUDY.rfm, ROSTER,
-    RULES, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
+    RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
 )  # fmt: skip
 
 each_example = pytest.mark.parametrize("value", EXAMPLES, ids=lambda value: type(value).__name__)
@@ -276,7 +279,6 @@ def test_equal_decimals_have_one_spelling() -> None:
     assert plain_decimal(Decimal("100")) == "100"
 
 
-@pytest.mark.xfail(strict=True, reason="plain_decimal keeps the sign of zero: equal cuts with different digests")
 def test_zero_has_one_spelling() -> None:
     zeros = [FixedCuts(recency_days=1, orders=1, money=Decimal(text)) for text in ("0", "-0")]
     assert zeros[0] == zeros[1]
@@ -332,7 +334,8 @@ def test_canonical_json_is_read_back(value: object) -> None:
 
 _hex64 = st.text("0123456789abcdef", min_size=64, max_size=64)
 _slug = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)
-_four = st.lists(st.integers(-(2**60), 2**60), min_size=4, max_size=4).map(sorted).map(tuple)
+_cut = st.integers(-(2**62), 2**62)
+_four = st.lists(_cut, min_size=4, max_size=4).map(sorted).map(tuple)
 _question = st.builds(Question, run=st.text(min_size=1, max_size=64), round=st.integers(1), attempt=st.integers(1))
 _signed = st.builds(
     Signed,
@@ -344,7 +347,7 @@ _signed = st.builds(
 RANDOM: dict[str, st.SearchStrategy[Noun]] = {
     "Question": _question,
     "Signed": _signed,
-    "Checkpoint": st.builds(m.Checkpoint, member=_slug, sequence=st.integers(1), head=_hex64),
+    "Checkpoint": st.builds(m.Checkpoint, member=_slug, sequence=st.integers(1, 1 << 53), head=_hex64),
     "Contribution": st.builds(m.Contribution, holder=_slug, core=_hex64, payload=_hex64, checkpoint=_signed),
     "Answered": st.builds(Answered, question=_question, core=_hex64, payload=_hex64),
     "ReleaseNotice": st.builds(m.ReleaseNotice, question=_question, core=_hex64, release=_hex64, values=st.text()),
@@ -366,7 +369,7 @@ RANDOM: dict[str, st.SearchStrategy[Noun]] = {
             placement=st.sampled_from(["distributed", "local", "central"]),
             holders=st.just(holders),
             colluding=st.integers(1, holders - 1),
-            share_scale=st.integers(1000, 1 << 50),
+            share_scale=st.integers(1000, 1 << 48),
         )
     ),
     "CutPoints": st.builds(
@@ -374,9 +377,9 @@ RANDOM: dict[str, st.SearchStrategy[Noun]] = {
         recency_days=_four,
         orders=_four,
         money=_four,
-        recency_high=st.integers(),
-        orders_high=st.integers(),
-        money_high=st.integers(),
+        recency_high=_cut,
+        orders_high=_cut,
+        money_high=_cut,
     ),
     "FactGrid": st.builds(
         FactGrid,
@@ -483,20 +486,12 @@ def _study_with(**fields: object) -> bytes:
     return json.dumps({"name": "x", "as_of": "2025-01-01", "budget": {"epsilon": "1"}, **fields}).encode()
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=OSError,
-    reason="ZoneInfo raises OSError for the name of a folder of zones, and for very long names",
-)
 @pytest.mark.parametrize("zone", ["Europe", "America", "a" * 300])
 def test_a_time_zone_that_is_a_folder_gives_a_protocol_error(zone: str) -> None:
     with pytest.raises(ProtocolError):
         Study.parse(_study_with(time_zone=zone))
 
 
-@pytest.mark.xfail(
-    strict=True, raises=ArithmeticError, reason="money bounds have no upper end: decimal.Overflow leaves the validator"
-)
 def test_an_enormous_bound_gives_a_protocol_error() -> None:
     with pytest.raises(ProtocolError):
         Study.parse(_study_with(bounds={"money_max": "1E999999"}))
@@ -633,7 +628,8 @@ def test_the_digest_of_the_code_covers_every_file_of_the_contract(
     for path in sorted(copied.rglob("*.py")):
         text = path.read_bytes()
         path.write_bytes(text + b"\n")
-        assert now() != original, path.name
+        left_out = path.relative_to(copied).parts[0] == "presentation"  # how pages look is not what is agreed on
+        assert (now() == original) == left_out, path.name
         path.write_bytes(text)
     (copied / "new.py").write_bytes(b"")
     assert now() != original

@@ -31,7 +31,6 @@ from clients.data.customer_table import (
     build_customer_table,
     cached_customer_table,
     table_key,
-    unknown_currencies,
 )
 from clients.data.sources import OPENERS, open_source
 from privacy.contract.canonical import read_toml
@@ -331,7 +330,7 @@ def test_duplicates_are_equal_in_every_mapped_column(tmp_path):
     assert (kept.report.duplicates, kept.columns.money.tolist()) == (0, [4000])
 
 
-def test_unknown_currencies_are_named_before_and_dropped_during(tmp_path):
+def test_rows_without_a_rate_are_dropped_and_counted(tmp_path):
     columns = COLUMNS | {"currency": "currency"}
     rows = [
         line(currency=" eur "),
@@ -344,12 +343,40 @@ def test_unknown_currencies_are_named_before_and_dropped_during(tmp_path):
     study = make_study(rates={"GBP": "1.2", "USD": {"2024-02-01": "0.9"}})
     path = write(tmp_path / "s.parquet", rows)
     config = make_config(path, columns=columns)
-    assert unknown_currencies(config, study, base=tmp_path) == ("(blank)", "CHF", "USD")
     table = build_customer_table(config, study, base=tmp_path)
     assert table.report.dropped == {"no_customer_id": 1, "unknown_currency": 2, "no_rate": 1}
     assert table.columns.money.tolist() == [2200]
-    assert unknown_currencies(make_config(path), study, base=tmp_path) == ()
-    assert unknown_currencies(make_config(path, currency_code="SEK"), study, base=tmp_path) == ("SEK",)
+
+
+@pytest.mark.parametrize(
+    ("declared", "rates", "says"),
+    [
+        (("EUR",), {}, None),
+        (("EUR", "GBP"), {"GBP": "1.2"}, None),
+        (("GBP",), {"GBP": {"2030-01-01": "1.2"}}, None),
+        (("EUR", "GBP", "CHF"), {"GBP": "1.2"}, "no rate for CHF"),
+        ((), {"GBP": "1.2"}, "does not declare source.currencies"),
+    ],
+)
+def test_whether_the_study_has_rates_is_decided_from_the_declaration_alone(declared, rates, says):
+    """There is no source behind this config at all: no row can change the answer."""
+    config = make_config("nowhere.parquet", columns=COLUMNS | {"currency": "currency"}, currencies=declared)
+    if says is None:
+        config.check_currencies(make_study(rates=rates))
+    else:
+        with pytest.raises(ConfigError, match=says) as error:
+            config.check_currencies(make_study(rates=rates))
+        assert error.value.hint
+
+
+def test_one_currency_for_all_rows_is_a_declaration():
+    config = make_config("nowhere.parquet", currency_code="SEK")
+    config.check_currencies(make_study(rates={"SEK": "0.09"}))
+    with pytest.raises(ConfigError, match="no rate for SEK"):
+        config.check_currencies(make_study())
+    for source in ({"currency_code": "SEK", "currencies": ("SEK",)}, {"currency_code": None}):
+        with pytest.raises(ValidationError, match="curren"):
+            make_config("nowhere.parquet", **source)
 
 
 # --- days, money, ids -----------------------------------------------------------------------------------------
@@ -569,7 +596,8 @@ def test_the_source_is_opened_read_only(tmp_path):
     config = make_config(path, table="sales")
     with open_source(config, base=tmp_path) as table, pytest.raises(duckdb.Error, match="read-only"):
         table.get_backend().raw_sql("insert into holder.main.sales values ('c2')")
-    assert set(OPENERS) == {"csv", "duckdb", "parquet"}
+    # PostgreSQL is opened read-only too: see test_sources.py.
+    assert set(OPENERS) == {"csv", "duckdb", "parquet", "postgres", "postgresql"}
 
 
 @pytest.mark.parametrize("dialect", ["postgres", "snowflake", "bigquery", "trino"])

@@ -487,12 +487,6 @@ def test_a_further_study_that_the_lifetime_budget_does_not_cover_is_refused(tmp_
     assert [workspace.holder(holder).ledger().spent() for holder in HOLDERS] == spent
 
 
-@pytest.mark.xfail(
-    strict=True,
-    raises=NotEnoughHolders,
-    reason="the share of delta for discretisation is (1 + e^cap) sum eta: at a lifetime cap of 8 and GAMMA = 2^20 no "
-    "question of a study with epsilon 3 or more fits, nor more than seven studies with epsilon 1",
-)
 def test_a_study_that_the_default_policy_allows_can_be_run(tmp_path: Path) -> None:
     """``simulations.kit.policy_toml``: lifetime epsilon 8, largest epsilon of a study 4."""
     run(make_workspace(tmp_path), read_study(tmp_path, STUDY.replace("epsilon = 1", "epsilon = 4")))

@@ -26,7 +26,11 @@ def make_study(**changes: Any) -> Study:
 
 def make_config(columns: dict[str, str] | None = None, **source: Any) -> HolderConfig:
     return HolderConfig.model_validate(
-        {"holder": "shop", "source": {"url": "sales.parquet"} | source, "columns": columns or COLUMNS}
+        {
+            "holder": "shop",
+            "source": {"url": "sales.parquet", "currencies": ("CHF", "EUR", "GBP")} | source,
+            "columns": columns or COLUMNS,
+        }
     )
 
 
@@ -87,6 +91,17 @@ def test_problems(tmp_path, rows, study, code, says):
     found = next(item for item in report.problems if item.code == code)
     assert says in found.text
     assert found.hint
+
+
+def test_currencies_that_are_not_declared_are_a_problem(tmp_path):
+    rows = [line(), line(order="o2", currency="GBP"), line(order="o3", currency="??")]
+    report = check(tmp_path, rows, make_study(rates={"GBP": "1.2"}), currencies=("EUR",))
+    found = next(item for item in report.problems if item.code == "undeclared_currency")
+    assert found.text == "holder.toml does not declare GBP"
+    assert found.hint == 'write under [source]: currencies = ["EUR", "GBP"]'
+    assert "undeclared_currency" in codes(check(tmp_path, rows, None, currencies=()).problems)
+    declared = check(tmp_path, rows[:2], make_study(rates={"GBP": "1.2"}), currencies=("EUR", "GBP", "SEK"))
+    assert declared.problems == ()
 
 
 def test_an_empty_source_is_a_problem(tmp_path):

@@ -32,7 +32,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from privacy.accounting.events import GaussianSum, eta_cap, squared_cap
+from privacy.accounting.events import KAPPA_CAP, GaussianSum, squared_cap
 from privacy.errors import BudgetError, LedgerError, ProtocolError
 from privacy.ledger import (
     Answered,
@@ -47,6 +47,7 @@ from privacy.ledger import (
     Released,
     Reserved,
 )
+from privacy.ledger.view import view_ledger
 
 ONE = (Decimal("1"), Decimal("0.000001"))  # mu^2 of 0.0560 in hundredths of a percent less
 CAPS = Caps(study=ONE, lifetime=LIFETIME)  # lifetime epsilon 2: mu^2 of 0.2009
@@ -100,6 +101,7 @@ def raw(path: Path, *statements: tuple[str, tuple[object, ...]]) -> None:
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("DROP TRIGGER entries_append_only_u")
     connection.execute("DROP TRIGGER entries_append_only_d")
+    connection.execute("DROP TRIGGER entries_append_only_i")
     for statement, values in statements:
         connection.execute(statement, values)
     connection.close()
@@ -240,6 +242,8 @@ class LedgerMachine(RuleBasedStateMachine):
         "DELETE FROM entries",
         "UPDATE entries SET body = replace(body, 'reserved', 'failed')",
         "UPDATE entries SET hash = 'x' WHERE sequence = 1",
+        "INSERT INTO entries VALUES (0, '{}', 'x')",
+        "INSERT OR REPLACE INTO entries SELECT max(sequence), '{}', 'x' FROM entries",
     ]))  # fmt: skip
     def try_to_get_something_back(self, statement: str) -> None:
         connection = sqlite3.connect(self.path)
@@ -365,10 +369,9 @@ def test_a_coordinator_has_no_lifetime_cap(path: Path) -> None:
 
 
 def test_coarse_noise_is_refused(ledger: Ledger) -> None:
-    """The price fits, but the integers are too coarse for delta: (1 + e^epsilon) eta must stay within 1% of it."""
-    cap = Fraction(eta_cap(1.0, 1e-6))
+    """The price fits, but the integers are too coarse: the kappas of all charges must stay within their cap."""
     scale = 1 << 20
-    dim = int(cap * scale * scale / Fraction(202, 10_000))
+    dim = int((KAPPA_CAP * 6 * scale * scale - 120) / Fraction(35, 100))
     fine = GaussianSum(squared_norm=1, gamma=1, dim=dim - 1, share_scale=scale, protecting_shares=1)
     caps = Caps(study=ONE, lifetime=None)
     with pytest.raises(BudgetError, match="coarse"):
@@ -472,16 +475,22 @@ def test_an_edit_is_found_and_named(ledger: Ledger, name: str) -> None:
         independent_check(ledger.path)
 
 
-def test_a_replaced_row_is_found(ledger: Ledger) -> None:
-    """REPLACE deletes without asking the triggers; the chain still tells."""
+@pytest.mark.parametrize("sequence", [-1, 0, 1, 2])
+@pytest.mark.parametrize("how", ["INSERT", "INSERT OR REPLACE", "REPLACE", "INSERT OR IGNORE"])
+def test_nothing_is_inserted_at_or_below_the_head(ledger: Ledger, how: str, sequence: int) -> None:
+    """REPLACE deletes without asking the trigger on DELETE, so the one on INSERT refuses it."""
     ledger.reserve(charge(1), CAPS)
+    before = independent_check(ledger.path)
     connection = sqlite3.connect(ledger.path, isolation_level=None)
-    try:
-        connection.execute("INSERT OR REPLACE INTO entries VALUES (2, '{}', ?)", ("a" * 64,))
-    except sqlite3.IntegrityError:
-        return
-    finally:
-        connection.close()
+    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
+        connection.execute(f"{how} INTO entries VALUES (?, '{{}}', ?)", (sequence, "a" * 64))
+    connection.close()
+    assert independent_check(ledger.path) == before
+
+
+def test_a_row_replaced_without_the_guards_is_found(ledger: Ledger) -> None:
+    ledger.reserve(charge(1), CAPS)
+    raw(ledger.path, ("INSERT OR REPLACE INTO entries VALUES (2, '{}', ?)", ("a" * 64,)))
     with pytest.raises(LedgerError, match="entry 2"):
         Ledger(ledger.path)
 
@@ -517,6 +526,50 @@ def test_only_its_owner_can_read_it(ledger: Ledger) -> None:
 def test_a_ledger_is_never_started_over(ledger: Ledger) -> None:
     with pytest.raises(LedgerError, match="never started over"):
         Ledger.create(ledger.path, OPENED)
+
+
+def _blank(path: Path) -> None:
+    path.parent.mkdir(parents=True)
+    path.touch(mode=0o600)
+
+
+def _without_first_entry(path: Path) -> None:
+    Ledger.create(path, OPENED)
+    raw(path, ("DELETE FROM entries", ()))
+
+
+INTERRUPTED = {"right after the file": _blank, "before the first entry": _without_first_entry}
+
+
+@pytest.mark.parametrize("moment", INTERRUPTED)
+def test_a_ledger_whose_making_was_interrupted_is_made_whole(path: Path, moment: str) -> None:
+    INTERRUPTED[moment](path)
+    ledger = Ledger.open_or_create(path, OPENED)
+    assert [fact.kind for fact in ledger.facts()] == ["opened"]
+    ledger.reserve(charge(1), CAPS)
+    assert Ledger.open_or_create(path, OPENED).head == ledger.head
+    connection = sqlite3.connect(path, isolation_level=None)
+    triggers = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").fetchone()
+    assert (connection.execute("PRAGMA user_version").fetchone(), triggers[0] >= 2) == ((1,), True)
+    connection.close()
+
+
+def test_a_ledger_that_nobody_opened_cannot_be_charged(path: Path) -> None:
+    _without_first_entry(path)
+    ledger = Ledger(path)
+    for call in (ledger.reserve, ledger.check):
+        with pytest.raises(LedgerError, match="never opened"):
+            call(charge(1), CAPS)
+    assert ledger.head.sequence == 0
+    with pytest.raises(LedgerError, match="never opened"):
+        view_ledger(path)
+
+
+def test_hashes_are_found_by_number(ledger: Ledger) -> None:
+    ledger.reserve(charge(1), CAPS)
+    assert ledger.hash_at(2) == ledger.head.hash
+    assert ledger.hash_at(1) not in (None, ledger.head.hash)
+    assert ledger.hash_at(0) is ledger.hash_at(3) is None
 
 
 def test_a_missing_or_foreign_ledger_is_refused(ledger: Ledger, tmp_path: Path) -> None:

@@ -42,7 +42,7 @@ from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import mask, to_bytes, unmask
-from privacy.statistics import ContributionBound, SegmentTotals
+from privacy.statistics import GAMMA, ContributionBound, SegmentTotals
 from privacy.statistics import segment_totals as totals_module
 from server.federation import Federation
 
@@ -72,7 +72,7 @@ def _customers(*rows: tuple[int, int, int]) -> CustomerColumns:
 def check_sensitivity(root_folder: Path, patch: Patch) -> None:
     """One customer more or less moves the sum within the bound, computed here from the definition: 2 GAMMA^2."""
     others = [(5, 1, 50), (25, 3, -9_000), (5, 2, 9_999), (50, 1, 150), (5, 4, -10_000)]
-    whole = 2 * (1 << 40)  # two segmentations, (a, b, c) of norm GAMMA each
+    whole = 2 * GAMMA**2  # two segmentations, (a, b, c) of norm GAMMA each
     assert 0.999 * whole < TOTALS.bound.squared_norm <= whole
     for extreme in [(5, 10**6, 10**12), (5, 10**6, -(10**12)), (50, 1, 0), (0, 5, 10_000), (5, 3, -10_000)]:
         for base in ([], others):
@@ -270,7 +270,7 @@ def clip_skipped(patch: Patch) -> None:
 def one_segmentations_bound_for_two(patch: Patch) -> None:
     def bound(self: SegmentTotals) -> ContributionBound:
         norm = sum(a * a for a in totals_module.AMPLITUDES)
-        return ContributionBound(gamma=1 << 20, squared_norm=norm, max_abs=max(totals_module.AMPLITUDES))
+        return ContributionBound(gamma=GAMMA, squared_norm=norm, max_abs=max(totals_module.AMPLITUDES))
 
     patch.setattr(SegmentTotals, "bound", property(bound))
 

@@ -20,13 +20,6 @@ import pytest
 
 from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Budget, Cleaning, FixedCuts, RfmOptions, Study
-from server.report import pictures
-from server.report.findings import scheme_findings
-from server.report.numbers import delta_text, epsilon_text, grouped, shown
-from server.report.render import describe_spending, render_report
-from server.report.texts import LANGUAGES, TEXTS, text
 from privacy.contract.results import (
     Distribution,
     Estimate,
@@ -38,6 +31,15 @@ from privacy.contract.results import (
     StudyResult,
     Timing,
 )
+from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.contract.study import Budget, Cleaning, FixedCuts, RfmOptions, Study
+from privacy.presentation import pages as shared_pages
+from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
+from privacy.presentation.texts import LANGUAGES
+from server.report import pictures
+from server.report.findings import scheme_findings
+from server.report.render import describe_spending, render_report
+from server.report.texts import OWN, TEXTS, text
 
 UNIT = 100  # cents
 
@@ -362,6 +364,7 @@ def test_every_text_is_there_in_both_languages() -> None:
         "definition_grid",
         "cut_at",
         "percent_with_margin",
+        "value_with_margin",
     }
     for key, entry in TEXTS.items():
         fields = [{f for _, f, _, _ in string.Formatter().parse(words) if f} for words in entry]
@@ -375,20 +378,20 @@ def test_every_text_is_there_in_both_languages() -> None:
 
 
 def test_every_text_is_used() -> None:
-    folder = Path(pictures.__file__).parent
+    folders = [Path(module.__file__).parent for module in (pictures, shared_pages)]
     source = "".join(
         path.read_text(encoding="utf-8")
+        for folder in folders
         for path in sorted(folder.iterdir())
         if path.suffix in (".py", ".j2") and path.name != "texts.py"
     )
-    source += (folder / "texts.py").read_text(encoding="utf-8").partition("\ndef text(")[2]
     composed = (
         "month_", "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_",
         "returns_", "duplicates_",
     )  # fmt: skip
     unused = [
         key
-        for key in TEXTS
+        for key in OWN
         if not re.search(rf"""["']{key}["']""", source)
         and not key.startswith(composed)
         and key not in ("released", "failed")  # outcomes are keys themselves
@@ -550,8 +553,8 @@ def scheme_of(*segments: SegmentFigures) -> SchemeFigures:
 def test_findings_name_the_leader_and_the_largest() -> None:
     scheme = scheme_of(figures_of("few", 0.2, 0.7), figures_of("many", 0.6, 0.1), figures_of("rest", 0.2, 0.2))
     lead, largest = scheme_findings(scheme, "en")
-    assert lead == "few brings 70.0% (± 1.0) of revenue with 20.0% (± 1.0) of customer records."
-    assert largest.startswith("The largest segment is many with 60.0% (± 1.0) of customer records")
+    assert lead == "few brings 70.0% (±\u00a01.0) of revenue with 20.0% (±\u00a01.0) of customer records."
+    assert largest.startswith("The largest segment is many with 60.0% (±\u00a01.0) of customer records")
     assert "few" in scheme_findings(scheme, "zh")[0]
 
 

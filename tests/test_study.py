@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from pydantic import ValidationError
 
+from privacy.accounting.events import squared_cap
 from privacy.contract.canonical import read_toml
-from privacy.contract.study import ANALYSES, Bounds, Budget, Cleaning, Study, minor_digits, parse_day
+from privacy.contract.study import ANALYSES, Bounds, Budget, Cleaning, RateStep, Study, minor_digits, parse_day
 from privacy.errors import ConfigError
 
 LEAST = """\
@@ -172,7 +173,7 @@ WRONG = {
     "epsilon infinite": (LEAST.replace("epsilon = 1", "epsilon = inf"), ["budget.epsilon", "finite"]),
     "epsilon not a number": (LEAST.replace("epsilon = 1", "epsilon = nan"), ["budget.epsilon", "finite"]),
     "epsilon a word": (LEAST.replace("epsilon = 1", "epsilon = 'low'"), ["budget.epsilon", "decimal"]),
-    "delta zero": (LEAST + "delta = 0\n", ["budget.delta", "greater than 0"]),
+    "delta zero": (LEAST + "delta = 0\n", ["budget.delta", "greater than or equal to", "1E-18"]),
     "delta large": (LEAST + "delta = 0.01\n", ["budget.delta", "0.001"]),
     "delta above one in size_class": (LEAST + "delta = 0.0001\n", ["budget", "at most 1/size_class = 1.0e-5"]),
     "size class small": (LEAST + "size_class = 99\n", ["budget.size_class", "100"]),
@@ -194,7 +195,7 @@ WRONG = {
     "day with a time": (LEAST.replace("2025-01-01", "2025-01-01T10:00:00"), ["as_of", "without a time"]),
     "no such day": (LEAST.replace("2025-01-01", "'2025-02-30'"), ["as_of", "date"]),
     "rate of the own currency": (LEAST + "[rates]\nEUR = '1'\n", ["rates.EUR", "own currency"]),
-    "rate zero": (LEAST + "[rates]\nUSD = '0'\n", ["rates.USD.0.rate", "greater than 0"]),
+    "rate zero": (LEAST + "[rates]\nUSD = '0'\n", ["rates.USD.0.rate", "greater than or equal to 1E-9"]),
     "rate a word": (LEAST + "[rates]\nUSD = 'x'\n", ["rates.USD.0.rate", "decimal"]),
     "rate of a word": (LEAST + "[rates]\ndollars = '1'\n", ["rates.dollars", "pattern"]),
     "rates without a day": (LEAST + "[rates.USD]\nspring = '1'\n", ["rates.USD.0.since", "date"]),
@@ -265,20 +266,34 @@ def test_every_analysis_can_be_named(name: str, tmp_path: Path) -> None:
     assert read(tmp_path, f"analyses = ['{name}']\n" + LEAST).analyses == (name,)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="delta has no lower end: below 1e-323 it is 0 as a float, and pricing fails with a ValueError"
-)
 def test_a_delta_that_no_float_can_hold_is_refused() -> None:
-    with pytest.raises(ValidationError):
-        Budget(epsilon=Decimal(1), delta=Decimal("1e-400"))
+    for text in ("1e-400", "0.99e-18"):
+        with pytest.raises(ValidationError):
+            Budget(epsilon=Decimal(1), delta=Decimal(text))
+    least = Budget(epsilon=Decimal("0.01"), delta=Decimal("1e-18"))
+    assert squared_cap(float(least.epsilon), float(least.effective_delta)) > 0
 
 
-@pytest.mark.xfail(strict=True, reason="money_max may pass 2^40 minor units, the most that money_cap takes")
 def test_money_bounds_fit_what_the_totals_can_carry() -> None:
-    with pytest.raises(ValidationError):
-        Study(
+    def study(most: Decimal) -> Study:
+        return Study(
             name="x",
             as_of=dt.date(2025, 1, 1),
             budget=Budget(epsilon=Decimal(1)),
-            bounds=Bounds(money_max=Decimal(1 << 40)),
+            bounds=Bounds(money_max=most),
         )
+
+    assert study(Decimal(1 << 40) / 100).money_bounds[1] == 1 << 40
+    for most in (Decimal((1 << 40) + 1) / 100, Decimal(1 << 40)):
+        with pytest.raises(ValidationError, match="minor units"):
+            study(most)
+    with pytest.raises(ValidationError):
+        Bounds(money_max=Decimal((1 << 40) + 1))
+
+
+@pytest.mark.parametrize("rate", ["0", "-1", "0.9e-9", "1.1e9", "1e400"])
+def test_a_rate_that_is_no_rate_is_refused(rate: str) -> None:
+    with pytest.raises(ValidationError):
+        RateStep(since=dt.date(2024, 1, 1), rate=Decimal(rate))
+    for border in ("1e-9", "1e9"):
+        assert RateStep(since=dt.date(2024, 1, 1), rate=Decimal(border)).rate == Decimal(border)

@@ -148,7 +148,7 @@ def _defaults(source: ir.Table, config: HolderConfig, last: dt.datetime | None) 
         valid = counted.filter(counted.code.re_search("^[A-Z]{3}$")).order_by(ibis.desc("rows"), "code").limit(1)
         codes = fetch(valid, what="looking at currencies")["code"].to_pylist()
         code = codes[0] if codes else "EUR"
-    day = (last.date() if last else dt.date(2000, 1, 1)) + dt.timedelta(days=1)
+    day = min(last.date() if last else dt.date(2000, 1, 1), dt.date(9999, 12, 30)) + dt.timedelta(days=1)
     return Study(
         name="defaults", as_of=day, currency=code, time_zone=config.source.time_zone, budget=Budget(epsilon=Decimal(1))
     )

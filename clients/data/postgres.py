@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import datetime as dt
-import os
 import re
-import stat
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -33,18 +31,19 @@ from ibis.expr import types as ir
 from psycopg import sql
 
 from clients.data.config import HolderConfig, Source
+from clients.data.secrets import read_password
 from privacy.errors import DataError
 
 OLDEST = 15
 #: Options of a URL that may be given; they go to libpq as they are.
 OPTIONS = ("host", "sslmode", "sslrootcert", "sslcert", "sslkey", "connect_timeout")
 _TIMEOUT = "15"
-_LAST_TIME = dt.datetime(9999, 12, 31, 23, 59, 59)
+_LAST_TIME = dt.datetime(9999, 12, 30, 23, 59, 59)  # leaves room for a day after it
 #: Amounts are limited to this, so that quantity x price x rate cannot overflow, which fails in PostgreSQL.
 _LARGEST, _SMALLEST = 1e140, 1e-140
 
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?$"
-_NUMBER_LENGTH = 200  # with the exponent's two digits: no number in this pattern is out of range
+_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
+_NUMBER_LENGTH = 1000  # PostgreSQL's decimals hold every number of this pattern and length
 _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
 _CLOCK = r"([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?)?"
 _UTC = r"([ ]?([Zz]|[+-]00(:?00)?))?"
@@ -129,34 +128,6 @@ def parse_address(location: str) -> Address:
     )
 
 
-def read_password(source: Source, *, base: Path) -> str | None:
-    """The password that ``holder.toml`` points to; None where it points to none, and libpq looks for itself.
-
-    Raises:
-        DataError: if the variable is not set, or the file is missing, empty or open to others.
-    """
-    if source.password_env is not None:
-        password = os.environ.get(source.password_env)
-        if not password:
-            raise DataError(
-                f"the environment variable {source.password_env} is not set", hint="it should hold the password"
-            )
-        return password
-    if source.password_file is None:
-        return None
-    path = base / Path(source.password_file).expanduser()
-    try:
-        mode = path.stat().st_mode
-        password = path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError):
-        raise DataError(f"the password file {path} cannot be read", hint="check source.password_file") from None
-    if stat.S_IMODE(mode) & 0o077:
-        raise DataError(f"the password file {path} is open to others", hint=f"chmod 600 {path}")
-    if not password:
-        raise DataError(f"the password file {path} is empty", hint="write the password on its first line")
-    return password
-
-
 def connect(address: Address, *, password: str | None) -> psycopg.Connection[Any]:
     """Connect. To another machine the connection is encrypted unless the URL (or PGSSLMODE) says otherwise.
 
@@ -164,7 +135,7 @@ def connect(address: Address, *, password: str | None) -> psycopg.Connection[Any
         DataError: if that does not work; the text never holds the password.
     """
     options = {"connect_timeout": _TIMEOUT} | address.options
-    if not address.is_local and "PGSSLMODE" not in os.environ:
+    if not address.is_local and _default("sslmode") == "prefer":
         options.setdefault("sslmode", "require")
     try:
         return psycopg.connect(
@@ -184,17 +155,30 @@ def connect(address: Address, *, password: str | None) -> psycopg.Connection[Any
         raise DataError(f"{address.place} cannot be reached", hint="check source.url") from None
 
 
+def _default(option: str) -> str:
+    """What libpq takes where nothing is said: PGSSLMODE, for example, or what it was built with."""
+    found = (item.val for item in psycopg.pq.Conninfo.get_defaults() if item.keyword == option.encode())
+    return (next(found, None) or b"").decode()
+
+
 class _Compiler(PostgresCompiler):
     """Ibis' PostgreSQL, with lists of values inside the query: a read-only transaction makes no temporary tables."""
 
     __slots__ = ()
+
+    def visit_Cast(self, op: ops.Cast, *, arg: Any, to: Any) -> Any:
+        """PostgreSQL casts a boolean to ``int`` and to no other number."""
+        if op.arg.dtype.is_boolean() and to.is_integer():
+            arg = self.cast(arg, dtypes.int32)
+        return super().visit_Cast(op, arg=arg, to=to)
 
     def visit_InMemoryTable(self, op: ops.InMemoryTable, *, name: str, schema: Any, data: Any) -> Any:
         """A table of text columns as ``UNNEST`` of array literals."""
         columns = data.to_pyarrow(schema).to_pydict()
         arrays = ", ".join(_text_array(values) for values in columns.values())
         names = ", ".join(sqlglot.to_identifier(item, quoted=True).sql("postgres") for item in columns)
-        return sqlglot.parse_one(f"SELECT * FROM UNNEST({arrays}) AS _values({names})", read="postgres").subquery(name)
+        query = f"SELECT * FROM UNNEST({arrays}) AS _values({names})"
+        return sqlglot.parse_one(query, read="postgres", into=sqlglot.exp.Select).subquery(name)
 
 
 def _text_array(values: list[str | None]) -> str:
@@ -218,12 +202,14 @@ class _ReadOnly(Backend):
         """Types of a query's columns, as the server states them without running it."""
         with self.con.cursor() as cursor:
             cursor.execute(f"SELECT * FROM ({query}) AS _described LIMIT 0".encode())
-            described = [(item.name, item.type_code, item._type_display()) for item in cursor.description or ()]
-        return ibis.schema({name: self.compiler.type_mapper.from_string(text) for name, _, text in described})
+            described = [(item.name, item.type_display) for item in cursor.description or ()]
+        return ibis.schema({name: self.compiler.type_mapper.from_string(text) for name, text in described})
 
-    def to_pyarrow(self, expr: ir.Expr, /, **options: Any) -> pa.Table:
-        """Run a query and read its result."""
-        table = expr.as_table()
+    def to_pyarrow(self, expr: ir.Expr, /, **options: Any) -> Any:
+        """Run a query and read its result, as Arrow."""
+        return expr.__pyarrow_result__(self._read(expr.as_table(), **options))
+
+    def _read(self, table: ir.Table, **options: Any) -> pa.Table:
         schema = table.schema().to_pyarrow()
         query = self.compile(table, **options)
         with tempfile.TemporaryFile() as rows:
@@ -258,22 +244,45 @@ def open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[i
     name = config.source.table
     if name is None:
         raise DataError("a database needs a table", hint='add table = "schema.table" under [source]')
+    with _reading(config.source, location, base) as connection:
+        yield _in_line(_table(connection, name), config)
+
+
+def list_postgres_tables(config: HolderConfig, location: str, base: Path) -> tuple[str, ...]:
+    """Tables and views that the user may read, as ``schema.table``.
+
+    Raises:
+        DataError: if the server cannot be reached.
+    """
+    query = """
+        SELECT n.nspname, c.relname FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname NOT IN ('pg_catalog', 'information_schema')
+          AND n.nspname NOT LIKE 'pg\\_%' AND NOT c.relispartition
+          AND has_schema_privilege(n.oid, 'USAGE') AND has_table_privilege(c.oid, 'SELECT')
+        ORDER BY 1, 2"""
+    with _reading(config.source, location, base) as connection:
+        return tuple(f"{schema}.{table}" for schema, table in connection.execute(query).fetchall())
+
+
+@contextlib.contextmanager
+def _reading(source: Source, location: str, base: Path) -> Iterator[psycopg.Connection[Any]]:
+    """A connection whose every transaction is read-only and sees one state of the database."""
     address = parse_address(location)
-    connection = connect(address, password=read_password(config.source, base=base))
+    connection = connect(address, password=read_password(source, base=base))
     try:
         version = connection.info.server_version // 10_000
         if version < OLDEST:
-            raise DataError(
-                f"{address.place} is release {version}", hint=f"PostgreSQL {OLDEST} or newer is needed"
-            )
+            raise DataError(f"{address.place} is release {version}", hint=f"PostgreSQL {OLDEST} or newer is needed")
         connection.read_only = True
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.execute("SET SESSION datestyle = 'ISO, YMD'")
-        connection.execute("SET SESSION extra_float_digits = 1")
-        connection.execute("SET SESSION idle_in_transaction_session_timeout = 0")
-        connection.execute("SET SESSION default_transaction_read_only = on")
-        connection.execute("SET SESSION TIMEZONE = 'UTC'")
-        yield _in_line(_table(connection, name), config)
+        for setting in (
+            "datestyle = 'ISO, YMD'",
+            "extra_float_digits = 1",
+            "idle_in_transaction_session_timeout = 0",
+            "default_transaction_read_only = on",
+        ):
+            connection.execute(f"SET SESSION {setting}".encode())
+        yield connection
     finally:
         connection.close()
 
@@ -284,8 +293,10 @@ def _table(connection: psycopg.Connection[Any], name: str) -> ir.Table:
     try:
         connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(where))
         if not schema:
-            found = connection.execute("SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = %s::regclass",
-                                       (where.as_string(connection),)).fetchone()
+            found = connection.execute(
+                "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = %s::regclass",
+                (where.as_string(connection),),
+            ).fetchone()
             schema = found[0].strip('"') if found else ""
         return _ReadOnly.from_connection(connection).table(table, database=schema or None)
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, TableNotFound):
@@ -315,7 +326,8 @@ def _in_line(table: ir.Table, config: HolderConfig) -> ir.Table:
         elif kind.is_timestamp() or kind.is_date():
             zone = kind.timezone if kind.is_timestamp() else None
             last = ibis.literal(_LAST_TIME if zone is None else _LAST_TIME.replace(tzinfo=dt.UTC))
-            changes[columns.time] = ibis.least(time.cast(dtypes.Timestamp(timezone=zone, scale=6)), last)  # infinity
+            exact = time.cast(dtypes.Timestamp(timezone=zone, scale=6))
+            changes[columns.time] = ibis.ifelse(exact > last, last, exact)  # such as infinity
     for name in (columns.amount, columns.quantity, columns.price):
         if name is None or name not in table.columns:
             continue
@@ -333,22 +345,26 @@ def _number_of(column: ir.Value) -> ir.Value:
     """Text as a number; null where it is none."""
     text = column.strip()
     safe = text.re_search(_NUMBER) & (text.length() <= _NUMBER_LENGTH)
-    return _limited(ibis.ifelse(safe, text, ibis.null("string")).cast("float64"))
+    number = ibis.ifelse(safe, text, ibis.null("string")).cast("decimal")
+    return _limited_decimal(ibis.ifelse(number.abs() < _exact("1.7e308"), number, ibis.null("decimal")))
 
 
 def _limited(number: ir.Value) -> ir.Value:
-    within = ibis.greatest(ibis.least(number, _LARGEST), -_LARGEST)
-    within = ibis.ifelse(number.abs() < _SMALLEST, 0.0, within)
-    return ibis.ifelse(number.isnan() | number.isinf(), number, within).cast("float64")
+    number = number.cast("float64")
+    limits = ((number > _LARGEST, _LARGEST), (number < -_LARGEST, -_LARGEST), (number.abs() < _SMALLEST, 0.0))
+    return ibis.cases((number.isnan() | number.isinf(), number), *limits, else_=number).cast("float64")
+
+
+def _exact(text: str) -> ir.Value:
+    return ibis.literal(text).cast("decimal")
 
 
 def _limited_decimal(number: ir.Value) -> ir.Value:
-    def exact(text: str) -> ir.Value:
-        return ibis.literal(text).cast("decimal")
-
-    special = number.isin([exact("NaN"), exact("Infinity"), exact("-Infinity")])
-    within = ibis.greatest(ibis.least(number, exact("1e140")), exact("-1e140"))
-    return _limited(ibis.ifelse(special, number, within).cast("float64"))
+    """A decimal of any size as a float; PostgreSQL's decimals know NaN and infinity, too."""
+    special = number.isin([_exact("NaN"), _exact("Infinity"), _exact("-Infinity")])
+    limits = ((number > _exact("1e140"), _exact("1e140")), (number < _exact("-1e140"), _exact("-1e140")))
+    tiny = (number.abs() < _exact("1e-140"), _exact("0"))
+    return ibis.cases((special, number), *limits, tiny, else_=number).cast("float64")
 
 
 def _time_of(column: ir.Value, *, utc: bool) -> ir.Value:

@@ -95,6 +95,16 @@ def _split(url: str) -> tuple[str, str]:
     )
 
 
+def csv_files(url: str, *, base: Path) -> list[Path] | None:
+    """The files behind a URL of CSV files; None where it is something else.
+
+    Raises:
+        DataError: if there are none.
+    """
+    scheme, location = _split(url)
+    return [Path(name) for name in _files(base, location)] if scheme == "csv" else None
+
+
 def _files(base: Path, location: str) -> list[str]:
     path = resolve(base, location)
     found = [name for name in sorted(glob.glob(str(path), recursive=True)) if Path(name).is_file()]
@@ -194,22 +204,26 @@ def _read_local_spelling(table: ir.Table, config: HolderConfig) -> ir.Table:
     return table.mutate(**changes) if changes else table
 
 
+def _attach(connection: Any, path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"there is no file at {path}", hint="check source.url in holder.toml")
+    try:
+        connection.attach(path, name="holder", read_only=True)
+    except Exception:
+        raise DataError(
+            f"{path} cannot be opened as a DuckDB database",
+            hint="close programs that write to it, and check that this DuckDB is not older than the file",
+        ) from None
+
+
 @contextlib.contextmanager
 def _open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
     path = resolve(base, location)
     name = config.source.table
     if name is None:
         raise DataError("a database needs a table", hint='add table = "..." under [source]')
-    if not path.is_file():
-        raise DataError(f"there is no file at {path}", hint="check source.url in holder.toml")
     with _duckdb(config) as (connection, _):
-        try:
-            connection.attach(path, name="holder", read_only=True)
-        except Exception:
-            raise DataError(
-                f"{path} cannot be opened as a DuckDB database",
-                hint="close programs that write to it, and check that this DuckDB is not older than the file",
-            ) from None
+        _attach(connection, path)
         schema, _, table = name.rpartition(".")
         try:
             opened = connection.table(table, database=("holder", schema or "main"))
@@ -220,16 +234,39 @@ def _open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir
 
 @contextlib.contextmanager
 def _open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+    with _postgres().open_postgres(config, location, base) as table:
+        yield table
+
+
+def _postgres() -> Any:
+    """The module for PostgreSQL, which needs a driver of its own."""
     try:
-        from clients.data.postgres import open_postgres
+        from clients.data import postgres
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] != "psycopg":
             raise
         raise DataError(
             "PostgreSQL needs a package that is not installed", hint='pip install "cohortium[postgres]"'
         ) from None
-    with open_postgres(config, location, base) as table:
-        yield table
+    return postgres
+
+
+def list_tables(config: HolderConfig, *, base: Path) -> tuple[str, ...] | None:
+    """Tables and views of a database as ``schema.table``; None where the source is files.
+
+    Raises:
+        DataError: if the database cannot be opened.
+    """
+    scheme, location = _split(config.source.url)
+    if scheme in ("postgres", "postgresql"):
+        return _postgres().list_postgres_tables(config, location, base)
+    if scheme != "duckdb":
+        return None
+    with _duckdb(config) as (connection, _):
+        _attach(connection, resolve(base, location))
+        query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'holder'"
+        found = sorted(connection.raw_sql(query).fetchall())
+    return tuple(table if schema == "main" else f"{schema}.{table}" for schema, table in found)
 
 
 #: The catalogue of sources. One function and one line here add a database.

@@ -30,19 +30,21 @@ GENESIS = "0" * 64
 _DOMAIN = b"cohortium/ledger/v1\x00"
 
 _SCHEMA = """
-CREATE TABLE entries (
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS entries (
   sequence INTEGER PRIMARY KEY,
   body     TEXT NOT NULL,
   hash     TEXT NOT NULL UNIQUE
 ) STRICT;
-CREATE TABLE payloads (core TEXT PRIMARY KEY, payload BLOB NOT NULL) STRICT;
-CREATE TABLE peers (member TEXT PRIMARY KEY, sequence INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE TRIGGER entries_append_only_u BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER entries_append_only_i BEFORE INSERT ON entries
+CREATE TABLE IF NOT EXISTS payloads (core TEXT PRIMARY KEY, payload BLOB NOT NULL) STRICT;
+CREATE TABLE IF NOT EXISTS peers (member TEXT PRIMARY KEY, sequence INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
+CREATE TRIGGER IF NOT EXISTS entries_append_only_u BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_append_only_i BEFORE INSERT ON entries
 WHEN NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM entries)
 BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER entries_append_only_d BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_append_only_d BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 PRAGMA user_version = 1;
+COMMIT;
 """
 
 
@@ -126,6 +128,10 @@ class Ledger:
             os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
         except FileExistsError:
             raise LedgerError(f"{path} exists; a ledger is never started over") from None
+        return cls._begin(path, opened)
+
+    @classmethod
+    def _begin(cls, path: Path, opened: Opened) -> Ledger:
         with cls._connect(path) as connection:
             connection.executescript(_SCHEMA)
         ledger = cls.__new__(cls)
@@ -142,9 +148,13 @@ class Ledger:
         """
         if not path.exists():
             return cls.create(path, opened)
+        with cls._connect(path) as connection:
+            blank = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
+        if blank:  # the process died right after it made the file
+            return cls._begin(path, opened)
         ledger = cls(path)
         last = [fact for fact in ledger.facts() if isinstance(fact, Opened)]
-        if not last and ledger.head.sequence == 0:  # the process died between making the file and its first entry
+        if not last and ledger.head.sequence == 0:  # the process died before the first entry
             ledger.append(opened)
             return ledger
         if not last or (last[0].owner, last[0].role) != (opened.owner, opened.role):

@@ -8,6 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from privacy.accounting.events import epsilon_spent
+from privacy.errors import LedgerError
 from privacy.ledger import Evidence, Failed, Ledger, Opened, Released, Reserved
 
 #: Delta at which a coordinator's ledger, which states none, is shown.
@@ -50,11 +51,14 @@ def view_ledger(path: Path) -> LedgerView:
     """Read a ledger and price it.
 
     Raises:
-        LedgerError: if its chain is broken.
+        LedgerError: if its chain is broken, or it was never opened.
     """
     ledger = Ledger(path)
     facts = list(ledger.facts())
-    opened = [fact for fact in facts if isinstance(fact, Opened)][-1]
+    owners = [fact for fact in facts if isinstance(fact, Opened)]
+    if not owners:
+        raise LedgerError(f"{path.name} was never opened for an owner")
+    opened = owners[-1]
     delta = float(opened.delta) if opened.delta is not None else _SHOWN_DELTA
     released = {fact.core for fact in facts if isinstance(fact, Released)}
     failed = {fact.core: fact.reason for fact in facts if isinstance(fact, Failed)}

@@ -4,20 +4,11 @@ from __future__ import annotations
 
 import math
 
-from privacy.contract.results import Estimate, SchemeFigures, SegmentFigures, Spending
-from server.report.numbers import delta_text, epsilon_text, plain, shown
-from server.report.texts import Language, text
-
-
-def segment_name(segment: SegmentFigures, language: Language) -> str:
-    """The segment's name in a language."""
-    return segment.zh if language == "zh" else segment.en
-
-
-def percent(estimate: Estimate, language: Language) -> str:
-    """A share with its margin, as it stands in a sentence: ``62.1% (± 0.4)``."""
-    value, margin = shown(estimate, decimals=1, scale=100)
-    return text("percent_with_margin", language, value=value, margin=margin)
+from privacy.contract.results import Estimate, SchemeFigures, Spending
+from privacy.presentation.numbers import delta_text, epsilon_text, plain
+from privacy.presentation.texts import Language
+from privacy.presentation.words import percent, segment_name
+from server.report.texts import text
 
 
 def _larger(first: Estimate, second: Estimate) -> bool:

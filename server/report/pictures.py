@@ -1,27 +1,21 @@
-"""The report's pictures, as SVG elements to stand inline in HTML.
-
-Drawn by matplotlib without a display; text stays text, so that the browser renders every script with the
-page's own font. One unit is one CSS pixel at full size. The same input gives the same bytes.
-"""
+"""The study report's pictures, as SVG elements to stand inline in HTML (:mod:`privacy.presentation.pictures`)."""
 
 from __future__ import annotations
 
-import io
 import math
-import re
-import warnings
 from decimal import Decimal
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
-from xml.etree import ElementTree
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy.contract.results import Distribution, SchemeFigures
-from server.report.findings import segment_name
-from server.report.numbers import grouped, shown
-from server.report.texts import Language, text
+from privacy.presentation.numbers import grouped, shown
+from privacy.presentation.pictures import CUSTOMERS, INK, MUTED, REVENUE, figure, label, legend, svg
+from privacy.presentation.texts import Language
+from privacy.presentation.words import segment_name
+from server.report.texts import text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -29,17 +23,10 @@ if TYPE_CHECKING:
 
 FloatArray = NDArray[np.float64]
 
-INK = "#1c2430"
-MUTED = "#596473"
-HAIRLINE = "#d7dde4"
-#: Light and dark of one hue: told apart with every kind of colour vision, and on grey paper.
-CUSTOMERS = "#a9c6e3"
-REVENUE = "#2b6cb0"
 CUT = "#b5480a"
 #: Scores 1 to 5, light to dark.
 SCORES = ("#dbe7f3", "#b3cde6", "#82abd3", "#4c82b8", "#14538f")
 
-_POINTS_PER_INCH = 72
 _BARS = 40
 #: Bars beyond this share of all records are cut off on linear axes; the picture says how much lies there.
 _TAIL = 0.985
@@ -64,7 +51,7 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, wid
     height = top + row * len(scheme.segments) + bottom
     total = _WIDTH[width]
     left, right = (196, 74) if wide else (6, 66)
-    picture = _figure(total, height)
+    picture = figure(total, height)
     axes = picture.add_axes(
         (left / total, bottom / height, (total - left - right) / total, (height - top - bottom) / height)
     )
@@ -73,12 +60,12 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, wid
     for index, segment in enumerate(scheme.segments):
         middle = index * row + row / 2 + (0 if wide else 10)
         if wide:
-            _label(axes, -14 / (total - left - right), middle, segment_name(segment, language), align="right")
+            label(axes, -14 / (total - left - right), middle, segment_name(segment, language), align="right")
         else:
-            _label(axes, 0, index * row + 13, segment_name(segment, language), align="left")
+            label(axes, 0, index * row + 13, segment_name(segment, language), align="left")
         if segment.suppressed:
             words = text("suppressed_short", language, floor=floor)
-            _label(axes, 0.006, middle, words, align="left", muted=True)
+            label(axes, 0.006, middle, words, align="left", muted=True)
             continue
         for share, offset, colour in (
             (segment.share_of_customers, -8.5, CUSTOMERS),
@@ -112,10 +99,10 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, wid
     axes.set_axis_off()
     x = left
     for key, colour, step in (("legend_customers", CUSTOMERS, 200), ("legend_revenue", REVENUE, 150)):
-        _legend(picture, x, 14, text(key, language), colour, total, height)
+        legend(picture, x, 14, text(key, language), colour, total, height)
         x += step if wide else 190
     alt = text("picture_shares", language)
-    return _svg(picture, f"{scheme.scheme}-{language}-{width}", alt)
+    return svg(picture, f"{scheme.scheme}-{language}-{width}", alt)
 
 
 def distribution(facts: Distribution, language: Language, *, currency: str) -> str:
@@ -126,7 +113,7 @@ def distribution(facts: Distribution, language: Language, *, currency: str) -> s
     """
     width, height = _DISTRIBUTION
     left, right, top, bottom = 8, 8, 34, 48
-    picture = _figure(width, height)
+    picture = figure(width, height)
     axes = picture.add_axes(
         (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
     )
@@ -186,7 +173,7 @@ def distribution(facts: Distribution, language: Language, *, currency: str) -> s
             parse_math=False,
         )
     name = text(f"feature_{facts.feature}", language, currency=currency)
-    return _svg(picture, f"{facts.feature}-{language}", text("picture_distribution", language, feature=name))
+    return svg(picture, f"{facts.feature}-{language}", text("picture_distribution", language, feature=name))
 
 
 class _Bars(NamedTuple):
@@ -342,86 +329,3 @@ def _linear_ticks(low: float, high: float) -> list[tuple[float, str]]:
 def _tick_name(value: float) -> str:
     decimals = 0 if value >= 1 or value == 0 else -math.floor(math.log10(value))
     return grouped(Decimal(repr(float(value))), decimals)
-
-
-def _figure(width: int, height: int) -> Figure:
-    from matplotlib.figure import Figure
-
-    return Figure(figsize=(width / _POINTS_PER_INCH, height / _POINTS_PER_INCH), facecolor="none")
-
-
-def _label(axes: Axes, x: float, y: float, words: str, *, align: str, muted: bool = False) -> None:
-    axes.text(
-        x,
-        y,
-        words,
-        transform=axes.get_yaxis_transform(),
-        ha=align,
-        va="center_baseline",
-        fontsize=13 if not muted else 12,
-        color=MUTED if muted else INK,
-        parse_math=False,
-        clip_on=False,
-    )
-
-
-def _legend(picture: Figure, x: float, y: float, words: str, colour: str, width: int, height: int) -> None:
-    from matplotlib.patches import Rectangle
-
-    picture.add_artist(
-        Rectangle(
-            (x / width, 1 - (y + 6) / height),
-            12 / width,
-            12 / height,
-            transform=picture.transFigure,
-            facecolor=colour,
-            linewidth=0,
-        )
-    )
-    picture.text(
-        (x + 18) / width,
-        1 - (y + 4.5) / height,
-        words,
-        fontsize=12,
-        color=INK,
-        va="baseline",
-        parse_math=False,
-    )
-
-
-def _svg(picture: Figure, salt: str, alt: str) -> str:
-    """The figure as one ``<svg>`` element without outside references, ids unique to ``salt``."""
-    import matplotlib
-
-    buffer = io.BytesIO()
-    settings: Any = {"svg.fonttype": "none", "svg.hashsalt": f"cohortium-{salt}"}
-    with matplotlib.rc_context(settings), warnings.catch_warnings():
-        # The browser has the glyphs that matplotlib's own font lacks; the text is not drawn here.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        picture.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
-    root = ElementTree.fromstring(buffer.getvalue())
-    _tidy(root)
-    view_box = root.attrib["viewBox"]
-    root.attrib.clear()
-    root.attrib.update({"viewBox": view_box, "role": "img", "aria-label": alt})
-    root.text = None
-    markup = ElementTree.tostring(root, encoding="unicode")
-    referenced = set(re.findall(r'(?:href="#|url\(#)([^")]+)', markup))
-    return re.sub(r' id="([^"]*)"', lambda m: m.group(0) if m.group(1) in referenced else "", markup)
-
-
-def _tidy(node: ElementTree.Element) -> None:
-    """Drop what only a stand-alone SVG file needs: name spaces, metadata, style sheet, font families."""
-    node.tag = node.tag.rpartition("}")[2]
-    for name in list(node.attrib):
-        if name.startswith("{"):
-            node.attrib[name.rpartition("}")[2]] = node.attrib.pop(name)
-    if node.tag == "text" and "style" in node.attrib:
-        node.attrib["style"] = re.sub(r"(font: [^;]*?px) [^;]*", r"\1 sans-serif", node.attrib["style"])
-    for child in list(node):
-        if child.tag.rpartition("}")[2] in ("metadata", "style"):
-            node.remove(child)
-        else:
-            _tidy(child)
-            if child.tag == "defs" and len(child) == 0:
-                node.remove(child)

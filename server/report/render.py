@@ -1,47 +1,27 @@
 """Turn a ``StudyResult`` into one self-contained HTML page in English and Chinese.
 
-The page loads nothing: style, pictures and the few lines of script that choose the language are inside it,
-and a content security policy forbids anything else. Without script the English text is shown, and the switch
-still works.
+The page loads nothing (:mod:`privacy.presentation.pages`).
 """
 
 from __future__ import annotations
 
-import base64
 import datetime as dt
-import hashlib
-import itertools
 import math
 from decimal import Decimal
-from functools import cache, partial
-from importlib import resources
+from functools import partial
 from typing import Any, NamedTuple
 
-import jinja2
-from markupsafe import Markup
-
 from privacy.contract.canonical import plain_decimal
-from privacy.contract.results import (
-    Distribution,
-    Estimate,
-    RfmResult,
-    SchemeFigures,
-    SegmentFigures,
-    Spending,
-    StudyResult,
-)
-from privacy.contract.segments import SegmentRules, segments_of_scores
+from privacy.contract.results import Distribution, Estimate, RfmResult, SchemeFigures, Spending, StudyResult
+from privacy.contract.segments import SegmentRules
 from privacy.contract.study import FixedCuts, RateStep, Study, minor_digits
+from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
+from privacy.presentation.pages import inline, render_page
+from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
+from privacy.presentation.words import amount, definition, segment_name
 from server.report import pictures
-from server.report.findings import (
-    describe_spending,
-    guess_sentence,
-    scheme_findings,
-    segment_name,
-    spent_sentence,
-)
-from server.report.numbers import day_text, delta_text, epsilon_text, grouped, plain, shown
-from server.report.texts import LANGUAGE_TAGS, LANGUAGES, TEXTS, Language, join, text
+from server.report.findings import describe_spending, guess_sentence, scheme_findings, spent_sentence
+from server.report.texts import TEXTS, text
 
 __all__ = ["describe_spending", "render_report"]
 
@@ -58,21 +38,8 @@ def render_report(result: StudyResult) -> str:
     Args:
         result: what a run left with the coordinator.
     """
-    script = _resource("language.js.j2").strip()
-    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return (
-        _environment()
-        .get_template("report.html.j2")
-        .render(
-            study=result.study.name,
-            css=Markup(_resource("report.css")),  # a file of this package
-            script=Markup(script),  # a file of this package
-            script_hash=digest,
-            titles={language: text("title", language) for language in LANGUAGES},
-            pages=[_page(result, language) for language in LANGUAGES],
-            switch=" / ".join(text("switch", language) for language in LANGUAGES),
-        )
-    )
+    pages = [_page(result, language) for language in LANGUAGES]
+    return render_page("report.html.j2", package="server.report", pages=pages, subject=result.study.name)
 
 
 class Cell(NamedTuple):
@@ -87,24 +54,10 @@ class Cell(NamedTuple):
     weak: bool = False
 
 
-@cache
-def _environment() -> jinja2.Environment:
-    return jinja2.Environment(
-        loader=jinja2.FunctionLoader(_resource),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-
-
-def _resource(name: str) -> str:
-    return resources.files("server.report").joinpath(name).read_text(encoding="utf-8")
-
-
 def _page(result: StudyResult, language: Language) -> dict[str, Any]:
     study = result.study
     page: dict[str, Any] = {
+        "title": text("title", language),
         "language": language,
         "tag": LANGUAGE_TAGS[language],
         "t": partial(_text, language=language),
@@ -212,7 +165,7 @@ def _scheme(
         rows.append(
             {
                 "name": segment_name(segment, language),
-                "definition": _definition(scheme, position, segment, rfm.rules, language),
+                "definition": definition(scheme.scheme, position, segment.code, rfm.rules, language),
                 "cells": cells,
             }
         )
@@ -226,8 +179,8 @@ def _scheme(
     return {
         "code": scheme.scheme,
         "title": say(f"scheme_{scheme.scheme}"),
-        "wide": _picture(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
-        "narrow": _picture(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
+        "wide": inline(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
+        "narrow": inline(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
         "columns": list(labels.values()),
         "rows": rows,
         "total": total,
@@ -237,7 +190,7 @@ def _scheme(
         "any_suppressed": any(segment.suppressed for segment in scheme.segments),
         "cap": say(
             "note_cap",
-            money=_money(Decimal(repr(rfm.money_cap)), digits),
+            money=amount(Decimal(repr(rfm.money_cap)), digits),
             currency=study.currency,
             orders=f"{rfm.orders_cap:,}",
             share=f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
@@ -245,52 +198,13 @@ def _scheme(
     }
 
 
-def _picture(markup: str) -> Markup:
-    return Markup(markup)  # made by an XML writer, which escapes
-
-
-def _definition(
-    scheme: SchemeFigures, position: int, segment: SegmentFigures, rules: SegmentRules, language: Language
-) -> str:
-    """Who is in the segment, in a few signs; empty where that would need more than a line."""
-    if scheme.scheme == "eight":
-        # The order of the eight: M high before low; within, (R, F) = high high, high low, low high, low low.
-        levels = ("definition_high", "definition_low")
-        r, f, m = levels[position // 2 % 2], levels[position % 2], levels[position // 4]
-        return text("definition_eight", language, r=text(r, language), f=text(f, language), m=text(m, language))
-    if scheme.scheme == "rules":
-        for rule in rules.thresholds:
-            if rule.code == segment.code:
-                return rule.when
-        return text("definition_other", language)
-    return _grid_definition(scheme.scheme, position, language)
-
-
-def _grid_definition(scheme: Any, position: int, language: Language) -> str:
-    """Ranges of R and F scores of a segment that is a rectangle on the grid, else an empty text."""
-    import numpy as np
-
-    pairs = np.array(list(itertools.product(range(1, 6), repeat=2)), dtype=np.int64)
-    mine = pairs[segments_of_scores(scheme, pairs[:, 0], pairs[:, 1]) == position]
-    low, high = mine.min(axis=0), mine.max(axis=0)
-    if len(mine) != math.prod(int(side) for side in high - low + 1):
-        return ""
-    r, f = (f"{a}" if a == b else f"{a}–{b}" for a, b in zip(low, high, strict=True))
-    return text("definition_grid", language, r=r, f=f)
-
-
-def _money(value: Decimal, digits: int) -> str:
-    """A stated amount: whole where it is whole, else with the currency's minor digits."""
-    return grouped(value, 0 if value == value.to_integral_value() else digits)
-
-
 def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
     say = partial(_text, language=language)
     currency = study.currency
     digits = minor_digits(currency)
     rules = rfm.rules
-    money = [_money(Decimal(cut) / rules.money_unit, digits) for cut in rules.cuts.money]
-    money_high = _money(Decimal(rules.cuts.money_high) / rules.money_unit, digits)
+    money = [amount(Decimal(cut) / rules.money_unit, digits) for cut in rules.cuts.money]
+    money_high = amount(Decimal(rules.cuts.money_high) / rules.money_unit, digits)
     cuts = rules.cuts
     words = [
         say("words_recent", days=f"{cuts.recency_days[0]:,}"),
@@ -332,7 +246,7 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
         "pictures": [
             (
                 say(f"feature_{facts.feature}", currency=currency),
-                _picture(pictures.distribution(facts, language, currency=currency)),
+                inline(pictures.distribution(facts, language, currency=currency)),
             )
             for facts in rfm.distributions
         ],
@@ -393,17 +307,17 @@ def _money_range(score: int, rules: SegmentRules, digits: int, language: Languag
     """Amounts of a score. Spending is in whole minor units, so "more than 96.27" is "from 96.28"."""
     cuts = rules.cuts.money
 
-    def amount(minor: int) -> str:
-        return _money(Decimal(minor) / rules.money_unit, digits)
+    def money(minor: int) -> str:
+        return amount(Decimal(minor) / rules.money_unit, digits)
 
     if score == 1:
-        return text("range_up_to", language, high=amount(cuts[0]))
+        return text("range_up_to", language, high=money(cuts[0]))
     if score == 5:
-        return text("range_over", language, low=amount(cuts[3]))
+        return text("range_over", language, low=money(cuts[3]))
     low, high = cuts[score - 2] + 1, cuts[score - 1]
     if high < low:
         return text("range_empty", language)
-    return text("range_between", language, low=amount(low), high=amount(high))
+    return text("range_between", language, low=money(low), high=money(high))
 
 
 def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
@@ -524,8 +438,8 @@ def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
                 "bounds",
                 days=f"{bounds.recency_max_days:,}",
                 orders=f"{bounds.orders_max:,}",
-                low=_money(low, digits),
-                high=_money(high, digits),
+                low=amount(low, digits),
+                high=amount(high, digits),
                 currency=study.currency,
             ),
         ),

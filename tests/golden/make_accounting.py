@@ -16,7 +16,7 @@ from typing import Any
 
 from dp_accounting.pld import privacy_loss_distribution as pld
 
-from privacy.accounting.events import GaussianSum, eta_cap, squared_cap, total_squared_mu
+from privacy.accounting.events import GaussianSum, epsilon_spent, squared_cap, total_squared_mu
 from privacy.accounting.gdp import best_guess, delta_of, epsilon_of, mu_of, root, squared_budget
 
 PATH = Path(__file__).with_name("accounting.json")
@@ -36,8 +36,8 @@ def _pld_epsilon(mu: float, delta: float) -> float:
 def _questions() -> list[GaussianSum]:
     """A study's two questions in a federation of three holders, as the real sizes are."""
     return [
-        GaussianSum(squared_norm=norm, gamma=1 << 20, dim=dim, share_scale=scale, protecting_shares=2)
-        for norm, dim, scale in [(1_099_507_000_000, 1088, 14_651_515), (1_099_508_000_000, 24, 22_380_475)]
+        GaussianSum(squared_norm=norm, gamma=1 << 26, dim=dim, share_scale=scale, protecting_shares=2)
+        for norm, dim, scale in [(4_503_599_626_000_000, 1088, 937_696_960), (4_503_599_590_000_000, 24, 1_432_350_400)]
     ]
 
 
@@ -65,6 +65,7 @@ def make() -> dict[str, Any]:
             "records": records,
             "squared_mu": str(total_squared_mu(events, records)),
             "epsilon": epsilon_of(root(total_squared_mu(events, records)), 1e-6),
+            "epsilon_spent": epsilon_spent(total_squared_mu(events, records), 1e-6),
             "pld_epsilon": _pld_epsilon(math.sqrt(total_squared_mu(events, records)), 1e-6),
         }
         for records in (1, 2, 3)
@@ -79,8 +80,7 @@ def make() -> dict[str, Any]:
         "pairs": pairs,
         "study": {
             "questions": [event.model_dump(mode="json") for event in events],
-            "eta": str(sum((event.eta for event in events), Fraction(0))),
-            "eta_cap": eta_cap(1.0, 1e-6),
+            "kappa": str(sum((event.kappa for event in events), Fraction(0))),
             "squared_cap": str(squared_cap(1.0, 1e-6)),
             "by_records": study,
         },

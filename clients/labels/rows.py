@@ -1,0 +1,261 @@
+"""What a label is: one customer of one study on one as-of day, with segment, scores, and what they were before.
+
+A ``Snapshot`` is one study's labels of one day, as integers; ``LabelRows`` sets it beside the snapshot before and
+turns it, block by block, into the columns that files and tables have.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from clients.data.customer_table import CustomerTable
+from privacy.contract.segments import SCHEMES, Segment, SegmentRules
+from privacy.contract.study import Study, minor_digits
+from privacy.errors import ConfigError
+
+#: Rows in one block of output: what is in memory as text at one time.
+BLOCK = 65_536
+
+_FACTS = {
+    "customer_id": pa.string(), "recency_days": pa.int64(), "orders": pa.int64(), "money": pa.int64(),
+    "r": pa.int8(), "f": pa.int8(), "m": pa.int8(),
+}  # fmt: skip
+_METADATA = b"labels"
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Snapshot:
+    """One study's labels of one as-of day, as they were given; segments are not worked out again later.
+
+    Attributes:
+        study: the study's name.
+        as_of: the study's day.
+        currency: of ``money``.
+        digits: fraction digits of ``money``: 1234 with 2 digits is 12.34.
+        reported: the segmentations whose totals the study released.
+        segments: every segmentation that customers were labelled with, and its segments in order.
+        table: one row per customer, ascending by id: ``customer_id``; ``recency_days``, ``orders``, ``money`` (minor
+            units), int64; ``r``, ``f``, ``m`` (1 to 5); and for each segmentation the index of the segment, int8.
+    """
+
+    study: str
+    as_of: dt.date
+    currency: str
+    digits: int
+    reported: tuple[str, ...]
+    segments: dict[str, tuple[Segment, ...]]
+    table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def __repr__(self) -> str:
+        return "Snapshot(<private>)"
+
+    @classmethod
+    def of(cls, table: CustomerTable, rules: SegmentRules, study: Study) -> Self:
+        """Label a customer table by a study's released rules; ``rules`` is there only where the study has rules."""
+        columns = table.columns
+        arrays: dict[str, Any] = {
+            "customer_id": table.ids,
+            "recency_days": columns.recency_days,
+            "orders": columns.orders,
+            "money": columns.money,
+        }
+        arrays |= dict(zip("rfm", rules.cuts.scores(columns), strict=True))
+        schemes = [scheme for scheme in SCHEMES if scheme != "rules" or rules.thresholds]
+        arrays |= {scheme: rules.assign(scheme, columns) for scheme in schemes}
+        return cls(
+            study=study.name,
+            as_of=study.as_of,
+            currency=study.currency,
+            digits=minor_digits(study.currency),
+            reported=tuple(study.rfm.report),
+            segments={scheme: rules.segments(scheme) for scheme in schemes},
+            table=pa.table({name: pa.array(item, _FACTS.get(name, pa.int8())) for name, item in arrays.items()}),
+        )
+
+    def with_metadata(self) -> pa.Table:
+        """The table with everything else in its metadata, to be stored."""
+        about = {
+            "study": self.study,
+            "as_of": self.as_of.isoformat(),
+            "currency": self.currency,
+            "digits": self.digits,
+            "reported": self.reported,
+            "segments": self.segments,
+        }
+        return self.table.replace_schema_metadata({_METADATA: json.dumps(about, ensure_ascii=False).encode()})
+
+    @classmethod
+    def from_table(cls, table: pa.Table) -> Self:
+        """What ``with_metadata`` made.
+
+        Raises:
+            KeyError, TypeError, ValueError: if it is something else.
+        """
+        about = json.loads((table.schema.metadata or {})[_METADATA])
+        segments = {scheme: tuple(Segment(*item) for item in items) for scheme, items in about["segments"].items()}
+        expected = pa.schema(_FACTS | dict.fromkeys(segments, pa.int8()))
+        if not table.schema.equals(expected):
+            raise ValueError("other columns")
+        return cls(
+            study=about["study"],
+            as_of=dt.date.fromisoformat(about["as_of"]),
+            currency=about["currency"],
+            digits=about["digits"],
+            reported=tuple(about["reported"]),
+            segments=segments,
+            table=table.replace_schema_metadata(None).combine_chunks(),
+        )
+
+    def codes(self, scheme: str) -> pa.Array:
+        """The segments' codes of a segmentation, in order."""
+        return pa.array([segment.code for segment in self.segments[scheme]], pa.string())
+
+
+class LabelRows:
+    """A snapshot beside the study's snapshot before it, as rows of text, numbers and days.
+
+    Columns, in this order: ``customer_id``, ``study``, ``as_of`` (day), ``recency_days``, ``orders``, ``money``
+    (decimal, in ``currency``), ``currency``, ``r``, ``f``, ``m``, ``previous_as_of`` (day; null for customers who were
+    not there then), then for each segmentation ``<scheme>``, ``<scheme>_en``, ``<scheme>_zh`` and, where it was
+    reported, ``<scheme>_previous`` (code) and ``<scheme>_changed`` (boolean; null where there is no previous one).
+
+    Attributes:
+        snapshot: the labels.
+        earlier: the same study's latest snapshot of an earlier day, None where there is none.
+        is_latest: whether no later day of this study is known.
+    """
+
+    def __init__(self, snapshot: Snapshot, earlier: Snapshot | None, *, is_latest: bool) -> None:
+        self.snapshot = snapshot
+        self.earlier = earlier
+        self.is_latest = is_latest
+
+    def __repr__(self) -> str:
+        return "LabelRows(<private>)"
+
+    @cached_property
+    def _position(self) -> pa.Array:
+        """For every customer, its row in the earlier snapshot; null for new customers."""
+        if self.earlier is None:
+            return pa.nulls(len(self.snapshot), pa.int32())
+        found = pc.index_in(self.snapshot.table["customer_id"], value_set=self.earlier.table["customer_id"])
+        return found.combine_chunks()
+
+    def previous(self, scheme: str) -> pa.Array:
+        """Every customer's segment code before, null where there was none."""
+        if self.earlier is None or scheme not in self.earlier.segments:
+            return pa.nulls(len(self.snapshot), pa.string())
+        return self.earlier.codes(scheme).take(self.earlier.table[scheme].take(self._position).combine_chunks())
+
+    def current(self, scheme: str) -> pa.Array:
+        """Every customer's segment code."""
+        return self.snapshot.codes(scheme).take(self.snapshot.table[scheme].combine_chunks())
+
+    def select(self, *, changed_only: bool = False, segment: str | None = None) -> NDArray[np.int64]:
+        """Rows to export.
+
+        Args:
+            changed_only: only customers who are new or whose segment is another one than before, in the segmentation
+                of ``segment``, or else in any reported one.
+            segment: only customers of this segment: a code, looked up in the reported segmentations and then in the
+                others, or ``<scheme>:<code>``.
+
+        Raises:
+            ConfigError: if there is no such segment.
+        """
+        keep = np.ones(len(self.snapshot), dtype=bool)
+        compared: tuple[str, ...] = self.snapshot.reported
+        if segment is not None:
+            scheme, index = self._find(segment)
+            keep &= self.snapshot.table[scheme].to_numpy() == index
+            compared = (scheme,)
+        if changed_only:
+            moved = np.zeros(len(self.snapshot), dtype=bool)
+            for scheme in compared:
+                differs = pc.not_equal(self.current(scheme), self.previous(scheme))
+                moved |= differs.fill_null(True).to_numpy(zero_copy_only=False)
+            keep &= moved
+        return np.flatnonzero(keep)
+
+    def _find(self, segment: str) -> tuple[str, int]:
+        asked, _, code = segment.rpartition(":")
+        segments = self.snapshot.segments
+        order = [asked] if asked else [*self.snapshot.reported, *segments]
+        for scheme in order:
+            codes = [item.code for item in segments.get(scheme, ())]
+            if code in codes:
+                return scheme, codes.index(code)
+        there = "; ".join(f"{name}: {', '.join(item.code for item in items)}" for name, items in segments.items())
+        raise ConfigError(f"there is no segment {segment!r}", hint=f"there is {there}")
+
+    def schema(self, *, wide: bool = False) -> pa.Schema:
+        """The columns; ``wide`` has all segmentations there are, and is the same for all studies and currencies."""
+        money = pa.decimal128(18, 3) if wide else pa.decimal128(18, self.snapshot.digits)
+        fields: dict[str, pa.DataType] = {
+            "customer_id": pa.string(), "study": pa.string(), "as_of": pa.date32(), "recency_days": pa.int64(),
+            "orders": pa.int64(), "money": money, "currency": pa.string(), "r": pa.int8(), "f": pa.int8(),
+            "m": pa.int8(), "previous_as_of": pa.date32(),
+        }  # fmt: skip
+        for scheme in SCHEMES if wide else self.snapshot.segments:
+            fields |= {scheme: pa.string(), f"{scheme}_en": pa.string(), f"{scheme}_zh": pa.string()}
+            if wide or scheme in self.snapshot.reported:
+                fields |= {f"{scheme}_previous": pa.string(), f"{scheme}_changed": pa.bool_()}
+        return pa.schema(fields)
+
+    def blocks(self, rows: NDArray[np.int64] | None = None, *, wide: bool = False) -> Iterator[pa.RecordBatch]:
+        """The rows (all, or those at ``rows``) in order, at most ``BLOCK`` at a time."""
+        chosen = pa.array(np.arange(len(self.snapshot)) if rows is None else rows)
+        schema = self.schema(wide=wide)
+        for start in range(0, len(chosen), BLOCK):
+            columns = self._columns(chosen.slice(start, BLOCK))
+            size = len(columns["customer_id"])
+            yield pa.record_batch(
+                [
+                    columns[item.name].cast(item.type) if item.name in columns else pa.nulls(size, item.type)
+                    for item in schema
+                ],
+                schema=schema,
+            )
+
+    def _columns(self, rows: pa.Array) -> dict[str, pa.Array]:
+        now = self.snapshot
+        facts = {name: now.table[name].take(rows).combine_chunks() for name in now.table.column_names}
+        position = self._position.take(rows)
+        before = pa.repeat(pa.scalar(self.earlier.as_of if self.earlier else None, pa.date32()), len(rows))
+        columns = facts | {
+            "study": pa.repeat(now.study, len(rows)),
+            "as_of": pa.repeat(now.as_of, len(rows)),
+            "currency": pa.repeat(now.currency, len(rows)),
+            "money": _decimals(facts["money"], now.digits),
+            "previous_as_of": pc.if_else(position.is_valid(), before, pa.scalar(None, pa.date32())),
+        }
+        for scheme, segments in now.segments.items():
+            columns[scheme] = now.codes(scheme).take(facts[scheme])
+            columns[f"{scheme}_en"] = pa.array([item.en for item in segments], pa.string()).take(facts[scheme])
+            columns[f"{scheme}_zh"] = pa.array([item.zh for item in segments], pa.string()).take(facts[scheme])
+            if scheme in now.reported and self.earlier is not None and scheme in self.earlier.segments:
+                index = self.earlier.table[scheme].take(position).combine_chunks()
+                columns[f"{scheme}_previous"] = self.earlier.codes(scheme).take(index)
+                columns[f"{scheme}_changed"] = pc.not_equal(columns[scheme], columns[f"{scheme}_previous"])
+        return columns
+
+
+def _decimals(minor: pa.Array, digits: int) -> pa.Array:
+    """Minor units as exact decimals, by putting the point where it belongs."""
+    low = minor.to_numpy()
+    words = np.stack([low, low >> 63], axis=1).astype("<i8")  # 128 bits, little-endian, with the sign carried up
+    kind = pa.decimal128(18, digits)
+    return pa.Decimal128Array.from_buffers(kind, len(low), [None, pa.py_buffer(words.tobytes())])

@@ -1,0 +1,114 @@
+"""``cohortium holder report``: from a holder's folder to its page on disk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from clients.data.customer_table import CustomerTable, cached_customer_table
+from clients.holder import HolderFolder
+from clients.report.actions import default_actions_toml, read_actions
+from clients.report.page import Earlier, holder_report
+from clients.runs import RunFolder, write_private
+from privacy.contract.results import StudyResult
+from privacy.contract.study import Study
+from privacy.errors import ConfigError, ProtocolError
+from privacy.statistics import SegmentTotals
+
+
+def write_holder_report(folder: HolderFolder, run: str | None = None, output: Path | None = None) -> Path:
+    """Write the holder's page, readable by its owner only; returns its path.
+
+    Movement is shown against the recorded run of the same study with the latest earlier as-of day, where there is one.
+    ``actions.toml`` is put into the folder, with the product's suggestions, where it is absent.
+
+    Args:
+        folder: the holder's.
+        run: id of the run; the last one that ended, if None.
+        output: file to write; ``report/<study>-<as of>.html`` in the folder, if None.
+
+    Raises:
+        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured no segments.
+        DataError: if the source cannot be read, or there is no customer.
+        ProtocolError: if the coordinator's result does not fit the study or the plans that this holder answered.
+    """
+    runs = RunFolder(folder.state / "runs")
+    chosen = run or _last(runs)
+    study = runs.study(chosen)
+    result = recorded_result(runs, chosen)
+    actions = folder.root / "actions.toml"
+    if not actions.exists():
+        write_private(actions, default_actions_toml().encode())
+    page = holder_report(
+        holder=folder.config().holder,
+        table=_table(folder, study),
+        result=result,
+        actions=read_actions(actions),
+        earlier=_earlier(folder, runs, study),
+        cuts_checked=True,
+        actions_file=actions.name,
+    )
+    target = output or folder.root / "report" / f"{study.name}-{study.as_of.isoformat()}.html"
+    write_private(target, page.encode())
+    return target
+
+
+def recorded_result(runs: RunFolder, run: str) -> StudyResult:
+    """The coordinator's result of a run, checked against what this holder itself recorded.
+
+    Raises:
+        ConfigError: if there is none.
+        ProtocolError: if it is no result, is of another study, or states other cut points than the plan that this
+            holder's node answered.
+    """
+    path = runs.root / run / "result.json"
+    if not path.exists():
+        raise ConfigError(f"run {run} has no result here", hint="it did not end, or this holder left it")
+    try:
+        result = StudyResult.model_validate_json(path.read_bytes())
+    except ValidationError:
+        raise ProtocolError(
+            f"the result of run {run} cannot be read", hint="ask the coordinator for its release"
+        ) from None
+    totals = [
+        plan.core.statistic for plan in runs.released_plans(run) if isinstance(plan.core.statistic, SegmentTotals)
+    ]
+    fits = result.study == runs.study(run) and result.run == run
+    if result.rfm is not None:
+        fits = fits and bool(totals) and totals[-1].rules == result.rfm.rules
+    if not fits:
+        raise ProtocolError(
+            f"the coordinator's result of run {run} does not fit what this holder answered",
+            hint="keep the folder of the run as it is, and show it to an auditor",
+        )
+    return result
+
+
+def _table(folder: HolderFolder, study: Study) -> CustomerTable:
+    config = folder.config()
+    config.check_currencies(study)
+    return cached_customer_table(config, study, base=folder.root, state=folder.state)
+
+
+def _last(runs: RunFolder) -> str:
+    ended = [run for run in runs.runs() if (runs.root / run / "result.json").exists()]
+    if not ended:
+        raise ConfigError("no run has ended here yet", hint="run a study first")
+    return ended[-1]
+
+
+def _earlier(folder: HolderFolder, runs: RunFolder, study: Study) -> Earlier | None:
+    """The run of the same study with the latest earlier as-of day; of several, the last that ended."""
+    best: tuple[Study, str] | None = None
+    for run in runs.runs():
+        if not (runs.root / run / "result.json").exists():
+            continue
+        other = runs.study(run)
+        fits = other.name == study.name and other.currency == study.currency and other.as_of < study.as_of
+        if fits and (best is None or other.as_of >= best[0].as_of):
+            best = (other, run)
+    if best is None:
+        return None
+    result = recorded_result(runs, best[1])
+    return Earlier(result=result, table=_table(folder, best[0])) if result.rfm is not None else None

@@ -1,0 +1,81 @@
+"""A page: one self-contained HTML file in English and Chinese that loads nothing.
+
+Style, pictures and the few lines of script that choose the language are inside it, and a content security policy
+forbids anything else. Without script the English text is shown, and the switch still works.
+
+A page's template extends ``frame.html.j2`` and fills its block ``page``, once for each language; ``page`` holds the
+values of that language.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from functools import cache
+from importlib import resources
+from typing import TYPE_CHECKING, Any
+
+from privacy.presentation.texts import COMMON, LANGUAGES, say
+
+if TYPE_CHECKING:
+    import jinja2
+    from markupsafe import Markup
+
+_SHARED = "privacy.presentation"
+
+
+def render_page(template: str, *, package: str, pages: Sequence[dict[str, Any]], subject: str, style: str = "") -> str:
+    """The page as HTML text; the same values give the same bytes.
+
+    Args:
+        template: the template's name, a resource of ``package``.
+        package: name of the package that the page belongs to.
+        pages: one mapping per language, in the order of ``LANGUAGES``; ``title`` is the page's title.
+        subject: stands after the title in the window's title.
+        style: name of a style sheet of ``package`` that is added to the shared one, if any.
+    """
+    script = _resource(_SHARED, "language.js.j2").strip()
+    css = _resource(_SHARED, "page.css") + (_resource(package, style) if style else "")
+    return (
+        _environment(package)
+        .get_template(template)
+        .render(
+            subject=subject,
+            css=inline(css),  # files of these packages
+            script=inline(script),  # a file of this package
+            script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            pages=pages,
+            switch=" / ".join(say(COMMON, "switch", language) for language in LANGUAGES),
+        )
+    )
+
+
+def inline(markup: str) -> Markup:
+    """Markup that stands in a page as it is: pictures, made by an XML writer that escapes, and our own files."""
+    from markupsafe import Markup
+
+    return Markup(markup)
+
+
+@cache
+def _environment(package: str) -> jinja2.Environment:
+    import jinja2
+
+    def load(name: str) -> str | None:
+        for place in (package, _SHARED):
+            if resources.files(place).joinpath(name).is_file():
+                return _resource(place, name)
+        return None
+
+    return jinja2.Environment(
+        loader=jinja2.FunctionLoader(load),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+
+
+def _resource(package: str, name: str) -> str:
+    return resources.files(package).joinpath(name).read_text(encoding="utf-8")
