@@ -55,12 +55,14 @@ class Results:
             )
         if earlier[-1].study.currency != study.currency:
             raise ConfigError("the earlier run was in another currency", hint='use cut_points = "new"')
+        used = earlier[-1].study.rfm.cut_points
+        origin = used.origin if isinstance(used, KnownCuts) else f"{study.name} {earlier[-1].study.as_of}"
         known = KnownCuts(
             cuts=last.rules.cuts,
             money_cap=round(last.money_cap * last.rules.money_unit),
             orders_cap=last.orders_cap,
             above_cap=Decimal(str(round(last.revenue_above_cap, 6))),
-            origin=f"{study.name} {earlier[-1].study.as_of}",
+            origin=origin,
         )
         return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.rfm), "cut_points": known})})
 

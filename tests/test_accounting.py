@@ -385,10 +385,8 @@ def test_epsilon_spent_is_the_inverse_of_the_cap(epsilon: float, delta: float) -
 
 
 def test_a_larger_epsilon_leaves_room_for_more_releases() -> None:
-    """The question for cut points at epsilon 1 and k = 1, asked as often as each cap allows: mu^2 decides, not kappa."""
-    question = GaussianSum(
-        squared_norm=GAMMA**2, gamma=GAMMA, dim=1088, share_scale=312_565_696, protecting_shares=2
-    )
+    """The question for cut points at epsilon 1 and k = 1, as often as each cap allows: mu^2 decides, not kappa."""
+    question = GaussianSum(squared_norm=GAMMA**2, gamma=GAMMA, dim=1088, share_scale=312_565_696, protecting_shares=2)
     assert epsilon_spent(question.squared_mu(), 1e-6) == pytest.approx(0.62, abs=0.01)
 
     def times(epsilon: float) -> int:

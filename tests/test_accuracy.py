@@ -190,7 +190,7 @@ def test_scores_agree_with_exact_quantiles(
         medians = {name: float(np.median([getattr(one, name) for one in found])) for name in ("r", "m", "both")}
         print(f"k = {k}: median agreement of {runs} runs: {medians}")
         for name, value in medians.items():
-            record_property(f"agreement_{name}_k{k}", value)
+            record_property(f"agreement_{name}_k{k}", float(value))
         if k == 1:
             assert medians["r"] >= AGREEMENT
             assert medians["m"] >= AGREEMENT
@@ -219,7 +219,7 @@ def test_margins_hold_the_exact_totals_as_often_as_they_say(
     for name in ("customers", "orders", "revenue"):
         share = sum(getattr(one, name) for one in found) / cells
         print(f"{name}: {share:.2%} of {cells} margins hold the exact total")
-        record_property(f"coverage_{name}", share)
+        record_property(f"coverage_{name}", float(share))
         assert abs(share - 0.95) <= COVERAGE_SLACK
 
 

@@ -363,8 +363,7 @@ class TestFlowerIsTheOneWrittenFor:
             ("flwr.superlink.grid:HttpGrid.get_nodes", "self"),
             (
                 "flwr.superlink.runtime:run_serverapp",
-                "runtime_api_address log_queue token insecure certificates parent_pid "
-                "runtime_dependency_install",
+                "runtime_api_address log_queue token insecure certificates parent_pid runtime_dependency_install",
             ),
             ("flwr.supercore.logger:flush_logs", "log_queue timeout"),
             ("flwr.superlink.cli.flower_superlink:flower_superlink", ""),

@@ -35,7 +35,7 @@ from clients.node import HolderNode
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.messages import Contribution
+from privacy.contract.messages import Checkpoint, Contribution
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError
 from privacy.ledger import Ledger
@@ -235,6 +235,8 @@ CHECKS: dict[str, Check] = {
     "masks of different plans": test_protocol.check_masks_of_different_plans_do_not_cancel,
     "charge first": test_protocol.check_the_charge_comes_before_the_answer,
     "ledgers of peers": _plain(test_protocol.check_older_or_forked_ledgers_of_peers_are_refused),
+    "own rollback": _plain(test_protocol.check_a_holder_notices_its_own_rollback),
+    "timing through the lock": _plain(test_protocol.check_a_second_request_does_not_time_the_first),
     "rolled back ledger": _plain(test_protocol.check_the_coordinator_notices_a_rolled_back_ledger),
 }
 
@@ -447,6 +449,29 @@ def rollback_accepted(patch: Patch) -> None:
     patch.setattr(Federation, "_note_checkpoint", note)
 
 
+def own_ledger_not_compared(patch: Patch) -> None:
+    real = clients.node.check_core
+
+    def check(request: Any, **kwargs: Any) -> Any:
+        own = kwargs["own_hello"].signer
+        signed = next(p.checkpoint for p in request.core.participants if p.holder == own)
+        shown = signed.open(Checkpoint, kwargs["roster"], signer=own)
+        return real(request, **kwargs | {"own_hash": lambda sequence: shown.head})
+
+    patch.setattr(clients.node, "check_core", check)
+
+
+def waits_outside_the_lock(patch: Patch) -> None:
+    def handle(self: HolderNode, request: bytes) -> bytes:
+        started = self._clock.monotonic()
+        with self._lock:
+            reply, delay = self._reply_to(request)
+        clients.node.on_grid(self._clock, started, delay)
+        return reply
+
+    patch.setattr(HolderNode, "handle", handle)
+
+
 def date_from_the_data(patch: Patch) -> None:
     real = clients.data.customer_table._assemble
 
@@ -508,6 +533,8 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (ready_not_checked, "different plans refused"),
     (peers_ledgers_not_compared, "ledgers of peers"),
     (rollback_accepted, "rolled back ledger"),
+    (own_ledger_not_compared, "own rollback"),
+    (waits_outside_the_lock, "timing through the lock"),
     (date_from_the_data, "as-of"),
     (own_hello_not_compared, "own HELLO"),
     (bound_taken_from_the_plan, "bound recomputed"),

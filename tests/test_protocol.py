@@ -1563,11 +1563,12 @@ def test_a_study_without_budget_left_says_so(federation: MemoryFederation) -> No
     coordinator.join()
     _ask(coordinator)
     charged = kit.charged_by(federation)
-    try:
-        with pytest.raises(BudgetError):
-            coordinator.ask("rfm", "more", kit.OTHER_STATISTIC, kit.price(coordinator.study, Fraction(9, 10)))
-    finally:
-        assert kit.charged_by(federation) == charged
+    shown = dict(coordinator._transport.sent)
+    with pytest.raises(BudgetError) as caught:
+        coordinator.ask("rfm", "more", kit.OTHER_STATISTIC, kit.price(coordinator.study, Fraction(9, 10)))
+    assert caught.value.exit_code == 5
+    assert dict(coordinator._transport.sent) == shown, "no holder is shown what the study cannot pay"
+    assert kit.charged_by(federation) == charged
 
 
 # --- the order of charge and answer ------------------------------------------------------------------------------
@@ -1705,9 +1706,18 @@ def test_the_noise_is_drawn_before_the_answer_is_asked_for(tmp_path: Path) -> No
 
 def check_a_second_request_does_not_time_the_first(root: Path) -> None:
     """HELLO shows its time to a power of two only; a request sent meanwhile must not show it to 0.25 s."""
-    clock = kit.FakeClock()
-    federation = kit.federation_at(root, clock=clock)
     building, finish = threading.Event(), threading.Event()
+
+    class Waiting(kit.FakeClock):
+        """Takes a moment of real time to wait, in which other requests go on if they can."""
+
+        def sleep(self, seconds: float) -> None:
+            self.left.append((threading.get_ident(), self.elapsed + seconds))
+            threading.Event().wait(1.0)
+            self.elapsed += seconds
+
+    clock = Waiting()
+    federation = kit.federation_at(root, clock=clock)
 
     class Blocking(SlowData):
         def columns(self, study: object) -> CustomerColumns:

@@ -22,6 +22,7 @@ from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.results import (
     Distribution,
+    EarlierRun,
     Estimate,
     QuestionCost,
     RfmResult,
@@ -32,7 +33,7 @@ from privacy.contract.results import (
     Timing,
 )
 from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Budget, Cleaning, FixedCuts, RfmOptions, Study
+from privacy.contract.study import Budget, Cleaning, FixedCuts, KnownCuts, RfmOptions, Study
 from privacy.presentation import pages as shared_pages
 from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
 from privacy.presentation.texts import LANGUAGES
@@ -40,6 +41,7 @@ from server.report import pictures
 from server.report.findings import scheme_findings
 from server.report.render import describe_spending, render_report
 from server.report.texts import OWN, TEXTS, text
+from server.report.trend import change
 
 UNIT = 100  # cents
 
@@ -252,6 +254,57 @@ LARGE = build_result(
 CENTRAL = build_result(k=2, holders=("online", "store-1"), placement="central", declared=False)
 
 
+def earlier_run(
+    as_of: str, shift: dict[str, float], *, repeat: int = 0, same_cuts: bool = False, hidden: tuple[str, ...] = ()
+) -> EarlierRun:
+    """An earlier run whose shares are those of ``PLAIN`` plus ``shift``."""
+    shares = {
+        row.code: Estimate(value=row.share_of_customers.value + shift.get(row.code, 0.0), margin=0.006)
+        for row in PLAIN.rfm.schemes[0].segments
+        if row.code not in hidden and row.share_of_customers is not None
+    }
+    return EarlierRun(
+        as_of=as_of,
+        repeat=repeat,
+        customers=Estimate(value=8700.0, margin=20.0),
+        shares={"eight": shares},
+        revenue_shares={"eight": shares},
+        epsilon_person=0.99,
+        same_cuts=same_cuts,
+    )
+
+
+def with_earlier(*runs: EarlierRun, result: StudyResult = PLAIN, studies: int | None = None) -> StudyResult:
+    spending = result.spending.model_copy(
+        update={"epsilon_all_runs": 1.83, "studies": studies if studies is not None else len(runs) + 1}
+    )
+    return result.model_copy(update={"earlier": runs, "spending": spending})
+
+
+def with_known_cuts(result: StudyResult = PLAIN) -> StudyResult:
+    """The result as it is when the cut points of an earlier run were used: no first question, no distributions."""
+    known = KnownCuts(
+        cuts=result.rfm.rules.cuts,
+        money_cap=200_000,
+        orders_cap=20,
+        above_cap=Decimal("0.0123"),
+        origin="spring-review 2024-12-01",
+    )
+    study = result.study.model_copy(
+        update={"rfm": result.study.rfm.model_copy(update={"cut_points": known})},
+    )
+    figures = result.rfm.model_copy(update={"distributions": (), "customers": result.rfm.schemes[0].total_customers})
+    return result.model_copy(update={"study": study, "study_digest": study.digest, "rfm": figures})
+
+
+TREND = with_earlier(
+    earlier_run("2024-10-01", {"important_value": -0.03, "general_value": 0.02}),
+    earlier_run("2024-11-01", {"important_value": -0.02}, hidden=("general_value",)),
+    earlier_run("2024-12-01", {"important_value": -0.025, "general_win_back": 0.002}, hidden=("general_value",)),
+)
+KNOWN = with_known_cuts(with_earlier(earlier_run("2024-12-01", {"important_value": 0.03}, same_cuts=True)))
+
+
 class Page(HTMLParser):
     """What tests need of a page: elements with attributes, and the visible text of each language."""
 
@@ -301,7 +354,7 @@ class Page(HTMLParser):
 
 @cache
 def rendered(name: str) -> str:
-    return render_report({"plain": PLAIN, "large": LARGE, "central": CENTRAL}[name])
+    return render_report({"plain": PLAIN, "large": LARGE, "central": CENTRAL, "trend": TREND, "known": KNOWN}[name])
 
 
 @cache
@@ -320,7 +373,7 @@ def test_same_result_same_bytes() -> None:
     assert render_report(LARGE) == rendered("large")
 
 
-@pytest.mark.parametrize("name", ["plain", "large", "central"])
+@pytest.mark.parametrize("name", ["plain", "large", "central", "trend", "known"])
 def test_the_page_refers_to_nothing_outside(name: str) -> None:
     for tag, attributes in page(name).elements:
         assert tag not in ("link", "img", "iframe", "object", "embed", "base", "image", "audio", "video")
@@ -336,7 +389,7 @@ def test_the_page_refers_to_nothing_outside(name: str) -> None:
     assert "default-src 'none'" in html
 
 
-@pytest.mark.parametrize("name", ["plain", "large", "central"])
+@pytest.mark.parametrize("name", ["plain", "large", "central", "trend", "known"])
 def test_ids_are_unique_and_references_lead_somewhere(name: str) -> None:
     ids = [attributes["id"] for _, attributes in page(name).elements if "id" in attributes]
     assert len(ids) == len(set(ids))
@@ -399,7 +452,7 @@ def test_every_text_is_used() -> None:
     assert unused == []
 
 
-@pytest.mark.parametrize("name", ["plain", "large", "central"])
+@pytest.mark.parametrize("name", ["plain", "large", "central", "trend", "known"])
 def test_the_chinese_page_has_no_english_left(name: str) -> None:
     names = {"Cohortium", "RFM", "EUR", "USD", "GBP", "UTC", "POST", "FEE", "SuperLink"}
     names |= {"spring", "review", "shop", "online", "store", "flower"}
@@ -456,7 +509,7 @@ def test_spent_epsilon_is_never_rounded_down() -> None:
     assert grouped(Decimal("-0.001"), 2) == "0.00"
 
 
-@pytest.mark.parametrize("name", ["plain", "large", "central"])
+@pytest.mark.parametrize("name", ["plain", "large", "central", "trend", "known"])
 def test_every_figure_has_its_margin(name: str) -> None:
     for language in LANGUAGES:
         rows = [row for row in page(name).rows[language] if row]
@@ -697,6 +750,149 @@ def test_own_rules_with_hostile_names_are_shown_as_text() -> None:
     ):
         assert words in parsed.words[language]  # in the table, and as plain text in the picture
     assert "R&lt;30, F&gt;=5, M&gt;=500" in html
+
+
+# --- over time
+
+
+def test_over_time_is_there_only_with_earlier_runs() -> None:
+    for language in LANGUAGES:
+        for name in ("plain", "large", "central"):
+            words = page(name).words[language]
+            assert text("trend", language) not in words
+            assert text("trend_difference", language) not in words
+        assert text("trend", language) in page("trend").words[language]
+    html = rendered("trend")
+    order = [html.index(f'id="en-{part}"') for part in ("eight", "trend", "cuts", "privacy")]
+    assert order == sorted(order)
+    assert "epsilon 1.83" not in visible("plain", "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_shares_of_two_runs_with_their_difference(language) -> None:
+    name = {"en": "Important value", "zh": "重要价值客户"}[language]
+    now = next(row for row in PLAIN.rfm.schemes[0].segments if row.code == "important_value").share_of_customers
+    then = TREND.earlier[-1].shares["eight"]["important_value"]
+    row = [row for row in page("trend").rows[language] if row and row[0][1] == name][1]
+    cells = [words for role, words in row if role in ("value", "margin")]
+    difference = shown(Estimate(value=0.025, margin=math.hypot(now.margin, then.margin)), decimals=1, scale=100)
+    first, second = (shown(e, decimals=1, scale=100) for e in (now, then))
+    assert cells == [
+        first.value, f"±\u00a0{first.margin}",
+        second.value, f"±\u00a0{second.margin}",
+        f"+{difference.value}", f"±\u00a0{difference.margin}",
+    ]  # fmt: skip
+    assert row[-1] == ("verdict", text("trend_up", language))
+
+
+@pytest.mark.parametrize(
+    ("now", "then", "verdict"),
+    [(0.20, 0.10, "trend_up"), (0.10, 0.20, "trend_down"), (0.20, 0.194, "trend_same"), (0.194, 0.2, "trend_same")],
+)
+def test_a_change_counts_only_beyond_both_margins(now, then, verdict) -> None:
+    found = change(Estimate(value=now, margin=0.005), Estimate(value=then, margin=0.005))
+    assert found.difference.margin == pytest.approx(0.005 * math.sqrt(2))
+    assert found.verdict == verdict
+
+
+def test_changes_within_the_noise_are_grey_and_say_so() -> None:
+    parsed = page("trend")
+    label = text("trend_difference", "en")
+    cells = [a for tag, a in parsed.elements if tag == "td" and a.get("data-label") == label]
+    assert sum("weak" in a["class"].split() for a in cells) == 6  # of eight, one changed, one was hidden
+    assert parsed.words["en"].count(text("trend_same", "en")) == 6
+    assert parsed.words["zh"].count(text("trend_same", "zh")) == 6
+
+
+def test_a_segment_that_one_run_did_not_show_has_no_difference() -> None:
+    row = [row for row in page("trend").rows["en"] if row and row[0][1] == "General value"][1]
+    assert [role for role, _ in row].count("value") == 1
+    assert ("suppressed", text("trend_hidden", "en")) in row
+    assert row[-1] == ("verdict", "–")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_whose_cut_points_is_said(language) -> None:
+    day = {"en": "1 December 2024", "zh": "2024年12月1日"}[language]
+    new, same = (text(f"trend_cuts_{key}", language, day=day) for key in ("new", "same"))
+    assert new in visible("trend", language)
+    assert same not in visible("trend", language)
+    assert same in visible("known", language)
+    assert new not in visible("known", language)
+    assert text("trend_hollow", language) in visible("trend", language)
+    assert text("trend_hollow", language) not in visible("known", language)
+    mixed = with_known_cuts(with_earlier(earlier_run("2024-12-01", {}, repeat=1)))
+    words = " ".join(Page(render_report(mixed)).words[language])
+    named = text("trend_repeat", language, day=day, repeat=1)
+    assert text("trend_cuts_other", language, day=named, origin="spring-review 2024-12-01") in words
+
+
+def test_what_changed_most_is_told_or_that_nothing_did() -> None:
+    assert "1 of 7 shares changed by more than the noise explains; most of all Important value, by +2.5" in visible(
+        "trend", "en"
+    )
+    still = Page(render_report(with_earlier(earlier_run("2024-12-01", {}))))
+    for language, day in (("en", "1 December 2024"), ("zh", "2024年12月1日")):
+        assert text("trend_finding_none", language, day=day) in still.words[language]
+
+
+def test_earlier_runs_of_another_segmentation_are_not_compared() -> None:
+    other = earlier_run("2024-12-01", {}).model_copy(update={"shares": {"ten": {}}})
+    html = render_report(with_earlier(other))
+    assert text("trend_none", "en", scheme=text("scheme_eight", "en")) in html
+    assert html.count("<svg") == rendered("plain").count("<svg")
+    skipped = render_report(with_earlier(*TREND.earlier, other))
+    assert text("trend_then", "en", day="1 December 2024") in skipped
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_what_all_runs_have_spent_is_told(language) -> None:
+    words = visible("trend", language)
+    assert text("all_runs", language, studies=4, total="1.83", delta="10⁻⁶") in words
+    single = PLAIN.spending.epsilon_person + 3 * 0.99
+    assert text("all_runs_sum", language, sum=epsilon_text(single)) in words
+    others = " ".join(Page(render_report(with_earlier(*TREND.earlier, studies=7))).words[language])
+    assert text("all_runs_why", language) in others
+    assert text("all_runs_sum", language, sum=epsilon_text(single)) not in others
+
+
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+def test_the_trend_picture_survives_gaps_repetitions_and_long_names(width) -> None:
+    scheme = scheme_of(figures_of("a" * 60, 0.3, 0.5), SegmentFigures(code="b", en="b", zh="b", suppressed=True))
+    share = Estimate(value=0.3, margin=0.01)
+    moments = [
+        pictures.Moment(dt.date(2025, 1, 1), {"a" * 60: share}, same_cuts=False),
+        pictures.Moment(dt.date(2025, 1, 1), {}, same_cuts=True),
+        pictures.Moment(dt.date(2025, 1, 1), {"a" * 60: share}, same_cuts=True),
+    ]
+    svg = pictures.trend(scheme, moments, "en", width=width)
+    words = ["".join(node.itertext()) for node in ElementTree.fromstring(svg).iter("text")]
+    assert "nan" not in svg.lower()
+    assert words.count("30.0%") == 2
+    assert words.count(text("trend_hidden", "en")) == 2
+    assert next(word for word in words if word.startswith("aaa")).endswith("…")
+
+
+# --- cut points of an earlier run
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_known_cuts_are_shown_with_where_they_come_from(language) -> None:
+    origin = "spring-review 2024-12-01"
+    words = visible("known", language)
+    for key in ("pictures_known", "cuts_lead_known", "cuts_caption_known"):
+        assert text(key, language, origin=origin) in words
+        assert text(key, language, origin=origin) not in visible("plain", language)
+    for key in ("picture_note", "rank_note", "cuts_lead", "note_totals", "cuts_caption"):
+        assert text(key, language) not in words
+    assert text("note_totals_known", language) in words
+    cuts = PLAIN.rfm.rules.cuts
+    assert f"{cuts.money[3] / UNIT:,.2f}" in page("known").words[language]
+    html = rendered("known")
+    assert 'class="trio"' not in html
+    table = html[html.index('<table class="cuts">') :].partition("</table>")[0]
+    assert table.count('class="value"') == 15
+    assert "±" not in table
 
 
 # --- pictures

@@ -40,6 +40,18 @@ def root_coefficients(bins: int) -> tuple[float, ...]:
     return tuple(values)
 
 
+@cache
+def _amplitude(bins: int, permille: int) -> float:
+    norm = math.sqrt(math.fsum(c * c for c in root_coefficients(bins)))
+    return math.isqrt(GAMMA * GAMMA * permille // 1000) / norm
+
+
+@cache
+def _coefficients(bins: int, permille: int) -> tuple[int, ...]:
+    amplitude = _amplitude(bins, permille)
+    return tuple(round(amplitude * c) for c in root_coefficients(bins))
+
+
 class FactGrid(Noun):
     """One fact's bins and its part of the sensitivity.
 
@@ -70,8 +82,7 @@ class FactGrid(Noun):
     @property
     def amplitude(self) -> float:
         """What ``c_0 = 1`` is scaled to, in integer units: ``gamma sqrt(permille/1000) / |c|``."""
-        norm = math.sqrt(math.fsum(c * c for c in root_coefficients(self.bins)))
-        return math.isqrt(GAMMA * GAMMA * self.permille // 1000) / norm
+        return _amplitude(self.bins, self.permille)
 
     @property
     def coefficients(self) -> tuple[int, ...]:
@@ -79,7 +90,7 @@ class FactGrid(Noun):
 
         The column of bin b is this one shifted down by b and cut off, so none has a larger norm.
         """
-        return tuple(round(self.amplitude * c) for c in root_coefficients(self.bins))
+        return _coefficients(self.bins, self.permille)
 
     def bin_of(self, columns: CustomerColumns) -> IntArray:
         """Bin of every customer, shape ``(customers,)``."""

@@ -105,7 +105,7 @@ def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
             are there: a study that goes on after an interruption must ask the very same question.
     """
     known = study.rfm.cut_points
-    found = known if isinstance(known, KnownCuts) else None
+    found = _with_fixed_high(study, known) if isinstance(known, KnownCuts) else None
     distributions: tuple[Distribution, ...] = ()
     customers: Estimate | None = None
     if found is None:
@@ -127,6 +127,23 @@ def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
         orders_cap=found.orders_cap,
         revenue_above_cap=float(found.above_cap),
     )
+
+
+def _with_fixed_high(study: Study, known: KnownCuts) -> KnownCuts:
+    """Earlier cut points, with the high/low cuts that this study's operators set themselves, where they do."""
+    high = _fixed_high(study)
+    if high is None:
+        return known
+    names = ("recency_high", "orders_high", "money_high")
+    return known.model_copy(update={"cuts": known.cuts.model_copy(update=dict(zip(names, high, strict=True)))})
+
+
+def _fixed_high(study: Study) -> tuple[int, int, int] | None:
+    fixed = study.rfm.high_low
+    if not isinstance(fixed, FixedCuts):
+        return None
+    # Fixed money cuts mean "at least"; money in minor units is an integer, so that is "more than one less".
+    return fixed.recency_days, fixed.orders, int(fixed.money * 10 ** minor_digits(study.currency)) - 1
 
 
 def _find(study: Study, ask: Ask, planned: Plan) -> tuple[KnownCuts, tuple[Distribution, ...], Estimate]:
@@ -168,17 +185,11 @@ def _totals(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: in
 
 def find_cuts(study: Study, recency: Cumulative, money: Cumulative, orders: Cumulative) -> CutPoints:
     """All cut points from the three distributions."""
-    fixed = study.rfm.high_low
-    unit = 10 ** minor_digits(study.currency)
-    if isinstance(fixed, FixedCuts):
-        # Fixed money cuts mean "at least"; money in minor units is an integer, so that is "more than one less".
-        high = (fixed.recency_days, fixed.orders, int(fixed.money * unit) - 1)
-    else:
-        high = (
-            lower_cut(recency, 0.5, logarithmic=False),
-            count_cut(orders, 0.5),
-            lower_cut(money, 0.5, logarithmic=True),
-        )
+    high = _fixed_high(study) or (
+        lower_cut(recency, 0.5, logarithmic=False),
+        count_cut(orders, 0.5),
+        lower_cut(money, 0.5, logarithmic=True),
+    )
     return CutPoints(
         recency_days=_four(lower_cut(recency, rank, logarithmic=False) for rank in QUINTILES),
         orders=_four(count_cut(orders, rank) for rank in QUINTILES),

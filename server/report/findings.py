@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from privacy.contract.results import Estimate, SchemeFigures, Spending
+from privacy.contract.results import Estimate, SchemeFigures, Spending, StudyResult
 from privacy.presentation.numbers import delta_text, epsilon_text, plain
 from privacy.presentation.texts import Language
 from privacy.presentation.words import percent, segment_name
@@ -79,6 +79,30 @@ def spent_sentence(spending: Spending, language: Language) -> str:
         promised=plain(spending.epsilon_promised),
         delta=delta_text(spending.delta),
     )
+
+
+def all_runs_sentences(result: StudyResult, language: Language) -> list[str]:
+    """What all runs so far spent for one person, and why that is not the sum; empty without earlier runs."""
+    spending = result.spending
+    total = spending.epsilon_all_runs
+    if not result.earlier or total is None:
+        return []
+    sentences = [
+        text(
+            "all_runs",
+            language,
+            studies=spending.studies,
+            total=epsilon_text(total),
+            delta=delta_text(spending.delta),
+        )
+    ]
+    single = math.fsum([spending.epsilon_person, *(run.epsilon_person for run in result.earlier)])
+    # The ledger may hold studies of other names as well; then the single epsilons known here are not all of them.
+    if spending.studies != len(result.earlier) + 1:
+        sentences.append(text("all_runs_why", language))
+    elif total < single:
+        sentences.append(text("all_runs_sum", language, sum=epsilon_text(single)))
+    return sentences
 
 
 def guess_sentence(spending: Spending, language: Language) -> str:

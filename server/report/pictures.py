@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import math
+import unicodedata
+from collections.abc import Sequence
 from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -10,7 +13,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.results import Distribution, SchemeFigures
+from privacy.contract.results import Distribution, Estimate, SchemeFigures
 from privacy.presentation.numbers import grouped, shown
 from privacy.presentation.pictures import CUSTOMERS, INK, MUTED, REVENUE, figure, label, legend, svg
 from privacy.presentation.texts import Language
@@ -103,6 +106,127 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, wid
         x += step if wide else 190
     alt = text("picture_shares", language)
     return svg(picture, f"{scheme.scheme}-{language}-{width}", alt)
+
+
+class Moment(NamedTuple):
+    """One run in the trend: its as-of day, shares of customer records by segment code (0 to 1), and whether it used
+    the cut points of the run that the report is about."""
+
+    day: dt.date
+    shares: dict[str, Estimate]
+    same_cuts: bool
+
+
+def trend(scheme: SchemeFigures, moments: Sequence[Moment], language: Language, *, width: Width) -> str:
+    """Each segment's share of customer records over the runs, one small panel a segment, with 95% bands.
+
+    Args:
+        scheme: names and order of the segments.
+        moments: the runs, oldest first; the last is the one that the report is about.
+        language: of the labels.
+        width: ``wide`` for desks and paper, ``narrow`` for phones.
+    """
+    columns = 4 if width == "wide" else 2
+    total = _WIDTH[width]
+    gap = 22 if width == "wide" else 14
+    panel = (total - gap * (columns - 1)) / columns
+    row, name_room, dates_room = 146, 32, 26
+    height = row * math.ceil(len(scheme.segments) / columns)
+    picture = figure(total, height)
+    places = _places([moment.day for moment in moments])
+    for index, segment in enumerate(scheme.segments):
+        x, y = (index % columns) * (panel + gap), (index // columns) * row
+        axes = picture.add_axes(
+            (
+                x / total,
+                1 - (y + row - dates_room) / height,
+                panel / total,
+                (row - name_room - dates_room) / height,
+            )
+        )
+        picture.text(
+            x / total,
+            1 - (y + 12) / height,
+            _fitting(segment_name(segment, language), panel),
+            fontsize=12,
+            color=INK,
+            va="center_baseline",
+            parse_math=False,
+        )
+        _panel(axes, places, [moment.shares.get(segment.code) for moment in moments], moments, language)
+        for place, side in ((0, "left"), (-1, "right")):
+            axes.annotate(
+                moments[place].day.isoformat(),
+                (0 if side == "left" else 1, 0),
+                xycoords="axes fraction",
+                xytext=(0, -12),
+                textcoords="offset points",
+                ha=side,
+                va="center_baseline",
+                fontsize=11,
+                color=MUTED,
+            )
+    return svg(picture, f"trend-{scheme.scheme}-{language}-{width}", text("picture_trend", language))
+
+
+def _fitting(words: str, width: float) -> str:
+    """A name cut to about ``width`` pixels at 12 pixels high; the table beside the picture has the full one."""
+    room = width
+    for index, sign in enumerate(words):
+        room -= 12 if unicodedata.east_asian_width(sign) in "WF" else 6.6
+        if room < 0:
+            return words[: max(index - 1, 1)] + "…"
+    return words
+
+
+def _places(days: Sequence[dt.date]) -> FloatArray:
+    """Where runs lie on the time axis; repetitions of one day lie a little apart."""
+    apart = max((days[-1] - days[0]).days, 1) / (4 * len(days))
+    places: list[float] = []
+    for day in days:
+        at = float(day.toordinal())
+        places.append(max(at, places[-1] + apart) if places else at)
+    return np.array(places)
+
+
+def _panel(
+    axes: Axes, places: FloatArray, shares: list[Estimate | None], moments: Sequence[Moment], language: Language
+) -> None:
+    """A segment's line with its band; runs that do not show the segment leave a gap."""
+    value = np.array([math.nan if share is None else share.value for share in shares])
+    margin = np.array([math.nan if share is None else share.margin for share in shares])
+    low, high = value - margin, value + margin
+    span = places[-1] - places[0]
+    axes.set_xlim(float(places[0] - 0.06 * span), float(places[-1] + 0.06 * span))
+    reach = float(np.nanmax(high)) if np.isfinite(high).any() else 0.01
+    axes.set_ylim(min(0.0, float(np.nanmin(low)) if np.isfinite(low).any() else 0.0), reach * 1.45)
+    axes.fill_between(places, low, high, color=CUSTOMERS, linewidth=0, alpha=0.7)
+    axes.vlines(places, low, high, color=CUSTOMERS, linewidth=4)  # a single run has no band of its own
+    axes.plot(places, value, color=INK, linewidth=1.4)
+    for place, share, moment in zip(places, value, moments, strict=True):
+        face = INK if moment.same_cuts else "#ffffff"
+        axes.plot([place], [share], marker="o", markersize=5, markerfacecolor=face, markeredgecolor=INK)
+    for index, side in ((0, "left"), (-1, "right")):
+        share = shares[index]
+        words = text("trend_hidden", language) if share is None else f"{shown(share, decimals=1, scale=100).value}%"
+        axes.annotate(
+            words,
+            (0 if side == "left" else 1, 0.0 if share is None else share.value + share.margin),
+            xycoords=("axes fraction", "data"),
+            xytext=(0, 11),
+            textcoords="offset points",
+            ha=side,
+            va="center_baseline",
+            fontsize=11 if share is None else 12,
+            color=MUTED if share is None else INK,
+            annotation_clip=False,
+        )
+    axes.axhline(0, color=MUTED, linewidth=1)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in ("top", "left", "right", "bottom"):
+        axes.spines[side].set_visible(False)
+    axes.set_facecolor("none")
 
 
 def distribution(facts: Distribution, language: Language, *, currency: str) -> str:

@@ -12,16 +12,23 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from privacy.contract.canonical import plain_decimal
-from privacy.contract.results import Distribution, Estimate, RfmResult, SchemeFigures, Spending, StudyResult
+from privacy.contract.results import Estimate, RfmResult, SchemeFigures, Spending, StudyResult
 from privacy.contract.segments import SegmentRules
-from privacy.contract.study import FixedCuts, RateStep, Study, minor_digits
+from privacy.contract.study import FixedCuts, KnownCuts, RateStep, Study, minor_digits
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
 from privacy.presentation.pages import inline, render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
 from privacy.presentation.words import amount, definition, segment_name
 from server.report import pictures
-from server.report.findings import describe_spending, guess_sentence, scheme_findings, spent_sentence
+from server.report.findings import (
+    all_runs_sentences,
+    describe_spending,
+    guess_sentence,
+    scheme_findings,
+    spent_sentence,
+)
 from server.report.texts import TEXTS, text
+from server.report.trend import over_time
 
 __all__ = ["describe_spending", "render_report"]
 
@@ -39,7 +46,13 @@ def render_report(result: StudyResult) -> str:
         result: what a run left with the coordinator.
     """
     pages = [_page(result, language) for language in LANGUAGES]
-    return render_page("report.html.j2", package="server.report", pages=pages, subject=result.study.name)
+    return render_page(
+        "report.html.j2",
+        package="server.report",
+        pages=pages,
+        subject=result.study.name,
+        style="report.css",
+    )
 
 
 class Cell(NamedTuple):
@@ -71,6 +84,7 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
         "cards": _cards(result, language),
         "findings": [],
         "schemes": [],
+        "trend": over_time(result, language),
         "cuts": None,
         "privacy": _privacy(result, language),
         "run": _run(result, language),
@@ -176,6 +190,10 @@ def _scheme(
     }
     total = [_cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
     above = rfm.revenue_above_cap * 100
+    origin = _origin(study)
+    two_estimates = "note_totals_missing" if missing else "note_totals"
+    if origin:
+        two_estimates = "note_totals_known"  # there was one question only
     return {
         "code": scheme.scheme,
         "title": say(f"scheme_{scheme.scheme}"),
@@ -185,17 +203,23 @@ def _scheme(
         "rows": rows,
         "total": total,
         "floor": floor,
-        "two_estimates": say("note_totals_missing" if missing else "note_totals"),
+        "two_estimates": say(two_estimates),
         "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
         "any_suppressed": any(segment.suppressed for segment in scheme.segments),
         "cap": say(
-            "note_cap",
+            "note_cap_known" if origin else "note_cap",
             money=amount(Decimal(repr(rfm.money_cap)), digits),
             currency=study.currency,
             orders=f"{rfm.orders_cap:,}",
             share=f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
         ),
     }
+
+
+def _origin(study: Study) -> str:
+    """The earlier run whose cut points the study uses; empty where it found its own."""
+    known = study.rfm.cut_points
+    return known.origin if isinstance(known, KnownCuts) else ""
 
 
 def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
@@ -211,10 +235,14 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
         say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
         say("words_spending", money=money[3], currency=currency),
     ]
-    fixed = isinstance(study.rfm.high_low, FixedCuts)
+    origin = _origin(study)
+    if origin:
+        high = "words_high_known"
+    else:
+        high = "words_high_fixed" if isinstance(study.rfm.high_low, FixedCuts) else "words_high_median"
     words.append(
         say(
-            "words_high_fixed" if fixed else "words_high_median",
+            high,
             days=f"{cuts.recency_high:,}",
             orders=f"{cuts.orders_high:,}",
             money=money_high,
@@ -230,19 +258,26 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
         )
         for score in (5, 4, 3, 2, 1)
     ]
+    margins: dict[str, list[str]] = {
+        facts.feature: [_points(margin) for margin in facts.rank_margin] for facts in rfm.distributions
+    }
+    values = {
+        "recency_days": ([f"{cut:,}" for cut in cuts.recency_days], f"{cuts.recency_high:,}"),
+        "orders": ([f"{cut:,}" for cut in cuts.orders], f"{cuts.orders_high:,}"),
+        "money": (money, money_high),
+    }
     table = [
         {
-            "name": say(f"feature_{facts.feature}", currency=currency),
-            "cuts": [(_cut_value(facts, index, money, rules), _points(facts.rank_margin[index])) for index in range(4)],
-            "high": {
-                "recency_days": f"{cuts.recency_high:,}",
-                "orders": f"{cuts.orders_high:,}",
-                "money": money_high,
-            }[facts.feature],
+            "name": say(f"feature_{feature}", currency=currency),
+            "cuts": list(zip(quintiles, margins.get(feature, [""] * 4), strict=True)),
+            "high": high_cut,
         }
-        for facts in rfm.distributions
+        for feature, (quintiles, high_cut) in values.items()
     ]
     return {
+        "origin": origin,
+        "lead": say("cuts_lead_known" if origin else "cuts_lead", origin=origin),
+        "caption": say("cuts_caption_known" if origin else "cuts_caption", origin=origin),
         "pictures": [
             (
                 say(f"feature_{facts.feature}", currency=currency),
@@ -266,12 +301,6 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
         "table": table,
         "ties": len(set(cuts.orders)) < 4 or cuts.orders[0] <= 1,
     }
-
-
-def _cut_value(facts: Distribution, index: int, money: list[str], rules: SegmentRules) -> str:
-    if facts.feature == "money":
-        return money[index]
-    return f"{getattr(rules.cuts, facts.feature)[index]:,}"
 
 
 def _points(rank_margin: float) -> str:
@@ -347,6 +376,7 @@ def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
         "promised": say("promised", epsilon=plain(spending.epsilon_promised), delta=delta_text(spending.delta)),
         "relations": relations,
         "meaning": [spent_sentence(spending, language), guess_sentence(spending, language)],
+        "all_runs": all_runs_sentences(result, language),
         "over": spending.epsilon_person > spending.epsilon_promised * (1 + _ROUNDING),
         "questions": _questions(spending, language),
         "placement": study.placement,

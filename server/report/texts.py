@@ -83,12 +83,101 @@ OWN: dict[str, Text] = {
         "Margins cover the privacy noise only. They do not cover wrong or missing rows at a holder.",
         "± 仅反映隐私噪声，不反映持有方数据中的错误或缺失。",
     ),
+    "note_totals_known": Text(
+        "The number of customer records at the top is the total of the first table of segments.",
+        "报告顶部的客户记录数即第一张分群表的合计。",
+    ),
+    "note_cap_known": Text(
+        "To bound what one customer can change, a record counts with at most {money} {currency} and "
+        "{orders} orders in these totals. In the run that found these limits, an estimated {share}% of all "
+        "revenue lay above that; such revenue is not counted.",
+        "为限制单个客户对结果的影响，每条记录最多按 {money} {currency} 和 {orders} 笔订单计入合计。在求得该上限的那次运"
+        "行中，估计有 {share}% 的销售额超出上限；超出部分未计入。",
+    ),
+    # over time
+    "trend": Text("Over time", "历次对比"),
+    "trend_none": Text(
+        "No earlier run of this study shows a segment of this segmentation ({scheme}), so there is nothing to compare "
+        "with.",
+        "本分析项目此前的运行均未展示此分群方式（{scheme}）的任何分群，无从对比。",
+    ),
+    "trend_repeat": Text("{day}, repetition {repeat}", "{day}（第 {repeat} 次重复）"),
+    "trend_finding": Text(
+        "Since the run as of {day}, {count} of {of} shares changed by more than the noise explains; most of all "
+        "{segment}, by {difference} percentage points of customer records.",
+        "与截止日为 {day} 的运行相比，{of} 个占比中有 {count} 个的变化超出噪声范围；变化最大的是“{segment}”，"
+        "客户记录占比变化 {difference}个百分点。",
+    ),
+    "trend_finding_none": Text(
+        "Since the run as of {day}, no segment's share changed by more than the noise explains.",
+        "与截止日为 {day} 的运行相比，没有任何分群的占比变化超出噪声范围。",
+    ),
+    "trend_finding_nothing": Text(
+        "No segment is shown both in this run and in the run as of {day}.",
+        "没有任何分群同时在本次运行和截止日为 {day} 的运行中展示。",
+    ),
+    "trend_cuts_same": Text(
+        "This run used the same cut points as the run as of {day}: a change beyond the noise does not "
+        "come from the cuts.",
+        "本次运行与截止日为 {day} 的运行使用相同的分割点：超出噪声范围的变化并非来自分割点。",
+    ),
+    "trend_cuts_new": Text(
+        "This run found new cut points, other than those of the run as of {day}: a shift may be the cut's, not the "
+        "customers'.",
+        "本次运行求得了新的分割点，与截止日为 {day} 的运行不同：占比变化可能来自分割点，而非客户。",
+    ),
+    "trend_cuts_other": Text(
+        "This run used the cut points of {origin}, other than those of the run as of {day}: a shift may be the cut's, "
+        "not the customers'.",
+        "本次运行使用了 {origin} 的分割点，与截止日为 {day} 的运行不同：占比变化可能来自分割点，而非客户。",
+    ),
+    "picture_trend": Text(
+        "Share of customer records by as-of day, one panel a segment, each on a scale of its own from zero. "
+        "Bands: 95% intervals.",
+        "各分群在各截止日的客户记录占比；每个小图从零起、各用自己的刻度。色带为 95% 区间。",
+    ),
+    "trend_hollow": Text(
+        "Filled points: runs with the cut points of this run; hollow points: runs with other cut points.",
+        "实心点：与本次运行分割点相同的运行；空心点：分割点不同的运行。",
+    ),
+    "trend_hidden": Text("not shown", "未展示"),
+    "trend_caption": Text("{scheme}: share of customer records", "{scheme}：客户记录占比"),
+    "trend_now": Text("This run, %", "本次运行（%）"),
+    "trend_then": Text("As of {day}, %", "截止日 {day}（%）"),
+    "trend_difference": Text("Difference, percentage points", "差值（百分点）"),
+    "trend_verdict": Text("Against the noise", "与噪声相比"),
+    "trend_up": Text("up", "上升"),
+    "trend_down": Text("down", "下降"),
+    "trend_same": Text("within the noise", "噪声范围内"),
+    "trend_note_margin": Text(
+        "The two runs have noise of their own each; the margin of the difference is the root of the sum of both "
+        "margins' squares. Of 20 shares that did not change, about one shows a difference beyond its margin by chance.",
+        "两次运行各含独立的噪声；差值的误差为两个误差平方和的平方根。平均每 20 个未变化的占比中，约有一个会因偶然显示出"
+        "超出误差的差值。",
+    ),
+    "trend_note_runs": Text(
+        "Holders that joined or left between the runs, and rules or cleaning that changed, move shares as well: see "
+        "the reports of those runs.",
+        "两次运行之间持有方的加入或退出、规则或清洗方式的变更，也会使占比变化：请参阅各次运行的报告。",
+    ),
     # cut points
     "cuts": Text("Cut points", "分割点"),
     "cuts_lead": Text(
         "The holders' records together are cut into fifths. Every holder scores its own customers with "
         "these cuts, 1 (low) to 5 (high).",
         "把所有持有方的记录合在一起按五等分切分；各持有方用同样的分割点为自己的客户打 1（低）至 5（高）分。",
+    ),
+    "cuts_lead_known": Text(
+        "These are the cut points of an earlier run, {origin}; this run spent nothing on them. They cut the records of "
+        "the run that found them into fifths. Every holder scores its own customers with these cuts, 1 (low) to "
+        "5 (high).",
+        "这些是此前一次运行（{origin}）的分割点，本次运行未为其花费预算。它们把求得它们的那次运行的记录按五等分切分；各持有方用同样的"
+        "分割点为自己的客户打 1（低）至 5（高）分。",
+    ),
+    "pictures_known": Text(
+        "There are no pictures of the distributions here, because this run did not ask for them. The cut points "
+        "come from {origin}; the report of the run that found them shows the distributions.",
+        "此处没有分布图，因为本次运行没有查询分布。分割点来自 {origin}；分布图见求得这些分割点的那次运行的报告。",
     ),
     "axis_recency_days": Text("days since the last purchase", "距上次购买天数"),
     "axis_orders": Text("orders", "订单数"),
@@ -140,6 +229,12 @@ OWN: dict[str, Text] = {
         "在八类分群中，“高”表示：不超过 {days} 天、至少 {orders} 笔订单、超过 {money} {currency}。这些由"
         "运营人员自行设定。",
     ),
+    "words_high_known": Text(
+        "For the eight segments, high means: at most {days} days, at least {orders} orders, more than "
+        "{money} {currency}. These come from the earlier run as well.",
+        "在八类分群中，“高”表示：不超过 {days} 天、至少 {orders} 笔订单、超过 {money} {currency}。这些同样来自"
+        "那次运行。",
+    ),
     "words_ties": Text(
         "Many customers share the same number of orders, so the fifths of F cannot be equal in size, and "
         "cuts may coincide.",
@@ -149,6 +244,7 @@ OWN: dict[str, Text] = {
         "Quintile cuts, with the margins of their ranks in percentage points",
         "五分位分割点（± 为排名误差，百分点）",
     ),
+    "cuts_caption_known": Text("Quintile cuts of {origin}", "{origin} 的五分位分割点"),
     "cut_fact": Text("Fact", "指标"),
     "cut_at": Text("{percent}%", "{percent}%"),
     "rank_note": Text(
@@ -190,6 +286,21 @@ OWN: dict[str, Text] = {
         "For one person who is a customer at one holder only, this run spent epsilon {person} of the "
         "promised {promised}, at delta {delta}.",
         "对于仅在一个持有方有记录的一个人，本次运行使用了 ε = {person}（承诺上限 {promised}，δ = {delta}）。",
+    ),
+    "all_runs": Text(
+        "All runs so far (studies in the coordinator's ledger: {studies}) have together spent epsilon {total} for one "
+        "person, at delta {delta}.",
+        "迄今全部运行（协调方账本中的分析项目数：{studies}）对一个人合计使用了 ε = {total}（δ = {delta}）。",
+    ),
+    "all_runs_sum": Text(
+        "The epsilons of the single runs sum to {sum}; together they are less, because each run has noise of its own: "
+        "squares of mu add up, epsilons do not.",
+        "各次运行的 ε 之和为 {sum}；合计小于此和，因为每次运行的噪声相互独立：可相加的是 μ 的平方，而不是 ε。",
+    ),
+    "all_runs_why": Text(
+        "That is less than the sum of the single epsilons, because each run has noise of its own: squares of mu add "
+        "up, epsilons do not.",
+        "这小于各次运行的 ε 之和，因为每次运行的噪声相互独立：可相加的是 μ 的平方，而不是 ε。",
     ),
     "all_sentence": Text(
         "Should a person be a customer at every holder, it is {all_holders}.",
