@@ -54,9 +54,7 @@ def make_table(path: Path, customers: int, seed: int) -> None:
     recency = draw.integers(0, 700, customers)
     first = seed * customers // 50
     CustomerTable(
-        ids=np.array(
-            [f"C{number:09d}" for number in range(first, first + customers)]
-        ),
+        ids=np.array([f"C{number:09d}" for number in range(first, first + customers)]),
         columns=CustomerColumns(
             recency_days=recency,
             orders=draw.geometric(0.3, customers),

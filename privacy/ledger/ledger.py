@@ -38,11 +38,13 @@ CREATE TABLE IF NOT EXISTS entries (
 ) STRICT;
 CREATE TABLE IF NOT EXISTS payloads (core TEXT PRIMARY KEY, payload BLOB NOT NULL) STRICT;
 CREATE TABLE IF NOT EXISTS peers (member TEXT PRIMARY KEY, sequence INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE TRIGGER IF NOT EXISTS entries_append_only_u BEFORE UPDATE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_append_only_u BEFORE UPDATE ON entries
+BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 CREATE TRIGGER IF NOT EXISTS entries_append_only_i BEFORE INSERT ON entries
 WHEN NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM entries)
 BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS entries_append_only_d BEFORE DELETE ON entries BEGIN SELECT RAISE(ABORT, 'append-only'); END;
+CREATE TRIGGER IF NOT EXISTS entries_append_only_d BEFORE DELETE ON entries
+BEGIN SELECT RAISE(ABORT, 'append-only'); END;
 PRAGMA user_version = 1;
 COMMIT;
 """
