@@ -159,6 +159,7 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     return rows + draw(st.lists(st.sampled_from(rows), max_size=4))
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(
     rows=tables(),

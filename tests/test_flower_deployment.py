@@ -273,14 +273,22 @@ def test_no_process_is_left(ending: str, tmp_path: Path) -> None:
     mark = f"COHORTIUM_TEST_MARK={uuid.uuid4()}"
     env = child_environment(tmp_path / "flower") | dict([mark.split("=")])
     command = [sys.executable, "-c", PARENT, str(tmp_path), "stay" if ending == "end" else "wait"]
-    parent = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    parent = subprocess.Popen(
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        # A suite started in the background of a shell inherits SIGINT ignored; a person's terminal does not.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     try:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "open\n"
         if ending != "end":
             assert len(_marked(mark)) >= 4, "parent, watchdog, SuperLink, ServerApp, node"
             parent.send_signal(getattr(signal, ending))
-        parent.wait(10)
+        parent.wait(30)
         _wait_for(lambda: not _marked(mark), seconds=6)
     finally:
         parent.kill()

@@ -59,7 +59,9 @@ def epsilon_of(mu: float, delta: float) -> float:
 
 
 def mu_of(epsilon: float, delta: float) -> float:
-    """Largest mu (to rounding, from below) whose mechanism is still (epsilon, delta)-differentially private.
+    """Largest mu (to nine digits, from below) whose mechanism is still (epsilon, delta)-differentially private.
+
+    From so far below that a budget used to its end is never shown as more, whichever way ``epsilon_of`` rounds.
 
     >>> round(mu_of(1.0, 1e-6), 4)
     0.2367
@@ -72,8 +74,9 @@ def mu_of(epsilon: float, delta: float) -> float:
     while delta_of(high, epsilon) < delta:
         high *= 2
     mu = float(brentq(lambda m: delta_of(m, epsilon) - delta, 0.0, high, xtol=1e-14, rtol=1e-14))
-    while mu > 0 and delta_of(mu, epsilon) > delta:  # brentq may end a hair above
-        mu = mu * (1 - 1e-13)
+    mu *= 1 - 1e-9
+    while mu > 0 and delta_of(mu, epsilon) > delta:
+        mu *= 1 - 1e-9
     return mu
 
 
