@@ -56,6 +56,9 @@ log = logging.getLogger("cohortium.holder")
 #: Seconds for which a HELLO is good.
 HELLO_LIFETIME = 6 * 3600
 
+#: Plans that a process keeps of one run, with the noise drawn for them.
+MAX_PLANS = 200
+
 #: Runs that a process takes part in at once; each keeps a customer table in memory.
 MAX_RUNS = 4
 
@@ -219,6 +222,8 @@ class HolderNode:
         if charged == core.digest:
             raise Refused("already_answered", "this plan was answered before")
         earlier = run.plans.get(core.question)
+        if earlier is None and len(run.plans) >= MAX_PLANS:
+            raise Refused("busy", f"{MAX_PLANS} plans of one run were shown")
         if charged is not None or (earlier is not None and earlier[0].digest != core.digest):
             first = earlier[1].canonical().decode() if earlier else self._folder.plan_text(core.question)
             self._keep_evidence(first, signed)
