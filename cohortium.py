@@ -308,9 +308,8 @@ def study_check(
     screen.print(table)
     size = study.budget.size_class
     screen.print(f"Expected error with {size:,} customer records (95%, from the noise alone):")
-    if check.rank_error is not None:
-        screen.print(f"  a quintile cut point      off by up to {check.rank_error:.2%} of the records")
-    screen.print(f"  records in one segment    off by up to {check.records_margin:,.0f}")
+    for expectation in check.expectations:
+        screen.print(f"  {expectation.text}")
     noise = ", ".join(f"{name} {value:.2f}" for name, value in check.placements.items())
     screen.print(f"Noise by placement (distributed = 1): {noise}")
     screen.print(

@@ -12,7 +12,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,12 +22,11 @@ from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
 from privacy.contract.canonical import read_toml
-from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Roster
-from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from privacy.ledger import Ledger, Opened
+from privacy.statistics import Rows, SegmentTotals, Statistic
 
 
 class SourceData:
@@ -36,8 +35,8 @@ class SourceData:
     def __init__(self, folder: HolderFolder) -> None:
         self._folder = folder
 
-    def columns(self, study: Study) -> CustomerColumns:
-        """The customer table's columns.
+    def tables(self, study: Study) -> Mapping[str, Rows]:
+        """What each analysis reads.
 
         Raises:
             ConfigError: if the study has no rate for a currency that the holder declares.
@@ -47,15 +46,18 @@ class SourceData:
 
         config, base = self._folder.config(), self._folder.root
         config.check_currencies(study)
-        return cached_customer_table(config, study, base=base, state=self._folder.state).columns
+        return {"rfm": cached_customer_table(config, study, base=base, state=self._folder.state).columns}
 
-    def write_labels(self, study: Study, rules: SegmentRules) -> Sequence[Path]:
-        """Label the holder's own customers."""
+    def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
+        """Label the holder's own customers by the run's last segment rules; nothing where it has none."""
         from clients.data.customer_table import cached_customer_table
         from clients.labels import write_labels
 
+        totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
+        if not totals:
+            return ()
         table = cached_customer_table(self._folder.config(), study, base=self._folder.root, state=self._folder.state)
-        return write_labels(table, rules, study, folder=self._folder.root / "labels")
+        return write_labels(table, totals[-1].rules, study, folder=self._folder.root / "labels")
 
 
 @dataclass(frozen=True)

@@ -10,10 +10,10 @@ import base64
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,7 +24,6 @@ from clients.policy import HolderPolicy
 from clients.runs import RunFolder
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.charging import charge_for
-from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.messages import (
     PROTOCOL,
@@ -35,6 +34,7 @@ from privacy.contract.messages import (
     FinishRequest,
     Hello,
     HelloRequest,
+    PlanCore,
     Ready,
     ReadyRequest,
     Refusal,
@@ -42,14 +42,13 @@ from privacy.contract.messages import (
     Reply,
     release_digest,
 )
-from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
 from privacy.errors import BudgetError, ConfigError, DataError, PolicyError, ProtocolError
 from privacy.ledger import Answered, Caps, Evidence, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey, mask, to_bytes
-from privacy.statistics import SegmentTotals
+from privacy.statistics import Rows, Statistic
 
 log = logging.getLogger("cohortium.holder")
 
@@ -68,12 +67,12 @@ Sampler = Callable[[int, int], NDArray[np.int64]]
 class HolderData(Protocol):
     """The holder's own data, as the node needs it."""
 
-    def columns(self, study: Study) -> CustomerColumns:
-        """The customer table's columns; computed once per study and as-of date."""
+    def tables(self, study: Study) -> Mapping[str, Rows]:
+        """What each analysis of the study reads, by the analysis' name; computed once per study and as-of date."""
         ...
 
-    def write_labels(self, study: Study, rules: SegmentRules) -> Sequence[Path]:
-        """Label the holder's own customers in its own files."""
+    def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
+        """Label the holder's own customers in its own files, by what a run's released questions were about."""
         ...
 
 
@@ -84,10 +83,22 @@ class _Run:
     study: Study
     hello: Signed
     mask_key: MaskKey
-    columns: CustomerColumns
+    tables: Mapping[str, Rows]
     expires: int
     plans: dict[Question, tuple[Accepted, Signed]] = field(default_factory=dict)
     noise: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+
+def _rows(run: _Run, core: PlanCore) -> Any:
+    """What a question's statistic reads.
+
+    Raises:
+        Refused: if the analysis has no table of that kind (which admission has ruled out).
+    """
+    rows = run.tables[core.analysis]
+    if not isinstance(rows, core.statistic.reads):
+        raise Refused("declined", "the question reads another table than its analysis has")
+    return rows
 
 
 class HolderNode:
@@ -206,7 +217,7 @@ class HolderNode:
                 study=request.study,
                 hello=self._identity.sign(hello),
                 mask_key=key,
-                columns=self._data.columns(request.study),
+                tables=self._data.tables(request.study),
                 expires=hello.expires,
             )
             self._runs[request.run] = run
@@ -272,7 +283,7 @@ class HolderNode:
         grant = self._ledger.reserve(*self._charge(accepted, run.study))
         charged_head = self._ledger.head
         grant.use(accepted.digest)
-        exact = accepted.core.statistic.encode_sum(run.columns)
+        exact = accepted.core.statistic.encode_sum(_rows(run, accepted.core))
         noisy = exact + run.noise.pop(accepted.digest)
         masked = to_bytes(
             mask(
@@ -324,11 +335,9 @@ class HolderNode:
         return self._reply(Finished(holder=self.holder, run=request.run, checkpoint=self._checkpoint()))
 
     def label(self, run: str) -> Sequence[Path]:
-        """Label the holder's own customers by the last segment rules of a run; nothing where it has none."""
-        study = self._folder.study(run)
-        statistics = (plan.core.statistic for plan in self._folder.released_plans(run))
-        totals = [statistic for statistic in statistics if isinstance(statistic, SegmentTotals)]
-        return self._data.write_labels(study, totals[-1].rules) if totals else ()
+        """Label the holder's own customers by what a run released: segment rules, models, centres."""
+        statistics = tuple(plan.core.statistic for plan in self._folder.released_plans(run))
+        return self._data.write_labels(self._folder.study(run), statistics)
 
     # --- helpers -----------------------------------------------------------------------------------------------
 

@@ -10,9 +10,10 @@ from privacy.accounting.events import epsilon_spent
 from privacy.accounting.gdp import best_guess, mu_of
 from privacy.contract.study import Study
 from privacy.errors import ConfigError
-from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
-from privacy.statistics import Statistic
+from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
+from privacy.statistics import GAMMA, ContributionBound, Statistic
 from server.analyses import CATALOGUE
+from server.analyses.expectation import Expectation
 from server.planning import plan, planned_mechanism
 
 
@@ -42,9 +43,7 @@ class StudyCheck(_Value):
     """What ``study check`` shows.
 
     Attributes:
-        rank_error: half-width of the 95% interval of a quintile cut's rank, share of ``size_class`` records; None
-            where known cut points are used.
-        records_margin: half-width of the 95% interval of a segment's count, in customer records.
+        expectations: expected errors of every analysis, if the holders have ``size_class`` customers together.
         best_guess: see :class:`privacy.contract.results.Spending`; here for the whole promised budget.
         placements: relative noise of all placements that the study could choose, ``distributed`` being 1.
     """
@@ -55,8 +54,7 @@ class StudyCheck(_Value):
     delta: float
     k: int
     questions: tuple[QuestionCheck, ...]
-    rank_error: float | None
-    records_margin: float
+    expectations: tuple[Expectation, ...]
     best_guess: float
     placements: dict[str, float]
     warnings: tuple[str, ...]
@@ -83,10 +81,6 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
     delta = float(budget.effective_delta)
     prices = plan(study)
 
-    def planned(title: str, statistic: Statistic, placement: Placement | None = None) -> SumMechanism:
-        price = next(value for (_, name), value in prices.items() if name == title)
-        return planned_mechanism(study, price, statistic, holders=holders, placement=placement)
-
     questions = []
     total = Fraction(0)
     for (analysis, title), price in prices.items():
@@ -102,10 +96,14 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
                 total_with_retry=epsilon_spent(total + price, delta) if spare else None,
             )
         )
-    forecast = CATALOGUE["rfm"].forecast(study, planned)
-    probe = CATALOGUE["rfm"].segments_probe(study)
-    title = CATALOGUE["rfm"].SEGMENTS
-    noise = {name: planned(title, probe, name).released_deviation for name in PLACEMENTS}
+    expectations = []
+    for analysis in study.analyses:
+
+        def planned(title: str, statistic: Statistic, analysis: str = analysis) -> SumMechanism:
+            return planned_mechanism(study, prices[analysis, title], statistic, holders=holders)
+
+        expectations += CATALOGUE[analysis].forecast(study, planned)
+    noise = {name: _relative_noise(study, holders, name) for name in PLACEMENTS}
     return StudyCheck(
         study=study.name,
         holders=holders,
@@ -113,22 +111,29 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
         delta=delta,
         k=k,
         questions=tuple(questions),
-        rank_error=forecast.rank_error,
-        records_margin=forecast.records_margin,
+        expectations=tuple(expectations),
         best_guess=best_guess(mu_of(float(budget.epsilon), delta)),
         placements={name: value / noise["distributed"] for name, value in noise.items()},
-        warnings=tuple(_warnings(study, holders, k, largest_share, forecast.rank_error, forecast.records_margin)),
+        warnings=(
+            *_warnings(study, holders, k, largest_share),
+            *(item.warning for item in expectations if item.warning),
+        ),
     )
 
 
-def _warnings(
-    study: Study,
-    holders: int,
-    k: int,
-    largest_share: float | None,
-    rank_error: float | None,
-    records_margin: float,
-) -> list[str]:
+def _relative_noise(study: Study, holders: int, placement: Placement) -> float:
+    """Deviation of a question's released noise under a placement, up to a factor common to all placements."""
+    mechanism = calibrate(
+        Fraction(1),
+        ContributionBound(gamma=GAMMA, squared_norm=GAMMA**2, max_abs=GAMMA),
+        placement=placement,
+        holders=holders,
+        colluding=study.budget.colluding_holders,
+    )
+    return mechanism.released_deviation
+
+
+def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -> list[str]:
     found = []
     hidden = holders - study.budget.colluding_holders
     if holders == 2:
@@ -162,13 +167,4 @@ def _warnings(
         found.append("Placement central: the coordinator sees exact totals and must be trusted with them.")
     if study.placement == "local":
         found.append("Placement local: every holder adds all of the noise, which makes results much noisier.")
-    if rank_error is not None and rank_error > 0.05:
-        found.append(
-            f"Cut points will be off by up to {rank_error:.1%} of the customers: too coarse for quintiles. Raise"
-            " epsilon, or invite more customers."
-        )
-    if records_margin > study.budget.size_class / 20:
-        found.append(
-            f"Segment counts will be off by up to {records_margin:,.0f} of {study.budget.size_class:,} records."
-        )
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from fractions import Fraction
 
 from privacy.accounting.events import squared_cap
@@ -50,7 +51,9 @@ def share_out(study: Study, weights: dict[tuple[str, str], Fraction]) -> tuple[P
 def plan(study: Study) -> dict[tuple[str, str], Fraction]:
     """Price of every question of a study, by (analysis, title)."""
     weights = {
-        (name, title): weight for name in study.analyses for title, weight in CATALOGUE[name].weights(study).items()
+        (name, title): weight * Fraction(study.budget.split.get(name, Decimal(1)))
+        for name in study.analyses
+        for title, weight in CATALOGUE[name].weights(study).items()
     }
     return {(price.analysis, price.title): price.squared_mu for price in share_out(study, weights)}
 

@@ -12,12 +12,11 @@ from clients.clock import Clock
 from clients.node import HolderNode, Sampler
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
-from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Member, Roster
-from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
 from privacy.ledger import Ledger, Opened
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.statistics import Rows, Statistic
 from server.run import CoordinatorFolder
 from simulations.inprocess import InProcessTransport
 
@@ -62,16 +61,16 @@ def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo") -
 
 
 class MemoryData:
-    """A holder's customer table that is in memory already."""
+    """A holder's tables, in memory already; one table alone is the RFM analysis'."""
 
-    def __init__(self, columns: CustomerColumns) -> None:
-        self._columns = columns
+    def __init__(self, tables: Rows | Mapping[str, Rows]) -> None:
+        self._tables = dict(tables) if isinstance(tables, Mapping) else {"rfm": tables}
 
-    def columns(self, study: Study) -> CustomerColumns:
-        """The table."""
-        return self._columns
+    def tables(self, study: Study) -> Mapping[str, Rows]:
+        """The tables."""
+        return self._tables
 
-    def write_labels(self, study: Study, rules: SegmentRules) -> Sequence[Path]:
+    def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
         """Nothing: there is no holder's file behind it."""
         return ()
 
@@ -95,7 +94,7 @@ class MemoryFederation:
     def __init__(
         self,
         root: Path,
-        tables: Mapping[str, CustomerColumns],
+        tables: Mapping[str, Rows | Mapping[str, Rows]],
         *,
         policy: HolderPolicy,
         clock: Clock | None = None,

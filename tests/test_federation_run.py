@@ -375,7 +375,7 @@ def test_a_holder_whose_data_cannot_be_used_is_not_ready(tmp_path: Path, case: s
 
     if case != "not text":  # unreadable rows are dropped and counted; an unreadable file is an error
         with pytest.raises((DataError, ConfigError)) as told:
-            SourceData(folder).columns(study)
+            SourceData(folder).tables(study)
         assert told.value.exit_code == (3 if case == "unknown currency" else 4)
         assert word in told.value.message
         assert told.value.hint

@@ -979,10 +979,10 @@ class RaisingData:
     def __init__(self, error: Exception) -> None:
         self._error = error
 
-    def columns(self, study: object) -> CustomerColumns:
+    def tables(self, study: object) -> dict[str, CustomerColumns]:
         raise self._error
 
-    def write_labels(self, study: object, rules: object) -> tuple[Path, ...]:
+    def write_labels(self, study: object, answered: object) -> tuple[Path, ...]:
         raise self._error
 
 
@@ -1009,8 +1009,8 @@ def test_texts_of_exceptions_never_leave(
 
 def test_an_error_while_labelling_says_nothing_either(federation: MemoryFederation, liar: LyingCoordinator) -> None:
     class LabelsFail(RaisingData):
-        def columns(self, study: object) -> CustomerColumns:
-            return kit.table(5)
+        def tables(self, study: object) -> dict[str, CustomerColumns]:
+            return {"rfm": kit.table(5)}
 
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=LabelsFail(ValueError(SECRET)))
     liar.greet()
@@ -1624,11 +1624,11 @@ class SlowData:
         self._clock = clock
         self._seconds = seconds
 
-    def columns(self, study: object) -> CustomerColumns:
+    def tables(self, study: object) -> dict[str, CustomerColumns]:
         self._clock.elapsed += self._seconds
-        return kit.table(3)
+        return {"rfm": kit.table(3)}
 
-    def write_labels(self, study: object, rules: object) -> tuple[Path, ...]:
+    def write_labels(self, study: object, answered: object) -> tuple[Path, ...]:
         self._clock.elapsed += self._seconds
         return ()
 
@@ -1720,10 +1720,10 @@ def check_a_second_request_does_not_time_the_first(root: Path) -> None:
     federation = kit.federation_at(root, clock=clock)
 
     class Blocking(SlowData):
-        def columns(self, study: object) -> CustomerColumns:
+        def tables(self, study: object) -> dict[str, CustomerColumns]:
             building.set()
             assert finish.wait(10)
-            return super().columns(study)
+            return super().tables(study)
 
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=Blocking(clock, 1.1))
     coordinator = LyingCoordinator(federation)

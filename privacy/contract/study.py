@@ -69,6 +69,8 @@ class Budget(Noun):
             holder knows its own noise share; count the holder that the coordinator's operator runs, if any).
         spare_attempts: how many repetitions of the dearest question the budget keeps in reserve, for holders
             that fail in the middle of a question.
+        split: share of the budget (of mu squared) that each analysis gets, by its name, such as
+            ``{rfm = "0.3", churn = "0.7"}``; in proportion, so they need not add up to one. Not stated means alike.
     """
 
     epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=20)
@@ -77,6 +79,7 @@ class Budget(Noun):
     size_class: int = Field(default=100_000, ge=100, le=1_000_000_000)
     colluding_holders: int = Field(default=1, ge=1, le=1000)
     spare_attempts: int = Field(default=1, ge=0, le=5)
+    split: dict[str, Annotated[ExactDecimal, Field(gt=0, le=1000)]] = Field(default_factory=dict)
 
     @property
     def effective_delta(self) -> Decimal:
@@ -300,6 +303,8 @@ class Study(Noun):
             days = [step.since for step in steps]
             if days != sorted(set(days)):
                 raise ValueError(f"rates.{code}: days must be in order, each once")
+        if self.budget.split and set(self.budget.split) != set(self.analyses):
+            raise ValueError("budget.split must name every analysis of the study, and no other")
         if self.currency in self.rates:
             raise ValueError(f"rates.{self.currency}: that is the study's own currency; leave it out")
         low, high = self.money_bounds

@@ -10,7 +10,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from privacy.statistics.base import GAMMA, MAX_RECORDS, ContributionBound, Statistic
+from privacy.statistics.base import GAMMA, MAX_RECORDS, ContributionBound, Rows, Statistic
 from privacy.statistics.prefix_sums import PrefixSums
 from privacy.statistics.segment_totals import SegmentTotals
 
@@ -35,6 +35,7 @@ __all__ = [
     "AnyStatistic",
     "ContributionBound",
     "PrefixSums",
+    "Rows",
     "SegmentTotals",
     "Statistic",
 ]

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar
+from typing import ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
 from privacy.contract.canonical import Noun
-from privacy.contract.customers import CustomerColumns
 
 #: Integer units in one natural unit. So large that what the discrete noise differs from a Gaussian by (kappa, see
 #: ``privacy.accounting.events``) stays negligible over hundreds of studies under one lifetime cap.
@@ -20,6 +19,19 @@ GAMMA = 1 << 26
 MAX_RECORDS = 1 << 34
 
 IntArray = NDArray[np.int64]
+
+
+class Rows(Protocol):
+    """A holder's customers as an encoder reads them: one row each, without ids."""
+
+    def __len__(self) -> int: ...
+
+    def take(self, index: slice, /) -> Self:
+        """Some of the rows."""
+        ...
+
+
+R = TypeVar("R", bound=Rows)
 
 
 class ContributionBound(Noun):
@@ -36,13 +48,16 @@ class ContributionBound(Noun):
     max_abs: int = Field(ge=1)
 
 
-class Statistic(Noun, ABC):
+class Statistic(Noun, ABC, Generic[R]):
     """A sum over customers of a bounded integer vector.
 
     ``encode_rows`` is a pure function of each row and of the public parameters (the fields): bounded, rounded and
     clipped on integers, per customer. ``encode_sum`` may be faster but returns exactly the sum of those rows.
     The bound is derived from the fields alone, so that a holder never takes it from a message.
     """
+
+    #: The kind of rows that are encoded.
+    reads: ClassVar[type[Rows]]
 
     #: Rows encoded at a time where there is no faster sum.
     CHUNK: ClassVar[int] = 4096
@@ -58,12 +73,12 @@ class Statistic(Noun, ABC):
         """The bound that every encoded customer keeps."""
 
     @abstractmethod
-    def encode_rows(self, columns: CustomerColumns) -> IntArray:
+    def encode_rows(self, rows: R) -> IntArray:
         """Encode each customer; shape ``(customers, dim)``, int64."""
 
-    def encode_sum(self, columns: CustomerColumns) -> IntArray:
+    def encode_sum(self, rows: R) -> IntArray:
         """Sum of the encoded customers; shape ``(dim,)``, int64. An empty table gives zeros."""
         total = np.zeros(self.dim, dtype=np.int64)
-        for start in range(0, len(columns), self.CHUNK):
-            total += self.encode_rows(columns.take(slice(start, start + self.CHUNK))).sum(axis=0)
+        for start in range(0, len(rows), self.CHUNK):
+            total += self.encode_rows(rows.take(slice(start, start + self.CHUNK))).sum(axis=0)
         return total

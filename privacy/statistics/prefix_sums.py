@@ -114,13 +114,14 @@ class PrefixEstimate:
     total_covariance: FloatArray
 
 
-class PrefixSums(Statistic):
+class PrefixSums(Statistic[CustomerColumns]):
     """Noisy cumulative distributions of several facts. See the module's text.
 
     Sensitivity: a customer adds one column per fact; the squared norm of the lowest bin's column bounds all, and
     facts add up. It is computed on the very integers that are sent, so no rounding term is needed.
     """
 
+    reads = CustomerColumns
     kind: Literal["prefix_sums"] = "prefix_sums"
     grids: tuple[FactGrid, ...] = Field(min_length=1, max_length=16)
 

@@ -53,7 +53,7 @@ def _scaled(values: IntArray, cap: int, amplitude: int) -> IntArray:
     return (2 * amplitude * clipped + cap) // (2 * cap)
 
 
-class SegmentTotals(Statistic):
+class SegmentTotals(Statistic[CustomerColumns]):
     """Totals by segment. Each segmentation puts a customer into exactly one cell.
 
     Sensitivity: a cell receives (a, b orders/orders_cap, c money/money_cap) with the amplitudes (a, b, c), the
@@ -61,6 +61,7 @@ class SegmentTotals(Statistic):
     vector by at most ``sqrt((a^2 + b^2 + c^2) x segmentations)``.
     """
 
+    reads = CustomerColumns
     kind: Literal["segment_totals"] = "segment_totals"
     rules: SegmentRules
     schemes: tuple[SchemeName, ...] = Field(min_length=1, max_length=8)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
@@ -33,6 +32,7 @@ from server.analyses.cut_points import (
     smoothed,
     total_customers,
 )
+from server.analyses.expectation import Expectation
 from server.releases import Release
 
 NAME = "rfm"
@@ -294,40 +294,51 @@ def _float4(values: Sequence[float]) -> tuple[float, float, float, float]:
     return (a, b, c, d)
 
 
-@dataclass(frozen=True, kw_only=True)
-class Forecast:
-    """What to expect of the analysis, from public facts alone.
-
-    Attributes:
-        rank_error: half-width of the 95% interval of a quintile cut's rank, as a share of ``size_class`` records
-            (at the median, where it is about largest); None where known cut points are used.
-        records_margin: half-width of the 95% interval of a segment's count, in customer records.
-    """
-
-    rank_error: float | None
-    records_margin: float
-
-
-def forecast(study: Study, planned: Plan) -> Forecast:
+def forecast(study: Study, planned: Plan) -> tuple[Expectation, ...]:
     """Expected errors if the holders have ``size_class`` customers together.
+
+    ``rank_error`` is the half-width of the 95% interval of a quintile cut's rank, as a share of the records (at the
+    median, where it is about largest); it is left out where known cut points are used. ``records_margin`` is that of a
+    segment's count, in customer records.
 
     Args:
         study: the study.
         planned: the noise of a question, by its title.
     """
-    counts = planned(SEGMENTS, segments_probe(study)).released_deviation / AMPLITUDES[0]
-    rank_error = None
+    size = study.budget.size_class
+    found = []
     if not isinstance(study.rfm.cut_points, KnownCuts):
         first = cut_points_statistic(study)
         estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
         flat = Cumulative(
-            grid=estimate.grid,
-            share=np.linspace(0.0, 1.0, estimate.grid.bins),
-            estimate=estimate,
-            customers=study.budget.size_class,
+            grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=size
         )
-        rank_error = flat.rank_margin(0.5)
-    return Forecast(rank_error=rank_error, records_margin=Z95 * counts)
+        error = flat.rank_margin(0.5)
+        found.append(
+            Expectation(
+                analysis=NAME,
+                code="rank_error",
+                value=error,
+                text=f"a quintile cut point      off by up to {error:.2%} of the records",
+                warning=f"Cut points will be off by up to {error:.1%} of the customers: too coarse for quintiles. "
+                "Raise epsilon, or invite more customers."
+                if error > 0.05
+                else "",
+            )
+        )
+    margin = Z95 * planned(SEGMENTS, segments_probe(study)).released_deviation / AMPLITUDES[0]
+    found.append(
+        Expectation(
+            analysis=NAME,
+            code="records_margin",
+            value=margin,
+            text=f"records in one segment    off by up to {margin:,.0f}",
+            warning=f"Segment counts will be off by up to {margin:,.0f} of {size:,} records."
+            if margin > size / 20
+            else "",
+        )
+    )
+    return tuple(found)
 
 
 def segments_probe(study: Study) -> SegmentTotals:
