@@ -25,11 +25,16 @@ if TYPE_CHECKING:
 
     from clients.data.guess_nouns import Question
     from clients.runs import RunFolder
+    from privacy.contract.churn_results import ChurnResult, RankingFigures
+    from privacy.contract.identity import Roster
+    from privacy.contract.model_file import ModelFile
     from privacy.contract.results import StudyResult
     from privacy.contract.study import Study
 
 #: Modules that come with the extra [node]; the base install is what an auditor needs.
-_EXTRA_MODULES = {"flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "psycopg", "pyarrow"}
+_EXTRA_MODULES = {
+    "flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "psycopg", "pyarrow", "safetensors",
+}  # fmt: skip
 
 screen = Console()
 errors = Console(stderr=True)
@@ -50,6 +55,8 @@ app.add_typer(holder_app, name="holder")
 app.add_typer(ledger_app, name="ledger")
 audit_app = typer.Typer(help="Prove what was spent (auditors).", no_args_is_help=True)
 app.add_typer(audit_app, name="audit")
+model_app = typer.Typer(help="Check and read a trained model's signed file (everybody).", no_args_is_help=True)
+app.add_typer(model_app, name="model")
 
 
 class Transport(StrEnum):
@@ -145,6 +152,16 @@ def demo(
     from privacy.contract.study import Study
     from simulations.local import Workspace
 
+    if data is not None:
+        if data.resolve().is_relative_to(folder.resolve()):
+            raise ConfigError(
+                f"{data} is inside {folder}, which is started anew",
+                hint="give another --folder, or keep your data elsewhere; nothing was changed",
+            )
+        if as_of is None and not (data / "study.toml").exists():
+            raise ConfigError(
+                f"there is no study.toml in {data}", hint="write one with `cohortium study new`, or give --as-of"
+            )
     marker = folder / ".cohortium-demo"
     if folder.exists() and any(folder.iterdir()):
         if not marker.exists():
@@ -167,11 +184,7 @@ def demo(
         own = data / "study.toml"
         if own.exists():
             shutil.copyfile(own, study_file)
-        elif as_of is None:
-            raise ConfigError(
-                f"there is no study.toml in {data}", hint="write one with `cohortium study new`, or give --as-of"
-            )
-        else:
+        elif as_of is not None:
             study_file.write_text(_study_toml("demo", as_of, epsilon, "EUR"), encoding="utf-8")
     sources = {path.name: path for path in sorted(source.iterdir()) if (path / "holder.toml").exists()}
     study = read_toml(study_file, Study)
@@ -220,6 +233,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # report = ["eight"]            # segmentations with totals: eight, ten, eleven, rules; n of them cost n times as much
 # high_low = "median"           # or {{ recency_days = 30, orders = 2, money = 500 }}
 # floor = 20                    # segments with a noisy count below this are not shown
+# totals = "full"               # or "shares": only the coordinator's operator sees totals
 # [[rfm.rules]]                 # your own segments; the first that fits wins
 # code = "important_value"
 # when = "R<30, F>=5, M>=500"
@@ -416,13 +430,21 @@ def _show_result(result: StudyResult, target: Path) -> None:
         for figures in rfm.schemes:
             table = Table(
                 title=f"Segments ({figures.scheme}), {result.study.as_of}, {result.study.currency}",
-                caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",
+                caption="± is the half-width of the 95% interval of noise and rounding; totals are withheld"
+                if result.totals_withheld
+                else "± is the half-width of the 95% interval of the privacy noise; counts are customer records",
                 title_justify="left",
                 caption_justify="left",
             )
-            for column in ("segment", "", "records", "share", "revenue", "share"):
+            columns = ("records", "of revenue") if result.totals_withheld else ("records", "share", "revenue", "share")
+            for column in ("segment", "", *columns):
                 table.add_column(column, justify="left" if column in ("segment", "") else "right")
             for row in figures.segments:
+                if result.totals_withheld:
+                    shares = (row.share_of_customers, row.share_of_revenue)
+                    shown = ["" if share is None else f"{share.value:.1%} ±{share.margin:.1%}" for share in shares]
+                    table.add_row(row.en, row.zh, *(["suppressed", ""] if row.suppressed else shown))
+                    continue
                 if row.customers is None or row.revenue is None:
                     table.add_row(row.en, row.zh, "suppressed", "", "", "")
                     continue
@@ -435,6 +457,8 @@ def _show_result(result: StudyResult, target: Path) -> None:
                     "" if row.share_of_revenue is None else f"{row.share_of_revenue.value:.1%}",
                 )
             screen.print(table)
+    if result.churn is not None:
+        _show_churn(result.churn, target)
     screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
     if result.missing:
         screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
@@ -442,6 +466,45 @@ def _show_result(result: StudyResult, target: Path) -> None:
     steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
     screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")
     screen.print(f"Report: [bold]{escape(str(target / 'report.html'))}[/]", soft_wrap=True)
+
+
+def _show_churn(churn: ChurnResult, target: Path) -> None:
+    from server.model_record import MODEL
+
+    days = ", ".join(churn.training_days)
+    _show_rankings(
+        f"Churn within {churn.horizon_days} days, tested on {churn.test_day} (trained on {days})",
+        (churn.quality, *churn.baselines),
+    )
+    screen.print(f"Model: [bold]{escape(str(target / MODEL))}[/]", soft_wrap=True)
+
+
+def _show_rankings(title: str, rows: tuple[RankingFigures, ...]) -> None:
+    """One line a way to rank customers."""
+    from privacy.presentation.numbers import shown
+
+    columns = {
+        "auc": ("AUC", 3, 1),
+        "average_precision": ("average precision", 3, 1),
+        "top_lift": ("lift, top tenth", 2, 1),
+        "top_share": ("churned in the top tenth, %", 1, 100),
+        "churn_rate": ("churned, %", 1, 100),
+    }
+    table = Table(
+        title=title,
+        caption="± is the half-width of the 95% interval, of the privacy noise and of chance",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("ranked by")
+    for heading, _, _ in columns.values():
+        table.add_column(heading, justify="right")
+    for row in rows:
+        figures = [
+            shown(getattr(row, key), decimals=decimals, scale=scale) for key, (_, decimals, scale) in columns.items()
+        ]
+        table.add_row(escape(row.code), *(f"{figure.value} ±{figure.margin}" for figure in figures))
+    screen.print(table)
 
 
 # --- holder -----------------------------------------------------------------------------------------------------
@@ -524,16 +587,16 @@ def holder_labels(
     segment: Annotated[str | None, typer.Option(help="Only customers of this segment (its code).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write your customers' labels from a run's released cut points. Costs nothing, asks nobody."""
+    """Write your customers' labels and churn scores from what a run released. Costs nothing, asks nobody."""
     from clients.holder import HolderFolder
-    from clients.labels import LabelHistory, export_labels
+    from clients.labels import export_labels, to_label
     from clients.runs import RunFolder
 
     holder = HolderFolder(folder)
     runs = RunFolder(holder.state / "runs")
     chosen = _finished_run(runs, run)
     study = runs.study(chosen)
-    if study.as_of not in LabelHistory(holder.state / "labels").days(study.name):
+    if to_label(folder, study):
         holder.node().label(chosen)
     written = export_labels(
         folder, study.name, study.as_of, formats=tuple(formats or ()), to=to, table=table, changed_only=changed_only,
@@ -691,6 +754,101 @@ def audit_verify(
         )
     if not verdict.passed:
         raise typer.Exit(LedgerError.exit_code)
+
+
+# --- model ------------------------------------------------------------------------------------------------------
+
+
+RosterOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="The roster to check the signature against: a roster.json, or a coordinator's or holder's folder. Not "
+        "needed for a file that is still among its coordinator's results."
+    ),
+]
+ModelArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A model.safetensors.")]
+
+
+@model_app.command("show")
+def model_show(path: ModelArgument, roster: RosterOption = None, as_json: Json = False) -> None:
+    """Check a model file's signature and show what the coordinator states about it."""
+    members, origin = _roster_for(path, roster)
+    file = _read_model(path, members)
+    if as_json:
+        _print_json({"file": str(path), "roster": str(origin), **file.summary()})
+        return
+    record = file.record
+    key = next(member.public_key for member in members.members if member.id == file.signer)
+    screen.print(
+        f"Model of study [bold]{record.study}[/], run {escape(record.run)}: {record.family}, "
+        f"{len(record.features)} features, churn within {record.horizon_days} days",
+        soft_wrap=True,
+    )
+    screen.print(
+        f"[green]Signature good:[/] {file.signer}, coordinator of {record.federation}, key {key} in "
+        f"{escape(str(origin))}",
+        soft_wrap=True,
+    )
+    days = ", ".join(day.isoformat() for day in record.training_days)
+    evaluation = record.evaluation
+    _show_rankings(
+        f"Tested on {record.test_day} (trained on {days}; {record.holders} holders)",
+        tuple(quality.figures() for quality in (evaluation.quality, *evaluation.baselines)),
+    )
+    spent = record.privacy
+    screen.print(
+        f"Privacy: epsilon {_up(float(spent.epsilon_person))} of {spent.epsilon_promised} promised, delta "
+        f"{float(spent.delta):.0e}, for a person at up to {spent.records} holders "
+        f"({spent.placement}, {spent.mechanism} noise)",
+        soft_wrap=True,
+    )
+    for heading, sentences in (("For", record.intended_use), ("Not for", record.not_for)):
+        screen.print(f"[bold]{heading}[/]")
+        for sentence in sentences:
+            screen.print(f"  - {escape(sentence.en)}", soft_wrap=True)
+    screen.print(f"SHA-256 of the file: {file.sha256}", style="dim", soft_wrap=True)
+
+
+@model_app.command("card")
+def model_card(
+    path: ModelArgument,
+    roster: RosterOption = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; model-card.html beside FILE if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Check a model file's signature and write its card, one HTML page in English and Chinese."""
+    from server.model_card import render_card
+    from server.model_record import CARD
+
+    file = _read_model(path, _roster_for(path, roster)[0])
+    target = output or path.parent / CARD
+    target.write_text(render_card(file), encoding="utf-8")
+    if as_json:
+        _print_json({"card": str(target)})
+    else:
+        screen.print(f"Wrote {escape(str(target))}", soft_wrap=True)
+
+
+def _read_model(path: Path, roster: Roster) -> ModelFile:
+    from privacy.contract.model_file import read_model
+
+    return read_model(path, roster)
+
+
+def _roster_for(path: Path, given: Path | None) -> tuple[Roster, Path]:
+    """The roster to check a model file against, and where it is: the one given, or that of the folder it is in."""
+    from privacy.contract.identity import Roster
+
+    place = given or path.resolve().parent.parent.parent  # <coordinator>/results/<study>/model.safetensors
+    source = place / "roster.json" if place.is_dir() else place
+    if not source.is_file():
+        raise ConfigError(
+            f"there is no roster at {source}" if given else f"there is no roster for {path}",
+            hint="give --roster: the roster.json of your own folder, not one that came with the file",
+        )
+    return Roster.parse(source.read_bytes()), source
 
 
 # --- progress ---------------------------------------------------------------------------------------------------

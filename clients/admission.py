@@ -170,10 +170,16 @@ def _check_checkpoints(core: PlanCore, *, roster: Roster, seen: Mapping[str, Hea
 def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     if core.analysis not in study.analyses or core.statistic.kind not in STATISTICS_OF.get(core.analysis, ()):
         raise Refused("policy", "the question does not belong to the study's analyses")
+    names, days = core.statistic.looks_at
+    request = study.feature_requests.get(core.analysis)
+    known = (frozenset(request.names), len(request.days)) if request else (frozenset(), 0)
+    if not names <= known[0] or days > known[1]:
+        raise Refused("policy", "the question looks at features or days that the study does not name")
     if core.bound != core.statistic.bound:
         raise Refused("declined", "the plan states another bound than this release computes")
     mechanism = core.mechanism
-    if (mechanism.holders, mechanism.placement) != (len(core.participants), study.placement):
+    stated = (len(core.participants), study.placement, study.mechanism)
+    if (mechanism.holders, mechanism.placement, mechanism.noise) != stated:
         raise Refused("declined", "the plan's noise is for another set of holders or placement")
     if mechanism.colluding < study.budget.colluding_holders:
         raise Refused("policy", "the plan guards against fewer colluding holders than the study")

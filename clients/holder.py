@@ -7,7 +7,7 @@
     roster.json      who the others are
     keys/            signing.pem (Ed25519), node.pem (the carrier's key)
     state/           ledger.sqlite, tables/, runs/: never leaves
-    labels/          the holder's own customers, labelled
+    labels/          the holder's own customers, labelled and scored
 """
 
 from __future__ import annotations
@@ -15,18 +15,25 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from clients.clock import Clock
 from clients.data.config import HolderConfig
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
+from clients.scores.facts import narrowed, with_facts
+from clients.scores.scoring import released_model, score
 from privacy.contract.canonical import read_toml
 from privacy.contract.identity import Identity, Roster
 from privacy.contract.study import Study
-from privacy.errors import ConfigError
+from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.ledger import Ledger, Opened
 from privacy.statistics import Rows, SegmentTotals, Statistic
+
+if TYPE_CHECKING:
+    from clients.data.customer_table import CustomerTable
+    from clients.data.features import CustomerFeatures
 
 
 class SourceData:
@@ -43,21 +50,76 @@ class SourceData:
             DataError: if the source cannot be read as described.
         """
         from clients.data.customer_table import cached_customer_table
+        from clients.data.features import cached_features
 
         config, base = self._folder.config(), self._folder.root
         config.check_currencies(study)
-        return {"rfm": cached_customer_table(config, study, base=base, state=self._folder.state).columns}
+        tables: dict[str, Rows] = {}
+        if "rfm" in study.analyses:
+            tables["rfm"] = cached_customer_table(config, study, base=base, state=self._folder.state).columns
+        for name, request in study.feature_requests.items():
+            # What scores need beside the study's features is asked for here, so that both are of the same rows.
+            asked = with_facts(request) if name == "churn" else request
+            found = cached_features(config, study, asked, base=base, state=self._folder.state)
+            tables[name] = narrowed(found.table, request.names)
+        return tables
 
     def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
-        """Label the holder's own customers by the run's last segment rules; nothing where it has none."""
-        from clients.data.customer_table import cached_customer_table
+        """Write labels of the holder's own customers by the run's last segment rules, and scores by its model.
+
+        Raises:
+            DataError: naming all that was not written, after everything else was.
+        """
+        written: list[Path] = []
+        failed: list[CohortiumError] = []
+        for write in (self._write_segments, self._write_scores):
+            try:
+                written += write(study, answered)
+            except (ConfigError, DataError) as error:
+                failed.append(error)
+        if failed:
+            raise DataError("\n".join(error.message for error in failed), hint=failed[0].hint)
+        return tuple(written)
+
+    def _write_segments(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
         from clients.labels import write_labels
 
         totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
         if not totals:
             return ()
-        table = cached_customer_table(self._folder.config(), study, base=self._folder.root, state=self._folder.state)
-        return write_labels(table, totals[-1].rules, study, folder=self._folder.root / "labels")
+        return write_labels(self._customers(study), totals[-1].rules, study, folder=self._folder.root / "labels")
+
+    def _write_scores(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
+        from clients.labels import ScoreSnapshot, write_scores
+
+        model = released_model(answered)
+        if model is None or "churn" not in study.analyses:
+            return ()
+
+        def make() -> ScoreSnapshot:
+            features = own_features(self._folder, study)
+            last = len(study.churn.days(study.as_of)) - 1
+            scores = score(model, features.table, last, horizon_days=study.churn.horizon_days)
+            return ScoreSnapshot.of(scores, features.ids, self._customers(study), model, study)
+
+        return write_scores(make, folder=self._folder.root / "labels")
+
+    def _customers(self, study: Study) -> CustomerTable:
+        from clients.data.customer_table import cached_customer_table
+
+        return cached_customer_table(self._folder.config(), study, base=self._folder.root, state=self._folder.state)
+
+
+def own_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
+    """Features and facts of the holder's customers at the days of the study's churn analysis, as the study saw them.
+
+    Raises:
+        ConfigError, DataError: if the source cannot be read as described.
+    """
+    from clients.data.features import cached_features
+
+    request = with_facts(study.feature_requests["churn"])
+    return cached_features(folder.config(), study, request, base=folder.root, state=folder.state)
 
 
 @dataclass(frozen=True)

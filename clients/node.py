@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from clients.admission import Accepted, Refused, check_core, check_hello, check_readies
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
+from clients.models import encode_sum
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
 from privacy.contract.canonical import sha256_hex
@@ -283,7 +284,7 @@ class HolderNode:
         grant = self._ledger.reserve(*self._charge(accepted, run.study))
         charged_head = self._ledger.head
         grant.use(accepted.digest)
-        exact = accepted.core.statistic.encode_sum(_rows(run, accepted.core))
+        exact = encode_sum(accepted.core.statistic, _rows(run, accepted.core), holder=self.holder)
         noisy = exact + run.noise.pop(accepted.digest)
         masked = to_bytes(
             mask(
@@ -309,8 +310,10 @@ class HolderNode:
         return reply
 
     def _finish(self, request: FinishRequest) -> bytes:
-        if self._folder.study(request.run).digest != request.study:
+        study = self._folder.study(request.run)
+        if study.digest != request.study:
             raise Refused("stale", "the results are of another study")
+        withheld = study.rfm.totals == "shares"
         facts = list(self._ledger.facts())
         charged = {fact.core: fact.question for fact in facts if isinstance(fact, Reserved)}
         known = {fact.core: fact.release for fact in facts if isinstance(fact, Released)}
@@ -318,7 +321,9 @@ class HolderNode:
         for notice in request.releases:
             if charged.get(notice.core) != notice.question:
                 raise Refused("declined", "a release is shown that this holder did not answer")
-            if release_digest(notice.core, notice.values) != notice.release:
+            if (notice.values is None) != withheld:
+                raise Refused("declined", "values are shown or withheld otherwise than the study says")
+            if notice.values is not None and release_digest(notice.core, notice.values) != notice.release:
                 raise Refused("declined", "a release does not fit its digest")
             if shown.setdefault(notice.core, notice.release) != notice.release:
                 raise Refused("equivocation", "another release of the same plan is recorded")

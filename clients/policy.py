@@ -12,6 +12,7 @@ from privacy.contract.canonical import ExactDecimal, Noun, read_toml
 from privacy.contract.messages import PlanCore
 from privacy.contract.study import Study
 from privacy.errors import PolicyError
+from privacy.statistics import ByHolder
 
 
 class LifetimeBudget(Noun):
@@ -33,7 +34,9 @@ class Allow(Noun):
         analyses: names of analyses.
         placements: who may add the noise. ``local`` and ``central`` must be allowed on purpose: the first makes
             results much noisier, the second means that the coordinator sees exact totals.
+        mechanisms: kinds of noise; ``opacus`` (floating-point, at the coordinator) must be allowed on purpose.
         max_study_epsilon: largest epsilon of one study, at a delta of at most ``max_study_delta``.
+        figures: whose; with ``by_holder`` this holder's own totals may be released (with noise).
         min_participants: fewest holders in one sum.
         min_colluding: how many other holders this one wants to be safe against, at least.
         min_hidden: smallest m - t; below 2, another holder may learn this holder's totals to within noise.
@@ -41,8 +44,10 @@ class Allow(Noun):
 
     analyses: tuple[str, ...] = ("rfm",)
     placements: tuple[Literal["distributed", "local", "central"], ...] = ("distributed",)
+    mechanisms: tuple[Literal["integer", "opacus"], ...] = ("integer",)
     max_study_epsilon: ExactDecimal = Field(default=Decimal(4), gt=0)
     max_study_delta: ExactDecimal = Field(default=Decimal("0.0001"), gt=0, le=Decimal("0.001"))
+    figures: tuple[Literal["overall", "by_holder"], ...] = ("overall",)
     min_participants: int = Field(default=3, ge=2)
     min_colluding: int = Field(default=1, ge=1)
     min_hidden: int = Field(default=2, ge=1)
@@ -80,6 +85,10 @@ class HolderPolicy(Noun):
             raise PolicyError(f"the policy does not allow the analysis {extra[0]}")
         if study.placement not in self.allow.placements:
             raise PolicyError(f"the policy does not allow the placement {study.placement}")
+        if "churn" in study.analyses and study.churn.figures not in self.allow.figures:
+            raise PolicyError("the policy does not allow figures by holder (churn.figures)")
+        if study.mechanism not in self.allow.mechanisms:
+            raise PolicyError(f"the policy does not allow {study.mechanism} noise")
         if study.budget.epsilon > self.allow.max_study_epsilon:
             raise PolicyError("the study's epsilon is above the policy's")
         if study.budget.effective_delta > self.allow.max_study_delta:
@@ -96,6 +105,10 @@ class HolderPolicy(Noun):
         mechanism = core.mechanism
         if core.analysis not in self.allow.analyses or mechanism.placement not in self.allow.placements:
             raise PolicyError("the policy does not allow this question")
+        if isinstance(core.statistic, ByHolder) and "by_holder" not in self.allow.figures:
+            raise PolicyError("the policy does not allow figures by holder")
+        if mechanism.noise not in self.allow.mechanisms:
+            raise PolicyError("the policy does not allow this noise")
         if mechanism.holders < self.allow.min_participants:
             raise PolicyError("fewer holders take part than the policy asks")
         if mechanism.colluding < self.allow.min_colluding:

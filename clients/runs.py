@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import secrets
 from pathlib import Path
 
 from privacy.contract.canonical import canonical_json
@@ -14,19 +12,9 @@ from privacy.contract.messages import ReadyRequest, ReleaseNotice
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Question
+from privacy.private_files import write_private
 
 _RUN = re.compile(r"^[a-z0-9][a-z0-9-]{0,63}$")
-
-
-def write_private(path: Path, data: bytes) -> None:
-    """Write a file so that it is there whole or not at all, readable by its owner only, and on the disk."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
-    with os.fdopen(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class RunFolder:

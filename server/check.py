@@ -136,12 +136,12 @@ def _relative_noise(study: Study, holders: int, placement: Placement) -> float:
 def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -> list[str]:
     found = []
     hidden = holders - study.budget.colluding_holders
-    if holders == 2:
+    if holders == 2 and study.rfm.totals == "full":
         found.append(
             "Two holders: each can subtract its own total from the sum and so read the other's, to within the noise "
             "that protects single customers. Holder totals are not secret between two holders."
         )
-    elif hidden < 2 and study.placement == "distributed":
+    elif hidden < 2 and study.placement == "distributed" and study.rfm.totals == "full":
         found.append(
             f"Only {hidden} holder is left beyond the {study.budget.colluding_holders} that may collude: its totals "
             "show to them, to within the noise that protects single customers."
@@ -165,6 +165,11 @@ def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -
         )
     if study.placement == "central":
         found.append("Placement central: the coordinator sees exact totals and must be trusted with them.")
+    if study.mechanism == "opacus":
+        found.append(
+            "Noise opacus: floating-point noise from a generator that is not cryptographic; its guarantee rests on the"
+            " implementation as well. Ledgers record the assurance as float."
+        )
     if study.placement == "local":
         found.append("Placement local: every holder adds all of the noise, which makes results much noisier.")
     return found

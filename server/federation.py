@@ -45,9 +45,9 @@ from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
-from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes, unmask
 from privacy.statistics import Statistic
+from server.aggregation.noise import central_noise, central_sampler
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
 from server.releases import Release, ReleaseStore
@@ -286,7 +286,7 @@ class Federation:
             study=self.study,
             policy="",
             lifetime=None,
-            sampler=SAMPLER if core.mechanism.placement == "central" else "",
+            sampler=central_sampler(core.mechanism) if core.mechanism.placement == "central" else "",
             software=software_version(),
             now=self._now(),
         )
@@ -358,7 +358,7 @@ class Federation:
     ) -> Release:
         mechanism = core.mechanism
         if mechanism.placement == "central":
-            values = values + discrete_gaussian(mechanism.share_scale, statistic.dim)
+            values = values + central_noise(mechanism, statistic.dim)
         release = Release(
             title=title,
             study=core.study,
@@ -380,7 +380,7 @@ class Federation:
                 question=release.question,
                 core=release.core,
                 release=release.content_digest,
-                values=release.text,
+                values=None if self.study.rfm.totals == "shares" else release.text,
             )
         )
 
@@ -397,6 +397,8 @@ class Federation:
 
     def finish(self, result: str) -> tuple[str, ...]:
         """Show the releases and the result to the holders, who record them and label their customers.
+
+        Where the study withholds totals, holders get the releases' digests without their values.
 
         Returns:
             Holders that did not confirm (they can catch up when the study is run again; it costs nothing).

@@ -85,6 +85,7 @@ def planned_mechanism(
         placement=placement or study.placement,
         holders=holders,
         colluding=study.budget.colluding_holders,
+        noise=study.mechanism,
     )
     mechanism.check_range(statistic.bound)
     return mechanism

@@ -27,8 +27,27 @@ from server.federation import Federation, Patience
 from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
+from server.shares_only import earlier_shares_only
 from server.spending import spending_of
 from server.studies import Results
+
+
+@contextmanager
+def one_at_a_time(lock: Path) -> Iterator[None]:
+    """Hold a lock file; it is let go when the process ends, however it ends.
+
+    Raises:
+        Busy: if another run holds it.
+    """
+    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise Busy("another run of this coordinator is under way", hint="wait for it to end") from None
+        yield
+    finally:
+        os.close(descriptor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,15 +93,8 @@ class CoordinatorFolder:
         Raises:
             Busy: if another run holds it.
         """
-        descriptor = os.open(self.root / ".lock", os.O_CREAT | os.O_RDWR, 0o600)
-        try:
-            try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                raise Busy("another run of this coordinator is under way", hint="wait for it to end") from None
+        with one_at_a_time(self.root / ".lock"):
             yield
-        finally:
-            os.close(descriptor)
 
 
 def run_study(
@@ -124,7 +136,7 @@ def run_study(
         prices = plan(study)
         everyone = len(study.holders or roster.holders)
         federation.join()
-        outcomes = {}
+        outcomes: dict[str, Any] = {}
         for name in study.analyses:
 
             def ask(title: str, statistic: Statistic, name: str = name) -> Release:
@@ -134,6 +146,9 @@ def run_study(
                 return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
 
             outcomes[name] = CATALOGUE[name].run(study, ask, planned)
+        before = folder.results.earlier(study, outcomes["rfm"].rules.cuts) if "rfm" in outcomes else ()
+        if study.rfm.totals == "shares":  # earlier runs may have had totals
+            before = tuple(earlier_shares_only(run) for run in before)
         result = StudyResult(
             study=study,
             study_digest=study.digest,
@@ -143,10 +158,10 @@ def run_study(
             participants=federation.participants,
             missing=tuple(sorted(federation.missing)),
             transport=transport.name,
-            rfm=outcomes.get("rfm"),
             spending=spending_of(study, ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
-            earlier=folder.results.earlier(study, outcomes["rfm"].rules.cuts) if "rfm" in outcomes else (),
+            earlier=before,
+            **outcomes,
         )
         federation.finish(result.model_dump_json())
         result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
@@ -182,11 +197,15 @@ def run_over_transport(transport: Transport, settings: dict[str, Any]) -> None:
 
 
 def save(result: StudyResult, folder: CoordinatorFolder) -> Path:
-    """Write ``result.json`` and ``report.html``; returns the folder they are in."""
-    from server.report.render import render_report  # here: pictures are slow to import
+    """Write ``result.json``, ``report.html`` and the files of a model; returns the folder they are in."""
+    from server.model_record import write_model  # here: pictures are slow to import
+    from server.report.render import render_report
 
     target = folder.results.folder(result.study)
     target.mkdir(parents=True, exist_ok=True)
     (target / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
     (target / "report.html").write_text(render_report(result), encoding="utf-8")
+    if result.churn is not None:
+        federation = folder.roster().federation
+        write_model(result, result.churn, identity=folder.identity(), federation=federation, target=target)
     return target

@@ -30,6 +30,7 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
     in_all = sum((charge.event.squared_mu(charge.records) for charge in every), Fraction(0))
     return Spending(
         epsilon_all_runs=epsilon_spent(in_all, delta),
+        epsilon_opacus=_opacus(charges, records, delta) if study.mechanism == "opacus" else None,
         studies=len({charge.study_digest for charge in every} | {study.digest}),
         delta=delta,
         epsilon_promised=float(study.budget.epsilon),
@@ -50,3 +51,9 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
             for charge in charges
         ),
     )
+
+
+def _opacus(charges: list[Reserved], records: int, delta: float) -> float:
+    from server.aggregation.opacus_noise import opacus_epsilon  # here: torch is slow to import
+
+    return opacus_epsilon((charge.event.squared_mu(records) for charge in charges), delta)

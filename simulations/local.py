@@ -21,7 +21,7 @@ from privacy.contract.study import Study
 from privacy.errors import CohortiumError, ConfigError
 from server.federation import Patience
 from server.progress import Progress, silent
-from server.run import CoordinatorFolder, run_study
+from server.run import CoordinatorFolder, one_at_a_time, run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import make_keys, policy_toml
 
@@ -116,6 +116,14 @@ def run_local(
 
 
 def _run_flower(
+    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience, progress: Progress
+) -> StudyResult:
+    # The coordinator's own lock is its process' to take; this one keeps two deployments out of one folder.
+    with one_at_a_time(workspace.root / ".flower.lock"):
+        return _run_deployed(study, workspace, holders, patience, progress)
+
+
+def _run_deployed(
     study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience, progress: Progress
 ) -> StudyResult:
     from simulations.deployment import LocalDeployment, NodeFiles

@@ -1,11 +1,14 @@
 """Examples of everything in the contract's catalogues, for the suites that run over all of them.
 
 A new statistic needs an entry in ``STATISTICS`` and in ``READINGS``; the suites fail until it has them, and find it by
-themselves once it has.
+themselves once it has. A statistic over a new kind of rows needs an entry in ``KINDS`` as well.
 """
 
 from __future__ import annotations
 
+import itertools
+import math
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 from decimal import Decimal
@@ -17,11 +20,28 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from privacy.contract.customers import CustomerColumns
+from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable, Scale, ScaledFeature
 from privacy.contract.identity import Identity, Member, Roster
+from privacy.contract.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.contract.views import ENTRY, LinearView
 from privacy.mechanisms import SumMechanism
-from privacy.statistics import PrefixSums, SegmentTotals, Statistic
+from privacy.statistics import (
+    GAMMA,
+    ByHolder,
+    FeatureMoments,
+    FeatureSums,
+    LogisticGradient,
+    NetworkGradient,
+    PrefixSums,
+    Rows,
+    ScoreHistogram,
+    SegmentTotals,
+    Statistic,
+)
+from privacy.statistics.network_gradient import HIDDEN_SCALE, Network
 from privacy.statistics.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
+from privacy.statistics.score_histogram import ScoredModel, logit_bins
 from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate
 
 #: (recency_days, orders, money, tenure_days) of one customer.
@@ -53,14 +73,6 @@ _values = st.one_of(
 rows: st.SearchStrategy[Row] = st.tuples(_values, _values, _values, _values)
 
 
-@st.composite
-def tables(draw: st.DrawFn, min_size: int = 0, max_size: int = 12) -> CustomerColumns:
-    """Tables: empty, one customer, many alike, all kinds of values."""
-    drawn = draw(st.lists(rows, min_size=min_size, max_size=max_size))
-    copies = draw(st.integers(1, 3))
-    return table(drawn * copies if len(drawn) * copies <= 3 * max_size else drawn)
-
-
 def customer_table(customers: int, seed: int) -> CustomerColumns:
     """A plausible table: many customers with one order, spend over several powers of ten, some in debt."""
     rng = np.random.default_rng(seed)
@@ -71,6 +83,136 @@ def customer_table(customers: int, seed: int) -> CustomerColumns:
         money=np.round(np.exp(rng.normal(8.5, 1.5, customers))).astype(np.int64) - 500,
         tenure_days=recency + rng.integers(0, 900, customers),
     )
+
+
+# --- features ----------------------------------------------------------------------------------------------------
+
+#: What feature tables of the suites hold, on how many days.
+FEATURE_NAMES: tuple[FeatureName, ...] = ("recency_days", "orders_90", "money", "interval_days")
+FEATURE_DAYS = 3
+
+#: Eligible, outcome and the raw features of one day.
+FeatureDay = tuple[int, int, tuple[int, ...]]
+#: One customer: all its days.
+FeatureRow = tuple[FeatureDay, ...]
+
+
+def feature_table(rows: Iterable[FeatureRow]) -> FeatureTable:
+    """A table of these customers."""
+    listed = list(rows)
+    days = (len(listed), FEATURE_DAYS)
+    return FeatureTable(
+        names=FEATURE_NAMES,
+        values=np.array([[day[2] for day in row] for row in listed], dtype=np.int64).reshape(*days, len(FEATURE_NAMES)),
+        eligible=np.array([[day[0] for day in row] for row in listed], dtype=np.int64).reshape(days),
+        outcome=np.array([[day[1] for day in row] for row in listed], dtype=np.int64).reshape(days),
+    )
+
+
+def feature_rows_of(features: FeatureTable) -> list[FeatureRow]:
+    """The customers of a table, as Python integers."""
+    return [
+        tuple((e, o, tuple(v)) for e, o, v in zip(eligible, outcome, values, strict=True))
+        for eligible, outcome, values in zip(
+            features.eligible.tolist(), features.outcome.tolist(), features.values.tolist(), strict=True
+        )
+    ]
+
+
+#: One day: mostly one that counts; what no holder's code makes (other flags than 0 and 1) must count as nothing.
+_feature_days: st.SearchStrategy[FeatureDay] = st.tuples(
+    st.sampled_from([1, 1, 1, 1, 0, 2, INT64_MIN]),
+    st.sampled_from([0, 1, 0, 1, -1, 2, INT64_MAX]),
+    st.tuples(*[st.one_of(_values, st.just(MISSING)) for _ in FEATURE_NAMES]),
+)
+feature_rows: st.SearchStrategy[FeatureRow] = st.tuples(*[_feature_days] * FEATURE_DAYS)
+
+
+def plausible_features(customers: int, seed: int) -> FeatureTable:
+    """A plausible table: features that go together, some missing, some days that do not count or are not over."""
+    rng = np.random.default_rng(seed)
+    days = (customers, FEATURE_DAYS)
+    recency = rng.integers(0, 700, days)
+    orders = rng.poisson(3 * np.exp(-recency / 200))
+    money = np.round(np.exp(rng.normal(8.5, 1.5, days))).astype(np.int64) - 500
+    interval = np.where(rng.random(days) < 0.4, MISSING, rng.integers(0, 40_000, days))
+    return FeatureTable(
+        names=FEATURE_NAMES,
+        values=np.stack([recency, orders, money, interval], axis=2),
+        eligible=(rng.random(days) < 0.85).astype(np.int64),
+        outcome=np.where(rng.random(days) < 0.1, -1, rng.random(days) < 0.3 + recency / 1400).astype(np.int64),
+    )
+
+
+# --- kinds of rows -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindOfRows:
+    """How the suites make tables of one kind of rows, and take them apart.
+
+    Attributes:
+        rows: one customer: usual, huge, negative, and the ends of int64.
+        table, rows_of: rows to a table, and back.
+        plausible: a table of so many customers, from a seed.
+        extremes: customers at the ends of what a table can hold; whatever is read, one of them has the longest vector.
+        busy: one customer with very much of everything, on all days.
+        idle: a customer who counts on no day, where there is such a thing.
+    """
+
+    rows: st.SearchStrategy[Any]
+    table: Callable[[Iterable[Any]], Any]
+    rows_of: Callable[[Any], list[Any]]
+    plausible: Callable[[int, int], Any]
+    extremes: tuple[Any, ...]
+    busy: Any
+    idle: Any = None
+
+
+_ENDS = (INT64_MIN, INT64_MAX)
+
+#: Kind of rows to how tables of it are made.
+KINDS: dict[type[Rows], KindOfRows] = {
+    CustomerColumns: KindOfRows(
+        rows=rows,
+        table=table,
+        rows_of=rows_of,
+        plausible=customer_table,
+        extremes=tuple(itertools.product((INT64_MIN, 0, INT64_MAX), _ENDS, _ENDS, _ENDS)),
+        busy=(0, 1_000_000, 10**15, 5_000),
+    ),
+    FeatureTable: KindOfRows(
+        rows=feature_rows,
+        table=feature_table,
+        rows_of=feature_rows_of,
+        plausible=plausible_features,
+        extremes=tuple(
+            ((1, outcome, values),) * FEATURE_DAYS
+            for outcome in (0, 1)
+            for values in itertools.product((*_ENDS, MISSING), repeat=len(FEATURE_NAMES))
+        ),
+        busy=((1, 0, (0, 1_000_000, 10**15, 1)), (1, 1, (1, 10**9, 10**17, 1)), (1, 0, (2, 7, 10**12, MISSING))),
+        idle=((0, 1, (1, 2, 3, 4)), (0, 0, (5, 6, 7, 8)), (0, -1, (9, 10, 11, 12))),
+    ),
+}
+
+
+def kind_of(statistic: Statistic) -> KindOfRows:
+    """How to make what a statistic reads."""
+    return KINDS[statistic.reads]
+
+
+@st.composite
+def tables_of(draw: st.DrawFn, kind: KindOfRows, min_size: int = 0, max_size: int = 12) -> Any:
+    """Tables: empty, one customer, many alike, all kinds of values."""
+    drawn = draw(st.lists(kind.rows, min_size=min_size, max_size=max_size))
+    copies = draw(st.integers(1, 3))
+    return kind.table(drawn * copies if len(drawn) * copies <= 3 * max_size else drawn)
+
+
+def tables(min_size: int = 0, max_size: int = 12) -> st.SearchStrategy[CustomerColumns]:
+    """Customer tables."""
+    return tables_of(KINDS[CustomerColumns], min_size, max_size)
 
 
 # --- statistics --------------------------------------------------------------------------------------------------
@@ -89,6 +231,42 @@ THRESHOLDS = (
     ThresholdRule(code="middle", when="M in 12.50..99.99"),
 )
 RULES = SegmentRules(cuts=CUTS, thresholds=THRESHOLDS, money_unit=100)
+
+SCALED: tuple[ScaledFeature, ...] = (
+    ScaledFeature(name="recency_days", scale=Scale(kind="log", high=3650)),
+    ScaledFeature(name="orders_90", scale=Scale(kind="linear", high=5, steps=4)),
+    ScaledFeature(name="money", scale=Scale(kind="log", low=-100, high=10_000_000, offset=101, steps=64)),
+    ScaledFeature(name="interval_days", scale=Scale(kind="quantiles", upper=(-5, 0, 700, 30_000), missing=100)),
+)
+LOGISTIC = LogisticModel(features=SCALED, weights=(2 * WEIGHT, -WEIGHT // 3, -12_345, 7, WEIGHT // 2))
+NETWORK = NetworkModel(
+    features=SCALED[1:3],
+    hidden=((WEIGHT, -WEIGHT, 100), (-3 * WEIGHT, WEIGHT // 7, -WEIGHT), (5, 0, 0)),
+    output=(WEIGHT, -WEIGHT // 5, 3, 0, WEIGHT // 11, -777),
+)
+_LARGEST = 1 << 24
+#: The largest network with the largest weights.
+WIDEST_NETWORK = NetworkModel(
+    features=tuple(SCALED[i % 4] for i in range(40)),
+    hidden=((_LARGEST,) * 41, *((-_LARGEST,) * 41 for _ in range(23))),
+    output=(*(_LARGEST if unit else -_LARGEST for unit in range(24)), *(-_LARGEST,) * 41),
+)
+
+
+def ranked(feature: ScaledFeature) -> FeatureRank:
+    """A feature as a model."""
+    return FeatureRank(features=(feature,))
+
+
+PLAIN_VIEW = LinearView(features=SCALED, radius=2 * UNIT)
+TURNED_VIEW = LinearView(
+    features=SCALED[:3],
+    centre=(1000, -4096, 4096),
+    radius=UNIT,
+    constant=UNIT // 2,
+    matrix=((3 * ENTRY, 0, ENTRY // 3, -ENTRY), (0, -7, ENTRY, 12_345)),
+    reach=2 * UNIT,
+)
 
 #: Kind to examples: the smallest, an ordinary one, and one at the edges of what its fields allow.
 STATISTICS: dict[str, tuple[Statistic, ...]] = {
@@ -115,7 +293,74 @@ STATISTICS: dict[str, tuple[Statistic, ...]] = {
             rules=RULES, schemes=("ten", "eleven", "eight", "rules"), orders_cap=1_000_000, money_cap=1 << 40
         ),
     ),
-}
+    "score_histogram": (
+        ScoreHistogram(day=0, models=(ScoredModel(model=LOGISTIC, upper=(0,), permille=1000),)),
+        ScoreHistogram(
+            day=1,
+            models=(
+                ScoredModel(model=LOGISTIC, upper=logit_bins(8, 0.25), permille=600),
+                ScoredModel(model=NETWORK, upper=logit_bins(5, 0.5), permille=250),
+                ScoredModel(model=ranked(SCALED[3]), upper=(-LOGIT // 2, 0, LOGIT // 2 - 1), permille=150),
+            ),
+        ),
+        ScoreHistogram(
+            day=FEATURE_DAYS - 1,
+            models=(
+                ScoredModel(model=WIDEST_NETWORK, upper=(-(1 << 56), 0, 1 << 56), permille=1),
+                ScoredModel(model=ranked(SCALED[0]), upper=tuple(range(-300, 300)), permille=999),
+            ),
+        ),
+    ),
+    "feature_sums": (
+        FeatureSums(view=PLAIN_VIEW, days=(1,), customers="eligible", norm=1),
+        FeatureSums(view=PLAIN_VIEW, days=(0, 1, 2), customers="labelled", norm=2236),
+        FeatureSums(view=TURNED_VIEW, days=(2, 0), customers="eligible", norm=2000),
+    ),
+    "feature_moments": (
+        FeatureMoments(view=PLAIN_VIEW, days=(0,), outcome_weight=0, norm=1),
+        FeatureMoments(view=PLAIN_VIEW, days=(0, 1, 2), outcome_weight=2000, norm=5477),
+        FeatureMoments(view=TURNED_VIEW, days=(1, 2), outcome_weight=0, norm=4000),
+    ),
+    "logistic_gradient": (
+        LogisticGradient(view=PLAIN_VIEW, weights=(0,) * 5, days=(0,), norm=1),
+        LogisticGradient(view=PLAIN_VIEW, weights=(WEIGHT, -WEIGHT, 0, 3, 99), days=(0, 1, 2), norm=900),
+        LogisticGradient(view=TURNED_VIEW, weights=(1 << 40, -(1 << 40)), days=(2,), norm=1000),
+    ),
+    "network_gradient": (
+        NetworkGradient(
+            view=PLAIN_VIEW,
+            network=Network(direct=(0,) * 5, hidden=((0,) * 5,), bias=(0,), output=(0,)),
+            days=(1,),
+            norm=1,
+        ),
+        NetworkGradient(
+            view=TURNED_VIEW,
+            network=Network(
+                direct=(WEIGHT, -WEIGHT // 2),
+                hidden=((WEIGHT, 3), (-WEIGHT, WEIGHT // 3), (0, -2 * WEIGHT)),
+                bias=(0, WEIGHT // 4, -7),
+                output=(WEIGHT, -WEIGHT, WEIGHT // 5),
+            ),
+            days=(0, 1, 2),
+            norm=900,
+        ),
+        NetworkGradient(
+            view=PLAIN_VIEW,
+            network=Network(
+                direct=(1 << 40, -(1 << 40), 1, 0, 1 << 40), hidden=((-(1 << 40),) * 5,) * 2, bias=(1 << 40, -1),
+                output=(0, WEIGHT),
+            ),
+            days=(0, 2),
+            norm=2000,
+        ),
+    ),
+}  # fmt: skip
+STATISTICS["by_holder"] = tuple(
+    ByHolder(inner=inner, holders=holders)
+    for inner, holders in zip(
+        STATISTICS["score_histogram"], (("alpha",), ("alpha", "beta", "gamma"), ("b", "c")), strict=True
+    )
+)
 
 ALL_STATISTICS = [
     (f"{kind}-{number}", statistic)
@@ -148,17 +393,21 @@ class ReadingOf:
     """How to read a kind of statistic, and what it should say, from slow obvious code.
 
     Attributes:
-        read: estimates to figures.
-        truth: exact figures of a table, with Python integers, customer by customer.
+        read: a statistic's sum, and the standard deviation of the noise in it, to figures.
+        truth: exact figures of a table, with Python numbers, customer by customer.
         tolerance: largest error of each figure from rounding on integers, for a table of so many customers.
+        reached: share of the bound's norm that the longest vector must have; exactly all of it, or, where vectors are
+            cut to a length and rounded towards zero, nearly all.
     """
 
-    read: Callable[[Any], Reading]
-    truth: Callable[[Any, Sequence[Row]], list[int]]
+    read: Callable[[Any, NDArray[np.int64], float], Reading]
+    truth: Callable[[Any, Sequence[Any]], Sequence[float]]
     tolerance: Callable[[Any, int], NDArray[np.float64]]
+    reached: float = 1.0
 
 
-def _read_prefixes(estimates: tuple[PrefixEstimate, ...]) -> Reading:
+def _read_prefixes(statistic: PrefixSums, values: NDArray[np.int64], deviation: float) -> Reading:
+    estimates: tuple[PrefixEstimate, ...] = statistic.decode(values, deviation)
     covariances = []
     start = 0
     for estimate in estimates:
@@ -186,7 +435,8 @@ def _prefix_tolerance(statistic: PrefixSums, customers: int) -> NDArray[np.float
     return np.concatenate(parts) + 1e-6
 
 
-def _read_totals(estimates: tuple[SegmentEstimate, ...]) -> Reading:
+def _read_totals(statistic: SegmentTotals, total: NDArray[np.int64], noise: float) -> Reading:
+    estimates: tuple[SegmentEstimate, ...] = statistic.decode(total, noise)
     values, deviations = [], []
     for e in estimates:
         values += [e.customers, e.orders, e.money]
@@ -223,7 +473,215 @@ def _totals_tolerance(statistic: SegmentTotals, customers: int) -> NDArray[np.fl
     return np.concatenate(parts) * (1 + 1e-9) + 1e-6
 
 
+def slow_scaled(scale: Scale, raw: int) -> int:
+    """One scaled value, by looking it up."""
+    return scale.missing if raw == MISSING else scale.levels[bisect_left(scale.thresholds, raw)]
+
+
+def slow_inputs(features: Sequence[ScaledFeature], day: FeatureDay) -> list[int]:
+    """One customer's scaled features."""
+    return [slow_scaled(item.scale, day[2][FEATURE_NAMES.index(item.name)]) for item in features]
+
+
+def slow_probability(logit: int) -> int:
+    """The logistic function of the nearest step of 1/256, between -16 and 16, in units of 1 / PROBABILITY."""
+    step = (2 * 256 * logit + LOGIT) // (2 * LOGIT)
+    return round(PROBABILITY / (1 + math.exp(-max(-4096, min(step, 4096)) / 256)))
+
+
+def slow_tangent(value: int) -> int:
+    """The hyperbolic tangent by way of the logistic function, in units of 1 / UNIT."""
+    return UNIT * (2 * slow_probability(2 * value) - PROBABILITY) // PROBABILITY
+
+
+def slow_logit(model: Any, inputs: list[int]) -> int:
+    """A model's logit with Python's integers."""
+    if isinstance(model, FeatureRank):
+        return inputs[0] * WEIGHT
+    if isinstance(model, LogisticModel):
+        return sum(x * w for x, w in zip([*inputs, UNIT], model.weights, strict=True))
+    units = [slow_tangent(sum(x * w for x, w in zip([*inputs, UNIT], row, strict=True))) for row in model.hidden]
+    return sum(x * w for x, w in zip([*units, *inputs, UNIT], model.output, strict=True))
+
+
+def _read_histograms(statistic: ScoreHistogram, values: NDArray[np.int64], noise: float) -> Reading:
+    found = statistic.decode(values, noise)
+    return Reading(
+        values=np.concatenate([counts.ravel() for counts, _ in found]),
+        deviations=np.concatenate([np.full(counts.size, deviation) for counts, deviation in found]),
+    )
+
+
+def _true_histograms(statistic: ScoreHistogram, customers: Sequence[FeatureRow]) -> list[int]:
+    result: list[int] = []
+    for item in statistic.models:
+        cells = [0] * (2 * item.bins)
+        for row in customers:
+            eligible, outcome, _ = day = row[statistic.day]
+            if eligible == 1 and outcome in (0, 1):
+                logit = slow_logit(item.model, slow_inputs(item.model.features, day))
+                cells[2 * sum(logit > upper for upper in item.upper) + outcome] += 1
+        result += cells
+    return result
+
+
+def _cut(vector: list[float], norm: float) -> list[float]:
+    length = math.hypot(*vector)
+    return [value * norm / length for value in vector] if length > norm else vector
+
+
+def slow_view(view: LinearView, day: FeatureDay) -> list[float]:
+    """A view's coordinates of one customer."""
+    scaled = slow_inputs(view.features, day)
+    centred = [x - c for x, c in zip(scaled, view.centre or (0,) * len(scaled), strict=True)]
+    base = [view.constant / UNIT, *(x / UNIT for x in _cut(centred, view.radius))]
+    if view.matrix:
+        base = [math.fsum(x * m / ENTRY for x, m in zip(base, row, strict=True)) for row in view.matrix]
+    return _cut(base, view.reach / UNIT)
+
+
+def _true_vectors(
+    statistic: Any, customers: Sequence[FeatureRow], encode: Callable[[list[float], int], list[float]], outcome: bool
+) -> list[float]:
+    """Sum over customers of the mean over days, cut to the norm, of what is encoded from view and outcome."""
+    total = np.zeros(statistic.dim)
+    for row in customers:
+        mean = np.zeros(statistic.dim)
+        for number in statistic.days:
+            eligible, result, _ = day = row[number]
+            if eligible == 1 and (not outcome or result in (0, 1)):
+                mean += np.array(encode(slow_view(statistic.view, day), result)) / len(statistic.days)
+        total += _cut(mean.tolist(), statistic.norm / 1000)
+    return total.tolist()
+
+
+def _read_vector(statistic: FeatureSums | LogisticGradient, values: NDArray[np.int64], noise: float) -> Reading:
+    found, deviation = statistic.decode(values, noise)
+    return Reading(values=found, deviations=np.full(len(found), deviation))
+
+
+def _vector_tolerance(statistic: Any, customers: int) -> NDArray[np.float64]:
+    # Less than one unit each, and 2^-40 of the length.
+    return np.full(statistic.dim, customers * statistic.norm / 1000 * (1 / GAMMA + 2.0**-38) + 1e-9)
+
+
+def _true_sums(statistic: FeatureSums, customers: Sequence[FeatureRow]) -> list[float]:
+    return _true_vectors(statistic, customers, lambda z, _: z, statistic.customers == "labelled")
+
+
+def _products(z: list[float], outcome: int, weight: float) -> list[float]:
+    triangle = [z[i] * z[j] * (1 if i == j else math.sqrt(2)) for i in range(len(z)) for j in range(i, len(z))]
+    return triangle + ([x * (outcome - 0.5) * weight for x in z] if weight else [])
+
+
+def _moment_units(statistic: FeatureMoments) -> NDArray[np.float64]:
+    """What each coordinate of the vector has to be multiplied with to be a moment."""
+    size = statistic.view.dim
+    triangle = [1.0 if i == j else 1 / math.sqrt(2) for i in range(size) for j in range(i, size)]
+    weight = statistic.outcome_weight
+    return np.array(triangle + ([1000 / weight] * size if weight else []))
+
+
+def _read_moments(statistic: FeatureMoments, total: NDArray[np.int64], noise: float) -> Reading:
+    matrix, products, deviation = statistic.decode(total, noise)
+    assert np.array_equal(matrix, matrix.T)
+    values = matrix[np.triu_indices(len(matrix))]
+    if statistic.outcome_weight:
+        values = np.concatenate([values, products])
+    return Reading(values=values, deviations=_moment_units(statistic) * deviation)
+
+
+def _true_moments(statistic: FeatureMoments, customers: Sequence[FeatureRow]) -> Sequence[float]:
+    weight = statistic.outcome_weight / 1000
+    total = _true_vectors(statistic, customers, lambda z, y: _products(z, y, weight), weight > 0)
+    return (np.array(total) * _moment_units(statistic)).tolist()
+
+
+def _true_gradient(statistic: LogisticGradient, customers: Sequence[FeatureRow]) -> list[float]:
+    def encode(z: list[float], outcome: int) -> list[float]:
+        logit = math.fsum(x * w / WEIGHT for x, w in zip(z, statistic.weights, strict=True))
+        return [x * ((1 + math.tanh(logit / 2)) / 2 - outcome) for x in z]
+
+    return _true_vectors(statistic, customers, encode, outcome=True)
+
+
+def _gradient_tolerance(statistic: LogisticGradient, customers: int) -> NDArray[np.float64]:
+    # Tabulated probabilities: half a step of 1/256 at a slope of 1/4, and half a unit of rounding.
+    table_error = 1 / 512 / 4 + 1 / 2 / 4096
+    return _vector_tolerance(statistic, customers) + customers * table_error * statistic.view.reach / UNIT
+
+
+def _read_layers(statistic: NetworkGradient, values: NDArray[np.int64], noise: float) -> Reading:
+    layers, deviation = statistic.decode(values, noise)
+    flat = np.concatenate([layer.ravel() for layer in layers])
+    return Reading(values=flat, deviations=np.full(len(flat), deviation))
+
+
+def _true_network_gradient(statistic: NetworkGradient, customers: Sequence[FeatureRow]) -> list[float]:
+    """Back-propagation through exact functions, one weight at a time."""
+    network = statistic.network
+
+    def dot(z: list[float], weights: Sequence[int]) -> float:
+        return math.fsum(x * w / WEIGHT for x, w in zip(z, weights, strict=True))
+
+    def encode(z: list[float], outcome: int) -> list[float]:
+        units = [math.tanh(dot(z, row) + bias / WEIGHT) for row, bias in zip(network.hidden, network.bias, strict=True)]
+        logit = dot(z, network.direct) + HIDDEN_SCALE * dot(units, network.output)
+        residual = (1 + math.tanh(logit / 2)) / 2 - outcome
+        inner = [
+            residual * HIDDEN_SCALE * output / WEIGHT * (1 - unit * unit)
+            for unit, output in zip(units, network.output, strict=True)
+        ]
+        hidden = [x * value for value in inner for x in z]
+        return [*(x * residual for x in z), *hidden, *inner, *(unit * residual * HIDDEN_SCALE for unit in units)]
+
+    return _true_vectors(statistic, customers, encode, outcome=True)
+
+
+def _network_tolerance(statistic: NetworkGradient, customers: int) -> NDArray[np.float64]:
+    # To first order: a unit is off by twice the probability's error, and moves the logit, its slope and its product.
+    table_error = 1 / 512 / 4 + 1 / 2 / 4096
+    network = statistic.network
+    outputs = sum(map(abs, network.output)) / WEIGHT * HIDDEN_SCALE
+    reach = statistic.view.reach / UNIT
+    residual = table_error * (1 + outputs)  # logits move by 2 table_error outputs, at a slope of 1/4, beside its own
+    error = reach * residual + 2 * (1 + reach) * outputs * (residual + 4 * table_error) + 4 * table_error
+    return _vector_tolerance(statistic, customers) + customers * error
+
+
+def _read_blocks(statistic: ByHolder, values: NDArray[np.int64], noise: float) -> Reading:
+    blocks = [_read_histograms(statistic.inner, statistic.part_of(h, values), noise) for h in statistic.holders]
+    return Reading(
+        values=np.concatenate([block.values for block in blocks]),
+        deviations=np.concatenate([block.deviations for block in blocks]),
+    )
+
+
+def _true_blocks(statistic: ByHolder, customers: Sequence[FeatureRow]) -> list[int]:
+    # By itself the statistic encodes as the first holder does.
+    return _true_histograms(statistic.inner, customers) + [0] * (statistic.inner.dim * (len(statistic.holders) - 1))
+
+
 READINGS: dict[str, ReadingOf] = {
+    "by_holder": ReadingOf(
+        read=_read_blocks, truth=_true_blocks, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
+    ),
+    "network_gradient": ReadingOf(
+        read=_read_layers, truth=_true_network_gradient, tolerance=_network_tolerance, reached=0.999999
+    ),
+    "feature_moments": ReadingOf(
+        read=_read_moments,
+        truth=_true_moments,
+        tolerance=lambda statistic, n: _vector_tolerance(statistic, n) * _moment_units(statistic),
+        reached=0.999999,
+    ),
+    "feature_sums": ReadingOf(read=_read_vector, truth=_true_sums, tolerance=_vector_tolerance, reached=0.999999),
+    "logistic_gradient": ReadingOf(
+        read=_read_vector, truth=_true_gradient, tolerance=_gradient_tolerance, reached=0.999999
+    ),
+    "score_histogram": ReadingOf(
+        read=_read_histograms, truth=_true_histograms, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
+    ),
     "prefix_sums": ReadingOf(read=_read_prefixes, truth=_true_prefixes, tolerance=_prefix_tolerance),
     "segment_totals": ReadingOf(read=_read_totals, truth=_true_totals, tolerance=_totals_tolerance),
 }

@@ -3,8 +3,8 @@
 The closed form of Gaussian differential privacy must agree with dp_accounting's privacy loss distributions to five
 digits and with Opacus's PRV accountant to its stated error, and lie below Renyi accounting; its three functions are
 each other's inverses; budgets are never rounded up; the ratio between the sampler's noise and a rounded Gaussian is
-within what the events state, step by step and as a whole; and the holders' caps protect a person at several holders
-whatever is asked of whom.
+within what the events state, step by step and as a whole; the holders' caps protect a person at several holders
+whatever is asked of whom; and a whole training, read from its ledgers, costs what all three accountants say.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from types import ModuleType
 
 import dp_accounting
 import numpy as np
+import protocol_kit as kit
 import pytest
+import test_churn as churn_runs
 from contract_examples import MECHANISM_IDS, MECHANISM_VALUES, STATISTIC_IDS, STATISTIC_VALUES
 from dp_accounting.pld import privacy_loss_distribution as pld
 from dp_accounting.rdp import RdpAccountant
@@ -28,8 +30,10 @@ from scipy import integrate, special, stats
 
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, epsilon_spent, squared_cap, total_squared_mu
 from privacy.accounting.gdp import best_guess, delta_of, epsilon_of, mu_of, root, squared_budget
+from privacy.ledger import Reserved
 from privacy.mechanisms import SumMechanism
 from privacy.statistics import GAMMA, Statistic
+from server.spending import spending_of
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -437,3 +441,53 @@ def test_charging_less_than_k_squared_would_not_protect() -> None:
     times = int(1 / question.squared_mu(2))  # as often as a cap of mu^2 = 1 allows with the wrong charge
     assert total_squared_mu([question] * times, records=2) <= 1
     assert total_squared_mu([question] * times, records=3) > 1
+
+
+# --- a whole training ------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.filterwarnings("ignore:Optimal order:UserWarning")
+@pytest.mark.parametrize("fields", [{}, {"placement": "central", "mechanism": "opacus"}], ids=["distributed", "opacus"])
+@pytest.mark.parametrize(("epsilon", "family"), [("1", "logistic"), ("4", "network")])
+def test_a_training_costs_what_all_accountants_say(
+    tmp_path: Path, epsilon: str, family: str, fields: dict[str, str]
+) -> None:
+    """A real run through the protocol; the charges are read back from the coordinator's and from a holder's ledger.
+
+    Closed form to dp_accounting's loss distributions: 0.1%. To Opacus' PRV accountant: 2%, or 0.01 where that is more,
+    beyond the 0.01 that it adds to its estimate by its own account.
+    """
+    accountants = pytest.importorskip("opacus.accountants", reason="the second accountant comes with [train]")
+    study = churn_runs.study_of(epsilon, churn={"model": family}, **fields)
+    federation = churn_runs.federation_of(
+        tmp_path, churn_runs.holders(1500), placements=("distributed", "central"), mechanisms=("integer", "opacus")
+    )
+    _, coordinator = churn_runs.analyse(federation, study)
+    delta = float(study.budget.effective_delta)
+    ledgers = (federation.folder.ledger(), kit.holder_ledger(federation, "beta"))
+    charged = [[fact for fact in ledger.facts() if isinstance(fact, Reserved)] for ledger in ledgers]
+    events = [[charge.event for charge in charges] for charges in charged]
+    assert events[0] == events[1]
+    assert len(events[0]) == (7 if family == "network" else 6)
+    price = total_squared_mu(events[0])
+    assert price == ledgers[0].spent() == ledgers[1].spent()
+
+    exact = epsilon_of(root(price), delta)
+    assert epsilon_spent(price, delta) == pytest.approx(exact, rel=2e-3)  # a hundredth of delta is set aside
+    assert exact <= float(epsilon)
+
+    mus = [root(event.squared_mu()) for event in events[0]]
+    composed = pld.from_gaussian_mechanism(1 / mus[0], value_discretization_interval=5e-5)
+    for mu in mus[1:]:
+        composed = composed.compose(pld.from_gaussian_mechanism(1 / mu, value_discretization_interval=5e-5))
+    assert composed.get_epsilon_for_delta(delta) == pytest.approx(exact, rel=1e-3)
+
+    accountant = accountants.PRVAccountant()
+    accountant.history = [(1 / mu, 1.0, 1) for mu in mus]
+    with np.errstate(divide="ignore"):
+        upper = accountant.get_epsilon(delta, eps_error=0.01)
+    assert abs(upper - 0.01 - exact) <= max(0.02 * exact, 0.01)
+    spending = spending_of(study, ledgers[0], records=coordinator.records, holders=3)
+    assert spending.epsilon_person == epsilon_spent(price, delta)
+    if fields:
+        assert spending.epsilon_opacus == pytest.approx(upper, abs=0.01)

@@ -176,7 +176,7 @@ def test_noise_is_made_in_one_place_and_asked_for_in_two() -> None:
     users = [
         name_of(path) for path in FILES if "privacy.mechanisms.sampler.discrete_gaussian" in set(imports(tree(path)))
     ]
-    assert users == ["clients/node.py", "server/federation.py"]
+    assert users == ["clients/node.py", "server/aggregation/noise.py"]
 
 
 def test_no_production_code_chooses_another_sampler() -> None:

@@ -1,7 +1,8 @@
 """The contract suite: what every statistic, mechanism and placement in the catalogues must keep.
 
 For statistics: the vector is the exact integer sum of bounded per-customer vectors, whatever the rows are; it depends
-on nothing but the rows and the public fields; what is decoded from it is right, and its stated noise is its noise. For
+on nothing but the rows and the public fields; what is decoded from it is right, and its stated noise is its noise. The
+suite makes the rows that a statistic reads, customer columns or features of several days, so each passes all of it. For
 mechanisms: price, protection and error come from one object and agree. Examples are in ``contract_examples``.
 """
 
@@ -14,8 +15,8 @@ from typing import get_args
 import numpy as np
 import pytest
 from contract_examples import (
-    INT64_MAX,
-    INT64_MIN,
+    FEATURE_NAMES,
+    KINDS,
     MECHANISM_IDS,
     MECHANISM_VALUES,
     MECHANISMS,
@@ -23,16 +24,20 @@ from contract_examples import (
     STATISTIC_IDS,
     STATISTIC_VALUES,
     STATISTICS,
+    Reading,
     customer_table,
-    rows_of,
+    feature_table,
+    kind_of,
+    plausible_features,
     table,
-    tables,
+    tables_of,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
 from privacy.contract.customers import CustomerColumns
+from privacy.contract.features import MISSING, FeatureTable
 from privacy.errors import ConfigError
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
 from privacy.statistics import (
@@ -41,15 +46,22 @@ from privacy.statistics import (
     MAX_RECORDS,
     STATISTICS_OF,
     AnyStatistic,
+    ByHolder,
     ContributionBound,
     PrefixSums,
     Statistic,
+    base,
 )
 from privacy.statistics.prefix_sums import FactGrid, root_coefficients
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)
 each_mechanism = pytest.mark.parametrize("mechanism", MECHANISM_VALUES, ids=MECHANISM_IDS)
 short = settings(max_examples=40, deadline=None)
+
+
+def read(statistic: Statistic, values: np.ndarray, deviation: float = 0.0) -> Reading:
+    """What a sum of a statistic's vectors says, with noise of this standard deviation in it."""
+    return READINGS[statistic.kind].read(statistic, values, deviation)
 
 
 # --- the catalogue -----------------------------------------------------------------------------------------------
@@ -64,6 +76,14 @@ def test_every_catalogue_entry_has_examples_of_its_own_kind() -> None:
             assert example.kind == kind
 
 
+def test_every_kind_of_rows_can_be_made() -> None:
+    assert {statistic.reads for statistic in CATALOGUE.values()} <= set(KINDS)
+    for kind in KINDS.values():
+        columns = kind.plausible(20, 1)
+        assert kind.rows_of(kind.table(kind.rows_of(columns))) == kind.rows_of(columns)
+        assert len(set(kind.extremes)) == len(kind.extremes)
+
+
 def test_messages_can_carry_exactly_the_catalogue() -> None:
     union = get_args(get_args(AnyStatistic)[0]) or (get_args(AnyStatistic)[0],)
     assert set(union) == set(CATALOGUE.values())
@@ -74,9 +94,10 @@ def test_messages_can_carry_exactly_the_catalogue() -> None:
 
 
 @each_statistic
-@given(columns=tables())
+@given(data=st.data())
 @short
-def test_rows_are_bounded_and_their_sum_is_the_sum(statistic: Statistic, columns: CustomerColumns) -> None:
+def test_rows_are_bounded_and_their_sum_is_the_sum(statistic: Statistic, data: st.DataObject) -> None:
+    columns = data.draw(tables_of(kind_of(statistic)))
     encoded = statistic.encode_rows(columns)
     assert encoded.dtype == np.int64
     assert encoded.shape == (len(columns), statistic.dim)
@@ -92,42 +113,97 @@ def test_rows_are_bounded_and_their_sum_is_the_sum(statistic: Statistic, columns
 
 
 @each_statistic
-@given(columns=tables(min_size=1), seed=st.integers(0, 2**32 - 1))
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 @short
-def test_encoding_is_a_pure_function_of_each_row(statistic: Statistic, columns: CustomerColumns, seed: int) -> None:
+def test_encoding_is_a_pure_function_of_each_row(statistic: Statistic, data: st.DataObject, seed: int) -> None:
+    """The same integers whatever other rows are there, in whichever order and batches, however they lie in memory."""
+    kind, rng = kind_of(statistic), np.random.default_rng(seed)
+    columns = data.draw(tables_of(kind, min_size=1))
     together = statistic.encode_rows(columns)
-    alone = [statistic.encode_rows(table([row]))[0].tolist() for row in rows_of(columns)]
+    alone = [statistic.encode_rows(kind.table([row]))[0].tolist() for row in kind.rows_of(columns)]
     assert together.tolist() == alone
-    order = np.random.default_rng(seed).permutation(len(columns))
+    order = rng.permutation(len(columns))
     assert np.array_equal(statistic.encode_rows(columns.take(order)), together[order])
     assert np.array_equal(statistic.encode_sum(columns.take(order)), statistic.encode_sum(columns))
+    left = rng.random(len(columns)) < 0.5
+    assert np.array_equal(statistic.encode_rows(columns.take(left)), together[left])
+    backwards = slice(None, None, -1)
+    assert np.array_equal(statistic.encode_rows(columns.take(backwards)), together[backwards])
+    cut = int(rng.integers(0, len(columns) + 1))
+    batches = [statistic.encode_rows(columns.take(part)) for part in (slice(0, cut), slice(cut, None))]
+    assert np.array_equal(np.concatenate(batches), together)
 
 
 @each_statistic
-@given(columns=tables(), seed=st.integers(0, 2**32 - 1))
+def test_rows_of_a_large_table_are_encoded_as_each_alone(statistic: Statistic) -> None:
+    """A thousand rows: where a library works on several numbers at a time, it must not show in a single bit."""
+    kind = kind_of(statistic)
+    columns = kind.plausible(1003, 11)
+    together = statistic.encode_rows(columns)
+    for number in [0, 1, 2, 3, 7, 8, 500, 511, 512, *range(990, 1003)]:
+        assert np.array_equal(statistic.encode_rows(columns.take(slice(number, number + 1)))[0], together[number])
+    assert np.array_equal(statistic.encode_rows(columns.take(slice(5, None))), together[5:])
+
+
+@each_statistic
+def test_the_rows_are_only_read(statistic: Statistic) -> None:
+    kind = kind_of(statistic)
+    columns = kind.plausible(50, 2)
+    before = kind.rows_of(columns)
+    first = statistic.encode_rows(columns)
+    first += 1  # what a caller does to a result does not reach the next
+    statistic.encode_sum(columns)
+    assert kind.rows_of(columns) == before
+    assert np.array_equal(statistic.encode_rows(columns), first - 1)
+
+
+@each_statistic
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
 @short
-def test_sums_over_holders_add_up(statistic: Statistic, columns: CustomerColumns, seed: int) -> None:
+def test_sums_over_holders_add_up(statistic: Statistic, data: st.DataObject, seed: int) -> None:
+    columns = data.draw(tables_of(kind_of(statistic)))
     at = np.random.default_rng(seed).integers(0, 3, len(columns))
     parts = [statistic.encode_sum(columns.take(at == holder)) for holder in range(3)]
     assert np.array_equal(sum(parts), statistic.encode_sum(columns))
 
 
 @each_statistic
+def test_an_empty_table_answers_zero(statistic: Statistic) -> None:
+    empty = kind_of(statistic).table([])
+    assert len(empty) == 0
+    assert statistic.encode_rows(empty).shape == (0, statistic.dim)
+    assert statistic.encode_sum(empty).tolist() == [0] * statistic.dim
+    assert not read(statistic, statistic.encode_sum(empty)).values.any()
+
+
+@pytest.mark.parametrize(
+    "statistic", [s for s in STATISTIC_VALUES if kind_of(s).idle is not None], ids=lambda s: s.kind
+)
+def test_a_customer_who_counts_on_no_day_adds_nothing(statistic: Statistic) -> None:
+    kind = kind_of(statistic)
+    assert not statistic.encode_rows(kind.table([kind.idle])).any()
+
+
+@each_statistic
 def test_the_general_sum_agrees_across_chunks(statistic: Statistic, monkeypatch: pytest.MonkeyPatch) -> None:
-    columns = customer_table(1000, seed=3)
-    monkeypatch.setattr(Statistic, "CHUNK", 7)
-    assert np.array_equal(Statistic.encode_sum(statistic, columns), statistic.encode_sum(columns))
+    columns = kind_of(statistic).plausible(1000, 3)
+    whole = statistic.encode_sum(columns)
+    for chunk in (1000, 7):
+        monkeypatch.setattr(Statistic, "CHUNK", chunk)
+        assert np.array_equal(Statistic.encode_sum(statistic, columns), whole)
+    monkeypatch.setattr(base, "_CELLS", 3 * statistic.dim)  # a vector so long that few rows are encoded at a time
+    assert np.array_equal(Statistic.encode_sum(statistic, columns), whole)
 
 
 @each_statistic
 def test_the_ends_of_int64_are_encoded_like_any_other_value(statistic: Statistic) -> None:
-    ends = [(r, f, m, t) for r in (INT64_MIN, INT64_MAX) for f in (INT64_MIN, INT64_MAX) for m in (INT64_MIN, INT64_MAX)
-            for t in (INT64_MIN, INT64_MAX)]  # fmt: skip
-    encoded = statistic.encode_rows(table(ends))
-    assert np.abs(encoded).max() <= statistic.bound.max_abs
+    kind = kind_of(statistic)
+    ends = kind.table(kind.extremes)
+    assert np.abs(statistic.encode_rows(ends)).max() <= statistic.bound.max_abs
     reading = READINGS[statistic.kind]
-    values = reading.read(statistic.decode(statistic.encode_sum(table(ends)), 0.0)).values
-    assert np.all(np.abs(values - reading.truth(statistic, ends)) <= reading.tolerance(statistic, len(ends)))
+    values = read(statistic, statistic.encode_sum(ends)).values
+    truth = np.array(reading.truth(statistic, kind.extremes))
+    assert np.all(np.abs(values - truth) <= reading.tolerance(statistic, len(ends)))
 
 
 @each_statistic
@@ -143,21 +219,26 @@ def test_the_bound_comes_from_the_fields_alone(statistic: Statistic) -> None:
 
 @each_statistic
 def test_a_customer_that_reaches_the_bound_exists(statistic: Statistic) -> None:
-    # A bound that nobody reaches would be noise for nothing. All corners of the table, and every bin of every grid.
-    corners = [(r, f, m, t) for r in (INT64_MIN, 0, INT64_MAX) for f in (INT64_MIN, INT64_MAX)
-               for m in (INT64_MIN, INT64_MAX) for t in (INT64_MIN, INT64_MAX)]  # fmt: skip
-    encoded = statistic.encode_rows(table(corners)).tolist()
-    assert max(sum(value * value for value in row) for row in encoded) == statistic.bound.squared_norm
-    assert max(max(map(abs, row)) for row in encoded) == statistic.bound.max_abs
+    # A bound that nobody reaches would be noise for nothing.
+    kind = kind_of(statistic)
+    encoded = statistic.encode_rows(kind.table(kind.extremes)).tolist()
+    longest = max(sum(value * value for value in row) for row in encoded)
+    reached = READINGS[statistic.kind].reached
+    if reached < 1:
+        assert longest >= reached**2 * statistic.bound.squared_norm
+    else:
+        assert longest == statistic.bound.squared_norm
+        assert max(max(map(abs, row)) for row in encoded) == statistic.bound.max_abs
 
 
 @each_statistic
-@given(columns=tables())
+@given(data=st.data())
 @short
-def test_exact_sums_decode_to_the_truth(statistic: Statistic, columns: CustomerColumns) -> None:
-    reading = READINGS[statistic.kind]
-    decoded = reading.read(statistic.decode(statistic.encode_sum(columns), 0.0))
-    truth = np.array(reading.truth(statistic, rows_of(columns)), dtype=np.float64)
+def test_exact_sums_decode_to_the_truth(statistic: Statistic, data: st.DataObject) -> None:
+    kind, reading = kind_of(statistic), READINGS[statistic.kind]
+    columns = data.draw(tables_of(kind))
+    decoded = read(statistic, statistic.encode_sum(columns))
+    truth = np.array(reading.truth(statistic, kind.rows_of(columns)), dtype=np.float64)
     assert np.all(np.abs(decoded.values - truth) <= reading.tolerance(statistic, len(columns)))
     assert not decoded.deviations.any()
 
@@ -165,15 +246,12 @@ def test_exact_sums_decode_to_the_truth(statistic: Statistic, columns: CustomerC
 @each_statistic
 def test_decoding_is_linear_and_its_deviations_are_those_of_the_noise(statistic: Statistic) -> None:
     """Decoding is linear, so noise of mean zero leaves it unbiased, and every stated deviation can be computed."""
-    reading = READINGS[statistic.kind]
     unit = 1 << 30  # a release is integers; a large unit keeps the response to one coordinate exact enough
     sigma = 3.5e6
-    response = np.stack(
-        [reading.read(statistic.decode(row, 0.0)).values / unit for row in np.eye(statistic.dim, dtype=np.int64) * unit]
-    )
+    response = np.stack([read(statistic, row).values / unit for row in np.eye(statistic.dim, dtype=np.int64) * unit])
     noise = np.random.default_rng(7).integers(-(1 << 40), 1 << 40, statistic.dim)
-    assert np.allclose(reading.read(statistic.decode(noise, sigma)).values, noise @ response, rtol=1e-9, atol=1e-3)
-    stated = reading.read(statistic.decode(np.zeros(statistic.dim, dtype=np.int64), sigma))
+    assert np.allclose(read(statistic, noise, sigma).values, noise @ response, rtol=1e-9, atol=1e-3)
+    stated = read(statistic, np.zeros(statistic.dim, dtype=np.int64), sigma)
     covariance = sigma**2 * response.T @ response
     assert not stated.values.any()
     assert np.allclose(stated.deviations, np.sqrt(np.diag(covariance)), rtol=1e-4)
@@ -206,6 +284,79 @@ def test_a_customer_table_is_integers_of_one_length() -> None:
         CustomerColumns(**{**columns, "money": columns["money"].reshape(-1, 1)})
     with pytest.raises(ValueError, match="length"):
         CustomerColumns(**{**columns, "money": columns["money"][:2]})
+
+
+def test_a_feature_table_is_integers_of_one_shape() -> None:
+    good = plausible_features(3, seed=1)
+    assert repr(good) == "FeatureTable(<private>)"
+    parts = {name: getattr(good, name) for name in ("names", "values", "eligible", "outcome")}
+    for name in ("values", "eligible", "outcome"):
+        with pytest.raises(TypeError, match="int64"):
+            FeatureTable(**{**parts, name: parts[name].astype(np.float64)})
+        with pytest.raises(TypeError, match="int64"):
+            FeatureTable(**{**parts, name: parts[name].tolist()})
+        with pytest.raises(ValueError, match="shape"):
+            FeatureTable(**{**parts, name: parts[name][:2]})
+        with pytest.raises(ValueError, match="shape"):
+            FeatureTable(**{**parts, name: parts[name][:, :2]})
+    with pytest.raises(ValueError, match="shape"):
+        FeatureTable(**{**parts, "names": FEATURE_NAMES[:2]})
+
+
+# --- score histograms --------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statistic", STATISTICS["score_histogram"])
+@pytest.mark.parametrize("outcome", [-1, 2, -(2**63), 2**63 - 1])
+def test_a_day_whose_outcome_is_not_known_adds_nothing(statistic: Statistic, outcome: int) -> None:
+    known = feature_table([((1, 1, (1, 2, 3, MISSING)),) * 3])
+    unknown = feature_table([((1, outcome, (1, 2, 3, MISSING)),) * 3])
+    assert statistic.encode_rows(known).any()
+    assert not statistic.encode_rows(unknown).any()
+
+
+@pytest.mark.parametrize("statistic", STATISTICS["score_histogram"])
+def test_other_days_than_the_one_asked_for_do_not_matter(statistic: Statistic) -> None:
+    columns = plausible_features(200, 4)
+    others = plausible_features(200, 5)
+    day = np.arange(3)[None, :] == statistic.day
+    mixed = FeatureTable(
+        names=columns.names,
+        values=np.where(day[:, :, None], columns.values, others.values),
+        eligible=np.where(day, columns.eligible, others.eligible),
+        outcome=np.where(day, columns.outcome, others.outcome),
+    )
+    assert np.array_equal(statistic.encode_rows(mixed), statistic.encode_rows(columns))
+
+
+def test_shares_of_models_cannot_exceed_the_whole() -> None:
+    statistic = STATISTICS["score_histogram"][1]
+    assert GAMMA**2 * 0.999999 < statistic.bound.squared_norm <= GAMMA**2
+    models = statistic.models
+    with pytest.raises(ValidationError, match="1000 permille"):
+        type(statistic)(day=0, models=(*models, models[0].model_copy(update={"permille": 1})))
+    with pytest.raises(ValidationError, match="ascend"):
+        type(models[0])(model=models[0].model, upper=(1, 1), permille=10)
+
+
+# --- by holder ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("statistic", STATISTICS["by_holder"])
+def test_every_holder_fills_its_own_block_and_no_other(statistic: ByHolder) -> None:
+    totals = {}
+    for number, holder in enumerate(statistic.holders):
+        features = plausible_features(80, number)
+        total = statistic.sum_of(holder, features)
+        inner = statistic.inner.encode_sum(features)
+        assert inner.any()
+        for other in statistic.holders:
+            assert np.array_equal(statistic.part_of(other, total), inner if other == holder else 0 * inner)
+        totals[holder] = inner
+    together = sum(statistic.sum_of(h, plausible_features(80, n)) for n, h in enumerate(statistic.holders))
+    assert all(np.array_equal(statistic.part_of(holder, together), inner) for holder, inner in totals.items())
+    assert not statistic.sum_of("somebody-else", plausible_features(80, 1)).any()
+    assert statistic.bound == statistic.inner.bound
 
 
 # --- prefix sums -------------------------------------------------------------------------------------------------

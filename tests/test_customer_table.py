@@ -27,6 +27,7 @@ from clients.data.config import HolderConfig
 from clients.data.customer_table import (
     CustomerTable,
     _customers,
+    _spellings,
     _tally,
     build_customer_table,
     cached_customer_table,
@@ -140,6 +141,27 @@ def slow_table(rows: list[dict[str, Any]], study: Study, zone: str) -> list[tupl
     ]
 
 
+def slow_spellings(rows: list[dict[str, Any]], table: CustomerTable, study: Study) -> dict[str, tuple[str, list[str]]]:
+    """For every customer of the table the spelling that stands for it, and the others; from all rows that count."""
+    found: dict[str, set[str]] = {}
+    for row in rows:
+        if slow_table([row | {"quantity": 1, "price": 1.0, "order": "1"}], study, "UTC"):
+            back = row["quantity"] <= 0 or row["price"] < 0 or slow_id(row["order"]).startswith("C")
+            usable = math.isfinite(row["quantity"] * row["price"]) and slow_id(row["order"])
+            if usable and (study.cleaning.returns == "net" or not back):
+                found.setdefault(slow_id(row["customer"]), set()).add(row["customer"])
+    chosen = {name: name if name in found[name] else min(found[name]) for name in table.ids}
+    return {name: (chosen[name], sorted(found[name] - {chosen[name]})) for name in table.ids}
+
+
+def spellings(table: CustomerTable) -> dict[str, tuple[str, list[str]]]:
+    others: dict[int, list[str]] = {}
+    for row, source_id in zip(table.also_spelled.rows.tolist(), table.also_spelled.source_ids, strict=True):
+        others.setdefault(row, []).append(source_id)
+    pairs = zip(table.ids, table.source_ids, strict=True)
+    return {name: (source_id, others.get(row, [])) for row, (name, source_id) in enumerate(pairs)}
+
+
 @st.composite
 def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     row = st.fixed_dictionaries(
@@ -187,6 +209,12 @@ def test_agrees_with_slow_obvious_code(tmp_path_factory, rows, duplicates, retur
     assert report.rows_seen == len(rows)
     assert report.rows_seen == sum(report.dropped.values()) + report.duplicates + report.lines
     assert report.customers == len(table)
+    if zones == ("UTC", "UTC"):
+        expected = slow_spellings(rows, table, study)
+        assert spellings(table) == expected
+        assert report.several_spellings == sum(bool(others) for _, others in expected.values())
+    table.save(folder / "t.parquet")
+    assert spellings(CustomerTable.load(folder / "t.parquet")) == spellings(table)
 
 
 def test_the_same_digits_from_every_source(tmp_path: Path):
@@ -435,23 +463,66 @@ def test_text_times_with_an_offset_are_not_guessed(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("values", "ids"),
+    ("values", "ids", "source_ids"),
     [
-        (pa.array([7, 12345]), ["12345", "7"]),
-        (pa.array([7.0, float("nan")]), ["7"]),
-        (pa.array([float("inf"), 12345.0, None]), ["12345"]),
-        (pa.array(["007", "7", "7.0", "7.00"]), ["007", "7"]),
-        (pa.array([Decimal("12.00"), Decimal("13.50")]), ["12", "13.50"]),
-        (pa.array([0, 5], pa.uint64()), ["5"]),
-        (pa.array([None, None], pa.int32()), []),
+        (pa.array([7, 12345]), ["12345", "7"], ["12345", "7"]),
+        (pa.array([7.0, float("nan")]), ["7"], ["7.0"]),
+        (pa.array([float("inf"), 12345.0, None]), ["12345"], ["12345.0"]),
+        (pa.array(["007", "7", "7.0", "7.00"]), ["007", "7"], ["007", "7"]),
+        (pa.array([" 7.0", "7.0 ", "\u00a07"]), ["7", "\u00a07"], [" 7.0", "\u00a07"]),
+        (pa.array([Decimal("12.00"), Decimal("13.50")]), ["12", "13.50"], ["12.00", "13.50"]),
+        (pa.array([0, 5], pa.uint64()), ["5"], ["5"]),
+        (pa.array([None, None], pa.int32()), [], []),
     ],
 )
-def test_ids_in_any_type(tmp_path, values, ids):
+def test_ids_in_any_type(tmp_path, values, ids, source_ids):
     row = line()
     columns = {name: pa.array([value] * len(values)) for name, value in row.items()} | {"customer": values}
     pq.write_table(pa.table(columns), tmp_path / "i.parquet")
     table = build_customer_table(make_config("i.parquet"), make_study(), base=tmp_path)
     assert table.ids.tolist() == ids
+    assert table.source_ids.tolist() == source_ids
+
+
+def test_every_spelling_of_a_customer_is_kept_and_one_stands_for_it(tmp_path):
+    rows = [
+        line(customer="9.0 ", order="o1"),
+        line(customer=" 9", order="o2"),
+        line(customer="9.0", order="o3"),
+        line(customer="9.0", order="o3"),  # a duplicate
+        line(customer="8 "),
+        line(customer="8", time=dt.datetime(2024, 6, 2)),  # after the as-of day: the study does not look at it
+        line(customer="7\t", order="o4"),
+        line(customer="7", order="o5"),
+        line(customer="6"),
+        line(customer=" 5", quantity=-1),  # only returns
+    ]
+    table = build(tmp_path, rows)
+    assert spellings(table) == {
+        "6": ("6", []),
+        "7": ("7", ["7\t"]),
+        "8": ("8 ", []),
+        "9": (" 9", ["9.0", "9.0 "]),
+    }
+    assert (table.report.several_spellings, table.report.duplicates) == (2, 1)
+    assert [name for name, _, orders, *_ in as_rows(table) if orders == 3] == ["9"]
+    assert "9.0" not in f"{table!r} {table.also_spelled!r} {table.spelled}"
+
+
+def test_two_spellings_of_one_line_are_one_line(tmp_path):
+    table = build(tmp_path, [line(customer="7"), line(customer="7.0")])
+    assert (as_rows(table), table.report.duplicates) == ([("7", 30, 1, 1000, 30)], 1)
+    assert spellings(table) == {"7": ("7", ["7.0"])}
+
+
+def test_tidy_ids_need_no_third_query(tmp_path, monkeypatch):
+    from clients.data import customer_table
+
+    asked: list[str] = []
+    fetch = customer_table.fetch
+    monkeypatch.setattr(customer_table, "fetch", lambda query, what: asked.append(what) or fetch(query, what=what))
+    assert build(tmp_path, [line()]).source_ids.tolist() == ["c1"]
+    assert asked == ["counting rows", "adding up customers"]
 
 
 def test_money_is_rounded_half_up_once_per_line_and_once_per_customer(tmp_path):
@@ -481,6 +552,55 @@ def test_amount_in_place_of_quantity_and_price(tmp_path):
     rows = [line(amount=12.3), line(amount=float("nan")), line(amount=float("-inf"))]
     table = build(tmp_path, rows, columns=columns)
     assert (table.columns.money.tolist(), table.report.dropped) == ([1230], {"unreadable_amount": 2})
+
+
+# --- sources without order ids --------------------------------------------------------------------------------
+
+BY_DAY = {role: name for role, name in COLUMNS.items() if role != "order"}
+
+
+def test_without_order_ids_an_order_is_what_a_customer_buys_on_one_day(tmp_path):
+    rows = [
+        line(),
+        line(time=dt.datetime(2024, 5, 1, 23, 59, 59), price=5.0),
+        line(time=dt.datetime(2024, 5, 2), price=5.0),
+        line(customer="c2", price=1.0),
+        line(customer="c2", price=2.0, quantity=-1),
+        line(customer="c2", price=3.0, time=None),
+    ]
+    table = build(tmp_path, [{k: v for k, v in row.items() if k != "order"} for row in rows], columns=BY_DAY)
+    assert as_rows(table) == [("c1", 30, 2, 2000, 30), ("c2", 30, 1, 100, 30)]
+    assert table.report.dropped == {"unreadable_time": 1, "return": 1}
+
+
+@pytest.mark.parametrize(
+    ("zone", "orders"), [("UTC", 2), ("Europe/Berlin", 1), ("Asia/Shanghai", 1), ("America/New_York", 2)]
+)
+def test_the_day_of_times_with_a_zone_is_the_sources(tmp_path, zone, orders):
+    """Half past eleven in the evening and one past five in the morning, in UTC, in winter."""
+    moments = (dt.datetime(2024, 1, 1, 23, 30, tzinfo=dt.UTC), dt.datetime(2024, 1, 2, 5, 1, tzinfo=dt.UTC))
+    rows = [line(time=moment) for moment in moments]
+    table = build(tmp_path, rows, columns=BY_DAY, time_zone=zone)
+    assert table.columns.orders.tolist() == [orders]
+
+
+@settings(max_examples=25, deadline=None)
+@given(rows=tables())
+def test_without_order_ids_agrees_with_ids_made_of_customer_and_day(tmp_path_factory, rows):
+    rows = [row | {"order": f"{slow_id(row['customer'])}/{row['time'].date()}"} for row in rows]
+    folder = tmp_path_factory.mktemp("days")
+    schema = pa.schema(
+        {"customer": pa.string(), "order": pa.string(), "time": pa.timestamp("us"), "quantity": pa.int64(),
+         "price": pa.float64()}.items()
+    )  # fmt: skip
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "s.parquet")
+    study = make_study(cleaning={"returns": "net"})
+    with_ids, by_day = (
+        build_customer_table(make_config("s.parquet", columns=columns), study, base=folder)
+        for columns in (COLUMNS, BY_DAY)
+    )
+    assert as_rows(by_day) == as_rows(with_ids)
+    assert by_day.report == with_ids.report
 
 
 def test_heavy_ids_are_named_not_dropped(tmp_path):
@@ -615,8 +735,11 @@ def test_the_queries_compile_for_other_databases(tmp_path, dialect):
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}}, cleaning={"returns": "net", "cancellation_prefix": "C"})
     lines = cleaned_lines(table, config, study, base=tmp_path)
-    for query in (_tally(lines, config, study, frozenset({"customer"})), _customers(lines, config, study)):
-        assert "GROUP BY" in ibis.to_sql(query, dialect=dialect)
+    spelled = _spellings(cleaned_lines(table, config, study, base=tmp_path, exact_ids=True), study)
+    assert spelled is not None
+    for query in (_tally(lines, config, study, frozenset({"customer"})), _customers(lines, config, study), spelled):
+        text = ibis.to_sql(query, dialect=dialect)
+        assert "GROUP BY" in text or "DISTINCT" in text
 
 
 # --- holder.toml ----------------------------------------------------------------------------------------------

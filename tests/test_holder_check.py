@@ -48,6 +48,29 @@ def codes(findings: tuple[Any, ...]) -> list[str]:
     return [item.code for item in findings]
 
 
+def test_without_order_ids_it_says_what_an_order_is(tmp_path):
+    columns = {role: name for role, name in COLUMNS.items() if role != "order"}
+    rows = [line(), line(amount=3.0), line(customer="c2")]
+    pq.write_table(pa.Table.from_pylist(rows), tmp_path / "sales.parquet")
+    study = make_study(cleaning={"cancellation_prefix": "C"})
+    report = preflight(make_config(columns), study, base=tmp_path)
+    assert (report.order_column, report.cleaning.orders, report.problems) == (None, 2, ())
+    assert codes(report.warnings) == ["no_cancellations"]
+    screen = Console(file=io.StringIO(), width=120)
+    render_check(report, screen)
+    assert "orders (no order ids: what a customer buys on one day)" in screen.file.getvalue()
+    assert codes(preflight(make_config(columns), make_study(), base=tmp_path).warnings) == []
+    assert check(tmp_path, rows, study).order_column == "order"
+
+
+def test_ids_spelled_in_several_ways_are_counted(tmp_path):
+    report = check(tmp_path, [line(), line(customer="c1 ", order="o2")], make_study())
+    screen = Console(file=io.StringIO(), width=120)
+    render_check(report, screen)
+    assert "customers whose id is spelled in several ways" in screen.file.getvalue()
+    assert report.cleaning.several_spellings == 1
+
+
 def test_clean_data_is_ready(tmp_path):
     rows = [line(), line(order="o2", amount=0.1), line(customer="c2", order="o3", currency="GBP")]
     report = check(tmp_path, rows, make_study(rates={"GBP": "1.2"}))

@@ -20,7 +20,7 @@ from clients.data.config import HolderConfig
 from clients.data.customer_table import build_customer_table
 from clients.data.guess import guess_holder, holder_name, holder_toml, new_holder_file
 from clients.data.guess_names import score
-from clients.data.guess_nouns import Guess, Question, answered, open_questions
+from clients.data.guess_nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
 from clients.data.guess_sheet import machine_zone
 from clients.data.guess_text import date_form, guess_encoding, number_form
 from privacy.contract.canonical import read_toml
@@ -50,7 +50,7 @@ def never(question: Question) -> str:
         (
             "complete_journey/transactions_sample",
             {"customer": "household_id", "order": "basket_id", "time": "transaction_timestamp",
-             "amount": "sales_value", "product": "product_id", "store": "store_id"},
+             "amount": "sales_value", "product": "product_id", "store": "store_id", "discount": "retail_disc"},
             None,
             ["currency"],
         ),
@@ -80,7 +80,8 @@ def test_real_files(data_folder, file, expected, currency, asked):
     assert columns(guess) == expected
     assert (guess.currency_code.value if guess.currency_code else None) == currency
     assert [question.key for question in open_questions(guess)] == asked
-    assert all(question.default is None for question in open_questions(guess))
+    defaults = {question.key: question.default for question in open_questions(guess)}
+    assert defaults == {key: {"order": NO_ORDER_IDS, "currency": None}[key] for key in asked}
 
 
 @pytest.fixture(scope="module")
@@ -270,13 +271,14 @@ def test_only_what_cannot_be_guessed_is_asked(tmp_path, data_folder):
     text = (tmp_path / "holder.toml").read_text(encoding="utf-8")
     assert "# sure: " in text
     assert "# PLEASE CHECK: what times without a zone mean: " in text
-    assert '# Not used: "quantity", "retail_disc"' in text
+    assert '# Not used: "quantity", "coupon_disc"' in text
 
 
 def test_without_asking_the_best_guess_is_taken_or_it_fails_readably(tmp_path, data_folder):
     source = data_folder / "complete_journey" / "transactions_sample.parquet"
     with pytest.raises(DataError, match="In which currency") as caught:
         new_holder_file(str(source), output=tmp_path / "holder.toml")
+    assert "--currency" in caught.value.hint
     assert "without --yes" in caught.value.hint
     assert not (tmp_path / "holder.toml").exists()
     new_holder_file(str(source), output=tmp_path / "holder.toml", answers={"currency": "USD"})
@@ -284,10 +286,47 @@ def test_without_asking_the_best_guess_is_taken_or_it_fails_readably(tmp_path, d
         new_holder_file(str(source), output=tmp_path / "holder.toml", answers={"currency": "USD"})
 
 
-def test_a_file_without_order_ids_says_so(tmp_path, data_folder):
-    source = data_folder / "cdnow_sample" / "cdnow_sample.parquet"
-    with pytest.raises(DataError, match=r"order's \(receipt's\) id"):
-        new_holder_file(str(source), output=tmp_path / "holder.toml", answers={"currency": "USD"})
+@pytest.mark.parametrize(
+    ("file", "customers", "orders"),
+    [("cdnow_sample/cdnow_sample", 2357, 6696), ("rfm_r_package/rfm_data_orders", 995, 4895)],
+)
+def test_real_files_without_order_ids_need_no_question(tmp_path, data_folder, file, customers, orders):
+    """As with ``--yes --currency USD``. Customers and their days are counted apart, by pandas."""
+    source = data_folder / f"{file}.parquet"
+    guess = new_holder_file(str(source), output=tmp_path / "holder.toml", answers={"currency": "USD"})
+    assert "order" not in guess.columns
+    text = (tmp_path / "holder.toml").read_text(encoding="utf-8")
+    assert "an order is all that a customer\n# buys on one day" in text
+    config = read_toml(tmp_path / "holder.toml", HolderConfig)
+    report = preflight(config, None, base=tmp_path)
+    assert report.problems == ()
+    frame = pd.read_parquet(source)
+    columns = config.columns
+    days = frame.assign(day=pd.to_datetime(frame[columns.time]).dt.date)
+    counted = (frame[columns.customer].nunique(), len(days[[columns.customer, "day"]].drop_duplicates()))
+    assert (report.cleaning.customers, report.cleaning.orders) == counted == (customers, orders)
+
+
+def test_the_question_for_order_ids_can_be_answered_with_none(tmp_path):
+    frame = sales().drop(columns=["order"])
+    frame["remark"] = "-"
+    frame.to_parquet(tmp_path / "x.parquet")
+    asked: list[Question] = []
+
+    def ask(question: Question) -> str:
+        asked.append(question)
+        return "EUR" if question.key == "currency" else question.default
+
+    guess = new_holder_file(str(tmp_path / "x.parquet"), output=tmp_path / "holder.toml", ask=ask)
+    (question,) = [item for item in asked if item.key == "order"]
+    assert (question.default, question.choices[0]) == (NO_ORDER_IDS, NO_ORDER_IDS)
+    assert "order" not in guess.columns
+    assert read_toml(tmp_path / "holder.toml", HolderConfig).columns.order is None
+    answers = {"order": "remark", "currency": "EUR"}
+    guess = new_holder_file(
+        str(tmp_path / "x.parquet"), output=tmp_path / "other.toml", ask=lambda question: answers[question.key]
+    )
+    assert columns(guess)["order"] == "remark"
 
 
 def test_paths_are_written_as_seen_from_the_file(tmp_path, monkeypatch, world):

@@ -35,7 +35,8 @@ from clients.report.yardstick import own_cuts, yardstick
 from clients.runs import RunFolder
 from privacy.contract.code import LEFT_OUT
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.results import Estimate, StudyResult
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import StudyResult
 from privacy.contract.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError, ProtocolError

@@ -14,7 +14,19 @@ from typing import Any
 import duckdb
 import pytest
 from postgres_server import PASSWORD, Server, running_server
-from test_labels import HOSTILE, configure, files_in, july, june, killed_in_july, make_rules, make_study, make_table
+from test_labels import (
+    HOSTILE,
+    LATER,
+    configure,
+    files_in,
+    july,
+    june,
+    killed_in_july,
+    make_rules,
+    make_study,
+    make_table,
+    respelled,
+)
 
 from clients.data.customer_table import CustomerTable
 from clients.labels import export_labels, write_labels
@@ -64,8 +76,8 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Query:
             cursor = connection.execute(text)
             return cursor.fetchall() if cursor.description else []
 
-    ask("DROP VIEW IF EXISTS rfm_labels")
-    ask("DROP TABLE IF EXISTS rfm_labels_history, rfm_labels_as_of")
+    ask("DROP VIEW IF EXISTS rfm_labels CASCADE")
+    ask("DROP TABLE IF EXISTS rfm_labels_history, rfm_labels_as_of, rfm_labels_spellings")
     return ask
 
 
@@ -104,7 +116,7 @@ def test_tables_have_the_same_columns_whatever_the_study(tmp_path, database):
     first = database("SELECT * FROM rfm_labels_history")[0]
     write_labels(make_table([("a", 1, 1, 1)]), make_rules(money_unit=1), make_study(name="yen", currency="JPY"),
                  folder=tmp_path / "labels")  # fmt: skip
-    assert {len(row) for row in database("SELECT * FROM rfm_labels")} == {len(first)} == {11 + 5 * len(SCHEMES)}
+    assert {len(row) for row in database("SELECT * FROM rfm_labels")} == {len(first)} == {12 + 5 * len(SCHEMES)}
     assert database("SELECT money FROM rfm_labels WHERE study = 'yen'") == [(Decimal(1),)]
 
 
@@ -180,6 +192,83 @@ def test_a_table_of_somebody_elses_is_left_alone(tmp_path, database):
         june(tmp_path)
     assert database("SELECT study, customer_id FROM rfm_labels_history") == [("mine", "x")]
     assert len(files_in(tmp_path)) == 2, "the files are written all the same"
+
+
+# --- ids as the source spells them ---------------------------------------------------------------------------------
+
+
+def spelled(rows: dict[int, str], others: list[tuple[int, str]]) -> CustomerTable:
+    """July's customers, some of them spelled otherwise in the source."""
+    return respelled(LATER, rows, others)
+
+
+def labelled(folder: Path, table: CustomerTable) -> None:
+    write_labels(table, make_rules(), make_study(as_of=JULY), folder=folder / "labels")
+
+
+SPELLINGS = "SELECT source_id, customer_id, eight FROM rfm_labels_by_source_id"
+
+
+def test_a_row_for_every_spelling_and_a_row_for_every_customer(tmp_path, database):
+    june(tmp_path)
+    labelled(tmp_path, spelled({0: " 007"}, [(0, "007.0"), (2, "\t"), (2, "Zoë,")]))
+    assert sorted(database("SELECT customer_id, source_id FROM rfm_labels")) == [
+        ("007", " 007"),
+        ('Zoë, "Z"', 'Zoë, "Z"'),
+        ("new", "new"),
+    ]
+    assert sorted(database(SPELLINGS)) == [
+        ("\t", 'Zoë, "Z"', "important_value"),
+        (" 007", "007", "important_retention"),
+        ("007.0", "007", "important_retention"),
+        ("Zoë,", 'Zoë, "Z"', "important_value"),
+        ('Zoë, "Z"', 'Zoë, "Z"', "important_value"),
+        ("new", "new", "general_growth"),
+    ]
+    labelled(tmp_path, spelled({}, [(0, "007.00"), (2, "Zoë,")]))
+    found = sorted(source_id for source_id, *_ in database(SPELLINGS))
+    assert found == ["007", "007.00", "Zoë,", 'Zoë, "Z"', "new"]
+    labelled(tmp_path, LATER)
+    assert database("SELECT * FROM rfm_labels_spellings") == []
+
+
+def test_spellings_again_change_nothing(tmp_path, database):
+    table = spelled({0: " 007"}, [(0, "007.0"), (2, "Zoë,")])
+    labelled(tmp_path, table)
+    on_postgres = not (tmp_path / "crm.duckdb").exists()
+    versions = "SELECT xmin::text, ctid::text FROM rfm_labels_spellings ORDER BY 2"
+    before = database(versions) if on_postgres else (tmp_path / "crm.duckdb").read_bytes()
+    labelled(tmp_path, table)
+    assert (database(versions) if on_postgres else (tmp_path / "crm.duckdb").read_bytes()) == before
+
+
+def made_by_an_earlier_release(folder: Path, database: Query) -> None:
+    """June's labels in the tables that were made before there was a ``source_id``."""
+    june(folder)
+    database("DROP VIEW rfm_labels_by_source_id")
+    database("DROP VIEW rfm_labels")
+    database("DROP TABLE rfm_labels_spellings")
+    database("ALTER TABLE rfm_labels_history DROP COLUMN source_id")
+    database(
+        "CREATE VIEW rfm_labels AS SELECT labels.* FROM rfm_labels_history AS labels "
+        "JOIN (SELECT study, max(as_of) AS as_of FROM rfm_labels_as_of GROUP BY study) AS latest USING (study, as_of)"
+    )
+    if not (folder / "crm.duckdb").exists():
+        database("ALTER VIEW rfm_labels OWNER TO reader")
+
+
+def test_tables_of_an_earlier_release_get_the_column(tmp_path, database):
+    made_by_an_earlier_release(tmp_path, database)
+    before = sorted(database("SELECT customer_id, eight, money FROM rfm_labels_history"))
+    july(tmp_path)
+    assert sorted(database(CURRENT.format("rfm_labels"))) == sorted(ROWS_OF_JULY)
+    june_there = f"FROM rfm_labels_history WHERE as_of = DATE '{JUNE}'"
+    assert sorted(database(f"SELECT customer_id, eight, money {june_there}")) == before
+    assert set(database(f"SELECT source_id {june_there}")) == {(None,)}
+    assert sorted(database("SELECT source_id FROM rfm_labels_by_source_id")) == [("007",), ('Zoë, "Z"',), ("new",)]
+    july(tmp_path)
+    june(tmp_path)
+    assert sorted(database(f"SELECT source_id {june_there}")) == sorted((item,) for item, *_ in before)
 
 
 # --- DuckDB ------------------------------------------------------------------------------------------------------
@@ -310,9 +399,9 @@ def test_readers_see_whole_labels_while_they_are_written(tmp_path, server):
 
 
 def test_two_writers_wait_for_each_other_but_not_for_ever(tmp_path, server, monkeypatch):
-    from clients.labels import databases
+    from clients.labels import postgres_tables
 
-    monkeypatch.setattr(databases, "LOCK_TIMEOUT", "200ms")
+    monkeypatch.setattr(postgres_tables, "LOCK_TIMEOUT", "200ms")
     toml = f'file = []\n[[database]]\nurl = "{server.url}"\ntable = "locked"\npassword_env = "CRM_PASSWORD"\n'
     configure(tmp_path, toml)
     june(tmp_path)
@@ -339,11 +428,17 @@ def sql_blocks(title: str) -> list[str]:
 def test_the_documented_statements_run(tmp_path, dialect, request):
     june(tmp_path)
     crm = "CREATE TABLE customers (customer_no TEXT, rfm_segment TEXT, rfm_scores TEXT, rfm_as_of DATE)"
-    people = "INSERT INTO customers (customer_no) VALUES (' 007 '), ('new'), ('Zoë, \"Z\"'), ('nobody')"
+    people = (
+        "INSERT INTO customers (customer_no) VALUES (' 007 '), ('007.0'), ('007'), ('new'), ('Zoë, \"Z\"'), ('nobody')"
+    )
+
+    def july_with_spellings() -> None:
+        labelled(tmp_path, spelled({0: " 007 "}, [(0, "007.0"), (2, "Zoë")]))
+
     blocks = sql_blocks(dialect)
     assert len(blocks) >= 2
     if dialect == "DuckDB":
-        july(tmp_path)
+        july_with_spellings()
         export_labels(tmp_path, "spring", JULY, to="duckdb://crm.duckdb")
         connection: Any = duckdb.connect(str(tmp_path / "crm.duckdb"))
         connection.execute(f"SET file_search_path = '{tmp_path}'")
@@ -351,18 +446,20 @@ def test_the_documented_statements_run(tmp_path, dialect, request):
         server = request.getfixturevalue("server")
         configure(tmp_path, f'[[database]]\nurl = "{server.url}"\npassword_env = "CRM_PASSWORD"\n')
         connection = server.admin()
-        connection.execute("DROP VIEW IF EXISTS rfm_labels")
-        connection.execute("DROP TABLE IF EXISTS rfm_labels_history, rfm_labels_as_of, customers")
+        connection.execute("DROP VIEW IF EXISTS rfm_labels CASCADE")
+        connection.execute("DROP TABLE IF EXISTS rfm_labels_history, rfm_labels_as_of, rfm_labels_spellings, customers")
         june(tmp_path)
-        july(tmp_path)
+        july_with_spellings()
     connection.execute(crm)
     connection.execute(people)
     for block in blocks:
         connection.execute(block)
-    found = connection.execute("SELECT trim(customer_no), rfm_segment, rfm_scores FROM customers").fetchall()
+    found = connection.execute("SELECT customer_no, rfm_segment, rfm_scores FROM customers").fetchall()
     connection.close()
     assert dict((name, (segment, scores)) for name, segment, scores in found) == {
-        "007": ("important_retention", "155"),
+        " 007 ": ("important_retention", "155"),
+        "007.0": ("important_retention", "155"),
+        "007": (None, None),  # the source never spells it so
         "new": ("general_growth", "511"),
         'Zoë, "Z"': ("important_value", "534"),
         "nobody": (None, None),

@@ -9,6 +9,7 @@ import signal
 import stat
 import subprocess
 import sys
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from clients.data.customer_table import CleaningReport, CustomerTable
+from clients.data.spellings import Spellings
 from clients.labels import LabelHistory, Snapshot, export_labels, write_labels
 from clients.labels.config import FileTarget
 from clients.labels.files import write_files
@@ -103,7 +105,7 @@ def test_one_row_a_customer_with_scores_and_all_segmentations(tmp_path):
     path, current = write_labels(TABLE, make_rules(thresholds=(own,)), make_study(), folder=tmp_path / "labels")
     assert (path.name, current.parent.name, current.name) == ("spring-2024-06-01.csv", "current", "spring.csv")
     assert current.read_bytes() == path.read_bytes()
-    assert path.read_bytes().startswith(b"\xef\xbb\xbfcustomer_id,study,as_of,")
+    assert path.read_bytes().startswith(b"\xef\xbb\xbfcustomer_id,source_id,study,as_of,")
     rows = read(path)
     first = rows[0]
     assert [row["customer_id"] for row in rows] == ["007", "'=1+1", 'Zoë, "Z"']
@@ -142,10 +144,10 @@ def test_money_follows_the_currency(tmp_path):
 
 @given(st.lists(st.integers(-(10**17), 10**17), min_size=1), st.integers(0, 3))
 def test_money_is_exact(amounts, digits):
-    from clients.labels.rows import _decimals
+    from clients.labels.day_rows import decimals
 
     expected = [Decimal(amount).scaleb(-digits) for amount in amounts]
-    assert _decimals(pa.array(amounts, pa.int64()), digits).to_pylist() == expected
+    assert decimals(pa.array(amounts, pa.int64()), digits).to_pylist() == expected
 
 
 # --- what it was before ------------------------------------------------------------------------------------------
@@ -266,7 +268,7 @@ def test_no_customers_give_a_heading(tmp_path):
 
 
 def test_many_blocks_are_one_file(tmp_path):
-    from clients.labels.rows import BLOCK
+    from clients.labels.day_rows import BLOCK
 
     size = 2 * BLOCK + 7
     table = make_table([(f"{number:07d}", number % 300, 1 + number % 9, number) for number in range(size)])
@@ -313,7 +315,73 @@ def test_csv_for_a_spreadsheet_with_decimal_commas(tmp_path):
     configure(tmp_path, '[[file]]\nseparator = ";"\ndecimal = ","\nids = "excel"\n')
     rows = read(june(tmp_path)[0], ";")
     assert [row["money"] for row in rows] == ["1234,56", "-0,05", "300,00"]
-    assert [row["customer_id"] for row in rows] == ['="007"', '="=1+1"', '="Zoë, ""Z"""']
+    for name in ("customer_id", "source_id"):
+        assert [row[name] for row in rows] == ['="007"', '="=1+1"', '="Zoë, ""Z"""']
+
+
+# --- ids as the source spells them ---------------------------------------------------------------------------------
+
+
+def respelled(table: CustomerTable, spelled: dict[int, str], also: list[tuple[int, str]]) -> CustomerTable:
+    def as_spellings(pairs: list[tuple[int, str]]) -> Spellings:
+        numbers, texts = zip(*pairs, strict=True) if pairs else ((), ())
+        return Spellings(rows=np.array(numbers, np.int64), source_ids=np.array(texts, dtype=object))
+
+    return replace(table, spelled=as_spellings(sorted(spelled.items())), also_spelled=as_spellings(also))
+
+
+def test_source_ids_are_exact_and_further_spellings_stand_in_a_file_beside(tmp_path):
+    configure(tmp_path, BOTH)
+    june(tmp_path)
+    table = respelled(LATER, {0: "007 ", 2: " Zoë"}, [(0, "007.0"), (2, "Zoë\n")])
+    study = make_study(as_of=dt.date(2024, 7, 1))
+    paths = write_labels(table, make_rules(), study, folder=tmp_path / "labels")
+    names = [path.relative_to(tmp_path / "labels").as_posix() for path in paths]
+    assert names[:4] == [
+        "spring-2024-07-01.csv", "spellings/spring-2024-07-01.csv", "current/spring.csv", "current/spellings/spring.csv"
+    ]  # fmt: skip
+    rows, others = read(paths[0]), read(paths[1])
+    assert [row["source_id"] for row in rows] == ["007 ", "new", " Zoë"]
+    assert [row["customer_id"] for row in rows] == LATER.ids.tolist()
+    assert [row["source_id"] for row in others] == ["007.0", "Zoë\n"]
+    twice = {row["customer_id"]: row for row in rows}
+    assert [row | {"source_id": ""} for row in others] == [
+        twice[row["customer_id"]] | {"source_id": ""} for row in others
+    ]
+    assert paths[2].read_bytes() == paths[0].read_bytes()
+    assert paths[3].read_bytes() == paths[1].read_bytes()
+    assert pq.read_table(paths[5])["source_id"].to_pylist() == ["007.0", "Zoë\n"]
+    assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
+    before = files_in(tmp_path)
+    write_labels(table, make_rules(), study, folder=tmp_path / "labels")
+    assert files_in(tmp_path) == before
+    july(tmp_path)
+    assert not [name for name in files_in(tmp_path) if "spellings/" in name], "none are left of spellings that are gone"
+
+
+def test_lists_have_their_spellings_beside(tmp_path):
+    table = respelled(TABLE, {}, [(0, "7"), (2, "Z")])
+    write_labels(table, make_rules(), make_study(), folder=tmp_path / "labels")
+    written = export_labels(tmp_path, "spring", dt.date(2024, 6, 1), segment="important_value")
+    lists = [item.path for item in written if item.path is not None]
+    assert [path.relative_to(tmp_path / "labels").as_posix() for path in lists] == [
+        "lists/spring-2024-06-01-important_value.csv", "lists/spellings/spring-2024-06-01-important_value.csv"
+    ]  # fmt: skip
+    assert [row["source_id"] for row in read(lists[1])] == ["7"]
+
+
+def test_labels_kept_by_a_release_without_source_ids_can_still_be_read(tmp_path):
+    june(tmp_path)
+    path = tmp_path / "state" / "labels" / "spring" / "2024-06-01.parquet"
+    table = pq.read_table(path)
+    pq.write_table(table.drop_columns(["source_id", "also_spelled"]), path)
+    rows = {row["customer_id"]: row for row in read(july(tmp_path)[0])}
+    assert rows["007"]["eight_previous"] == "important_value"
+    (written, _) = export_labels(tmp_path, "spring", dt.date(2024, 6, 1), formats=["parquet"]) * 2
+    assert pq.read_table(written.path)["source_id"].to_pylist() == [None] * 3
+    pq.write_table(table.drop_columns(["also_spelled"]), path)
+    with pytest.raises(DataError, match="is not a label snapshot"):
+        export_labels(tmp_path, "spring", dt.date(2024, 6, 1))
 
 
 # --- selections --------------------------------------------------------------------------------------------------
@@ -430,9 +498,9 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-from clients.labels import rows
+from clients.labels import day_rows, rows
 from test_labels import LATER, TABLE, make_rules, make_study, july
-rows.BLOCK = 2
+day_rows.BLOCK = 2
 blocks, written = rows.LabelRows.blocks, []
 def dying(*arguments, **options):
     for block in blocks(*arguments, **options):

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import sys
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -19,12 +20,15 @@ import protocol_kit as kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import test_features
 import test_protocol
+from contract_examples import STATISTIC_VALUES, kind_of
 from protocol_kit import HOLDERS, LyingCoordinator
 from scipy.stats import chi2
 
 import clients.admission
 import clients.data.customer_table
+import clients.data.features
 import clients.node
 import privacy.ledger.ledger
 import privacy.mechanisms.gaussian
@@ -35,6 +39,7 @@ from clients.node import HolderNode
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
 from privacy.contract.customers import CustomerColumns
+from privacy.contract.features import UNIT, FeatureTable, Scale
 from privacy.contract.messages import Checkpoint, Contribution
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError
@@ -42,7 +47,7 @@ from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import mask, to_bytes, unmask
-from privacy.statistics import GAMMA, ContributionBound, SegmentTotals
+from privacy.statistics import GAMMA, ContributionBound, ScoreHistogram, SegmentTotals, bounding
 from privacy.statistics import segment_totals as totals_module
 from server.federation import Federation
 
@@ -88,6 +93,22 @@ def check_sensitivity(root_folder: Path, patch: Patch) -> None:
         sum(TOTALS.encode_sum(_customers(row)) for row in others),
         err_msg="the sum of a table is the sum of its customers",
     )
+
+
+def check_feature_sensitivity(root_folder: Path, patch: Patch) -> None:
+    """One customer with all its days moves a sum of features by GAMMA at most, alike whoever else is there."""
+    for statistic in (s for s in STATISTIC_VALUES if s.reads is FeatureTable):
+        kind = kind_of(statistic)
+        assert statistic.bound.squared_norm <= GAMMA**2
+        rows = [kind.busy, kind.idle, *kind.extremes[::7], *kind.rows_of(kind.plausible(60, 1))]
+        together = statistic.encode_rows(kind.table(rows))
+        without = statistic.encode_sum(kind.table(rows[1:]))
+        moved = [int(v) for v in statistic.encode_sum(kind.table(rows)) - without]
+        assert sum(v * v for v in moved) <= statistic.bound.squared_norm
+        for row, encoded in zip(rows, together.tolist(), strict=True):
+            assert statistic.encode_rows(kind.table([row]))[0].tolist() == encoded
+            assert sum(v * v for v in encoded) <= statistic.bound.squared_norm
+        assert not any(together[1]), "a customer who counts on no day adds nothing"
 
 
 def check_calibration(root_folder: Path, patch: Patch) -> None:
@@ -222,6 +243,9 @@ Check = Callable[[Path, Patch], None]
 
 CHECKS: dict[str, Check] = {
     "sensitivity": check_sensitivity,
+    "feature sensitivity": check_feature_sensitivity,
+    "features of the past": _plain(test_features.check_an_order_over_midnight),
+    "outcomes of the past": _plain(test_features.check_an_outcome_of_an_open_horizon),
     "calibration": check_calibration,
     "price of a person": check_price_of_a_person,
     "released noise": check_released_noise,
@@ -275,6 +299,83 @@ def one_segmentations_bound_for_two(patch: Patch) -> None:
         return ContributionBound(gamma=GAMMA, squared_norm=norm, max_abs=max(totals_module.AMPLITUDES))
 
     patch.setattr(SegmentTotals, "bound", property(bound))
+
+
+def every_day_is_a_contribution(patch: Patch) -> None:
+    """A customer's days are added up instead of being one contribution."""
+    real = ScoreHistogram.encode_rows
+
+    def encode_rows(self: ScoreHistogram, table: FeatureTable) -> np.ndarray:
+        days = range(table.eligible.shape[1])
+        return sum(real(self.model_copy(update={"day": day}), table) for day in days)
+
+    patch.setattr(ScoreHistogram, "encode_rows", encode_rows)
+
+
+def one_models_bound_for_several(patch: Patch) -> None:
+    def bound(self: ScoreHistogram) -> ContributionBound:
+        amplitude = self.models[0].amplitude
+        return ContributionBound(gamma=GAMMA, squared_norm=amplitude**2, max_abs=amplitude)
+
+    patch.setattr(ScoreHistogram, "bound", property(bound))
+
+
+def who_counts_is_not_asked(patch: Patch) -> None:
+    real = ScoreHistogram.encode_rows
+
+    def encode_rows(self: ScoreHistogram, table: FeatureTable) -> np.ndarray:
+        everybody = np.ones_like(table.eligible)
+        return real(
+            self, FeatureTable(names=table.names, values=table.values, eligible=everybody, outcome=table.outcome)
+        )
+
+    patch.setattr(ScoreHistogram, "encode_rows", encode_rows)
+
+
+def vectors_not_clipped(patch: Patch) -> None:
+    """The clip to the norm and the look at the integers are both gone; what is rounded is as long as it was."""
+
+    def bounded(vectors: np.ndarray, norm: float) -> np.ndarray:
+        return np.rint(vectors * (GAMMA / norm)).astype(np.int64)
+
+    for module in bounded_users():
+        patch.setattr(module, "bounded", bounded)
+
+
+def bounded_users() -> list[Any]:
+    """The modules that turn vectors into integers."""
+    return [
+        module
+        for name, module in sys.modules.items()
+        if name.startswith("privacy.statistics.") and getattr(module, "bounded", None) is bounding.bounded
+    ]
+
+
+def scaled_by_the_tables_own_range(patch: Patch) -> None:
+    def apply(self: Scale, raw: np.ndarray) -> np.ndarray:
+        low, high = raw.min(initial=0), raw.max(initial=1)
+        return np.clip((raw - low) / (high - low + 1) * 2 * UNIT - UNIT, -UNIT, UNIT).astype(np.int64)
+
+    patch.setattr(Scale, "apply", apply)
+
+
+def orders_not_cut_at_the_days(patch: Patch) -> None:
+    """An order is taken as a whole, with what was added to it after the day."""
+    real = clients.data.features._parts
+
+    def parts(lines: Any, config: Any, study: Any, request: Any) -> Any:
+        return real(lines, config, study, request.model_copy(update={"days": request.days[-1:]}))
+
+    patch.setattr(clients.data.features, "_parts", parts)
+
+
+def churned_before_the_horizon_is_over(patch: Patch) -> None:
+    real = clients.data.features._assemble
+
+    def assemble(sums: Any, config: Any, study: Any, request: Any) -> Any:
+        return real(sums, config, study.model_copy(update={"as_of": study.as_of + dt.timedelta(days=1)}), request)
+
+    patch.setattr(clients.data.features, "_assemble", assemble)
 
 
 def _calibrated(patch: Patch, change: Callable[[SumMechanism], int]) -> None:
@@ -513,6 +614,13 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (clip_after_sum, "sensitivity"),
     (clip_skipped, "sensitivity"),
     (one_segmentations_bound_for_two, "sensitivity"),
+    (every_day_is_a_contribution, "feature sensitivity"),
+    (one_models_bound_for_several, "feature sensitivity"),
+    (who_counts_is_not_asked, "feature sensitivity"),
+    (vectors_not_clipped, "feature sensitivity"),
+    (scaled_by_the_tables_own_range, "feature sensitivity"),
+    (orders_not_cut_at_the_days, "features of the past"),
+    (churned_before_the_horizon_is_over, "outcomes of the past"),
     (divided_by_m, "calibration"),
     (divided_by_m_in_the_price_only, "calibration"),
     (half_the_noise, "calibration"),

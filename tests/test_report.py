@@ -20,10 +20,10 @@ import pytest
 
 from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
 from privacy.contract.customers import CustomerColumns
+from privacy.contract.estimates import Estimate
 from privacy.contract.results import (
     Distribution,
     EarlierRun,
-    Estimate,
     QuestionCost,
     RfmResult,
     SchemeFigures,
@@ -440,7 +440,7 @@ def test_every_text_is_used() -> None:
     )
     composed = (
         "month_", "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_",
-        "returns_", "duplicates_",
+        "returns_", "duplicates_", "totals_",
     )  # fmt: skip
     unused = [
         key

@@ -1,34 +1,33 @@
 """Sensitivity: how far one customer, or one person at several holders, can move a sum; exactly, on integers.
 
-Neighbouring tables differ in one customer record (add/remove). The squared norm of the difference of their encoded
-sums must not exceed the bound's; replacing a customer moves it at most twice as far, and a person with one record at
-each of k holders at most k times as far. The check itself is tested on statistics that forget to clip.
+Neighbouring tables differ in one customer record (add/remove), with all its days. The squared norm of the difference of
+their encoded sums must not exceed the bound's; replacing a customer moves it at most twice as far, and a person with
+one record at each of k holders at most k times as far. The check itself is tested on statistics that forget to clip,
+that forget a part of the bound, or that look at other customers.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 from contract_examples import (
-    INT64_MAX,
+    FEATURE_DAYS,
     RULES,
     STATISTIC_IDS,
     STATISTIC_VALUES,
-    Row,
-    customer_table,
-    rows,
-    rows_of,
-    table,
-    tables,
+    STATISTICS,
+    kind_of,
+    tables_of,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.contract.customers import CustomerColumns
-from privacy.statistics import ContributionBound, PrefixSums, SegmentTotals, Statistic
+from privacy.contract.features import FeatureTable
+from privacy.statistics import ContributionBound, PrefixSums, ScoreHistogram, SegmentTotals, Statistic
 from privacy.statistics.base import IntArray
 from privacy.statistics.prefix_sums import FactGrid
 
@@ -42,58 +41,64 @@ def squared_distance(one: Sequence[IntArray], other: Sequence[IntArray]) -> int:
     return sum((a - b) ** 2 for a, b in zip(*totals, strict=True))
 
 
-def moved_by(statistic: Statistic, columns: CustomerColumns, row: Row) -> int:
+def moved_by(statistic: Statistic, columns: Any, row: Any) -> int:
     """Squared distance that adding one customer moves the sum."""
-    with_row = table([*rows_of(columns), row])
+    kind = kind_of(statistic)
+    with_row = kind.table([*kind.rows_of(columns), row])
     return squared_distance([statistic.encode_sum(with_row)], [statistic.encode_sum(columns)])
 
 
 @each_statistic
-@given(columns=tables(), row=rows)
+@given(data=st.data())
 @short
-def test_adding_or_removing_one_customer(statistic: Statistic, columns: CustomerColumns, row: Row) -> None:
+def test_adding_or_removing_one_customer(statistic: Statistic, data: st.DataObject) -> None:
+    kind = kind_of(statistic)
+    columns, row = data.draw(tables_of(kind)), data.draw(kind.rows)
     assert moved_by(statistic, columns, row) <= statistic.bound.squared_norm
 
 
 @each_statistic
-@given(columns=tables(), before=rows, after=rows)
+@given(data=st.data())
 @short
-def test_replacing_one_customer(statistic: Statistic, columns: CustomerColumns, before: Row, after: Row) -> None:
-    others = rows_of(columns)
+def test_replacing_one_customer(statistic: Statistic, data: st.DataObject) -> None:
+    kind = kind_of(statistic)
+    others = kind.rows_of(data.draw(tables_of(kind)))
+    before, after = data.draw(kind.rows), data.draw(kind.rows)
     distance = squared_distance(
-        [statistic.encode_sum(table([*others, before]))], [statistic.encode_sum(table([*others, after]))]
+        [statistic.encode_sum(kind.table([*others, before]))], [statistic.encode_sum(kind.table([*others, after]))]
     )
     assert distance <= 4 * statistic.bound.squared_norm
 
 
 @each_statistic
-@given(holders=st.lists(st.tuples(tables(max_size=4), rows), min_size=1, max_size=4))
+@given(data=st.data())
 @short
-def test_a_person_with_a_record_at_each_of_k_holders(
-    statistic: Statistic, holders: list[tuple[CustomerColumns, Row]]
-) -> None:
+def test_a_person_with_a_record_at_each_of_k_holders(statistic: Statistic, data: st.DataObject) -> None:
+    kind = kind_of(statistic)
+    holders = data.draw(st.lists(st.tuples(tables_of(kind, max_size=4), kind.rows), min_size=1, max_size=4))
     k = len(holders)
     distance = squared_distance(
-        [statistic.encode_sum(table([*rows_of(columns), row])) for columns, row in holders],
+        [statistic.encode_sum(kind.table([*kind.rows_of(columns), row])) for columns, row in holders],
         [statistic.encode_sum(columns) for columns, _ in holders],
     )
     assert distance <= k * k * statistic.bound.squared_norm
 
 
 @each_statistic
-def test_k_equal_records_reach_k_times_the_bound(statistic: Statistic) -> None:
-    row = (-(2**63), INT64_MAX, INT64_MAX if isinstance(statistic, SegmentTotals) else -(2**63), -(2**63))
-    if isinstance(statistic, PrefixSums) and any(grid.fact == "orders" for grid in statistic.grids):
-        row = (-(2**63),) * 4
+def test_k_equal_records_move_the_sum_k_times_as_far(statistic: Statistic) -> None:
+    """With the customer of the longest vector, which reaches the bound (see the contract suite)."""
+    kind = kind_of(statistic)
+    empty = kind.table([])
+    longest = max(kind.extremes, key=lambda row: moved_by(statistic, empty, row))
     k = 3
-    distance = squared_distance([statistic.encode_sum(table([row]))] * k, [statistic.encode_sum(table([]))] * k)
-    assert distance == k * k * statistic.bound.squared_norm
+    distance = squared_distance([statistic.encode_sum(kind.table([longest]))] * k, [statistic.encode_sum(empty)] * k)
+    assert distance == k * k * moved_by(statistic, empty, longest) > 0
 
 
 @each_statistic
 def test_one_customer_with_very_many_orders_counts_once(statistic: Statistic) -> None:
-    columns = customer_table(200, seed=5)
-    assert moved_by(statistic, columns, (0, 1_000_000, 10**15, 5_000)) <= statistic.bound.squared_norm
+    kind = kind_of(statistic)
+    assert 0 < moved_by(statistic, kind.plausible(200, 5), kind.busy) <= statistic.bound.squared_norm
 
 
 # --- tests of the tester -----------------------------------------------------------------------------------------
@@ -132,6 +137,35 @@ class DependsOnTheOthers(PrefixSums):
         return super().encode_sum(columns) * len(columns)
 
 
+class DaysEachCounted(ScoreHistogram):
+    """Every day of a customer is one more contribution; the bound is that of one day."""
+
+    def encode_rows(self, table: FeatureTable) -> IntArray:
+        days = [self.model_copy(update={"day": day}) for day in range(FEATURE_DAYS)]
+        return sum(ScoreHistogram.encode_rows(day, table) for day in days)
+
+
+class ForgottenModel(ScoreHistogram):
+    """The bound is that of the first model."""
+
+    @property
+    def bound(self) -> ContributionBound:
+        return ContributionBound(
+            gamma=super().bound.gamma, squared_norm=self.models[0].amplitude ** 2, max_abs=self.models[0].amplitude
+        )
+
+
+class ScaledByTheTable(ScoreHistogram):
+    """Scores are compared with those of the other customers."""
+
+    def encode_rows(self, table: FeatureTable) -> IntArray:
+        spread = np.maximum(table.values.max(axis=(0, 1), initial=1), 1)
+        relative = FeatureTable(
+            names=table.names, values=table.values * 1000 // spread, eligible=table.eligible, outcome=table.outcome
+        )
+        return super().encode_rows(relative)
+
+
 _TOTALS = {"rules": RULES, "schemes": ("eight", "ten"), "orders_cap": 10, "money_cap": 1000}
 
 
@@ -142,10 +176,15 @@ _TOTALS = {"rules": RULES, "schemes": ("eight", "ten"), "orders_cap": 10, "money
         ClipAfterSum(**_TOTALS),
         ForgottenScheme(**_TOTALS),
         DependsOnTheOthers(grids=(FactGrid(fact="orders", upper=(1, 5), permille=1000),)),
+        *(
+            mutant.model_validate(STATISTICS["score_histogram"][1].model_dump())
+            for mutant in (DaysEachCounted, ForgottenModel, ScaledByTheTable)
+        ),
     ],
     ids=lambda mutant: type(mutant).__name__,
 )
 def test_the_check_sees_a_statistic_that_breaks_its_bound(mutant: Statistic) -> None:
-    columns = customer_table(5, seed=9)
-    worst = max(moved_by(mutant, columns, row) for row in [(0, 10, 1000, 0), (0, 1, 10**9, 0), (0, 40, 1, 0)])
+    kind = kind_of(mutant)
+    columns = kind.plausible(5, 9)
+    worst = max(moved_by(mutant, columns, row) for row in (kind.busy, *kind.extremes))
     assert worst > mutant.bound.squared_norm

@@ -65,7 +65,8 @@ def on(server: Server, table: str, **source: Any) -> HolderConfig:
 
 def as_rows(table: CustomerTable) -> list[tuple[Any, ...]]:
     c = table.columns
-    return list(zip(table.ids.tolist(), *(getattr(c, n).tolist() for n in ("recency_days", "orders", "money", "tenure_days")), strict=True))  # fmt: skip  # noqa: E501
+    spelled = (table.source_ids.tolist(), table.also_spelled.as_lists(len(table)).to_pylist())
+    return list(zip(table.ids.tolist(), *spelled, *(getattr(c, n).tolist() for n in ("recency_days", "orders", "money", "tenure_days")), strict=True))  # fmt: skip  # noqa: E501
 
 
 def load(server: Server, table: str, definition: str, select: str, parquet: Path) -> None:
@@ -220,6 +221,55 @@ def test_arithmetic_cannot_overflow(tmp_path, server, price, kind):
     one_table(server, line(), line(price=price, quantity="2000000000"), kinds=f"timestamp|{kind}")
     table = build_customer_table(on(server, "one"), make_study(cleaning={"returns": "net"}), base=tmp_path)
     assert table.report.capped == (price != "1e-300")
+
+
+def test_ids_are_spelled_as_the_server_spells_them_in_a_plain_join(tmp_path, server):
+    """Whatever the column's type: the source's own table joined with the labels' text loses nobody, adds nobody."""
+    kinds = {
+        "text": ["' 17'", "'17.0'", "'017'", "'x'"],
+        "char(8)": ["'17'", "'  17'", "'x.0'"],
+        "varchar(8)": ["'17  '", "'17'"],
+        "numeric": ["17", "17.0", "17.00", "18.50"],
+        "numeric(9, 2)": ["17", "18.5"],
+        "float8": ["17", "18.5", "1e20"],
+        "real": ["17", "18.5"],
+        "bigint": ["17", "18"],
+        "uuid": ["'0b8f4f70-0000-4000-8000-00000000000a'"],
+    }
+    for kind, values in kinds.items():
+        with server.admin() as admin:
+            admin.execute("DROP TABLE IF EXISTS one, labels CASCADE")
+            admin.execute(f'CREATE TABLE one (customer {kind}, "order" int, time date, quantity int, price int)')
+            for i, value in enumerate(values):
+                admin.execute(f"INSERT INTO one VALUES ({value}, {i}, '2024-05-01', 1, 10)")
+        table = build_customer_table(on(server, "one"), make_study(), base=tmp_path)
+        spelled = [*table.source_ids.tolist(), *table.also_spelled.source_ids.tolist()]
+        with server.admin() as admin:
+            admin.execute("CREATE TABLE labels (source_id text)")
+            with admin.cursor() as cursor:
+                cursor.executemany("INSERT INTO labels VALUES (%s)", [(item,) for item in spelled])
+            join = "SELECT count(*) FROM one JOIN labels ON source_id = CAST(customer AS text)"
+            assert admin.execute(join).fetchone() == (len(values),), kind
+        assert len(set(spelled)) == len(spelled) == len(values), kind
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+@pytest.mark.parametrize("kind", ["timestamp", "timestamptz"])
+def test_days_as_orders_are_the_same_from_postgresql(tmp_path, server, kind, zone):
+    pq.write_table(messy_rows(), tmp_path / "sales.parquet")
+    rest = "product text, currency varchar(5)"
+    definition = f'customer text, "order" text, time {kind}, quantity bigint, price float8, {rest}'
+    load(server, "sales_days", definition, "*", tmp_path / "sales.parquet")
+    here = tmp_path / "here.parquet"
+    with duckdb.connect() as database:
+        cast = "time AT TIME ZONE 'UTC'" if kind == "timestamptz" else "time"
+        database.execute(f"COPY (SELECT * REPLACE ({cast} AS time) FROM '{tmp_path}/sales.parquet') TO '{here}'")
+    more = {"columns": {role: name for role, name in COLUMNS.items() if role != "order"}, "time_zone": zone}
+    there = build_customer_table(on(server, "sales_days", **more), make_study(), base=tmp_path)
+    local = build_customer_table(make_config(here, **more), make_study(), base=tmp_path)
+    assert as_rows(there) == as_rows(local)
+    assert there.report == local.report
+    assert there.report.orders > 1000
 
 
 def test_sums_larger_than_64_bits_stay_exact(tmp_path, server):

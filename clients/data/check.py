@@ -25,6 +25,7 @@ from clients.data.cleaning import (
     WITHOUT_RATE,
     as_of_moment,
     cleaned_lines,
+    is_discounted,
     missing_columns,
     money_of,
     own_quanta,
@@ -73,6 +74,7 @@ class CheckReport(BaseModel):
     Attributes:
         holder: the holder's name.
         study: the study whose rules were applied; None where the defaults were.
+        order_column: the column of order ids; None where an order is all that a customer buys on one day.
         as_of: the as-of day applied; without a study, the day after the last row.
         columns: the source's columns.
         rows: rows of the source; None where a problem came before counting.
@@ -81,6 +83,7 @@ class CheckReport(BaseModel):
         currencies: rows and revenue by currency, before duplicates are dropped.
         unknown_currencies: those that the study has no rate for.
         excluded_ids: ids on the exclusion list.
+        discounted: share of purchase lines that were reduced; None where no column says so, or there is no line.
         problems: what must be mended before a study can run.
         warnings: what to look at.
     """
@@ -89,6 +92,7 @@ class CheckReport(BaseModel):
 
     holder: str
     study: str | None = None
+    order_column: str | None = None
     as_of: dt.date | None = None
     columns: tuple[str, ...] = ()
     rows: int | None = None
@@ -98,6 +102,7 @@ class CheckReport(BaseModel):
     currencies: tuple[CurrencyFigures, ...] = ()
     unknown_currencies: tuple[str, ...] = ()
     excluded_ids: int = 0
+    discounted: float | None = None
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
 
@@ -113,7 +118,11 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     Without a study its defaults apply: the as-of day is the day after the last row, and the most frequent currency is
     the study's.
     """
-    facts: dict[str, Any] = {"holder": config.holder, "study": study.name if study else None}
+    facts: dict[str, Any] = {
+        "holder": config.holder,
+        "study": study.name if study else None,
+        "order_column": config.columns.order,
+    }
     try:
         with open_source(config, base=base) as source:
             facts["columns"] = tuple(source.columns)
@@ -128,7 +137,9 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
             facts["excluded_ids"] = len(read_exclusion_list(config, base=base))
             applied = study or _defaults(source, config, facts["last"])
             facts["as_of"] = applied.as_of
-            facts["currencies"] = _currencies(cleaned_lines(source, config, applied, base=base), config, applied)
+            lines = cleaned_lines(source, config, applied, base=base)
+            facts["currencies"] = _currencies(lines, config, applied)
+            facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
         table = build_customer_table(config, applied, base=base)
     except CohortiumError as error:
         return CheckReport(**facts, problems=(Finding(code="source", text=error.message, hint=error.hint),))
@@ -174,6 +185,13 @@ def _currencies(lines: ir.Table, config: HolderConfig, study: Study) -> tuple[Cu
         )
         for row in sorted(rows.to_pylist(), key=lambda row: (-row["lines"], row["currency"]))
     )
+
+
+def _discounted(lines: ir.Table) -> float | None:
+    bought = lines.filter(lines.rule == KEPT)
+    query = bought.aggregate(share=is_discounted(bought).cast("float64").mean())
+    share: float | None = fetch(query, what="looking at discounts")["share"].to_pylist()[0]
+    return share
 
 
 def _problems(report: CheckReport, study: Study, config: HolderConfig, *, has_study: bool) -> tuple[Finding, ...]:
@@ -249,6 +267,13 @@ def _warnings(report: CheckReport, study: Study, config: HolderConfig, given: St
             f"{cleaning.duplicates:,} rows ({cleaning.duplicates / rows:.1%}) repeat another row exactly",
             'if these are real lines, map a column that tells them apart, or agree on duplicates = "keep"',
         )
+    if config.columns.order is None and study.cleaning.cancellation_prefix:
+        warn(
+            "no_cancellations",
+            f"the study knows cancelled orders by ids that begin with {study.cleaning.cancellation_prefix!r}, "
+            "and there is no column of order ids",
+            "if the source has one, map columns.order; without it, only a quantity or amount below zero is a return",
+        )
     if cleaning.capped:
         warn("capped", f"{cleaning.capped:,} lines exceed ten billion currency units", "check the amounts' unit")
     if report.excluded_ids and not dropped.get("excluded"):
@@ -256,6 +281,12 @@ def _warnings(report: CheckReport, study: Study, config: HolderConfig, given: St
             "exclusion_list",
             f"none of the {report.excluded_ids:,} ids on the exclusion list occurs in the source",
             "check that the list writes ids as the source does",
+        )
+    if report.discounted in (0.0, 1.0):
+        warn(
+            "discounts",
+            f"{'no' if report.discounted == 0 else 'every'} line has a discount by {config.columns.discount!r}",
+            "a line is reduced where that column is not 0, empty or false; is it the right one?",
         )
     if config.source.where is not None and dropped.get("where", 0) == rows:
         warn("where", "source.where is true for no row", "check its spelling against the data")
@@ -283,7 +314,7 @@ def render_check(report: CheckReport, console: Console) -> None:
     console.print(f"[bold]{escape(report.holder)}[/]{figures}")
     if report.cleaning is not None:
         rules = f"study {report.study}" if report.study else "default rules, no study"
-        console.print(_cleaning_table(report.cleaning, f"As of {report.as_of} ({escape(rules)})"))
+        console.print(_cleaning_table(report, report.cleaning, f"As of {report.as_of} ({escape(rules)})"))
     if report.currencies:
         money = Table("currency", "lines", "revenue", title="Usable rows by currency", title_justify="left")
         for item in report.currencies:
@@ -306,7 +337,7 @@ def _span(report: CheckReport) -> str:
     return f", {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}" if report.first and report.last else ""
 
 
-def _cleaning_table(cleaning: CleaningReport, title: str) -> Table:
+def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -> Table:
     table = Table("", "rows", title=title, title_justify="left", show_header=False)
     table.columns[1].justify = "right"
     table.add_row("rows in the source", f"{cleaning.rows_seen:,}")
@@ -320,8 +351,13 @@ def _cleaning_table(cleaning: CleaningReport, title: str) -> Table:
     table.add_row("lines used", f"{cleaning.lines:,}")
     if cleaning.free:
         table.add_row("  of them with an amount of zero", f"{cleaning.free:,}")
+    if report.discounted is not None:
+        table.add_row("purchase lines with a discount", f"{report.discounted:.1%}")
+    if cleaning.several_spellings:
+        table.add_row("customers whose id is spelled in several ways", f"{cleaning.several_spellings:,}")
     if cleaning.only_returns:
         table.add_row("customers with returns only, left out", f"{cleaning.only_returns:,}")
-    table.add_row("[green]orders[/]", f"[green]{cleaning.orders:,}[/]")
+    orders = "orders" if report.order_column else "orders (no order ids: what a customer buys on one day)"
+    table.add_row(f"[green]{orders}[/]", f"[green]{cleaning.orders:,}[/]")
     table.add_row("[green]customers[/]", f"[green]{cleaning.customers:,}[/]")
     return table

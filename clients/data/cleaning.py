@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 import ibis
 import sqlglot
+from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
 from clients.data.config import HolderConfig
@@ -32,6 +33,10 @@ FIRST_DAY = dt.datetime(1900, 1, 1)
 _FLOAT_MAX = 1.7e308
 _UNTIDY = r"^[ \t\n\r\v\f]|[ \t\n\r\v\f]$|\.0+$"
 _OFFSET = r":[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
+
+
+#: Text that says that there is no discount, beside zeros in any spelling.
+_NO_DISCOUNT = ("", "-", "–", "f", "false", "n", "no", "nein", "none", "null", "nan", "n/a", "否", "无")
 
 
 class Rule(NamedTuple):
@@ -79,20 +84,29 @@ def missing_columns(table: ir.Table, config: HolderConfig) -> list[str]:
 
 def as_of_moment(study: Study, zone: str) -> dt.datetime:
     """The start of the as-of day in the study's zone, as wall time of ``zone`` without a zone."""
-    return _wall_time(study.as_of, study.time_zone, zone)
+    return wall_time(study.as_of, study.time_zone, zone)
 
 
-def _wall_time(day: dt.date, at: str, zone: str) -> dt.datetime:
+def wall_time(day: dt.date, at: str, zone: str) -> dt.datetime:
+    """The start of a day in the zone ``at``, as wall time of ``zone`` without a zone."""
     start = dt.datetime.combine(day, dt.time(), tzinfo=zoneinfo.ZoneInfo(at))
     return start.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
 
 
 class _Id(NamedTuple):
-    """An id column: a key to group by, the key as text, and whether there is none."""
+    """An id column.
+
+    Attributes:
+        key: what to group by.
+        text: the key as text.
+        missing: whether there is none.
+        exact: the id as the source prints it; None where that is ``text``.
+    """
 
     key: ir.Value
     text: ir.StringValue
     missing: ir.BooleanValue
+    exact: ir.StringValue | None = None
 
 
 def _normal_text(text: ir.StringValue) -> ir.StringValue:
@@ -103,7 +117,7 @@ def _normal_text(text: ir.StringValue) -> ir.StringValue:
 def text_ids(table: ir.Table, config: HolderConfig) -> frozenset[str]:
     """Which of ``customer`` and ``order`` are mapped to text columns."""
     roles = config.columns.mapped()
-    return frozenset(role for role in ("customer", "order") if table[roles[role]].type().is_string())
+    return frozenset(role for role in ("customer", "order") if role in roles and table[roles[role]].type().is_string())
 
 
 def is_untidy(text: ir.StringValue) -> ir.BooleanValue:
@@ -118,27 +132,29 @@ def _id(column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool = 
     is in that form already.
     """
     kind = column.type()
+    exact = None
     if kind.is_integer():
         nulls = [int(item) for item in null_ids if item.isascii() and item.isdigit() and int(item) < 2**31]
         missing = column.isnull()
         return _Id(column, column.cast("string"), missing | column.isin(nulls) if nulls else missing)
     if kind.is_string():
-        text = column if tidy else _normal_text(column)
+        text, exact = (column, None) if tidy else (_normal_text(column), column)
     elif kind.is_floating():
         number = ibis.ifelse(_finite(column), column, ibis.null(kind))
         whole = (number.abs() < 2**53) & (number == number.floor())
         # The inner null keeps the cast away from numbers that have no integer.
         integer = ibis.ifelse(whole, number, ibis.null(kind)).cast("int64").cast("string")
-        text = ibis.ifelse(whole, integer, number.cast("string"))
+        text, exact = ibis.ifelse(whole, integer, number.cast("string")), column.cast("string")
     elif kind.is_decimal():
-        text = _normal_text(column.cast("string"))
+        exact = column.cast("string")
+        text = _normal_text(exact)
     elif kind.is_uuid():
         text = column.cast("string")
     else:
         raise DataError(f"columns.{role}: a {kind} column cannot hold ids", hint="map a text or number column")
     spelled = text.lower() if any(item.upper() != item for item in null_ids) else text
     missing = text.isnull()
-    return _Id(text, text, missing | spelled.isin(null_ids) if null_ids else missing)
+    return _Id(text, text, missing | spelled.isin(null_ids) if null_ids else missing, exact)
 
 
 def _typed(table: ir.Table, config: HolderConfig) -> ir.Table:
@@ -156,7 +172,7 @@ def _typed(table: ir.Table, config: HolderConfig) -> ir.Table:
         # Databases disagree on what an offset means in a time without a zone; nobody's guess is used.
         changes[columns.time] = ibis.ifelse(foreign, ibis.null("timestamp"), parsed)
     elif time.type().is_date() or (time.type().is_timestamp() and time.type().scale not in (None, 6)):
-        changes[columns.time] = time.cast(ibis.dtype("timestamp(6)").copy(timezone=_zone_of(time)))
+        changes[columns.time] = time.cast(ibis.dtype("timestamp(6)").copy(timezone=zone_of(time)))
     elif not time.type().is_timestamp():
         raise DataError(
             f"columns.time: {columns.time!r} is {time.type()}, not a time",
@@ -171,10 +187,39 @@ def _typed(table: ir.Table, config: HolderConfig) -> ir.Table:
             changes[name] = column.strip().try_cast("float64")
         elif not column.type().is_numeric():
             raise DataError(f"columns.{role}: {name!r} is {column.type()}, not a number", hint="map a number column")
+    if columns.discount is not None:
+        kind = table[columns.discount].type()
+        if not (kind.is_string() or kind.is_numeric() or kind.is_boolean()):
+            raise DataError(
+                f"columns.discount: {columns.discount!r} is {kind}, which says nothing of a discount",
+                hint="map a number, a truth value or text",
+            )
     return table.mutate(**changes) if changes else table
 
 
-def _zone_of(time: ir.Value) -> str | None:
+def is_discounted(lines: ir.Table) -> ir.BooleanValue:
+    """Whether each of the ``cleaned_lines`` was reduced; nowhere, if no column says so.
+
+    A number other than zero, or true. Text with a digit other than zero (``-1,50``, ``10 %``), or without any digit
+    (``summer sale``), unless it is one of the words for none. Never null.
+    """
+    if "raw_discount" not in lines.columns:
+        return ibis.literal(False)
+    column = lines.raw_discount
+    kind = column.type()
+    if kind.is_boolean():
+        found = column
+    elif kind.is_string():
+        text = column.strip().lower()
+        found = text.re_search("[1-9１-９]") | ~(text.re_search("[0０]") | text.isin(_NO_DISCOUNT))
+    else:
+        found = column != 0
+        found = found & ~column.isnan() if kind.is_floating() else found
+    return found.fill_null(False)
+
+
+def zone_of(time: ir.Value) -> str | None:
+    """The zone that a column of times carries, or None."""
     return time.type().timezone if time.type().is_timestamp() else None
 
 
@@ -277,7 +322,7 @@ def time_facts(table: ir.Table, config: HolderConfig) -> ir.Table:
     """A query of one row: ``rows``, and the ``first`` and ``last`` readable time, as wall time where it has no zone."""
     rows = _typed(table, config)
     time = rows[config.columns.time]
-    if _zone_of(time) is not None:
+    if zone_of(time) is not None:
         time = time.cast("timestamp('UTC')").cast("timestamp(6)")
     readable = time >= ibis.literal(FIRST_DAY)
     return rows.aggregate(rows=rows.count(), first=time.min(where=readable), last=time.max(where=readable))
@@ -295,30 +340,55 @@ def _rate(currency: ir.Value, known: list[str], time: ir.Value, config: HolderCo
         for step in reversed(study.rate_of(code) or ()):
             applies = currency == code
             if step.since > FIRST_DAY.date():
-                since = _wall_time(step.since, study.time_zone, _zone(config, time))
-                applies &= time >= _literal(since, time)
+                since = wall_time(step.since, study.time_zone, _zone(config, time))
+                applies &= time >= moment_literal(since, time)
             branches.append((applies, float(step.rate)))
     return ibis.cases(*branches, else_=ibis.null("float64")) if branches else ibis.null("float64")
 
 
+@ibis.udf.scalar.builtin(
+    name="timezone", signature=((dtypes.string, dtypes.Timestamp(timezone="UTC")), dtypes.timestamp)
+)
+def _wall_time_in(zone, time):  # type: ignore[no-untyped-def]  # Ibis reads the signature above
+    """The function of DuckDB and PostgreSQL for a time's wall time in a zone; Ibis has none of its own."""
+
+
+def _day(time: ir.Value, config: HolderConfig) -> ir.DateValue:
+    """The day of a time at the source: as it is written there, or, where times carry a zone, in the source's."""
+    return (time if zone_of(time) is None else _wall_time_in(config.source.time_zone, time)).date()
+
+
 def _zone(config: HolderConfig, time: ir.Value) -> str:
-    return "UTC" if _zone_of(time) is not None else config.source.time_zone
+    return "UTC" if zone_of(time) is not None else config.source.time_zone
 
 
-def _literal(moment: dt.datetime, time: ir.Value) -> ir.Value:
+def moment_literal(moment: dt.datetime, time: ir.Value) -> ir.Value:
     """``moment`` as a literal that compares with the time column."""
-    return ibis.literal(moment if _zone_of(time) is None else moment.replace(tzinfo=dt.UTC))
+    return ibis.literal(moment if zone_of(time) is None else moment.replace(tzinfo=dt.UTC))
 
 
 def cleaned_lines(
-    table: ir.Table, config: HolderConfig, study: Study, *, base: Path, tidy: frozenset[str] = frozenset()
+    table: ir.Table,
+    config: HolderConfig,
+    study: Study,
+    *,
+    base: Path,
+    tidy: frozenset[str] = frozenset(),
+    exact_ids: bool = False,
 ) -> ir.Table:
     """Every row of the source with what the customer table needs, and the rule that applies to it.
 
-    Columns: ``rule`` (int; ``KEPT`` or a code of ``RULES``), ``customer`` and ``order`` (keys to group by), ``time``,
-    and the other mapped columns as ``raw_<role>``. Rows equal in all of them are exact duplicates. ``tidy`` names the
-    id columns whose text is taken as it is, which is right where ``is_untidy`` holds for no row: normalising every id
-    of every row takes as long as grouping them.
+    Columns: ``rule`` (int; ``KEPT`` or a code of ``RULES``), ``customer`` and ``order`` (keys to group by; without
+    order ids the second one is the day), ``time``, and the other mapped columns as ``raw_<role>``. Rows equal in all of
+    them are exact duplicates.
+
+    Args:
+        table: the source.
+        base: the folder of ``holder.toml``.
+        tidy: the id columns whose text is taken as it is, which is right where ``is_untidy`` holds for no row:
+            normalising every id of every row takes as long as grouping them.
+        exact_ids: whether to add ``source_id``, the customer's id as the source prints it, where that may differ from
+            the key; such rows tell no duplicates.
 
     Raises:
         DataError: if a column is missing or cannot be what it is mapped as; never because of what a row says.
@@ -334,28 +404,35 @@ def cleaned_lines(
         tests["where"] = ~source["_takes_part"]
 
     customer = _id(source[columns.customer], "customer", cleaning.null_ids, tidy="customer" in tidy)
-    order = _id(source[columns.order], "order", ("",), tidy="order" in tidy)
-    tests["no_customer_id"], tests["no_order_id"] = customer.missing, order.missing
+    tests["no_customer_id"] = customer.missing
+    if columns.order is not None:
+        order = _id(source[columns.order], "order", ("",), tidy="order" in tidy)
+        order_key = order.key
+        tests["no_order_id"] = order.missing
+        if cleaning.cancellation_prefix:
+            tests["cancellation"] = order.text.startswith(cleaning.cancellation_prefix)
+    else:
+        order_key = _day(source[columns.time], config)
     excluded = read_exclusion_list(config, base=base)
     if excluded:
         listed = ibis.memtable({"listed": list(excluded)}, schema={"listed": "string"})
         listed = listed.select(listed=_id(listed.listed, "customer", ()).text)
         tests["excluded"] = customer.text.isin(listed.listed)
-    if cleaning.cancellation_prefix:
-        tests["cancellation"] = order.text.startswith(cleaning.cancellation_prefix)
 
     mapped = columns.mapped()
     raw = [f"raw_{role}" for role in mapped if role not in ("customer", "order", "time")]
+    exact = {"source_id": customer.exact} if exact_ids and customer.exact is not None else {}
     rows = source.select(
         customer=customer.key,
-        order=order.key,
+        order=order_key,
         time=source[columns.time],
         **{name: source[mapped[name.removeprefix("raw_")]] for name in raw},
         **{f"test_{name}": test for name, test in tests.items()},
+        **exact,
     )
     found: dict[str, ir.Value] = {name: rows[f"test_{name}"] for name in tests}
-    found["unreadable_time"] = ~(rows.time >= _literal(FIRST_DAY, rows.time)).fill_null(False)
-    found["after_as_of"] = rows.time >= _literal(as_of_moment(study, _zone(config, rows.time)), rows.time)
+    found["unreadable_time"] = ~(rows.time >= moment_literal(FIRST_DAY, rows.time)).fill_null(False)
+    found["after_as_of"] = rows.time >= moment_literal(as_of_moment(study, _zone(config, rows.time)), rows.time)
     if cleaning.non_goods and columns.product is not None:
         found["non_goods"] = rows.raw_product.cast("string").strip().upper().isin(cleaning.non_goods)
     money = money_of(rows, config, study)
@@ -366,4 +443,4 @@ def cleaned_lines(
     if columns.quantity is not None:
         found["return"] |= rows.raw_quantity <= 0
     tried = [(found[rule.name], code) for code, rule in enumerate(RULES, start=1) if rule.name in found]
-    return rows.select("customer", "order", "time", *raw, rule=ibis.cases(*tried, else_=KEPT))
+    return rows.select("customer", "order", *exact, "time", *raw, rule=ibis.cases(*tried, else_=KEPT))

@@ -127,17 +127,20 @@ class Columns(Noun):
 
     Attributes:
         customer: the customer's id, as text or number.
-        order: the id of the order or receipt; the lines of one order share it.
+        order: the id of the order or receipt; the lines of one order share it. Where it is not given, an order is all
+            that a customer buys on one day.
         time: when the order was placed: a timestamp, a day, or ISO text.
         amount: money of the line.
         quantity, price: pieces and money for one piece.
         currency: three-letter code of the line's currency.
         product: product code; the study may name codes that are not goods.
         channel, store: where the order was placed.
+        discount: whether, or by how much, the line was reduced, as a number, a truth value or text; used by features
+            of discounts (``cleaning.is_discounted``).
     """
 
     customer: _ColumnName
-    order: _ColumnName
+    order: _ColumnName | None = None
     time: _ColumnName
     amount: _ColumnName | None = None
     quantity: _ColumnName | None = None
@@ -146,6 +149,7 @@ class Columns(Noun):
     product: _ColumnName | None = None
     channel: _ColumnName | None = None
     store: _ColumnName | None = None
+    discount: _ColumnName | None = None
 
     @model_validator(mode="after")
     def _one_way_to_money(self) -> Self:

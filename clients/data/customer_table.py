@@ -1,7 +1,8 @@
 """The customer table: one row of integers per customer, computed once, owner-only, never leaving the holder.
 
 Two queries make it, whatever the database: one counts the rows under every cleaning rule, one adds up the
-customers. Only their results, never rows, come into memory.
+customers. Where ids may be spelled in several ways, a third one asks how. Only their results, never rows, come into
+memory.
 
 Days are whole days of 86,400 seconds from the last (first) purchase to the start of the study's as-of day. That start
 is one instant, computed once; where the source's times carry no zone it is turned into the source's wall time, and
@@ -11,11 +12,9 @@ wall times are compared.
 from __future__ import annotations
 
 import json
-import os
-import tempfile
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Self
+from typing import Self
 
 import ibis
 import numpy as np
@@ -41,10 +40,12 @@ from clients.data.cleaning import (
 )
 from clients.data.config import HolderConfig
 from clients.data.sources import fetch, open_source
+from clients.data.spellings import Spellings, choose
 from privacy.contract.canonical import canonical_json, sha256_hex
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.study import Study, minor_digits
 from privacy.errors import DataError
+from privacy.private_files import private_file
 
 #: An id with more than this share of all orders is probably not one person (a till, a marketplace, a wholesaler) ...
 HEAVY_SHARE = 0.005
@@ -54,8 +55,9 @@ _HEAVY_SHOWN = 20
 _SUM_LIMIT = 9 * 10**17
 _DAY = 86_400_000_000  # microseconds
 #: Raise when the same rows would give another table: cached tables of the old kind are then left alone.
-_TABLE_VERSION = 1
+_TABLE_VERSION = 2
 _INTEGERS = ("recency_days", "orders", "money", "tenure_days")
+_SPELLINGS = ("spelled", "also_spelled")
 
 
 class HeavyId(BaseModel):
@@ -82,6 +84,7 @@ class CleaningReport(BaseModel):
         customers: rows of the table.
         orders: orders of all customers.
         only_returns: customers left out because no purchase remained.
+        several_spellings: customers whose id the source spells in more than one way.
         heavy_ids: ids with more than 0.5% of all orders (and at least 20), the heaviest first, at most 20.
     """
 
@@ -97,6 +100,7 @@ class CleaningReport(BaseModel):
     customers: int
     orders: int
     only_returns: int
+    several_spellings: int = 0
     heavy_ids: tuple[HeavyId, ...] = ()
 
     def __repr__(self) -> str:
@@ -113,15 +117,30 @@ class CustomerTable:
         ids: normalised customer ids, shape ``(customers,)``, Python strings.
         columns: the integers that encoders see, same order.
         report: what cleaning did.
+        spelled: the id as the source spells it, of the customers whose normalised id does not occur there.
+        also_spelled: all other spellings that customers have.
     """
 
     ids: NDArray[np.object_]
     columns: CustomerColumns
     report: CleaningReport
+    spelled: Spellings = field(default_factory=Spellings)
+    also_spelled: Spellings = field(default_factory=Spellings)
 
     def __post_init__(self) -> None:
         if self.ids.shape != (len(self.columns),):
             raise ValueError("ids and columns differ in length")
+        if any(len(item) and item.rows[-1] >= len(self) for item in (self.spelled, self.also_spelled)):
+            raise ValueError("a spelling is of a customer that is not there")
+
+    @property
+    def source_ids(self) -> NDArray[np.object_]:
+        """One spelling of every customer, exactly as it stands in the source, same order."""
+        if not len(self.spelled):
+            return self.ids
+        exact = self.ids.copy()
+        exact[self.spelled.rows] = self.spelled.source_ids
+        return exact
 
     def __len__(self) -> int:
         return len(self.columns)
@@ -132,9 +151,11 @@ class CustomerTable:
     def save(self, path: Path) -> None:
         """Write the table as Parquet, readable by its owner only, whole or not at all."""
         arrays = {"customer_id": pa.array(self.ids, pa.string())}
+        arrays |= {name: getattr(self, name).as_lists(len(self)) for name in _SPELLINGS}
         arrays |= {name: pa.array(getattr(self.columns, name)) for name in _INTEGERS}
         table = pa.table(arrays).replace_schema_metadata({"cleaning_report": self.report.model_dump_json()})
-        write_private(path, lambda target: pq.write_table(table, target, compression="zstd"))
+        with private_file(path) as target:
+            pq.write_table(table, target, compression="zstd")
 
     @classmethod
     def load(cls, path: Path) -> Self:
@@ -147,24 +168,10 @@ class CustomerTable:
             table = pq.read_table(path)
             columns = CustomerColumns(**{name: table[name].to_numpy() for name in _INTEGERS})
             report = CleaningReport(**json.loads((table.schema.metadata or {})[b"cleaning_report"]))
-            return cls(ids=_strings(table["customer_id"]), columns=columns, report=report)
+            spellings = {name: Spellings.from_lists(table[name].combine_chunks()) for name in _SPELLINGS}
+            return cls(ids=_strings(table["customer_id"]), columns=columns, report=report, **spellings)
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
             raise DataError(f"{path} is not a customer table", hint="delete it; it is computed again") from None
-
-
-def write_private(path: Path, write: Any) -> None:
-    """Write a file through ``write(temporary_path)``: owner-only from its first byte, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # mkstemp: mode 0600
-    os.close(handle)
-    try:
-        write(temporary)
-        with open(temporary, "rb") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> CustomerTable:
@@ -177,12 +184,15 @@ def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> C
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
     with open_source(config, base=base) as source:
-        lines, counts = _counted_lines(source, config, study, base)
+        lines, counts = counted_lines(source, config, study, base)
         sums = fetch(_customers(lines, config, study), what="adding up customers")
-    return _assemble(counts, sums, config, study)
+        tidy = frozenset(role for role in text_ids(source, config) if f"untidy_{role}" in counts.column_names)
+        query = _spellings(cleaned_lines(source, config, study, base=base, tidy=tidy, exact_ids=True), study)
+        spellings = fetch(query, what="looking at ids") if query is not None else None
+    return _assemble(counts, sums, spellings, config, study)
 
 
-def _counted_lines(source: ir.Table, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:
+def counted_lines(source: ir.Table, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:
     """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it."""
     tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
     while True:
@@ -211,7 +221,7 @@ def _customers(lines: ir.Table, config: HolderConfig, study: Study) -> ir.Table:
     Lines are added up to orders and orders to customers, which needs less memory than counting distinct orders.
     """
     net = study.cleaning.returns == "net"
-    kept = lines.filter(lines.rule.isin((KEPT, *NETTED))) if net else lines.filter(lines.rule == KEPT).drop("rule")
+    kept = lines.filter(lines.rule.isin(_used(study))) if net else lines.filter(lines.rule == KEPT).drop("rule")
     if study.cleaning.duplicates == "drop":
         kept = kept.distinct()
     kept = kept.mutate(quanta=money_of(kept, config, study).quanta)
@@ -240,6 +250,19 @@ def _customers(lines: ir.Table, config: HolderConfig, study: Study) -> ir.Table:
     )
 
 
+def _spellings(lines: ir.Table, study: Study) -> ir.Table | None:
+    """All spellings of all customers; None where there can be none but their ids."""
+    if "source_id" not in lines.columns:
+        return None
+    used = lines.filter(lines.rule.isin(_used(study)))
+    return used.select(customer_id=used.customer.cast("string"), source_id=used.source_id).distinct()
+
+
+def _used(study: Study) -> tuple[int, ...]:
+    """The codes of rows that count."""
+    return (KEPT, *NETTED) if study.cleaning.returns == "net" else (KEPT,)
+
+
 def _strings(column: pa.ChunkedArray) -> NDArray[np.object_]:
     return np.asarray(column.to_numpy(), dtype=object)
 
@@ -250,7 +273,9 @@ def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
     return column.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
 
 
-def _assemble(counts: pa.Table, sums: pa.Table, config: HolderConfig, study: Study) -> CustomerTable:
+def _assemble(
+    counts: pa.Table, sums: pa.Table, spellings: pa.Table | None, config: HolderConfig, study: Study
+) -> CustomerTable:
     with_orders = sums.filter(pc.greater(sums["orders"], 0))
     table = with_orders.take(pc.sort_indices(with_orders["customer_id"]))
     zone = config.source.time_zone if table["last"].type.tz is None else "UTC"
@@ -264,15 +289,19 @@ def _assemble(counts: pa.Table, sums: pa.Table, config: HolderConfig, study: Stu
         tenure_days=(as_of - _microseconds(table["first"])) // _DAY,
     )
     ids = _strings(table["customer_id"])
+    spelled = also = Spellings()
+    if spellings is not None:
+        spelled, also = choose(table["customer_id"], spellings)
     report = _report(counts, sums, ids, columns, study)
-    return CustomerTable(ids=ids, columns=columns, report=report)
+    report = report.model_copy(update={"several_spellings": len(np.unique(also.rows))})
+    return CustomerTable(ids=ids, columns=columns, report=report, spelled=spelled, also_spelled=also)
 
 
 def _report(
     counts: pa.Table, sums: pa.Table, ids: NDArray[np.object_], columns: CustomerColumns, study: Study
 ) -> CleaningReport:
     by_rule = {row["rule"]: row for row in counts.to_pylist()}
-    used = (KEPT, *NETTED) if study.cleaning.returns == "net" else (KEPT,)
+    used = _used(study)
     usable = [by_rule[code] for code in used if code in by_rule]
     dropped = {
         rule.name: by_rule[code]["rows"]

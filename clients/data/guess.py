@@ -163,6 +163,12 @@ def holder_toml(guess: Guess) -> str:
     lines += ["", "[columns]"]
     for role, found in guess.columns.items():
         lines += _setting(role, found, "")
+    if "order" not in guess.columns:
+        lines += [
+            "# PLEASE CHECK: no column was found that the lines of one order share; so an order is all that a customer",
+            "# buys on one day",
+            '# order = "..."',
+        ]
     rest = [name for name in guess.names if name not in config.columns.mapped().values()]
     if rest:
         lines += ["", _comment(f"Not used: {', '.join(_quoted(name) for name in rest[:40])}")]

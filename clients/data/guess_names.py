@@ -106,6 +106,14 @@ NAMES: dict[str, tuple[str, ...]] = {
         店铺编号 店铺ID 店铺 门店名称 店铺名称 magasin tienda negozio winkel filiaal
         """
     ),
+    "discount": _tuple(
+        """
+        discount_amount discount_value line_discount item_discount retail_discount retail_disc total_discount
+        is_discounted on_sale is_promo discount_rate discount_pct discount_percent discount disc markdown promo_flag
+        positionsrabatt rabattbetrag rabatt nachlass 折扣金额 优惠金额 折扣额 折扣率 折扣 优惠 remise descuento sconto
+        korting
+        """
+    ),
 }
 
 #: Words that speak against a role, as whole words (or as part of a Chinese name).
@@ -137,6 +145,7 @@ AGAINST: dict[str, frozenset[str]] = {
     "product": _frozenset("group category line count price quantity gruppe kategorie 类目 分类 数量 金额 单价"),
     "channel": _frozenset("cost fee date 费"),
     "store": _frozenset("date manager opened size city 面积 日期 店长"),
+    "discount": _frozenset("after before net date code name reason 后 前 日期 编码 编号 名称"),
 }
 
 CURRENCIES = _frozenset(

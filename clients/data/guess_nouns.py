@@ -15,8 +15,12 @@ from privacy.errors import ConfigError, DataError
 
 #: Below this confidence a guess is put to the user as a question.
 SURE = 0.5
-ROLES = ("customer", "order", "time", "amount", "quantity", "price", "currency", "product", "channel", "store")
+ROLES = (
+    "customer", "order", "time", "amount", "quantity", "price", "currency", "product", "channel", "store", "discount",
+)  # fmt: skip
 _COMMON = ("EUR", "USD", "GBP", "CNY")
+#: An answer to the question for the order's id.
+NO_ORDER_IDS = "none: an order is all that a customer buys on one day"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +65,8 @@ class Guess:
         holder, url, table: as they go into ``holder.toml``.
         password: ``password_env`` or ``password_file``, as given.
         names: all columns of the source.
-        columns: by role; quantity and price, or amount, never all three.
+        columns: by role; quantity and price, or amount, never all three. Without ``order`` an order is all that a
+            customer buys on one day.
         currency_code: the currency of all rows, where there is no currency column.
         currencies: codes found in the currency column.
         time_zone: what times without a zone mean.
@@ -93,9 +98,10 @@ class Guess:
         """
         missing = [question for question in open_questions(self) if question.default is None]
         if missing:
+            advice = "give --currency, or " if any(question.key == "currency" for question in missing) else ""
             raise DataError(
                 "this cannot be guessed:\n" + "\n".join(f"  {question.text}" for question in missing),
-                hint="run without --yes to be asked; or write holder.toml by hand, docs/holder.md shows how",
+                hint=f"{advice}run without --yes to be asked; or write holder.toml by hand, docs/holder.md shows how",
             )
         source: dict[str, Any] = {"url": self.url, "time_zone": self.time_zone.value} | dict(self.password)
         if self.table:
@@ -131,8 +137,10 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
         if found is None or found.confidence < SURE:
             rest = [name for name in guess.names if name not in used]
             first = [found.value, *found.alternatives] if found else []
-            choices = tuple(dict.fromkeys([*first, *rest]))
-            questions.append(Question(key=role, text=text, choices=choices, default=found.value if found else None))
+            none = [NO_ORDER_IDS] if role == "order" else []
+            choices = tuple(dict.fromkeys([*first, *none, *rest]))
+            default = next(iter([*first, *none]), None)
+            questions.append(Question(key=role, text=text, choices=choices, default=default))
     money = [guess.columns[role] for role in ("amount", "quantity", "price") if role in guess.columns]
     if not money or min(item.confidence for item in money) < SURE:
         choices = tuple(dict.fromkeys([*(item.value for item in money), *guess.money_choices]))
@@ -188,6 +196,9 @@ def answered(guess: Guess, question: Question, answer: str) -> Guess:
     if question.key == "amount":
         columns.pop("quantity", None)
         columns.pop("price", None)
+    if answer == NO_ORDER_IDS:
+        columns.pop("order", None)
+        return replace(guess, columns=columns)
     for role in [role for role, item in columns.items() if item.value == answer]:
         del columns[role]
     columns[question.key] = given

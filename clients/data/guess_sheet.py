@@ -131,6 +131,7 @@ class Sheet:
         for role in _OPTIONAL:
             keep(role, self._by_name(role, taken))
             taken |= {found[role].value} if role in found else set()
+        keep("discount", self._discount(taken))
         csv, reasons = self._csv(found, notes)
         return Guess(
             holder=holder,
@@ -392,6 +393,22 @@ class Sheet:
             return None
         others = tuple(sorted((n for n in scores if n != best and scores[n] > SURE), key=lambda n: -scores[n]))
         return Guessed(value=best, confidence=round(0.9 * scores[best], 2), reason="its name", alternatives=others[:3])
+
+    def _discount(self, taken: set[str]) -> Guessed | None:
+        """By name, among columns of numbers and of truth values; text could as well be the name of a campaign."""
+        scores, reasons = {}, {}
+        for name, look in self.looks.items():
+            if name in taken or not (look.kind == "number" or self._holds_truth(name)):
+                continue
+            named = guess_names.score("discount", name)
+            if named > SURE:
+                scores[name] = 0.9 * named
+                reasons[name] = "its name; a line with another value than 0 or false counts as reduced"
+        return self._best("discount", scores, reasons)
+
+    def _holds_truth(self, name: str) -> bool:
+        filled = self.frame[name].dropna()
+        return bool(len(filled)) and set(filled.astype(str).str.lower().unique()) <= {"true", "false", "t", "f"}
 
     def _zone(self, time: str | None) -> Guessed:
         if time is not None:

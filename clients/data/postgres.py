@@ -42,6 +42,7 @@ _LAST_TIME = dt.datetime(9999, 12, 30, 23, 59, 59)  # leaves room for a day afte
 #: Amounts are limited to this, so that quantity x price x rate cannot overflow, which fails in PostgreSQL.
 _LARGEST, _SMALLEST = 1e140, 1e-140
 
+_PADDED = psycopg.adapters.types["bpchar"].oid
 _NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
 _NUMBER_LENGTH = 1000  # PostgreSQL's decimals hold every number of this pattern and length
 _DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -245,7 +246,8 @@ def open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[i
     if name is None:
         raise DataError("a database needs a table", hint='add table = "schema.table" under [source]')
     with _reading(config.source, location, base) as connection:
-        yield _in_line(_table(connection, name), config)
+        table, padded = _table(connection, name)
+        yield _in_line(table, config, padded)
 
 
 def list_postgres_tables(config: HolderConfig, location: str, base: Path) -> tuple[str, ...]:
@@ -287,18 +289,20 @@ def _reading(source: Source, location: str, base: Path) -> Iterator[psycopg.Conn
         connection.close()
 
 
-def _table(connection: psycopg.Connection[Any], name: str) -> ir.Table:
+def _table(connection: psycopg.Connection[Any], name: str) -> tuple[ir.Table, frozenset[str]]:
+    """The table, and its columns of type ``char(n)``."""
     schema, _, table = name.rpartition(".")
     where = sql.Identifier(schema, table) if schema else sql.Identifier(table)
     try:
-        connection.execute(sql.SQL("SELECT FROM {} LIMIT 0").format(where))
+        described = connection.execute(sql.SQL("SELECT * FROM {} LIMIT 0").format(where)).description or ()
+        padded = frozenset(item.name for item in described if item.type_code == _PADDED)
         if not schema:
             found = connection.execute(
                 "SELECT relnamespace::regnamespace::text FROM pg_class WHERE oid = %s::regclass",
                 (where.as_string(connection),),
             ).fetchone()
             schema = found[0].strip('"') if found else ""
-        return _ReadOnly.from_connection(connection).table(table, database=schema or None)
+        return _ReadOnly.from_connection(connection).table(table, database=schema or None), padded
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, TableNotFound):
         hint = 'check source.table; write it as "schema.table", in the case the database shows'
         raise DataError(f"the database has no table {name!r}", hint=hint) from None
@@ -315,9 +319,12 @@ def _make_date(year, month, day):  # type: ignore[no-untyped-def]  # Ibis reads 
     """PostgreSQL's ``make_date``."""
 
 
-def _in_line(table: ir.Table, config: HolderConfig) -> ir.Table:
-    """Times and amounts as the cleaning rules expect them from every source."""
-    columns, changes = config.columns, {}
+def _in_line(table: ir.Table, config: HolderConfig, padded: frozenset[str]) -> ir.Table:
+    """Ids, times and amounts as the cleaning rules expect them from every source."""
+    columns = config.columns
+    # The server itself takes the blanks behind a char(n) for no part of it: as text it has none, so ids have none.
+    ids = padded & {columns.customer, columns.order}
+    changes: dict[str, ir.Value] = {name: ibis.literal("").concat(table[name]) for name in sorted(ids)}
     if columns.time in table.columns:
         time = table[columns.time]
         kind = time.type()

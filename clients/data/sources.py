@@ -234,21 +234,27 @@ def _open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir
 
 @contextlib.contextmanager
 def _open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
-    with _postgres().open_postgres(config, location, base) as table:
+    with needs_psycopg():
+        from clients.data.postgres import open_postgres
+    with open_postgres(config, location, base) as table:
         yield table
 
 
-def _postgres() -> Any:
-    """The module for PostgreSQL, which needs a driver of its own."""
+@contextlib.contextmanager
+def needs_psycopg() -> Iterator[None]:
+    """Around imports of modules for PostgreSQL, whose driver is an extra.
+
+    Raises:
+        DataError: if it is not installed.
+    """
     try:
-        from clients.data import postgres
+        yield
     except ModuleNotFoundError as missing:
         if (missing.name or "").split(".")[0] != "psycopg":
             raise
         raise DataError(
             "PostgreSQL needs a package that is not installed", hint='pip install "cohortium[postgres]"'
         ) from None
-    return postgres
 
 
 def list_tables(config: HolderConfig, *, base: Path) -> tuple[str, ...] | None:
@@ -259,7 +265,9 @@ def list_tables(config: HolderConfig, *, base: Path) -> tuple[str, ...] | None:
     """
     scheme, location = _split(config.source.url)
     if scheme in ("postgres", "postgresql"):
-        return _postgres().list_postgres_tables(config, location, base)
+        with needs_psycopg():
+            from clients.data.postgres import list_postgres_tables
+        return list_postgres_tables(config, location, base)
     if scheme != "duckdb":
         return None
     with _duckdb(config) as (connection, _):

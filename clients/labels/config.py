@@ -47,6 +47,11 @@ class FileTarget(Noun):
             raise ValueError("separator, decimal and ids are for CSV only")
         return self
 
+    @property
+    def whole(self) -> bool:
+        """Whether all customers are written, and not those of some segments."""
+        return not self.changed_only and self.segment is None
+
 
 class DatabaseTarget(Noun):
     """Tables of one database, through a connection of their own.
@@ -54,8 +59,8 @@ class DatabaseTarget(Noun):
     Attributes:
         url: ``duckdb://path`` (relative to the folder of ``labels.toml``; ``duckdb:///path`` is absolute) or
             ``postgresql://user@host:port/database``. Never with a password.
-        table: the current labels are in this view, all labels in ``<table>_history``; ``schema.table`` where there
-            are schemas.
+        table: the current labels are in this view, all labels in ``<table>_history``; churn scores in
+            ``<table>_churn`` and ``<table>_churn_history``; ``schema.table`` where there are schemas.
         password_env: the environment variable that holds the password.
         password_file: a file that holds it, readable by its owner only; relative to the folder of ``labels.toml``.
     """

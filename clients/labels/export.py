@@ -1,13 +1,13 @@
-"""Write labels: at the end of a run to every place that ``labels.toml`` names, and on request to others."""
+"""Write labels and scores: at the end of a run to every place that ``labels.toml`` names, on request to others."""
 
 from __future__ import annotations
 
 import datetime as dt
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
@@ -15,8 +15,10 @@ from clients.data.customer_table import CustomerTable
 from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
 from clients.labels.databases import write_database
 from clients.labels.files import FORMATS, write_files
-from clients.labels.history import LabelHistory
-from clients.labels.rows import LabelRows, Snapshot
+from clients.labels.day_rows import DayRows, DaySnapshot
+from clients.labels.history import HISTORIES, DayHistory, LabelHistory, ScoreHistory
+from clients.labels.rows import Snapshot
+from clients.labels.score_rows import ScoreSnapshot
 from privacy.contract.canonical import describe_validation
 from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
@@ -25,6 +27,7 @@ from privacy.errors import CohortiumError, ConfigError, DataError
 log = logging.getLogger("cohortium.holder")
 
 T = TypeVar("T", FileTarget, DatabaseTarget)
+S = TypeVar("S", bound=DaySnapshot)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +46,39 @@ class Written:
 
 
 def write_labels(table: CustomerTable, rules: SegmentRules, study: Study, *, folder: Path) -> tuple[Path, ...]:
-    """Label the holder's customers at the end of a run, and write the labels wherever ``labels.toml`` says.
+    """Label the holder's customers by a study's segment rules, and write the labels wherever ``labels.toml`` says.
 
-    The labels are first kept in the history, so that nothing is lost where a target fails; one that fails does not
-    keep the others from being written, and writing again changes nothing that is right already. Where a later day of
-    this study is known, its labels are written again, too: their ``previous`` are these.
+    See :func:`publish`.
 
     Args:
+        table: the holder's customers.
+        rules: what the study released.
+        study: the study.
         folder: the holder's ``labels`` folder; ``labels.toml`` and ``state`` are beside it.
+    """
+    root = folder.parent
+    return publish(lambda: Snapshot.of(table, rules, study), LabelHistory(_kept(root)), root)
+
+
+def write_scores(
+    scores: Callable[[], ScoreSnapshot], *, folder: Path
+) -> tuple[Path, ...]:
+    """Write churn scores wherever ``labels.toml`` says; see :func:`publish`.
+
+    Args:
+        scores: makes them.
+        folder: as for :func:`write_labels`.
+    """
+    root = folder.parent
+    return publish(scores, ScoreHistory(_kept(root)), root)
+
+
+def publish(make: Callable[[], S], history: DayHistory[S, Any], root: Path) -> tuple[Path, ...]:
+    """Make a study's rows at the end of a run, keep them, and write them wherever ``labels.toml`` says.
+
+    They are first kept in the history, so that nothing is lost where a target fails; one that fails does not keep the
+    others from being written, and writing again changes nothing that is right already. Where a later day of this study
+    is known, its rows are written again, too: their ``previous`` are these.
 
     Returns:
         The files written, for the day of the study.
@@ -58,20 +86,19 @@ def write_labels(table: CustomerTable, rules: SegmentRules, study: Study, *, fol
     Raises:
         DataError: the only error: if ``labels.toml`` is wrong or a target failed, after all others were written.
     """
-    root = folder.parent
-    history = _history(root)
     try:
-        history.keep(Snapshot.of(table, rules, study))
+        snapshot = make()
+        history.keep(snapshot)
         targets = read_labels_config(root)
-        later = [day for day in history.days(study.name) if day > study.as_of][:1]
-        written = _write_all(history.rows(study.name, study.as_of), targets, root)
+        later = [day for day in history.days(snapshot.study) if day > snapshot.as_of][:1]
+        written = _write_all([history.rows(snapshot.study, snapshot.as_of)], targets, root)
         for day in later:
-            _write_all(history.rows(study.name, day), targets, root)
+            _write_all([history.rows(snapshot.study, day)], targets, root)
     except CohortiumError as error:
         raise DataError(error.message, hint=error.hint) from None
     except Exception as error:  # whatever it is: the caller is answering a request, and texts may quote rows
         raise DataError(
-            f"the labels could not be made ({type(error).__name__})",
+            f"the {history.what} could not be made ({type(error).__name__})",
             hint="check the folder's disk and rights, then run `cohortium holder labels`",
         ) from None
     return tuple(item.path for item in written if item.path is not None)
@@ -88,18 +115,18 @@ def export_labels(
     changed_only: bool = False,
     segment: str | None = None,
 ) -> tuple[Written, ...]:
-    """Write labels that the history keeps: to the places of ``labels.toml``, or to those given here.
+    """Write labels and scores that the history keeps: to the places of ``labels.toml``, or to those given here.
 
     Args:
         root: the holder's folder.
-        study, as_of: which labels.
+        study, as_of: which.
         formats: ``csv`` or ``parquet``, into ``labels/`` as ``labels.toml`` describes such files, or by default.
         to: a database's URL; with the password of the ``[[database]]`` of the same URL, where there is one.
         table: the table there; that entry's, or ``rfm_labels``.
-        changed_only, segment: a selection, see ``LabelRows.select``; into files only.
+        changed_only, segment: a selection, see ``LabelRows.select``; into files only, and without scores.
 
     Raises:
-        ConfigError: if something given here, or ``labels.toml``, is wrong, or no such labels are kept.
+        ConfigError: if something given here, or ``labels.toml``, is wrong, or nothing of the study and day is kept.
         DataError: if a target failed, after all others were written.
     """
     configured = read_labels_config(root)
@@ -116,11 +143,25 @@ def export_labels(
         chosen = {"changed_only": changed_only, "segment": segment}
         selected = (_checked(FileTarget, item.model_dump() | chosen) for item in files)
         targets = Labels(file=tuple({(item.folder, item.format): item for item in selected}.values()))
-    return _write_all(_history(root).rows(study, as_of), targets, root)
+    histories = [kind(_kept(root)) for kind in HISTORIES]
+    there = [history for history in histories if as_of in history.days(study)]
+    if not there:
+        histories[0].load(study, as_of)  # says what is missing
+    if (changed_only or segment is not None) and LabelHistory not in map(type, there):
+        raise ConfigError(f"study {study} has no segments to select by", hint="leave the selection out")
+    return _write_all([history.rows(study, as_of) for history in there], targets, root)
 
 
-def _history(root: Path) -> LabelHistory:
-    return LabelHistory(root / "state" / "labels")
+def to_label(root: Path, study: Study) -> bool:
+    """Whether labels or scores that a study gives are not kept yet."""
+    return any(
+        history.analysis in study.analyses and study.as_of not in history(_kept(root)).days(study.name)
+        for history in HISTORIES
+    )
+
+
+def _kept(root: Path) -> Path:
+    return root / "state" / "labels"
 
 
 def _file_target(name: str, configured: Labels) -> FileTarget:
@@ -144,11 +185,11 @@ def _checked(model: type[T], fields: Mapping[str, object]) -> T:
         raise ConfigError(f"this cannot be written to:\n{describe_validation(problem)}") from None
 
 
-def _write_all(rows: LabelRows, targets: Labels, root: Path) -> tuple[Written, ...]:
+def _write_all(kinds: Sequence[DayRows[Any]], targets: Labels, root: Path) -> tuple[Written, ...]:
     written: list[Written] = []
     failed: list[CohortiumError] = []
 
-    def attempt(place: str, target: FileTarget | DatabaseTarget) -> None:
+    def attempt(rows: DayRows[Any], place: str, target: FileTarget | DatabaseTarget) -> None:
         try:
             if isinstance(target, FileTarget):
                 files = write_files(rows, target, base=root)
@@ -161,12 +202,13 @@ def _write_all(rows: LabelRows, targets: Labels, root: Path) -> tuple[Written, .
             hint = "check the disk's space and the folder's rights"
             failed.append(DataError(f"{place}: the labels could not be written ({type(error).__name__})", hint=hint))
 
-    for file in targets.file:
-        attempt(str(root / file.folder), file)
-    for database in targets.database:
-        attempt(f"{database.url} {database.table}", database)
+    for rows in kinds:
+        for file in targets.file:
+            attempt(rows, str(root / file.folder), file)
+        for database in targets.database:
+            attempt(rows, " ".join([database.url, "_".join(filter(None, [database.table, rows.kind]))]), database)
     for item in written:
-        log.info("labels of %d customers: %s", item.rows, item.place)
+        log.info("rows of %d customers: %s", item.rows, item.place)
     if failed:
         for error in failed:
             log.error("%s", error.message)

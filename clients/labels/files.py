@@ -1,8 +1,11 @@
 """Labels as files: CSV that opens right in a spreadsheet, and Parquet.
 
 ``<folder>/<study>-<as of>.<format>`` has one study's labels of one day, and all of these are the history;
-``<folder>/current/<study>.<format>`` has the latest day's; selections go to ``<folder>/lists``. Files are readable by
-their owner only, appear whole or not at all, and have the same bytes for the same labels.
+``<folder>/current/<study>.<format>`` has the latest day's; selections go to ``<folder>/lists``. Churn scores are beside
+them, as ``<study>-<as of>-churn`` and ``current/<study>.churn`` (no study's name has a point). Beside each of them, in
+``spellings/`` and under the same name, is a file with the same rows once more for every other way in which the source
+spells an id, where there is one. Files are readable by their owner only, appear whole or not at all, and have the same
+bytes for the same labels.
 """
 
 from __future__ import annotations
@@ -19,9 +22,9 @@ import pyarrow.compute as pc
 import pyarrow.csv as pa_csv
 import pyarrow.parquet as pq
 
-from clients.data.customer_table import write_private
 from clients.labels.config import FileTarget
-from clients.labels.rows import LabelRows
+from clients.labels.day_rows import DayRows
+from privacy.private_files import private_file
 
 Writer = Callable[[pa.RecordBatch], None]
 
@@ -33,8 +36,8 @@ _NUMBER = r"^[+-][0-9]+([.,][0-9]+)?$"
 _ABANDONED = 3600
 
 
-def write_files(rows: LabelRows, target: FileTarget, *, base: Path) -> tuple[tuple[Path, int], ...]:
-    """Write one target's files; paths and numbers of rows.
+def write_files(rows: DayRows[Any], target: FileTarget, *, base: Path) -> tuple[tuple[Path, int], ...]:
+    """Write one target's files; paths and numbers of rows. A target for some segments gets no rows without segments.
 
     Raises:
         ConfigError: if the target selects a segment that there is not.
@@ -42,26 +45,45 @@ def write_files(rows: LabelRows, target: FileTarget, *, base: Path) -> tuple[tup
     """
     folder = base / Path(target.folder).expanduser()
     name = f"{rows.snapshot.study}-{rows.snapshot.as_of.isoformat()}"
-    if not target.changed_only and target.segment is None:
-        path, count, chosen = folder / f"{name}.{target.format}", len(rows.snapshot), None
+    if target.whole:
+        kind = f"-{rows.kind}" if rows.kind else ""
+        path, count, chosen = folder / f"{name}{kind}.{target.format}", len(rows.snapshot), None
     else:
         chosen = rows.select(changed_only=target.changed_only, segment=target.segment)
+        if chosen is None:
+            return ()
         parts = [name, (target.segment or "").replace(":", "-"), "changed" if target.changed_only else ""]
         path, count = folder / "lists" / f"{'-'.join(part for part in parts if part)}.{target.format}", len(chosen)
 
-    def write(temporary: str) -> None:
-        with FORMATS[target.format](temporary, rows.schema(), target) as writer:
-            for block in rows.blocks(chosen):
-                writer(block)
-
-    _sweep(path)
-    write_private(path, write)
+    others, spelled = rows.other_spellings(chosen)
+    other = path.parent / "spellings" / path.name
+    _write(path, rows.schema(), target, rows.blocks(chosen))
+    written = [(path, count)]
+    if len(others):
+        _write(other, rows.schema(), target, rows.blocks(others, source_ids=spelled))
+        written.append((other, len(others)))
+    else:
+        other.unlink(missing_ok=True)
     if chosen is not None or not rows.is_latest:
-        return ((path, count),)
-    current = folder / "current" / f"{rows.snapshot.study}.{target.format}"
-    _sweep(current)
-    write_private(current, lambda temporary: shutil.copyfile(path, temporary))
-    return ((path, count), (current, count))
+        return tuple(written)
+    kind = f".{rows.kind}" if rows.kind else ""
+    current = folder / "current" / f"{rows.snapshot.study}{kind}.{target.format}"
+    copies = {path: current, other: current.parent / "spellings" / current.name}
+    for source, copy in copies.items():
+        if source.exists():
+            _sweep(copy)
+            with private_file(copy) as temporary:
+                shutil.copyfile(source, temporary)
+        else:
+            copy.unlink(missing_ok=True)
+    return (*written, *((copies[item], size) for item, size in written))
+
+
+def _write(path: Path, schema: pa.Schema, target: FileTarget, blocks: Iterator[pa.RecordBatch]) -> None:
+    _sweep(path)
+    with private_file(path) as temporary, FORMATS[target.format](temporary, schema, target) as writer:
+        for block in blocks:
+            writer(block)
 
 
 def _sweep(path: Path) -> None:
@@ -73,10 +95,10 @@ def _sweep(path: Path) -> None:
 
 
 @contextmanager
-def _csv(path: str, schema: pa.Schema, target: FileTarget) -> Iterator[Writer]:
+def _csv(path: Path, schema: pa.Schema, target: FileTarget) -> Iterator[Writer]:
     """UTF-8 with a byte-order mark, which makes Excel read it as such; the same line ends on every system."""
     options = pa_csv.WriteOptions(include_header=False, delimiter=target.separator)
-    with open(path, "wb") as file:
+    with path.open("wb") as file:
         file.write(b"\xef\xbb\xbf" + target.separator.join(schema.names).encode() + b"\n")
         written = pa.schema([_as_written(item, target) for item in schema])
         with pa_csv.CSVWriter(file, written, write_options=options) as writer:
@@ -84,20 +106,26 @@ def _csv(path: str, schema: pa.Schema, target: FileTarget) -> Iterator[Writer]:
 
 
 def _as_written(field: pa.Field, target: FileTarget) -> pa.Field:
-    """Money with a decimal comma is text to Arrow."""
-    return pa.field(field.name, pa.string()) if field.name == "money" and target.decimal == "," else field
+    """A decimal comma is text to Arrow."""
+    return pa.field(field.name, pa.string()) if target.decimal == "," and _is_decimal(field) else field
+
+
+def _is_decimal(field: pa.Field) -> bool:
+    return pa.types.is_decimal(field.type)
 
 
 def _for_spreadsheets(block: pa.RecordBatch, schema: pa.Schema, target: FileTarget) -> pa.RecordBatch:
     columns = {name: block.column(name) for name in schema.names}
-    if target.decimal == ",":
-        columns["money"] = pc.replace_substring(columns["money"].cast(pa.string()), ".", ",")
-    # Ids come from the holder's shops, names and codes of rules from the coordinator: neither may run in Excel.
-    for name in (item.name for item in schema if item.type == pa.string() and item.name != "money"):
-        columns[name] = _harmless(columns[name])
+    for item in block.schema:
+        if _is_decimal(item) and target.decimal == ",":
+            columns[item.name] = pc.replace_substring(columns[item.name].cast(pa.string()), ".", ",")
+        elif item.type == pa.string():
+            # Ids come from the holder's shops, names and codes of rules from the coordinator: neither may run in Excel.
+            columns[item.name] = _harmless(columns[item.name])
     if target.ids == "excel":
-        text = pc.replace_substring(block.column("customer_id"), '"', '""')
-        columns["customer_id"] = pc.binary_join_element_wise('="', text, '"', "")
+        for name in ("customer_id", "source_id"):
+            text = pc.replace_substring(block.column(name), '"', '""')
+            columns[name] = pc.binary_join_element_wise('="', text, '"', "")
     return pa.record_batch(list(columns.values()), schema=schema)
 
 
@@ -110,13 +138,13 @@ def _harmless(text: pa.Array) -> pa.Array:
 
 
 @contextmanager
-def _parquet(path: str, schema: pa.Schema, target: FileTarget) -> Iterator[Writer]:
+def _parquet(path: Path, schema: pa.Schema, target: FileTarget) -> Iterator[Writer]:
     with pq.ParquetWriter(path, schema, compression="zstd") as writer:
         yield writer.write_batch
 
 
 #: The catalogue of file formats.
-FORMATS: dict[str, Callable[[Any, pa.Schema, FileTarget], AbstractContextManager[Writer]]] = {
+FORMATS: dict[str, Callable[[Path, pa.Schema, FileTarget], AbstractContextManager[Writer]]] = {
     "csv": _csv,
     "parquet": _parquet,
 }

@@ -1,46 +1,68 @@
-"""The label history: every study's labels of every as-of day, on the holder's own disk.
+"""What was written, kept: every study's labels and scores of every as-of day, on the holder's own disk.
 
-``<root>/<study>/<as of>.parquet``, owner-only. It is what ``previous`` and ``changed`` are made from, so that neither
-depends on what has become of the files and tables that the labels were written to.
+``<root>/<study>/<as of>.parquet`` has labels, ``<as of>-<kind>.parquet`` what is of another kind, owner-only. It is
+what ``previous`` and ``changed`` are made from, so that neither depends on what has become of the files and tables that
+were written.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
+from typing import Any, ClassVar, Generic, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clients.data.customer_table import write_private
+from clients.labels.day_rows import DayRows, DaySnapshot
 from clients.labels.rows import LabelRows, Snapshot
+from clients.labels.score_rows import ScoreRows, ScoreSnapshot
 from privacy.contract.study import parse_day
 from privacy.errors import ConfigError, DataError
+from privacy.private_files import private_file
+
+S = TypeVar("S", bound=DaySnapshot)
+R = TypeVar("R", bound=DayRows[Any])
 
 
-class LabelHistory:
-    """Snapshots of labels under a folder; in a holder's folder that is ``state/labels``."""
+class DayHistory(Generic[S, R]):
+    """Snapshots of one kind under a folder; in a holder's folder that is ``state/labels``.
+
+    Attributes:
+        what, one: what it keeps, in words; and one of them.
+        analysis: the analysis that they come from.
+        snapshot_of: the snapshots' class.
+        rows_of: the class of what is written of them; its ``kind`` is in the files' names.
+    """
+
+    what: ClassVar[str]
+    one: ClassVar[str]
+    analysis: ClassVar[str]
+    snapshot_of: type[S]
+    rows_of: type[R]
 
     def __init__(self, root: Path) -> None:
         self._root = root
 
-    def keep(self, snapshot: Snapshot) -> None:
+    def keep(self, snapshot: S) -> None:
         """Keep a snapshot; one of the same study and day is replaced, whole or not at all."""
         table = snapshot.with_metadata()
-        path = self._path(snapshot.study, snapshot.as_of)
-        write_private(path, lambda target: pq.write_table(table, target, compression="zstd"))
+        with private_file(self._path(snapshot.study, snapshot.as_of)) as target:
+            pq.write_table(table, target, compression="zstd")
 
     def days(self, study: str) -> tuple[dt.date, ...]:
-        """The as-of days of a study that labels are kept of, ascending."""
+        """The as-of days of a study that snapshots are kept of, ascending."""
         found = []
         for path in (self._root / study).glob("[0-9]*.parquet"):
             try:
-                found.append(parse_day(path.stem))
+                day = parse_day(path.stem[:10])
             except ValueError:
                 continue
+            if path == self._path(study, day):
+                found.append(day)
         return tuple(sorted(found))
 
-    def load(self, study: str, as_of: dt.date) -> Snapshot:
+    def load(self, study: str, as_of: dt.date) -> S:
         """A kept snapshot.
 
         Raises:
@@ -50,16 +72,16 @@ class LabelHistory:
         path = self._path(study, as_of)
         if not path.exists():
             days = ", ".join(day.isoformat() for day in self.days(study)) or "none"
-            raise ConfigError(f"no labels of study {study} as of {as_of} are kept here", hint=f"kept days: {days}")
+            raise ConfigError(f"no {self.what} of study {study} as of {as_of} are kept here", hint=f"kept days: {days}")
         try:
-            snapshot = Snapshot.from_table(pq.read_table(path))
+            snapshot = self.snapshot_of.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-            raise DataError(f"{path} is not a label snapshot", hint="delete it, and label that run again") from None
+            raise DataError(f"{path} is not a {self.one} snapshot", hint="delete it, and label that run again") from None
         if (snapshot.study, snapshot.as_of) != (study, as_of):
-            raise DataError(f"{path} holds another study's labels", hint="delete it, and label that run again")
+            raise DataError(f"{path} holds another study's {self.what}", hint="delete it, and label that run again")
         return snapshot
 
-    def rows(self, study: str, as_of: dt.date) -> LabelRows:
+    def rows(self, study: str, as_of: dt.date) -> R:
         """A snapshot beside the study's latest earlier one.
 
         Raises:
@@ -69,7 +91,30 @@ class LabelHistory:
         days = self.days(study)
         before = [day for day in days if day < as_of]
         earlier = self.load(study, before[-1]) if before else None
-        return LabelRows(self.load(study, as_of), earlier, is_latest=as_of == days[-1] if days else True)
+        return self.rows_of(self.load(study, as_of), earlier, is_latest=as_of == days[-1] if days else True)
 
     def _path(self, study: str, as_of: dt.date) -> Path:
-        return self._root / study / f"{as_of.isoformat()}.parquet"
+        kind = f"-{self.rows_of.kind}" if self.rows_of.kind else ""
+        return self._root / study / f"{as_of.isoformat()}{kind}.parquet"
+
+
+class LabelHistory(DayHistory[Snapshot, LabelRows]):
+    """Segments."""
+
+    what, one = "labels", "label"
+    analysis = "rfm"
+    snapshot_of = Snapshot
+    rows_of = LabelRows
+
+
+class ScoreHistory(DayHistory[ScoreSnapshot, ScoreRows]):
+    """Churn scores."""
+
+    what, one = "churn scores", "score"
+    analysis = "churn"
+    snapshot_of = ScoreSnapshot
+    rows_of = ScoreRows
+
+
+#: Every kind of rows about own customers that is kept and written.
+HISTORIES: tuple[type[LabelHistory] | type[ScoreHistory], ...] = (LabelHistory, ScoreHistory)

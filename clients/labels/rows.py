@@ -1,16 +1,13 @@
 """What a label is: one customer of one study on one as-of day, with segment, scores, and what they were before.
 
-A ``Snapshot`` is one study's labels of one day, as integers; ``LabelRows`` sets it beside the snapshot before and
-turns it, block by block, into the columns that files and tables have.
+A ``Snapshot`` is one study's labels of one day, as integers; ``LabelRows`` is what is written of it.
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any, Self
 
 import numpy as np
@@ -19,15 +16,13 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clients.data.customer_table import CustomerTable
+from clients.labels.day_rows import IDS, DayRows, decimals
 from privacy.contract.segments import SCHEMES, Segment, SegmentRules
 from privacy.contract.study import Study, minor_digits
 from privacy.errors import ConfigError
 
-#: Rows in one block of output: what is in memory as text at one time.
-BLOCK = 65_536
-
 _FACTS = {
-    "customer_id": pa.string(), "recency_days": pa.int64(), "orders": pa.int64(), "money": pa.int64(),
+    **IDS, "recency_days": pa.int64(), "orders": pa.int64(), "money": pa.int64(),
     "r": pa.int8(), "f": pa.int8(), "m": pa.int8(),
 }  # fmt: skip
 _METADATA = b"labels"
@@ -44,8 +39,10 @@ class Snapshot:
         digits: fraction digits of ``money``: 1234 with 2 digits is 12.34.
         reported: the segmentations whose totals the study released.
         segments: every segmentation that customers were labelled with, and its segments in order.
-        table: one row per customer, ascending by id: ``customer_id``; ``recency_days``, ``orders``, ``money`` (minor
-            units), int64; ``r``, ``f``, ``m`` (1 to 5); and for each segmentation the index of the segment, int8.
+        table: one row per customer, ascending by id: ``customer_id``; ``source_id`` (null where it is not known: the
+            snapshot is of a release that did not keep it); ``also_spelled`` (other spellings; a list, mostly empty);
+            ``recency_days``, ``orders``, ``money`` (minor units), int64; ``r``, ``f``, ``m`` (1 to 5); and for each
+            segmentation the index of the segment, int8.
     """
 
     study: str
@@ -68,6 +65,8 @@ class Snapshot:
         columns = table.columns
         arrays: dict[str, Any] = {
             "customer_id": table.ids,
+            "source_id": table.source_ids,
+            "also_spelled": table.also_spelled.as_lists(len(table)),
             "recency_days": columns.recency_days,
             "orders": columns.orders,
             "money": columns.money,
@@ -107,6 +106,8 @@ class Snapshot:
         about = json.loads((table.schema.metadata or {})[_METADATA])
         segments = {scheme: tuple(Segment(*item) for item in items) for scheme, items in about["segments"].items()}
         expected = pa.schema(_FACTS | dict.fromkeys(segments, pa.int8()))
+        if "source_id" not in table.column_names:
+            table = _without_spellings(table)
         if not table.schema.equals(expected):
             raise ValueError("other columns")
         return cls(
@@ -124,35 +125,15 @@ class Snapshot:
         return pa.array([segment.code for segment in self.segments[scheme]], pa.string())
 
 
-class LabelRows:
-    """A snapshot beside the study's snapshot before it, as rows of text, numbers and days.
+class LabelRows(DayRows[Snapshot]):
+    """Labels beside the study's snapshot before it, as rows of text, numbers and days.
 
-    Columns, in this order: ``customer_id``, ``study``, ``as_of`` (day), ``recency_days``, ``orders``, ``money``
-    (decimal, in ``currency``), ``currency``, ``r``, ``f``, ``m``, ``previous_as_of`` (day; null for customers who were
-    not there then), then for each segmentation ``<scheme>``, ``<scheme>_en``, ``<scheme>_zh`` and, where it was
-    reported, ``<scheme>_previous`` (code) and ``<scheme>_changed`` (boolean; null where there is no previous one).
-
-    Attributes:
-        snapshot: the labels.
-        earlier: the same study's latest snapshot of an earlier day, None where there is none.
-        is_latest: whether no later day of this study is known.
+    Columns, in this order: ``customer_id``, ``source_id`` (the id as the source spells it), ``study``, ``as_of`` (day),
+    ``recency_days``, ``orders``, ``money`` (decimal, in ``currency``), ``currency``, ``r``, ``f``, ``m``,
+    ``previous_as_of`` (day; null for customers who were not there then), then for each segmentation ``<scheme>``,
+    ``<scheme>_en``, ``<scheme>_zh`` and, where it was reported, ``<scheme>_previous`` (code) and ``<scheme>_changed``
+    (boolean; null where there is no previous one).
     """
-
-    def __init__(self, snapshot: Snapshot, earlier: Snapshot | None, *, is_latest: bool) -> None:
-        self.snapshot = snapshot
-        self.earlier = earlier
-        self.is_latest = is_latest
-
-    def __repr__(self) -> str:
-        return "LabelRows(<private>)"
-
-    @cached_property
-    def _position(self) -> pa.Array:
-        """For every customer, its row in the earlier snapshot; null for new customers."""
-        if self.earlier is None:
-            return pa.nulls(len(self.snapshot), pa.int32())
-        found = pc.index_in(self.snapshot.table["customer_id"], value_set=self.earlier.table["customer_id"])
-        return found.combine_chunks()
 
     def previous(self, scheme: str) -> pa.Array:
         """Every customer's segment code before, null where there was none."""
@@ -205,9 +186,9 @@ class LabelRows:
         """The columns; ``wide`` has all segmentations there are, and is the same for all studies and currencies."""
         money = pa.decimal128(18, 3) if wide else pa.decimal128(18, self.snapshot.digits)
         fields: dict[str, pa.DataType] = {
-            "customer_id": pa.string(), "study": pa.string(), "as_of": pa.date32(), "recency_days": pa.int64(),
-            "orders": pa.int64(), "money": money, "currency": pa.string(), "r": pa.int8(), "f": pa.int8(),
-            "m": pa.int8(), "previous_as_of": pa.date32(),
+            "customer_id": pa.string(), "source_id": pa.string(), "study": pa.string(), "as_of": pa.date32(),
+            "recency_days": pa.int64(), "orders": pa.int64(), "money": money, "currency": pa.string(), "r": pa.int8(),
+            "f": pa.int8(), "m": pa.int8(), "previous_as_of": pa.date32(),
         }  # fmt: skip
         for scheme in SCHEMES if wide else self.snapshot.segments:
             fields |= {scheme: pa.string(), f"{scheme}_en": pa.string(), f"{scheme}_zh": pa.string()}
@@ -215,32 +196,14 @@ class LabelRows:
                 fields |= {f"{scheme}_previous": pa.string(), f"{scheme}_changed": pa.bool_()}
         return pa.schema(fields)
 
-    def blocks(self, rows: NDArray[np.int64] | None = None, *, wide: bool = False) -> Iterator[pa.RecordBatch]:
-        """The rows (all, or those at ``rows``) in order, at most ``BLOCK`` at a time."""
-        chosen = pa.array(np.arange(len(self.snapshot)) if rows is None else rows)
-        schema = self.schema(wide=wide)
-        for start in range(0, len(chosen), BLOCK):
-            columns = self._columns(chosen.slice(start, BLOCK))
-            size = len(columns["customer_id"])
-            yield pa.record_batch(
-                [
-                    columns[item.name].cast(item.type) if item.name in columns else pa.nulls(size, item.type)
-                    for item in schema
-                ],
-                schema=schema,
-            )
-
     def _columns(self, rows: pa.Array) -> dict[str, pa.Array]:
         now = self.snapshot
-        facts = {name: now.table[name].take(rows).combine_chunks() for name in now.table.column_names}
+        names = [name for name in now.table.column_names if name != "also_spelled"]
+        facts = {name: now.table[name].take(rows).combine_chunks() for name in names}
         position = self._position.take(rows)
-        before = pa.repeat(pa.scalar(self.earlier.as_of if self.earlier else None, pa.date32()), len(rows))
-        columns = facts | {
-            "study": pa.repeat(now.study, len(rows)),
-            "as_of": pa.repeat(now.as_of, len(rows)),
+        columns = facts | self._about(rows) | {
             "currency": pa.repeat(now.currency, len(rows)),
-            "money": _decimals(facts["money"], now.digits),
-            "previous_as_of": pc.if_else(position.is_valid(), before, pa.scalar(None, pa.date32())),
+            "money": decimals(facts["money"], now.digits),
         }
         for scheme, segments in now.segments.items():
             columns[scheme] = now.codes(scheme).take(facts[scheme])
@@ -253,9 +216,8 @@ class LabelRows:
         return columns
 
 
-def _decimals(minor: pa.Array, digits: int) -> pa.Array:
-    """Minor units as exact decimals, by putting the point where it belongs."""
-    low = minor.to_numpy()
-    words = np.stack([low, low >> 63], axis=1).astype("<i8")  # 128 bits, little-endian, with the sign carried up
-    kind = pa.decimal128(18, digits)
-    return pa.Decimal128Array.from_buffers(kind, len(low), [None, pa.py_buffer(words.tobytes())])
+def _without_spellings(table: pa.Table) -> pa.Table:
+    """A snapshot of an earlier release: nobody knows how the source spelled its ids."""
+    unknown = pa.nulls(len(table), pa.string())
+    none = pa.ListArray.from_arrays(pa.array([0] * (len(table) + 1), pa.int32()), pa.array([], pa.string()))
+    return table.add_column(1, "source_id", unknown).add_column(2, "also_spelled", none)

@@ -20,7 +20,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.results import Distribution, Estimate, RfmResult, SchemeFigures, SegmentFigures
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.contract.segments import CutPoints
 
 Verdict = Literal["higher", "lower", "alike", "unknown"]
@@ -77,9 +78,11 @@ class Standing:
     Attributes:
         customers: own, exact.
         revenue: own money in major units, exact, without the cap.
-        share_of_customers: own share of the consortium's records; None where the noise hides the total.
+        share_of_customers: own share of the consortium's records; None where the noise hides the total, or the study
+            withholds it.
         share_of_revenue: the same of revenue, capped on both sides.
-        weight: share of records as a number from 0 to 1, for arithmetic.
+        weight: share of records as a number from 0 to 1, for arithmetic; 0 where it is not known, which gives the
+            widest margins.
     """
 
     customers: int
@@ -116,8 +119,11 @@ def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparis
     return Compared(own=own, everyone=everyone, verdict=verdict, strength=strength)
 
 
-def records(rfm: RfmResult, scheme: SchemeFigures, *, complete: bool) -> Estimate:
-    """Number of the consortium's records: the sharper estimate, unless a holder left between the questions."""
+def records(rfm: RfmResult, scheme: SchemeFigures, *, complete: bool) -> Estimate | None:
+    """Number of the consortium's records: the sharper estimate, unless a holder left between the questions.
+
+    None where the study withholds totals.
+    """
     return rfm.customers if complete else scheme.total_customers
 
 
@@ -143,26 +149,25 @@ def measures(
     orders = np.clip(columns.orders, -rfm.orders_cap, rfm.orders_cap).astype(np.float64)
     money = _capped_money(columns, rfm)
     people = records(rfm, scheme, complete=complete)
-    facts = {facts.feature: facts for facts in rfm.distributions}
-    recency, spend, ordered = facts["recency_days"], facts["money"], facts["orders"]
+    facts = {facts.feature: facts for facts in rfm.distributions}  # none where earlier cut points were used
+    recency, spend, ordered = (facts.get(feature) for feature in ("recency_days", "money", "orders"))
     own = {
-        "repurchase": _own_share(columns.orders >= 2),
+        "repurchase": own_share(columns.orders >= 2),
         "orders_per_customer": _own_mean(orders),
         "revenue_per_order": _own_ratio(money, orders),
         "revenue_per_customer": _own_mean(money),
-        "top_spenders": _own_share(columns.money > cuts.money[3]),
-        "recent_five": _own_share(columns.recency_days <= cuts.recency_days[0]),
-        "recent_four": _own_share(columns.recency_days <= cuts.recency_days[1]),
+        "top_spenders": own_share(columns.money > cuts.money[3]),
+        "recent_five": own_share(columns.recency_days <= cuts.recency_days[0]),
+        "recent_four": own_share(columns.recency_days <= cuts.recency_days[1]),
     }
-    top = _at_cut(spend, 3)
     everyone = {
-        "repurchase": _more_than_one(ordered),
-        "orders_per_customer": _quotient(scheme.total_orders, people),
-        "revenue_per_order": _quotient(scheme.total_revenue, scheme.total_orders),
-        "revenue_per_customer": _quotient(scheme.total_revenue, people),
-        "top_spenders": Estimate(value=1 - top.value, margin=top.margin),
-        "recent_five": _at_cut(recency, 0),
-        "recent_four": _at_cut(recency, 1),
+        "repurchase": _more_than_one(ordered) if ordered else None,
+        "orders_per_customer": _quotient(scheme.total_orders, people) or scheme.orders_per_customer,
+        "revenue_per_order": _quotient(scheme.total_revenue, scheme.total_orders) or scheme.revenue_per_order,
+        "revenue_per_customer": _quotient(scheme.total_revenue, people) or scheme.revenue_per_customer,
+        "top_spenders": _above(_at_cut(spend, 3)) if spend else None,
+        "recent_five": _at_cut(recency, 0) if recency else None,
+        "recent_four": _at_cut(recency, 1) if recency else None,
     }
     return {name: compare(own[name], everyone[name], weight=weight, comparisons=len(MEASURES)) for name in MEASURES}
 
@@ -190,7 +195,7 @@ def segment_lines(
                 customers=int(mine.sum()),
                 revenue=float(columns.money[mine].sum()) / rfm.rules.money_unit,
                 share_of_customers=compare(
-                    _own_share(mine), figures.share_of_customers, weight=weight, comparisons=comparisons
+                    own_share(mine), figures.share_of_customers, weight=weight, comparisons=comparisons
                 ),
                 share_of_revenue=revenue,
             )
@@ -203,7 +208,7 @@ def _capped_money(columns: CustomerColumns, rfm: RfmResult) -> FloatArray:
     return np.clip(columns.money / rfm.rules.money_unit, -rfm.money_cap, rfm.money_cap)
 
 
-def _own_share(mask: NDArray[np.bool_]) -> Estimate:
+def own_share(mask: NDArray[np.bool_]) -> Estimate:
     """A share; the margin is Agresti and Coull's, which is not zero where nobody or everybody is in it."""
     count = len(mask)
     centre = (float(mask.sum()) + 2) / (count + 4)
@@ -226,17 +231,17 @@ def _own_ratio(top: FloatArray, bottom: FloatArray) -> Estimate:
     return Estimate(value=value, margin=Z95 * float(np.sqrt(((top - value * bottom) ** 2).sum())) / total)
 
 
-def _part(own: float, total: Estimate) -> Estimate | None:
-    """An exact part of a noisy total; None where the total is not clear of zero."""
-    if total.value <= total.margin:
+def _part(own: float, total: Estimate | None) -> Estimate | None:
+    """An exact part of a noisy total; None where the total is withheld or not clear of zero."""
+    if total is None or total.value <= total.margin:
         return None
     share = own / total.value
     return Estimate(value=share, margin=abs(share) * total.margin / total.value)
 
 
-def _quotient(top: Estimate, bottom: Estimate) -> Estimate | None:
-    """Ratio of two released totals, margin to first order; None where the lower one is not clear of zero."""
-    if bottom.value <= bottom.margin:
+def _quotient(top: Estimate | None, bottom: Estimate | None) -> Estimate | None:
+    """Ratio of two released totals, margin to first order; None where one is withheld or the lower near zero."""
+    if top is None or bottom is None or bottom.value <= bottom.margin:
         return None
     value = top.value / bottom.value
     return Estimate(value=value, margin=math.hypot(top.margin, value * bottom.margin) / bottom.value)
@@ -261,6 +266,10 @@ def _at_cut(facts: Distribution, position: int) -> Estimate:
     return Estimate(value=rank, margin=facts.rank_margin[position] + _step_mass(facts, facts.cuts[position]))
 
 
+def _above(share: Estimate) -> Estimate:
+    return Estimate(value=1 - share.value, margin=share.margin)
+
+
 #: Width of the bins in which money is counted, as a factor on the amount.
 _MONEY_STEP = 1.028
 
@@ -269,9 +278,11 @@ def _step_mass(facts: Distribution, cut: float) -> float:
     """Share of the records in one day, or one bin of money, around a cut, from the bars of the distribution."""
     upper = np.array(facts.upper)
     bar = min(int(np.searchsorted(upper, cut)), len(upper) - 1)
-    if bar == 0:
-        return facts.share[0]
-    if facts.feature == "money":
+    if bar == 0 and facts.feature == "money":
+        return facts.share[0]  # everything up to a small amount: its width on a scale of ratios is not known
+    if bar == 0:  # the first bar begins at 0 days, or at 1 order
+        width = upper[0] + (1 if facts.feature == "recency_days" else 0)
+    elif facts.feature == "money":
         width = math.log(upper[bar] / upper[bar - 1]) / math.log(_MONEY_STEP)
     else:
         width = upper[bar] - upper[bar - 1]

@@ -10,10 +10,11 @@ from clients.data.customer_table import CustomerTable, cached_customer_table
 from clients.holder import HolderFolder
 from clients.report.actions import default_actions_toml, read_actions
 from clients.report.page import Earlier, holder_report
-from clients.runs import RunFolder, write_private
+from clients.runs import RunFolder
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
+from privacy.private_files import write_private
 from privacy.statistics import SegmentTotals
 
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from clients.report.comparison import MEASURES, Compared, SegmentLine
 from clients.report.movement import Movement
 from clients.report.texts import text
-from privacy.contract.results import Estimate
+from privacy.contract.estimates import Estimate
 from privacy.contract.segments import CutPoints
 from privacy.contract.study import minor_digits
 from privacy.presentation.numbers import day_text, shown

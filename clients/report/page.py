@@ -32,11 +32,12 @@ from clients.report.movement import Movement, Mover, movement
 from clients.report.pictures import compared_shares
 from clients.report.texts import text
 from clients.report.yardstick import CutLine, yardstick
-from privacy.contract.results import Estimate, RfmResult, SchemeFigures, StudyResult
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
 from privacy.contract.segments import Segment, SegmentRules
-from privacy.contract.study import minor_digits
+from privacy.contract.study import KnownCuts, minor_digits
 from privacy.errors import ConfigError, DataError
-from privacy.presentation.numbers import day_text, grouped, shown
+from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline, render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
 from privacy.presentation.words import amount, definition, percent, segment_name
@@ -183,7 +184,7 @@ class _Page:
         self._digits = minor_digits(self._currency)
         self._unit = facts.rfm.rules.money_unit
         self._say = partial(_text, language=language)
-        self._floor = max(self._study.rfm.floor, 1)
+        self._withheld = facts.result.totals_withheld
 
     def values(self) -> dict[str, Any]:
         """What the template needs."""
@@ -213,9 +214,9 @@ class _Page:
             "cards": self._cards(),
             "measures": [self._measure(name) for name in MEASURES],
             "measure_notes": [
-                say("note_both_margins"),
+                say("note_both_margins_share" if self._withheld else "note_both_margins"),
                 say("note_strict", factor=f"{strictness(len(MEASURES)):.1f}", count=len(MEASURES)),
-                say("note_fifths"),
+                say("note_fifths") if facts.rfm.distributions else say("note_not_asked", origin=self._origin()),
                 say(
                     "note_capped_measures",
                     money=self._money_cap(),
@@ -239,18 +240,28 @@ class _Page:
 
     def _notices(self) -> list[str]:
         missing = self._facts.result.missing
-        if not missing:
-            return []
+        notices = [self._say("withheld_note")] if self._withheld else []
         if self._facts.holder in missing:
-            return [self._say("missing_self")]
-        return [self._say("missing_others", holders=join(list(missing), self._language))]
+            notices.append(self._say("missing_self"))
+        elif missing:
+            notices.append(self._say("missing_others", holders=join(list(missing), self._language)))
+        return notices
+
+    def _origin(self) -> str:
+        """The earlier run whose cut points this one used; empty where it found its own."""
+        known = self._study.rfm.cut_points
+        return known.origin if isinstance(known, KnownCuts) else ""
 
     def _cards(self) -> list[tuple[str, str, str]]:
         stand, say = self._facts.standing, self._say
+        customers = (say("own_customers"), f"{stand.customers:,}", say("own_exact"))
+        revenue = (say("own_revenue", currency=self._currency), self._whole(stand.revenue), say("own_exact"))
+        if self._withheld:
+            return [customers, revenue]
         return [
-            (say("own_customers"), f"{stand.customers:,}", say("own_exact")),
+            customers,
             self._share_card("part_of_customers", stand.share_of_customers, "of_records"),
-            (say("own_revenue", currency=self._currency), self._whole(stand.revenue), say("own_exact")),
+            revenue,
             self._share_card("part_of_revenue", stand.share_of_revenue, "of_revenue"),
         ]
 
@@ -281,15 +292,23 @@ class _Page:
 
     def _scheme(self, scheme: SchemeFigures, lines: Sequence[SegmentLine]) -> dict[str, Any]:
         say = self._say
-        picture = partial(compared_shares, lines, self._language, floor=self._floor, salt=scheme.scheme)
+        floor = self._floor(scheme)
+        picture = partial(compared_shares, lines, self._language, floor=floor, salt=scheme.scheme)
+        hidden = "note_hidden_share" if self._withheld else "note_hidden"
         return {
             "code": scheme.scheme,
             "title": say(f"scheme_{scheme.scheme}"),
             "wide": inline(picture(width="wide")),
             "narrow": inline(picture(width="narrow")),
             "rows": [self._segment(scheme, position, line) for position, line in enumerate(lines)],
-            "hidden": say("note_hidden", floor=self._floor) if any(line.figures.suppressed for line in lines) else "",
+            "hidden": say(hidden, floor=floor) if any(line.figures.suppressed for line in lines) else "",
         }
+
+    def _floor(self, scheme: SchemeFigures) -> Any:
+        """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
+        if scheme.least_share is not None:
+            return f"{plain(100 * scheme.least_share)}%"
+        return max(self._study.rfm.floor, 1)
 
     def _segment(self, scheme: SchemeFigures, position: int, line: SegmentLine) -> dict[str, Any]:
         say = self._say
@@ -409,25 +428,30 @@ class _Page:
         facts, say = self._facts, self._say
         columns = facts.table.columns
         yard = yardstick(columns, facts.rfm, self._study, scheme=facts.segments[0][0].scheme)
-        better = sum(line.together_tighter for line in yard.lines)
-        own = max(line.own_margin for line in yard.lines)
-        together = max(line.everyone_margin for line in yard.lines)
-        key = "gain_all" if better == len(yard.lines) else "gain_some" if better else "gain_none"
-        factor = min(line.own_margin / line.everyone_margin for line in yard.lines)
         count = len(columns)
         return {
-            "gain": say(
-                key,
-                count=f"{count:,}",
-                own=_points(own),
-                all=_points(together),
-                factor=f"{factor:.1f}",
-                lines=len(yard.lines),
-                better=better,
-            ),
+            "gain": self._gain(yard.lines) if yard.lines else say("gain_not_asked", origin=self._origin()),
             "relabelled": say("relabelled", count=f"{yard.relabelled:,}", share=f"{100 * yard.relabelled / count:.1f}"),
             "rows": [self._cut(line) for line in yard.lines],
+            "note": say("yard_note_share" if self._withheld else "yard_note"),
         }
+
+    def _gain(self, lines: Sequence[CutLine]) -> str:
+        better = sum(line.together_tighter for line in lines)
+        if self._withheld:
+            key = "gain_share"
+        else:
+            key = "gain_all" if better == len(lines) else "gain_some" if better else "gain_none"
+        factor = min(line.own_margin / line.everyone_margin for line in lines)
+        return self._say(
+            key,
+            count=f"{len(self._facts.table):,}",
+            own=_points(max(line.own_margin for line in lines)),
+            all=_points(max(line.everyone_margin for line in lines)),
+            factor=f"{factor:.1f}",
+            lines=len(lines),
+            better=better,
+        )
 
     def _cut(self, line: CutLine) -> dict[str, str]:
         say, percentage = self._say, round(100 * line.rank)
@@ -445,6 +469,7 @@ class _Page:
             return say("yard_interval", low=low, high=high)
 
         factor = line.own_margin / line.everyone_margin
+        sharper = say("yard_them", factor=f"{factor:.1f}") if line.together_tighter else say("yard_you")
         return {
             "name": name,
             "own": value(line.own),
@@ -453,7 +478,7 @@ class _Page:
             "all_range": say(
                 "yard_range", interval=interval(line.everyone_interval), points=_points(line.everyone_margin)
             ),
-            "sharper": say("yard_them", factor=f"{factor:.1f}") if line.together_tighter else say("yard_you"),
+            "sharper": sharper if line.comparable else _MARKS["unknown"],
         }
 
     def _limits(self) -> list[str]:
@@ -471,16 +496,18 @@ class _Page:
             else say("limit_who_unknown", holders=holders),
             say("limit_records"),
             say(
-                "limit_cap",
+                "limit_cap_share" if self._withheld else "limit_cap",
                 money=self._money_cap(),
                 currency=self._currency,
-                share=f"{100 * rfm.revenue_above_cap:.1f}",
+                share=plain(100 * rfm.revenue_above_cap) if self._withheld else f"{100 * rfm.revenue_above_cap:.1f}",
                 own=f"{100 * above / total:.1f}" if total > 0 else "0.0",
             ),
             say("limit_stated" if self._checked else "limit_stated_unchecked"),
         ]
         if len(facts.result.participants) == 2:
-            sentences.insert(3, say("limit_two"))
+            sentences.insert(3, say("limit_two_share" if self._withheld else "limit_two"))
+        if self._withheld:
+            sentences.append(say("limit_withheld"))
         return sentences
 
     def _money_cap(self) -> str:

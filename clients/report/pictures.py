@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 
 from clients.report.comparison import Compared, SegmentLine
 from clients.report.texts import text
-from privacy.contract.results import Estimate
+from privacy.contract.estimates import Estimate
 from privacy.presentation.numbers import shown
 from privacy.presentation.pictures import INK, MUTED, figure, label, legend, svg
 from privacy.presentation.texts import Language
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 #: Dark and warm against light and cold: told apart with every kind of colour vision, and on grey paper.
-OWN = "#9a3c06"
-EVERYONE = "#b4c5d6"
+OWN = "#752a02"
+EVERYONE = "#7893ae"
 
 Width = Literal["wide", "narrow"]
 Share = Literal["customers", "revenue"]
@@ -26,7 +26,7 @@ _SHARES: tuple[Share, ...] = ("customers", "revenue")
 _LEGEND = (("legend_own", OWN), ("legend_everyone", EVERYONE))
 
 
-def compared_shares(lines: Sequence[SegmentLine], language: Language, *, floor: int, width: Width, salt: str) -> str:
+def compared_shares(lines: Sequence[SegmentLine], language: Language, *, floor: int | str, width: Width, salt: str) -> str:
     """Own and consortium's share of customers and of revenue in each segment; black lines: 95% of the noise.
 
     Args:
@@ -40,7 +40,7 @@ def compared_shares(lines: Sequence[SegmentLine], language: Language, *, floor: 
     return draw(lines, language, floor, f"{salt}-{language}-{width}")
 
 
-def _wide(lines: Sequence[SegmentLine], language: Language, floor: int, salt: str) -> str:
+def _wide(lines: Sequence[SegmentLine], language: Language, floor: int | str, salt: str) -> str:
     row, top, bottom, total = 44, 62, 8, 860
     left, gap, right = 176, 74, 62
     height = top + row * len(lines) + bottom
@@ -66,7 +66,7 @@ def _wide(lines: Sequence[SegmentLine], language: Language, floor: int, salt: st
     return svg(picture, salt, text("picture_compared", language))
 
 
-def _narrow(lines: Sequence[SegmentLine], language: Language, floor: int, salt: str) -> str:
+def _narrow(lines: Sequence[SegmentLine], language: Language, floor: int | str, salt: str) -> str:
     row, head, top, bottom, total, right = 62, 40, 46, 8, 350, 62
     panel = head + row * len(lines)
     height = top + 2 * panel + bottom
@@ -95,7 +95,7 @@ def _compared(line: SegmentLine, share: Share) -> Compared | None:
     return line.share_of_customers if share == "customers" else line.share_of_revenue
 
 
-def _pair(axes: Axes, compared: Compared | None, middle: float, language: Language, floor: int) -> list[float]:
+def _pair(axes: Axes, compared: Compared | None, middle: float, language: Language, floor: int | str) -> list[float]:
     """The two bars of a segment; returns how far they reach."""
     if compared is None:
         return []

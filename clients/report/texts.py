@@ -29,6 +29,11 @@ OWN: dict[str, Text] = {
         "Left out of the segment totals: {holders}, who did not take part to the end.",
         "未纳入分群合计：{holders}（未全程参与）。",
     ),
+    "withheld_note": Text(
+        "This study hands out proportions and averages only. No total of the consortium is known here, and so neither "
+        "is your share of it.",
+        "本分析项目只公布占比和平均值：此处没有联盟的任何合计数，因此也无法得知您在联盟中所占的份额。",
+    ),
     # headline
     "glance": Text("At a glance", "概览"),
     "own_customers": Text("Your customers", "您的客户数"),
@@ -117,6 +122,17 @@ OWN: dict[str, Text] = {
         "联盟一列的 ± 是为保护个人而加入的噪声（95%）。您一列的 ± 是偶然性：您的数字是精确的，但同类客户的来去本有"
         "偶然。",
     ),
+    "note_both_margins_share": Text(
+        "± beside the consortium covers the noise added to protect persons and the rounding to a public grid (95%). ± "
+        "beside you is chance: your figure is exact, but other customers of the same kind could have come instead.",
+        "联盟一列的 ± 反映为保护个人而加入的噪声以及按公开刻度取整的误差（95%）。您一列的 ± 是偶然性：您的数字是精确"
+        "的，但同类客户的来去本有偶然。",
+    ),
+    "note_not_asked": Text(
+        "The run used the cut points of {origin} and did not ask for distributions, so the consortium's repurchase, "
+        "top spenders and recent buyers are not known.",
+        "本次运行使用了 {origin} 的分割点，未查询分布，因此联盟的复购、高消费和近期购买情况未知。",
+    ),
     "note_strict": Text(
         "A verdict is given only if a difference passes {factor} times its margin. So all {count} verdicts "
         "together are right in 95% of cases; looking at {count} differences, one of them would else often seem "
@@ -163,6 +179,10 @@ OWN: dict[str, Text] = {
     "note_hidden": Text(
         "Where the consortium's noisy count is below {floor}, its figures are not shown.",
         "联盟含噪记录数低于 {floor} 的分群不展示其数字。",
+    ),
+    "note_hidden_share": Text(
+        "Segments with less than {floor} of the consortium's records are not shown for the consortium.",
+        "占联盟记录不足 {floor} 的分群，不展示联盟一侧的数字。",
     ),
     # movement
     "movement": Text("Who moved since {day}", "自 {day} 以来的变动"),
@@ -260,6 +280,17 @@ OWN: dict[str, Text] = {
         "您有 {count} 位客户，自行切分的五分位同样精确甚至更精确（排名 ± {own} 个百分点，联盟含噪声为 ± {all}）。"
         "您得到的不是精度，而是对比：您与其他持有方相比处于什么位置。",
     ),
+    "gain_share": Text(
+        "Cut on your {count} customers alone, the fifths of a market like yours would be known to within ± {own} "
+        "percentage points of rank. The consortium's carry ± {all} of noise and rounding; how much chance adds "
+        "depends on the number of its customers, which is withheld, and is less than with yours alone.",
+        "若仅凭您的 {count} 位客户切分，同类市场的五分位只能确定到排名 ± {own} 个百分点。联盟的分割点含噪声与取整误差"
+        " ± {all}；偶然性另计，其大小取决于不公布的联盟客户数，但小于仅凭您的数据。",
+    ),
+    "gain_not_asked": Text(
+        "This run used the cut points of {origin}; the page of the run that found them says how sharp they are.",
+        "本次运行使用了 {origin} 的分割点；其精确程度见求得这些分割点的那次运行的页面。",
+    ),
     "relabelled": Text(
         "With your own cut points instead of the common ones, {count} of your customers ({share}%) would carry "
         "another label: that is how far your customers differ from the consortium's.",
@@ -283,6 +314,13 @@ OWN: dict[str, Text] = {
         "每个分割点下方为其可能所在的 95% 区间及其排名误差。仅凭您：如此多客户下偶然性所致；联盟：噪声与偶然性合计"
         "。订单数因大量并列，未列入。",
     ),
+    "yard_note_share": Text(
+        "Under each cut: where it may lie (95%), and the margin of its rank. Yours alone: what chance leaves open "
+        "with so many customers. The consortium's: noise and rounding, without chance. Cuts of orders are left out "
+        "because of their ties.",
+        "每个分割点下方为其可能所在的 95% 区间及其排名误差。仅凭您：如此多客户下偶然性所致；联盟：噪声与取整误差，不"
+        "含偶然性。订单数因大量并列，未列入。",
+    ),
     "limit_margin": Text(
         "Every figure of the consortium carries noise. Margins cover that noise, not wrong or missing rows at a "
         "holder.",
@@ -290,14 +328,32 @@ OWN: dict[str, Text] = {
     ),
     "limit_records": Text(
         "The consortium counts customer records: a person who buys at two holders counts twice. Some of your "
-        "customers are others' customers too; nobody knows which.",
-        "联盟统计的是客户记录：在两个持有方购买的人计两次。您的部分客户也是别家的客户，但无人知道是哪些。",
+        "customers may be others' customers too; nobody knows which.",
+        "联盟统计的是客户记录：在两个持有方购买的人计两次。您的部分客户可能也是别家的客户，但无人知道是哪些。",
     ),
     "limit_cap": Text(
         "A customer's money counts up to {money} {currency} in the totals. An estimated {share}% of the consortium's "
         "revenue lies above and is not counted; with you it is {own}%.",
         "合计中每位客户的消费金额最多计 {money} {currency}。估计联盟销售额的 {share}% 超出上限而未计入；您的数据中为 "
         "{own}%。",
+    ),
+    "limit_cap_share": Text(
+        "A customer's money counts up to {money} {currency} in shares and averages. At most an estimated {share}% of "
+        "the consortium's revenue lies above and is not counted; with you it is {own}%.",
+        "计算占比和平均值时，每位客户的消费金额最多计 {money} {currency}。估计联盟销售额中超出上限而未计入的部分不超过 "
+        "{share}%；您的数据中为 {own}%。",
+    ),
+    "limit_two_share": Text(
+        "With two holders, what is not yours is the other's: if you know roughly how large it is, you can work out its "
+        "shares and averages from these, and it yours.",
+        "只有两个持有方时，不属于您的即属于对方：若大致了解对方的规模，您便可由此推算出对方的占比和平均值，反之亦然。",
+    ),
+    "limit_withheld": Text(
+        "Withholding totals does not hide their order of magnitude: the number of the consortium's records can be "
+        "inferred from the margins within a factor of about two, and more closely from many runs, or by a holder that "
+        "has nearly all customers of a segment. The coordinator's operator has the noisy totals.",
+        "不公布合计不能隐藏其数量级：由误差可将联盟的记录数推断到约两倍以内；若有多次运行的结果，或某一持有方几乎拥有"
+        "某个分群的全部客户，则可推断得更准。协调方的操作人员掌握含噪的合计数。",
     ),
     "limit_who": Text(
         "The consortium is {holders}, and contains you: {part} of its records are yours. Against the others alone, "

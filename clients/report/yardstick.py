@@ -2,7 +2,8 @@
 
 Cut points say where a market's fifths lie. From ``n`` customers a fifth's rank is known to within
 ``1.96 sqrt(q (1 - q) / n)`` (binomial), whatever the distribution; the consortium's carry the privacy noise besides,
-but rest on all records. Both are compared as ranks, which need no model, and shown in days and money.
+but rest on all records. Both are compared as ranks, which need no model, and shown in days and money. Where the study
+withholds how many records there are, the consortium's uncertainty is the noise's alone, and nothing is compared.
 """
 
 from __future__ import annotations
@@ -34,6 +35,7 @@ class CutLine:
         own, everyone: the cut in days or major currency units.
         own_interval, everyone_interval: where the market's cut may lie (95%), same unit.
         own_margin, everyone_margin: half-widths of the cut's rank, as a share of customers.
+        comparable: whether ``everyone_margin`` contains chance as ``own_margin`` does.
     """
 
     feature: str
@@ -44,16 +46,18 @@ class CutLine:
     everyone_interval: tuple[float, float]
     own_margin: float
     everyone_margin: float
+    comparable: bool
 
     @property
     def together_tighter(self) -> bool:
         """Whether the consortium's cut is known better than the holder's alone."""
-        return self.everyone_margin < self.own_margin
+        return self.comparable and self.everyone_margin < self.own_margin
 
 
 @dataclass(frozen=True, kw_only=True)
 class Yardstick:
-    """All cuts, and how many of the holder's customers its own cut points would label otherwise."""
+    """All cuts (none where earlier cut points were used), and how many of the holder's customers its own cut points
+    would label otherwise."""
 
     lines: tuple[CutLine, ...]
     relabelled: int
@@ -62,7 +66,7 @@ class Yardstick:
 def yardstick(columns: CustomerColumns, rfm: RfmResult, study: Study, *, scheme: str) -> Yardstick:
     """Compare the holder's own cut points with the released ones. The table must not be empty."""
     unit = rfm.rules.money_unit
-    everyone = max(rfm.customers.value, float(len(columns)))
+    everyone = None if rfm.customers is None else max(rfm.customers.value, float(len(columns)))
     lines = []
     for facts in rfm.distributions:
         if facts.feature not in FACTS:
@@ -70,7 +74,8 @@ def yardstick(columns: CustomerColumns, rfm: RfmResult, study: Study, *, scheme:
         values = np.sort(getattr(columns, facts.feature)) / (unit if facts.feature == "money" else 1)
         for position, rank in enumerate(_RANKS):
             own = Z95 * math.sqrt(rank * (1 - rank) / len(columns))
-            together = math.hypot(facts.rank_margin[position], Z95 * math.sqrt(rank * (1 - rank) / everyone))
+            chance = Z95 * math.sqrt(rank * (1 - rank) / everyone) if everyone is not None else 0.0
+            together = math.hypot(facts.rank_margin[position], chance)
             lines.append(
                 CutLine(
                     feature=facts.feature,
@@ -81,6 +86,7 @@ def yardstick(columns: CustomerColumns, rfm: RfmResult, study: Study, *, scheme:
                     everyone_interval=_interval(facts, position, together),
                     own_margin=own,
                     everyone_margin=together,
+                    comparable=everyone is not None,
                 )
             )
     own_rules = rfm.rules.model_copy(update={"cuts": own_cuts(columns, rfm.rules.cuts, study)})

@@ -29,7 +29,7 @@ _AGREEMENT = 0.01
 #: Facts of a charge that all parties must record alike.
 _SHARED = (
     "question", "study", "study_digest", "core", "analysis", "title", "statistic", "statistic_digest", "event",
-    "records", "placement", "holders", "colluding", "roster",
+    "records", "placement", "holders", "colluding", "assurance", "roster",
 )  # fmt: skip
 
 

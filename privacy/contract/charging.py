@@ -50,6 +50,7 @@ def charge_for(
         holders=core.holders,
         colluding=core.mechanism.colluding,
         sampler=sampler,
+        assurance=core.mechanism.assurance,
         roster=core.roster,
         policy=policy,
         software=software,

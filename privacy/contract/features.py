@@ -7,8 +7,10 @@ whichever order, on whichever machine.
 
 from __future__ import annotations
 
+import datetime as dt
 import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
 from typing import Literal, Self, get_args
@@ -30,7 +32,8 @@ UNIT = 1 << 12
 FeatureName = Literal[
     "recency_days", "tenure_days", "orders", "money", "order_value", "basket",
     "orders_30", "orders_90", "orders_180", "orders_365", "money_30", "money_90", "money_180", "money_365",
-    "interval_days", "interval_spread", "recency_ratio", "trend",
+    "interval_days", "interval_spread", "interval_variation", "recency_ratio", "overdue", "on_time", "idle_share",
+    "tenure_180", "trend", "momentum",
     "discount_share", "return_share", "weekend_share", "evening_share",
 ]  # fmt: skip
 
@@ -39,13 +42,14 @@ class Scale(Noun):
     """A public step function from a raw integer to a scaled one.
 
     The range between ``low`` and ``high`` is cut into at most ``steps`` steps of equal length (``linear``) or of equal
-    ratio (``log``, of ``value - low + 1``); a value becomes its step's upper end's place between the ends, from -UNIT
+    ratio (``log``, of ``value + offset``); a value becomes its step's upper end's place between the ends, from -UNIT
     to UNIT. Values outside the range count as its ends. Thresholds given as ``upper`` (noisy quantiles of an earlier
     release, say) take the place of such steps; their places are their ranks.
 
     Attributes:
         kind: how steps are placed.
         low, high: ends of the range, in the feature's raw unit; public, never the data's own.
+        offset: added before logarithms are taken; ``low + offset`` must be positive.
         steps: how finely; ignored for ``quantiles``.
         upper: ascending thresholds, for ``quantiles`` only.
         missing: scaled value of a missing raw value.
@@ -54,6 +58,7 @@ class Scale(Noun):
     kind: Literal["linear", "log", "quantiles"]
     low: int = Field(default=0, ge=-(1 << 41), le=1 << 41)
     high: int = Field(default=1, ge=-(1 << 41), le=1 << 41)
+    offset: int = Field(default=1, ge=-(1 << 41), le=1 << 41)
     steps: int = Field(default=512, ge=2, le=4096)
     upper: tuple[int, ...] = Field(default=(), max_length=4096)
     missing: int = Field(default=UNIT, ge=-UNIT, le=UNIT)
@@ -64,6 +69,8 @@ class Scale(Noun):
             raise ValueError("thresholds go with kind 'quantiles', and it needs them")
         if self.kind != "quantiles" and self.low >= self.high:
             raise ValueError("low must be below high")
+        if self.kind == "log" and self.low + self.offset < 1:
+            raise ValueError("low + offset must be positive")
         if any(low >= high for low, high in pairwise(self.upper)):
             raise ValueError("thresholds must ascend")
         if self.upper and (self.upper[0] < -(1 << 41) or self.upper[-1] > 1 << 41):
@@ -73,14 +80,14 @@ class Scale(Noun):
     @property
     def thresholds(self) -> tuple[int, ...]:
         """Ascending inclusive upper ends of all steps but the last."""
-        return self.upper or _steps(self.kind, self.low, self.high, self.steps)[0]
+        return self.upper or _steps(self.kind, self.low, self.high, self.offset, self.steps)[0]
 
     @property
     def levels(self) -> tuple[int, ...]:
         """Scaled value of every step, ascending from -UNIT or above to UNIT; one more than ``thresholds``."""
         if self.upper:
             return tuple((2 * rank - len(self.upper)) * UNIT // len(self.upper) for rank in range(len(self.upper) + 1))
-        return _steps(self.kind, self.low, self.high, self.steps)[1]
+        return _steps(self.kind, self.low, self.high, self.offset, self.steps)[1]
 
     def apply(self, raw: IntArray) -> IntArray:
         """Scale raw values; same shape, int64, from -UNIT to UNIT. Element by element, on integers only."""
@@ -89,15 +96,16 @@ class Scale(Noun):
 
 
 @lru_cache(maxsize=256)  # bounded: the parameters come from plans
-def _steps(kind: str, low: int, high: int, steps: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
+def _steps(kind: str, low: int, high: int, offset: int, steps: int) -> tuple[tuple[int, ...], tuple[int, ...]]:
     """Thresholds, and the scaled value of every step."""
     width = high - low
     if kind == "linear":
         upper = sorted({low + width * step // (steps - 1) for step in range(steps - 1)})
         places = [(value - low) / width for value in upper]
     else:
-        upper = sorted({low - 1 + round((width + 1) ** (step / (steps - 1))) for step in range(steps - 1)})
-        places = [math.log(value - low + 1) / math.log(width + 1) for value in upper]
+        first, ratio = low + offset, (high + offset) / (low + offset)
+        upper = sorted({round(first * ratio ** (step / (steps - 1))) - offset for step in range(steps - 1)})
+        places = [math.log((value + offset) / first) / math.log(ratio) for value in upper]
     return tuple(upper), tuple(round(UNIT * (2 * place - 1)) for place in [*places, 1.0])
 
 
@@ -116,9 +124,9 @@ class Feature:
         name: code.
         unit: of the raw integer.
         en, zh: for people.
-        scale: kind and public range where the study states none; a ``money`` range is multiplied by the study's
-            money unit (minor units a major unit, times what its currency is worth, see ``Study.money_bounds``).
-        money: whether the raw unit is minor currency units.
+        scale: kind and public range where the study states none.
+        money: whether the raw unit is minor currency units; the scale is then for a currency worth about a euro, with
+            two digits, and is adapted to the study's (``Study.scaled``).
         needs: the source column that must be mapped, beside customer, order, time and amount.
     """
 
@@ -130,56 +138,76 @@ class Feature:
     money: bool = False
     needs: str | None = None
 
+    def scale_in(self, factor: Fraction) -> Scale:
+        """The scale where a euro is worth ``factor`` hundreds of minor units."""
+        if not self.money or factor == 1:
+            return self.scale
+        ends = {name: max(1, round(getattr(self.scale, name) * factor)) for name in ("low", "high", "offset")
+                if getattr(self.scale, name)}  # fmt: skip
+        return self.scale.model_copy(update=ends)
 
-def _days(high: int = 3650) -> Scale:
-    return Scale(kind="log", low=0, high=high)
+
+def _log(high: int, *, low: int = 0, offset: int = 1, missing: int = UNIT) -> Scale:
+    return Scale(kind="log", low=low, high=high, offset=offset, missing=missing)
 
 
-def _orders(high: int) -> Scale:
-    return Scale(kind="log", low=0, high=high)
+def _linear(high: int, *, low: int = 0, missing: int = UNIT) -> Scale:
+    return Scale(kind="linear", low=low, high=high, missing=missing)
 
 
-_MONEY = Scale(kind="log", low=0, high=100_000)
-_SHARE = Scale(kind="linear", low=0, high=1000, missing=-UNIT)
+#: In units of a hundredth of the study's money unit.
+_MONEY = _log(2_000_000, offset=100)
+_ORDER_VALUE = _log(500_000, low=1_000, offset=0)
+_SHARE = _linear(1000, missing=-UNIT)
+_CENTIDAYS, _MINOR, _PERMILLE = "days, hundredths", "minor units", "thousandths"
+
+
+def _feature(
+    name: FeatureName, unit: str, en: str, zh: str, scale: Scale, *, money: bool = False, needs: str | None = None
+) -> Feature:
+    return Feature(name=name, unit=unit, en=en, zh=zh, scale=scale, money=money, needs=needs)
+
 
 #: Every feature that a study may name, in a fixed order.
 FEATURES: dict[FeatureName, Feature] = {
     feature.name: feature
     for feature in (
-        Feature(name="recency_days", unit="days", en="days since last purchase", zh="距上次购买天数", scale=_days()),
-        Feature(name="tenure_days", unit="days", en="days since first purchase", zh="客户生命周期", scale=_days()),
-        Feature(name="orders", unit="orders", en="orders", zh="订单数", scale=_orders(200)),
-        Feature(name="money", unit="minor units", en="spend", zh="消费金额", scale=_MONEY, money=True),
-        Feature(name="order_value", unit="minor units", en="spend per order", zh="客单价", scale=_MONEY, money=True),
-        Feature(name="basket", unit="lines, hundredths", en="lines per order", zh="每单商品行数",
-                scale=Scale(kind="log", low=0, high=20_000)),
-        Feature(name="orders_30", unit="orders", en="orders, last 30 days", zh="近30天订单数", scale=_orders(20)),
-        Feature(name="orders_90", unit="orders", en="orders, last 90 days", zh="近90天订单数", scale=_orders(50)),
-        Feature(name="orders_180", unit="orders", en="orders, last 180 days", zh="近180天订单数", scale=_orders(100)),
-        Feature(name="orders_365", unit="orders", en="orders, last 365 days", zh="近365天订单数", scale=_orders(200)),
-        Feature(name="money_30", unit="minor units", en="spend, last 30 days", zh="近30天消费", scale=_MONEY,
-                money=True),
-        Feature(name="money_90", unit="minor units", en="spend, last 90 days", zh="近90天消费", scale=_MONEY,
-                money=True),
-        Feature(name="money_180", unit="minor units", en="spend, last 180 days", zh="近180天消费", scale=_MONEY,
-                money=True),
-        Feature(name="money_365", unit="minor units", en="spend, last 365 days", zh="近365天消费", scale=_MONEY,
-                money=True),
-        Feature(name="interval_days", unit="days, hundredths", en="mean days between orders", zh="平均复购间隔",
-                scale=_days(100_000)),
-        Feature(name="interval_spread", unit="days, hundredths", en="spread of days between orders", zh="复购间隔波动",
-                scale=_days(100_000)),
-        Feature(name="recency_ratio", unit="thousandths", en="days since last purchase, in own intervals",
-                zh="距上次购买与自身复购间隔之比", scale=Scale(kind="log", low=0, high=20_000)),
-        Feature(name="trend", unit="orders", en="orders, last 180 days minus the 180 before", zh="近半年订单变化",
-                scale=Scale(kind="linear", low=-10, high=10)),
-        Feature(name="discount_share", unit="thousandths", en="share of lines on discount", zh="折扣购买占比",
-                scale=_SHARE, needs="discount"),
-        Feature(name="return_share", unit="thousandths", en="share of lines returned", zh="退货占比", scale=_SHARE),
-        Feature(name="weekend_share", unit="thousandths", en="share of orders at weekends", zh="周末订单占比",
-                scale=_SHARE),
-        Feature(name="evening_share", unit="thousandths", en="share of orders after 18:00", zh="晚间订单占比",
-                scale=_SHARE),
+        _feature("recency_days", "days", "days since last purchase", "距上次购买天数", _log(730)),
+        _feature("tenure_days", "days", "days since first purchase", "客户生命周期", _linear(730)),
+        _feature("orders", "orders", "orders", "订单数", _log(50)),
+        _feature("money", _MINOR, "spend", "消费金额", _MONEY, money=True),
+        _feature("order_value", _MINOR, "spend per order", "客单价", _ORDER_VALUE, money=True),
+        _feature("basket", "lines, hundredths", "lines per order", "每单商品行数", _log(10_000, offset=100)),
+        _feature("orders_30", "orders", "orders, last 30 days", "近30天订单数", _log(5)),
+        _feature("orders_90", "orders", "orders, last 90 days", "近90天订单数", _log(10)),
+        _feature("orders_180", "orders", "orders, last 180 days", "近180天订单数", _log(15)),
+        _feature("orders_365", "orders", "orders, last 365 days", "近365天订单数", _log(25)),
+        _feature("money_30", _MINOR, "spend, last 30 days", "近30天消费", _MONEY, money=True),
+        _feature("money_90", _MINOR, "spend, last 90 days", "近90天消费", _MONEY, money=True),
+        _feature("money_180", _MINOR, "spend, last 180 days", "近180天消费", _MONEY, money=True),
+        _feature("money_365", _MINOR, "spend, last 365 days", "近365天消费", _MONEY, money=True),
+        _feature("interval_days", _CENTIDAYS, "mean days between orders", "平均复购间隔", _log(73_000, offset=100)),
+        _feature("interval_spread", _CENTIDAYS, "spread of days between orders", "复购间隔波动",
+                 _log(73_000, offset=100)),
+        _feature("interval_variation", _PERMILLE, "spread of days between orders, relative", "复购间隔变异系数",
+                 _linear(1500, missing=-UNIT)),
+        _feature("recency_ratio", _PERMILLE, "days since last purchase, in own intervals", "距上次购买为自身间隔的倍数",
+                 _log(20_000, low=50, offset=0, missing=0)),
+        _feature("overdue", _PERMILLE, "how far beyond the own interval", "超出自身复购间隔的程度",
+                 _log(7_389, low=1000, offset=0, missing=-UNIT)),
+        _feature("on_time", _PERMILLE, "how far into the own interval", "处于自身复购间隔内的位置",
+                 _log(1000, low=135, offset=0)),
+        _feature("idle_share", _PERMILLE, "share of lifetime since last purchase", "沉默时间占生命周期比例", _SHARE),
+        _feature("tenure_180", "days", "days since first purchase, first half year", "前半年内的客户生命周期",
+                 _linear(180)),
+        _feature("trend", "orders", "orders, last 180 days minus the 180 before", "近半年订单变化",
+                 _linear(10, low=-10)),
+        _feature("momentum", _PERMILLE, "orders, last 180 days to the 180 before", "近半年订单环比",
+                 _log(8000, low=125, offset=0)),
+        _feature("discount_share", _PERMILLE, "share of lines on discount", "折扣购买占比", _SHARE, needs="discount"),
+        _feature("return_share", _PERMILLE, "share of lines returned", "退货占比", _SHARE),
+        _feature("weekend_share", _PERMILLE, "share of orders at weekends", "周末订单占比", _SHARE),
+        _feature("evening_share", _PERMILLE, "share of orders after 18:00", "晚间订单占比", _SHARE),
     )
 }  # fmt: skip
 
@@ -231,3 +259,28 @@ class FeatureTable:
         """Scaled features of one day, shape ``(customers, len(features))``, from -UNIT to UNIT."""
         columns = [feature.scale.apply(self.values[:, day, self.names.index(feature.name)]) for feature in features]
         return np.stack(columns, axis=1) if columns else np.zeros((len(self), 0), dtype=np.int64)
+
+
+class FeatureRequest(Noun):
+    """What a study needs to know of customers, and as of which days.
+
+    Attributes:
+        names: the features.
+        days: the days, ascending; what a feature says of a day comes from before the start of that day alone.
+        horizon_days: a customer without a purchase in this many days from the start of a day has churned after it;
+            0 where no outcome is needed.
+        active_days: a customer counts on a day where its last purchase is at most this many days before it.
+    """
+
+    names: tuple[FeatureName, ...] = Field(min_length=1, max_length=64)
+    days: tuple[dt.date, ...] = Field(min_length=1, max_length=24)
+    horizon_days: int = Field(default=0, ge=0, le=3660)
+    active_days: int = Field(default=36_600, ge=1, le=36_600)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        if any(first >= second for first, second in pairwise(self.days)):
+            raise ValueError("days must ascend")
+        if len(set(self.names)) != len(self.names):
+            raise ValueError("a feature is named twice")
+        return self

@@ -185,12 +185,17 @@ class AnswerRequest(Noun):
 
 
 class ReleaseNotice(Noun):
-    """Which core led to which release, with its values (decimal text of int64, separated by spaces)."""
+    """Which core led to which release.
+
+    Attributes:
+        release: digest of core and values, as :func:`release_digest` computes it.
+        values: decimal text of int64, separated by spaces; None where the study withholds totals.
+    """
 
     question: Question
     core: Digest
     release: Digest
-    values: str
+    values: str | None
 
 
 class FinishRequest(Noun):

@@ -2,34 +2,35 @@
 
 Margins are half-widths of 95% intervals that come from the privacy noise alone: the interval covers the total
 that the same cut points would give without noise.
+
+A study with ``rfm.totals = "shares"`` carries proportions and averages only: every total is None, and every figure is
+on the public grid of :mod:`privacy.contract.coarse`, whose margins also cover the rounding. A result that breaks this
+cannot be built, by whoever reads or writes it (``docs/decisions/0012``).
 """
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from collections.abc import Iterator
+from typing import Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import model_validator
 
+from privacy.contract.churn_results import ChurnResult
+from privacy.contract.coarse import is_coarse, step_of
+from privacy.contract.estimates import Estimate, Value
 from privacy.contract.segments import SchemeName, SegmentRules
 from privacy.contract.study import Study
 
 
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Estimate(_Value):
-    """A released number and the half-width of its 95% interval."""
-
-    value: float
-    margin: float
-
-
-class SegmentFigures(_Value):
+class SegmentFigures(Value):
     """One segment's figures; where the noisy count is under the floor there are none (``suppressed``).
 
     Counts are of customer *records*: a person who shops at two holders counts twice.
     Money is in major units of the study's currency.
+
+    Attributes:
+        customers, orders, revenue: totals; None as well where the study withholds totals.
     """
 
     code: str
@@ -46,17 +47,40 @@ class SegmentFigures(_Value):
     revenue_per_order: Estimate | None = None
 
 
-class SchemeFigures(_Value):
-    """One segmentation's figures, in the scheme's order."""
+class SchemeFigures(Value):
+    """One segmentation's figures, in the scheme's order.
+
+    Attributes:
+        total_customers, total_orders, total_revenue: of all segments; None where the study withholds totals.
+        orders_per_customer, revenue_per_customer, revenue_per_order: averages over all segments, money in major
+            units; None where the noise hides the lower total.
+        least_share: where the study withholds totals, segments with a smaller share of the records are suppressed.
+    """
 
     scheme: SchemeName
     segments: tuple[SegmentFigures, ...]
-    total_customers: Estimate
-    total_orders: Estimate
-    total_revenue: Estimate
+    total_customers: Estimate | None
+    total_orders: Estimate | None
+    total_revenue: Estimate | None
+    orders_per_customer: Estimate | None = None
+    revenue_per_customer: Estimate | None = None
+    revenue_per_order: Estimate | None = None
+    least_share: float | None = None
+
+    def _totals(self) -> Iterator[Estimate | None]:
+        yield from (self.total_customers, self.total_orders, self.total_revenue)
+        for segment in self.segments:
+            if not segment.suppressed:
+                yield from (segment.customers, segment.orders, segment.revenue)
+
+    def _proportions(self) -> Iterator[Estimate | None]:
+        yield from (self.orders_per_customer, self.revenue_per_customer, self.revenue_per_order)
+        for segment in self.segments:
+            yield from (segment.share_of_customers, segment.share_of_revenue, segment.orders_per_customer)
+            yield from (segment.revenue_per_customer, segment.revenue_per_order)
 
 
-class Distribution(_Value):
+class Distribution(Value):
     """A noisy distribution and the cut points found on it.
 
     Attributes:
@@ -75,13 +99,22 @@ class Distribution(_Value):
     high: float
     rank_margin: tuple[float, float, float, float]
 
+    @property
+    def coarse(self) -> bool:
+        """Whether the cumulated shares and all rank margins are on the public grid, alike at all cuts."""
+        margin = self.rank_margin[0]
+        if set(self.rank_margin) != {margin} or not is_coarse(0.0, margin):
+            return False
+        steps = [share / step_of(margin) for share in self.share]
+        return all(math.isclose(step, round(step), abs_tol=1e-6) for step in steps)
 
-class RfmResult(_Value):
+
+class RfmResult(Value):
     """The RFM analysis' result.
 
     Attributes:
         rules: what every holder applies to its own customers.
-        customers: estimated number of customer records of all holders.
+        customers: estimated number of customer records of all holders; None where the study withholds totals.
         distributions: R, F and M; empty where the cut points of an earlier run were used.
         schemes: the reported segmentations.
         money_cap, orders_cap: a customer counts with at most this much in the totals (major units, orders).
@@ -89,15 +122,31 @@ class RfmResult(_Value):
     """
 
     rules: SegmentRules
-    customers: Estimate
+    customers: Estimate | None
     distributions: tuple[Distribution, ...]
     schemes: tuple[SchemeFigures, ...]
     money_cap: float
     orders_cap: int
     revenue_above_cap: float
 
+    def check_complete(self) -> None:
+        """Raise ValueError unless every total is there."""
+        if self.customers is None or any(total is None for scheme in self.schemes for total in scheme._totals()):
+            raise ValueError("a total is missing, and the study does not withhold totals")
 
-class QuestionCost(_Value):
+    def check_shares_only(self) -> None:
+        """Raise ValueError if a total is there, or a figure tells more than the public grid."""
+        if self.customers is not None or any(
+            total is not None for scheme in self.schemes for total in scheme._totals()
+        ):
+            raise ValueError("a total is there, though the study withholds totals")
+        figures = [figure for scheme in self.schemes for figure in scheme._proportions() if figure is not None]
+        fine = [figure for figure in figures if not is_coarse(figure.value, figure.margin)]
+        if fine or not all(facts.coarse for facts in self.distributions):
+            raise ValueError("a figure is finer than the public grid, though the study withholds totals")
+
+
+class QuestionCost(Value):
     """What one answered attempt of one question cost. ``mu`` is the Gaussian-DP parameter, one person at k holders."""
 
     question: str
@@ -107,7 +156,7 @@ class QuestionCost(_Value):
     holders: int
 
 
-class Spending(_Value):
+class Spending(Value):
     """What a run spent, seen from three relations.
 
     Attributes:
@@ -122,6 +171,7 @@ class Spending(_Value):
         questions: one entry an attempt.
         epsilon_all_runs: for one person over all charges in the coordinator's ledger so far, at this delta.
         studies: how many studies those are.
+        epsilon_opacus: ``epsilon_person`` by Opacus' PRV accountant, where the study uses Opacus' noise.
     """
 
     delta: float
@@ -135,14 +185,15 @@ class Spending(_Value):
     questions: tuple[QuestionCost, ...]
     epsilon_all_runs: float | None = None
     studies: int = 1
+    epsilon_opacus: float | None = None
 
 
-class EarlierRun(_Value):
+class EarlierRun(Value):
     """An earlier run of the same study, for comparison.
 
     Attributes:
         as_of: its as-of day, ISO format.
-        customers: its estimated number of customer records.
+        customers: its estimated number of customer records; None where this or the earlier study withholds totals.
         shares: segmentation to segment code to its share of customer records; suppressed segments are left out.
         revenue_shares: the same for revenue.
         same_cuts: whether it used the same cut points as this run.
@@ -150,22 +201,30 @@ class EarlierRun(_Value):
 
     as_of: str
     repeat: int
-    customers: Estimate
+    customers: Estimate | None
     shares: dict[str, dict[str, Estimate]]
     revenue_shares: dict[str, dict[str, Estimate]]
     epsilon_person: float
     same_cuts: bool
 
+    def check_shares_only(self) -> None:
+        """Raise ValueError if a total is there, or a share tells more than the public grid."""
+        shares = [
+            share for table in (self.shares, self.revenue_shares) for row in table.values() for share in row.values()
+        ]
+        if self.customers is not None or not all(is_coarse(share.value, share.margin) for share in shares):
+            raise ValueError("an earlier run tells more than its shares, though the study withholds totals")
 
-class Timing(_Value):
+
+class Timing(Value):
     """Seconds by step of a run; of the coordinator's own clock, never of a holder."""
 
     step: str
     seconds: float
 
 
-class StudyResult(_Value):
-    """Everything that a run leaves with the coordinator.
+class StudyResult(Value):
+    """What a run comes to, for people and scripts at the coordinator and at every holder.
 
     Attributes:
         study: the study as it was run.
@@ -185,7 +244,27 @@ class StudyResult(_Value):
     participants: tuple[str, ...]
     missing: tuple[str, ...]
     transport: str
-    rfm: RfmResult | None
+    rfm: RfmResult | None = None
+    churn: ChurnResult | None = None
     spending: Spending
     timings: tuple[Timing, ...]
     earlier: tuple[EarlierRun, ...] = ()
+
+    @property
+    def totals_withheld(self) -> bool:
+        """Whether the study hands out proportions only."""
+        return self.study.rfm.totals == "shares"
+
+    @model_validator(mode="after")
+    def _totals_as_agreed(self) -> Self:
+        if not self.totals_withheld:
+            if self.rfm is not None:
+                self.rfm.check_complete()
+            return self
+        if self.rfm is not None:
+            self.rfm.check_shares_only()
+        if self.churn is not None:
+            raise ValueError("churn has no form without totals, and the study withholds totals")
+        for run in self.earlier:
+            run.check_shares_only()
+        return self

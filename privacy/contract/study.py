@@ -10,12 +10,15 @@ from __future__ import annotations
 import datetime as dt
 import re
 import zoneinfo
+from collections.abc import Iterable
 from decimal import Decimal
+from fractions import Fraction
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun
+from privacy.contract.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
 from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 
 #: Names that become file names, labels and ids: short, lower case, safe everywhere.
@@ -186,6 +189,8 @@ class RfmOptions(Noun):
         rules: the operators' own segments; the first rule that fits wins.
         floor: segments whose noisy count is below this are not shown.
         cut_points_share: share of the budget that finds the cut points; the rest measures the segments.
+        totals: ``full``, or ``shares``: results, reports and what holders get carry proportions and averages on a
+            coarse public grid, and no total. The coordinator's operator still has the noisy totals in ``releases/``.
     """
 
     cut_points: Literal["new", "previous"] | KnownCuts = "new"
@@ -194,6 +199,7 @@ class RfmOptions(Noun):
     rules: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
     floor: int = Field(default=20, ge=0, le=1_000_000)
     cut_points_share: ExactDecimal = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=Decimal("0.9"))
+    totals: Literal["full", "shares"] = "full"
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -205,6 +211,60 @@ class RfmOptions(Noun):
         if len(set(codes)) != len(codes):
             raise ValueError("two rules have the same code")
         return self
+
+
+#: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).
+CHURN_FEATURES: tuple[FeatureName, ...] = (
+    "recency_days", "overdue", "on_time", "idle_share", "tenure_days", "tenure_180", "orders", "orders_365",
+    "orders_180", "orders_90", "momentum", "interval_variation", "money", "money_365", "order_value", "basket",
+)  # fmt: skip
+
+
+class ChurnOptions(Noun):
+    """What the churn analysis predicts, from what, and how it is trained.
+
+    Attributes:
+        model: ``logistic`` (logistic regression) or ``network`` (a small perceptron beside a linear path).
+        horizon_days: a customer without a purchase in this many days has churned.
+        active_days: customers count on a day where their last purchase is at most this many days before it.
+        training_days: at how many days training looks. The last is two horizons before the as-of day, so that its
+            outcomes are known before the day of the test, one horizon before the as-of day; further ones are a
+            horizon apart each. All days of a customer are one contribution.
+        features: inputs, by name; their public scales are those of the catalogue.
+        rounds: gradient steps after the least-squares start; 0 means as many as do well (3, or 4 for a network).
+        evaluation_share: share of the analysis' budget that measures the model's quality.
+        figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with as large a budget as the
+            evaluation over all.
+    """
+
+    model: Literal["logistic", "network"] = "logistic"
+    horizon_days: int = Field(default=90, ge=7, le=1830)
+    active_days: int = Field(default=365, ge=7, le=36_600)
+    training_days: int = Field(default=1, ge=1, le=12)
+    features: tuple[FeatureName, ...] = Field(default=CHURN_FEATURES, min_length=1, max_length=40)
+    rounds: int = Field(default=0, ge=0, le=50)
+    evaluation_share: ExactDecimal = Field(default=Decimal("0.2"), ge=Decimal("0.01"), le=Decimal("0.9"))
+    figures: Literal["overall", "by_holder"] = "overall"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.features)) != len(self.features):
+            raise ValueError("a feature is named twice")
+        return self
+
+    def days(self, as_of: dt.date) -> tuple[dt.date, ...]:
+        """Training days, the day of the test, and the as-of day; ascending."""
+        step = dt.timedelta(days=self.horizon_days)
+        return tuple(as_of - step * back for back in range(self.training_days + 1, -1, -1))
+
+    def request(self, as_of: dt.date) -> FeatureRequest:
+        """What a holder computes for this analysis."""
+        return FeatureRequest(
+            names=tuple(dict.fromkeys((*self.features, "recency_days"))),  # what every model is compared with
+            days=self.days(as_of),
+            horizon_days=self.horizon_days,
+            active_days=self.active_days,
+        )
 
 
 class RateStep(Noun):
@@ -229,6 +289,8 @@ class Study(Noun):
             budget of its own.
         placement: who adds the noise: ``distributed`` shares under masks (default), each holder all of it
             (``local``), or the coordinator (``central``, which trusts it); holders must allow the last two.
+        mechanism: ``integer`` (exact discrete Gaussian noise), or with placement ``central`` ``opacus``: Opacus'
+            floating-point Gaussian and its accountant's figure beside ours; holders must allow it.
     """
 
     name: Slug
@@ -239,11 +301,13 @@ class Study(Noun):
     time_zone: str = "UTC"
     holders: tuple[Slug, ...] = ()
     placement: Literal["distributed", "local", "central"] = "distributed"
+    mechanism: Literal["integer", "opacus"] = "integer"
     budget: Budget
     cleaning: Cleaning = Cleaning()
     bounds: Bounds = Bounds()
     rates: dict[CurrencyCode, tuple[RateStep, ...]] = Field(default_factory=dict)
     rfm: RfmOptions = RfmOptions()
+    churn: ChurnOptions = ChurnOptions()
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -303,10 +367,14 @@ class Study(Noun):
             days = [step.since for step in steps]
             if days != sorted(set(days)):
                 raise ValueError(f"rates.{code}: days must be in order, each once")
+        if self.mechanism == "opacus" and self.placement != "central":
+            raise ValueError('mechanism = "opacus" is the coordinator\'s noise: it goes with placement = "central"')
         if self.budget.split and set(self.budget.split) != set(self.analyses):
             raise ValueError("budget.split must name every analysis of the study, and no other")
         if self.currency in self.rates:
             raise ValueError(f"rates.{self.currency}: that is the study's own currency; leave it out")
+        if self.rfm.totals == "shares" and set(self.analyses) != {"rfm"}:
+            raise ValueError('rfm.totals = "shares" goes with the analysis rfm alone: the others release counts')
         low, high = self.money_bounds
         if high > _MINOR_LIMIT:
             raise ValueError(f"bounds.money_max is above {_MINOR_LIMIT:,} minor units")
@@ -323,6 +391,16 @@ class Study(Noun):
         high = self.bounds.money_max if self.bounds.money_max is not None else Decimal(scale) * 1_000_000
         return max(1, int(low * unit)), int(high * unit)
 
+    @property
+    def feature_requests(self) -> dict[str, FeatureRequest]:
+        """What the study's analyses need to know of customers beside R, F and M, by the analysis' name."""
+        return {"churn": self.churn.request(self.as_of)} if "churn" in self.analyses else {}
+
+    def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
+        """Features with their public scales, those of money adapted to the study's currency."""
+        factor = Fraction(_UNIT_SCALE.get(self.currency, 1) * 10 ** minor_digits(self.currency), 100)
+        return tuple(ScaledFeature(name=name, scale=FEATURES[name].scale_in(factor)) for name in names)
+
     def rate_of(self, currency: str) -> tuple[RateStep, ...] | None:
         """The rates of a currency into the study's, or None where the study does not know it."""
         if currency == self.currency:
@@ -331,7 +409,7 @@ class Study(Noun):
 
 
 #: The analyses that a study may name. ``server/analyses`` has one module of the same name each (checked by a test).
-ANALYSES: tuple[str, ...] = ("rfm",)
+ANALYSES: tuple[str, ...] = ("rfm", "churn")
 
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 

@@ -47,6 +47,8 @@ class Reserved(Noun):
         holders: who takes part, sorted.
         colluding: t.
         sampler: name and version of the noise source (empty where this party adds none).
+        assurance: ``integer`` for exact noise, ``float`` for floating-point noise, whose guarantee rests on its
+            implementation as well.
         roster: digest of the roster in force.
         policy: digest of the policy that allowed it (the coordinator has none).
         software: release of cohortium.
@@ -68,6 +70,7 @@ class Reserved(Noun):
     holders: tuple[str, ...]
     colluding: int = Field(ge=1)
     sampler: str
+    assurance: Literal["integer", "float"] = "integer"
     roster: Digest
     policy: str
     software: str

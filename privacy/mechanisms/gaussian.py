@@ -27,6 +27,9 @@ MAX_SHARE_SCALE = 1 << 48
 Placement = Literal["distributed", "local", "central"]
 PLACEMENTS: tuple[Placement, ...] = ("distributed", "local", "central")
 
+#: ``integer``: the exact discrete Gaussian; ``opacus``: Opacus' floating-point Gaussian, in placement ``central`` only.
+Noise = Literal["integer", "opacus"]
+
 
 class SumMechanism(Noun):
     """Who adds how much noise to one sum.
@@ -36,18 +39,27 @@ class SumMechanism(Noun):
         holders: m, how many holders add up.
         colluding: t, how many of them may pool what they know, 1 or more; m - t is at least 1.
         share_scale: standard deviation of one share, in integer units.
+        noise: how it is drawn.
     """
 
     placement: Placement
     holders: int = Field(ge=2, le=1000)
     colluding: int = Field(ge=1)
     share_scale: int = Field(ge=MIN_SHARE_SCALE, le=MAX_SHARE_SCALE)
+    noise: Noise = "integer"
 
     @model_validator(mode="after")
     def _some_honest(self) -> Self:
+        if self.noise == "opacus" and self.placement != "central":
+            raise ValueError("Opacus' noise is the coordinator's: it goes with placement central")
         if self.colluding >= self.holders:
             raise ValueError("at least one holder must be honest: colluding holders must be fewer than holders")
         return self
+
+    @property
+    def assurance(self) -> Literal["integer", "float"]:
+        """Whether the noise is exact, or as good as floating-point numbers are."""
+        return "float" if self.noise == "opacus" else "integer"
 
     @property
     def protecting_shares(self) -> int:
@@ -99,6 +111,7 @@ def calibrate(
     placement: Placement,
     holders: int,
     colluding: int,
+    noise: Noise = "integer",
 ) -> SumMechanism:
     """The least noise whose price for one customer record is at most ``squared_mu``.
 
@@ -124,4 +137,5 @@ def calibrate(
         holders=holders,
         colluding=colluding,
         share_scale=max(scale, MIN_SHARE_SCALE),
+        noise=noise,
     )

@@ -19,9 +19,10 @@ if TYPE_CHECKING:
 INK = "#1c2430"
 MUTED = "#596473"
 HAIRLINE = "#d7dde4"
-#: Customers and revenue: light and dark of one hue: told apart with every kind of colour vision, and on grey paper.
-CUSTOMERS = "#a9c6e3"
-REVENUE = "#2b6cb0"
+#: Customers and revenue: light and dark of one hue, told apart with every kind of colour vision and on grey paper; the
+#: light one still stands out from white paper. ``tests/test_colours.py`` holds every colour to that.
+CUSTOMERS = "#6895c5"
+REVENUE = "#123f6d"
 
 _POINTS_PER_INCH = 72
 

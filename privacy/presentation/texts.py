@@ -88,8 +88,8 @@ COMMON: dict[str, Text] = {
     "run_id": Text("Run", "运行编号"),
     "version": Text("Version of Cohortium", "Cohortium 版本"),
     "footer": Text(
-        "Made by Cohortium {version}. This file loads nothing from anywhere.",
-        "由 Cohortium {version} 生成。本文件不从任何地方加载内容。",
+        "Made by {version}. This file loads nothing from anywhere.",
+        "由 {version} 生成。本文件不从任何地方加载内容。",
     ),
 }
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from privacy.contract.results import Estimate
+from privacy.contract.estimates import Estimate
 from privacy.contract.segments import SegmentRules, segments_of_scores
 from privacy.presentation.numbers import grouped, shown
 from privacy.presentation.texts import COMMON, Language, say

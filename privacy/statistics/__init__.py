@@ -11,21 +11,51 @@ from typing import Annotated
 from pydantic import Field
 
 from privacy.statistics.base import GAMMA, MAX_RECORDS, ContributionBound, Rows, Statistic
+from privacy.statistics.by_holder import ByHolder
+from privacy.statistics.feature_moments import FeatureMoments
+from privacy.statistics.feature_sums import FeatureSums
+from privacy.statistics.logistic_gradient import LogisticGradient
+from privacy.statistics.network_gradient import NetworkGradient
 from privacy.statistics.prefix_sums import PrefixSums
+from privacy.statistics.score_histogram import ScoreHistogram
 from privacy.statistics.segment_totals import SegmentTotals
 
-AnyStatistic = Annotated[PrefixSums | SegmentTotals, Field(discriminator="kind")]
+AnyStatistic = Annotated[
+    PrefixSums
+    | ByHolder
+    | FeatureMoments
+    | FeatureSums
+    | LogisticGradient
+    | NetworkGradient
+    | ScoreHistogram
+    | SegmentTotals,
+    Field(discriminator="kind"),
+]
 
 #: Kind to class.
 CATALOGUE: dict[str, type[Statistic]] = {
+    "by_holder": ByHolder,
+    "feature_moments": FeatureMoments,
+    "feature_sums": FeatureSums,
+    "logistic_gradient": LogisticGradient,
+    "network_gradient": NetworkGradient,
     "prefix_sums": PrefixSums,
+    "score_histogram": ScoreHistogram,
     "segment_totals": SegmentTotals,
 }
 
 #: Which statistics an analysis may ask for; a holder refuses any other.
 STATISTICS_OF: dict[str, tuple[str, ...]] = {
     "rfm": ("prefix_sums", "segment_totals"),
-}
+    "churn": (
+        "by_holder",
+        "feature_sums",
+        "feature_moments",
+        "logistic_gradient",
+        "network_gradient",
+        "score_histogram",
+    ),
+}  # fmt: skip
 
 __all__ = [
     "CATALOGUE",
@@ -33,9 +63,15 @@ __all__ = [
     "MAX_RECORDS",
     "STATISTICS_OF",
     "AnyStatistic",
+    "ByHolder",
     "ContributionBound",
+    "FeatureMoments",
+    "FeatureSums",
+    "LogisticGradient",
+    "NetworkGradient",
     "PrefixSums",
     "Rows",
+    "ScoreHistogram",
     "SegmentTotals",
     "Statistic",
 ]

@@ -18,6 +18,9 @@ GAMMA = 1 << 26
 #: A public ceiling on the customer records of all holders together, for the proof that sums cannot wrap around.
 MAX_RECORDS = 1 << 34
 
+#: Most integers that are encoded at a time: a long vector must not take a holder's memory.
+_CELLS = 1 << 22
+
 IntArray = NDArray[np.int64]
 
 
@@ -59,7 +62,7 @@ class Statistic(Noun, ABC, Generic[R]):
     #: The kind of rows that are encoded.
     reads: ClassVar[type[Rows]]
 
-    #: Rows encoded at a time where there is no faster sum.
+    #: Rows encoded at a time where there is no faster sum; fewer where vectors are long.
     CHUNK: ClassVar[int] = 4096
 
     @property
@@ -72,6 +75,11 @@ class Statistic(Noun, ABC, Generic[R]):
     def bound(self) -> ContributionBound:
         """The bound that every encoded customer keeps."""
 
+    @property
+    def looks_at(self) -> tuple[frozenset[str], int]:
+        """Names of the features that are read, and how many days a table must have; nothing for other rows."""
+        return frozenset(), 0
+
     @abstractmethod
     def encode_rows(self, rows: R) -> IntArray:
         """Encode each customer; shape ``(customers, dim)``, int64."""
@@ -79,6 +87,7 @@ class Statistic(Noun, ABC, Generic[R]):
     def encode_sum(self, rows: R) -> IntArray:
         """Sum of the encoded customers; shape ``(dim,)``, int64. An empty table gives zeros."""
         total = np.zeros(self.dim, dtype=np.int64)
-        for start in range(0, len(rows), self.CHUNK):
-            total += self.encode_rows(rows.take(slice(start, start + self.CHUNK))).sum(axis=0)
+        step = max(1, min(self.CHUNK, _CELLS // self.dim))
+        for start in range(0, len(rows), step):
+            total += self.encode_rows(rows.take(slice(start, start + step))).sum(axis=0)
         return total

@@ -8,13 +8,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from decimal import Decimal
 from fractions import Fraction
 from typing import Literal
 
 import numpy as np
 
-from privacy.contract.results import Distribution, Estimate, RfmResult, SchemeFigures, SegmentFigures
+from privacy.contract.coarse import FINEST, class_of, coarsened
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
 from privacy.mechanisms import SumMechanism
@@ -34,6 +37,7 @@ from server.analyses.cut_points import (
 )
 from server.analyses.expectation import Expectation
 from server.releases import Release
+from server.shares_only import shares_only
 
 NAME = "rfm"
 CUT_POINTS = "cut points"
@@ -96,7 +100,7 @@ def _stepped(first: int, single: int, last: int, count: int) -> tuple[int, ...]:
 
 
 def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
-    """The analysis.
+    """The analysis. What it returns may be handed out: without totals where the study withholds them.
 
     Args:
         study: what was agreed.
@@ -118,7 +122,7 @@ def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
         scheme_figures(estimate, rules, floor=study.rfm.floor, unit=unit)
         for estimate in totals.decode(release.array, release.deviation)
     )
-    return RfmResult(
+    result = RfmResult(
         rules=rules,
         customers=customers or schemes[0].total_customers,
         distributions=distributions,
@@ -127,6 +131,7 @@ def run(study: Study, ask: Ask, planned: Plan) -> RfmResult:
         orders_cap=found.orders_cap,
         revenue_above_cap=float(found.above_cap),
     )
+    return shares_only(result, floor=study.rfm.floor) if study.rfm.totals == "shares" else result
 
 
 def _with_fixed_high(study: Study, known: KnownCuts) -> KnownCuts:
@@ -162,6 +167,9 @@ def _find(study: Study, ask: Ask, planned: Plan) -> tuple[KnownCuts, tuple[Distr
     rules = SegmentRules(cuts=cuts, thresholds=study.rfm.rules, money_unit=unit)
     cells = max(len(rules.segments(scheme)) for scheme in study.rfm.report)
     noise = planned(SEGMENTS, _totals(study, rules, orders_cap=1, money_cap=1)).released_deviation
+    if study.rfm.totals == "shares":
+        # The best cap for the number of customers would tell it, to every holder, in the plan. Its class shows anyway.
+        money, orders = (_as_if(fact, class_of(customers)) for fact in (money, orders))
     money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
     orders_cap, _ = clipping_cap(orders, noise / AMPLITUDES[1], cells)
     found = KnownCuts(
@@ -177,6 +185,19 @@ def _find(study: Study, ask: Ask, planned: Plan) -> tuple[KnownCuts, tuple[Distr
         _distribution("money", money, cuts, unit),
     )
     return found, distributions, Estimate(value=customers, margin=Z95 * deviation)
+
+
+def _as_if(fact: Cumulative, customers: float) -> Cumulative:
+    """The same shares, as far above their noise as they are, of another number of customers."""
+    factor = customers / fact.customers
+    estimate = fact.estimate
+    scaled = replace(
+        estimate,
+        prefix=estimate.prefix * factor,
+        deviation=estimate.deviation * factor,
+        total_covariance=estimate.total_covariance * factor**2,
+    )
+    return replace(fact, estimate=scaled, customers=customers)
 
 
 def _totals(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: int) -> SegmentTotals:
@@ -243,6 +264,9 @@ def scheme_figures(estimate: SegmentEstimate, rules: SegmentRules, *, floor: int
         total_customers=Estimate(value=totals[0], margin=count_margin * spread),
         total_orders=Estimate(value=totals[1], margin=orders_margin * spread),
         total_revenue=Estimate(value=totals[2], margin=money_margin * spread),
+        orders_per_customer=_ratio(totals[1], orders_margin * spread, totals[0], count_margin * spread),
+        revenue_per_customer=_ratio(totals[2], money_margin * spread, totals[0], count_margin * spread),
+        revenue_per_order=_ratio(totals[2], money_margin * spread, totals[1], orders_margin * spread),
     )
 
 
@@ -299,21 +323,26 @@ def forecast(study: Study, planned: Plan) -> tuple[Expectation, ...]:
 
     ``rank_error`` is the half-width of the 95% interval of a quintile cut's rank, as a share of the records (at the
     median, where it is about largest); it is left out where known cut points are used. ``records_margin`` is that of a
-    segment's count, in customer records.
+    segment's count, in customer records. Where the study withholds totals, ``share_margin`` stands in its place, that
+    of a small segment's share of the records; then all are those of the class of ``size_class``, on the public grid.
 
     Args:
         study: the study.
         planned: the noise of a question, by its title.
     """
+    withheld = study.rfm.totals == "shares"
     size = study.budget.size_class
+    least = class_of(size) if withheld else size
     found = []
     if not isinstance(study.rfm.cut_points, KnownCuts):
         first = cut_points_statistic(study)
         estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
         flat = Cumulative(
-            grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=size
+            grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=least
         )
         error = flat.rank_margin(0.5)
+        if withheld:
+            _, error = coarsened(0.0, error, finest=FINEST)
         found.append(
             Expectation(
                 analysis=NAME,
@@ -327,6 +356,9 @@ def forecast(study: Study, planned: Plan) -> tuple[Expectation, ...]:
             )
         )
     margin = Z95 * planned(SEGMENTS, segments_probe(study)).released_deviation / AMPLITUDES[0]
+    if withheld:
+        _, share = coarsened(0.0, margin / least, finest=FINEST)
+        return (*found, _share_expectation(share))
     found.append(
         Expectation(
             analysis=NAME,
@@ -339,6 +371,20 @@ def forecast(study: Study, planned: Plan) -> tuple[Expectation, ...]:
         )
     )
     return tuple(found)
+
+
+def _share_expectation(margin: float) -> Expectation:
+    wide = f" Shares of segments will be off by up to {margin:.1%} of the records." if margin > 0.05 else ""
+    return Expectation(
+        analysis=NAME,
+        code="share_margin",
+        value=margin,
+        text=f"share of one segment      off by up to {margin:.1%} of the records",
+        warning='totals = "shares" keeps totals from holders, reports and readers, but not their order of magnitude: '
+        "the margins tell the number of customers within a factor of about 2, and a holder that has nearly all "
+        "customers of a segment can read the total off that segment's share. Nothing is hidden from the coordinator's "
+        "operator, whose releases/ holds the noisy totals." + wide,
+    )
 
 
 def segments_probe(study: Study) -> SegmentTotals:

@@ -20,7 +20,8 @@ import httpx
 
 import server
 from privacy.errors import CarrierError
-from server.flower.certificates import write_certificates, write_private
+from privacy.private_files import write_private
+from server.flower.certificates import write_certificates
 from server.flower.internals import SuperLinkClient, check_flower_version
 from server.flower.processes import ChildProcesses
 

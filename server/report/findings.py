@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from privacy.contract.results import Estimate, SchemeFigures, Spending, StudyResult
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import SchemeFigures, Spending, StudyResult
 from privacy.presentation.numbers import delta_text, epsilon_text, plain
 from privacy.presentation.texts import Language
 from privacy.presentation.words import percent, segment_name

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.results import Distribution, Estimate, SchemeFigures
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import Distribution, SchemeFigures
 from privacy.presentation.numbers import grouped, shown
 from privacy.presentation.pictures import CUSTOMERS, INK, MUTED, REVENUE, figure, label, legend, svg
 from privacy.presentation.texts import Language
@@ -28,18 +29,18 @@ FloatArray = NDArray[np.float64]
 
 CUT = "#b5480a"
 #: Scores 1 to 5, light to dark.
-SCORES = ("#dbe7f3", "#b3cde6", "#82abd3", "#4c82b8", "#14538f")
+SCORES = ("#d6e4f2", "#b3cde6", "#86aed5", "#3f78ad", "#14538f")
 
 _BARS = 40
 #: Bars beyond this share of all records are cut off on linear axes; the picture says how much lies there.
 _TAIL = 0.985
 
 Width = Literal["wide", "narrow"]
-_DISTRIBUTION = (300, 216)
+_DISTRIBUTION = (300, 226)
 _WIDTH: dict[Width, int] = {"wide": 780, "narrow": 350}
 
 
-def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, width: Width) -> str:
+def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int | str, width: Width) -> str:
     """Share of customer records and share of revenue of each segment, with 95% intervals.
 
     Args:
@@ -66,6 +67,8 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, wid
             label(axes, -14 / (total - left - right), middle, segment_name(segment, language), align="right")
         else:
             label(axes, 0, index * row + 13, segment_name(segment, language), align="left")
+            # Zero, beside the bars only: the names stand above them.
+            axes.plot([0, 0], [middle - 18, middle + 18], color=MUTED, linewidth=1)
         if segment.suppressed:
             words = text("suppressed_short", language, floor=floor)
             label(axes, 0.006, middle, words, align="left", muted=True)
@@ -98,7 +101,8 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int, wid
                 annotation_clip=False,
             )
     axes.set_xlim(min(reach), max(*reach, 0.05))
-    axes.axvline(0, color=MUTED, linewidth=1)
+    if wide:
+        axes.axvline(0, color=MUTED, linewidth=1)
     axes.set_axis_off()
     x = left
     for key, colour, step in (("legend_customers", CUSTOMERS, 200), ("legend_revenue", REVENUE, 150)):
@@ -205,7 +209,7 @@ def _panel(
     axes.plot(places, value, color=INK, linewidth=1.4)
     for place, share, moment in zip(places, value, moments, strict=True):
         face = INK if moment.same_cuts else "#ffffff"
-        axes.plot([place], [share], marker="o", markersize=5, markerfacecolor=face, markeredgecolor=INK)
+        axes.plot([place], [share], "o", color=INK, markersize=5, markerfacecolor=face)
     for index, side in ((0, "left"), (-1, "right")):
         share = shares[index]
         words = text("trend_hidden", language) if share is None else f"{shown(share, decimals=1, scale=100).value}%"
@@ -236,7 +240,7 @@ def distribution(facts: Distribution, language: Language, *, currency: str) -> s
     and for orders where they spread widely.
     """
     width, height = _DISTRIBUTION
-    left, right, top, bottom = 8, 8, 34, 48
+    left, right, top, bottom = 8, 8, 44, 48
     picture = figure(width, height)
     axes = picture.add_axes(
         (left / width, bottom / height, (width - left - right) / width, (height - top - bottom) / height)
@@ -252,10 +256,13 @@ def distribution(facts: Distribution, language: Language, *, currency: str) -> s
         edgecolor="white",
         linewidth=0.6,
     )
+    # The lightest score hardly differs from paper; a line on top shows where its bars end.
+    axes.stairs(bars.density, [*bars.left, bars.right[-1]], color=MUTED, linewidth=0.8, baseline=None)
     peak = float(bars.density.max()) or 1.0
     axes.set_ylim(0, peak * 1.18)  # room for the label of the cut
     axes.set_xlim(float(bars.left[0]), float(bars.right[-1]))
     high = bars.position(facts.high, facts.feature)
+    axes.axvline(high, color="#ffffff", linewidth=3.6, ymax=1.0)  # so that it shows on dark bars
     axes.axvline(high, color=CUT, linewidth=1.6, linestyle=(0, (4, 3)), ymax=1.0)
     near_right = high > (bars.left[0] + 2 * bars.right[-1]) / 3
     axes.annotate(
@@ -407,6 +414,7 @@ def _score_ribbon(
     scores = (5, 4, 3, 2, 1) if facts.feature == "recency_days" else (1, 2, 3, 4, 5)
     letter = {"recency_days": "R", "orders": "F", "money": "M"}[facts.feature]
     span = bars.right[-1] - bars.left[0]
+    above = -math.inf
     for score, low, high in zip(scores, edges[:-1], edges[1:], strict=True):
         if high <= low:
             continue
@@ -423,6 +431,9 @@ def _score_ribbon(
                 fontsize=12,
                 color="white" if score >= 4 else INK,
             )
+        else:  # too narrow for a digit: above the band, and not on the digit before
+            above = max((low + high) / 2, above + 0.035 * span)
+            ribbon.text(above, 1.42, str(score), ha="center", va="center_baseline", fontsize=12, color=INK)
     ribbon.set_ylim(0, 1)
     ribbon.set_axis_off()
 

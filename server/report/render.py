@@ -12,7 +12,8 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from privacy.contract.canonical import plain_decimal
-from privacy.contract.results import Estimate, RfmResult, SchemeFigures, Spending, StudyResult
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import RfmResult, SchemeFigures, Spending, StudyResult
 from privacy.contract.segments import SegmentRules
 from privacy.contract.study import FixedCuts, KnownCuts, RateStep, Study, minor_digits
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
@@ -20,6 +21,7 @@ from privacy.presentation.pages import inline, render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
 from privacy.presentation.words import amount, definition, segment_name
 from server.report import pictures
+from server.report.churn import churn_cards, churn_findings, churn_section, question_name
 from server.report.findings import (
     all_runs_sentences,
     describe_spending,
@@ -70,7 +72,7 @@ class Cell(NamedTuple):
 def _page(result: StudyResult, language: Language) -> dict[str, Any]:
     study = result.study
     page: dict[str, Any] = {
-        "title": text("title", language),
+        "title": text("title_churn" if result.rfm is None and result.churn is not None else "title", language),
         "language": language,
         "tag": LANGUAGE_TAGS[language],
         "t": partial(_text, language=language),
@@ -80,11 +82,13 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
         "holders": list(result.participants),
         "missing": list(result.missing),
         "missing_note": _missing_note(result, language),
+        "withheld": result.totals_withheld,
         "version": result.version,
         "cards": _cards(result, language),
         "findings": [],
         "schemes": [],
         "trend": over_time(result, language),
+        "churn": None,
         "cuts": None,
         "privacy": _privacy(result, language),
         "run": _run(result, language),
@@ -93,10 +97,11 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
     if result.rfm is not None:
         if result.rfm.schemes:
             page["findings"] = scheme_findings(result.rfm.schemes[0], language)
-        page["schemes"] = [
-            _scheme(scheme, result.rfm, study, language, missing=bool(result.missing)) for scheme in result.rfm.schemes
-        ]
+        page["schemes"] = [_scheme(scheme, result.rfm, result, language) for scheme in result.rfm.schemes]
         page["cuts"] = _cuts(result.rfm, study, language)
+    if result.churn is not None:
+        page["findings"] += churn_findings(result.churn, language)
+        page["churn"] = churn_section(result.churn, language)
     return page
 
 
@@ -107,23 +112,36 @@ def _text(key: str, *, language: Language, **fields: object) -> str:
 def _missing_note(result: StudyResult, language: Language) -> str:
     if not result.missing:
         return ""
-    key = "missing_note" if len(result.missing) == 1 else "missing_note_many"
+    many = len(result.missing) > 1
+    if result.rfm is None and result.churn is not None:
+        key = "missing_note_churn_many" if many else "missing_note_churn"
+    else:
+        key = "missing_note_many" if many else "missing_note"
     return text(key, language, holders=join(list(result.missing), language))
 
 
 def _cards(result: StudyResult, language: Language) -> list[Cell]:
-    """The large figures at the top: name, value, and what stands under it."""
+    """The large figures at the top: name, value, and what stands under it. Averages where totals are withheld."""
     cards = []
     if result.rfm is not None:
-        figures: list[tuple[str, Estimate, int]] = [(text("customer_records", language), result.rfm.customers, 0)]
+        say = partial(_text, language=language, currency=result.study.currency)
+        figures: list[tuple[str, Estimate | None, int]] = [(say("customer_records"), result.rfm.customers, 0)]
         if result.rfm.schemes:
             first = result.rfm.schemes[0]
-            currency = result.study.currency
-            figures.append((text("orders", language), first.total_orders, 0))
-            figures.append((text("revenue_in", language, currency=currency), first.total_revenue, 0))
+            if result.totals_withheld:
+                digits = minor_digits(result.study.currency)
+                figures.append((say("orders_per_customer"), first.orders_per_customer, 2))
+                figures.append((say("revenue_per_customer"), first.revenue_per_customer, digits))
+                figures.append((say("revenue_per_order"), first.revenue_per_order, digits))
+            else:
+                figures.append((say("orders"), first.total_orders, 0))
+                figures.append((say("revenue_in"), first.total_revenue, 0))
         for label, estimate, decimals in figures:
-            value, margin = shown(estimate, decimals=decimals)
-            cards.append(Cell(label, value, text("plus_minus", language, margin=margin)))
+            if estimate is not None:
+                value, margin = shown(estimate, decimals=decimals)
+                cards.append(Cell(label, value, text("plus_minus", language, margin=margin)))
+    if result.churn is not None:
+        cards += [Cell(*card) for card in churn_cards(result.churn, language)]
     spending = result.spending
     cards.append(
         Cell(
@@ -142,12 +160,15 @@ def _cell(label: str, estimate: Estimate | None, *, decimals: int, scale: int = 
     return Cell(label, *shown(estimate, decimals=decimals, scale=scale), weak)
 
 
-def _scheme(
-    scheme: SchemeFigures, rfm: RfmResult, study: Study, language: Language, *, missing: bool
-) -> dict[str, Any]:
+#: Columns that are totals.
+_TOTALS = ("customers", "orders", "revenue")
+
+
+def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language: Language) -> dict[str, Any]:
     say = partial(_text, language=language)
+    study, withheld = result.study, result.totals_withheld
     digits = minor_digits(study.currency)
-    floor = max(study.rfm.floor, 1)  # a count below one is never shown
+    floor = _floor(scheme, study)
     labels = {
         "customers": say("customer_records"),
         "share_of_customers": say("share_of_customers"),
@@ -168,6 +189,8 @@ def _scheme(
         "revenue_per_customer": (digits, 1),
         "revenue_per_order": (digits, 1),
     }
+    if withheld:
+        form = {name: shape for name, shape in form.items() if name not in _TOTALS}
     rows: list[dict[str, Any]] = []
     for position, segment in enumerate(scheme.segments):
         cells = None
@@ -187,11 +210,15 @@ def _scheme(
         "customers": scheme.total_customers,
         "orders": scheme.total_orders,
         "revenue": scheme.total_revenue,
+        "orders_per_customer": scheme.orders_per_customer,
+        "revenue_per_customer": scheme.revenue_per_customer,
+        "revenue_per_order": scheme.revenue_per_order,
     }
     total = [_cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
     above = rfm.revenue_above_cap * 100
     origin = _origin(study)
-    two_estimates = "note_totals_missing" if missing else "note_totals"
+    cap = "note_cap_share" if withheld else "note_cap_known" if origin else "note_cap"
+    two_estimates = "note_totals_missing" if result.missing else "note_totals"
     if origin:
         two_estimates = "note_totals_known"  # there was one question only
     return {
@@ -199,21 +226,30 @@ def _scheme(
         "title": say(f"scheme_{scheme.scheme}"),
         "wide": inline(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
         "narrow": inline(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
-        "columns": list(labels.values()),
+        "columns": [labels[name] for name in form],
         "rows": rows,
         "total": total,
-        "floor": floor,
-        "two_estimates": say(two_estimates),
+        "two_estimates": "" if withheld else say(two_estimates),
         "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
         "any_suppressed": any(segment.suppressed for segment in scheme.segments),
+        "suppressed": say("suppressed_share" if withheld else "suppressed", floor=floor),
+        "note_suppressed": say("note_suppressed_share" if withheld else "note_suppressed", floor=floor),
+        "note_interval": say("note_interval_share" if withheld else "note_interval"),
         "cap": say(
-            "note_cap_known" if origin else "note_cap",
+            cap,
             money=amount(Decimal(repr(rfm.money_cap)), digits),
             currency=study.currency,
             orders=f"{rfm.orders_cap:,}",
-            share=f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
+            share=plain(above) if withheld else f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
         ),
     }
+
+
+def _floor(scheme: SchemeFigures, study: Study) -> Any:
+    """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
+    if scheme.least_share is not None:
+        return f"{plain(100 * scheme.least_share)}%"
+    return max(study.rfm.floor, 1)  # a count below one is never shown
 
 
 def _origin(study: Study) -> str:
@@ -371,7 +407,9 @@ def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
     if study.placement == "distributed":
         trust.append(say("colluding" if t == 1 else "colluding_many", t=t))
         if len(result.participants) == 2:
-            trust.append(say("two_holders"))
+            trust.append(say("two_holders_share" if result.totals_withheld else "two_holders"))
+    if result.totals_withheld:
+        trust.append(say("withheld_limits"))
     return {
         "promised": say("promised", epsilon=plain(spending.epsilon_promised), delta=delta_text(spending.delta)),
         "relations": relations,
@@ -397,7 +435,7 @@ def _questions(spending: Spending, language: Language) -> list[tuple[str, str, s
     total = math.fsum(question.mu**2 for question in spending.questions)
     return [
         (
-            _known("question", question.question, language),
+            _question(question.question, language),
             str(question.attempt),
             text(question.outcome, language),
             question.outcome == "failed",
@@ -407,6 +445,11 @@ def _questions(spending: Spending, language: Language) -> list[tuple[str, str, s
         )
         for question in spending.questions
     ]
+
+
+def _question(title: str, language: Language) -> str:
+    """The name of a question."""
+    return question_name(title, language) or _known("question", title, language)
 
 
 def _known(family: str, code: str, language: Language) -> str:
@@ -423,7 +466,7 @@ def _step(code: str, language: Language) -> str:
     return text(
         "step_of_question",
         language,
-        question=_known("question", question, language),
+        question=_question(question, language),
         step=_known("step", step, language),
     )
 
@@ -453,7 +496,7 @@ def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
     low, high = (Decimal(amount).scaleb(-digits) for amount in study.money_bounds)
     ids = [item or say("rule_empty") for item in cleaning.null_ids]
     rates = [_rate(code, step, study.currency, language) for code, steps in study.rates.items() for step in steps]
-    return [
+    rules = [
         (say("rule_time_zone"), study.time_zone),
         (say("rule_currency"), study.currency),
         (say("rule_rates"), "; ".join(rates) or say("none")),
@@ -462,20 +505,23 @@ def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
         (say("rule_returns"), say(f"returns_{cleaning.returns}")),
         (say("rule_cancellation"), cleaning.cancellation_prefix or say("none")),
         (say("rule_non_goods"), say("separator").join(cleaning.non_goods) or say("none")),
-        (
-            say("rule_bounds"),
-            say(
-                "bounds",
-                days=f"{bounds.recency_max_days:,}",
-                orders=f"{bounds.orders_max:,}",
-                low=amount(low, digits),
-                high=amount(high, digits),
-                currency=study.currency,
-            ),
-        ),
         (say("rule_size_class"), f"{study.budget.size_class:,}"),
-        (say("rule_floor"), f"{study.rfm.floor:,}"),
     ]
+    if "rfm" in study.analyses:
+        limits = say(
+            "bounds",
+            days=f"{bounds.recency_max_days:,}",
+            orders=f"{bounds.orders_max:,}",
+            low=amount(low, digits),
+            high=amount(high, digits),
+            currency=study.currency,
+        )
+        rules += [
+            (say("rule_bounds"), limits),
+            (say("rule_floor"), f"{study.rfm.floor:,}"),
+            (say("rule_totals"), say(f"totals_{study.rfm.totals}")),
+        ]
+    return rules
 
 
 def _rate(code: str, step: RateStep, currency: str, language: Language) -> str:

@@ -6,6 +6,7 @@ Plain text only; fields in braces are filled by ``text``. Markup belongs to the 
 from __future__ import annotations
 
 from privacy.presentation.texts import COMMON, Language, Text, say
+from server.report.churn_texts import CHURN
 
 OWN: dict[str, Text] = {
     # frame
@@ -17,6 +18,18 @@ OWN: dict[str, Text] = {
         "meaningless are left out.",
         "所有数字均为估计值：为保护个人，数字中特意加入了噪声。± 之后是该噪声造成的 95% 区间的半宽；被噪"
         "声淹没的位数不予显示。",
+    ),
+    "margin_note_share": Text(
+        "Every figure is an estimate with noise added on purpose to protect persons, rounded to a public grid. The "
+        "figure after ± is the half-width of the 95% interval that noise and rounding cause; it is stated for the "
+        "smallest total of a wide class, so that it does not give the total away.",
+        "所有数字均为估计值：为保护个人，数字中特意加入了噪声，并按公开的刻度取整。± 之后是噪声与取整共同造成的 95% "
+        "区间的半宽；它按一个较宽的规模等级的下限计算，以免由此反推出合计。",
+    ),
+    "withheld_note": Text(
+        "This study hands out proportions and averages only. No total of the holders is in this report, in the result "
+        "file, or in what holders receive.",
+        "本分析项目只公布占比和平均值：本报告、结果文件以及各持有方收到的内容均不含任何合计数。",
     ),
     # headline
     "summary": Text("At a glance", "概览"),
@@ -78,6 +91,26 @@ OWN: dict[str, Text] = {
     "note_weak": Text(
         "Grey figures have a margin as large as themselves: read them as close to nothing known.",
         "灰色数字的误差不小于其本身，基本不具参考价值。",
+    ),
+    "suppressed_share": Text(
+        "Not shown: the share of records is below {floor}.",
+        "未展示：记录占比低于 {floor}。",
+    ),
+    "note_suppressed_share": Text(
+        "A segment with less than {floor} of the records has no figures here, because they would be mostly noise or "
+        "below the study's floor. The shares of the others are of all records, and so do not add up to 100%.",
+        "记录占比低于 {floor} 的分群不展示数字，因为其中大部分是噪声，或其记录数低于本项目的下限。其余分群的占比以全"
+        "部记录为基数，因此合计不足 100%。",
+    ),
+    "note_interval_share": Text(
+        "Margins cover the privacy noise and the rounding. They do not cover wrong or missing rows at a holder.",
+        "± 反映隐私噪声与取整误差，不反映持有方数据中的错误或缺失。",
+    ),
+    "note_cap_share": Text(
+        "To bound what one customer can change, a record counts with at most {money} {currency} and {orders} orders in "
+        "these shares and averages. At most an estimated {share}% of all revenue lies above that and is not counted.",
+        "为限制单个客户对结果的影响，在计算占比和平均值时，每条记录最多按 {money} {currency} 和 {orders} 笔订单计入。"
+        "估计超出该上限而未计入的销售额不超过 {share}%。",
     ),
     "note_interval": Text(
         "Margins cover the privacy noise only. They do not cover wrong or missing rows at a holder.",
@@ -171,8 +204,8 @@ OWN: dict[str, Text] = {
         "These are the cut points of an earlier run, {origin}; this run spent nothing on them. They cut the records of "
         "the run that found them into fifths. Every holder scores its own customers with these cuts, 1 (low) to "
         "5 (high).",
-        "这些是此前一次运行（{origin}）的分割点，本次运行未为其花费预算。它们把求得它们的那次运行的记录按五等分切分；各持有方用同样的"
-        "分割点为自己的客户打 1（低）至 5（高）分。",
+        "这些是此前一次运行（{origin}）的分割点，本次运行未为其花费预算。它们把求得它们的那次运行的记录按五等分切分；"
+        "各持有方用同样的分割点为自己的客户打 1（低）至 5（高）分。",
     ),
     "pictures_known": Text(
         "There are no pictures of the distributions here, because this run did not ask for them. The cut points "
@@ -368,6 +401,19 @@ OWN: dict[str, Text] = {
         "With two holders, each can subtract its own totals and read the other's total to within the noise.",
         "只有两个持有方时，任一方减去自己的合计，即可得知对方带噪声的合计。",
     ),
+    "two_holders_share": Text(
+        "With two holders, what is not a holder's own is the other's: a holder that knows roughly how large the other "
+        "is can work out the other's shares and averages from these.",
+        "只有两个持有方时，不属于自己的部分即属于对方：若某一持有方大致了解对方的规模，便可由这些数字推算出对方的占比"
+        "和平均值。",
+    ),
+    "withheld_limits": Text(
+        "Withholding totals hides them from holders and readers, not their order of magnitude: the number of records "
+        "can be inferred from the margins within a factor of about two, and more closely from many runs or by a holder "
+        "that has nearly all customers of a segment. The coordinator's operator has the noisy totals.",
+        "不公布合计可使各持有方和报告读者无从得知合计数，但不能隐藏其数量级：由误差可将记录数推断到约两倍以内；若有多"
+        "次运行的结果，或某一持有方几乎拥有某个分群的全部客户，则可推断得更准。协调方的操作人员掌握含噪的合计数。",
+    ),
     "no_promise": Text("What this report does not promise", "本报告不作的承诺"),
     "no_promise_holder": Text(
         "A cheating holder can spoil the totals without being noticed.",
@@ -434,10 +480,13 @@ OWN: dict[str, Text] = {
         "{days} 天；{orders} 笔订单；{low} 至 {high} {currency}",
     ),
     "rule_size_class": Text("Declared size class", "声明的规模上限"),
+    "rule_totals": Text("Totals", "合计数"),
+    "totals_full": Text("handed out, with noise", "公布（含噪声）"),
+    "totals_shares": Text("withheld; proportions and averages only", "不公布，仅提供占比和平均值"),
     "rule_floor": Text("Floor of the noisy count", "含噪记录数下限"),
 }
 
-TEXTS: dict[str, Text] = COMMON | OWN
+TEXTS: dict[str, Text] = COMMON | OWN | CHURN
 
 
 def text(key: str, language: Language, **fields: object) -> str:

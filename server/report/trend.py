@@ -10,7 +10,8 @@ import datetime as dt
 import math
 from typing import Any, NamedTuple
 
-from privacy.contract.results import EarlierRun, Estimate, SchemeFigures, SegmentFigures, StudyResult
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import EarlierRun, SchemeFigures, SegmentFigures, StudyResult
 from privacy.contract.study import KnownCuts
 from privacy.presentation.numbers import Shown, day_text, shown
 from privacy.presentation.pages import inline

@@ -1,0 +1,553 @@
+"""How good private churn models are: area under the curve against models trained without privacy on pooled data.
+
+Run ``python benchmarks/churn.py`` (twenty minutes of a core; ``--quick`` takes one, ``--json FILE`` is for programs,
+``--data FOLDER`` for another copy of the data). Customers are those of one online shop with a purchase before
+2011-06-12 (4,978). Features, scales, questions, clipping, calibration and noise are the product's, and every holder's
+table is encoded, and given its noise, by itself; only the messages between holders and coordinator are left out
+(``tests/test_churn_accuracy.py`` shows that with them the model is the same).
+
+Every private row is one study with its defaults: of its budget 20% goes to the evaluation and an attempt is kept in
+reserve, and neither is used here. Cross-validated by customer in five folds; medians over seeds, each of which divides
+the customers anew; noise is never seeded. The out-of-time column is another training: on all customers, one horizon
+earlier. Models without privacy are fitted on the same scaled features: scikit-learn's logistic regression, and small
+perceptrons trained to the end, the best of which on the very test folds is the ceiling. A holder alone is a logistic
+regression of its own customers without privacy, tested on its own customers; its gap is to the pooled one on these.
+
+``python benchmarks/churn.py --customers 100000 --holders 5`` measures time instead: generated sales, features computed
+by each holder from its own files, and a study through the real protocol in one process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cache, partial
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from rfm_accuracy import Noisy, default_data
+from scipy.stats import rankdata
+
+from clients.data.config import Columns, HolderConfig, Source
+from clients.data.features import CustomerFeatures, build_features
+from clients.policy import HolderPolicy
+from privacy.contract.canonical import read_toml
+from privacy.contract.features import UNIT, FeatureName, FeatureTable
+from privacy.contract.models import LogisticModel, NetworkModel, logits_of
+from privacy.contract.study import Study
+from privacy.errors import DataError
+from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.statistics import Statistic
+from server.aggregation.noise import central_noise
+from server.analyses.churn import rounds_of
+from server.analyses.learning import train_logistic, train_network
+from server.planning import plan, planned_mechanism
+
+TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
+CUTOFF = dt.date(2011, 6, 12)
+HORIZONS = (90, 180)
+FAMILIES = ("logistic", "network")
+#: (placement, mechanism) of the study.
+PLACES = (("distributed", "integer"), ("central", "integer"), ("central", "opacus"), ("local", "integer"))
+EPSILONS = ("0.25", "0.5", "1", "2", "4", "8")
+SPLITS = ("country", "tenure")
+HOLDERS, FOLDS, SEEDS = 3, 5, 10
+#: Days of a feature table: the one to train on for the out-of-time test, and the cutoff itself.
+EARLIER, AT = 0, 1
+RFM: tuple[FeatureName, ...] = ("recency_days", "orders", "money")
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+Sampler = Callable[[int, int], IntArray]
+Model = LogisticModel | NetworkModel
+
+
+# --- the customers -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Customers:
+    """All customers of the shop, and the holders that they are divided among.
+
+    Attributes:
+        table: their features one horizon before the cutoff (``EARLIER``) and at the cutoff (``AT``).
+        split: name to the number of each customer's holder, shape ``(customers,)``.
+    """
+
+    table: FeatureTable
+    split: Mapping[str, IntArray]
+
+    def counting(self, day: int) -> IntArray:
+        """Positions of the customers that count on a day."""
+        return np.flatnonzero(self.table.eligible[:, day] == 1)
+
+
+def reference_study(
+    horizon: int,
+    *,
+    family: str = "logistic",
+    epsilon: str = "1",
+    place: tuple[str, str] = PLACES[0],
+    active_days: int = 36_600,
+) -> Study:
+    """A study of the shop: one horizon before the as-of day is the cutoff, and training one horizon before that."""
+    return Study.model_validate(
+        {
+            "name": "churn-accuracy",
+            "as_of": CUTOFF + dt.timedelta(days=horizon),
+            "analyses": ["churn"],
+            "currency": "GBP",
+            "placement": place[0],
+            "mechanism": place[1],
+            "cleaning": {"cancellation_prefix": "C"},
+            "budget": {"epsilon": epsilon, "delta": "0.000001", "max_holders_per_customer": 1},
+            "churn": {"model": family, "horizon_days": horizon, "active_days": active_days},
+        }
+    )
+
+
+def load_customers(folder: Path, horizon: int, *, active_days: int = 36_600) -> Customers:
+    """Compute the features as a holder does, and divide the customers among three holders in three ways.
+
+    ``number``: by customer number; ``country``: the United Kingdom, Germany and France, all others; ``tenure``: by
+    thirds of the time since the first purchase.
+    """
+    study = reference_study(horizon, active_days=active_days)
+    config = HolderConfig(
+        holder="shop",
+        source=Source(url=str(folder / TABLE), where="not overlap_repeat", currency_code="GBP"),
+        columns=Columns(
+            customer="customer_id", order="invoice", time="invoice_date", quantity="quantity", price="price",
+            product="stock_code",
+        ),
+    )  # fmt: skip
+    found = build_features(config, study, study.feature_requests["churn"], base=folder)
+    tenure = found.table.values[:, AT, found.table.names.index("tenure_days")]
+    thirds = np.quantile(tenure[found.table.eligible[:, AT] == 1], [1 / 3, 2 / 3])
+    return Customers(
+        table=found.table,
+        split={
+            "number": np.array([int(item) % HOLDERS for item in found.ids], dtype=np.int64),
+            "country": _regions(folder, found),
+            "tenure": np.searchsorted(thirds, tenure).astype(np.int64),
+        },
+    )
+
+
+def _regions(folder: Path, found: CustomerFeatures) -> IntArray:
+    sales = pd.read_parquet(folder / TABLE, columns=["customer_id", "country"]).dropna()
+    country = sales.drop_duplicates("customer_id").set_index("customer_id")["country"]
+    country.index = country.index.astype("int64").astype(str)
+    region = country.map({"United Kingdom": 0, "Germany": 1, "France": 1}).fillna(2).astype("int64")
+    return np.asarray(region.reindex(pd.Index(found.ids)).to_numpy(), dtype=np.int64)
+
+
+# --- private training ----------------------------------------------------------------------------------------------
+
+
+def train_directly(
+    study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
+) -> Model:
+    """The study's training over holders' tables, with the product's noise but without messages."""
+    prices = plan(study)
+
+    def ask(title: str, statistic: Statistic[Any]) -> Any:
+        mechanism = planned_mechanism(study, prices["churn", title], statistic, holders=len(tables))
+        total = np.zeros(statistic.dim, dtype=np.int64)
+        for table in tables:
+            total += statistic.encode_sum(table)
+            if mechanism.holder_scale:
+                total += sampler(mechanism.holder_scale, statistic.dim)
+        if mechanism.placement == "central":
+            total += central_noise(mechanism, statistic.dim)
+        return Noisy(array=total, deviation=mechanism.released_deviation)
+
+    train = train_network if study.churn.model == "network" else train_logistic
+    model: Model = train(study.scaled(study.churn.features), (day,), rounds=rounds_of(study), ask=ask)[0]
+    return model
+
+
+def divided(customers: Customers, index: IntArray, split: str) -> list[FeatureTable]:
+    """Some of the customers, by holder."""
+    holder = customers.split[split][index]
+    return [customers.table.take(index[holder == number]) for number in range(HOLDERS)]
+
+
+def auc(scores: NDArray[Any], outcome: IntArray) -> float:
+    """Area under the curve from ranks; ties count half."""
+    churned = int(outcome.sum())
+    other = len(outcome) - churned
+    return float((rankdata(scores)[outcome == 1].sum() - churned * (churned + 1) / 2) / (churned * other))
+
+
+# --- without privacy -----------------------------------------------------------------------------------------------
+
+
+Predict = Callable[[FloatArray], FloatArray]
+Fit = Callable[[FloatArray, IntArray], Predict]
+
+
+def fit_logistic(inputs: FloatArray, outcome: IntArray) -> Predict:
+    """scikit-learn's logistic regression on standardised inputs."""
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)).fit(inputs, outcome)
+    return lambda new: np.asarray(model.decision_function(new))
+
+
+def fit_network(inputs: FloatArray, outcome: IntArray, *, decay: float, direct: bool) -> Predict:
+    """A perceptron on standardised inputs: 300 steps of Adam over all customers.
+
+    Args:
+        decay: weight decay of the hidden layer.
+        direct: the product's (8 units, hyperbolic tangent, beside a direct path); else 16 rectified units alone.
+    """
+    import torch
+
+    torch.manual_seed(0)
+    centre, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-9
+    hidden = torch.nn.Linear(inputs.shape[1], 8 if direct else 16)
+    output = torch.nn.Linear(hidden.out_features, 1, bias=False)
+    path = torch.nn.Linear(inputs.shape[1], 1)
+    bend = torch.tanh if direct else torch.relu
+
+    def tensor(array: NDArray[Any]) -> torch.Tensor:
+        return torch.tensor((array - centre) / spread, dtype=torch.float32)
+
+    def logits(given: torch.Tensor) -> torch.Tensor:
+        return (output(bend(hidden(given))) + (path(given) if direct else path.bias))[:, 0]
+
+    adam = torch.optim.Adam([*hidden.parameters(), *output.parameters(), *path.parameters()], lr=0.01)
+    seen, wanted = tensor(inputs), torch.tensor(outcome, dtype=torch.float32)
+    for _ in range(300):
+        adam.zero_grad()
+        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits(seen), wanted)
+        loss += decay * ((hidden.weight**2).sum() + (output.weight**2).sum()) + 1e-4 * (path.weight**2).sum()
+        loss.backward()
+        adam.step()
+    return lambda new: np.asarray(logits(tensor(new)).detach().numpy(), dtype=np.float64)
+
+
+#: Of these the best on the test folds is the ceiling.
+CEILINGS: dict[str, tuple[Fit, ...]] = {
+    "logistic": (fit_logistic,),
+    "network": tuple(
+        partial(fit_network, decay=decay, direct=direct)
+        for decay, direct in ((1e-3, True), (3e-3, True), (2e-3, False))
+    ),
+}
+
+
+def inputs_of(customers: Customers, names: tuple[FeatureName, ...], day: int) -> FloatArray:
+    """Scaled features of all customers as real numbers, shape ``(customers, features)``."""
+    scaled = reference_study(HORIZONS[0]).scaled(names)
+    return customers.table.scaled(scaled, day) / UNIT
+
+
+# --- measuring -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """One row of the table.
+
+    Attributes:
+        auc: median over seeds of the mean over folds.
+        gap: median over seeds of the ceiling minus this; ``worst`` the largest. None for ceilings.
+        out_of_time: median over seeds, trained one horizon earlier; None where that says nothing.
+        refused: seeds of which a training ended with the error that the noise hides the customers.
+    """
+
+    horizon: int
+    model: str
+    noise: str
+    split: str
+    epsilon: str
+    auc: float
+    gap: float | None = None
+    worst: float | None = None
+    out_of_time: float | None = None
+    refused: int | None = None
+
+    @classmethod
+    def head(cls) -> str:
+        """The table's head, Markdown."""
+        names = ("days", "model", "noise", "split by", "epsilon", "AUC", "gap", "worst", "out of time", "refused")
+        return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
+
+    def line(self) -> str:
+        """One line of Markdown."""
+
+        def number(value: float | None) -> str:
+            return "" if value is None else f"{value:.4f}"
+
+        texts = (str(self.horizon), self.model, self.noise, self.split, self.epsilon)
+        numbers = map(number, (self.auc, self.gap, self.worst, self.out_of_time))
+        return "| " + " | ".join((*texts, *numbers, "" if self.refused is None else str(self.refused))) + " |"
+
+
+#: Positions of customers to their scores, and positions of those to train on to such scores.
+Scorer = Callable[[IntArray], NDArray[Any]]
+Train = Callable[[IntArray], Scorer]
+
+
+class Trial:
+    """One horizon's customers, folds and ceilings."""
+
+    def __init__(self, customers: Customers, horizon: int, *, seeds: int) -> None:
+        self.customers, self.horizon, self.seeds = customers, horizon, seeds
+        self.index = customers.counting(AT)
+        self.outcome = customers.table.outcome[:, AT]
+        self.ceiling = cache(self._ceiling)
+
+    def folds(self, seed: int) -> Iterator[tuple[IntArray, IntArray]]:
+        """(train, test): positions of customers, in five folds with like shares of churned ones."""
+        from sklearn.model_selection import StratifiedKFold
+
+        cut = StratifiedKFold(FOLDS, shuffle=True, random_state=seed)
+        for train, test in cut.split(self.index, self.outcome[self.index]):
+            yield self.index[train], self.index[test]
+
+    def crossed(self, seed: int, train: Train, among: NDArray[np.bool_] | None = None) -> float:
+        """Mean AUC over the folds of what ``train`` makes of the other folds' customers.
+
+        Args:
+            among: which customers are tested, shape ``(customers,)``; all if not given.
+
+        Raises:
+            DataError: if a training says that the noise hides what is to be learnt.
+        """
+        found = []
+        for fold, test in self.folds(seed):
+            tested = test if among is None else test[among[test]]
+            found.append(auc(train(fold)(tested), self.outcome[tested]))
+        return statistics.fmean(found)
+
+    def pooled(self, fit: Fit, names: tuple[FeatureName, ...], day: int = AT) -> Train:
+        """Training without privacy on all customers together; scores are those at the cutoff."""
+        x, new = inputs_of(self.customers, names, day), inputs_of(self.customers, names, AT)
+        y = self.customers.table.outcome[:, day]
+
+        def train(fold: IntArray) -> Scorer:
+            score = fit(x[fold], y[fold])
+            return lambda test: score(new[test])
+
+        return train
+
+    def private(self, study: Study, split: str, day: int = AT) -> Train:
+        """Private training over the holders; scores are those at the cutoff."""
+
+        def train(fold: IntArray) -> Scorer:
+            model = train_directly(study, divided(self.customers, fold, split), day=day)
+            return lambda test: logits_of(model, self.customers.table.take(test), AT)
+
+        return train
+
+    def out_of_time(self, train: Train) -> float:
+        """AUC at the cutoff of one training on everybody who counted a horizon earlier."""
+        return auc(train(self.customers.counting(EARLIER))(self.index), self.outcome[self.index])
+
+    @property
+    def names(self) -> tuple[FeatureName, ...]:
+        """The product's features."""
+        return reference_study(self.horizon).churn.features
+
+    def _ceiling(self, family: str) -> list[float]:
+        """By seed, the AUC of the family without privacy."""
+        trained = [self.pooled(fit, self.names) for fit in CEILINGS[family]]
+        return [max(self.crossed(seed, train) for train in trained) for seed in range(self.seeds)]
+
+    # --- rows ------------------------------------------------------------------------------------------------
+
+    def baseline(self, model: str, found: list[float], *, late: float | None = None) -> Row:
+        """A row without privacy over all customers."""
+        value = statistics.median(found)
+        return Row(horizon=self.horizon, model=model, noise="", split="", epsilon="", auc=value, out_of_time=late)
+
+    def baselines(self) -> Iterator[Row]:
+        """What is compared with."""
+        for family in FAMILIES:
+            late = max(self.out_of_time(self.pooled(fit, self.names, EARLIER)) for fit in CEILINGS[family])
+            yield self.baseline(f"{family}, pooled", self.ceiling(family), late=late)
+        late = self.out_of_time(self.pooled(fit_logistic, RFM, EARLIER))
+        found = [self.crossed(seed, self.pooled(fit_logistic, RFM)) for seed in range(self.seeds)]
+        yield self.baseline("R, F, M only, pooled", found, late=late)
+        recency = inputs_of(self.customers, RFM[:1], AT)[:, 0]
+        found = [self.crossed(seed, lambda _: recency.__getitem__) for seed in range(self.seeds)]
+        yield self.baseline("recency alone", found, late=auc(recency[self.index], self.outcome[self.index]))
+
+    def without_each(self) -> Iterator[Row]:
+        """What each feature adds: the pooled regression without it; the gap is to the one with all."""
+        for name in self.names:
+            rest = self.pooled(fit_logistic, tuple(other for other in self.names if other != name))
+            found = [self.crossed(seed, rest) for seed in range(self.seeds)]
+            gaps = [most - value for most, value in zip(self.ceiling("logistic"), found, strict=True)]
+            row = self.baseline(f"logistic, pooled, without {name}", found)
+            yield replace(row, gap=statistics.median(gaps), worst=max(gaps))
+
+    def alone(self, split: str, holder: int) -> Row:
+        """One holder's own model of its own customers."""
+        own = self.customers.split[split] == holder
+        everybody = self.pooled(fit_logistic, self.names)
+
+        def train(fold: IntArray) -> Scorer:
+            return everybody(fold[own[fold]])
+
+        found = [self.crossed(seed, train, own) for seed in range(self.seeds)]
+        best = [self.crossed(seed, everybody, own) for seed in range(self.seeds)]
+        gaps = [most - value for most, value in zip(best, found, strict=True)]
+        return Row(
+            horizon=self.horizon,
+            model=f"holder {holder + 1} alone, {int(own[self.index].sum()):,} customers",
+            noise="",
+            split=split,
+            epsilon="",
+            auc=statistics.median(found),
+            gap=statistics.median(gaps),
+            worst=max(gaps),
+        )
+
+    def measured(self, family: str, place: tuple[str, str], split: str, epsilon: str) -> Row:
+        """Private training. What ends with the error that the noise hides the customers is counted by itself."""
+        study = reference_study(self.horizon, family=family, epsilon=epsilon, place=place)
+        found, gaps, late, refused = [], [], [], 0
+        for seed, most in enumerate(self.ceiling(family)):
+            try:
+                found.append(self.crossed(seed, self.private(study, split)))
+                gaps.append(most - found[-1])
+                late.append(self.out_of_time(self.private(study, split, EARLIER)))
+            except DataError:
+                refused += 1
+        return Row(
+            horizon=self.horizon,
+            model=family,
+            noise=place[0] if place[1] == "integer" else f"{place[0]}, {place[1]}",
+            split=split,
+            epsilon=epsilon,
+            auc=statistics.median(found),
+            gap=statistics.median(gaps),
+            worst=max(gaps),
+            out_of_time=statistics.median(late),
+            refused=refused,
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Extent:
+    """How much is measured."""
+
+    horizons: tuple[int, ...] = HORIZONS
+    families: tuple[str, ...] = FAMILIES
+    places: tuple[tuple[str, str], ...] = PLACES
+    epsilons: tuple[str, ...] = EPSILONS
+    split_epsilons: tuple[str, ...] = ("1", "4")
+    seeds: int = SEEDS
+
+
+#: Three seeds, one horizon, where the noise is what matters.
+QUICK = Extent(horizons=(90,), places=PLACES[:1], epsilons=("0.5", "1", "4"), split_epsilons=("1",), seeds=3)
+
+
+def rows(folder: Path, extent: Extent, *, active_days: int = 36_600, features: bool = False) -> Iterator[Row]:
+    """The whole table, row by row; with ``features`` the one about features."""
+    for horizon in extent.horizons:
+        customers = load_customers(folder, horizon, active_days=active_days)
+        trial = Trial(customers, horizon, seeds=extent.seeds)
+        if features:
+            yield from trial.without_each()
+            continue
+        yield from trial.baselines()
+        yield from (trial.alone(split, holder) for split, holder in product(("number", *SPLITS), range(HOLDERS)))
+        for family, place, epsilon in product(extent.families, extent.places, extent.epsilons):
+            yield trial.measured(family, place, "number", epsilon)
+        for family, split, epsilon in product(extent.families, SPLITS, extent.split_epsilons):
+            yield trial.measured(family, PLACES[0], split, epsilon)
+
+
+# --- time ------------------------------------------------------------------------------------------------------------
+
+
+def time_study(customers: int, holders: int, *, family: str) -> Iterator[str]:
+    """Seconds of generated sales to a recorded result: through keys, ledgers, masks and signatures, in one process."""
+    from server.run import run_study
+    from simulations.generator import generate, study_toml
+    from simulations.kit import MemoryFederation
+
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        started = time.perf_counter()
+        world = generate(root / "sales", customers=customers, stores=holders - 1)
+        yield f"generating sales of {customers:,} persons       {time.perf_counter() - started:6.1f} s"
+        (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
+        sample = read_toml(root / "study.toml", Study)
+        study = Study.model_validate(sample.model_dump() | {"analyses": ("churn",), "churn": {"model": family}})
+        started = time.perf_counter()
+        tables: dict[str, dict[str, FeatureTable]] = {}
+        for holder in world.holders:
+            home = world.folder / holder
+            config = read_toml(home / "holder.toml", HolderConfig)
+            features = build_features(config, study, study.feature_requests["churn"], base=home)
+            tables[holder] = {"churn": features.table}
+        records = sum(len(table["churn"]) for table in tables.values())
+        yield f"features of {records:,} records at {holders} holders  {time.perf_counter() - started:6.1f} s"
+        policy = HolderPolicy.model_validate(
+            {"lifetime": {"epsilon": 8, "delta": "0.000001"}, "allow": {"analyses": ["churn"]}}
+        )
+        federation = MemoryFederation(root / "federation", tables, policy=policy)
+        started = time.perf_counter()
+        result = run_study(study, folder=federation.folder, transport=federation.transport)
+        total = time.perf_counter() - started
+        for timing in result.timings:
+            yield f"  {timing.step:42} {timing.seconds:6.1f} s"
+        yield f"study, from joining to the report            {total:6.1f} s   (bar: 60 s on two cores)"
+        quality = result.churn.quality.auc if result.churn else None
+        if quality is not None:
+            yield f"AUC out of time, as released                 {quality.value:.3f} +- {quality.margin:.3f}"
+
+
+def main() -> None:
+    """Read the arguments and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
+    parser.add_argument("--data", type=Path, default=default_data())
+    parser.add_argument("--quick", action="store_true", help="three seeds, one horizon, three budgets")
+    parser.add_argument("--seeds", type=int, help=f"divisions of the customers into folds (default {SEEDS})")
+    parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--features", action="store_true", help="what each feature adds instead, without privacy")
+    parser.add_argument("--active-days", type=int, default=36_600, help="who counts: last purchase within so many days")
+    parser.add_argument("--customers", type=int, help="measure time instead, with so many generated persons")
+    parser.add_argument("--holders", type=int, default=5, help="with --customers")
+    parser.add_argument("--model", choices=FAMILIES, default="logistic", help="with --customers")
+    options = parser.parse_args()
+    if options.customers:
+        for line in time_study(options.customers, options.holders, family=options.model):
+            print(line, flush=True)
+        return
+    extent = QUICK if options.quick else Extent()
+    if options.seeds:
+        extent = Extent(**asdict(extent) | {"seeds": options.seeds})
+    print(Row.head(), flush=True)
+    started, found = time.perf_counter(), []
+    for row in rows(options.data, extent, active_days=options.active_days, features=options.features):
+        found.append(row)
+        print(row.line(), flush=True)
+        if not sys.stdout.isatty():  # the table is its own progress
+            print(f"{len(found)} rows, {time.perf_counter() - started:.0f} s", file=sys.stderr, flush=True)
+        if options.json:
+            options.json.write_text(json.dumps([asdict(one) for one in found], indent=1) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,143 @@
+"""How well scores ranked the holder's own customers on the day of the test: exact, from its own rows, and free.
+
+The figures are those of the consortium's release (:class:`privacy.contract.churn_results.RankingFigures`), by the same
+definitions, so that the two can stand beside each other. A margin here is chance alone: other customers of the same
+kind could have come instead. It is a delete-a-group jackknife over 40 groups of customers, which every figure and every
+difference of two figures can have, and which needs no random numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.report.comparison import Z95, own_share
+from privacy.contract.churn_results import CalibrationPoint, RankingFigures
+from privacy.contract.estimates import Estimate
+
+FloatArray = NDArray[np.float64]
+IntArray = NDArray[np.int64]
+
+#: The part of customers, those with the highest scores, that an operator can act on.
+TOP = 0.1
+#: With fewer customers of either outcome nothing is said.
+FEWEST = 10
+_GROUPS = 40
+#: Calibration is shown in at most so many groups of equal size, of at least so many customers each.
+_POINTS, _POINT_SIZE = 8, 20
+
+
+def area_under_curve(counts: FloatArray) -> float:
+    """Probability that a churned customer scores higher than another; ties count half.
+
+    Args:
+        counts: customers by ascending score, shape ``(scores, 2)``: bought again, churned.
+    """
+    stayed, churned = counts.T
+    above = churned[::-1].cumsum()[::-1] - churned
+    return float((stayed * (above + churned / 2)).sum() / (stayed.sum() * churned.sum()))
+
+
+def average_precision(counts: FloatArray) -> float:
+    """Mean precision over recall; customers with one score come in random order (half of them before each)."""
+    stayed, churned = counts[::-1].T
+    hits, misses = churned.cumsum() - churned / 2, stayed.cumsum() - stayed / 2
+    seen = np.maximum(hits + misses, 0.5)  # below that only where nobody is
+    return float((churned * hits / seen).sum() / churned.sum())
+
+
+def top_share(counts: FloatArray) -> float:
+    """Share of the churned customers among the tenth of customers with the highest scores."""
+    stayed, churned = counts[::-1].T
+    people = stayed + churned
+    before = people.cumsum() - people
+    taken = np.clip((TOP * people.sum() - before) / np.maximum(people, 0.5), 0, 1)
+    return float((churned * taken).sum() / churned.sum())
+
+
+def churn_rate(counts: FloatArray) -> float:
+    """Share of churned customers."""
+    return float(counts[:, 1].sum() / counts.sum())
+
+
+_FIGURES: dict[str, Callable[[FloatArray], float]] = {
+    "auc": area_under_curve,
+    "average_precision": average_precision,
+    "churn_rate": churn_rate,
+    "top_lift": lambda counts: top_share(counts) / TOP,
+    "top_share": top_share,
+}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Ranked:
+    """One way to rank the holder's customers.
+
+    Attributes:
+        figures: exact, with what chance leaves open.
+        without: each figure without each of the groups, shape ``(groups,)``; for differences.
+    """
+
+    figures: RankingFigures
+    without: dict[str, FloatArray]
+
+    def __repr__(self) -> str:
+        return "Ranked(<private>)"
+
+    def gain(self, other: Ranked, figure: str = "auc") -> Estimate:
+        """By how much a figure is higher than with another ranking of the same customers."""
+        value = getattr(self.figures, figure).value - getattr(other.figures, figure).value
+        return Estimate(value=value, margin=_margin(self.without[figure] - other.without[figure]))
+
+
+def ranked(code: str, scores: NDArray[np.number], outcome: IntArray, predicted: FloatArray | None = None) -> Ranked | None:
+    """All figures of one ranking; None with fewer than ``FEWEST`` customers of either outcome.
+
+    Args:
+        code: its name.
+        scores: the higher the likelier to churn, shape ``(customers,)``; customers in an order that says nothing of
+            their scores (that of their ids).
+        outcome: 1 for churned, 0 for bought again, same shape.
+        predicted: probabilities, where scores stand for such.
+    """
+    if min(outcome.sum(), len(outcome) - outcome.sum()) < FEWEST:
+        return None
+    distinct, place = np.unique(scores, return_inverse=True)
+    cells = 2 * place + outcome
+    groups = np.arange(len(outcome)) % min(_GROUPS, len(outcome))
+
+    def counts(chosen: NDArray[np.bool_] | slice) -> FloatArray:
+        return np.bincount(cells[chosen], minlength=2 * len(distinct)).reshape(-1, 2).astype(np.float64)
+
+    whole = counts(slice(None))
+    rest = [whole - counts(groups == group) for group in range(int(groups.max()) + 1)]
+    without = {name: np.array([figure(part) for part in rest]) for name, figure in _FIGURES.items()}
+    parts = {
+        name: Estimate(value=figure(whole), margin=_margin(without[name])) for name, figure in _FIGURES.items()
+    }
+    calibration = () if predicted is None else _calibration(predicted, outcome)
+    return Ranked(figures=RankingFigures(code=code, **parts, calibration=calibration), without=without)
+
+
+def _margin(without: FloatArray) -> float:
+    """Half-width of the 95% interval, from a figure's values without each group."""
+    count = len(without)
+    return Z95 * math.sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()))
+
+
+def _calibration(predicted: FloatArray, outcome: IntArray) -> tuple[CalibrationPoint, ...]:
+    """Groups of equal size by ascending probability."""
+    size = max(1, min(_POINTS, len(outcome) // _POINT_SIZE))
+    order = np.argsort(predicted, kind="stable")
+    return tuple(
+        CalibrationPoint(
+            predicted=float(predicted[group].mean()),
+            observed=own_share(outcome[group] == 1),
+            share=len(group) / len(outcome),
+        )
+        for group in np.array_split(order, size)
+    )

@@ -1,0 +1,214 @@
+"""The holder's churn figures: the released model's quality on its own customers, who is at risk, and for how much.
+
+Everything is exact, from the holder's own rows; what the consortium released stands beside it.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.data.features import CustomerFeatures
+from clients.labels import ScoreSnapshot
+from clients.report.churn_quality import Ranked, ranked
+from clients.scores.bands import BANDS, CERTAIN, Band, band_of
+from clients.scores.facts import Facts, IntArray
+from clients.scores.intervals import days_after, fit_intervals
+from clients.scores.reasons import Said, said
+from clients.scores.scoring import ChurnModel, Scores, probabilities, score
+from privacy.contract.churn_results import ChurnResult
+from privacy.contract.models import logits_of
+from privacy.contract.study import Study
+
+#: Customers on the list to act on.
+LISTED = 20
+#: A change of the probability that is worth a word, in units of 1 / CERTAIN.
+MOVED = CERTAIN // 10
+
+
+@dataclass(frozen=True, kw_only=True)
+class BandLine:
+    """A band of risk; money in minor units, of the last 365 days (negative spend counts as such)."""
+
+    band: Band
+    customers: int
+    money: int
+    at_risk: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class AtRisk:
+    """A customer on the list.
+
+    Attributes:
+        probability: in units of 1 / CERTAIN.
+        money, at_risk: minor units.
+        recency_days: days since the last purchase.
+        act_by, expected: days; the second is None where no purchase is expected.
+        reason: the strongest reason that raises the score among the main ones; None without one.
+        change: of the probability since the scores before, None where there are none.
+    """
+
+    customer_id: str
+    band: Band
+    probability: int
+    money: int
+    at_risk: int
+    recency_days: int
+    act_by: dt.date
+    expected: dt.date | None
+    reason: Said | None
+    change: int | None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OwnChurn:
+    """Everything that is the same in both languages.
+
+    Attributes:
+        result: what the coordinator stated.
+        scored: customers who count as of the study's day.
+        away: customers who do not, because they have not bought for too long.
+        tested: customers who counted on the day of the test.
+        rankings: the model, recency alone and the interval model on the day of the test, by code; those are left out
+            that nothing can be said of.
+        typical_days: the interval to which the interval model shrinks.
+        bands: from the highest risk.
+        listed: the list to act on, by value at risk; nobody of the lowest band.
+        since: the day of the scores before; None where there are none, or of another horizon.
+        risen, fallen: customers whose probability has changed by at least ``MOVED`` since then.
+    """
+
+    result: ChurnResult
+    scored: int
+    away: int
+    tested: int
+    rankings: dict[str, Ranked]
+    typical_days: float
+    bands: tuple[BandLine, ...]
+    listed: tuple[AtRisk, ...]
+    since: dt.date | None = None
+    risen: int = 0
+    fallen: int = 0
+
+    def __repr__(self) -> str:
+        return "OwnChurn(<private>)"
+
+
+def own_churn(
+    features: CustomerFeatures,
+    model: ChurnModel,
+    study: Study,
+    result: ChurnResult,
+    *,
+    earlier: ScoreSnapshot | None = None,
+) -> OwnChurn:
+    """Work out a holder's churn figures.
+
+    Args:
+        features: its customers, with facts (``clients.scores.facts``), at the days of the study's churn analysis.
+        model: the one that the study released.
+        study: the study.
+        result: the analysis' result, as the coordinator stated it.
+        earlier: the scores of an earlier day of the same study.
+    """
+    options, table = study.churn, features.table
+    last = len(options.days(study.as_of)) - 1
+    scores = score(model, table, last, horizon_days=options.horizon_days)
+    facts = Facts.of(table, last)
+    bands = band_of(scores.probability)
+    change = None
+    if earlier is not None and earlier.horizon_days == options.horizon_days:
+        change = _change(scores, features.ids, earlier)
+    rankings, tested = _rankings(features, model, study)
+    return OwnChurn(
+        result=result,
+        scored=len(scores),
+        away=len(table) - len(scores),
+        tested=tested,
+        rankings=rankings,
+        typical_days=fit_intervals(facts).typical_days,
+        bands=tuple(
+            BandLine(
+                band=band,
+                customers=int((bands == index).sum()),
+                money=int(scores.money[bands == index].sum()),
+                at_risk=int(scores.at_risk[bands == index].sum()),
+            )
+            for index, band in enumerate(BANDS)
+        ),
+        listed=_listed(features.ids, scores, facts, bands, model, study.as_of, change),
+        since=earlier.as_of if earlier is not None and change is not None else None,
+        risen=int((change[1] & (change[0] >= MOVED)).sum()) if change else 0,
+        fallen=int((change[1] & (change[0] <= -MOVED)).sum()) if change else 0,
+    )
+
+
+def _rankings(features: CustomerFeatures, model: ChurnModel, study: Study) -> tuple[dict[str, Ranked], int]:
+    """How each way to rank did on the day of the test, and for how many customers."""
+    options, table = study.churn, features.table
+    day = options.training_days
+    facts = Facts.of(table, day)
+    outcome = table.outcome[facts.rows, day]
+    if not np.isin(outcome, (0, 1)).all():
+        return {}, len(facts)
+    probability = probabilities(logits_of(model, table, day)[facts.rows]) / CERTAIN
+    found = {
+        "model": ranked("model", logits_of(model, table, day)[facts.rows], outcome, probability),
+        "recency_days": ranked("recency_days", facts.recency_days, outcome),
+        "intervals": ranked("intervals", fit_intervals(facts).silence(facts, options.horizon_days), outcome),
+    }
+    return {code: item for code, item in found.items() if item is not None}, len(facts)
+
+
+def _change(
+    scores: Scores, ids: NDArray[np.object_], earlier: ScoreSnapshot
+) -> tuple[IntArray, NDArray[np.bool_]]:
+    """By how much each probability has changed, and whether there was one before."""
+    before = dict(
+        zip(earlier.table["customer_id"].to_pylist(), earlier.table["probability"].to_pylist(), strict=True)
+    )
+    own = [before.get(name, -1) for name in ids[scores.rows].tolist()]
+    then = np.array(own, dtype=np.int64).reshape(-1)
+    return scores.probability - then, then >= 0
+
+
+def _listed(
+    ids: NDArray[np.object_],
+    scores: Scores,
+    facts: Facts,
+    bands: IntArray,
+    model: ChurnModel,
+    as_of: dt.date,
+    change: tuple[IntArray, NDArray[np.bool_]] | None,
+) -> tuple[AtRisk, ...]:
+    chosen = np.flatnonzero((bands < len(BANDS) - 1) & (scores.at_risk > 0))
+    chosen = chosen[np.argsort(-scores.at_risk[chosen], kind="stable")][:LISTED]
+    act_by = days_after(as_of, scores.timing.act_by[chosen]).tolist()
+    expected = days_after(as_of, scores.timing.expected[chosen]).tolist()
+    return tuple(
+        AtRisk(
+            customer_id=str(ids[scores.rows[row]]),
+            band=BANDS[int(bands[row])],
+            probability=int(scores.probability[row]),
+            money=int(scores.money[row]),
+            at_risk=int(scores.at_risk[row]),
+            recency_days=int(facts.recency_days[row]),
+            act_by=act_by[place],
+            expected=expected[place],
+            reason=_reason(scores, int(row), model),
+            change=int(change[0][row]) if change is not None and change[1][row] else None,
+        )
+        for place, row in enumerate(chosen.tolist())
+    )
+
+
+def _reason(scores: Scores, row: int, model: ChurnModel) -> Said | None:
+    reasons = scores.reasons
+    for feature, level, raises in zip(reasons.feature[row], reasons.level[row], reasons.raises[row], strict=True):
+        if feature >= 0 and raises:
+            return said(model.features[feature].name, int(level), raises=True)
+    return None

@@ -1,0 +1,137 @@
+"""Scores: the released model, applied to the holder's own customers as of a day. The model comes from a plan.
+
+The plan is what all holders saw and answered; the coordinator's result is a text that one of them was sent.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.scores.bands import CERTAIN
+from clients.scores.facts import Facts, IntArray, lacking
+from clients.scores.intervals import Timing, fit_intervals, timing
+from clients.scores.reasons import REASONS, Reasons, contributions, main_reasons
+from privacy.contract.features import FeatureTable
+from privacy.contract.models import LOGIT, LogisticModel, NetworkModel
+from privacy.errors import DataError
+from privacy.statistics import ScoreHistogram, Statistic
+
+ChurnModel = LogisticModel | NetworkModel
+
+DECILES = 10
+#: Customers whose features are in memory as 64-bit integers at one time.
+_BLOCK = 65_536
+
+
+def released_model(answered: Sequence[Statistic[Any]]) -> ChurnModel | None:
+    """The model that a run measured last: in the plan of its last question of scores by outcome; None without one."""
+    for statistic in reversed(answered):
+        if isinstance(statistic, ScoreHistogram):
+            models = [item.model for item in statistic.models if isinstance(item.model, LogisticModel | NetworkModel)]
+            if models:
+                return models[0]
+    return None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Scores:
+    """Scores of the customers who count on a day; arrays of shape ``(customers,)``.
+
+    Attributes:
+        rows: their rows in the feature table, ascending, int64.
+        probability: of churn within the study's horizon, in units of 1 / CERTAIN, int64.
+        decile: 1 for the tenth with the highest scores, to 10; of equal scores the earlier row comes first. int8.
+        money: spend of the last 365 days in minor units, int64.
+        reasons: what the scores are made of.
+        timing: when to act, and when the next purchase is due.
+    """
+
+    rows: IntArray
+    probability: IntArray
+    decile: NDArray[np.int8]
+    money: IntArray
+    reasons: Reasons
+    timing: Timing
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return "Scores(<private>)"
+
+    @property
+    def at_risk(self) -> IntArray:
+        """Value at risk: probability times last year's spend (0 where that is negative), minor units, half up."""
+        whole, rest = np.divmod(np.maximum(self.money, 0), CERTAIN)  # a product of the whole could pass 64 bits
+        return whole * self.probability + (rest * self.probability + CERTAIN // 2) // CERTAIN
+
+
+def score(model: ChurnModel, table: FeatureTable, day: int, *, horizon_days: int) -> Scores:
+    """Score every customer who counts on a day of the table.
+
+    Args:
+        model: the released model.
+        table: features and facts (``facts.with_facts``).
+        day: index of the day.
+        horizon_days: of the study.
+
+    Raises:
+        DataError: if the table lacks a feature of the model.
+    """
+    missing = lacking(table, [feature.name for feature in model.features])
+    if missing:
+        raise DataError(
+            f"the model needs {missing[0]}, which the study did not ask for",
+            hint="keep the folder of the run as it is, and show it to an auditor",
+        )
+    facts = Facts.of(table, day)
+    logits, reasons = _apply(model, table, day, facts.rows)
+    return Scores(
+        rows=facts.rows,
+        probability=probabilities(logits),
+        decile=_deciles(logits),
+        money=facts.money,
+        reasons=reasons,
+        timing=timing(fit_intervals(facts), facts, horizon_days=horizon_days),
+    )
+
+
+def probabilities(logits: IntArray) -> IntArray:
+    """The logistic function of logits in units of 1 / LOGIT, in units of 1 / CERTAIN."""
+    limited = np.clip(logits / LOGIT, -40.0, 40.0)
+    return np.rint(CERTAIN / (1 + np.exp(-limited))).astype(np.int64)
+
+
+def _deciles(logits: IntArray) -> NDArray[np.int8]:
+    decile = np.empty(len(logits), dtype=np.int8)
+    order = np.argsort(-logits, kind="stable")
+    decile[order] = 1 + np.arange(len(logits)) * DECILES // max(len(logits), 1)
+    return decile
+
+
+def _apply(model: ChurnModel, table: FeatureTable, day: int, rows: IntArray) -> tuple[IntArray, Reasons]:
+    """Logits and reasons of the customers at ``rows``, a block at a time."""
+    columns = [table.names.index(feature.name) for feature in model.features]
+    blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
+    scaled = np.empty((len(rows), len(columns)), dtype=np.int16)  # between -UNIT and UNIT
+    logits = np.empty(len(rows), dtype=np.int64)
+    parts = {name: np.empty((len(rows), REASONS), dtype=np.int8) for name in ("feature", "level", "raises")}
+    done = 0
+    for block in blocks:
+        now = slice(done, done := done + len(block))
+        part = table.take(block).scaled(model.features, day)
+        scaled[now], logits[now] = part, model.logits(part)
+    average = np.rint(scaled.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(len(columns))).astype(np.int64)
+    done = 0
+    for block in blocks:
+        now = slice(done, done := done + len(block))
+        part = scaled[now].astype(np.int64)
+        found = main_reasons(contributions(model, part, average), part, average, table.values[block, day][:, columns])
+        for name, array in parts.items():
+            array[now] = getattr(found, name)
+    return logits, Reasons(**parts)

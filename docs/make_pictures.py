@@ -1,0 +1,260 @@
+"""Make the pictures of docs/pictures from real sales: ``python docs/make_pictures.py --data FOLDER``.
+
+FOLDER holds ``online_retail_ii/online_retail_ii.parquet`` (UCI Online Retail II, CC BY 4.0). The one shop is parted
+into four holders, by country and customer number, customers get new ids, and one study runs for three months, in
+process. Then Chromium takes the study report and one holder's page: parts of them at 1280 px, phones at 390 px, pages
+printed to A4, in English and Chinese. Needs Chromium, Poppler's ``pdftoppm`` and a CJK font.
+
+With ``--workspace`` the federation is kept there, and used again where it is there already.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+from PIL import Image, ImageChops
+
+from clients.report.files import write_holder_report
+from privacy.contract.results import StudyResult
+from privacy.contract.study import Study
+from server.report.render import render_report
+from simulations.local import Workspace, run_local
+
+SALES = Path("online_retail_ii") / "online_retail_ii.parquet"
+#: Which rows a holder has; ``part`` is a customer's, from 0 to 9.
+HOLDERS = {
+    "abroad": "country <> 'United Kingdom'",
+    "uk-north": "country = 'United Kingdom' and part < 5",
+    "uk-south": "country = 'United Kingdom' and part between 5 and 7",
+    "uk-online": "country = 'United Kingdom' and part > 7",
+}
+#: Whose page is shown.
+HOLDER = "abroad"
+DAYS = (dt.date(2011, 10, 1), dt.date(2011, 11, 1), dt.date(2011, 12, 1))
+NAME = "monthly-rfm"
+#: One file per holder: no row twice where the two years overlap, customers renumbered.
+COPY = """
+copy (
+    with numbered as (
+        select customer_id, row_number() over (order by hash(customer_id)) as number
+        from read_parquet('{sales}') where customer_id is not null group by customer_id
+    )
+    select 20000 + number as customer, invoice, stock_code, invoice_date, quantity, price
+    from read_parquet('{sales}') as sales
+    left join (select *, number % 10 as part from numbered) as numbered using (customer_id)
+    where not overlap_repeat and {rows}
+) to '{target}' (format parquet)
+"""
+HOLDER_TOML = """\
+holder = "{holder}"
+[source]
+url = "sales.parquet"
+time_zone = "Europe/London"
+currency_code = "GBP"
+[columns]
+customer = "customer"
+order = "invoice"
+time = "invoice_date"
+quantity = "quantity"
+price = "price"
+product = "stock_code"
+"""
+
+#: Widths of a desk's and a phone's window, in CSS pixels.
+DESK, PHONE = 1280, 390
+#: What a picture shows of a long page at most, and the gap between pages side by side.
+TALL, GAP = 1500, 24
+GREY = (150, 150, 150)
+LIMIT = 1 << 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Part:
+    """Sections of a page at a desk's width: ``name`` of the picture, ``sections`` by the end of their ids."""
+
+    name: str
+    sections: tuple[str, ...]
+    language: str = "en"
+    without_colour: bool = False
+
+
+STUDY_PARTS = (
+    *(Part(name=f"study-glance-{lang}", sections=("summary", "eight"), language=lang) for lang in ("en", "zh")),
+    *(Part(name=f"study-trend-{lang}", sections=("trend",), language=lang) for lang in ("en", "zh")),
+    Part(name="study-cuts-en", sections=("cuts",)),
+    Part(name="study-cuts-grey", sections=("cuts",), without_colour=True),
+)
+HOLDER_PARTS = (
+    *(Part(name=f"holder-glance-{lang}", sections=("glance", "measures"), language=lang) for lang in ("en", "zh")),
+    Part(name="holder-segments-en", sections=("against",)),
+    Part(name="holder-segments-grey", sections=("against",), without_colour=True),
+    *(Part(name=f"holder-movement-{lang}", sections=("movement",), language=lang) for lang in ("en", "zh")),
+    Part(name="holder-actions-en", sections=("act",)),
+)
+
+
+def federation(root: Path, sales: Path) -> Workspace:
+    """Four holders with real sales, and a study run for each of ``DAYS``."""
+    if (root / "coordinator").exists():
+        return Workspace.open(root)
+    sources = {}
+    for holder, rows in HOLDERS.items():
+        home = root / "data" / holder
+        home.mkdir(parents=True)
+        duckdb.sql(COPY.format(sales=sales, rows=rows, target=home / "sales.parquet"))
+        (home / "holder.toml").write_text(HOLDER_TOML.format(holder=holder), encoding="utf-8")
+        sources[holder] = home
+    workspace = Workspace.create(root, sources)
+    for day in DAYS:
+        study = Study.model_validate(
+            {
+                "name": NAME,
+                "as_of": day,
+                "currency": "GBP",
+                "time_zone": "Europe/London",
+                "holders": tuple(HOLDERS),
+                "budget": {"epsilon": "1", "max_holders_per_customer": 1, "size_class": 10_000},
+                "cleaning": {
+                    "cancellation_prefix": "C",
+                    "returns": "net",
+                    "non_goods": ("POST", "DOT", "M", "D", "BANK CHARGES", "ADJUST", "CRUK", "AMAZONFEE"),
+                },
+            }
+        )
+        run_local(study, workspace, transport="in-process")
+    return workspace
+
+
+class Browser:
+    """Chromium without a window, with a profile of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        names = ("chromium", "chromium-browser", "google-chrome", "chrome")
+        found = next(filter(None, map(shutil.which, names)), None)
+        if found is None:
+            raise SystemExit("no Chromium here; it takes the pictures")
+        self._program = found
+        self._folder = folder
+
+    def _run(self, page: Path, *options: str, fragment: str = "") -> None:
+        common = (
+            "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-sync", "--hide-scrollbars",
+            "--disable-background-networking", "--disable-component-update", f"--user-data-dir={self._folder}/profile",
+        )  # fmt: skip
+        address = page.resolve().as_uri() + (f"#{fragment}" if fragment else "")
+        subprocess.run([self._program, *common, *options, address], check=True, capture_output=True, timeout=120)
+
+    def screen(self, page: Path, language: str, *, width: int, height: int = 9000) -> Image.Image:
+        """A page's picture, without the empty rest below it."""
+        frame = self._folder / "frame.html"  # a window is not made narrower than 500 pixels; a frame is
+        source = f"{page.resolve().as_uri()}#{language}"
+        style = f"width: {width}px; height: {height}px; border: 0"
+        frame.write_text(f'<body style="margin: 0"><iframe src="{source}" style="{style}"></iframe>', encoding="utf-8")
+        target = self._folder / "screen.png"
+        self._run(frame, f"--screenshot={target}", f"--window-size={max(width, 500)},{height}")
+        with Image.open(target) as opened:
+            picture = opened.convert("RGB").crop((0, 0, width, height))
+        box = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
+        return picture.crop((0, 0, width, min(height, (box[3] if box else height) + 30)))
+
+    def pages(self, page: Path, language: str) -> list[Image.Image]:
+        """A page printed to A4, one picture a sheet, 80 dots an inch."""
+        target = self._folder / "print.pdf"
+        self._run(page, f"--print-to-pdf={target}", "--no-pdf-header-footer", fragment=language)
+        stem = self._folder / "sheet"
+        for old in self._folder.glob("sheet-*.png"):
+            old.unlink()
+        subprocess.run(["pdftoppm", "-r", "80", "-png", str(target), str(stem)], check=True, timeout=120)
+        return [Image.open(path).convert("RGB") for path in sorted(self._folder.glob("sheet-*.png"))]
+
+
+@contextmanager
+def only(page: Path, part: Part) -> Iterator[Path]:
+    """A copy of the page that shows some of its sections; the header only where the first section is among them."""
+    chosen = ", ".join(f"section[aria-labelledby$='-{name}']" for name in part.sections)
+    html = page.read_text(encoding="utf-8")
+    first = html.partition('aria-labelledby="en-')[2].partition('"')[0]
+    rules = [f"main > section:not({chosen}), footer {{ display: none }}"]
+    if first not in part.sections:
+        rules += ["header, .private, .notice, .switch { display: none !important }", "main > section { margin-top: 0 }"]
+    if part.without_colour:
+        rules.append("html { filter: grayscale(1) }")
+    copy = page.with_name("part-of-" + page.name)
+    copy.write_text(html.replace("</head>", f"<style>{' '.join(rules)}</style></head>", 1), encoding="utf-8")
+    try:
+        yield copy
+    finally:
+        copy.unlink()
+
+
+def beside(pictures: Sequence[Image.Image]) -> Image.Image:
+    """Pictures side by side on grey."""
+    height = max(picture.height for picture in pictures)
+    sheet = Image.new("RGB", (sum(p.width for p in pictures) + GAP * (len(pictures) - 1), height), GREY)
+    at = 0
+    for picture in pictures:
+        sheet.paste(picture, (at, 0))
+        at += picture.width + GAP
+    return sheet
+
+
+def columns(picture: Image.Image, count: int, height: int) -> Image.Image:
+    """The first ``count`` windows of a long page, side by side."""
+    tops = range(0, min(picture.height, count * height), height)
+    return beside([picture.crop((0, top, picture.width, min(top + height, picture.height))) for top in tops])
+
+
+def save(picture: Image.Image, target: Path) -> None:
+    """As PNG with a palette, which is a third of the size and looks the same."""
+    picture.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
+    size = target.stat().st_size
+    if size > LIMIT:
+        raise SystemExit(f"{target} has {size:,} bytes, more than {LIMIT:,}")
+    print(f"{target}  {picture.width} x {picture.height}  {size // 1024} KiB")
+
+
+def take(browser: Browser, page: Path, parts: Sequence[Part], target: Path) -> None:
+    """Parts of a page at a desk's width, the page on a phone, and printed."""
+    for part in parts:
+        with only(page, part) as copy:
+            picture = browser.screen(copy, part.language, width=DESK)
+        margin = (DESK - 1100) // 2
+        save(picture.crop((margin, 0, DESK - margin, min(picture.height, TALL))), target / f"{part.name}.png")
+    kind = parts[0].name.partition("-")[0]
+    for language in ("en", "zh"):
+        save(columns(browser.screen(page, language, width=PHONE), 4, 1150), target / f"{kind}-phone-{language}.png")
+        save(beside(browser.pages(page, language)[:4]), target / f"{kind}-print-{language}.png")
+
+
+def main() -> None:
+    """Run the federation, then take the pictures."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--data", type=Path, default=Path(os.environ.get("COHORTIUM_DATA", "data")))
+    parser.add_argument("--workspace", type=Path, help="keep the federation here")
+    parser.add_argument("--output", type=Path, default=Path(__file__).with_name("pictures"))
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        scratch = Path(folder)
+        workspace = federation(options.workspace or scratch / "federation", (options.data / SALES).resolve())
+        recorded = workspace.coordinator.root / "results" / f"{NAME}-{DAYS[-1]}" / "result.json"
+        study, own = scratch / "study.html", scratch / "holder.html"
+        study.write_text(render_report(StudyResult.model_validate_json(recorded.read_bytes())), encoding="utf-8")
+        write_holder_report(workspace.holder(HOLDER), output=own)
+        options.output.mkdir(exist_ok=True)
+        browser = Browser(scratch)
+        for page, parts in ((study, STUDY_PARTS), (own, HOLDER_PARTS)):
+            take(browser, page, parts, options.output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,156 @@
+"""What is left of a result when its totals are withheld: proportions and averages on a public grid.
+
+The form depends on the total only through its class (1, 2, 5, 10, ...): two federations of one class whose proportions
+and averages agree have the very same form. Every margin is that of the smallest total of the class, and no figure has
+digits beyond its margin. What that still tells, and why each step is needed: ``docs/decisions/0012``.
+"""
+
+from __future__ import annotations
+
+import math
+from itertools import pairwise
+
+from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, rounded, rounded_up, step_of
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import Distribution, EarlierRun, RfmResult, SchemeFigures, SegmentFigures
+
+
+def shares_only(result: RfmResult, *, floor: int) -> RfmResult:
+    """The form of a full result that is handed out where the study withholds totals.
+
+    Args:
+        result: with all its totals.
+        floor: the study's; a segment is shown only where its share of the class would pass it.
+
+    Raises:
+        ValueError: if a total is missing: the form is made once, from a full result.
+    """
+    customers = _there(result.customers).value
+    # One class for everything. With a class for each question, two that differ would place the total at their border.
+    least = class_of(min([customers, *(_there(scheme.total_customers).value for scheme in result.schemes)]))
+    return result.model_copy(
+        update={
+            "customers": None,
+            "distributions": tuple(_distribution(facts, max(customers / least, 1.0)) for facts in result.distributions),
+            "schemes": tuple(_scheme(scheme, least, floor) for scheme in result.schemes),
+            "revenue_above_cap": bound_of(result.revenue_above_cap),
+        }
+    )
+
+
+def earlier_shares_only(run: EarlierRun) -> EarlierRun:
+    """The form of an earlier run for the report of a study that withholds totals; unchanged where it has that form."""
+    if run.customers is None:
+        return run
+    widening = max(run.customers.value / class_of(run.customers.value), 1.0)
+
+    def coarse(table: dict[str, dict[str, Estimate]]) -> dict[str, dict[str, Estimate]]:
+        return {
+            scheme: {code: _coarse(share, widening, FINEST) for code, share in shares.items()}
+            for scheme, shares in table.items()
+        }
+
+    return run.model_copy(
+        update={
+            "customers": None,
+            "shares": coarse(run.shares),
+            "revenue_shares": coarse(run.revenue_shares),
+        }
+    )
+
+
+def _coarse(figure: Estimate, widening: float, finest: float) -> Estimate:
+    """A figure on the grid, its margin that of a total ``widening`` times smaller (margins go with 1/total)."""
+    value, margin = coarsened(figure.value, figure.margin * widening, finest=finest)
+    return Estimate(value=value, margin=margin)
+
+
+def _average(figure: Estimate | None, widening: float) -> Estimate | None:
+    return _coarse(figure, widening, FINEST * abs(figure.value)) if figure is not None else None
+
+
+def _distribution(facts: Distribution, widening: float) -> Distribution:
+    """Bars whose cumulated shares are on the grid; one margin for all cuts."""
+    _, margin = coarsened(0.0, max(facts.rank_margin) * widening, finest=FINEST)
+    cumulated, ends = 0.0, [0.0]
+    for share in facts.share:
+        cumulated += share
+        ends.append(rounded(cumulated, margin))
+    return facts.model_copy(
+        update={
+            "share": tuple(rounded(high - low, margin) for low, high in pairwise(ends)),
+            "rank_margin": (margin,) * 4,
+        }
+    )
+
+
+def _there(total: Estimate | None) -> Estimate:
+    if total is None:
+        raise ValueError("a total is missing")
+    return total
+
+
+def _scheme(scheme: SchemeFigures, least: float, floor: int) -> SchemeFigures:
+    """A segmentation's form; nothing at all where the noise would hide the smallest total of the class.
+
+    Args:
+        least: the class of the number of customer records.
+    """
+    customers = _there(scheme.total_customers)
+    widening = max(customers.value / least, 1.0)
+
+    def clear(total: Estimate) -> bool:
+        return total.value / widening > total.margin
+
+    counted = clear(customers)
+    # The margin of a small segment's share; that of all segments together is larger by the root of their number.
+    small = customers.margin / math.sqrt(len(scheme.segments)) / least
+    least_share = _least_share(small, least, floor) if counted else 1.0
+    segments = tuple(
+        _segment(segment, widening, least_share, revenue_known=clear(_there(scheme.total_revenue)))
+        for segment in scheme.segments
+    )
+    ordered = clear(_there(scheme.total_orders))
+    return SchemeFigures(
+        scheme=scheme.scheme,
+        segments=segments,
+        total_customers=None,
+        total_orders=None,
+        total_revenue=None,
+        orders_per_customer=_average(scheme.orders_per_customer, widening) if counted else None,
+        revenue_per_customer=_average(scheme.revenue_per_customer, widening) if counted else None,
+        revenue_per_order=_average(scheme.revenue_per_order, widening) if ordered else None,
+        least_share=least_share,
+    )
+
+
+def _least_share(small: float, least: float, floor: int) -> float:
+    """The share that a segment needs to be shown: more than its margin, and the floor in the class's smallest total.
+
+    The unrounded count then passes the floor too: a share is rounded by half a step at most, and the total is not below
+    its class. Unlike a floor on the count, this depends on the total by its class only.
+    """
+    _, margin = coarsened(0.0, small, finest=FINEST)
+    step = step_of(margin)
+    return min(rounded_up(max(margin + step, max(floor, 1) / least + step / 2), margin), 1.0)
+
+
+def _segment(segment: SegmentFigures, widening: float, least_share: float, *, revenue_known: bool) -> SegmentFigures:
+    hidden = SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True)
+    if segment.suppressed or segment.share_of_customers is None:
+        return hidden
+    share = _coarse(segment.share_of_customers, widening, FINEST)
+    if share.value < least_share:
+        return hidden
+    orders, revenue = _there(segment.orders), segment.share_of_revenue
+    ordered = orders.value / widening > orders.margin
+    return hidden.model_copy(
+        update={
+            "suppressed": False,
+            "share_of_customers": share,
+            "share_of_revenue": _coarse(revenue, widening, FINEST) if revenue is not None and revenue_known else None,
+            "orders_per_customer": _average(segment.orders_per_customer, widening),
+            "revenue_per_customer": _average(segment.revenue_per_customer, widening),
+            "revenue_per_order": _average(segment.revenue_per_order, widening) if ordered else None,
+        }
+    )

@@ -1,0 +1,423 @@
+"""The churn section of the study report, and the model card: complete in both languages, and no better than the data.
+
+Asserted: what stands there is what the result says, with margins, beside recency alone; verdicts in words (better, not
+told apart, worse, no better than lots; too high, too low, in agreement) follow from the figures and their margins;
+pages with churn alone, with both analyses, with a network, with figures by holder and without calibration are whole,
+refer to nothing outside and use known colours; the card says nothing that the signed file does not.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+import string
+from functools import cache
+from pathlib import Path
+from xml.etree import ElementTree
+
+import numpy as np
+import pytest
+from test_colours import BLACK, PAIRS, PLAIN, SHAPES, TEXTS, WHITE, full
+from test_report import PLAIN as RFM_RESULT
+from test_report import Page as ReportPage
+
+from privacy.contract.churn_results import ChurnResult, TrainingRound
+from privacy.contract.estimates import Estimate
+from privacy.contract.features import FEATURES
+from privacy.contract.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.contract.results import QuestionCost, StudyResult, Timing
+from privacy.contract.study import CHURN_FEATURES, ChurnOptions
+from privacy.presentation.texts import LANGUAGES
+from server.analyses.churn import _BINS, _predicted
+from server.analyses.ranking import ranking
+from server.report import card_texts, churn_pictures, churn_texts
+from server.report.churn import churn_findings, churn_section, top_rate
+from server.report.render import render_report
+from server.report.texts import text
+
+REPORT = Path(churn_texts.__file__).parent
+
+
+class Page(ReportPage):
+    """Tables here begin with their captions, which are no rows."""
+
+    def _in(self, tag: str, name: str | None = None) -> bool:
+        return super()._in(tag, name) and not (name == "figures" and super()._in("caption"))
+
+
+def counts(separation: float = 1.0, people: float = 9000, odds: float = 0.0) -> np.ndarray:
+    """Customers by bin of logits and outcome, as a model's test would release them."""
+    middles = np.linspace(-4.75, 4.75, len(_BINS) + 1)
+    everyone = np.exp(-(middles**2) / 4)
+    everyone *= people / everyone.sum()
+    churned = 1 / (1 + np.exp(-separation * middles - odds))
+    return np.stack([everyone * (1 - churned), everyone * churned], axis=1)
+
+
+def linear(names=CHURN_FEATURES) -> LogisticModel:
+    features = RFM_RESULT.study.scaled(names)
+    weights = tuple(int(WEIGHT * (0.9 - 0.13 * place)) for place in range(len(names)))
+    return LogisticModel(features=features, weights=(*weights, -WEIGHT // 3))
+
+
+def network() -> NetworkModel:
+    features = RFM_RESULT.study.scaled(CHURN_FEATURES)
+    hidden = tuple(tuple((7919 * (i + 31 * j)) % 90_000 - 45_000 for i in range(len(features) + 1)) for j in range(5))
+    output = (*range(-20_000, 30_000, 10_000), *linear().weights)
+    return NetworkModel(features=features, hidden=hidden, output=output)
+
+
+@cache
+def churn_result(
+    *,
+    separation: float = 1.0,
+    recency: float = 0.4,
+    odds: float = 0.0,
+    deviation: float = 8.0,
+    family: str = "logistic",
+    holders: tuple[str, ...] = (),
+) -> ChurnResult:
+    """What the analysis leaves, from made-up counts through the real figures."""
+    quality = ranking("model", counts(separation, odds=odds), deviation, _predicted())
+    alone = ranking("recency_days", counts(recency), 2 * deviation)
+    assert quality is not None
+    assert alone is not None
+    by_holder = {holder: ranking(holder, counts(separation, 3000), deviation) for holder in holders}
+    return ChurnResult(
+        family=family,
+        horizon_days=90,
+        active_days=365,
+        training_days=("2024-04-07", "2024-07-06"),
+        test_day="2024-10-03",
+        score_day="2025-01-01",
+        model=network() if family == "network" else linear(),
+        customers=Estimate(value=9012.3, margin=77.0),
+        quality=quality,
+        baselines=(alone,),
+        by_holder=by_holder,
+        rounds=tuple(TrainingRound(title=f"training {n} of 3", step=0.3 / n) for n in (1, 2, 3)),
+    )
+
+
+def study_result(churn: ChurnResult, *, with_rfm: bool = False, missing: tuple[str, ...] = ()) -> StudyResult:
+    analyses = ("rfm", "churn") if with_rfm else ("churn",)
+    study = RFM_RESULT.study.model_copy(update={"analyses": analyses, "churn": ChurnOptions(training_days=2)})
+    titles = ("size and centre", "moments", "training 1 of 3", "training 2 of 3", "training 3 of 3", "evaluation")
+    if churn.by_holder:
+        titles += ("evaluation by holder",)
+    questions = tuple(
+        QuestionCost(question=title, attempt=1, outcome="released", mu=0.09, holders=4) for title in titles
+    )
+    spending = RFM_RESULT.spending.model_copy(update={"questions": questions})
+    return RFM_RESULT.model_copy(
+        update={
+            "study": study,
+            "study_digest": study.digest,
+            "rfm": RFM_RESULT.rfm if with_rfm else None,
+            "churn": churn,
+            "spending": spending,
+            "missing": missing,
+            "timings": tuple(Timing(step=f"{title}: asking", seconds=0.5) for title in titles),
+        }
+    )
+
+
+def kinds() -> dict[str, StudyResult]:
+    bare = churn_result()
+    unclear = bare.quality.model_copy(update={"calibration": ()})
+    return {
+        "alone": study_result(bare),
+        "both": study_result(bare, with_rfm=True),
+        "network": study_result(churn_result(family="network", holders=("online", "store-1"))),
+        "unclear": study_result(bare.model_copy(update={"quality": unclear, "baselines": (), "rounds": ()})),
+        "missing": study_result(bare, missing=("shop-7",)),
+    }
+
+
+KINDS = ("alone", "both", "network", "unclear", "missing")
+
+
+@cache
+def html(name: str) -> str:
+    if name == "card":
+        from test_model_file import made
+
+        from server.model_card import render_card
+
+        return render_card(made("logistic"))
+    return render_report(kinds()[name])
+
+
+def words(name: str, language: str) -> str:
+    return " ".join(Page(html(name)).words[language])
+
+
+# --- the pages as a whole
+
+
+@pytest.mark.parametrize("name", [*KINDS, "card"])
+def test_pages_refer_to_nothing_outside_and_their_ids_are_unique(name: str) -> None:
+    page = Page(html(name))
+    assert "http:" not in html(name)
+    assert "https:" not in html(name)
+    assert not re.search(r"url\((?!#)", html(name))
+    assert "default-src 'none'" in html(name)
+    ids = [attributes["id"] for _, attributes in page.elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for tag, attributes in page.elements:
+        assert tag not in ("link", "img", "iframe", "object", "embed", "base")
+        if "aria-labelledby" in attributes:
+            assert attributes["aria-labelledby"] in ids
+
+
+@pytest.mark.parametrize("name", [*KINDS, "card"])
+def test_the_chinese_page_has_no_english_left(name: str) -> None:
+    names = {"Cohortium", "cohortium", "AUC", "GDPR", "SHA", "RFM", "EUR", "GBP", "USD", "UTC", "POST", "FEE", "demo"}
+    names |= {"spring", "review", "shop", "online", "store", "flower", "coordinator", "source", "run"}
+    names |= {"anonymous", "guest", "null", "none", "nan", "unknown"}
+    found = set(re.findall(r"(?<![0-9a-z])[A-Za-z]{3,}(?![0-9a-z])", words(name, "zh")))
+    assert found <= names
+    assert not re.search(r"[一-鿿]", words(name, "en"))
+
+
+@pytest.mark.parametrize("name", [*KINDS, "card"])
+def test_both_languages_show_the_same_figures(name: str) -> None:
+    def figures(language: str) -> list[list[str]]:
+        return [[said for role, said in row if role in ("value", "margin")] for row in Page(html(name)).rows[language]]
+
+    assert figures("en") == figures("zh")
+    assert sum(len(row) for row in figures("en")) >= 10
+
+
+@pytest.mark.parametrize("name", [*KINDS, "card"])
+def test_pages_use_colours_from_the_list(name: str) -> None:
+    listed = {WHITE, BLACK, *PLAIN} | {
+        colour for table in (PAIRS, TEXTS, SHAPES) for pair in table.values() for colour in pair
+    }
+    used = {full(colour) for colour in re.findall(r"(?<!&)#[0-9a-f]{6}\b", html(name))}
+    from test_colours import SHADES
+
+    from server.report.pictures import SCORES
+
+    assert used - listed - {*SCORES, *SHADES} == set()
+
+
+def test_same_result_same_bytes() -> None:
+    assert render_report(kinds()["network"]) == html("network")
+
+
+@pytest.mark.parametrize("texts", [churn_texts.CHURN, card_texts.CARD], ids=["churn", "card"])
+def test_every_text_is_in_both_languages_and_used(texts) -> None:
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in [*sorted(REPORT.iterdir()), REPORT.parent / "model_card.py"]
+        if path.suffix in (".py", ".j2") and not path.name.endswith("texts.py")
+    )
+    composed = ("question_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_")
+    for key, entry in texts.items():
+        fields = [{name for _, name, _, _ in string.Formatter().parse(said) if name} for said in entry]
+        assert fields[0] == fields[1], f"{key}: the languages have different fields"
+        if key != "title_gap":
+            assert re.search(r"[一-鿿]", entry.zh), f"{key} is not translated"
+            assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
+        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
+        assert key.startswith(composed) or re.search(rf"""["']{key}["']""", source), f"{key} is not used"
+
+
+# --- what it says
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_study_with_churn_alone_is_a_churn_report(language: str) -> None:
+    said = words("alone", language)
+    assert text("title_churn", language) in said
+    assert text("title", language) not in said
+    assert text("no_rfm", language) not in said
+    assert "±" in said
+
+
+def test_with_segments_the_report_keeps_its_title_and_tells_both() -> None:
+    said = words("both", "en")
+    assert text("title", "en") in said
+    assert text("churn", "en") in said
+    assert text("scheme_eight", "en") in said
+
+
+def test_figures_are_those_of_the_result() -> None:
+    quality = churn_result().quality
+    rows = {
+        row[0][1]: [value for role, value in row if role == "value"] for row in Page(html("alone")).rows["en"] if row
+    }
+    auc, precision, lift, share, rate = map(float, rows["the model"])
+    assert auc == pytest.approx(quality.auc.value, abs=5e-4)
+    assert precision == pytest.approx(quality.average_precision.value, abs=5e-3)
+    assert lift == pytest.approx(quality.top_lift.value, abs=5e-2)
+    assert share == pytest.approx(100 * quality.top_share.value, abs=0.5)
+    assert rate == pytest.approx(100 * quality.churn_rate.value, abs=0.5)
+    assert "days since last purchase alone" in rows
+
+
+def test_what_is_predicted_and_when_is_told() -> None:
+    said = words("alone", "en")
+    for day in ("7 April 2024 and 6 July 2024", "3 October 2024", "31 December 2024", "1 January 2025"):
+        assert day in said  # the outcome of the test ends a day before the scoring day
+    assert "no purchase in the 90 days" in said
+    assert "365 days before the cutoff" in said
+
+
+@pytest.mark.parametrize(
+    ("model", "recency", "verdict"),
+    [(1.6, 0.2, "better than"), (1.0, 0.98, "cannot be told"), (0.2, 1.6, "Do not use it")],
+)
+def test_the_model_against_recency_in_words(model: float, recency: float, verdict: str) -> None:
+    sentences = churn_findings(churn_result(separation=model, recency=recency), "en")
+    assert verdict in sentences[1]
+    assert len([s for s in sentences if s]) == len(sentences)
+
+
+def test_a_model_that_is_no_better_than_lots_is_called_so() -> None:
+    assert any("drawing lots" in s for s in churn_findings(churn_result(separation=0.0), "en"))
+    assert not any("drawing lots" in s for s in churn_findings(churn_result(), "en"))
+
+
+def test_the_top_tenth_is_never_more_than_all_of_them() -> None:
+    quality = churn_result().quality.model_copy(update={"top_lift": Estimate(value=9.0, margin=1.0)})
+    assert top_rate(quality).value == 1.0
+    assert top_rate(churn_result().quality).value == pytest.approx(
+        churn_result().quality.top_lift.value * churn_result().quality.churn_rate.value
+    )
+
+
+@pytest.mark.parametrize(("odds", "verdict"), [(0.0, "agree"), (-1.2, "too much churn"), (1.2, "too little churn")])
+def test_calibration_is_judged_by_its_margin(odds: float, verdict: str) -> None:
+    section = churn_section(churn_result(odds=odds), "en")
+    assert verdict in section["calibration"]["verdict"]
+
+
+def test_a_share_below_zero_is_explained() -> None:
+    churn = churn_result()
+    points = churn.quality.calibration
+    below = points[0].model_copy(update={"observed": Estimate(value=-0.02, margin=0.1)})
+    quality = churn.quality.model_copy(update={"calibration": (below, *points[1:])})
+    section = churn_section(churn.model_copy(update={"quality": quality}), "en")
+    assert section["calibration"]["outside"]
+    assert not churn_section(churn, "en")["calibration"]["outside"]
+
+
+def test_without_calibration_the_page_says_why_there_is_no_picture() -> None:
+    assert text("calibration_none", "en") in words("unclear", "en")
+    assert text("churn_training", "en") not in words("unclear", "en")
+    assert text("note_recency", "en") not in words("unclear", "en")
+
+
+def test_a_network_says_that_its_picture_is_a_part() -> None:
+    assert text("features_direct", "en") in words("network", "en")
+    assert text("features_direct", "en") not in words("alone", "en")
+    assert "5 hidden units" in words("network", "en")
+
+
+def test_figures_by_holder_stand_apart_and_say_what_they_are() -> None:
+    said = words("network", "en")
+    assert text("quality_by_holder_caption", "en") in said
+    assert text("note_by_holder", "en") in said
+    assert text("quality_by_holder_caption", "en") not in words("alone", "en")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_questions_have_names_in_the_list_of_costs(language: str) -> None:
+    said = words("network", language)
+    for key in ("size_and_centre", "moments", "evaluation", "evaluation_by_holder"):
+        assert text(f"question_{key}", language) in said
+    assert text("question_training", language, number=2, rounds=3) in said
+
+
+def test_a_holder_that_left_is_told_of_without_talk_of_segments() -> None:
+    said = words("missing", "en")
+    assert text("missing_note_churn", "en", holders="shop-7") in said
+    assert "segment" not in said
+
+
+def test_limits_are_always_told() -> None:
+    for name in KINDS:
+        said = words(name, "en")
+        for key in ("limit_correlation", "limit_margins", "limit_records", "limit_people"):
+            assert text(key, "en") in said
+
+
+@pytest.mark.parametrize("rule", ["rule_bounds", "rule_floor", "rule_totals"])
+def test_rules_of_the_segments_stand_only_where_there_are_segments(rule: str) -> None:
+    assert text(rule, "en") in words("both", "en")
+    assert text(rule, "en") not in words("alone", "en")
+
+
+# --- pictures
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_pictures_have_text_as_text_and_a_description(language: str) -> None:
+    quality = churn_result().quality
+    drawn = {
+        "picture_calibration": churn_pictures.calibration(quality.calibration, language),
+        "picture_lift": churn_pictures.lift(quality.calibration, quality.churn_rate, language),
+        "picture_features": churn_pictures.weights([("<b>", 1.5), ("x", -0.2)], language, width="narrow"),
+    }
+    for key, svg in drawn.items():
+        root = ElementTree.fromstring(svg)
+        assert root.attrib["aria-label"] == text(key, language)
+        assert ["".join(node.itertext()) for node in root.iter("text")]
+    assert "<b>" not in drawn["picture_features"]
+
+
+@pytest.mark.parametrize("width", ["wide", "narrow"])
+def test_every_feature_has_a_bar_from_what_raises_to_what_lowers(width: str) -> None:
+    section = churn_section(churn_result(), "en")
+    root = ElementTree.fromstring(str(section["features"][width]))
+    said = ["".join(node.itertext()) for node in root.iter("text")]
+    assert [name for name in said if name in {FEATURES[n].en for n in CHURN_FEATURES}] == [
+        FEATURES[name].en for name in CHURN_FEATURES
+    ]  # the example's weights fall in this order
+    assert "+0.90" in said
+
+
+def test_weights_of_nothing_are_still_a_picture() -> None:
+    ElementTree.fromstring(churn_pictures.weights([("a", 0.0)], "en", width="wide"))
+
+
+# --- the card
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_card_has_every_part_and_names_the_law(language: str) -> None:
+    said = words("card", language)
+    for key in ("details", "use", "factors", "metrics", "training", "evaluation", "privacy", "ethics", "caveats"):
+        assert card_texts.text(f"card_{key}", language) in said
+    for article in ("GDPR Art. 22", "PIPL Art. 24") if language == "en" else ("GDPR 第 22 条", "第 24 条"):
+        assert article in said
+
+
+def test_the_card_says_what_is_in_the_file() -> None:
+    from test_model_file import made
+
+    file = made("logistic")
+    said = words("card", "en")
+    for sentence in (*file.record.intended_use, *file.record.not_for):
+        assert sentence.en in said
+    for code in (file.sha256, file.record.model_digest, file.record.study_digest):
+        assert code in said
+    assert f"signed as {file.signer}" in said or f"{file.signer} has signed" in said
+
+
+@pytest.mark.parametrize(
+    ("placement", "noise", "says"),
+    [("central", "opacus", "by Opacus"), ("central", "integer", "against the coordinator there is no promise"),
+     ("local", "integer", "does not depend on any")],
+)  # fmt: skip
+def test_the_card_tells_who_added_the_noise(placement: str, noise: str, says: str) -> None:
+    from test_model_file import made
+
+    from server.model_card import render_card
+
+    file = made("logistic")
+    privacy = file.record.privacy.model_copy(update={"placement": placement, "mechanism": noise})
+    other = dataclasses.replace(file, record=file.record.model_copy(update={"privacy": privacy}))
+    assert says in " ".join(Page(render_card(other)).words["en"])

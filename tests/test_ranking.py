@@ -1,0 +1,268 @@
+"""Figures of ranking quality from score histograms: exact without noise, unbiased and honestly bounded with it.
+
+Asserted: without noise the figures are scikit-learn's, and those of slow obvious code, on the customers that the
+histogram stands for; with noise the area under the curve is unbiased and the 95% margins cover the truth about as
+often as they say; where there is nothing to say there is None, never NaN.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from privacy.contract.churn_results import RankingFigures
+from server.analyses.ranking import (
+    TOP,
+    area_under_curve,
+    average_precision,
+    churn_rate,
+    estimate,
+    ranking,
+    top_share,
+)
+
+FloatArray = NDArray[np.float64]
+Figure = Callable[[FloatArray], float]
+
+
+def customers_of(counts: FloatArray) -> tuple[np.ndarray, np.ndarray]:
+    """The customers that an exact histogram stands for: score (number of the bin) and outcome of each."""
+    bins = np.repeat(np.arange(len(counts)), 2)
+    outcomes = np.tile([0, 1], len(counts))
+    times = counts.ravel().astype(int)
+    return np.repeat(bins, times), np.repeat(outcomes, times)
+
+
+def truth(bins: int = 24, scale: float = 1.0) -> FloatArray:
+    """Expected counts of a plausible study: overlapping scores, fewer churned at the low end; AUC about 0.8."""
+    place = np.linspace(-3, 3, bins)
+    stayed, churned = np.exp(-((place + 0.7) ** 2) / 1.6), 0.6 * np.exp(-((place - 0.6) ** 2) / 1.8)
+    counts = np.stack([stayed, churned], axis=1)
+    return counts * (10_000 * scale / counts.sum())
+
+
+#: Histograms of up to 12 bins with both outcomes.
+histograms = (
+    st.lists(st.tuples(st.integers(0, 30), st.integers(0, 30)), min_size=1, max_size=12)
+    .map(lambda rows: np.array(rows, dtype=np.float64))
+    .filter(lambda counts: bool(counts.sum(axis=0).min() > 0))
+)
+
+# --- without noise -----------------------------------------------------------------------------------------------
+
+
+@given(counts=histograms)
+@settings(max_examples=100, deadline=None)
+def test_the_area_is_that_of_scikit_learn(counts: FloatArray) -> None:
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    scores, outcomes = customers_of(counts)
+    assert area_under_curve(counts) == pytest.approx(metrics.roc_auc_score(outcomes, scores), abs=1e-12)
+
+
+@given(counts=histograms)
+@settings(max_examples=100, deadline=None)
+def test_rate_and_top_share_are_those_of_the_customers(counts: FloatArray) -> None:
+    scores, outcomes = customers_of(counts)
+    assert churn_rate(counts) == pytest.approx(outcomes.mean(), abs=1e-12)
+    wanted = TOP * len(scores)
+    above, found = 0, 0.0
+    for score in sorted(set(scores.tolist()), reverse=True):  # ties share what is left of the tenth
+        people = int((scores == score).sum())
+        part = min(1.0, max(0.0, (wanted - above) / people))
+        found += part * float(outcomes[scores == score].sum())
+        above += people
+    assert top_share(counts) == pytest.approx(found / outcomes.sum(), abs=1e-12)
+
+
+@given(counts=histograms, seed=st.integers(0, 1000))
+@settings(max_examples=50, deadline=None)
+def test_mean_precision_is_that_of_scikit_learn_with_ties_in_random_order(counts: FloatArray, seed: int) -> None:
+    """Ties are broken at random, twenty times each customer, so that one customer's own place weighs little.
+
+    What is left is the curvature of precision inside a bin: small where a bin is a small part of what is above it, so
+    the first bin with customers has one outcome here.
+    """
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    last = int(np.flatnonzero(counts.sum(axis=1))[-1])
+    counts[last] = [0, counts[last].sum()]
+    assume(counts[:, 0].sum() > 0)
+    scores, outcomes = customers_of(20 * counts)
+    rng = np.random.default_rng(seed)
+    found = [metrics.average_precision_score(outcomes, scores + rng.random(len(scores)) * 0.999) for _ in range(5)]
+    assert average_precision(20 * counts) == pytest.approx(np.mean(found), abs=0.04)
+
+
+def test_mean_precision_of_a_large_study_is_that_of_scikit_learn() -> None:
+    metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
+    counts = np.round(truth(bins=200, scale=10))
+    scores, outcomes = customers_of(counts)
+    rng = np.random.default_rng(5)
+    expected = metrics.average_precision_score(outcomes, scores + rng.random(len(scores)) * 0.999)
+    assert average_precision(counts) == pytest.approx(expected, abs=0.001)
+
+
+def test_known_answers() -> None:
+    perfect = np.array([[50.0, 0], [50, 0], [0, 100]])
+    assert area_under_curve(perfect) == 1.0
+    assert average_precision(perfect) == 1.0
+    assert area_under_curve(perfect[::-1]) == 0.0
+    even = np.array([[30.0, 70]] * 10)
+    assert area_under_curve(even) == pytest.approx(0.5)
+    assert average_precision(even) == pytest.approx(0.7)
+    assert top_share(even) == pytest.approx(0.1)
+    assert churn_rate(even) == pytest.approx(0.7)
+    assert top_share(perfect) == pytest.approx(0.2)  # 20 of the 100 churned are the tenth of 200 customers
+
+
+@given(counts=histograms)
+@settings(max_examples=60, deadline=None)
+def test_bins_without_customers_and_exchanged_outcomes(counts: FloatArray) -> None:
+    """Empty bins change nothing; outcomes exchanged turn the area round."""
+    spaced = np.zeros((2 * len(counts) + 1, 2))
+    spaced[1::2] = counts
+    for figure in (area_under_curve, average_precision, top_share, churn_rate):
+        assert figure(spaced) == pytest.approx(figure(counts), abs=1e-12)
+    assert area_under_curve(counts[:, ::-1]) == pytest.approx(1 - area_under_curve(counts), abs=1e-12)
+
+
+# --- with noise --------------------------------------------------------------------------------------------------
+
+#: Deviation of the noise in a count: epsilon about 1 for one question of ten thousand customers, and a quarter of it.
+DEVIATIONS = (4.2, 17.0)
+RUNS = 1000
+
+
+def drawn(rng: np.random.Generator, expected: FloatArray, deviation: float) -> FloatArray:
+    """Other customers of the same kind (Poisson), and the noise of a release."""
+    return rng.poisson(expected) + rng.normal(0, deviation, expected.shape)
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+def test_noise_does_not_shift_the_area(deviation: float) -> None:
+    """4,000 releases of one histogram: their mean is within four standard errors of the area without noise.
+
+    The remaining bias, from the product of the sums below the line, is of second order: (deviation sqrt(bins) /
+    customers)^2, which is added.
+    """
+    rng = np.random.default_rng(1)
+    exact = np.round(truth())
+    found = np.array([area_under_curve(exact + rng.normal(0, deviation, exact.shape)) for _ in range(4000)])
+    second_order = 2 * deviation**2 * len(exact) / exact[:, 1].sum() ** 2
+    assert abs(found.mean() - area_under_curve(exact)) <= 4 * found.std() / math.sqrt(len(found)) + second_order
+    # Counts cut off at zero, the tempting mistake, would be shifted far beyond that.
+    cut = [area_under_curve(np.maximum(exact + rng.normal(0, 17.0, exact.shape), 0)) for _ in range(1000)]
+    assert abs(np.mean(cut) - area_under_curve(exact)) > 4 * np.std(cut) / math.sqrt(1000)
+
+
+@pytest.mark.parametrize("deviation", DEVIATIONS)
+@pytest.mark.parametrize("figure", [area_under_curve, average_precision, top_share, churn_rate])
+def test_margins_cover_the_truth_as_often_as_they_say(figure: Figure, deviation: float) -> None:
+    """Covered: the figure of the expected counts, which other customers would have as well.
+
+    Of 1,000 runs at 95% between 925 and 975 are covered, but for a chance of 4e-4 (3.6 deviations of the binomial);
+    the margins are first order, for which 1.5% more is allowed on either side.
+    """
+    rng = np.random.default_rng(2)
+    expected = truth()
+    exact = figure(expected)
+    found = [estimate(figure, drawn(rng, expected, deviation), deviation) for _ in range(RUNS)]
+    covered = np.mean([abs(item.value - exact) <= item.margin for item in found])
+    assert 0.91 <= covered <= 0.99
+    # Not by being wide: the margin is near 1.96 times the deviation that the figures have.
+    spread = 1.96 * np.std([item.value for item in found])
+    assert 0.85 <= np.median([item.margin for item in found]) / spread <= 1.25
+
+
+def test_all_figures_and_the_calibration_of_a_release() -> None:
+    """Shares add up; most observed rates are within their margins of the predicted ones, which are right here."""
+    rng = np.random.default_rng(3)
+    expected = truth()
+    predicted = expected[:, 1] / expected.sum(axis=1)
+    covered, points = 0, 0
+    for _ in range(50):
+        figures = ranking("model", drawn(rng, expected, 4.2), 4.2, predicted)
+        assert figures is not None
+        assert figures.code == "model"
+        assert figures.top_lift.value == pytest.approx(10 * figures.top_share.value)
+        assert figures.top_lift.margin == pytest.approx(10 * figures.top_share.margin)
+        assert 4 <= len(figures.calibration) <= 10
+        assert sum(point.share for point in figures.calibration) == pytest.approx(1, abs=0.05)
+        ascending = [point.predicted for point in figures.calibration]
+        assert ascending == sorted(ascending)
+        points += len(figures.calibration)
+        covered += sum(abs(p.observed.value - p.predicted) <= p.observed.margin for p in figures.calibration)
+    assert covered / points >= 0.9
+
+
+# --- nothing to say ----------------------------------------------------------------------------------------------
+
+
+def finite(figures: RankingFigures) -> bool:
+    """Whether every number in the figures is one."""
+    estimates = [figures.auc, figures.average_precision, figures.churn_rate, figures.top_lift, figures.top_share]
+    estimates += [point.observed for point in figures.calibration]
+    numbers = [number for item in estimates for number in (item.value, item.margin)]
+    numbers += [number for point in figures.calibration for number in (point.predicted, point.share)]
+    return all(math.isfinite(number) for number in numbers)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("deviation", [0.0, 0.01, 4.2, 1e6])
+@pytest.mark.parametrize(
+    "counts",
+    [
+        np.zeros((0, 2)),
+        np.zeros((5, 2)),
+        np.array([[100.0, 0]] * 5),
+        np.array([[0.0, 100]] * 5),
+        np.array([[100.0, -3]] * 5),
+        np.array([[-1.0, -1]] * 5),
+        np.array([[100.0, 1], [50, 0]]),
+        np.array([[1.0, 1], [1, 1]]),
+    ],
+    ids=["no bins", "empty", "nobody churned", "all churned", "hidden", "negative", "one churned", "two of each"],
+)
+def test_where_an_outcome_is_not_seen_there_is_nothing(counts: FloatArray, deviation: float) -> None:
+    assert ranking("model", counts, deviation, np.linspace(0, 1, len(counts))) is None
+
+
+@pytest.mark.filterwarnings("error")
+def test_all_in_one_bin_is_a_coin() -> None:
+    counts = np.zeros((8, 2))
+    counts[3] = [400, 200]
+    figures = ranking("model", counts, 0.0, np.linspace(0, 1, 8))
+    assert figures is not None
+    assert figures.auc.value == 0.5
+    assert figures.top_lift.value == pytest.approx(1.0)
+    assert figures.churn_rate.value == pytest.approx(1 / 3)
+    assert len(figures.calibration) == 1
+    assert finite(figures)
+
+
+@given(
+    counts=st.lists(st.tuples(st.integers(-20, 300), st.integers(-20, 300)), min_size=1, max_size=20).map(
+        lambda rows: np.array(rows, dtype=np.float64)
+    ),
+    deviation=st.one_of(st.just(0.0), st.floats(0.001, 100)),
+)
+@settings(max_examples=200, deadline=None)
+@pytest.mark.filterwarnings("error")
+def test_whatever_the_noise_did_there_is_no_nan(counts: FloatArray, deviation: float) -> None:
+    figures = ranking("model", counts, deviation, np.linspace(0.01, 0.99, len(counts)))
+    assert figures is None or finite(figures)
+    if figures is not None:
+        assert figures.auc.margin >= 0
+        assert 0 <= sum(point.share for point in figures.calibration) <= 2
+
+
+def test_baselines_have_no_calibration() -> None:
+    figures = ranking("recency_days", np.round(truth()), 4.2)
+    assert figures is not None
+    assert figures.calibration == ()
+    assert RankingFigures.model_validate_json(figures.model_dump_json()) == figures

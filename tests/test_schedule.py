@@ -1,0 +1,102 @@
+"""docs/schedule.md as it is written: its script runs as cron runs it, and its units are what systemd accepts.
+
+Asserts that the script works in cron's bare environment, that a second start meets the lock (10), that a later start
+shows what was recorded and spends nothing, and that systemd finds no fault in the two units.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from privacy.ledger.view import view_ledger
+from simulations.generator import generate, study_toml
+from simulations.local import Workspace
+
+ROOT = Path(__file__).parents[1]
+DOCUMENT = (ROOT / "docs" / "schedule.md").read_text(encoding="utf-8")
+HOME = "/srv/cohortium"
+#: What cron gives a job on Debian.
+BARE = {"HOME": "/", "LOGNAME": "nobody", "SHELL": "/bin/sh", "PATH": "/usr/bin:/bin"}
+
+
+def block(telling: str) -> str:
+    """The only code block of the document that contains these words."""
+    found = [text for text in re.findall(r"^```\w*\n(.*?)^```$", DOCUMENT, re.M | re.S) if telling in text]
+    assert len(found) == 1, telling
+    return found[0]
+
+
+def test_cron_and_systemd_start_the_same_script() -> None:
+    script = f"{HOME}/monthly.sh"
+    assert script in block("#!/bin/sh")
+    assert re.search(rf"^10 4-6 1 \* \*  {script}$", block("10 4-6"), re.M)
+    assert f"\nExecStart={script}\n" in block("[Service]")
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("flock") is None, reason="no flock on this machine")
+def test_the_script_as_cron_runs_it(tmp_path: Path) -> None:
+    world = generate(tmp_path / "data", customers=600)
+    study = tmp_path / "study.toml"
+    study.write_text(study_toml(world), encoding="utf-8")
+    workspace = Workspace.create(tmp_path / "federation", {name: world.folder / name for name in world.holders})
+    command = tmp_path / "venv" / "bin" / "cohortium"
+    command.parent.mkdir(parents=True)
+    # Without processes, so that the test is short; it waits a moment so that two starts surely meet.
+    command.write_text(
+        f'#!/bin/sh\nsleep 1\nPYTHONPATH="{ROOT}" exec "{sys.executable}" -m cohortium "$@" --transport in-process\n',
+        encoding="utf-8",
+    )
+    command.chmod(0o755)
+    script = tmp_path / "monthly.sh"
+    script.write_text(block("#!/bin/sh").replace(HOME, str(tmp_path)), encoding="utf-8")
+    script.chmod(0o755)
+
+    def start() -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            ["sh", "-c", str(script)], env=BARE, cwd="/", text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+
+    first = start()
+    time.sleep(0.3)
+    second = start()
+    assert second.wait(60) == 10
+    printed, complaints = first.communicate(timeout=300)
+    assert first.returncode == 0, complaints
+    assert complaints == ""  # cron would mail it
+    assert "spent epsilon" in printed
+    ledgers = [workspace.coordinator.root / "ledger.sqlite", workspace.holder(world.holders[0]).state / "ledger.sqlite"]
+    spent = [view_ledger(path) for path in ledgers]
+    assert all(view.charges for view in spent)
+    again = start()
+    printed, complaints = again.communicate(timeout=300)
+    assert again.returncode == 0, complaints
+    assert "nothing was asked or spent" in printed
+    assert [view_ledger(path) for path in ledgers] == spent
+
+
+@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
+def test_systemd_accepts_the_units(tmp_path: Path) -> None:
+    script = tmp_path / "monthly.sh"
+    script.write_text(block("#!/bin/sh"), encoding="utf-8")
+    script.chmod(0o755)
+    units = []
+    for kind, telling in (("service", "[Service]"), ("timer", "[Timer]")):
+        unit = tmp_path / f"cohortium-study.{kind}"
+        # This machine has neither that user nor that folder.
+        text = block(telling).replace(f"{HOME}/monthly.sh", str(script)).replace("User=cohortium", "User=root")
+        unit.write_text(text, encoding="utf-8")
+        units.append(str(unit))
+    done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    day = re.search(r"^OnCalendar=(.+)$", block("[Timer]"), re.M)
+    assert day is not None
+    done = subprocess.run(["systemd-analyze", "calendar", day[1]], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 0
