@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from clients.data.guess_nouns import Question
     from clients.runs import RunFolder
     from privacy.contract.churn_results import ChurnResult, RankingFigures
+    from privacy.contract.cluster_results import ClusterResult
     from privacy.contract.identity import Roster
     from privacy.contract.model_file import ModelFile
     from privacy.contract.results import StudyResult
@@ -207,9 +208,11 @@ def _study_toml(name: str, as_of: str, epsilon: str, currency: str) -> str:
 name = "{name}"
 as_of = {as_of}              # only rows before this day count; recency is counted from its start
 currency = "{currency}"
+# analyses = ["rfm"]            # what to compute: rfm, churn, clusters; they share the budget
 # time_zone = "UTC"             # where that day starts
 # holders = ["online", "store"] # who takes part; not stated: everybody in the roster
 # placement = "distributed"     # who adds the noise: distributed, local, central (trusts the coordinator)
+# mechanism = "integer"         # with placement central also "opacus": floating-point noise, its accountant beside ours
 
 [budget]
 epsilon = {epsilon}                   # for one person, with all their records at all holders
@@ -218,6 +221,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # size_class = 100000           # public upper figure for the customers of all holders together
 # colluding_holders = 1         # against how many colluding holders the promise must hold
 # spare_attempts = 1            # repetitions kept in reserve for holders that fail in the middle
+# split = {{ rfm = 0.3, churn = 0.7 }}  # the budget's shares, by analysis; not stated: alike
 
 [cleaning]                      # the same for all holders
 # duplicates = "drop"           # or "keep"
@@ -237,6 +241,19 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # [[rfm.rules]]                 # your own segments; the first that fits wins
 # code = "important_value"
 # when = "R<30, F>=5, M>=500"
+
+[churn]                         # used where analyses names it
+# model = "logistic"            # or "network": a small perceptron with Opacus' gradients
+# horizon_days = 90             # without a purchase in so many days a customer has churned
+# active_days = 365             # customers count with a purchase in so many days before a cutoff
+# training_days = 1             # cutoffs to learn from, a horizon apart
+# evaluation_share = 0.2        # of the analysis' budget, to measure the model's quality on a later day
+# figures = "overall"           # or "by_holder": also the quality at each holder, a question of its own
+
+[clusters]                      # used where analyses names it
+# k = 0                         # number of clusters; 0 finds it, or keeps the earlier run's
+# features = ["recency_days", "orders", "money"]
+# centres = "new"               # or "previous": keep last run's ids, and its centres as far as the data allow
 """
 
 
@@ -457,6 +474,8 @@ def _show_result(result: StudyResult, target: Path) -> None:
                     "" if row.share_of_revenue is None else f"{row.share_of_revenue.value:.1%}",
                 )
             screen.print(table)
+    if result.clusters is not None:
+        _show_clusters(result.clusters, result.study)
     if result.churn is not None:
         _show_churn(result.churn, target)
     screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
@@ -466,6 +485,34 @@ def _show_result(result: StudyResult, target: Path) -> None:
     steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
     screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")
     screen.print(f"Report: [bold]{escape(str(target / 'report.html'))}[/]", soft_wrap=True)
+
+
+def _show_clusters(clusters: ClusterResult, study: Study) -> None:
+    """One line a cluster."""
+    from privacy.presentation.cluster_words import cluster_words
+    from privacy.presentation.numbers import shown
+
+    words = cluster_words(clusters.figures, "en", currency=study.currency)
+    table = Table(
+        title=f"Clusters, {study.as_of}, {study.currency}",
+        caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",
+        title_justify="left",
+        caption_justify="left",
+    )
+    # Spend is known only where customers are compared by it.
+    with_revenue = any(row.cap > 0 for row in clusters.figures)
+    for column in ("cluster", "", "records", "share, %", *(("revenue",) if with_revenue else ())):
+        table.add_column(column, justify="left" if column == "" else "right")
+    for row in clusters.figures:
+        figures = [shown(row.customers, decimals=0), row.share and shown(row.share, decimals=1, scale=100)]
+        if with_revenue:
+            figures.append(shown(row.revenue, decimals=0))
+        table.add_row(
+            str(row.id),
+            words[row.id],
+            *("" if figure is None else f"{figure.value} ±{figure.margin}" for figure in figures),
+        )
+    screen.print(table)
 
 
 def _show_churn(churn: ChurnResult, target: Path) -> None:

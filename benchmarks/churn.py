@@ -1,6 +1,6 @@
 """How good private churn models are: area under the curve against models trained without privacy on pooled data.
 
-Run ``python benchmarks/churn.py`` (twenty minutes of a core; ``--quick`` takes one, ``--json FILE`` is for programs,
+Run ``python benchmarks/churn.py`` (half an hour of a core; ``--quick`` takes a minute, ``--json FILE`` keeps rows,
 ``--data FOLDER`` for another copy of the data). Customers are those of one online shop with a purchase before
 2011-06-12 (4,978). Features, scales, questions, clipping, calibration and noise are the product's, and every holder's
 table is encoded, and given its noise, by itself; only the messages between holders and coordinator are left out
@@ -477,6 +477,36 @@ def rows(folder: Path, extent: Extent, *, active_days: int = 36_600, features: b
             yield trial.measured(family, PLACES[0], split, epsilon)
 
 
+def summary(found: Sequence[Row]) -> Iterator[str]:
+    """Two short tables of all rows, as in ``docs/churn.md``: what is compared with, and private models."""
+
+    def number(value: float | None) -> str:
+        return "" if value is None else f"{value:.4f}"
+
+    def table(*head: str) -> Iterator[str]:
+        yield ""
+        yield "| " + " | ".join(head) + " |"
+        yield "|" + "---|" * len(head)
+
+    yield from table("days", "without privacy", "AUC", "gap", "out of time")
+    for row in found:
+        if not row.noise:
+            model = f"{row.model} (split by {row.split})" if row.split else row.model
+            yield f"| {row.horizon} | {model} | {number(row.auc)} | {number(row.gap)} | {number(row.out_of_time)} |"
+    gaps = {(row.horizon, row.model, row.epsilon, row.noise, row.split): number(row.gap) for row in found}
+    others = [("central", "number"), ("central, opacus", "number"), ("local", "number"),
+              *(("distributed", split) for split in SPLITS)]  # fmt: skip
+    yield from table(
+        "days", "model", "epsilon", "AUC", "gap", "worst", "out of time",
+        "gap: central", "central, opacus", "local", *(f"by {split}" for split in SPLITS),
+    )  # fmt: skip
+    for row in found:
+        if (row.noise, row.split) == ("distributed", "number"):
+            cells = [number(value) for value in (row.auc, row.gap, row.worst, row.out_of_time)]
+            cells += [gaps.get((row.horizon, row.model, row.epsilon, *other), "") for other in others]
+            yield f"| {row.horizon} | {row.model} | {row.epsilon} | " + " | ".join(cells) + " |"
+
+
 # --- time ------------------------------------------------------------------------------------------------------------
 
 
@@ -525,6 +555,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="three seeds, one horizon, three budgets")
     parser.add_argument("--seeds", type=int, help=f"divisions of the customers into folds (default {SEEDS})")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
+    parser.add_argument("--summary", type=Path, help="only print short tables of the rows in such a file")
     parser.add_argument("--features", action="store_true", help="what each feature adds instead, without privacy")
     parser.add_argument("--active-days", type=int, default=36_600, help="who counts: last purchase within so many days")
     parser.add_argument("--customers", type=int, help="measure time instead, with so many generated persons")
@@ -534,6 +565,10 @@ def main() -> None:
     if options.customers:
         for line in time_study(options.customers, options.holders, family=options.model):
             print(line, flush=True)
+        return
+    if options.summary:
+        given = json.loads(options.summary.read_text(encoding="utf-8"))
+        print(*summary([Row(**row) for row in given]), sep="\n")
         return
     extent = QUICK if options.quick else Extent()
     if options.seeds:

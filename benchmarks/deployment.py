@@ -1,9 +1,10 @@
 """How long a whole study takes over the Flower deployment, from starting the nodes to the report, step by step.
 
-usage: python benchmarks/deployment.py [--holders 3] [--customers 20000] [--repeats 3]
+usage: python benchmarks/deployment.py [--analysis rfm] [--holders 3] [--customers 20000] [--repeats 3]
 
 Every repeat is a new federation on new folders: SuperLink with TLS, one node process per holder, customer tables
-built from files, two questions, labels, report, everything stopped. Prints the median of each step and of the total.
+built from files, the analysis' questions (two for rfm; `--analysis churn` shows what each round of training adds),
+labels, report, everything stopped. Prints the median of each step and of the total.
 """
 
 from __future__ import annotations
@@ -15,18 +16,18 @@ import time
 from pathlib import Path
 
 from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
+from privacy.contract.study import ANALYSES, Study
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 
 
-def measure(holders: int, customers: int) -> dict[str, float]:
+def measure(analysis: str, holders: int, customers: int) -> dict[str, float]:
     """Seconds by step of one run, with ``total`` from the first process started to the last one stopped."""
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)
         world = generate(root / "data", customers=customers, stores=holders - 1)
         (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
-        study = read_toml(root / "study.toml", Study)
+        study = read_toml(root / "study.toml", Study).model_copy(update={"analyses": (analysis,)})
         sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
         workspace = Workspace.create(root / "federation", sources)
         started = time.monotonic()
@@ -39,12 +40,14 @@ def measure(holders: int, customers: int) -> dict[str, float]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--analysis", choices=ANALYSES, default="rfm")
     parser.add_argument("--holders", type=int, default=3)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=3)
     options = parser.parse_args()
-    runs = [measure(options.holders, options.customers) for _ in range(options.repeats)]
-    print(f"{options.holders} holders, {options.customers:,} customers, median of {options.repeats} (range)")
+    runs = [measure(options.analysis, options.holders, options.customers) for _ in range(options.repeats)]
+    size = f"{options.holders} holders, {options.customers:,} customers"
+    print(f"{options.analysis}, {size}, median of {options.repeats} (range)")
     for step in runs[0]:
         values = [run[step] for run in runs]
         print(f"  {step:34} {statistics.median(values):6.1f} s  ({min(values):.1f} to {max(values):.1f})")

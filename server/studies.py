@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from privacy.contract.results import EarlierRun, StudyResult
-from privacy.contract.study import KnownCuts, RfmOptions, Study
+from privacy.contract.study import ClusterOptions, KnownClusters, KnownCuts, RfmOptions, Study
 from privacy.errors import ConfigError
 
 
@@ -40,12 +40,36 @@ class Results:
         return sorted(found, key=lambda result: (result.study.as_of, result.study.repeat))
 
     def resolve(self, study: Study) -> Study:
-        """Write out what ``cut_points = "previous"`` refers to.
+        """Write out what ``cut_points = "previous"`` and ``centres = "previous"`` refer to.
 
         Raises:
             ConfigError: if there is no earlier run.
         """
-        if study.rfm.cut_points != "previous":
+        return self._with_known_centres(self._with_known_cuts(study))
+
+    def _with_known_centres(self, study: Study) -> Study:
+        if "clusters" not in study.analyses or study.clusters.centres != "previous":
+            return study
+        earlier = [r for r in self.named(study.name) if r.study.as_of < study.as_of and r.clusters is not None]
+        if not earlier or (last := earlier[-1].clusters) is None:
+            raise ConfigError(
+                f"there is no earlier run of {study.name} whose clusters could be kept",
+                hint='run it once with clusters.centres = "new"',
+            )
+        if last.clusters.features != study.scaled(study.clusters.features):
+            raise ConfigError(
+                "the earlier run compared customers by other features", hint='use clusters.centres = "new"'
+            )
+        shares = {
+            figures.id: tuple(Decimal(str(round(part, 6))) for part in (figures.share.value, figures.share.margin))
+            for figures in last.figures
+            if figures.share is not None
+        }
+        known = KnownClusters(clusters=last.clusters, shares=shares, origin=f"{study.name} {earlier[-1].study.as_of}")
+        return study.model_copy(update={"clusters": ClusterOptions(**{**dict(study.clusters), "centres": known})})
+
+    def _with_known_cuts(self, study: Study) -> Study:
+        if study.rfm.cut_points != "previous" or "rfm" not in study.analyses:
             return study
         earlier = [r for r in self.named(study.name) if r.study.as_of < study.as_of and r.rfm is not None]
         if not earlier or (last := earlier[-1].rfm) is None:

@@ -27,7 +27,7 @@ epsilon = {epsilon}
 delta = 1e-6
 
 [allow]
-analyses = ["rfm", "churn"]
+analyses = ["rfm", "churn", "clusters"]
 placements = [{placements}]     # who may add the noise: distributed, local, central
 max_study_epsilon = 4
 min_participants = {participants}            # fewest holders in one sum

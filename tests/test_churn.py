@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from collections.abc import Callable, Mapping
 from fractions import Fraction
 from pathlib import Path
@@ -31,7 +32,7 @@ from privacy.contract.canonical import read_toml
 from privacy.contract.churn_results import ChurnResult
 from privacy.contract.features import FEATURES, MISSING, UNIT, FeatureTable
 from privacy.contract.models import LOGIT, LogisticModel, NetworkModel, logits_of
-from privacy.contract.study import CHURN_FEATURES, Study
+from privacy.contract.study import CHURN_FEATURES, ChurnOptions, Study
 from privacy.contract.transport import Handler
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.ledger import Reserved
@@ -709,6 +710,26 @@ def test_only_the_released_noise_differs_between_placements() -> None:
 def test_wrong_options_are_told_by_name(options: dict[str, Any], says: str) -> None:
     with pytest.raises(ValidationError, match=says):
         study_of(churn=options)
+
+
+DOCS = Path(__file__).resolve().parents[1] / "docs" / "churn.md"
+
+
+def test_the_documented_study_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
+    (text,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (tmp_path / "study.toml").write_text(text)
+    study = read_toml(tmp_path / "study.toml", Study)
+    assert study.analyses == ("churn",)
+    assert study.churn == ChurnOptions()
+
+
+def test_every_feature_is_documented() -> None:
+    named = set(
+        re.findall(r"`(\w+)`", DOCS.read_text(encoding="utf-8").split("## Features")[1].split("## How good")[0])
+    )
+    assert set(FEATURES) <= named
+    table = "".join(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `"))
+    assert all(f"`{name}`" in table for name in CHURN_FEATURES)
 
 
 def test_opacus_noise_goes_with_the_coordinator() -> None:

@@ -41,6 +41,7 @@ from privacy.accounting.events import GaussianSum
 from privacy.contract import code
 from privacy.contract import messages as m
 from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
+from privacy.contract.clusters import Centre, Clusters
 from privacy.contract.features import Scale, ScaledFeature
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.model_file import (
@@ -53,7 +54,17 @@ from privacy.contract.model_file import (
     Words,
 )
 from privacy.contract.segments import CutPoints, ThresholdRule
-from privacy.contract.study import Bounds, Budget, Cleaning, FixedCuts, KnownCuts, RfmOptions, Study
+from privacy.contract.study import (
+    Bounds,
+    Budget,
+    Cleaning,
+    ClusterOptions,
+    FixedCuts,
+    KnownClusters,
+    KnownCuts,
+    RfmOptions,
+    Study,
+)
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Answered, Entry, Evidence, Failed, Opened, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
@@ -157,10 +168,16 @@ RELIABILITY = Reliability(predicted=Decimal("0.25"), observed=MEASURED, share=De
 EVALUATION = Evaluation(customers=MEASURED, quality=QUALITY, baselines=(QUALITY,), reliability=(RELIABILITY,))
 SPENT = PrivacySpent(
     epsilon_promised=Decimal(1), epsilon_person=Decimal("0.9"), epsilon_all_holders=Decimal("2.5"),
-    delta=Decimal("0.000001"), records=2, placement="central", noise="opacus", colluding=1,
+    delta=Decimal("0.000001"), records=2, placement="central", mechanism="opacus", colluding=1,
 )  # fmt: skip
 WORDS = Words(en="Reaching out in time.", zh="及时联系客户。")
 SCALED = ScaledFeature(name="orders_90", scale=Scale(kind="quantiles", low=0, high=9, upper=(1, 2, 5), missing=-7))
+CLUSTERS = Clusters(features=(SCALED,), centres=(Centre(id=2, place=(-7,)), Centre(id=5, place=(4096,))), next_id=9)
+KNOWN_CLUSTERS = KnownClusters(
+    clusters=CLUSTERS,
+    shares={2: (Decimal("0.25"), Decimal("0.0125")), 10: (Decimal("0.5"), Decimal("0.01"))},
+    origin="example 2024-01-01",
+)
 MODEL_RECORD = ModelRecord(
     federation="test", study="example", study_digest=STUDY.digest, run="run-1", finished=dt.date(2025, 1, 2),
     software="cohortium 0.1.0", family="logistic", model_digest=LOGISTIC.digest, features=(SCALED,), currency="EUR",
@@ -197,7 +214,9 @@ EXAMPLES: tuple[Noun, ...] = (
     RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
     SCALED, Scale(kind="log", high=3650), STUDY.churn, STUDY.churn.request(STUDY.as_of),
     MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK,
-    ranked(SCALED), TURNED_VIEW, STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
+    ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
+    CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, ClusterOptions(k=4, centres=KNOWN_CLUSTERS),
+    STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
     *(examples[1] for kind, examples in STATISTICS.items() if kind not in ("prefix_sums", "segment_totals")),
 )  # fmt: skip
 

@@ -315,7 +315,9 @@ def test_a_day_whose_outcome_is_not_known_adds_nothing(statistic: Statistic, out
     assert not statistic.encode_rows(unknown).any()
 
 
-@pytest.mark.parametrize("statistic", STATISTICS["score_histogram"])
+@pytest.mark.parametrize(
+    "statistic", [s for kind in ("anchor_sums", "grid_counts", "score_histogram") for s in STATISTICS[kind]]
+)
 def test_other_days_than_the_one_asked_for_do_not_matter(statistic: Statistic) -> None:
     columns = plausible_features(200, 4)
     others = plausible_features(200, 5)

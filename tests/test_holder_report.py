@@ -33,6 +33,7 @@ from clients.report.page import Earlier, holder_report
 from clients.report.texts import OWN, TEXTS, text
 from clients.report.yardstick import own_cuts, yardstick
 from clients.runs import RunFolder
+from clients.scores.bands import BANDS
 from privacy.contract.code import LEFT_OUT
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate
@@ -376,6 +377,7 @@ def test_the_default_file_covers_every_segment_in_both_languages() -> None:
                        orders_high=1, money_high=1), money_unit=1,
     )  # fmt: skip
     codes = {segment.code for scheme in SCHEMES.values() for segment in scheme.segments(rules)}
+    codes |= {band.code for band in BANDS}
     assert actions.codes == codes
     for code in codes:
         action = actions.of(code)

@@ -27,6 +27,7 @@ from test_labels import (
     make_table,
     respelled,
 )
+from test_scores import june as june_scores
 
 from clients.data.customer_table import CustomerTable
 from clients.labels import export_labels, write_labels
@@ -450,6 +451,7 @@ def test_the_documented_statements_run(tmp_path, dialect, request):
         connection.execute("DROP TABLE IF EXISTS rfm_labels_history, rfm_labels_as_of, rfm_labels_spellings, customers")
         june(tmp_path)
         july_with_spellings()
+        june_scores(tmp_path)
     connection.execute(crm)
     connection.execute(people)
     for block in blocks:

@@ -20,6 +20,7 @@ import protocol_kit as kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import test_anchor_sums
 import test_features
 import test_protocol
 from contract_examples import STATISTIC_VALUES, kind_of
@@ -47,7 +48,17 @@ from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import mask, to_bytes, unmask
-from privacy.statistics import GAMMA, ContributionBound, ScoreHistogram, SegmentTotals, bounding
+from privacy.statistics import (
+    GAMMA,
+    AnchorSums,
+    ContributionBound,
+    GridCounts,
+    ScoreHistogram,
+    SegmentTotals,
+    anchor_sums,
+    bounding,
+    grid_counts,
+)
 from privacy.statistics import segment_totals as totals_module
 from server.federation import Federation
 
@@ -244,6 +255,8 @@ Check = Callable[[Path, Patch], None]
 CHECKS: dict[str, Check] = {
     "sensitivity": check_sensitivity,
     "feature sensitivity": check_feature_sensitivity,
+    "anchors": _plain(test_anchor_sums.check_a_worked_table_of_anchors),
+    "grid": _plain(test_anchor_sums.check_a_worked_grid),
     "features of the past": _plain(test_features.check_an_order_over_midnight),
     "outcomes of the past": _plain(test_features.check_an_outcome_of_an_open_horizon),
     "calibration": check_calibration,
@@ -357,6 +370,106 @@ def scaled_by_the_tables_own_range(patch: Patch) -> None:
         return np.clip((raw - low) / (high - low + 1) * 2 * UNIT - UNIT, -UNIT, UNIT).astype(np.int64)
 
     patch.setattr(Scale, "apply", apply)
+
+
+class NumpyBut:
+    """What one module knows as numpy, with a function replaced; everybody else's stays as it is."""
+
+    def __init__(self, **functions: Callable[..., Any]) -> None:
+        self.__dict__.update(functions)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(np, name)
+
+
+def offset_not_clipped(patch: Patch) -> None:
+    """The whole block is cut to the norm all the same, so one far customer takes its count and facts with it."""
+    patch.setattr(anchor_sums, "clipped", lambda vectors, norm: vectors)
+
+
+def radius_ignored(patch: Patch) -> None:
+    _blocks(patch, lambda self, real, table: real(self.model_copy(update={"radii": (UNIT,) * len(self.radii)}), table))
+
+
+def cap_of_another_anchor(patch: Patch) -> None:
+    def blocks(self: AnchorSums, real: Any, table: FeatureTable) -> Any:
+        facts = tuple(fact.model_copy(update={"caps": fact.caps[::-1]}) for fact in self.facts)
+        return real(self.model_copy(update={"facts": facts}), table)
+
+    _blocks(patch, blocks)
+
+
+def fact_not_capped(patch: Patch) -> None:
+    """Facts are divided by the caps, but not clipped to them."""
+    patch.setattr(anchor_sums, "np", NumpyBut(clip=lambda values, low, high: values))
+
+
+def missing_is_a_number(patch: Patch) -> None:
+    patch.setattr(anchor_sums, "MISSING", 0)
+
+
+def count_of_who_is_not_eligible(patch: Patch) -> None:
+    """Facts and offset are left out, the count is not."""
+
+    def blocks(self: AnchorSums, real: Any, table: FeatureTable) -> Any:
+        anchor, block = real(self, table)
+        block[:, 0] = int(GAMMA * self.count_amplitude / 1000 / self.norm)
+        return anchor, block
+
+    _blocks(patch, blocks)
+
+
+def block_of_another_anchor(patch: Patch) -> None:
+    def blocks(self: AnchorSums, real: Any, table: FeatureTable) -> Any:
+        anchor, block = real(self, table)
+        return (anchor + 1) % len(self.anchors), block
+
+    _blocks(patch, blocks)
+
+
+def last_of_equally_near_anchors(patch: Patch) -> None:
+    real = anchor_sums.nearest
+    patch.setattr(anchor_sums, "nearest", lambda z, anchors: len(anchors) - 1 - real(z, anchors[::-1]))
+
+
+def norm_without_the_facts(patch: Patch) -> None:
+    """The bound still holds, because whole blocks are cut to it, but what is decoded is too little."""
+    patch.setattr(
+        AnchorSums, "norm", property(lambda self: math.hypot(self.count_amplitude, self.offset_amplitude) / 1000)
+    )
+
+
+def _blocks(patch: Patch, change: Callable[[AnchorSums, Any, FeatureTable], Any]) -> None:
+    real = AnchorSums._blocks
+    patch.setattr(AnchorSums, "_blocks", lambda self, table: change(self, real, table))
+
+
+def first_coordinate_moves_fastest(patch: Patch) -> None:
+    real = GridCounts._cell
+
+    def cell(self: GridCounts, table: FeatureTable) -> np.ndarray:
+        turned = self.view.model_copy(update={"matrix": self.view.matrix[::-1]})
+        return real(self.model_copy(update={"view": turned}), table)
+
+    patch.setattr(GridCounts, "_cell", cell)
+
+
+def outside_the_grid_left_out(patch: Patch) -> None:
+    real = GridCounts._counts
+
+    def counts(self: GridCounts, table: FeatureTable) -> np.ndarray:
+        inside = (np.abs(self.view.apply(table, self.day)) <= 1).all(axis=1)
+        return real(self, table) * inside
+
+    patch.setattr(GridCounts, "_counts", counts)
+
+
+def borders_belong_to_the_lower_cell(patch: Patch) -> None:
+    patch.setattr(grid_counts, "np", NumpyBut(floor=lambda place: np.maximum(np.ceil(place) - 1, 0)))
+
+
+def grid_counts_everybody(patch: Patch) -> None:
+    patch.setattr(grid_counts, "counted_days", lambda table, day, outcome: np.ones(len(table)))
 
 
 def orders_not_cut_at_the_days(patch: Patch) -> None:
@@ -619,6 +732,19 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (who_counts_is_not_asked, "feature sensitivity"),
     (vectors_not_clipped, "feature sensitivity"),
     (scaled_by_the_tables_own_range, "feature sensitivity"),
+    (count_of_who_is_not_eligible, "feature sensitivity"),
+    (grid_counts_everybody, "feature sensitivity"),
+    (offset_not_clipped, "anchors"),
+    (radius_ignored, "anchors"),
+    (cap_of_another_anchor, "anchors"),
+    (fact_not_capped, "anchors"),
+    (missing_is_a_number, "anchors"),
+    (block_of_another_anchor, "anchors"),
+    (last_of_equally_near_anchors, "anchors"),
+    (norm_without_the_facts, "anchors"),
+    (first_coordinate_moves_fastest, "grid"),
+    (outside_the_grid_left_out, "grid"),
+    (borders_belong_to_the_lower_cell, "grid"),
     (orders_not_cut_at_the_days, "features of the past"),
     (churned_before_the_horizon_is_over, "outcomes of the past"),
     (divided_by_m, "calibration"),

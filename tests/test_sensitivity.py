@@ -26,8 +26,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.features import FeatureTable
-from privacy.statistics import ContributionBound, PrefixSums, ScoreHistogram, SegmentTotals, Statistic
+from privacy.contract.features import UNIT, FeatureTable
+from privacy.statistics import (
+    AnchorSums,
+    ContributionBound,
+    GridCounts,
+    PrefixSums,
+    ScoreHistogram,
+    SegmentTotals,
+    Statistic,
+)
 from privacy.statistics.base import IntArray
 from privacy.statistics.prefix_sums import FactGrid
 
@@ -166,6 +174,33 @@ class ScaledByTheTable(ScoreHistogram):
         return super().encode_rows(relative)
 
 
+class CountedNextDoorToo(GridCounts):
+    """A customer is smoothed over two cells, at full weight in each."""
+
+    def encode_sum(self, table: FeatureTable) -> IntArray:
+        counts = super().encode_sum(table)
+        return counts + np.roll(counts, 1)
+
+
+class AtEveryAnchor(AnchorSums):
+    """A customer's block stands at all anchors."""
+
+    def encode_sum(self, table: FeatureTable) -> IntArray:
+        blocks = super().encode_sum(table).reshape(len(self.anchors), self.block)
+        return np.tile(blocks.sum(axis=0), len(self.anchors))
+
+
+class AnchorsFollowTheTable(AnchorSums):
+    """Anchors are moved to where the customers are: adding one moves what all the others add."""
+
+    def encode_sum(self, table: FeatureTable) -> IntArray:
+        centre = self.view.apply(table, self.day).sum(axis=0) / max(len(table), 1) * UNIT
+        anchors = tuple(
+            tuple(int(place + shift) for place, shift in zip(anchor, centre, strict=True)) for anchor in self.anchors
+        )
+        return AnchorSums.encode_sum(self.model_copy(update={"anchors": anchors}), table)
+
+
 _TOTALS = {"rules": RULES, "schemes": ("eight", "ten"), "orders_cap": 10, "money_cap": 1000}
 
 
@@ -179,6 +214,11 @@ _TOTALS = {"rules": RULES, "schemes": ("eight", "ten"), "orders_cap": 10, "money
         *(
             mutant.model_validate(STATISTICS["score_histogram"][1].model_dump())
             for mutant in (DaysEachCounted, ForgottenModel, ScaledByTheTable)
+        ),
+        CountedNextDoorToo.model_validate(STATISTICS["grid_counts"][1].model_dump()),
+        *(
+            mutant.model_validate(STATISTICS["anchor_sums"][1].model_dump())
+            for mutant in (AtEveryAnchor, AnchorsFollowTheTable)
         ),
     ],
     ids=lambda mutant: type(mutant).__name__,

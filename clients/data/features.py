@@ -96,15 +96,21 @@ class CustomerFeatures:
         try:
             stored = pq.read_table(path)
 
-            def read(name: str) -> IntArray:
-                return np.stack([stored[f"{name}@{day}"].to_numpy() for day in range(len(request.days))], axis=1)
+            def read(name: str, into: IntArray) -> None:
+                for day in range(len(request.days)):
+                    column = stored[f"{name}@{day}"]
+                    if column.type != pa.int64():
+                        raise TypeError(name)
+                    into[:, day] = column.to_numpy()
 
-            table = FeatureTable(
-                names=request.names,
-                values=np.stack([read(name) for name in request.names], axis=2),
-                eligible=read("eligible"),
-                outcome=read("outcome"),
-            )
+            shape = (stored.num_rows, len(request.days))
+            values = np.empty((*shape, len(request.names)), dtype=np.int64)
+            eligible, outcome = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
+            for j, name in enumerate(request.names):
+                read(name, values[:, :, j])
+            read("eligible", eligible)
+            read("outcome", outcome)
+            table = FeatureTable(names=request.names, values=values, eligible=eligible, outcome=outcome)
             return cls(ids=np.asarray(stored["customer_id"].to_numpy(), dtype=object), table=table)
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
             raise DataError(f"{path} does not hold features", hint="delete it; it is computed again") from None

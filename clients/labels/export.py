@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from clients.data.customer_table import CustomerTable
 from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
 from clients.labels.databases import write_database
-from clients.labels.files import FORMATS, write_files
 from clients.labels.day_rows import DayRows, DaySnapshot
+from clients.labels.files import FORMATS, write_files
 from clients.labels.history import HISTORIES, DayHistory, LabelHistory, ScoreHistory
 from clients.labels.rows import Snapshot
 from clients.labels.score_rows import ScoreSnapshot
@@ -60,9 +60,7 @@ def write_labels(table: CustomerTable, rules: SegmentRules, study: Study, *, fol
     return publish(lambda: Snapshot.of(table, rules, study), LabelHistory(_kept(root)), root)
 
 
-def write_scores(
-    scores: Callable[[], ScoreSnapshot], *, folder: Path
-) -> tuple[Path, ...]:
+def write_scores(scores: Callable[[], ScoreSnapshot], *, folder: Path) -> tuple[Path, ...]:
     """Write churn scores wherever ``labels.toml`` says; see :func:`publish`.
 
     Args:

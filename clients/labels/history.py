@@ -76,7 +76,9 @@ class DayHistory(Generic[S, R]):
         try:
             snapshot = self.snapshot_of.from_table(pq.read_table(path))
         except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-            raise DataError(f"{path} is not a {self.one} snapshot", hint="delete it, and label that run again") from None
+            raise DataError(
+                f"{path} is not a {self.one} snapshot", hint="delete it, and label that run again"
+            ) from None
         if (snapshot.study, snapshot.as_of) != (study, as_of):
             raise DataError(f"{path} holds another study's {self.what}", hint="delete it, and label that run again")
         return snapshot

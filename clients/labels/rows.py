@@ -201,10 +201,14 @@ class LabelRows(DayRows[Snapshot]):
         names = [name for name in now.table.column_names if name != "also_spelled"]
         facts = {name: now.table[name].take(rows).combine_chunks() for name in names}
         position = self._position.take(rows)
-        columns = facts | self._about(rows) | {
-            "currency": pa.repeat(now.currency, len(rows)),
-            "money": decimals(facts["money"], now.digits),
-        }
+        columns = (
+            facts
+            | self._about(rows)
+            | {
+                "currency": pa.repeat(now.currency, len(rows)),
+                "money": decimals(facts["money"], now.digits),
+            }
+        )
         for scheme, segments in now.segments.items():
             columns[scheme] = now.codes(scheme).take(facts[scheme])
             columns[f"{scheme}_en"] = pa.array([item.en for item in segments], pa.string()).take(facts[scheme])

@@ -94,7 +94,9 @@ class Ranked:
         return Estimate(value=value, margin=_margin(self.without[figure] - other.without[figure]))
 
 
-def ranked(code: str, scores: NDArray[np.number], outcome: IntArray, predicted: FloatArray | None = None) -> Ranked | None:
+def ranked(
+    code: str, scores: NDArray[np.number], outcome: IntArray, predicted: FloatArray | None = None
+) -> Ranked | None:
     """All figures of one ranking; None with fewer than ``FEWEST`` customers of either outcome.
 
     Args:
@@ -116,9 +118,7 @@ def ranked(code: str, scores: NDArray[np.number], outcome: IntArray, predicted: 
     whole = counts(slice(None))
     rest = [whole - counts(groups == group) for group in range(int(groups.max()) + 1)]
     without = {name: np.array([figure(part) for part in rest]) for name, figure in _FIGURES.items()}
-    parts = {
-        name: Estimate(value=figure(whole), margin=_margin(without[name])) for name, figure in _FIGURES.items()
-    }
+    parts = {name: Estimate(value=figure(whole), margin=_margin(without[name])) for name, figure in _FIGURES.items()}
     calibration = () if predicted is None else _calibration(predicted, outcome)
     return Ranked(figures=RankingFigures(code=code, **parts, calibration=calibration), without=without)
 

@@ -7,10 +7,13 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clients.data.customer_table import CustomerTable, cached_customer_table
-from clients.holder import HolderFolder
+from clients.holder import HolderFolder, own_features
+from clients.labels import ScoreHistory
 from clients.report.actions import default_actions_toml, read_actions
+from clients.report.own_churn import OwnChurn, own_churn
 from clients.report.page import Earlier, holder_report
 from clients.runs import RunFolder
+from clients.scores.scoring import ChurnModel, released_model
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
@@ -30,22 +33,25 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
         output: file to write; ``report/<study>-<as of>.html`` in the folder, if None.
 
     Raises:
-        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured no segments.
-        DataError: if the source cannot be read, or there is no customer.
+        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured neither segments
+            nor churn.
+        DataError: if the source cannot be read, or a study of segments finds no customer.
         ProtocolError: if the coordinator's result does not fit the study or the plans that this holder answered.
     """
     runs = RunFolder(folder.state / "runs")
     chosen = run or _last(runs)
     study = runs.study(chosen)
     result = recorded_result(runs, chosen)
+    answered = tuple(plan.core.statistic for plan in runs.released_plans(chosen))
     actions = folder.root / "actions.toml"
     if not actions.exists():
         write_private(actions, default_actions_toml().encode())
     page = holder_report(
         holder=folder.config().holder,
-        table=_table(folder, study),
+        table=None if result.rfm is None else _table(folder, study),
         result=result,
         actions=read_actions(actions),
+        churn=_churn(folder, study, result, released_model(answered)),
         earlier=_earlier(folder, runs, study),
         cuts_checked=True,
         actions_file=actions.name,
@@ -60,8 +66,8 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
 
     Raises:
         ConfigError: if there is none.
-        ProtocolError: if it is no result, is of another study, or states other cut points than the plan that this
-            holder's node answered.
+        ProtocolError: if it is no result, is of another study, or states other cut points or another model than the
+            plan that this holder's node answered.
     """
     path = runs.root / run / "result.json"
     if not path.exists():
@@ -72,12 +78,13 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
         raise ProtocolError(
             f"the result of run {run} cannot be read", hint="ask the coordinator for its release"
         ) from None
-    totals = [
-        plan.core.statistic for plan in runs.released_plans(run) if isinstance(plan.core.statistic, SegmentTotals)
-    ]
+    answered = tuple(plan.core.statistic for plan in runs.released_plans(run))
+    totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
     fits = result.study == runs.study(run) and result.run == run
     if result.rfm is not None:
         fits = fits and bool(totals) and totals[-1].rules == result.rfm.rules
+    if result.churn is not None:
+        fits = fits and result.churn.model == released_model(answered)
     if not fits:
         raise ProtocolError(
             f"the coordinator's result of run {run} does not fit what this holder answered",
@@ -90,6 +97,17 @@ def _table(folder: HolderFolder, study: Study) -> CustomerTable:
     config = folder.config()
     config.check_currencies(study)
     return cached_customer_table(config, study, base=folder.root, state=folder.state)
+
+
+def _churn(folder: HolderFolder, study: Study, result: StudyResult, model: ChurnModel | None) -> OwnChurn | None:
+    """The holder's churn figures, beside its scores of the latest earlier day; None where the run has no model."""
+    if result.churn is None or model is None:
+        return None
+    folder.config().check_currencies(study)
+    history = ScoreHistory(folder.state / "labels")
+    before = [day for day in history.days(study.name) if day < study.as_of]
+    earlier = history.load(study.name, before[-1]) if before else None
+    return own_churn(own_features(folder, study), model, study, result.churn, earlier=earlier)
 
 
 def _last(runs: RunFolder) -> str:

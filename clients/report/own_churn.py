@@ -9,6 +9,8 @@ import datetime as dt
 from dataclasses import dataclass
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clients.data.features import CustomerFeatures
@@ -123,7 +125,7 @@ def own_churn(
     change = None
     if earlier is not None and earlier.horizon_days == options.horizon_days:
         change = _change(scores, features.ids, earlier)
-    rankings, tested = _rankings(features, model, study)
+    rankings, tested = rankings_on_test_day(features, model, study)
     return OwnChurn(
         result=result,
         scored=len(scores),
@@ -147,7 +149,7 @@ def own_churn(
     )
 
 
-def _rankings(features: CustomerFeatures, model: ChurnModel, study: Study) -> tuple[dict[str, Ranked], int]:
+def rankings_on_test_day(features: CustomerFeatures, model: ChurnModel, study: Study) -> tuple[dict[str, Ranked], int]:
     """How each way to rank did on the day of the test, and for how many customers."""
     options, table = study.churn, features.table
     day = options.training_days
@@ -164,15 +166,10 @@ def _rankings(features: CustomerFeatures, model: ChurnModel, study: Study) -> tu
     return {code: item for code, item in found.items() if item is not None}, len(facts)
 
 
-def _change(
-    scores: Scores, ids: NDArray[np.object_], earlier: ScoreSnapshot
-) -> tuple[IntArray, NDArray[np.bool_]]:
+def _change(scores: Scores, ids: NDArray[np.object_], earlier: ScoreSnapshot) -> tuple[IntArray, NDArray[np.bool_]]:
     """By how much each probability has changed, and whether there was one before."""
-    before = dict(
-        zip(earlier.table["customer_id"].to_pylist(), earlier.table["probability"].to_pylist(), strict=True)
-    )
-    own = [before.get(name, -1) for name in ids[scores.rows].tolist()]
-    then = np.array(own, dtype=np.int64).reshape(-1)
+    place = pc.index_in(pa.array(ids[scores.rows], pa.string()), value_set=earlier.table["customer_id"])
+    then = earlier.table["probability"].cast(pa.int64()).take(place).fill_null(-1).to_numpy()
     return scores.probability - then, then >= 0
 
 

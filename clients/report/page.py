@@ -17,6 +17,7 @@ import numpy as np
 
 from clients.data.customer_table import CustomerTable
 from clients.report.actions import Actions
+from clients.report.churn_section import churn_section
 from clients.report.comparison import (
     MEASURES,
     Compared,
@@ -29,9 +30,11 @@ from clients.report.comparison import (
 )
 from clients.report.findings import SHARES, decimals_of, findings
 from clients.report.movement import Movement, Mover, movement
+from clients.report.own_churn import OwnChurn
 from clients.report.pictures import compared_shares
 from clients.report.texts import text
 from clients.report.yardstick import CutLine, yardstick
+from clients.scores.bands import BANDS
 from privacy.contract.estimates import Estimate
 from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
 from privacy.contract.segments import Segment, SegmentRules
@@ -77,9 +80,10 @@ class Judged(NamedTuple):
 def holder_report(
     *,
     holder: str,
-    table: CustomerTable,
+    table: CustomerTable | None,
     result: StudyResult,
     actions: Actions,
+    churn: OwnChurn | None = None,
     earlier: Earlier | None = None,
     cuts_checked: bool = False,
     actions_file: str = "actions.toml",
@@ -88,18 +92,72 @@ def holder_report(
 
     Args:
         holder: this holder's name.
-        table: its customers at the run's as-of day.
+        table: its customers at the run's as-of day; not needed where the run measured no segments.
         result: the run, as the coordinator stated it.
-        actions: what to do with each segment.
+        actions: what to do with each segment, and in each band of risk.
+        churn: its churn figures, where the run has a model.
         earlier: an earlier run, for movement.
         cuts_checked: whether the cut points were found in the plan that this holder's node answered.
         actions_file: name of the file of actions, for the text.
 
     Raises:
-        ConfigError: if the run measured no segments, or the earlier one is not earlier or in another currency.
+        ConfigError: if the run measured no segments and has no model, or the earlier one is not earlier or in another
+            currency.
         DataError: if the holder has no customer at the as-of day.
     """
+    facts = None if table is None else _segment_facts(holder, table, result, earlier, needed=churn is None)
+    if facts is None and churn is None:
+        raise ConfigError(f"run {result.run} measured no segments and no churn", hint="choose a run of such a study")
+    pages = []
+    for language in LANGUAGES:
+        values = _frame(holder, result, language)
+        if facts is not None:
+            values |= _Page(facts, actions, language, cuts_checked, actions_file).values()
+        values["churn"] = churn and churn_section(churn, actions, result.study, language, actions_file=actions_file)
+        pages.append(values)
+    return render_page(
+        "holder.html.j2",
+        package="clients.report",
+        pages=pages,
+        subject=f"{holder} · {result.study.name}",
+        style="holder.css",
+    )
+
+
+def _frame(holder: str, result: StudyResult, language: Language) -> dict[str, Any]:
+    """What stands around the sections."""
+    say = partial(_text, language=language)
+    notices = [say("withheld_note")] if result.totals_withheld else []
+    if holder in result.missing:
+        notices.append(say("missing_self"))
+    elif result.missing:
+        notices.append(say("missing_others", holders=join(list(result.missing), language)))
+    return {
+        "title": say("holder_title"),
+        "language": language,
+        "tag": LANGUAGE_TAGS[language],
+        "t": say,
+        "currency": result.study.currency,
+        "holder": holder,
+        "study": result.study.name,
+        "as_of": day_text(result.study.as_of, language),
+        "count": say("compared_count", count=len(result.participants)),
+        "since": "",
+        "notices": notices,
+        "segments": False,
+        "run": result.run,
+        "digest": result.study_digest,
+        "version": result.version,
+    }
+
+
+def _segment_facts(
+    holder: str, table: CustomerTable, result: StudyResult, earlier: Earlier | None, *, needed: bool
+) -> _Facts | None:
+    """What the sections on segments are made of; None where the run measured none and they are not ``needed``."""
     if result.rfm is None or not result.rfm.schemes:
+        if not needed:
+            return None
         raise ConfigError(f"run {result.run} measured no segments", hint="choose a run of an rfm study")
     if len(table) == 0:
         raise DataError(
@@ -111,15 +169,7 @@ def holder_report(
             raise ConfigError(f"run {earlier.result.run} is no earlier run of this study")
         if earlier.result.study.currency != result.study.currency:
             raise ConfigError("the earlier run is in another currency", hint="choose one in the same currency")
-    facts = _Facts.of(holder, table, result, result.rfm, earlier)
-    pages = [_Page(facts, actions, language, cuts_checked, actions_file).values() for language in LANGUAGES]
-    return render_page(
-        "holder.html.j2",
-        package="clients.report",
-        pages=pages,
-        subject=f"{holder} · {result.study.name}",
-        style="holder.css",
-    )
+    return _Facts.of(holder, table, result, result.rfm, earlier)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -187,21 +237,12 @@ class _Page:
         self._withheld = facts.result.totals_withheld
 
     def values(self) -> dict[str, Any]:
-        """What the template needs."""
-        facts, result, say = self._facts, self._facts.result, self._say
+        """What the template's sections on segments need."""
+        facts, say = self._facts, self._say
         rows = len(facts.segments[0][1])
         return {
-            "title": say("holder_title"),
-            "language": self._language,
-            "tag": LANGUAGE_TAGS[self._language],
-            "t": say,
-            "currency": self._currency,
-            "holder": facts.holder,
-            "study": self._study.name,
-            "as_of": day_text(self._study.as_of, self._language),
-            "count": say("compared_count", count=len(result.participants)),
+            "segments": True,
             "since": day_text(facts.since, self._language) if facts.since else "",
-            "notices": self._notices(),
             "findings": findings(
                 facts.measures,
                 facts.segments[0][1],
@@ -233,19 +274,7 @@ class _Page:
             "actions": self._act(),
             "yardstick": self._yardstick(),
             "limits": self._limits(),
-            "run": result.run,
-            "digest": result.study_digest,
-            "version": result.version,
         }
-
-    def _notices(self) -> list[str]:
-        missing = self._facts.result.missing
-        notices = [self._say("withheld_note")] if self._withheld else []
-        if self._facts.holder in missing:
-            notices.append(self._say("missing_self"))
-        elif missing:
-            notices.append(self._say("missing_others", holders=join(list(missing), self._language)))
-        return notices
 
     def _origin(self) -> str:
         """The earlier run whose cut points this one used; empty where it found its own."""
@@ -416,7 +445,7 @@ class _Page:
                     ],
                 }
             )
-        known = {segment.code for segment in _all_segments(facts.rfm.rules)}
+        known = {segment.code for segment in _all_segments(facts.rfm.rules)} | {band.code for band in BANDS}
         unknown = sorted(self._actions.codes - known)
         return {
             "lead": say("act_lead", file=self._file, count=LISTED),

@@ -26,7 +26,9 @@ _SHARES: tuple[Share, ...] = ("customers", "revenue")
 _LEGEND = (("legend_own", OWN), ("legend_everyone", EVERYONE))
 
 
-def compared_shares(lines: Sequence[SegmentLine], language: Language, *, floor: int | str, width: Width, salt: str) -> str:
+def compared_shares(
+    lines: Sequence[SegmentLine], language: Language, *, floor: int | str, width: Width, salt: str
+) -> str:
     """Own and consortium's share of customers and of revenue in each segment; black lines: 95% of the noise.
 
     Args:

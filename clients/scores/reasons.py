@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.features import FEATURES, MISSING, FeatureName
-from privacy.contract.models import LogisticModel, NetworkModel
+from privacy.contract.features import FEATURES, MISSING, UNIT, FeatureName
+from privacy.contract.models import LogisticModel, NetworkModel, tangent
 
 IntArray = NDArray[np.int64]
 
@@ -57,13 +57,18 @@ def contributions(model: LogisticModel | NetworkModel, scaled: IntArray, average
     """
     if isinstance(model, LogisticModel):
         return (scaled - average) * np.array(model.weights[:-1], dtype=np.int64)
-    whole = model.logits(scaled)
-    found = np.empty_like(scaled)
-    changed = scaled.copy()
-    for column in range(scaled.shape[1]):
-        changed[:, column] = average[column]
-        found[:, column] = whole - model.logits(changed)
-        changed[:, column] = scaled[:, column]
+    away = scaled - average
+    hidden = len(model.hidden)
+    found = away * np.array(model.output[hidden:-1], dtype=np.int64)  # the direct path
+    for row, out in zip(model.hidden, model.output[:hidden], strict=True):
+        if not out:
+            continue
+        weights = np.array(row[:-1], dtype=np.int64)
+        inner = (scaled * weights).sum(axis=1) + UNIT * row[-1]
+        level = tangent(inner)
+        for column, weight in enumerate(weights.tolist()):
+            if weight:  # what the unit would say with this feature at the average
+                found[:, column] += out * (level - tangent(inner - weight * away[:, column]))
     return found
 
 

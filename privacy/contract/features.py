@@ -89,6 +89,10 @@ class Scale(Noun):
             return tuple((2 * rank - len(self.upper)) * UNIT // len(self.upper) for rank in range(len(self.upper) + 1))
         return _steps(self.kind, self.low, self.high, self.offset, self.steps)[1]
 
+    def raw(self, places: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Raw values at places from -1 to 1 on the scale: the other way round, between steps by straight lines."""
+        return np.interp(places * UNIT, np.array(self.levels[:-1]), np.array(self.thresholds, dtype=np.float64))
+
     def apply(self, raw: IntArray) -> IntArray:
         """Scale raw values; same shape, int64, from -UNIT to UNIT. Element by element, on integers only."""
         index = np.searchsorted(np.array(self.thresholds, dtype=np.int64), raw, side="left")

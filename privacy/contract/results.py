@@ -17,6 +17,7 @@ from typing import Literal, Self
 from pydantic import model_validator
 
 from privacy.contract.churn_results import ChurnResult
+from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.coarse import is_coarse, step_of
 from privacy.contract.estimates import Estimate, Value
 from privacy.contract.segments import SchemeName, SegmentRules
@@ -246,6 +247,7 @@ class StudyResult(Value):
     transport: str
     rfm: RfmResult | None = None
     churn: ChurnResult | None = None
+    clusters: ClusterResult | None = None
     spending: Spending
     timings: tuple[Timing, ...]
     earlier: tuple[EarlierRun, ...] = ()

@@ -18,6 +18,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun
+from privacy.contract.clusters import Clusters
 from privacy.contract.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
 from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 
@@ -233,8 +234,8 @@ class ChurnOptions(Noun):
         features: inputs, by name; their public scales are those of the catalogue.
         rounds: gradient steps after the least-squares start; 0 means as many as do well (3, or 4 for a network).
         evaluation_share: share of the analysis' budget that measures the model's quality.
-        figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with as large a budget as the
-            evaluation over all.
+        figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with
+            as large a budget as the evaluation over all.
     """
 
     model: Literal["logistic", "network"] = "logistic"
@@ -265,6 +266,51 @@ class ChurnOptions(Noun):
             horizon_days=self.horizon_days,
             active_days=self.active_days,
         )
+
+
+class KnownClusters(Noun):
+    """Clusters that an earlier run released, so that this run's keep their ids.
+
+    Attributes:
+        clusters: its centres.
+        shares: id to its share of customers then and the margin of that.
+        origin: the run they come from, for people.
+    """
+
+    clusters: Clusters
+    shares: dict[int, tuple[ExactDecimal, ExactDecimal]] = Field(default_factory=dict)
+    origin: str = Field(max_length=120)
+
+
+class ClusterOptions(Noun):
+    """What the cluster analysis looks for.
+
+    Attributes:
+        k: number of clusters; 0 finds it at no cost (or keeps the earlier run's).
+        most: the most clusters that are tried where the number is to be found.
+        features: what customers are compared by, on their public scales. Up to four give the sharpest clusters.
+        active_days: customers count where their last purchase is at most this many days before the as-of day.
+        centres: ``new``, or ``previous``: keep the ids of this study's last earlier run, and its centres as far as the
+            data allow (the coordinator writes them out before holders see the study).
+    """
+
+    k: int = Field(default=0, ge=0, le=24)
+    most: int = Field(default=10, ge=3, le=24)
+    features: tuple[FeatureName, ...] = Field(default=("recency_days", "orders", "money"), min_length=1, max_length=30)
+    active_days: int = Field(default=36_600, ge=1, le=36_600)
+    centres: Literal["new", "previous"] | KnownClusters = "new"
+
+    @model_validator(mode="after")
+    def _usable(self) -> Self:
+        if len(set(self.features)) != len(self.features):
+            raise ValueError("a feature is named twice")
+        if self.k == 1:
+            raise ValueError("one cluster is everybody; use k of 2 or more, or 0 to have it found")
+        return self
+
+    def request(self, as_of: dt.date) -> FeatureRequest:
+        """What a holder computes for this analysis."""
+        return FeatureRequest(names=self.features, days=(as_of,), active_days=self.active_days)
 
 
 class RateStep(Noun):
@@ -308,6 +354,7 @@ class Study(Noun):
     rates: dict[CurrencyCode, tuple[RateStep, ...]] = Field(default_factory=dict)
     rfm: RfmOptions = RfmOptions()
     churn: ChurnOptions = ChurnOptions()
+    clusters: ClusterOptions = ClusterOptions()
 
     @field_validator("as_of", mode="before")
     @classmethod
@@ -394,7 +441,8 @@ class Study(Noun):
     @property
     def feature_requests(self) -> dict[str, FeatureRequest]:
         """What the study's analyses need to know of customers beside R, F and M, by the analysis' name."""
-        return {"churn": self.churn.request(self.as_of)} if "churn" in self.analyses else {}
+        found = {"churn": self.churn.request(self.as_of), "clusters": self.clusters.request(self.as_of)}
+        return {name: found[name] for name in self.analyses if name in found}
 
     def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
         """Features with their public scales, those of money adapted to the study's currency."""
@@ -409,7 +457,7 @@ class Study(Noun):
 
 
 #: The analyses that a study may name. ``server/analyses`` has one module of the same name each (checked by a test).
-ANALYSES: tuple[str, ...] = ("rfm", "churn")
+ANALYSES: tuple[str, ...] = ("rfm", "churn", "clusters")
 
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 

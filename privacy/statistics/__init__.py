@@ -10,10 +10,12 @@ from typing import Annotated
 
 from pydantic import Field
 
+from privacy.statistics.anchor_sums import AnchorSums
 from privacy.statistics.base import GAMMA, MAX_RECORDS, ContributionBound, Rows, Statistic
 from privacy.statistics.by_holder import ByHolder
 from privacy.statistics.feature_moments import FeatureMoments
 from privacy.statistics.feature_sums import FeatureSums
+from privacy.statistics.grid_counts import GridCounts
 from privacy.statistics.logistic_gradient import LogisticGradient
 from privacy.statistics.network_gradient import NetworkGradient
 from privacy.statistics.prefix_sums import PrefixSums
@@ -22,9 +24,11 @@ from privacy.statistics.segment_totals import SegmentTotals
 
 AnyStatistic = Annotated[
     PrefixSums
+    | AnchorSums
     | ByHolder
     | FeatureMoments
     | FeatureSums
+    | GridCounts
     | LogisticGradient
     | NetworkGradient
     | ScoreHistogram
@@ -34,9 +38,11 @@ AnyStatistic = Annotated[
 
 #: Kind to class.
 CATALOGUE: dict[str, type[Statistic]] = {
+    "anchor_sums": AnchorSums,
     "by_holder": ByHolder,
     "feature_moments": FeatureMoments,
     "feature_sums": FeatureSums,
+    "grid_counts": GridCounts,
     "logistic_gradient": LogisticGradient,
     "network_gradient": NetworkGradient,
     "prefix_sums": PrefixSums,
@@ -55,6 +61,7 @@ STATISTICS_OF: dict[str, tuple[str, ...]] = {
         "network_gradient",
         "score_histogram",
     ),
+    "clusters": ("grid_counts", "anchor_sums", "feature_moments"),
 }  # fmt: skip
 
 __all__ = [
@@ -62,11 +69,13 @@ __all__ = [
     "GAMMA",
     "MAX_RECORDS",
     "STATISTICS_OF",
+    "AnchorSums",
     "AnyStatistic",
     "ByHolder",
     "ContributionBound",
     "FeatureMoments",
     "FeatureSums",
+    "GridCounts",
     "LogisticGradient",
     "NetworkGradient",
     "PrefixSums",

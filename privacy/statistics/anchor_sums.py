@@ -42,6 +42,9 @@ def nearest(z: FloatArray, anchors: FloatArray) -> IntArray:
 class CappedFact(Noun):
     """A raw feature that is added up beside the counts, each customer with at most a cap of its anchor.
 
+    A customer of whom it is not known adds 0, so a mean is over all of an anchor's customers; for a feature that can
+    be missing it is not the mean of those who have it.
+
     Attributes:
         name: the feature.
         caps: per anchor, in the feature's raw unit; values are clipped to between minus and plus the cap.
@@ -86,6 +89,8 @@ class AnchorSums(Statistic[FeatureTable]):
             raise ValueError("an anchor has one radius")
         if any(len(fact.caps) != len(self.anchors) for fact in self.facts):
             raise ValueError("a fact has one cap per anchor")
+        if len({fact.name for fact in self.facts}) != len(self.facts):
+            raise ValueError("a fact is named twice")
         return self
 
     @property

@@ -8,6 +8,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from privacy.contract.features import FeatureTable
+from privacy.contract.rows import FloatArray
 from privacy.contract.views import LinearView
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
 from privacy.statistics.bounding import UNIT_BALL
@@ -17,7 +18,10 @@ _MOST_CELLS = 1 << 16
 
 
 class GridCounts(Statistic[FeatureTable]):
-    """Counts over ``cells ** coordinates`` equal cells of [-1, 1]^n, n a view's coordinates; outside counts as its edge.
+    """Counts over ``cells ** n`` equal cells of [-1, 1]^n, n a view's coordinates; outside counts as its edge.
+
+    A place on the border of two cells is in the upper one; 1 itself is in the last. A view's constant takes part like
+    any other coordinate, so a view for a grid leaves it out (its ``matrix``).
 
     Sensitivity: a customer is in one cell and counts GAMMA there.
 
@@ -67,6 +71,10 @@ class GridCounts(Statistic[FeatureTable]):
             part = table.take(slice(start, start + self.CHUNK))
             np.add.at(total, self._cell(part), self._counts(part))
         return total
+
+    def decode(self, values: IntArray, noise_deviation: float) -> tuple[FloatArray, float]:
+        """Estimated customers by cell, shape ``(dim,)``, and the standard deviation of each."""
+        return values.astype(np.float64) / GAMMA, noise_deviation / GAMMA
 
     def _counts(self, table: FeatureTable) -> IntArray:
         return GAMMA * counted_days(table, self.day, outcome=False).astype(np.int64)

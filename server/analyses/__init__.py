@@ -8,6 +8,6 @@ from __future__ import annotations
 
 from types import ModuleType
 
-from server.analyses import churn, rfm
+from server.analyses import churn, clusters, rfm
 
-CATALOGUE: dict[str, ModuleType] = {"rfm": rfm, "churn": churn}
+CATALOGUE: dict[str, ModuleType] = {"rfm": rfm, "churn": churn, "clusters": clusters}

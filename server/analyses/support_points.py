@@ -27,6 +27,8 @@ _THRESHOLD = 2.5
 _FILL = 0.1
 #: Points along each coordinate of a cell, to its very edges: facts such as "one order" sit on them.
 _SUB = 5
+#: About as many points as can be clustered in seconds; with more cells there are fewer points in each.
+_MOST_POINTS = 100_000
 #: How uncertain the model is before a release: a cell's count (relative), its mean offset (in radii, a coordinate).
 _COUNT_PRIOR = 1.0
 _OFFSET_PRIOR = 0.25
@@ -52,7 +54,8 @@ def grid_points(counts: FloatArray, deviation: float, cells: int, coordinates: i
     weight = np.where(keep, np.maximum(counts, max(deviation, 1e-9)), np.where(near, _FILL * deviation, 0.0))
     axis = (np.arange(cells) + 0.5) / cells * 2 - 1
     centres = np.stack(np.meshgrid(*[axis] * coordinates, indexing="ij"), -1).reshape(-1, coordinates)
-    inside = np.linspace(-1, 1, _SUB) / cells
+    along = min(_SUB, int((_MOST_POINTS / near.sum()) ** (1 / coordinates)))
+    inside = (np.linspace(-1, 1, along) if along > 1 else np.zeros(1)) / cells
     around = np.stack(np.meshgrid(*[inside] * coordinates, indexing="ij"), -1).reshape(-1, coordinates)
     points = (centres[near][:, None, :] + around[None]).reshape(-1, coordinates)
     return SupportPoints(points=points, weight=np.repeat(weight[near] / len(around), len(around)))

@@ -9,7 +9,7 @@ import datetime as dt
 import math
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from privacy.contract.canonical import plain_decimal
 from privacy.contract.estimates import Estimate
@@ -21,7 +21,9 @@ from privacy.presentation.pages import inline, render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
 from privacy.presentation.words import amount, definition, segment_name
 from server.report import pictures
+from server.report.cells import Cell, cell
 from server.report.churn import churn_cards, churn_findings, churn_section, question_name
+from server.report.clusters import cluster_cards, cluster_findings, cluster_section
 from server.report.findings import (
     all_runs_sentences,
     describe_spending,
@@ -40,6 +42,13 @@ _ROUNDING = 1e-9
 #: The first day of a rate that has always been in force (see ``Study``).
 _ALWAYS = dt.date(1900, 1, 1)
 
+#: By title: what is said of one holder that left, and of several.
+_MISSING_NOTES = {
+    "title": ("missing_note", "missing_note_many"),
+    "title_churn": ("missing_note_churn", "missing_note_churn_many"),
+    "title_clusters": ("missing_note_clusters", "missing_note_clusters_many"),
+}
+
 
 def render_report(result: StudyResult) -> str:
     """The report as HTML text; the same result gives the same bytes.
@@ -57,22 +66,10 @@ def render_report(result: StudyResult) -> str:
     )
 
 
-class Cell(NamedTuple):
-    """One figure of a table: its column's name (for phones), the value and its margin, or neither.
-
-    ``weak`` marks a figure whose margin is as large as itself.
-    """
-
-    label: str
-    value: str
-    margin: str
-    weak: bool = False
-
-
 def _page(result: StudyResult, language: Language) -> dict[str, Any]:
     study = result.study
     page: dict[str, Any] = {
-        "title": text("title_churn" if result.rfm is None and result.churn is not None else "title", language),
+        "title": text(_title(result), language),
         "language": language,
         "tag": LANGUAGE_TAGS[language],
         "t": partial(_text, language=language),
@@ -88,6 +85,7 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
         "findings": [],
         "schemes": [],
         "trend": over_time(result, language),
+        "clusters": None,
         "churn": None,
         "cuts": None,
         "privacy": _privacy(result, language),
@@ -99,10 +97,20 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
             page["findings"] = scheme_findings(result.rfm.schemes[0], language)
         page["schemes"] = [_scheme(scheme, result.rfm, result, language) for scheme in result.rfm.schemes]
         page["cuts"] = _cuts(result.rfm, study, language)
+    if result.clusters is not None:
+        page["findings"] += cluster_findings(result.clusters, result.study, language)
+        page["clusters"] = cluster_section(result.clusters, result.study, language)
     if result.churn is not None:
         page["findings"] += churn_findings(result.churn, language)
         page["churn"] = churn_section(result.churn, language)
     return page
+
+
+def _title(result: StudyResult) -> str:
+    """Key of the title: what the report is about, where that is one thing."""
+    if result.rfm is not None or (result.churn is not None and result.clusters is not None):
+        return "title"
+    return "title_churn" if result.churn is not None else "title_clusters" if result.clusters is not None else "title"
 
 
 def _text(key: str, *, language: Language, **fields: object) -> str:
@@ -112,11 +120,9 @@ def _text(key: str, *, language: Language, **fields: object) -> str:
 def _missing_note(result: StudyResult, language: Language) -> str:
     if not result.missing:
         return ""
-    many = len(result.missing) > 1
-    if result.rfm is None and result.churn is not None:
-        key = "missing_note_churn_many" if many else "missing_note_churn"
-    else:
-        key = "missing_note_many" if many else "missing_note"
+    title = _title(result)
+    about = "title_clusters" if title == "title" and result.rfm is None else title  # says nothing of segments
+    key = _MISSING_NOTES[about][len(result.missing) > 1]
     return text(key, language, holders=join(list(result.missing), language))
 
 
@@ -140,6 +146,8 @@ def _cards(result: StudyResult, language: Language) -> list[Cell]:
             if estimate is not None:
                 value, margin = shown(estimate, decimals=decimals)
                 cards.append(Cell(label, value, text("plus_minus", language, margin=margin)))
+    if result.clusters is not None:
+        cards += cluster_cards(result.clusters, result.study, language, records=result.rfm is None)
     if result.churn is not None:
         cards += [Cell(*card) for card in churn_cards(result.churn, language)]
     spending = result.spending
@@ -151,13 +159,6 @@ def _cards(result: StudyResult, language: Language) -> list[Cell]:
         )
     )
     return cards
-
-
-def _cell(label: str, estimate: Estimate | None, *, decimals: int, scale: int = 1) -> Cell:
-    if estimate is None:
-        return Cell(label, "", "")
-    weak = abs(estimate.value) <= estimate.margin
-    return Cell(label, *shown(estimate, decimals=decimals, scale=scale), weak)
 
 
 #: Columns that are totals.
@@ -196,7 +197,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         cells = None
         if not segment.suppressed:
             cells = [
-                _cell(labels[name], getattr(segment, name), decimals=decimals, scale=scale)
+                cell(labels[name], getattr(segment, name), decimals=decimals, scale=scale)
                 for name, (decimals, scale) in form.items()
             ]
         rows.append(
@@ -214,7 +215,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         "revenue_per_customer": scheme.revenue_per_customer,
         "revenue_per_order": scheme.revenue_per_order,
     }
-    total = [_cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
+    total = [cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
     above = rfm.revenue_above_cap * 100
     origin = _origin(study)
     cap = "note_cap_share" if withheld else "note_cap_known" if origin else "note_cap"

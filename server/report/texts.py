@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from privacy.presentation.texts import COMMON, Language, Text, say
 from server.report.churn_texts import CHURN
+from server.report.cluster_texts import CLUSTERS
 
 OWN: dict[str, Text] = {
     # frame
@@ -486,7 +487,7 @@ OWN: dict[str, Text] = {
     "rule_floor": Text("Floor of the noisy count", "含噪记录数下限"),
 }
 
-TEXTS: dict[str, Text] = COMMON | OWN | CHURN
+TEXTS: dict[str, Text] = COMMON | OWN | CLUSTERS | CHURN
 
 
 def text(key: str, language: Language, **fields: object) -> str:

@@ -120,7 +120,7 @@ def _finding(scheme: SchemeFigures, changes: dict[str, Change], day: str, langua
     if not moved:
         return text("trend_finding_none", language, day=day)
     segment = next(row for row in scheme.segments if row.code == moved[0])
-    value, margin = _signed(changes[moved[0]].difference)
+    value, margin = signed(changes[moved[0]].difference)
     return text(
         "trend_finding",
         language,
@@ -141,7 +141,7 @@ def _cuts_sentence(result: StudyResult, last: EarlierRun, day: str, language: La
     return text("trend_cuts_new", language, day=day)
 
 
-def _signed(difference: Estimate) -> Shown:
+def signed(difference: Estimate) -> Shown:
     """A difference of shares in percentage points, with its sign."""
     value, margin = shown(difference, decimals=1, scale=100)
     is_zero = not value.strip("-0.,")
@@ -154,7 +154,7 @@ def _row(row: SegmentFigures, then: Estimate | None, found: Change | None, langu
         "name": segment_name(row, language),
         "now": shown(now, decimals=1, scale=100) if now else None,
         "then": shown(then, decimals=1, scale=100) if then else None,
-        "difference": _signed(found.difference) if found else None,
+        "difference": signed(found.difference) if found else None,
         "verdict": text(found.verdict, language) if found else None,
         "weak": found is not None and not found.beyond_noise,
     }

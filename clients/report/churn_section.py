@@ -1,0 +1,311 @@
+"""The holder's churn section in one language: values for the template ``holder_churn.html.j2``."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+from clients.report import churn_pictures as pictures
+from clients.report.actions import Actions
+from clients.report.churn_quality import Ranked
+from clients.report.comparison import compare
+from clients.report.own_churn import AtRisk, BandLine, OwnChurn
+from clients.report.texts import text
+from clients.scores.bands import CERTAIN, Band
+from privacy.contract.churn_results import RankingFigures
+from privacy.contract.estimates import Estimate
+from privacy.contract.study import Study, minor_digits
+from privacy.presentation.numbers import day_text, grouped, plain, shown
+from privacy.presentation.pages import inline
+from privacy.presentation.texts import Language
+
+#: Figures of a ranking with their decimals.
+_FIGURES = {"auc": 3, "average_precision": 3, "top_lift": 2}
+#: Bands that are called high.
+_HIGH = 2
+
+
+class Figure(NamedTuple):
+    """One figure of a table: its column's name (for phones), the value and its margin, where it has them."""
+
+    label: str
+    value: str
+    margin: str = ""
+
+
+def churn_section(
+    own: OwnChurn, actions: Actions, study: Study, language: Language, *, actions_file: str
+) -> dict[str, Any]:
+    """Everything that the template needs.
+
+    Args:
+        own: the holder's figures.
+        actions: what to do by band.
+        study: the study.
+        language: of the words.
+        actions_file: name of the file of actions, for the text.
+    """
+    return _Section(own, actions, study, language, actions_file).values()
+
+
+class _Section:
+    def __init__(self, own: OwnChurn, actions: Actions, study: Study, language: Language, actions_file: str) -> None:
+        self._own = own
+        self._actions = actions
+        self._study = study
+        self._language = language
+        self._file = actions_file
+        self._digits = minor_digits(study.currency)
+        self._say: Callable[..., str] = partial(_text, language=language)
+
+    def values(self) -> dict[str, Any]:
+        own, say, options = self._own, self._say, self._study.churn
+        as_of = self._day(self._study.as_of)
+        if own.scored:
+            lead = say(
+                "churn_lead",
+                days=options.horizon_days,
+                as_of=as_of,
+                count=f"{own.scored:,}",
+                active=options.active_days,
+            )
+        else:
+            lead = say("churn_nobody", as_of=as_of, active=options.active_days)
+        return {
+            "lead": lead,
+            "away": say("churn_lead_away", away=f"{own.away:,}") if own.away else "",
+            "cards": self._cards(),
+            "findings": self._findings(),
+            "quality": self._quality() if own.rankings else None,
+            "bands": [self._band(line) for line in own.bands] if own.scored else [],
+            "picture_bands": inline(pictures.bands(self._shares(), self._language)) if own.scored else "",
+            "notes_bands": [say("churn_note_value"), say("churn_note_actions", file=self._file)],
+            "list_lead": say("churn_list_lead", count=len(own.listed), name=f"{self._study.name}-…-churn"),
+            "listed": [self._listed(item) for item in own.listed],
+            "notes_list": [say("churn_note_act_by", days=options.horizon_days), say("churn_note_expected")],
+            "limits": [
+                say(f"churn_limit_{name}") for name in ("cause", "reasons", "drift", "records", "people", "stated")
+            ],
+        }
+
+    # --- headline --------------------------------------------------------------------------------------------------
+
+    def _high(self) -> tuple[int, int]:
+        """Customers in the bands that are called high, and their money."""
+        lines = self._own.bands[:_HIGH]
+        return sum(line.customers for line in lines), sum(line.money for line in lines)
+
+    def _money(self) -> int:
+        return sum(line.money for line in self._own.bands)
+
+    def _cards(self) -> list[tuple[str, str, str]]:
+        own, say, currency = self._own, self._say, self._study.currency
+        everyone = shown(own.result.quality.auc, decimals=3)
+        count, _ = self._high()
+        model = own.rankings.get("model")
+        cards = [(say("churn_scored"), f"{own.scored:,}", say("own_exact"))]
+        if own.scored:
+            cards += [
+                (say("churn_high"), self._share(count, own.scored), say("churn_high_below", count=f"{count:,}")),
+                (
+                    say("churn_at_risk", currency=currency),
+                    self._whole(sum(line.at_risk for line in own.bands)),
+                    say("churn_at_risk_below", money=self._whole(self._money())),
+                ),
+            ]
+        cards.append(
+            (
+                say("churn_own_auc"),
+                f"{model.figures.auc.value:.3f}" if model else say("churn_not_known"),
+                say("churn_own_auc_below", value=everyone.value, margin=everyone.margin)
+                if model
+                else say("churn_too_few"),
+            )
+        )
+        return cards
+
+    def _findings(self) -> list[str]:
+        own, say = self._own, self._say
+        sentences = []
+        model = own.rankings.get("model")
+        if model is None:
+            sentences.append(say("churn_find_too_few", count=f"{own.tested:,}"))
+        else:
+            sentences.append(self._against(model))
+        if own.scored:
+            count, money = self._high()
+            total = self._money()
+            key = "churn_find_money" if total > 0 else "churn_find_money_plain"
+            sentences.append(
+                say(
+                    key,
+                    count=f"{count:,}",
+                    share=self._percent(count, own.scored),
+                    money=self._whole(money),
+                    currency=self._study.currency,
+                    part=self._percent(money, total),
+                )
+            )
+        if own.since is not None:
+            sentences.append(
+                say("churn_find_moved", day=self._day(own.since), risen=f"{own.risen:,}", fallen=f"{own.fallen:,}")
+            )
+        if model is not None:
+            sentences.append(self._level(model.figures))
+        return sentences[:4]
+
+    def _against(self, model: Ranked) -> str:
+        """The model against the better of what the holder has without it."""
+        others = [item for code, item in self._own.rankings.items() if code != "model"]
+        best = max(others, key=lambda item: item.figures.auc.value)
+        gain = model.gain(best)
+        verdict = "tie" if abs(gain.value) <= gain.margin else "better" if gain.value > 0 else "worse"
+        value, margin = shown(gain, decimals=3)
+        return self._say(
+            f"churn_find_{verdict}",
+            other=self._say(f"churn_by_{best.figures.code}"),
+            auc=f"{model.figures.auc.value:.3f}",
+            rest=f"{best.figures.auc.value:.3f}",
+            gain=self._say("value_with_margin", value=value, margin=margin),
+        )
+
+    def _level(self, figures: RankingFigures) -> str:
+        predicted = sum(point.predicted * point.share for point in figures.calibration)
+        off = predicted - figures.churn_rate.value
+        verdict = "good" if abs(off) <= figures.churn_rate.margin else "high" if off > 0 else "low"
+        return self._say(
+            f"churn_find_level_{verdict}",
+            predicted=f"{100 * predicted:.1f}",
+            observed=f"{100 * figures.churn_rate.value:.1f}",
+        )
+
+    # --- quality ---------------------------------------------------------------------------------------------------
+
+    def _quality(self) -> dict[str, Any]:
+        own, say = self._own, self._say
+        test = dt.date.fromisoformat(own.result.test_day)
+        end = test + dt.timedelta(days=self._study.churn.horizon_days - 1)
+        released = {"model": own.result.quality} | {item.code: item for item in own.result.baselines}
+        model = own.rankings["model"].figures
+        return {
+            "lead": say("churn_quality_lead", day=self._day(test), end=self._day(end), count=f"{own.tested:,}"),
+            "columns": [cell.label for cell in self._figures(model, None)],
+            "rows": [
+                (say(f"churn_by_{code}"), self._figures(item.figures, released.get(code)))
+                for code, item in own.rankings.items()
+            ],
+            "notes": [
+                say("churn_note_margins"),
+                say("churn_note_figures", rate=plain(model.churn_rate.value, 2)),
+                say("churn_note_intervals", days=f"{own.typical_days:,.0f}"),
+                self._beside(model),
+            ],
+            "picture": inline(pictures.calibration(model.calibration, own.result.quality.calibration, self._language)),
+        }
+
+    def _figures(self, mine: RankingFigures, everyone: RankingFigures | None) -> list[Figure]:
+        cells = []
+        for name, decimals in _FIGURES.items():
+            title = self._say(f"churn_{name}")
+            exact = getattr(mine, name)
+            value = shown(Estimate(value=exact.value, margin=0.0), decimals=decimals).value
+            chance = shown(exact, decimals=decimals).margin
+            cells.append(Figure(self._say("churn_yours", figure=title), value, chance))
+            label = self._say("churn_everyones", figure=title)
+            released = getattr(everyone, name) if everyone is not None else None
+            cells.append(Figure(label, *shown(released, decimals=decimals)) if released else Figure(label, ""))
+        return cells
+
+    def _beside(self, model: RankingFigures) -> str:
+        """Whether the model does better here than for all."""
+        total = self._own.result.customers.value
+        weight = min(self._own.tested / total, 1.0) if total > 0 else 0.0
+        verdict = compare(model.auc, self._own.result.quality.auc, weight=weight, comparisons=1).verdict
+        if verdict not in ("higher", "lower"):
+            return self._say("churn_note_same")
+        return self._say(
+            "churn_note_same_kind", word=self._say("churn_word_better" if verdict == "higher" else "churn_word_worse")
+        )
+
+    # --- bands and list --------------------------------------------------------------------------------------------
+
+    def _shares(self) -> list[tuple[str, float, float | None]]:
+        total = self._money()
+        return [
+            (
+                f"{self._name(line.band)} · {self._range(line.band)}",
+                line.customers / self._own.scored,
+                line.money / total if total > 0 else None,
+            )
+            for line in self._own.bands
+        ]
+
+    def _band(self, line: BandLine) -> dict[str, Any]:
+        say, currency, total = self._say, self._study.currency, self._money()
+        action = self._actions.of(line.band.code)
+        return {
+            "name": self._name(line.band),
+            "range": self._range(line.band),
+            "cells": [
+                Figure(say("churn_customers"), f"{line.customers:,}"),
+                Figure(say("churn_share"), self._percent(line.customers, self._own.scored)),
+                Figure(say("churn_money", currency=currency), self._whole(line.money)),
+                Figure(say("churn_part"), self._percent(line.money, total) if total > 0 else ""),
+                Figure(say("churn_value", currency=currency), self._whole(line.at_risk)),
+            ],
+            "action": action.text(self._language) if action else say("act_none", code=line.band.code, file=self._file),
+        }
+
+    def _name(self, band: Band) -> str:
+        return band.zh if self._language == "zh" else band.en
+
+    def _range(self, band: Band) -> str:
+        codes = [line.band for line in self._own.bands]
+        place = codes.index(band)
+        low = plain(100 * band.low / CERTAIN)
+        if place == 0:
+            return self._say("churn_band_top", low=low)
+        high = plain(100 * codes[place - 1].low / CERTAIN)
+        return (
+            self._say("churn_band_range", low=low, high=high) if band.low else self._say("churn_band_bottom", high=high)
+        )
+
+    def _listed(self, item: AtRisk) -> dict[str, Any]:
+        say, currency = self._say, self._study.currency
+        change = f" ({100 * item.change / CERTAIN:+.0f})" if item.change is not None else ""
+        return {
+            "id": item.customer_id,
+            "reason": (item.reason.zh if self._language == "zh" else item.reason.en) if item.reason else "",
+            "cells": [
+                Figure(say("churn_probability"), f"{100 * item.probability / CERTAIN:.0f}{change}"),
+                Figure(say("churn_money", currency=currency), self._whole(item.money)),
+                Figure(say("churn_value", currency=currency), self._whole(item.at_risk)),
+                Figure(say("churn_silent"), f"{item.recency_days:,}"),
+                Figure(
+                    say("churn_act_by"),
+                    item.act_by.isoformat() if item.act_by > self._study.as_of else say("churn_at_once"),
+                ),
+                Figure(say("churn_expected"), item.expected.isoformat() if item.expected else say("churn_never")),
+            ],
+        }
+
+    # --- numbers ---------------------------------------------------------------------------------------------------
+
+    def _day(self, day: dt.date) -> str:
+        return day_text(day, self._language)
+
+    def _percent(self, part: int, whole: int) -> str:
+        return f"{100 * part / whole:.1f}" if whole > 0 else "0.0"
+
+    def _share(self, part: int, whole: int) -> str:
+        return f"{self._percent(part, whole)}%"
+
+    def _whole(self, minor: int) -> str:
+        return grouped(Decimal(minor).scaleb(-self._digits), 0)
+
+
+def _text(key: str, *, language: Language, **fields: object) -> str:
+    return text(key, language, **fields)

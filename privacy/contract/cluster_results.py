@@ -1,0 +1,59 @@
+"""What the cluster analysis leaves: centres that every holder applies to its own customers, and who is around them."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from privacy.contract.clusters import Clusters
+from privacy.contract.estimates import Estimate, Value
+
+
+class ClusterFigures(Value):
+    """One cluster.
+
+    Attributes:
+        id: stays from run to run.
+        customers, revenue: of all holders; money in major units, each customer with at most ``cap``.
+        share: of all customers.
+        cap: how much of one customer's money counts, in major units.
+        typical: per feature the customers' mean place on its scale, as a raw value (days, orders, major units).
+        apart: per feature how far that is from all customers' mean, in standard deviations of all customers.
+        change: of the share since the earlier run, where there is one and the cluster was in it.
+    """
+
+    id: int
+    customers: Estimate
+    revenue: Estimate
+    share: Estimate | None
+    cap: float
+    typical: dict[str, Estimate]
+    apart: dict[str, float]
+    change: Estimate | None = None
+
+
+class ClusterMove(Value):
+    """What became of a cluster since the earlier run: ``stayed``, ``moved``, ``new``, ``gone``; how far, on scales."""
+
+    id: int
+    what: str
+    distance: float
+
+
+class ClusterResult(Value):
+    """The cluster analysis' result.
+
+    Attributes:
+        clusters: what every holder applies to its own customers.
+        figures: one per cluster, the largest first.
+        customers: estimated number of customer records of all holders.
+        silhouettes: number of clusters to mean silhouette, where the number was to be found.
+        tree: agglomerative tree over the centres (Ward): merges as (id, id, height), merged ones counting up.
+        moves: since the earlier run; empty without one.
+    """
+
+    clusters: Clusters
+    figures: tuple[ClusterFigures, ...]
+    customers: Estimate
+    silhouettes: dict[int, float] = Field(default_factory=dict)
+    tree: tuple[tuple[int, int, float], ...] = ()
+    moves: tuple[ClusterMove, ...] = ()

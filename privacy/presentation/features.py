@@ -1,0 +1,59 @@
+"""How customer features and their values are put into words, alike on every page."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from privacy.contract.estimates import Estimate
+from privacy.contract.features import FEATURES, FeatureName
+from privacy.contract.study import minor_digits
+from privacy.presentation.numbers import Shown, shown
+from privacy.presentation.texts import Language, Text
+
+
+_WITH_UNIT = Text("{name}, {unit}", "{name}（{unit}）")
+
+
+class _Form(NamedTuple):
+    """How a value is written: raw units in one written unit, the most decimals, and whether it is a percentage."""
+
+    raw: int
+    decimals: int
+    percent: bool = False
+
+
+def feature_name(name: FeatureName, language: Language) -> str:
+    """The feature's name in a language."""
+    feature = FEATURES[name]
+    return feature.zh if language == "zh" else feature.en
+
+
+def feature_heading(name: FeatureName, language: Language, *, currency: str) -> str:
+    """The feature's name with the unit that :func:`feature_value` writes, where the name does not say it."""
+    unit = currency if FEATURES[name].money else "%" if _form(name, currency).percent else ""
+    said = feature_name(name, language)
+    return str(getattr(_WITH_UNIT, language).format(name=said, unit=unit)) if unit else said
+
+
+def feature_value(name: FeatureName, estimate: Estimate, *, currency: str) -> Shown:
+    """A value of the feature in people's units: days, orders, major units of money, per cent.
+
+    Args:
+        name: the feature.
+        estimate: money in major units, all else in the feature's raw unit.
+        currency: of money.
+    """
+    form = _form(name, currency)
+    value = Estimate(value=estimate.value / form.raw, margin=estimate.margin / form.raw)
+    return shown(value, decimals=form.decimals)
+
+
+def _form(name: FeatureName, currency: str) -> _Form:
+    feature = FEATURES[name]
+    if feature.money:
+        return _Form(raw=1, decimals=minor_digits(currency))
+    if feature.unit.endswith("hundredths"):
+        return _Form(raw=100, decimals=1)
+    if feature.unit == "thousandths":
+        return _Form(raw=10, decimals=1, percent=True) if name.endswith("_share") else _Form(raw=1000, decimals=2)
+    return _Form(raw=1, decimals=1)

@@ -1,0 +1,427 @@
+"""Churn at the holder: from a real run to scores in its own folder and a page of its own.
+
+Families: scores are of the very rows and the very plan that the holder answered; the page's figures against a direct
+computation; both languages; nothing is sent or spent.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime as dt
+import json
+import re
+import stat
+import string
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from test_report import Page
+from typer.testing import CliRunner
+
+import cohortium
+from clients.data.config import HolderConfig
+from clients.data.features import CustomerFeatures, build_features
+from clients.holder import HolderFolder, SourceData, own_features
+from clients.labels import ScoreHistory
+from clients.report.actions import Actions, parse_actions
+from clients.report.churn_texts import CHURN
+from clients.report.files import recorded_result, write_holder_report
+from clients.report.own_churn import LISTED, OwnChurn, own_churn, rankings_on_test_day
+from clients.report.page import holder_report
+from clients.report.texts import text
+from clients.runs import RunFolder
+from clients.scores.bands import BANDS, CERTAIN
+from clients.scores.facts import with_facts
+from clients.scores.scoring import released_model, score
+from privacy.contract.models import LOGIT, LogisticModel, logits_of
+from privacy.contract.results import StudyResult
+from privacy.contract.study import Study
+from privacy.errors import ProtocolError
+from privacy.presentation.texts import LANGUAGES
+from privacy.statistics import SegmentTotals
+from simulations.generator import generate, study_toml
+from simulations.local import Workspace, run_local
+
+MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A workspace in which one study ran for two as-of days."""
+
+    workspace: Workspace
+    results: tuple[StudyResult, ...]
+
+    @property
+    def online(self) -> HolderFolder:
+        return self.workspace.holder("online")
+
+    @property
+    def study(self) -> Study:
+        return self.results[-1].study
+
+    def answered(self, place: int = -1) -> tuple[Any, ...]:
+        plans = RunFolder(self.online.state / "runs").released_plans(self.results[place].run)
+        return tuple(plan.core.statistic for plan in plans)
+
+    @property
+    def model(self) -> LogisticModel:
+        model = released_model(self.answered())
+        assert isinstance(model, LogisticModel)
+        return model
+
+    @property
+    def features(self) -> CustomerFeatures:
+        return own_features(self.online, self.study)
+
+
+def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran:
+    world = generate(root / "data", customers=3000, stores=2)
+    raw = tomllib.loads(study_toml(world), parse_float=Decimal)
+    raw |= {"analyses": analyses}
+    raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1}
+    workspace = Workspace.create(root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40")
+    results = tuple(
+        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process") for day in days
+    )
+    return Ran(workspace=workspace, results=results)
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return run(tmp_path_factory.mktemp("both"), ("rfm", "churn"), MONTHS)
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    return run(tmp_path_factory.mktemp("churn-only"), ("churn",), MONTHS[1:])
+
+
+def labels_of(folder: HolderFolder, study: Study) -> pd.DataFrame:
+    path = folder.root / "labels" / f"{study.name}-{study.as_of}-churn.csv"
+    return pd.read_csv(path, dtype={"customer_id": str, "source_id": str}, encoding="utf-8-sig")
+
+
+# --- scores at the end of a run ----------------------------------------------------------------------------------
+
+
+def test_every_holder_has_scores_of_its_own_customers(ran: Ran) -> None:
+    for name in ran.workspace.coordinator.roster().holders:
+        folder = ran.workspace.holder(name)
+        features = own_features(folder, ran.study)
+        written = labels_of(folder, ran.study)
+        last = features.table.eligible.shape[1] - 1
+        counted = features.table.eligible[:, last] == 1
+        assert written["customer_id"].tolist() == features.ids[counted].tolist()
+        expected = 1 / (1 + np.exp(-logits_of(ran.model, features.table, last)[counted] / LOGIT))
+        np.testing.assert_allclose(written["churn_probability"], expected, atol=0.6 / CERTAIN)
+        assert written["source_id"].notna().all()
+        mode = stat.S_IMODE((folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-churn.csv").stat().st_mode)
+        assert mode == 0o600
+        current = folder.root / "labels/current" / f"{ran.study.name}.churn.csv"
+        assert current.read_bytes().startswith(b"\xef\xbb\xbfcustomer_id,")
+    before = labels_of(ran.online, ran.results[0].study).set_index("customer_id")
+    now = labels_of(ran.online, ran.study).set_index("customer_id")
+    both = now.index.intersection(before.index)
+    assert len(both) > 100
+    change = now.loc[both, "churn_probability"] - before.loc[both, "churn_probability"]
+    np.testing.assert_allclose(now.loc[both, "probability_change"], change, atol=1e-9)
+    assert now.loc[now.index.difference(before.index), "previous_decile"].isna().all()
+
+
+def test_facts_come_with_the_studys_features_and_change_none_of_them(ran: Ran) -> None:
+    folder, study = ran.online, ran.study
+    request = study.feature_requests["churn"]
+    plain = build_features(folder.config(), study, request, base=folder.root)
+    table = SourceData(folder).tables(study)["churn"]
+    assert table.names == request.names  # type: ignore[union-attr]
+    for name in ("values", "eligible", "outcome"):
+        np.testing.assert_array_equal(getattr(table, name), getattr(plain.table, name))
+    stored = [path.name for path in (folder.state / "tables").glob("features-*")]
+    assert len(stored) == len(MONTHS), "one query and one file for both"
+
+
+def test_the_model_comes_from_the_plan_and_never_from_the_result(ran: Ran) -> None:
+    """A coordinator that writes another model into its result changes no score, and the page refuses the result."""
+    folder = ran.online
+    run_id = ran.results[-1].run
+    kept = folder.state / "runs" / run_id / "result.json"
+    original = kept.read_bytes()
+    target = folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-churn.csv"
+    scores = target.read_bytes()
+    raw = json.loads(original)
+    raw["churn"]["model"]["weights"][0] += 70_000
+    try:
+        kept.write_text(json.dumps(raw), encoding="utf-8")
+        folder.node().label(run_id)
+        assert target.read_bytes() == scores
+        with pytest.raises(ProtocolError, match="does not fit"):
+            recorded_result(RunFolder(folder.state / "runs"), run_id)
+    finally:
+        kept.write_bytes(original)
+
+
+def test_labels_command_writes_scores_again_byte_for_byte(ran: Ran, tmp_path: Path) -> None:
+    folder = ran.online
+    paths = sorted((folder.root / "labels").rglob("*churn*"))
+    before = {path: path.read_bytes() for path in paths}
+    assert len(before) >= 3
+    for path in paths:
+        path.unlink()
+    for kept in (folder.state / "labels" / ran.study.name).glob("2025*-churn.parquet"):
+        kept.unlink()  # then they are worked out again, from the plan
+    done = CliRunner().invoke(cohortium.app, ["holder", "labels", str(folder.root), "--json"])
+    assert done.exit_code == 0, done.output
+    places = [item["place"] for item in json.loads(done.stdout)["written"]]
+    assert any(place.endswith("2025-01-01-churn.csv") for place in places)
+    again = {path: path.read_bytes() for path in paths if path.exists()}
+    assert {path: before[path] for path in again} == again
+    assert {path.name for path in set(before) - set(again)} == {f"{ran.study.name}-2024-12-01-churn.csv"}
+    first = CliRunner().invoke(cohortium.app, ["holder", "labels", str(folder.root), "--run", ran.results[0].run])
+    assert first.exit_code == 0, first.output
+    assert {path: path.read_bytes() for path in paths} == before
+
+
+def test_one_part_failing_does_not_keep_the_other_from_being_written(ran: Ran, monkeypatch: Any) -> None:
+    from clients import labels
+    from privacy.errors import ConfigError, DataError
+
+    folder = ran.online
+    target = folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-churn.csv"
+    whole = target.read_bytes()
+    target.unlink()
+
+    def broken(*_: object, **__: object) -> None:
+        raise ConfigError("segments cannot be written")
+
+    monkeypatch.setattr(labels, "write_labels", broken)
+    with pytest.raises(DataError, match="segments cannot be written"):
+        SourceData(folder).write_labels(ran.study, ran.answered())
+    assert target.read_bytes() == whole
+    monkeypatch.undo()
+    assert any(isinstance(statistic, SegmentTotals) for statistic in ran.answered())
+
+
+def test_a_study_without_churn_gets_no_scores(ran: Ran) -> None:
+    study = ran.study.model_copy(update={"analyses": ("rfm",)})
+    written = SourceData(ran.online).write_labels(study, ran.answered())
+    assert written
+    assert not [path for path in written if "churn" in path.name]
+
+
+# --- the page's figures ------------------------------------------------------------------------------------------
+
+
+def figures_of(ran: Ran, **changes: Any) -> OwnChurn:
+    result = ran.results[-1].churn
+    assert result is not None
+    return own_churn(changes.pop("features", ran.features), ran.model, ran.study, result, **changes)
+
+
+def test_quality_is_that_of_scikit_learn_on_own_rows(ran: Ran) -> None:
+    metrics = pytest.importorskip("sklearn.metrics")
+    own, table = figures_of(ran), ran.features.table
+    counted = table.eligible[:, 1] == 1
+    outcome = table.outcome[counted, 1]
+    assert own.tested == counted.sum()
+    model = own.rankings["model"].figures
+    assert model.auc.value == pytest.approx(metrics.roc_auc_score(outcome, logits_of(ran.model, table, 1)[counted]))
+    recency = table.values[counted, 1, table.names.index("recency_days")]
+    assert own.rankings["recency_days"].figures.auc.value == pytest.approx(metrics.roc_auc_score(outcome, recency))
+    assert model.churn_rate.value == pytest.approx(outcome.mean())
+    assert own.rankings["intervals"].figures.auc.value > 0.5
+    weights = [point.share for point in model.calibration]
+    assert sum(weights) == pytest.approx(1)
+    assert sum(p.observed.value * p.share for p in model.calibration) == pytest.approx(outcome.mean())
+
+
+def test_bands_list_and_movement_are_what_pandas_counts(ran: Ran) -> None:
+    history = ScoreHistory(ran.online.state / "labels")
+    own = figures_of(ran, earlier=history.load(ran.study.name, MONTHS[0]))
+    frame = labels_of(ran.online, ran.study)
+    for line in own.bands:
+        mine = frame[frame["risk"] == line.band.code]
+        assert line.customers == len(mine)
+        assert line.money == round(100 * mine["money_365"].sum())
+        assert line.at_risk == round(100 * mine["value_at_risk"].sum())
+    assert (own.scored, own.scored + own.away) == (len(frame), len(ran.features.table))
+    order = frame[(frame["risk"] != "churn_low") & (frame["value_at_risk"] > 0)]
+    order = order.sort_values("value_at_risk", ascending=False, kind="stable")[:LISTED].reset_index(drop=True)
+    assert [item.customer_id for item in own.listed] == order["customer_id"].tolist()
+    for item, (_, row) in zip(own.listed, order.iterrows(), strict=True):
+        assert str(item.act_by) == row["act_by"]
+        assert (str(item.expected) if item.expected else None) == (
+            row["expected_next_purchase"] if isinstance(row["expected_next_purchase"], str) else None
+        )
+        assert item.band.code == row["risk"]
+        if item.reason is not None:
+            assert item.reason.en in {row[f"reason_{number}_en"] for number in (1, 2, 3)}
+            assert "raises" in item.reason.en
+    assert own.since == MONTHS[0]
+    assert own.risen == (frame["probability_change"] >= 0.1 - 1e-9).sum()
+    assert own.fallen == (frame["probability_change"] <= -0.1 + 1e-9).sum()
+
+
+def test_few_customers_or_none_get_a_page(ran: Ran) -> None:
+    result = ran.results[-1]
+    for count in (0, 1, 5, 60):
+        kept = ran.features
+        few = CustomerFeatures(ids=kept.ids[:count], table=kept.table.take(slice(0, count)))
+        own = figures_of(ran, features=few)
+        html = holder_report(holder="online", table=None, result=result, actions=Actions({}), churn=own)
+        words = " ".join(Page(html).words["en"])
+        assert "nan" not in words.lower().replace("finance", "")
+        if count < 20:
+            assert "model" not in own.rankings
+            assert text("churn_find_too_few", "en", count=f"{own.tested:,}") in words
+    nobody = dataclasses.replace(kept.table, eligible=np.zeros_like(kept.table.eligible))
+    own = figures_of(ran, features=CustomerFeatures(ids=kept.ids, table=nobody))
+    assert (own.scored, own.listed) == (0, ())
+    html = holder_report(holder="online", table=None, result=result, actions=Actions({}), churn=own)
+    assert text("churn_nobody", "en", as_of="1 January 2025", active=365) in " ".join(Page(html).words["en"])
+
+
+def test_a_model_that_ranks_worse_is_called_so(ran: Ran) -> None:
+    kept = ran.features
+    day = 1
+    facts = kept.table.eligible[:, day] == 1
+    logits = logits_of(ran.model, kept.table, day)
+    outcome = kept.table.outcome.copy()
+    outcome[facts, day] = (logits[facts] < np.median(logits[facts])).astype(np.int64)  # the world upside down
+    turned = CustomerFeatures(ids=kept.ids, table=dataclasses.replace(kept.table, outcome=outcome))
+    own = figures_of(ran, features=turned)
+    assert own.rankings["model"].figures.auc.value < 0.1
+    html = holder_report(holder="online", table=None, result=ran.results[-1], actions=Actions({}), churn=own)
+    assert "Use that instead." in " ".join(Page(html).words["en"])
+
+
+# --- the page ----------------------------------------------------------------------------------------------------
+
+
+@cache
+def page(folder: Path) -> str:
+    return write_holder_report(HolderFolder(folder)).read_text(encoding="utf-8")
+
+
+def test_the_page_of_a_run_with_both(ran: Ran) -> None:
+    before = [entry.read_bytes() for entry in sorted(ran.online.state.glob("ledger.sqlite*"))]
+    html = page(ran.online.root)
+    assert [entry.read_bytes() for entry in sorted(ran.online.state.glob("ledger.sqlite*"))] == before
+    words = " ".join(Page(html).words["en"])
+    for key in ("glance", "churn", "churn_quality", "churn_list", "churn_limit_people", "churn_limit_stated"):
+        assert text(key, "en") in words
+    own = figures_of(ran)
+    assert f"{own.rankings['model'].figures.auc.value:.3f}" in words
+    for item in own.listed:
+        assert item.customer_id in words
+    for band in BANDS:
+        action = parse_actions("").of(band.code)
+        assert action is not None
+        assert action.text("en") in words
+    assert "names segments that this study does not have" not in words, "bands are known to the segments' list"
+    page.cache_clear()
+    assert page(ran.online.root) == html, "the same bytes"
+
+
+def test_the_page_of_a_run_with_churn_only(alone: Ran) -> None:
+    html = page(alone.online.root)
+    words = Page(html).words
+    assert text("churn", "en") in " ".join(words["en"])
+    assert text("glance", "en") not in " ".join(words["en"])
+    assert "matrix" not in {attributes.get("class") for _, attributes in Page(html).elements}
+    ids = [attributes["id"] for _, attributes in Page(html).elements if "id" in attributes]
+    assert len(ids) == len(set(ids))
+    for _, attributes in Page(html).elements:
+        assert attributes.get("aria-labelledby", ids[0]) in ids
+    assert "http:" not in html
+    assert "https:" not in html
+    assert not (alone.online.root / "labels" / f"{alone.study.name}-{alone.study.as_of}.csv").exists()
+    assert len(labels_of(alone.online, alone.study)) == figures_of(alone).scored
+
+
+def test_each_language_stands_alone(alone: Ran) -> None:
+    words = Page(page(alone.online.root)).words
+    chinese = " ".join(words["zh"])
+    left = set(re.findall(r"(?<![0-9a-z])[A-Za-z]{3,}(?![0-9a-z])", chinese))
+    assert left <= {
+        "Cohortium", "AUC", "EUR", "GDPR", "demo", "rfm", "online", "store", "actions", "toml", "cohortium", "source",
+        "churn",
+    }  # fmt: skip
+    assert not re.search(r"[一-鿿]", " ".join(words["en"]))
+
+
+def test_every_text_is_there_in_both_languages_and_used() -> None:
+    folder = Path(cohortium.__file__).parent / "clients" / "report"
+    source = "".join(
+        path.read_text(encoding="utf-8")
+        for path in sorted(folder.iterdir())
+        if path.suffix in (".py", ".j2") and "texts" not in path.name
+    )
+    composed = ("churn_find_", "churn_by_", "churn_limit_", "churn_word_")
+    composed += ("churn_auc", "churn_average_precision", "churn_top_lift")
+    for key, entry in CHURN.items():
+        fields = [{field for _, field, _, _ in string.Formatter().parse(words) if field} for words in entry]
+        assert fields[0] == fields[1], f"{key}: the languages have different fields"
+        assert key == "churn_auc" or re.search(r"[一-鿿]", entry.zh), f"{key} is not translated"
+        assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
+        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
+        assert key.startswith(composed) or re.search(rf"""["']{key}["']""", source), f"{key} is not used"
+
+
+def test_operators_words_stand_on_the_page_and_hostile_ones_do_no_harm(ran: Ran) -> None:
+    actions = parse_actions('[churn_high]\nen = "<script>alert(1)</script> call"\n')
+    result = ran.results[-1]
+    kept = ran.features
+    ids = np.array([f"<i>{name}</i>" for name in kept.ids], dtype=object)
+    own = figures_of(ran, features=CustomerFeatures(ids=ids, table=kept.table))
+    html = holder_report(holder="online", table=None, result=result, actions=actions, churn=own)
+    assert "<script>alert" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; call" in html
+    assert "<i>" not in html
+    for language in LANGUAGES:
+        assert text("private_note", language) in Page(html).words[language]
+
+
+# --- real data ---------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+def test_the_interval_model_is_a_fair_baseline_on_real_data(data_folder: Path, tmp_path: Path) -> None:
+    """online_retail_ii: better than recency alone, by more than chance, at 90 and 180 days."""
+    source = data_folder / "online_retail_ii" / "online_retail_ii.parquet"
+    config = HolderConfig.model_validate(
+        {
+            "holder": "gifts",
+            "source": {"url": str(source), "where": "not overlap_repeat", "currency_code": "GBP"},
+            "columns": {
+                "customer": "customer_id", "order": "invoice", "time": "invoice_date", "quantity": "quantity",
+                "price": "price", "product": "stock_code",
+            },
+        }
+    )  # fmt: skip
+    for horizon, least in ((90, 0.74), (180, 0.755)):
+        study = Study.model_validate(
+            {
+                "name": "gifts", "as_of": dt.date(2011, 12, 9), "currency": "GBP", "analyses": ("churn",),
+                "budget": {"epsilon": "1"}, "cleaning": {"cancellation_prefix": "C"},
+                "churn": {"horizon_days": horizon},
+            }
+        )  # fmt: skip
+        features = build_features(config, study, with_facts(study.feature_requests["churn"]), base=tmp_path)
+        model = LogisticModel(
+            features=study.scaled(study.churn.features), weights=(1 << 16, *[0] * len(study.churn.features))
+        )
+        scores = score(model, features.table, 2, horizon_days=horizon)
+        assert scores.timing.act_by.max() <= horizon - 30
+        found, _ = rankings_on_test_day(features, model, study)
+        assert found["intervals"].figures.auc.value >= least
+        gain = found["intervals"].gain(found["recency_days"])
+        assert gain.value > gain.margin
+        assert found["model"].figures.auc.value == pytest.approx(found["recency_days"].figures.auc.value, abs=0.005)
