@@ -27,6 +27,7 @@ import pytest
 from postgres_server import PASSWORD, Server, running_server
 
 from clients.holder import HolderFolder, SourceData
+from clients.labels import day_rows
 from clients.labels import rows as label_rows
 from clients.node import HolderNode
 from clients.runs import RunFolder
@@ -316,8 +317,8 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from clients.holder import HolderFolder
-from clients.labels import rows
-rows.BLOCK = 100
+from clients.labels import day_rows, rows
+day_rows.BLOCK = 100
 blocks, seen = rows.LabelRows.blocks, []
 def dying(*arguments, wide=False, **options):
     for block in blocks(*arguments, wide=wide, **options):
@@ -352,7 +353,7 @@ def test_a_crash_in_the_middle_of_writing_leaves_the_old_labels(world, june, mon
                         f"WHERE relation = '{TABLES['berlin']}_as_of'::regclass AND mode = 'ShareRowExclusiveLock'"
                     )
 
-    monkeypatch.setattr(label_rows, "BLOCK", 100)
+    monkeypatch.setattr(day_rows, "BLOCK", 100)
     monkeypatch.setattr(label_rows.LabelRows, "blocks", cut_off)
     result = world.run(JULY)
     monkeypatch.undo()

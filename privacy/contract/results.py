@@ -265,8 +265,8 @@ class StudyResult(Value):
             return self
         if self.rfm is not None:
             self.rfm.check_shares_only()
-        if self.churn is not None:
-            raise ValueError("churn has no form without totals, and the study withholds totals")
+        if self.churn is not None or self.clusters is not None:
+            raise ValueError("only rfm has a form without totals, and the study withholds totals")
         for run in self.earlier:
             run.check_shares_only()
         return self

@@ -10,7 +10,6 @@ from privacy.contract.study import minor_digits
 from privacy.presentation.numbers import Shown, shown
 from privacy.presentation.texts import Language, Text
 
-
 _WITH_UNIT = Text("{name}, {unit}", "{name}（{unit}）")
 
 
