@@ -56,7 +56,7 @@ from privacy.statistics.prefix_sums import FactGrid, root_coefficients
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)
 each_mechanism = pytest.mark.parametrize("mechanism", MECHANISM_VALUES, ids=MECHANISM_IDS)
-short = settings(max_examples=40, deadline=None)
+short = settings(max_examples=15, deadline=None)
 
 
 def read(statistic: Statistic, values: np.ndarray, deviation: float = 0.0) -> Reading:

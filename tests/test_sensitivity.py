@@ -40,7 +40,7 @@ from privacy.statistics.base import IntArray
 from privacy.statistics.prefix_sums import FactGrid
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)
-short = settings(max_examples=60, deadline=None)
+short = settings(max_examples=25, deadline=None)
 
 
 def squared_distance(one: Sequence[IntArray], other: Sequence[IntArray]) -> int:

@@ -45,6 +45,8 @@ _MANY_WEIGHTS = {MOMENTS: 12, GRID: 15, REFINEMENTS[0]: 20, REFINEMENTS[1]: 20, 
 _ANCHORS = 24
 #: Fewer clusters than this say no more than a single cut; silhouettes like two best.
 _LEAST_CLUSTERS = 3
+#: A silhouette within this of the best is as good.
+_AS_GOOD = 0.02
 #: Cells along a coordinate: as many as leave a typical customer's cell about one deviation of the noise.
 _GRID_FACTOR = 0.85
 _CELLS = (3, 24)
@@ -107,7 +109,7 @@ def run(study: Study, ask: Ask, planned: Plan) -> ClusterResult:
     k = options.k or (len(known) if known is not None else 0)
     if not k:
         silhouettes = model.silhouettes(range(_LEAST_CLUSTERS, options.most + 1))
-        k = max(silhouettes, key=lambda number: silhouettes[number]) if silhouettes else _LEAST_CLUSTERS
+        k = _fewest_as_good(silhouettes)
     _refine(model, model.centres(k), CENTRES, features, least, ask)
     fresh = model.centres(k)
     if known is not None and len(known) == k:
@@ -117,6 +119,12 @@ def run(study: Study, ask: Ask, planned: Plan) -> ClusterResult:
     release = ask(PROFILE, question)
     estimates = question.decode(release.array, release.deviation)
     return _result(study, features, places, question, estimates, model, earlier, silhouettes)
+
+
+def _fewest_as_good(silhouettes: dict[int, float]) -> int:
+    """The fewest clusters whose silhouette the noise cannot tell from the best: one more may be a scrap of noise."""
+    best = max(silhouettes.values(), default=0.0)
+    return min((k for k, value in silhouettes.items() if value >= best - _AS_GOOD), default=_LEAST_CLUSTERS)
 
 
 # --- points -----------------------------------------------------------------------------------------------------
