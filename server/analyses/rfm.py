@@ -300,7 +300,9 @@ def _distribution(
     elif feature == "orders":
         ends = np.flatnonzero(upper <= _ORDERS_SINGLE)
     else:
-        first, last = fact.first_reaching(0.005), min(fact.first_reaching(0.995), len(upper) - 1)
+        # With next to no customers the noise may leave every share unreached: both ends then are the last bin.
+        last = min(fact.first_reaching(0.995), len(upper) - 1)
+        first = min(fact.first_reaching(0.005), last)
         ends = np.unique(np.linspace(first, last, _DISPLAY_BINS).round().astype(int))
     share = np.diff(np.concatenate([[0.0], fact.share[ends]]))
     return Distribution(
