@@ -2,33 +2,35 @@
 
 from __future__ import annotations
 
-import json
-import math
 import sys
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from clients.commands import holder_app
+from privacy.audit.commands import audit_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
+from privacy.presentation.terminal import (
+    Json,
+    Quiet,
+    command_group,
+    errors,
+    print_json,
+    progress_bars,
+    screen,
+    status_line,
+    up,
+    up_or_dash,
+)
+from server.commands import model_app, show_rankings
 
 if TYPE_CHECKING:
-    from rich.progress import Progress as Bars
-    from rich.progress import TaskID
-
-    from clients.data.guess_nouns import Question
-    from clients.runs import RunFolder
-    from privacy.contract.churn_results import ChurnResult, RankingFigures
+    from privacy.contract.churn_results import ChurnResult
     from privacy.contract.cluster_results import ClusterResult
-    from privacy.contract.identity import Roster
-    from privacy.contract.model_file import ModelFile
     from privacy.contract.results import StudyResult
     from privacy.contract.study import Study
 
@@ -36,9 +38,6 @@ if TYPE_CHECKING:
 _EXTRA_MODULES = {
     "flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "psycopg", "pyarrow", "safetensors",
 }  # fmt: skip
-
-screen = Console()
-errors = Console(stderr=True)
 
 app = typer.Typer(
     name="cohortium",
@@ -48,16 +47,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,  # its tracebacks print local variables, which may hold rows
     rich_markup_mode="rich",
 )
-study_app = typer.Typer(help="Write, check and run studies (coordinator).", no_args_is_help=True)
-holder_app = typer.Typer(help="Check data, answer studies, label customers (data holder).", no_args_is_help=True)
-ledger_app = typer.Typer(help="Read a privacy ledger (everybody, auditors first).", no_args_is_help=True)
-app.add_typer(study_app, name="study")
-app.add_typer(holder_app, name="holder")
-app.add_typer(ledger_app, name="ledger")
-audit_app = typer.Typer(help="Prove what was spent (auditors).", no_args_is_help=True)
-app.add_typer(audit_app, name="audit")
-model_app = typer.Typer(help="Check and read a trained model's signed file (everybody).", no_args_is_help=True)
-app.add_typer(model_app, name="model")
+study_app = command_group("study", "Write, check and run studies (coordinator).")
+for group in (study_app, holder_app, ledger_app, audit_app, model_app):
+    app.add_typer(group)
 
 
 class Transport(StrEnum):
@@ -67,8 +59,6 @@ class Transport(StrEnum):
     in_process = "in-process"
 
 
-Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, and nothing else, on standard output.")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; for schedules.")]
 TransportOption = Annotated[
     Transport,
     typer.Option(help="flower: SuperLink with TLS and a node process per holder. in-process: no processes."),
@@ -107,10 +97,6 @@ def _show_error(error: CohortiumError) -> None:
     errors.print(f"[bold red]Error:[/] {escape(error.message)}", soft_wrap=True)
     if error.hint:
         errors.print(f"[bold]What to do:[/] {escape(error.hint)}", soft_wrap=True)
-
-
-def _print_json(value: Any) -> None:
-    print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
 @app.command()
@@ -176,7 +162,7 @@ def demo(
     if data is None:
         from simulations.generator import generate, study_toml
 
-        with _status("generating an online store and three shops", quiet or as_json):
+        with status_line("generating an online store and three shops", quiet or as_json):
             world = generate(folder / "data", customers=20_000)
         study_file.write_text(study_toml(world), encoding="utf-8")
         source = folder / "data"
@@ -319,7 +305,7 @@ def study_check(
         errors.print("The study names no holders: this is for three. Give --holders N, or --workspace.", style="dim")
     check = check_study(study, holders=holders, largest_share=largest_share)
     if as_json:
-        _print_json(check.model_dump(mode="json"))
+        print_json(check.model_dump(mode="json"))
         return
     screen.print(
         f"[bold]{escape(check.study)}[/]: {check.holders} holders, epsilon {check.epsilon:g} at delta "
@@ -331,10 +317,10 @@ def study_check(
     for question in check.questions:
         table.add_row(
             question.title,
-            _up(question.epsilon),
-            _or_dash(question.epsilon_with_retry),
-            _up(question.total),
-            _or_dash(question.total_with_retry),
+            up(question.epsilon),
+            up_or_dash(question.epsilon_with_retry),
+            up(question.total),
+            up_or_dash(question.total_with_retry),
         )
     screen.print(table)
     size = study.budget.size_class
@@ -349,15 +335,6 @@ def study_check(
     )
     for warning in check.warnings:
         screen.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
-
-
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else _up(value)
-
-
-def _up(epsilon: float) -> str:
-    """Three digits, rounded up: what is spent is never shown smaller than it is."""
-    return f"{math.ceil(epsilon * 1000) / 1000:.3f}"
 
 
 @study_app.command("run")
@@ -419,7 +396,7 @@ def _run(
         study = results.again(study)
     recorded = results.of(study)
     if recorded is None:
-        with _progress(quiet or as_json) as progress:
+        with progress_bars(quiet or as_json) as progress:
             result = run_local(
                 study,
                 workspace,
@@ -433,7 +410,7 @@ def _run(
             screen.print(f"This study was run on {result.finished}; nothing was asked or spent. --again asks again.")
     target = results.folder(result.study)
     if as_json:
-        _print_json({"report": str(target / "report.html"), **result.model_dump(mode="json")})
+        print_json({"report": str(target / "report.html"), **result.model_dump(mode="json")})
     else:
         _show_result(result, target)
     return result
@@ -519,436 +496,11 @@ def _show_churn(churn: ChurnResult, target: Path) -> None:
     from server.model_record import MODEL
 
     days = ", ".join(churn.training_days)
-    _show_rankings(
+    show_rankings(
         f"Churn within {churn.horizon_days} days, tested on {churn.test_day} (trained on {days})",
         (churn.quality, *churn.baselines),
     )
     screen.print(f"Model: [bold]{escape(str(target / MODEL))}[/]", soft_wrap=True)
-
-
-def _show_rankings(title: str, rows: tuple[RankingFigures, ...]) -> None:
-    """One line a way to rank customers."""
-    from privacy.presentation.numbers import shown
-
-    columns = {
-        "auc": ("AUC", 3, 1),
-        "average_precision": ("average precision", 3, 1),
-        "top_lift": ("lift, top tenth", 2, 1),
-        "top_share": ("churned in the top tenth, %", 1, 100),
-        "churn_rate": ("churned, %", 1, 100),
-    }
-    table = Table(
-        title=title,
-        caption="± is the half-width of the 95% interval, of the privacy noise and of chance",
-        title_justify="left",
-        caption_justify="left",
-    )
-    table.add_column("ranked by")
-    for heading, _, _ in columns.values():
-        table.add_column(heading, justify="right")
-    for row in rows:
-        figures = [
-            shown(getattr(row, key), decimals=decimals, scale=scale) for key, (_, decimals, scale) in columns.items()
-        ]
-        table.add_row(escape(row.code), *(f"{figure.value} ±{figure.margin}" for figure in figures))
-    screen.print(table)
-
-
-# --- holder -----------------------------------------------------------------------------------------------------
-
-
-@holder_app.command("check")
-def holder_check(
-    config_file: Annotated[Path, typer.Argument(metavar="HOLDER_TOML", help="The holder's holder.toml.")],
-    study_file: Annotated[
-        Path | None, typer.Option("--study", help="Apply this study's cleaning rules, currency and as-of day.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Look at your own data as a study would: counts per cleaning rule, problems, warnings. Nothing leaves."""
-    from clients.data.check import preflight, render_check
-    from clients.data.config import HolderConfig
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
-    from privacy.errors import DataError
-
-    config = read_toml(config_file, HolderConfig)
-    study = read_toml(study_file, Study) if study_file else None
-    report = preflight(config, study, base=config_file.resolve().parent)
-    if as_json:
-        _print_json(report.model_dump(mode="json"))
-    else:
-        render_check(report, screen)
-    if report.problems:
-        raise typer.Exit(DataError.exit_code)
-
-
-@holder_app.command("node")
-def holder_node(
-    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
-    address: Annotated[str, typer.Option(help="The SuperLink's HOST:PORT.")],
-    root_certificate: Annotated[Path, typer.Option(help="Certificate authority of the SuperLink.")],
-    node_key: Annotated[Path, typer.Option(help="This node's registered key.")],
-) -> None:
-    """Answer studies until stopped. Listens on no port; runs only the code that is installed here."""
-    import logging
-
-    from clients.flower.node import run_node
-    from clients.holder import HolderFolder
-
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    node = HolderFolder(folder).node()
-    # The first study should not wait for these; they are slow to import.
-    threading.Thread(target=_warm_up, daemon=True).start()
-    run_node(
-        address=address,
-        root_certificate=root_certificate,
-        node_key=node_key,
-        holder=node.holder,
-        handler=node.handle,
-        stop=threading.Event(),
-        on_event=lambda event: logging.getLogger("cohortium.node").info("%s", event),
-    )
-
-
-def _warm_up() -> None:
-    import clients.data.customer_table
-    import clients.labels  # noqa: F401
-
-
-@holder_app.command("labels")
-def holder_labels(
-    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
-    run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
-    formats: Annotated[
-        list[str] | None,
-        typer.Option("--format", help="csv or parquet; may be given twice. labels.toml's if not given."),
-    ] = None,
-    to: Annotated[
-        str | None, typer.Option(help="A database: postgresql://USER@HOST/DB (no password in it) or duckdb://FILE.")
-    ] = None,
-    table: Annotated[str | None, typer.Option(help="With --to: name of the table.")] = None,
-    changed_only: Annotated[
-        bool, typer.Option("--changed-only", help="Only customers whose segment changed, and new ones.")
-    ] = False,
-    segment: Annotated[str | None, typer.Option(help="Only customers of this segment (its code).")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write your customers' labels and churn scores from what a run released. Costs nothing, asks nobody."""
-    from clients.holder import HolderFolder
-    from clients.labels import export_labels, to_label
-    from clients.runs import RunFolder
-
-    holder = HolderFolder(folder)
-    runs = RunFolder(holder.state / "runs")
-    chosen = _finished_run(runs, run)
-    study = runs.study(chosen)
-    if to_label(folder, study):
-        holder.node().label(chosen)
-    written = export_labels(
-        folder, study.name, study.as_of, formats=tuple(formats or ()), to=to, table=table, changed_only=changed_only,
-        segment=segment,
-    )  # fmt: skip
-    if as_json:
-        _print_json({"run": chosen, "written": [{"place": item.place, "rows": item.rows} for item in written]})
-    else:
-        for item in written:
-            screen.print(f"Wrote {item.rows:,} rows to {escape(item.place)}", soft_wrap=True)
-
-
-def _finished_run(runs: RunFolder, run: str | None) -> str:
-    finished = [name for name in runs.runs() if runs.released_plans(name)]
-    if run is None and not finished:
-        raise ConfigError("no run has ended here yet", hint="labels are written when a study's results arrive")
-    if run is not None and run not in finished:
-        raise ConfigError(f"no run {run} has ended here", hint=f"there is: {', '.join(finished) or 'none'}")
-    return run or finished[-1]
-
-
-@holder_app.command("report")
-def holder_report(
-    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
-    run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
-    as_json: Json = False,
-) -> None:
-    """Write your own page: your customers against the consortium's. Stays on this machine and costs nothing."""
-    from clients.holder import HolderFolder
-    from clients.report.files import write_holder_report
-
-    path = write_holder_report(HolderFolder(folder), run, output)
-    if as_json:
-        _print_json({"report": str(path)})
-    else:
-        screen.print(f"Wrote {escape(str(path))}", soft_wrap=True)
-
-
-@holder_app.command("new")
-def holder_new(
-    url: Annotated[str, typer.Argument(help="A file, a glob, or a database URL.")],
-    holder: Annotated[str | None, typer.Option(help="This holder's short name.")] = None,
-    table: Annotated[str | None, typer.Option(help="Table, for a database.")] = None,
-    currency: Annotated[str | None, typer.Option(help="Currency of all rows, where there is no column for it.")] = None,
-    password_env: Annotated[str | None, typer.Option(help="Environment variable with the database's password.")] = None,
-    password_file: Annotated[str | None, typer.Option(help="Owner-only file with the database's password.")] = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")] = Path("holder.toml"),
-    yes: Annotated[
-        bool, typer.Option("--yes", "-y", help="Never ask; take the best guess, or say what is missing.")
-    ] = False,
-    force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
-) -> None:
-    """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess."""
-    from clients.data.guess import new_holder_file
-
-    password = {"password_env": password_env} if password_env else {"password_file": password_file}
-    new_holder_file(
-        url,
-        output=output,
-        holder=holder,
-        table=table,
-        password={name: value for name, value in password.items() if value} or None,
-        answers={"currency": currency} if currency else None,
-        ask=None if yes else _ask,
-        overwrite=force,
-    )
-    screen.print(f"Wrote {escape(str(output))}. Read it, then: cohortium holder check {escape(str(output))}")
-
-
-def _ask(question: Question) -> str:
-    screen.print(f"[bold]{escape(question.text)}[/]")
-    for choice in question.choices:
-        screen.print(f"  {escape(choice)}")
-    return str(typer.prompt("answer", default=question.default))
-
-
-# --- ledger -----------------------------------------------------------------------------------------------------
-
-
-@ledger_app.command("show")
-def ledger_show(
-    path: Annotated[Path, typer.Argument(help="A ledger file, or a holder's or coordinator's folder.", exists=True)],
-    as_json: Json = False,
-) -> None:
-    """Check a ledger's chain and show what was spent, by whom, for what."""
-    from privacy.ledger.view import view_ledger
-
-    view = view_ledger(_ledger_path(path))
-    if as_json:
-        _print_json(view.model_dump(mode="json"))
-        return
-    screen.print(
-        f"Ledger of {view.role} [bold]{escape(view.owner)}[/]: {view.entries} entries, chain intact, "
-        f"head {view.head[:16]}…"
-    )
-    table = Table()
-    for column in ("study", "question", "attempt", "outcome", "holders", "k", "epsilon", "total"):
-        table.add_column(column, justify="left" if column in ("study", "question", "outcome") else "right")
-    for charge in view.charges:
-        table.add_row(
-            charge.study, charge.question, str(charge.attempt), charge.outcome, str(charge.holders), str(charge.k),
-            _up(charge.epsilon), _up(charge.total),
-        )  # fmt: skip
-    screen.print(table)
-    if view.cap_epsilon is not None:
-        screen.print(
-            f"Spent for one person over all studies: epsilon {_up(view.spent_epsilon)} of at most {view.cap_epsilon:g} "
-            f"at delta {view.delta:.0e}"
-        )
-    for note in view.notes:
-        screen.print(f"[yellow]Note:[/] {escape(note)}")
-
-
-def _ledger_path(path: Path) -> Path:
-    if path.is_file():
-        return path
-    for candidate in (path / "ledger.sqlite", path / "state" / "ledger.sqlite"):
-        if candidate.exists():
-            return candidate
-    raise ConfigError(f"there is no ledger in {path}")
-
-
-@audit_app.command("verify")
-def audit_verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="LEDGER...", help="Ledger files or folders.", exists=True)],
-    as_json: Json = False,
-) -> None:
-    """Check that ledgers are whole and agree with each other, and recompute epsilon from their facts."""
-    from privacy.audit.verify import verify
-    from privacy.errors import LedgerError
-
-    verdict = verify(_ledger_path(path) for path in paths)
-    if as_json:
-        _print_json({"passed": verdict.passed, **verdict.model_dump(mode="json")})
-    else:
-        for claim in verdict.claims:
-            colour = "green" if claim.verdict == "PASS" else "bold red"
-            screen.print(
-                f"[{colour}]{claim.verdict}[/] {escape(claim.about)}: {claim.claim} ({escape(claim.why)})",
-                soft_wrap=True,
-            )
-        table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
-        for column in ("ledger", "charges", "delta", "epsilon", "second accountant", "lifetime cap"):
-            table.add_column(column, justify="left" if column == "ledger" else "right")
-        for spent in verdict.spent:
-            table.add_row(
-                f"{spent.role} {spent.owner}", str(spent.charges), f"{spent.delta:.0e}", _up(spent.epsilon),
-                _up(spent.epsilon_pld), "-" if spent.cap is None else f"{spent.cap:g}",
-            )  # fmt: skip
-        screen.print(table)
-        screen.print(
-            "PASS: the records are consistent, and the noise they state implies this epsilon. It does not prove that "
-            "the noise was added, that rows were clipped, or that a declaration is true."
-        )
-    if not verdict.passed:
-        raise typer.Exit(LedgerError.exit_code)
-
-
-# --- model ------------------------------------------------------------------------------------------------------
-
-
-RosterOption = Annotated[
-    Path | None,
-    typer.Option(
-        help="The roster to check the signature against: a roster.json, or a coordinator's or holder's folder. Not "
-        "needed for a file that is still among its coordinator's results."
-    ),
-]
-ModelArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A model.safetensors.")]
-
-
-@model_app.command("show")
-def model_show(path: ModelArgument, roster: RosterOption = None, as_json: Json = False) -> None:
-    """Check a model file's signature and show what the coordinator states about it."""
-    members, origin = _roster_for(path, roster)
-    file = _read_model(path, members)
-    if as_json:
-        _print_json({"file": str(path), "roster": str(origin), **file.summary()})
-        return
-    record = file.record
-    key = next(member.public_key for member in members.members if member.id == file.signer)
-    screen.print(
-        f"Model of study [bold]{record.study}[/], run {escape(record.run)}: {record.family}, "
-        f"{len(record.features)} features, churn within {record.horizon_days} days",
-        soft_wrap=True,
-    )
-    screen.print(
-        f"[green]Signature good:[/] {file.signer}, coordinator of {record.federation}, key {key} in "
-        f"{escape(str(origin))}",
-        soft_wrap=True,
-    )
-    days = ", ".join(day.isoformat() for day in record.training_days)
-    evaluation = record.evaluation
-    _show_rankings(
-        f"Tested on {record.test_day} (trained on {days}; {record.holders} holders)",
-        tuple(quality.figures() for quality in (evaluation.quality, *evaluation.baselines)),
-    )
-    spent = record.privacy
-    screen.print(
-        f"Privacy: epsilon {_up(float(spent.epsilon_person))} of {spent.epsilon_promised} promised, delta "
-        f"{float(spent.delta):.0e}, for a person at up to {spent.records} holders "
-        f"({spent.placement}, {spent.mechanism} noise)",
-        soft_wrap=True,
-    )
-    for heading, sentences in (("For", record.intended_use), ("Not for", record.not_for)):
-        screen.print(f"[bold]{heading}[/]")
-        for sentence in sentences:
-            screen.print(f"  - {escape(sentence.en)}", soft_wrap=True)
-    screen.print(f"SHA-256 of the file: {file.sha256}", style="dim", soft_wrap=True)
-
-
-@model_app.command("card")
-def model_card(
-    path: ModelArgument,
-    roster: RosterOption = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="File to write; model-card.html beside FILE if not given.")
-    ] = None,
-    as_json: Json = False,
-) -> None:
-    """Check a model file's signature and write its card, one HTML page in English and Chinese."""
-    from server.model_card import render_card
-    from server.model_record import CARD
-
-    file = _read_model(path, _roster_for(path, roster)[0])
-    target = output or path.parent / CARD
-    target.write_text(render_card(file), encoding="utf-8")
-    if as_json:
-        _print_json({"card": str(target)})
-    else:
-        screen.print(f"Wrote {escape(str(target))}", soft_wrap=True)
-
-
-def _read_model(path: Path, roster: Roster) -> ModelFile:
-    from privacy.contract.model_file import read_model
-
-    return read_model(path, roster)
-
-
-def _roster_for(path: Path, given: Path | None) -> tuple[Roster, Path]:
-    """The roster to check a model file against, and where it is: the one given, or that of the folder it is in."""
-    from privacy.contract.identity import Roster
-
-    place = given or path.resolve().parent.parent.parent  # <coordinator>/results/<study>/model.safetensors
-    source = place / "roster.json" if place.is_dir() else place
-    if not source.is_file():
-        raise ConfigError(
-            f"there is no roster at {source}" if given else f"there is no roster for {path}",
-            hint="give --roster: the roster.json of your own folder, not one that came with the file",
-        )
-    return Roster.parse(source.read_bytes()), source
-
-
-# --- progress ---------------------------------------------------------------------------------------------------
-
-
-class _Bars:
-    """Progress bars: one line a step, counting the holders that replied."""
-
-    def __init__(self, bars: Bars) -> None:
-        self._bars = bars
-        self._task: TaskID | None = None
-
-    def step(self, name: str, holders: tuple[str, ...]) -> None:
-        self._end()
-        self._task = self._bars.add_task(name, total=max(len(holders), 1))
-
-    def reply(self, holder: str) -> None:
-        if self._task is not None:
-            self._bars.advance(self._task)
-
-    def note(self, text: str) -> None:
-        self._bars.console.print(f"  {escape(text)}", style="dim")
-
-    def _end(self) -> None:
-        if self._task is not None:
-            self._bars.update(self._task, completed=self._bars.tasks[self._task].total)
-
-    close = _end
-
-
-@contextmanager
-def _progress(quiet: bool) -> Iterator[Any]:
-    from server.progress import silent
-
-    if quiet:
-        yield silent
-        return
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn())
-    with Progress(*columns, console=errors) as bars:
-        target = _Bars(bars)
-        yield target
-        target.close()
-
-
-@contextmanager
-def _status(text: str, quiet: bool) -> Iterator[None]:
-    if quiet:
-        yield
-        return
-    with errors.status(text):
-        yield
 
 
 if __name__ == "__main__":

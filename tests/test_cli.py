@@ -19,6 +19,7 @@ import pytest
 import cohortium
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.errors import Busy, CarrierError, CohortiumError
+from privacy.presentation.terminal import up
 from server.run import run_study
 
 STUDY = 'name = "spring"\nas_of = 2025-01-01\n[budget]\nepsilon = 1\ndelta = 1e-6\nsize_class = 10000\n'
@@ -65,7 +66,7 @@ def test_study_check_says_in_json_what_it_says_on_screen(command, study: Path) -
     screen = command("study", "check", study, "--holders", 3).out
     assert [question["title"] for question in told["questions"]] == ["cut points", "segments"]
     for question in told["questions"]:
-        assert cohortium._up(question["total"]) in screen
+        assert up(question["total"]) in screen
 
 
 @pytest.mark.parametrize(
@@ -132,11 +133,11 @@ def test_a_budget_used_to_the_end_is_not_shown_as_more(epsilon: float, delta: fl
         promised = epsilon * part
         spent = epsilon_spent(squared_cap(promised, delta), delta)
         assert promised * (1 - 1e-5) <= spent <= promised
-        assert float(cohortium._up(spent)) <= math.ceil(round(promised * 1000, 6)) / 1000
+        assert float(up(spent)) <= math.ceil(round(promised * 1000, 6)) / 1000
 
 
 def test_epsilon_is_rounded_up() -> None:
-    assert [cohortium._up(value) for value in (0.0, 0.7511, 0.7510001, 1.0)] == ["0.000", "0.752", "0.752", "1.000"]
+    assert [up(value) for value in (0.0, 0.7511, 0.7510001, 1.0)] == ["0.000", "0.752", "0.752", "1.000"]
 
 
 def test_ledger_show_and_audit_verify_agree(command, tmp_path: Path) -> None:
@@ -147,7 +148,7 @@ def test_ledger_show_and_audit_verify_agree(command, tmp_path: Path) -> None:
     assert shown.code == 0
     assert "chain intact" in shown.out
     told = json.loads(command("ledger", "show", holder, "--json").out)
-    assert cohortium._up(told["spent_epsilon"]) in shown.out
+    assert up(told["spent_epsilon"]) in shown.out
     verified = json.loads(command("audit", "verify", holder, federation.folder.root, "--json").out)
     assert verified["passed"]
     assert {round(spent["epsilon"], 9) for spent in verified["spent"]} == {round(told["spent_epsilon"], 9)}

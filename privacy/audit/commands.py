@@ -1,0 +1,95 @@
+"""Commands of an auditor, which run with the base install; ``cohortium.py`` mounts them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from privacy.errors import ConfigError
+from privacy.presentation.terminal import Json, command_group, print_json, screen, up
+
+ledger_app = command_group("ledger", "Read a privacy ledger (everybody, auditors first).")
+audit_app = command_group("audit", "Prove what was spent (auditors).")
+
+
+@ledger_app.command("show")
+def ledger_show(
+    path: Annotated[Path, typer.Argument(help="A ledger file, or a holder's or coordinator's folder.", exists=True)],
+    as_json: Json = False,
+) -> None:
+    """Check a ledger's chain and show what was spent, by whom, for what."""
+    from privacy.ledger.view import view_ledger
+
+    view = view_ledger(_ledger_path(path))
+    if as_json:
+        print_json(view.model_dump(mode="json"))
+        return
+    screen.print(
+        f"Ledger of {view.role} [bold]{escape(view.owner)}[/]: {view.entries} entries, chain intact, "
+        f"head {view.head[:16]}…"
+    )
+    table = Table()
+    for column in ("study", "question", "attempt", "outcome", "holders", "k", "epsilon", "total"):
+        table.add_column(column, justify="left" if column in ("study", "question", "outcome") else "right")
+    for charge in view.charges:
+        table.add_row(
+            charge.study, charge.question, str(charge.attempt), charge.outcome, str(charge.holders), str(charge.k),
+            up(charge.epsilon), up(charge.total),
+        )  # fmt: skip
+    screen.print(table)
+    if view.cap_epsilon is not None:
+        screen.print(
+            f"Spent for one person over all studies: epsilon {up(view.spent_epsilon)} of at most {view.cap_epsilon:g} "
+            f"at delta {view.delta:.0e}"
+        )
+    for note in view.notes:
+        screen.print(f"[yellow]Note:[/] {escape(note)}")
+
+
+def _ledger_path(path: Path) -> Path:
+    if path.is_file():
+        return path
+    for candidate in (path / "ledger.sqlite", path / "state" / "ledger.sqlite"):
+        if candidate.exists():
+            return candidate
+    raise ConfigError(f"there is no ledger in {path}")
+
+
+@audit_app.command("verify")
+def audit_verify(
+    paths: Annotated[list[Path], typer.Argument(metavar="LEDGER...", help="Ledger files or folders.", exists=True)],
+    as_json: Json = False,
+) -> None:
+    """Check that ledgers are whole and agree with each other, and recompute epsilon from their facts."""
+    from privacy.audit.verify import verify
+    from privacy.errors import LedgerError
+
+    verdict = verify(_ledger_path(path) for path in paths)
+    if as_json:
+        print_json({"passed": verdict.passed, **verdict.model_dump(mode="json")})
+    else:
+        for claim in verdict.claims:
+            colour = "green" if claim.verdict == "PASS" else "bold red"
+            screen.print(
+                f"[{colour}]{claim.verdict}[/] {escape(claim.about)}: {claim.claim} ({escape(claim.why)})",
+                soft_wrap=True,
+            )
+        table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
+        for column in ("ledger", "charges", "delta", "epsilon", "second accountant", "lifetime cap"):
+            table.add_column(column, justify="left" if column == "ledger" else "right")
+        for spent in verdict.spent:
+            table.add_row(
+                f"{spent.role} {spent.owner}", str(spent.charges), f"{spent.delta:.0e}", up(spent.epsilon),
+                up(spent.epsilon_pld), "-" if spent.cap is None else f"{spent.cap:g}",
+            )  # fmt: skip
+        screen.print(table)
+        screen.print(
+            "PASS: the records are consistent, and the noise they state implies this epsilon. It does not prove that "
+            "the noise was added, that rows were clipped, or that a declaration is true."
+        )
+    if not verdict.passed:
+        raise typer.Exit(LedgerError.exit_code)

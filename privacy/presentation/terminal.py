@@ -1,0 +1,96 @@
+"""What all groups of commands share: the two consoles, common options, and how figures are printed."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+    from rich.progress import TaskID
+
+screen = Console()
+errors = Console(stderr=True)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, and nothing else, on standard output.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; for schedules.")]
+
+
+def command_group(name: str, text: str) -> typer.Typer:
+    """A group of commands; without a command it prints its help."""
+    return typer.Typer(name=name, help=text, no_args_is_help=True, rich_markup_mode="rich")
+
+
+def print_json(value: Any) -> None:
+    """Print a value for scripts, and nothing else."""
+    print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def up_or_dash(value: float | None) -> str:
+    """The same, and a dash for none."""
+    return "-" if value is None else up(value)
+
+
+def up(epsilon: float) -> str:
+    """Three digits, rounded up: what is spent is never shown smaller than it is."""
+    return f"{math.ceil(epsilon * 1000) / 1000:.3f}"
+
+
+class StepBars:
+    """Progress bars: one line a step, counting the holders that replied."""
+
+    def __init__(self, bars: Bars) -> None:
+        self._bars = bars
+        self._task: TaskID | None = None
+
+    def step(self, name: str, holders: tuple[str, ...]) -> None:
+        """A step begins, and these holders are asked."""
+        self._end()
+        self._task = self._bars.add_task(name, total=max(len(holders), 1))
+
+    def reply(self, holder: str) -> None:
+        """A holder replied in the current step."""
+        if self._task is not None:
+            self._bars.advance(self._task)
+
+    def note(self, text: str) -> None:
+        """Something people should know."""
+        if not self._bars.disable:
+            self._bars.console.print(f"  {escape(text)}", style="dim")
+
+    def close(self) -> None:
+        """The last step is done."""
+        self._end()
+
+    def _end(self) -> None:
+        if self._task is not None:
+            self._bars.update(self._task, completed=self._bars.tasks[self._task].total)
+
+
+@contextmanager
+def progress_bars(quiet: bool) -> Iterator[StepBars]:
+    """Progress of long work as bars on standard error; nothing where ``quiet``."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=errors, disable=quiet) as bars:
+        target = StepBars(bars)
+        yield target
+        target.close()
+
+
+@contextmanager
+def status_line(text: str, quiet: bool) -> Iterator[None]:
+    """A spinner with a text on standard error while the block works; nothing where ``quiet``."""
+    if quiet:
+        yield
+        return
+    with errors.status(text):
+        yield
