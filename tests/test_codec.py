@@ -66,7 +66,21 @@ from privacy.contract.study import (
     Study,
 )
 from privacy.errors import ConfigError, ProtocolError
-from privacy.ledger import Answered, Entry, Evidence, Failed, Opened, Question, Released, Reserved
+from privacy.ledger import (
+    Answered,
+    Decided,
+    Declined,
+    Departed,
+    Entry,
+    Evidence,
+    Failed,
+    Opened,
+    PeriodCap,
+    Question,
+    Released,
+    Reserved,
+    RosterAccepted,
+)
 from privacy.mechanisms import SumMechanism
 from privacy.statistics import ContributionBound
 from privacy.statistics.base import Statistic
@@ -189,6 +203,7 @@ NOTICE = m.ReleaseNotice(question=QUESTION, core=CORE.digest, release=d("release
 HELLOS = (PEOPLE["alpha"].sign(HELLO),)
 
 #: One example of every noun; ``test_every_noun_has_an_example`` keeps it complete.
+PERIOD = PeriodCap(epsilon=Decimal(1), delta=Decimal("0.000001"), days=90, start=dt.date(2026, 1, 1))
 EXAMPLES: tuple[Noun, ...] = (
     Allow(), Answered(question=QUESTION, core=d("core"), payload=d("payload")), STUDY.bounds, BUDGET, CHECKPOINT,
     STUDY.cleaning, CORE.bound, RULES.cuts, CORE, EVENT, HELLO, QUESTION, RESERVED, NOTICE, STUDY,
@@ -204,7 +219,11 @@ EXAMPLES: tuple[Noun, ...] = (
     ),
     HolderPolicy(lifetime=LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001"))),
     LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")), ROSTER.members[0],
-    Opened(owner="alpha", role="holder", epsilon=Decimal("4.5"), delta=Decimal("0.0000001")), CORE.participants[0],
+    Opened(owner="alpha", role="holder", epsilon=Decimal("4.5"), delta=Decimal("0.0000001"), period=PERIOD), PERIOD,
+    RosterAccepted(version=2, roster=d("roster"), previous=d("before"), key=d("key")),
+    Decided(study="trial", study_digest=d("study"), decision="denied", time=9),
+    Declined(study="trial", study_digest=d("study"), code="policy", time=9),
+    Departed(roster=d("roster"), statement=d("leave"), time=9), CORE.participants[0],
     CORE.statistic, STATISTICS["segment_totals"][1], STUDY.rates["USD"][0], m.Ready(holder="alpha", core=d("core")),
     m.ReadyRequest(core=CORE, hellos=HELLOS), m.Refusal(holder="alpha", code="stale"),
     Release(title="cut points", study=STUDY.digest, statistic=d("s"), question=QUESTION, core=CORE.digest,

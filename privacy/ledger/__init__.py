@@ -2,12 +2,29 @@
 
 from __future__ import annotations
 
-from privacy.ledger.entries import Answered, Entry, Evidence, Failed, Opened, Question, Released, Reserved
+from privacy.ledger.entries import (
+    Answered,
+    Decided,
+    Declined,
+    Departed,
+    Entry,
+    Evidence,
+    Failed,
+    Opened,
+    PeriodCap,
+    Question,
+    Released,
+    Reserved,
+    RosterAccepted,
+)
 from privacy.ledger.ledger import Caps, Grant, Head, Ledger
 
 __all__ = [
     "Answered",
     "Caps",
+    "Decided",
+    "Declined",
+    "Departed",
     "Entry",
     "Evidence",
     "Failed",
@@ -15,7 +32,9 @@ __all__ = [
     "Head",
     "Ledger",
     "Opened",
+    "PeriodCap",
     "Question",
     "Released",
     "Reserved",
+    "RosterAccepted",
 ]

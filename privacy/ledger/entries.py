@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import math
+from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter
@@ -20,8 +23,30 @@ class Question(Noun):
     attempt: int = Field(ge=1)
 
 
+class PeriodCap(Noun):
+    """A cap on what one person may lose in each period of so many days; the cap is full again when a period begins.
+
+    P periods that are used to the end add up to sqrt(P) times a period's mu, and the lifetime cap holds over all.
+
+    Attributes:
+        epsilon, delta: the cap, for one person.
+        days: length of a period.
+        start: a day on which a period began, ISO format; periods are counted from the start of it, UTC.
+    """
+
+    epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=50)
+    delta: ExactDecimal = Field(ge=Decimal("1e-18"), le=Decimal("0.001"))
+    days: int = Field(ge=1, le=3660)
+    start: dt.date
+
+    def index(self, time: int) -> int:
+        """Which period a time (seconds since 1970, UTC) falls into; 0 is the one that begins at ``start``."""
+        begin = dt.datetime.combine(self.start, dt.time(), dt.UTC).timestamp()
+        return math.floor((time - begin) / (86_400 * self.days))
+
+
 class Opened(Noun):
-    """First entry: whose ledger this is and the lifetime cap for one person. A later one changes the cap.
+    """First entry: whose ledger this is and the lifetime cap for one person. A later one changes the caps.
 
     A coordinator states no cap: its ledger plans by study, and the holders' ledgers are the guarantee.
     """
@@ -31,6 +56,7 @@ class Opened(Noun):
     role: Literal["holder", "coordinator"]
     epsilon: ExactDecimal | None = None
     delta: ExactDecimal | None = None
+    period: PeriodCap | None = None
 
 
 class Reserved(Noun):
@@ -118,7 +144,62 @@ class Evidence(Noun):
     second: str
 
 
-Fact = Annotated[Opened | Reserved | Answered | Released | Failed | Evidence, Field(discriminator="kind")]
+class RosterAccepted(Noun):
+    """The ledger's owner accepted a roster: from here on these members count, with these keys.
+
+    Attributes:
+        version, roster: its number and digest.
+        previous: digest of the roster before it; empty for the first.
+        key: the owner's own public key in it.
+    """
+
+    kind: Literal["roster"] = "roster"
+    version: int = Field(ge=1)
+    roster: Digest
+    previous: Digest | Literal[""]
+    key: Digest
+
+
+class Decided(Noun):
+    """The holder's operator decided by hand whether a study may be answered; the latest decision counts."""
+
+    kind: Literal["decided"] = "decided"
+    study: str
+    study_digest: Digest
+    decision: Literal["approved", "denied"]
+    time: int
+
+
+class Declined(Noun):
+    """The holder refused to take part in a study, or to answer a question of it; the first of a kind is recorded.
+
+    Attributes:
+        study: name of the study.
+        study_digest: its digest.
+        code: what the coordinator was told.
+        time: the writer's clock; a claim.
+    """
+
+    kind: Literal["declined"] = "declined"
+    study: str
+    study_digest: Digest
+    code: str = Field(pattern=r"^[a-z_]{1,20}$")
+    time: int
+
+
+class Departed(Noun):
+    """The ledger's owner left the federation; ``statement`` is the digest of what it signed about that."""
+
+    kind: Literal["departed"] = "departed"
+    roster: Digest
+    statement: Digest
+    time: int
+
+
+Fact = Annotated[
+    Opened | Reserved | Answered | Released | Failed | Evidence | RosterAccepted | Decided | Declined | Departed,
+    Field(discriminator="kind"),
+]
 FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 

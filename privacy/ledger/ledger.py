@@ -12,10 +12,11 @@ import json
 import os
 import secrets
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from decimal import Decimal
 from fractions import Fraction
+from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
@@ -24,7 +25,7 @@ from pydantic import ValidationError
 from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap
 from privacy.contract.canonical import canonical_json
 from privacy.errors import BudgetError, LedgerError, ProtocolError
-from privacy.ledger.entries import FACT, Answered, Entry, Fact, Opened, Question, Reserved
+from privacy.ledger.entries import FACT, Answered, Entry, Fact, Opened, PeriodCap, Question, Reserved
 
 GENESIS = "0" * 64
 _DOMAIN = b"cohortium/ledger/v1\x00"
@@ -63,10 +64,12 @@ class Caps(NamedTuple):
     Attributes:
         study: the study's own promise; charges are added up per study digest.
         lifetime: cap over all studies ever; None for a coordinator, which keeps one ledger for many studies.
+        period: cap over all studies in each period; None where there is none.
     """
 
     study: tuple[Decimal, Decimal]
     lifetime: tuple[Decimal, Decimal] | None
+    period: PeriodCap | None = None
 
 
 class Grant:
@@ -348,7 +351,7 @@ def _read_entry(body: str, previous: str, position: int, name: str) -> Entry:
         ) from error
 
 
-def _spent(facts: Iterator[Fact] | list[Fact], study_digest: str | None) -> Fraction:
+def _spent(facts: Iterable[Fact], study_digest: str | None) -> Fraction:
     return sum(
         (
             fact.event.squared_mu(fact.records)
@@ -366,16 +369,17 @@ def _admit(facts: list[Fact], charge: Reserved, caps: Caps) -> None:
     for fact in facts:
         if isinstance(fact, Reserved) and fact.question == charge.question:
             raise ProtocolError("this attempt of this question was charged before")
-    limits: list[tuple[str, str | None, tuple[Decimal, Decimal]]] = [
-        ("the study's budget", charge.study_digest, caps.study)
-    ]
+    everything = [fact for fact in facts if isinstance(fact, Reserved)] + [charge]
+    limits = [("the study's budget", [f for f in everything if f.study_digest == charge.study_digest], caps.study)]
+    if caps.period is not None:
+        cap = (caps.period.epsilon, caps.period.delta)
+        limits.append(("the budget of this period", _in_period(everything, caps.period), cap))
     if caps.lifetime is not None:
-        limits.append(("the lifetime cap", None, caps.lifetime))
-    for name, digest, (epsilon, delta) in limits:
-        charges = [f for f in facts if isinstance(f, Reserved) and digest in (None, f.study_digest)] + [charge]
-        spent = _spent(list(charges), digest)
+        limits.append(("the lifetime cap", everything, caps.lifetime))
+    for name, charges, (epsilon, delta) in limits:
+        spent = _spent(charges, None)
         if spent > squared_cap(float(epsilon), float(delta)):
-            before = epsilon_spent(_spent(list(charges[:-1]), digest), float(delta))
+            before = epsilon_spent(_spent(charges[:-1], None), float(delta))
             after = epsilon_spent(spent, float(delta))
             raise BudgetError(
                 f"{name} does not suffice: epsilon {before:.3f} of {epsilon} is spent, "
@@ -387,3 +391,10 @@ def _admit(facts: list[Fact], charge: Reserved, caps: Caps) -> None:
                 f"{name}: the integer noise would be too coarse to count as Gaussian",
                 hint="ask questions with fewer coordinates or more noise",
             )
+
+
+def _in_period(charges: list[Reserved], period: PeriodCap) -> list[Reserved]:
+    """The charges of the last one's period. A charge falls into the latest period that it or one before it names: a
+    clock that is put back does not fill the cap again."""
+    indices = list(accumulate((period.index(charge.time) for charge in charges), max))
+    return [charge for charge, index in zip(charges, indices, strict=True) if index == indices[-1]]
