@@ -314,12 +314,11 @@ class HolderNode:
         if study.digest != request.study:
             raise Refused("stale", "the results are of another study")
         withheld = study.rfm.totals == "shares"
-        facts = list(self._ledger.facts())
-        charged = {fact.core: fact.question for fact in facts if isinstance(fact, Reserved)}
-        known = {fact.core: fact.release for fact in facts if isinstance(fact, Released)}
+        recorded = self._ledger.state
+        known = dict(recorded.released)
         shown = dict(known)
         for notice in request.releases:
-            if charged.get(notice.core) != notice.question:
+            if recorded.question_of(notice.core) != notice.question:
                 raise Refused("declined", "a release is shown that this holder did not answer")
             if (notice.values is None) != withheld:
                 raise Refused("declined", "values are shown or withheld otherwise than the study says")

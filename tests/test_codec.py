@@ -208,7 +208,7 @@ EXAMPLES: tuple[Noun, ...] = (
     Allow(), Answered(question=QUESTION, core=d("core"), payload=d("payload")), STUDY.bounds, BUDGET, CHECKPOINT,
     STUDY.cleaning, CORE.bound, RULES.cuts, CORE, EVENT, HELLO, QUESTION, RESERVED, NOTICE, STUDY,
     m.Contribution(holder="alpha", core=d("core"), payload=d("payload"), checkpoint=checkpoint("alpha")),
-    Entry(sequence=2, previous=d("entry"), salt="0" * 32, fact=RESERVED),
+    Entry(sequence=2, salt="0" * 32, fact=RESERVED),
     Evidence(what="equivocation", first="{}", second="[]"), STATISTICS["prefix_sums"][1].grids[0],
     Failed(question=QUESTION, core=d("core"), reason="stopped"),
     m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha")),

@@ -32,7 +32,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from privacy.accounting.events import KAPPA_CAP, GaussianSum, squared_cap
+from privacy.accounting.events import KAPPA_CAP, GaussianSum, add_price, squared_cap
 from privacy.errors import BudgetError, LedgerError, ProtocolError
 from privacy.ledger import (
     Answered,
@@ -46,6 +46,7 @@ from privacy.ledger import (
     Question,
     Released,
     Reserved,
+    Statement,
 )
 from privacy.ledger.ledger import _SCHEMA
 from privacy.ledger.view import view_ledger
@@ -553,7 +554,7 @@ def test_a_ledger_whose_making_was_interrupted_is_made_whole(path: Path, moment:
     assert Ledger.open_or_create(path, OPENED).head == ledger.head
     connection = sqlite3.connect(path, isolation_level=None)
     triggers = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").fetchone()
-    assert (connection.execute("PRAGMA user_version").fetchone(), triggers[0]) == ((1,), 3)
+    assert (connection.execute("PRAGMA user_version").fetchone(), triggers[0]) == ((2,), 3)
     connection.close()
 
 
@@ -638,6 +639,58 @@ def test_evidence_is_kept_and_costs_nothing(ledger: Ledger) -> None:
     ledger.append(Evidence(what="equivocation", first="{}", second="{}"))
     assert ledger.spent() == 0
     assert [fact.kind for fact in Ledger(ledger.path).facts()] == ["opened", "evidence"]
+
+
+# --- state in memory, and older layouts ----------------------------------------------------------------------------
+
+
+def test_entries_of_another_object_are_seen_and_an_edit_under_an_open_ledger_is_found(ledger: Ledger) -> None:
+    other = Ledger(ledger.path)
+    other.reserve(charge(1), CAPS)
+    assert ledger.spent() == CHARGE.squared_mu()
+    with pytest.raises(ProtocolError):
+        ledger.reserve(charge(1), CAPS)
+    raw(ledger.path, ("UPDATE entries SET body = replace(body, 'one', 'two') WHERE sequence = 2", ()))
+    for view in (ledger, other):
+        for use in (lambda v=view: v.head, lambda v=view: v.append(Evidence(what="equivocation", first="", second=""))):
+            for _ in range(2):  # it is not forgotten after the first time
+                with pytest.raises(LedgerError, match="entry 2"):
+                    use()
+
+
+def test_a_chain_that_was_replaced_by_another_whole_one_is_found(ledger: Ledger, tmp_path: Path) -> None:
+    other = Ledger.create(tmp_path / "other.sqlite", OPENED)
+    ledger.reserve(charge(1), CAPS)
+    other.reserve(charge(1), CAPS)
+    shutil.copyfile(other.path, ledger.path)
+    with pytest.raises(LedgerError, match="entry 2"):
+        ledger.reserve(charge(2), CAPS)
+
+
+def test_a_ledger_of_layout_1_is_carried_over_and_its_entries_stay_byte_for_byte(ledger: Ledger) -> None:
+    ledger.reserve(charge(1), CAPS)
+    connection = sqlite3.connect(ledger.path, isolation_level=None)
+    connection.executescript("DROP TABLE statements; PRAGMA user_version = 1;")
+    before = connection.execute("SELECT * FROM entries").fetchall()
+    again = Ledger(ledger.path)
+    again.keep([Statement("d" * 64, "Ready", "beta", "c" * 64, "{}")] * 2)
+    assert len(list(again.statements())) == 1
+    assert connection.execute("SELECT * FROM entries").fetchall() == before
+    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
+    connection.execute("PRAGMA user_version = 3")
+    connection.close()
+    with pytest.raises(LedgerError, match="newer release"):
+        Ledger(ledger.path)
+
+
+def test_prices_without_a_common_denominator_are_rounded_up_and_never_down() -> None:
+    prices = [Fraction(1, 10**40 + 2 * number + 1) for number in range(200)]
+    total = Fraction(0)
+    for price in prices:
+        total = add_price(total, price)
+    assert sum(prices) <= total <= sum(prices) + Fraction(len(prices), 10**60)
+    assert total.denominator.bit_length() < 10_000
+    assert add_price(Fraction(1, 3), Fraction(1, 6)) == Fraction(1, 2)
 
 
 # --- several processes, and kills ----------------------------------------------------------------------------------

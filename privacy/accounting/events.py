@@ -5,6 +5,7 @@ Epsilon is never stored; it is derived from events, so that history can be price
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
 from fractions import Fraction
 from typing import Literal
@@ -19,6 +20,12 @@ KAPPA_CAP = Fraction(1, 10**7)
 
 #: Part of delta set aside for what the discreteness adds to it (which is some 40 orders of magnitude less).
 _DELTA_RESERVE = Fraction(1, 100)
+
+#: Sums of prices whose denominators grow beyond this many bits are rounded up to the grid.
+_EXACT_BITS = 4096
+
+#: Steps of the grid; finer than any price that matters, and the caps lie on it.
+_PRICE_GRID = 10**60
 
 #: Exponent of the probability, e^-120 an event, outside which the bound on the ratio may fail.
 _TAIL = 120
@@ -73,6 +80,17 @@ def epsilon_spent(squared_mu: Fraction, delta: float) -> float:
     if squared_mu == 0:
         return 0.0
     return epsilon_of(root(squared_mu), delta * float(1 - _DELTA_RESERVE)) + 2 * float(KAPPA_CAP)
+
+
+def add_price(total: Fraction, price: Fraction) -> Fraction:
+    """``total + price``, exactly; where the denominators would grow without end, rounded up by at most 1e-60.
+
+    Ten thousands of charges of which no two have the same noise would otherwise make one sum of megabytes.
+    """
+    result = total + price
+    if result.denominator.bit_length() > _EXACT_BITS:
+        result = Fraction(math.ceil(result * _PRICE_GRID), _PRICE_GRID)
+    return result
 
 
 def total_squared_mu(events: Iterable[GaussianSum], records: int = 1) -> Fraction:

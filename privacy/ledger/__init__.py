@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from privacy.ledger.chain import Head
 from privacy.ledger.entries import (
     Answered,
     Decided,
@@ -17,7 +18,8 @@ from privacy.ledger.entries import (
     Reserved,
     RosterAccepted,
 )
-from privacy.ledger.ledger import Caps, Grant, Head, Ledger
+from privacy.ledger.ledger import Grant, Ledger, Statement, read_ledger
+from privacy.ledger.state import Caps, LedgerState
 
 __all__ = [
     "Answered",
@@ -31,10 +33,13 @@ __all__ = [
     "Grant",
     "Head",
     "Ledger",
+    "LedgerState",
     "Opened",
     "PeriodCap",
     "Question",
     "Released",
     "Reserved",
     "RosterAccepted",
+    "Statement",
+    "read_ledger",
 ]

@@ -7,7 +7,7 @@ import math
 from decimal import Decimal
 from typing import Annotated, Literal
 
-from pydantic import Field, TypeAdapter
+from pydantic import Field
 
 from privacy.accounting.events import GaussianSum
 from privacy.contract.canonical import ExactDecimal, Noun
@@ -200,7 +200,6 @@ Fact = Annotated[
     Opened | Reserved | Answered | Released | Failed | Evidence | RosterAccepted | Decided | Declined | Departed,
     Field(discriminator="kind"),
 ]
-FACT: TypeAdapter[Fact] = TypeAdapter(Fact)
 
 
 class Entry(Noun):
@@ -212,6 +211,5 @@ class Entry(Noun):
     """
 
     sequence: int = Field(ge=1)
-    previous: Digest
     salt: str = Field(pattern=r"^[0-9a-f]{32}$")
     fact: Fact

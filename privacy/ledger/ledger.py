@@ -7,28 +7,21 @@ found after a crash counts as spent, whatever happened to the answer.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import os
 import secrets
 import sqlite3
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from decimal import Decimal
 from fractions import Fraction
-from itertools import accumulate
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from pydantic import ValidationError
-
-from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap
 from privacy.contract.canonical import canonical_json
-from privacy.errors import BudgetError, LedgerError, ProtocolError
-from privacy.ledger.entries import FACT, Answered, Entry, Fact, Opened, PeriodCap, Question, Reserved
-
-GENESIS = "0" * 64
-_DOMAIN = b"cohortium/ledger/v1\x00"
+from privacy.errors import LedgerError
+from privacy.ledger.chain import EMPTY, Head, broken, chain_hash, connected, linked, read_entry, stored_rows
+from privacy.ledger.entries import Answered, Entry, Fact, Opened, Question, Reserved
+from privacy.ledger.state import Caps, LedgerState
 
 _SCHEMA = """
 BEGIN IMMEDIATE;
@@ -50,26 +43,36 @@ PRAGMA user_version = 1;
 COMMIT;
 """
 
+#: What came with layout 2. Entries of layout 1 stay as they are, byte for byte.
+_SECOND = """
+BEGIN IMMEDIATE;
+CREATE TABLE IF NOT EXISTS statements (
+  digest    TEXT PRIMARY KEY,
+  kind      TEXT NOT NULL,
+  signer    TEXT NOT NULL,
+  subject   TEXT NOT NULL,
+  statement TEXT NOT NULL
+) STRICT;
+PRAGMA user_version = 2;
+COMMIT;
+"""
 
-class Head(NamedTuple):
-    """Length of a ledger and the hash of its last entry."""
 
-    sequence: int
-    hash: str
-
-
-class Caps(NamedTuple):
-    """Limits that a charge must keep, in epsilon and delta for one person.
+class Statement(NamedTuple):
+    """A signed statement as it arrived or left, kept so that it can be shown later.
 
     Attributes:
-        study: the study's own promise; charges are added up per study digest.
-        lifetime: cap over all studies ever; None for a coordinator, which keeps one ledger for many studies.
-        period: cap over all studies in each period; None where there is none.
+        digest: of its canonical text.
+        kind, signer: as in the statement.
+        subject: what it is about: a core's digest, a run, or empty.
+        text: the signed statement as canonical JSON.
     """
 
-    study: tuple[Decimal, Decimal]
-    lifetime: tuple[Decimal, Decimal] | None
-    period: PeriodCap | None = None
+    digest: str
+    kind: str
+    signer: str
+    subject: str
+    text: str
 
 
 class Grant:
@@ -101,13 +104,13 @@ class Grant:
 _TOKEN = object()
 
 
-def chain_hash(previous: str, body: bytes) -> str:
-    """Hash of an entry's canonical body after the entry with hash ``previous``."""
-    return hashlib.sha256(_DOMAIN + previous.encode() + b"\x00" + body).hexdigest()
-
-
 class Ledger:
-    """One party's ledger. Safe for several threads and processes; each call is one transaction."""
+    """One party's ledger. Safe for several threads and processes; each call is one transaction.
+
+    The whole chain is checked when a ledger is opened; what it adds up to is then kept in memory and brought up to
+    date from new entries alone. When the file was changed by anybody but this object, all hashes are computed again
+    before anything else is done, so that a charge never rests on entries that were edited.
+    """
 
     def __init__(self, path: Path) -> None:
         """Open an existing ledger and check its chain.
@@ -117,9 +120,18 @@ class Ledger:
         """
         if not path.exists():
             raise LedgerError(f"there is no ledger at {path}", hint="create it, or restore it from a backup")
+        self._prepare(path)
+        with self._connect() as connection:
+            if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
+                connection.executescript(_SECOND)
+            self._current(connection)
+
+    def _prepare(self, path: Path) -> None:
         self.path = path
-        for _ in self.entries():
-            pass
+        self._lock = threading.RLock()
+        self._state = LedgerState()
+        self._verified = EMPTY  # the head that ``_state`` was folded up to
+        self._file: tuple[int, ...] | None = None  # what the file looked like when its chain was last checked
 
     @classmethod
     def create(cls, path: Path, opened: Opened) -> Ledger:
@@ -137,10 +149,11 @@ class Ledger:
 
     @classmethod
     def _begin(cls, path: Path, opened: Opened) -> Ledger:
-        with cls._connect(path) as connection:
-            connection.executescript(_SCHEMA)
         ledger = cls.__new__(cls)
-        ledger.path = path
+        ledger._prepare(path)
+        with ledger._connect() as connection:
+            connection.executescript(_SCHEMA)
+            connection.executescript(_SECOND)
         ledger.append(opened)
         return ledger
 
@@ -153,76 +166,89 @@ class Ledger:
         """
         if not path.exists():
             return cls.create(path, opened)
-        with cls._connect(path) as connection:
+        with connected(path) as connection:
             blank = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0] == 0
         if blank:  # the process died right after it made the file
             return cls._begin(path, opened)
         ledger = cls(path)
-        last = [fact for fact in ledger.facts() if isinstance(fact, Opened)]
-        if not last and ledger.head.sequence == 0:  # the process died before the first entry
+        state = ledger.state
+        if ledger.head == EMPTY:  # the process died before the first entry
             ledger.append(opened)
             return ledger
-        if not last or (last[0].owner, last[0].role) != (opened.owner, opened.role):
+        if state.owner != (opened.owner, opened.role):
             raise LedgerError(f"{path} is not the ledger of {opened.role} {opened.owner}")
-        if last[-1] != opened:
+        if state.opened != opened:
             ledger.append(opened)
         return ledger
 
     # --- reading -----------------------------------------------------------------------------------------------
 
     def entries(self) -> Iterator[tuple[Entry, str]]:
-        """All entries with their hashes, oldest first, each checked against the chain.
+        """All entries with their hashes, oldest first, each checked against the chain, one at a time.
 
         Raises:
             LedgerError: naming the first entry that does not fit.
         """
-        with self._connect(self.path) as connection:
-            rows = connection.execute("SELECT sequence, body, hash FROM entries ORDER BY sequence").fetchall()
-        yield from check_chain(rows, self.path.name)
+        return read_ledger(self.path)
 
     def facts(self) -> Iterator[Fact]:
         """All facts, oldest first."""
         return (entry.fact for entry, _ in self.entries())
 
     @property
+    def state(self) -> LedgerState:
+        """What the facts add up to, as of now; to be read, not changed.
+
+        Raises:
+            LedgerError: if the chain was damaged since it was opened.
+        """
+        with self._lock, self._connect() as connection:
+            return self._current(connection)
+
+    @property
     def head(self) -> Head:
         """Sequence number and hash of the last entry."""
-        with self._connect(self.path) as connection:
-            return self._head(connection)
+        with self._lock, self._connect() as connection:
+            self._current(connection)
+            return self._verified
 
     def hash_at(self, sequence: int) -> str | None:
         """Hash of an entry, or None where the ledger is shorter."""
-        with self._connect(self.path) as connection:
-            row = connection.execute("SELECT hash FROM entries WHERE sequence = ?", (sequence,)).fetchone()
-        return None if row is None else str(row[0])
+        with self._connect() as connection:
+            return _stored_hash(connection, sequence)
 
     def spent(self, study_digest: str | None = None) -> Fraction:
         """Sum of mu^2 for one person over all charges, or over those of one study."""
-        return _spent(self.facts(), study_digest)
+        state = self.state
+        return (state.total if study_digest is None else state.of_study(study_digest)).squared_mu
 
     def stored_answer(self, core: str) -> bytes | None:
         """The answer recorded for a core, byte for byte, or None."""
-        with self._connect(self.path) as connection:
+        with self._connect() as connection:
             row = connection.execute("SELECT payload FROM payloads WHERE core = ?", (core,)).fetchone()
         return None if row is None else bytes(row[0])
 
     def peers(self) -> dict[str, Head]:
         """The newest heads of other parties' ledgers that this party has seen."""
-        with self._connect(self.path) as connection:
+        with self._connect() as connection:
             rows = connection.execute("SELECT member, sequence, hash FROM peers").fetchall()
         return {str(member): Head(int(sequence), str(value)) for member, sequence, value in rows}
 
+    def statements(self) -> Iterator[Statement]:
+        """Signed statements that were kept, in the order in which they came."""
+        with self._connect() as connection:
+            for row in connection.execute(
+                "SELECT digest, kind, signer, subject, statement FROM statements ORDER BY rowid"
+            ):
+                yield Statement(*row)
+
     def reserved_core(self, question: Question) -> str | None:
         """The core that was charged under this run, round and attempt, if any."""
-        for fact in self.facts():
-            if isinstance(fact, Reserved) and fact.question == question:
-                return fact.core
-        return None
+        return self.state.core_of(question)
 
     def answered_set(self, study_digest: str) -> tuple[str, ...] | None:
         """Who took part in the last charged question of a study; None where there was none."""
-        sets = [f.holders for f in self.facts() if isinstance(f, Reserved) and f.study_digest == study_digest]
-        return sets[-1] if sets else None
+        return self.state.holders_of(study_digest)
 
     # --- writing -----------------------------------------------------------------------------------------------
 
@@ -249,14 +275,18 @@ class Ledger:
                     (member, head.sequence, head.hash),
                 )
 
+    def keep(self, statements: Iterable[Statement]) -> None:
+        """Keep signed statements durably, each once."""
+        with self._transaction() as connection:
+            connection.executemany("INSERT OR IGNORE INTO statements VALUES (?, ?, ?, ?, ?)", statements)
+
     def check(self, charge: Reserved, caps: Caps) -> None:
-        """Whether ``reserve`` would be granted now; writes nothing.
+        """Whether :meth:`reserve` would grant this charge now; writes nothing.
 
         Raises:
-            BudgetError: if a cap would be passed.
-            ProtocolError: if this question was charged before.
+            BudgetError, ProtocolError: as :meth:`reserve` does.
         """
-        _admit(list(self.facts()), charge, caps)
+        self.state.admit(charge, caps)
 
     def reserve(self, charge: Reserved, caps: Caps) -> Grant:
         """Write the charge durably and give the permission to answer.
@@ -266,44 +296,63 @@ class Ledger:
             ProtocolError: if this question was charged before; nothing is written.
         """
         with self._transaction() as connection:
-            rows = connection.execute("SELECT sequence, body, hash FROM entries ORDER BY sequence").fetchall()
-            facts = [entry.fact for entry, _ in check_chain(rows, self.path.name)]
-            _admit(facts, charge, caps)
+            self._current(connection).admit(charge, caps)
             self._add(connection, charge)
         return Grant(_TOKEN, charge.question, charge.core)
 
     # --- internals ---------------------------------------------------------------------------------------------
 
-    @staticmethod
     @contextmanager
-    def _connect(path: Path) -> Iterator[sqlite3.Connection]:
-        connection = sqlite3.connect(path, timeout=30, isolation_level=None)
-        try:
-            # Every commit reaches the disk, and the directory entry of the journal too, before it returns.
-            connection.execute("PRAGMA synchronous = EXTRA")
+    def _connect(self) -> Iterator[sqlite3.Connection]:
+        with connected(self.path) as connection:
             yield connection
-        except sqlite3.DatabaseError as error:
-            raise LedgerError(f"the ledger {path.name} cannot be used: {error}") from error
-        finally:
-            connection.close()
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._connect(self.path) as connection:
+        with self._lock, self._connect() as connection:
             connection.execute("BEGIN IMMEDIATE")
             try:
+                self._current(connection)
                 yield connection
             except BaseException:
                 connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
+            self._file = self._look(connection)  # the change was ours
+            self._current(connection)  # what was written counts from here on, even if the file is cut afterwards
 
-    def _head(self, connection: sqlite3.Connection) -> Head:
-        row = connection.execute("SELECT sequence, hash FROM entries ORDER BY sequence DESC LIMIT 1").fetchone()
-        return Head(0, GENESIS) if row is None else Head(int(row[0]), str(row[1]))
+    def _look(self, connection: sqlite3.Connection) -> tuple[int, ...]:
+        """What shows that a file was changed: the number of changes of its tables and triggers, and its times."""
+        status = self.path.stat()
+        layout = int(connection.execute("PRAGMA schema_version").fetchone()[0])
+        return layout, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+    def _current(self, connection: sqlite3.Connection) -> LedgerState:
+        """The state as of the file, from new entries alone where the file is as this object left it.
+
+        Raises:
+            LedgerError: naming the first entry that does not fit.
+        """
+        look = self._look(connection)
+        after = self._verified if look == self._file else EMPTY
+        self._file = None  # until all of it is known to be whole
+        if after != EMPTY and _stored_hash(connection, after.sequence) != after.hash:
+            raise broken(self.path.name, after.sequence)
+        seen = after.sequence
+        for row in linked(stored_rows(connection, after=after.sequence), self.path.name, after=after):
+            seen = row.sequence
+            if seen > self._verified.sequence:
+                self._state.take(read_entry(row, self.path.name).fact)
+                self._verified = Head(row.sequence, row.hash)
+            elif seen == self._verified.sequence and row.hash != self._verified.hash:
+                raise broken(self.path.name, seen)
+        if seen < self._verified.sequence:
+            raise broken(self.path.name, seen + 1)
+        self._file = look
+        return self._state
 
     def _add(self, connection: sqlite3.Connection, fact: Fact) -> Head:
-        sequence, previous = self._head(connection)
+        sequence, previous = self._verified
         body = canonical_json(
             {
                 "fact": fact.model_dump(mode="json"),
@@ -316,85 +365,17 @@ class Ledger:
         return head
 
 
-def check_chain(rows: list[tuple[int, str, str]], name: str) -> Iterator[tuple[Entry, str]]:
-    """Check and read the rows of a ledger, oldest first.
+def _stored_hash(connection: sqlite3.Connection, sequence: int) -> str | None:
+    row = connection.execute("SELECT hash FROM entries WHERE sequence = ?", (sequence,)).fetchone()
+    return None if row is None else str(row[0])
+
+
+def read_ledger(path: Path) -> Iterator[tuple[Entry, str]]:
+    """Entries of anybody's ledger file with their hashes, checked against the chain, one at a time.
 
     Raises:
-        LedgerError: naming the first entry that does not fit.
+        LedgerError: if it is no ledger, or naming the first entry that does not fit.
     """
-    previous = GENESIS
-    for position, (sequence, body, claimed) in enumerate(rows, start=1):
-        if sequence != position or chain_hash(previous, body.encode()) != claimed:
-            raise LedgerError(
-                f"the ledger {name} is broken at entry {position}: it was edited, or entries are missing",
-                hint="restore the file as it was; until then nothing is answered",
-            )
-        yield _read_entry(body, previous, position, name), claimed
-        previous = claimed
-
-
-def _read_entry(body: str, previous: str, position: int, name: str) -> Entry:
-    try:
-        raw = json.loads(body)
-        if not isinstance(raw, dict) or raw.get("sequence") != position:
-            raise ValueError
-        return Entry(
-            sequence=position,
-            previous=previous,
-            salt=raw["salt"],
-            fact=FACT.validate_json(json.dumps(raw["fact"])),
-        )
-    except (ValueError, KeyError, ValidationError) as error:
-        raise LedgerError(
-            f"entry {position} of the ledger {name} cannot be read by this release",
-            hint="a newer release may have written it: upgrade, and do not edit the file",
-        ) from error
-
-
-def _spent(facts: Iterable[Fact], study_digest: str | None) -> Fraction:
-    return sum(
-        (
-            fact.event.squared_mu(fact.records)
-            for fact in facts
-            if isinstance(fact, Reserved) and study_digest in (None, fact.study_digest)
-        ),
-        Fraction(0),
-    )
-
-
-def _admit(facts: list[Fact], charge: Reserved, caps: Caps) -> None:
-    """Refuse a charge that repeats a question or passes a cap."""
-    if not any(isinstance(fact, Opened) for fact in facts):
-        raise LedgerError("this ledger was never opened for an owner; nothing can be charged to it")
-    for fact in facts:
-        if isinstance(fact, Reserved) and fact.question == charge.question:
-            raise ProtocolError("this attempt of this question was charged before")
-    everything = [fact for fact in facts if isinstance(fact, Reserved)] + [charge]
-    limits = [("the study's budget", [f for f in everything if f.study_digest == charge.study_digest], caps.study)]
-    if caps.period is not None:
-        cap = (caps.period.epsilon, caps.period.delta)
-        limits.append(("the budget of this period", _in_period(everything, caps.period), cap))
-    if caps.lifetime is not None:
-        limits.append(("the lifetime cap", everything, caps.lifetime))
-    for name, charges, (epsilon, delta) in limits:
-        spent = _spent(charges, None)
-        if spent > squared_cap(float(epsilon), float(delta)):
-            before = epsilon_spent(_spent(charges[:-1], None), float(delta))
-            after = epsilon_spent(spent, float(delta))
-            raise BudgetError(
-                f"{name} does not suffice: epsilon {before:.3f} of {epsilon} is spent, "
-                f"and this question would make it {after:.3f}",
-                hint="lower the study's epsilon, or let the holder's operator decide about the cap",
-            )
-        if sum((c.event.kappa for c in charges), Fraction(0)) > KAPPA_CAP:
-            raise BudgetError(
-                f"{name}: the integer noise would be too coarse to count as Gaussian",
-                hint="ask questions with fewer coordinates or more noise",
-            )
-
-
-def _in_period(charges: list[Reserved], period: PeriodCap) -> list[Reserved]:
-    """The charges of the last one's period. A charge falls into the latest period that it or one before it names: a
-    clock that is put back does not fill the cap again."""
-    indices = list(accumulate((period.index(charge.time) for charge in charges), max))
-    return [charge for charge, index in zip(charges, indices, strict=True) if index == indices[-1]]
+    with connected(path) as connection:
+        for row in linked(stored_rows(connection), path.name):
+            yield read_entry(row, path.name), row.hash

@@ -1,0 +1,149 @@
+"""What a chain of facts adds up to, kept up fact by fact: the rules of charging, without a file or a clock."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from fractions import Fraction
+from typing import NamedTuple
+
+from privacy.accounting.events import KAPPA_CAP, GaussianSum, add_price, epsilon_spent, squared_cap
+from privacy.errors import BudgetError, LedgerError, ProtocolError
+from privacy.ledger.entries import Fact, Opened, PeriodCap, Question, Released, Reserved
+
+#: Seconds of a day.
+DAY = 86_400
+
+
+class Caps(NamedTuple):
+    """Limits that a charge must keep, in epsilon and delta for one person.
+
+    Attributes:
+        study: the study's own promise; charges are added up per study digest.
+        lifetime: cap over all studies ever; None for a coordinator, which keeps one ledger for many studies.
+        period: cap over all studies in each period; None where there is none.
+    """
+
+    study: tuple[Decimal, Decimal]
+    lifetime: tuple[Decimal, Decimal] | None
+    period: PeriodCap | None = None
+
+
+class Total(NamedTuple):
+    """What several charges cost one person together: the sums of mu^2 and of kappa."""
+
+    squared_mu: Fraction = Fraction(0)
+    kappa: Fraction = Fraction(0)
+
+    def plus(self, event: GaussianSum, records: int) -> Total:
+        """With one more charge."""
+        return self.and_also(Total(event.squared_mu(records), event.kappa))
+
+    def and_also(self, other: Total) -> Total:
+        """Both together."""
+        return Total(add_price(self.squared_mu, other.squared_mu), add_price(self.kappa, other.kappa))
+
+
+class LedgerState:
+    """What the facts of a ledger, taken one after another, say.
+
+    Attributes:
+        opened: the newest statement of owner and caps, None before the first entry.
+        owner: owner and role, as first stated.
+        total: of all charges.
+        released: core to the digest of its release.
+    """
+
+    def __init__(self) -> None:
+        self.opened: Opened | None = None
+        self.owner: tuple[str, str] | None = None
+        self.total = Total()
+        self.released: dict[str, str] = {}
+        self._days: dict[int, Total] = {}  # by the latest day that a charge or one before it names
+        self._latest = 0
+        self._studies: dict[str, Total] = {}
+        self._holders: dict[str, tuple[str, ...]] = {}
+        self._cores: dict[Question, str] = {}
+        self._questions: dict[str, Question] = {}
+
+    def take(self, fact: Fact) -> None:
+        """Go on by one fact."""
+        if isinstance(fact, Opened):
+            self.opened = fact
+            self.owner = self.owner or (fact.owner, fact.role)
+        elif isinstance(fact, Reserved):
+            self.total = self.total.plus(fact.event, fact.records)
+            self._studies[fact.study_digest] = self.of_study(fact.study_digest).plus(fact.event, fact.records)
+            self._latest = max(self._latest, fact.time)
+            day = self._latest // DAY
+            self._days[day] = self._days.get(day, Total()).plus(fact.event, fact.records)
+            self._holders[fact.study_digest] = fact.holders
+            self._cores[fact.question] = fact.core
+            self._questions[fact.core] = fact.question
+        elif isinstance(fact, Released):
+            self.released[fact.core] = fact.release
+
+    def of_study(self, study_digest: str) -> Total:
+        """What the charges of one study cost."""
+        return self._studies.get(study_digest, Total())
+
+    def of_period(self, period: PeriodCap, time: int) -> Total:
+        """What was charged in the period into which a charge at ``time`` would fall.
+
+        A charge falls into the latest period that it or one before it names: a clock that is put back does not fill
+        the cap again.
+        """
+        index = period.index(max(self._latest, time))
+        total = Total()
+        for day, part in self._days.items():  # periods begin and end with a day
+            if period.index(day * DAY) == index:
+                total = total.and_also(part)
+        return total
+
+    def core_of(self, question: Question) -> str | None:
+        """The core that was charged under a run, round and attempt, if any."""
+        return self._cores.get(question)
+
+    def question_of(self, core: str) -> Question | None:
+        """Under which run, round and attempt a core was charged, if it was."""
+        return self._questions.get(core)
+
+    def holders_of(self, study_digest: str) -> tuple[str, ...] | None:
+        """Who took part in the last charged question of a study; None where there was none."""
+        return self._holders.get(study_digest)
+
+    def admit(self, charge: Reserved, caps: Caps) -> None:
+        """Refuse a charge that repeats a question or passes a cap.
+
+        Raises:
+            LedgerError: if the ledger was never opened.
+            ProtocolError: if this question was charged before.
+            BudgetError: if a cap would be passed.
+        """
+        if self.opened is None:
+            raise LedgerError("this ledger was never opened for an owner; nothing can be charged to it")
+        if charge.question in self._cores:
+            raise ProtocolError("this attempt of this question was charged before")
+        _within("the study's budget", self.of_study(charge.study_digest), charge, caps.study)
+        if caps.period is not None:
+            before = self.of_period(caps.period, charge.time)
+            _within("the budget of this period", before, charge, (caps.period.epsilon, caps.period.delta))
+        if caps.lifetime is not None:
+            _within("the lifetime cap", self.total, charge, caps.lifetime)
+
+
+def _within(name: str, before: Total, charge: Reserved, cap: tuple[Decimal, Decimal]) -> None:
+    epsilon, delta = cap
+    after = before.plus(charge.event, charge.records)
+    if after.squared_mu > squared_cap(float(epsilon), float(delta)):
+        spent = epsilon_spent(before.squared_mu, float(delta))
+        would = epsilon_spent(after.squared_mu, float(delta))
+        raise BudgetError(
+            f"{name} does not suffice: epsilon {spent:.3f} of {epsilon} is spent, "
+            f"and this question would make it {would:.3f}",
+            hint="lower the study's epsilon, or let the holder's operator decide about the cap",
+        )
+    if after.kappa > KAPPA_CAP:
+        raise BudgetError(
+            f"{name}: the integer noise would be too coarse to count as Gaussian",
+            hint="ask questions with fewer coordinates or more noise",
+        )
