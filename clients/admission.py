@@ -54,8 +54,8 @@ def check_hello(request: HelloRequest, *, roster: Roster, holder: str, policy: H
     Raises:
         Refused: with the reason.
     """
-    if request.protocol != PROTOCOL or request.code != code_digest():
-        raise Refused("version", "the coordinator runs another release")
+    if request.protocol != PROTOCOL or not roster.accepts(request.code, code_digest()):
+        raise Refused("version", "the coordinator runs a release that does not go with the one installed here")
     if request.federation != roster.federation or request.roster != roster.digest:
         raise Refused("stale", "the request is for another federation or roster")
     if request.expires <= now:
@@ -66,10 +66,26 @@ def check_hello(request: HelloRequest, *, roster: Roster, holder: str, policy: H
     unknown = set(study.holders) - set(roster.holders)
     if unknown:
         raise Refused("policy", "the study names a holder that is not in the roster")
+    _check_declarations(study, roster)
     try:
         policy.admit_study(study)
     except PolicyError as error:
         raise Refused("policy", error.message) from error
+
+
+def _check_declarations(study: Study, roster: Roster) -> None:
+    """A study may not count on a person being at fewer holders than their members declare."""
+    names = study.holders or roster.holders
+    k = records_per_person(study, roster)
+    for name in names:
+        member = roster.member(name)
+        if member is None or member.declarations is None:
+            continue
+        declared = member.declarations.records_among(len(names))
+        if declared > k:
+            raise Refused(
+                "policy", f"the study counts on a person being at {k} holder(s) at most; {name} declares {declared}"
+            )
 
 
 def check_core(
@@ -98,8 +114,8 @@ def check_core(
         Refused: with the reason.
     """
     core = request.core
-    if core.protocol != PROTOCOL or core.code != code_digest():
-        raise Refused("version", "the plan comes from another release")
+    if core.protocol != PROTOCOL or not roster.accepts(core.code, code_digest()):
+        raise Refused("version", "the plan comes from a release that does not go with the one installed here")
     if core.federation != roster.federation or core.roster != roster.digest or core.study != study.digest:
         raise Refused("stale", "the plan is for another federation, roster or study")
     if core.expires <= now:

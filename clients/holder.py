@@ -4,8 +4,7 @@
 
     holder.toml      where the rows are (clients/data)
     policy.toml      what is allowed (clients/policy)
-    roster.json      who the others are
-    keys/            signing.pem (Ed25519), node.pem (the carrier's key)
+    request.json, roster.json, rosters/, keys/   who this member is and who the others are (privacy/member_folder)
     state/           ledger.sqlite, tables/, runs/: never leaves
     labels/          the holder's own customers, labelled and scored
 """
@@ -25,10 +24,11 @@ from clients.runs import RunFolder
 from clients.scores.facts import narrowed, with_facts
 from clients.scores.scoring import released_model, score
 from privacy.contract.canonical import read_toml
-from privacy.contract.identity import Identity, Roster
+from privacy.contract.identity import Roster
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.ledger import Ledger, Opened
+from privacy.member_folder import MemberFolder
 from privacy.statistics import Rows, SegmentTotals, Statistic
 
 if TYPE_CHECKING:
@@ -129,6 +129,11 @@ class HolderFolder:
     root: Path
 
     @property
+    def member(self) -> MemberFolder:
+        """Its keys and rosters."""
+        return MemberFolder(self.root)
+
+    @property
     def state(self) -> Path:
         """Where the holder's private state is."""
         return self.root / "state"
@@ -147,10 +152,13 @@ class HolderFolder:
         Raises:
             ConfigError: if there is none.
         """
-        path = self.root / "roster.json"
-        if not path.exists():
-            raise ConfigError(f"there is no roster at {path}", hint="this holder has not joined a federation yet")
-        return Roster.parse(path.read_bytes())
+        roster = self.member.roster()
+        if roster is None:
+            raise ConfigError(
+                f"there is no roster in {self.root}",
+                hint="this holder has not joined a federation yet: `cohortium holder init`, then `join`",
+            )
+        return roster
 
     def policy(self) -> HolderPolicy:
         """``policy.toml``."""
@@ -158,16 +166,19 @@ class HolderFolder:
 
     def ledger(self) -> Ledger:
         """The holder's ledger, made when it is first needed, with the policy's lifetime cap."""
-        policy = self.policy()
-        return Ledger.open_or_create(
+        policy, name = self.policy(), self.config().holder
+        ledger = Ledger.open_or_create(
             self.state / "ledger.sqlite",
             Opened(
-                owner=self.config().holder,
+                owner=name,
                 role="holder",
                 epsilon=policy.lifetime.epsilon,
                 delta=policy.lifetime.delta,
+                period=policy.period,
             ),
         )
+        self.member.record_rosters(ledger, name)
+        return ledger
 
     def node(self, clock: Clock | None = None) -> HolderNode:
         """The holder's node, ready to answer.
@@ -176,7 +187,12 @@ class HolderFolder:
             ConfigError: if a file is missing or wrong, or the roster does not list this holder's key.
         """
         roster = self.roster()
-        identity = Identity.load(self.config().holder, self.root / "keys" / "signing.pem")
+        identity = self.member.identity()
+        if identity.member != self.config().holder:
+            raise ConfigError(
+                f"holder.toml is of {self.config().holder}, and the keys here are those of {identity.member}",
+                hint="set `holder` in holder.toml to the name under which this holder joined",
+            )
         listed = {member.id: member.public_key for member in roster.members if member.role == "holder"}
         if listed.get(identity.member) != identity.public_key:
             raise ConfigError(

@@ -356,6 +356,7 @@ class HolderNode:
             study=study,
             policy=self._policy.digest,
             lifetime=(self._policy.lifetime.epsilon, self._policy.lifetime.delta),
+            period=self._policy.period,
             sampler=SAMPLER if accepted.core.mechanism.holder_scale else "",
             software=software_version(),
             now=self._clock.now(),

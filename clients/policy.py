@@ -12,6 +12,7 @@ from privacy.contract.canonical import ExactDecimal, Noun, read_toml
 from privacy.contract.messages import PlanCore
 from privacy.contract.study import Study
 from privacy.errors import PolicyError
+from privacy.ledger import PeriodCap
 from privacy.statistics import ByHolder
 
 
@@ -54,9 +55,16 @@ class Allow(Noun):
 
 
 class HolderPolicy(Noun):
-    """``policy.toml`` beside the holder's data. The lifetime budget is mandatory."""
+    """``policy.toml`` beside the holder's data. The lifetime budget is mandatory.
+
+    Attributes:
+        lifetime: what one customer may lose over all studies.
+        period: what one customer may lose in each period of so many days; None for no such cap.
+        allow: what the holder takes part in.
+    """
 
     lifetime: LifetimeBudget
+    period: PeriodCap | None = None
     allow: Allow = Allow()
 
     @classmethod

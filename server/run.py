@@ -21,6 +21,7 @@ from privacy.contract.version import software_version
 from privacy.errors import Busy, CohortiumError, ConfigError
 from privacy.ledger import Ledger, Opened
 from privacy.mechanisms import SumMechanism
+from privacy.member_folder import MemberFolder
 from privacy.statistics import Statistic
 from server.analyses import CATALOGUE
 from server.federation import Federation, Patience
@@ -60,26 +61,35 @@ class CoordinatorFolder:
 
     root: Path
 
+    @property
+    def member(self) -> MemberFolder:
+        """Its keys and rosters."""
+        return MemberFolder(self.root)
+
     def roster(self) -> Roster:
         """The roster in force.
 
         Raises:
             ConfigError: if there is none.
         """
-        path = self.root / "roster.json"
-        if not path.exists():
-            raise ConfigError(f"there is no roster at {path}", hint="this folder is not a coordinator's")
-        return Roster.parse(path.read_bytes())
+        roster = self.member.roster()
+        if roster is None:
+            raise ConfigError(
+                f"there is no roster in {self.root}",
+                hint="enrol the holders and publish one (`cohortium coordinator publish`)",
+            )
+        return roster
 
     def identity(self) -> Identity:
         """The coordinator's signing key."""
-        return Identity.load(self.roster().coordinator, self.root / "keys" / "signing.pem")
+        return self.member.identity()
 
     def ledger(self) -> Ledger:
         """The coordinator's ledger, made when it is first needed."""
-        return Ledger.open_or_create(
-            self.root / "ledger.sqlite", Opened(owner=self.roster().coordinator, role="coordinator")
-        )
+        name = self.roster().coordinator
+        ledger = Ledger.open_or_create(self.root / "ledger.sqlite", Opened(owner=name, role="coordinator"))
+        self.member.record_rosters(ledger, name)
+        return ledger
 
     @property
     def results(self) -> Results:

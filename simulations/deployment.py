@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
+from privacy.contract.keys import create_node_key
 from privacy.errors import NotEnoughHolders
-from server.flower.certificates import write_node_key
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLink
 
@@ -78,7 +78,7 @@ class LocalDeployment:
             with self._timed("processes started"):
                 self._superlink = SuperLink(self._folder, self._processes, preload=self._preload)
                 stack.enter_context(self._superlink)
-                keys = {holder: write_node_key(self._folder / f"{holder}.key") for holder in self._holders}
+                keys = {holder: self._node_key(holder) for holder in self._holders}
                 for holder in self._holders:
                     self.start_node(holder)
                 # Last in, first out: nodes sign off while the SuperLink still listens.
@@ -142,6 +142,14 @@ class LocalDeployment:
         """
         with self._timed("run"):
             return self._superlink.run(entry, settings, timeout=timeout)
+
+    def _node_key(self, holder: str) -> Path:
+        """Make a node's key for this deployment; returns the file of its public half."""
+        path = self._folder / f"{holder}.key"
+        path.unlink(missing_ok=True)
+        public = path.with_name(f"{path.name}.pub")
+        public.write_text(f"{create_node_key(path)}\n", encoding="ascii")
+        return public
 
     def _wait_for_nodes(self) -> None:
         deadline = time.monotonic() + self._timeout

@@ -13,10 +13,13 @@ from clients.node import HolderNode, Sampler
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
 from privacy.contract.identity import Identity, Member, Roster
+from privacy.contract.membership import fingerprint
 from privacy.contract.study import Study
 from privacy.ledger import Ledger, Opened
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.member_folder import MemberFolder
 from privacy.statistics import Rows, Statistic
+from server.enrolment import CoordinatorConfig, Enrolment
 from server.run import CoordinatorFolder
 from simulations.inprocess import InProcessTransport
 
@@ -46,18 +49,21 @@ def policy_toml(holders: int, *, epsilon: str = "8", placements: Sequence[str] =
 
 
 def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo") -> Roster:
-    """Make signing keys of a coordinator and holders, and the roster, under ``root``.
+    """Make keys of a coordinator and holders, and the roster, under ``root``, the way members do it among themselves.
 
     The folders are ``root/coordinator`` and ``root/holders/<id>``; each gets its own copy of the roster.
     """
-    identities = [("coordinator", Identity.create("coordinator", root / "coordinator" / "keys" / "signing.pem"))]
-    for holder in holders:
-        identities.append(("holder", Identity.create(holder, root / "holders" / holder / "keys" / "signing.pem")))
-    members = [Member(id=identity.member, role=role, public_key=identity.public_key) for role, identity in identities]
-    roster = Roster(federation=federation, version=1, members=tuple(sorted(members, key=lambda member: member.id)))
-    for folder in [root / "coordinator", *(root / "holders" / holder for holder in roster.holders)]:
-        (folder / "roster.json").write_bytes(roster.canonical())
-    return roster
+    config = CoordinatorConfig(federation=federation, coordinator="coordinator", address="127.0.0.1:9443")
+    enrolment = Enrolment.create(root / "coordinator", config, days=30)
+    members = {holder: MemberFolder(root / "holders" / holder) for holder in holders}
+    for holder, member in members.items():
+        own = Member(id=holder, role="holder", public_key="0" * 64)
+        enrolment.take(member.create(federation, own, with_node=True))
+    signed, update = enrolment.publish()
+    told = fingerprint(update.roster.digest)  # in a federation the operators read it to each other
+    for member in members.values():
+        member.accept(signed, told)
+    return update.roster
 
 
 class MemoryData:

@@ -43,7 +43,8 @@ from privacy.contract import messages as m
 from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
 from privacy.contract.clusters import Centre, Clusters
 from privacy.contract.features import Scale, ScaledFeature
-from privacy.contract.identity import Identity, Roster, Signed
+from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
+from privacy.contract.membership import Change, JoinRequest, Leave, RosterUpdate, Rotation
 from privacy.contract.model_file import (
     Evaluation,
     Measured,
@@ -203,6 +204,12 @@ NOTICE = m.ReleaseNotice(question=QUESTION, core=CORE.digest, release=d("release
 HELLOS = (PEOPLE["alpha"].sign(HELLO),)
 
 #: One example of every noun; ``test_every_noun_has_an_example`` keeps it complete.
+NODE_KEY = "ecdsa-sha2-nistp384 " + "A" * 120
+DECLARED = Member(
+    id="alpha", role="holder", public_key="a" * 64, node_key=NODE_KEY,
+    declarations=Declarations(max_holders_per_customer=2, size_class=10_000),
+)  # fmt: skip
+NEXT_ROSTER = ROSTER.model_copy(update={"version": 2, "previous": ROSTER.digest, "releases": (d("code"), d("older"))})
 PERIOD = PeriodCap(epsilon=Decimal(1), delta=Decimal("0.000001"), days=90, start=dt.date(2026, 1, 1))
 EXAMPLES: tuple[Noun, ...] = (
     Allow(), Answered(question=QUESTION, core=d("core"), payload=d("payload")), STUDY.bounds, BUDGET, CHECKPOINT,
@@ -217,8 +224,16 @@ EXAMPLES: tuple[Noun, ...] = (
     m.HelloRequest(
         protocol=1, federation="test", roster=ROSTER.digest, run="run-1", study=STUDY, code=d("code"), expires=9
     ),
-    HolderPolicy(lifetime=LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001"))),
-    LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")), ROSTER.members[0],
+    HolderPolicy(lifetime=LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")), period=PERIOD),
+    DECLARED, DECLARED.declarations, JoinRequest(federation="test", member=DECLARED),
+    Rotation(federation="test", member="alpha", old_key=d("old"), new_key=d("new"), node_key=NODE_KEY),
+    Leave(federation="test", member="alpha", roster=ROSTER.digest, checkpoint=checkpoint("alpha")),
+    RosterUpdate(
+        roster=NEXT_ROSTER, requests=HELLOS, rotations=HELLOS, leaves=HELLOS, address="hub.example:9443",
+        certificate="x",
+    ),
+    Change(what="added", member="alpha", role="holder"),
+    LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")),
     Opened(owner="alpha", role="holder", epsilon=Decimal("4.5"), delta=Decimal("0.0000001"), period=PERIOD), PERIOD,
     RosterAccepted(version=2, roster=d("roster"), previous=d("before"), key=d("key")),
     Decided(study="trial", study_digest=d("study"), decision="denied", time=9),
@@ -229,8 +244,8 @@ EXAMPLES: tuple[Noun, ...] = (
     Release(title="cut points", study=STUDY.digest, statistic=d("s"), question=QUESTION, core=CORE.digest,
             mechanism=CORE.mechanism, holders=("alpha", "beta", "gamma"), values=(5, -7, 2**62)),
     Released(question=QUESTION, core=d("core"), release=d("release")),
-    m.Reply(statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA"), STUDY.rfm, ROSTER,
-    RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
+    m.Reply(statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA"), STUDY.rfm,
+    NEXT_ROSTER, RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
     SCALED, Scale(kind="log", high=3650), STUDY.churn, STUDY.churn.request(STUDY.as_of),
     MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK,
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],

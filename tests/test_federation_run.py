@@ -515,7 +515,7 @@ BROKEN_FOLDERS: dict[str, tuple[Callable[[HolderFolder], None], str]] = {
     "a signing key that others may read": (lambda f: (f.root / "keys" / "signing.pem").chmod(0o644), "others may read"),
     "another holder's name": (
         lambda f: (f.root / "holder.toml").write_text((f.root / "holder.toml").read_text().replace("north", "south")),
-        "does not list south",
+        "the keys here are those of north",
     ),
     "not a holder.toml": (lambda f: (f.root / "holder.toml").write_text("[source]\n"), "holder.toml"),
 }

@@ -25,10 +25,11 @@ pytest.importorskip("flwr")
 
 from clients.flower import connection
 from clients.flower.node import FAILED_REPLY, run_node
+from privacy.contract.keys import create_node_key
 from privacy.errors import ConfigError, ProtocolError
 from server.flower import internals
 from server.flower.app import load_entry
-from server.flower.certificates import write_certificates, write_node_key
+from server.flower.certificates import write_certificates
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLink, child_environment
 from simulations.deployment import LocalDeployment, NodeFiles
@@ -151,7 +152,7 @@ def test_the_bundle_is_never_asked_for(running: Running) -> None:
 
 @deployed
 def test_an_unregistered_key_is_refused(running: Running, tmp_path: Path) -> None:
-    write_node_key(tmp_path / "stranger.key")
+    create_node_key(tmp_path / "stranger.key")
     called = []
     with pytest.raises(ConfigError, match="does not accept the node key"):
         run_node(
@@ -169,7 +170,7 @@ def test_an_unregistered_key_is_refused(running: Running, tmp_path: Path) -> Non
 @deployed
 def test_a_superlink_of_another_authority_is_refused(running: Running, tmp_path: Path) -> None:
     write_certificates(tmp_path)
-    write_node_key(tmp_path / "n.key")
+    create_node_key(tmp_path / "n.key")
     with pytest.raises(ConfigError, match="not signed"):
         run_node(
             address=running.deployment.address,
@@ -232,7 +233,8 @@ def test_a_node_that_dies_is_absent_and_the_others_are_not(running: Running) -> 
 
 @deployed
 def test_a_node_comes_back_when_its_superlink_does(tmp_path: Path) -> None:
-    public_key = write_node_key(tmp_path / "alpha.key")
+    public_key = tmp_path / "alpha.pub"
+    public_key.write_text(create_node_key(tmp_path / "alpha.key"))
     events: list[str] = []
     stop = threading.Event()
     port = None

@@ -1239,8 +1239,8 @@ def test_a_bad_answer_spends_the_attempt_and_the_study_goes_on(tmp_path: Path, c
     assert [note for note in notes.notes if note.startswith("beta did not answer")]
     np.testing.assert_array_equal(release.array, total(federation, holders=release.holders))
     facts = list(federation.folder.ledger().facts())
-    assert [fact.kind for fact in facts] == ["opened", "reserved", "failed", "reserved", "released"]
-    assert facts[2].reason == "missing_answer"
+    assert [fact.kind for fact in facts] == ["opened", "roster", "reserved", "failed", "reserved", "released"]
+    assert facts[3].reason == "missing_answer"
     assert kit.charged_by(federation) == {"alpha": 2, "beta": 2, "delta": 2, "gamma": 2}, "beta came back"
 
 
@@ -1373,7 +1373,7 @@ def test_without_a_spare_attempt_the_study_ends_and_says_so(tmp_path: Path) -> N
         _ask(coordinator)
     assert _coordinator_charges(federation) == 1
     assert kit.charged_by(federation) == {"alpha": 1, "beta": 0, "delta": 1, "gamma": 1}
-    assert [fact.kind for fact in federation.folder.ledger().facts()] == ["opened", "reserved", "failed"]
+    assert [fact.kind for fact in federation.folder.ledger().facts()] == ["opened", "roster", "reserved", "failed"]
 
 
 def test_spare_attempts_are_counted_over_the_whole_study(tmp_path: Path) -> None:
@@ -1536,7 +1536,7 @@ def test_a_coordinator_killed_while_asking_has_spent_and_can_go_on(federation: M
     with pytest.raises(Killed):
         _ask(first)
     facts = list(federation.folder.ledger().facts())
-    assert [fact.kind for fact in facts] == ["opened", "reserved", "failed"]
+    assert [fact.kind for fact in facts] == ["opened", "roster", "reserved", "failed"]
     assert facts[-1].reason == "stopped"
     resumed = kit.coordinator_of(federation, study)
     resumed.join()

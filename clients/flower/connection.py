@@ -20,9 +20,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import httpx
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import load_ssh_private_key
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.app.message import remove_content_from_message
 from flwr.common.serde import message_from_proto, message_to_proto
@@ -90,25 +88,6 @@ def check_flower_version() -> None:
             f"this release works with Flower {FLOWER_VERSION}; installed is: {found}",
             hint=f"pip install 'flwr=={FLOWER_VERSION}'",
         )
-
-
-def load_node_key(path: Path) -> ec.EllipticCurvePrivateKey:
-    """Read a node's private key (EC P-384, OpenSSH format, no passphrase).
-
-    Raises:
-        ConfigError: if the file is missing or is no such key.
-    """
-    try:
-        key = load_ssh_private_key(path.read_bytes(), None)
-    except OSError as error:
-        raise ConfigError(f"the node key {path} cannot be read: {error.strerror}", hint="check the path") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise ConfigError(
-            f"{path} is not an OpenSSH private key without passphrase", hint="create the node key anew"
-        ) from None
-    if not isinstance(key, ec.EllipticCurvePrivateKey):
-        raise ConfigError(f"{path} is not an elliptic-curve key", hint="create the node key anew")
-    return key
 
 
 class FleetConnection:

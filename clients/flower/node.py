@@ -22,8 +22,8 @@ from clients.flower.connection import (
     Refused,
     Unreachable,
     check_flower_version,
-    load_node_key,
 )
+from privacy.contract.keys import load_node_key
 from privacy.contract.transport import Handler
 from privacy.errors import ConfigError
 

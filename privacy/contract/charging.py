@@ -7,7 +7,7 @@ from decimal import Decimal
 from privacy.contract.identity import Roster
 from privacy.contract.messages import PlanCore
 from privacy.contract.study import Study
-from privacy.ledger import Caps, Reserved
+from privacy.ledger import Caps, PeriodCap, Reserved
 
 
 def records_per_person(study: Study, roster: Roster) -> int:
@@ -22,6 +22,7 @@ def charge_for(
     study: Study,
     policy: str,
     lifetime: tuple[Decimal, Decimal] | None,
+    period: PeriodCap | None = None,
     sampler: str,
     software: str,
     now: int,
@@ -31,6 +32,7 @@ def charge_for(
     Args:
         policy: digest of the holder's policy; empty for the coordinator.
         lifetime: the holder's (epsilon, delta) cap over all studies; None for the coordinator.
+        period: the holder's cap of each period, if it has one.
         sampler: who made this party's noise; empty where it adds none.
         software: release of cohortium.
         now: seconds since 1970, UTC.
@@ -56,4 +58,4 @@ def charge_for(
         software=software,
         time=now,
     )
-    return charge, Caps(study=(study.budget.epsilon, study.budget.effective_delta), lifetime=lifetime)
+    return charge, Caps(study=(study.budget.epsilon, study.budget.effective_delta), lifetime=lifetime, period=period)

@@ -2,18 +2,38 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
-from typing import Literal, Self, TypeVar
+from typing import Annotated, Literal, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import Field, model_validator
 
 from privacy.contract.canonical import Noun
+from privacy.contract.keys import create_signing_key, load_signing_key
 from privacy.contract.study import Slug
-from privacy.errors import ConfigError, ProtocolError
+from privacy.errors import ProtocolError
+
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+#: A node's public key as one line of OpenSSH text without a comment; empty where a member runs no node.
+NodeKey = Annotated[str, Field(pattern=r"^(ecdsa-sha2-nistp384 [A-Za-z0-9+/=]{100,250})?$")]
+
+
+class Declarations(Noun):
+    """What a holder states about its customers, under its own signature. Nobody can check it; auditors see who said it.
+
+    Attributes:
+        max_holders_per_customer: k, at how many holders of the federation a customer of it may be: 1 says that no
+            customer of it is a customer of another holder; None that it does not know, which counts as all of them.
+        size_class: public upper figure for the number of its customers; None where it states none.
+    """
+
+    max_holders_per_customer: int | None = Field(default=None, ge=1, le=1000)
+    size_class: int | None = Field(default=None, ge=1, le=1_000_000_000)
+
+    def records_among(self, holders: int) -> int:
+        """k as declared, in a federation of so many holders."""
+        return min(self.max_holders_per_customer or holders, holders)
 
 
 class Member(Noun):
@@ -23,11 +43,15 @@ class Member(Noun):
         id: short name.
         role: a ``holder`` has data, the ``coordinator`` asks, an ``auditor`` reads.
         public_key: Ed25519 public key, 64 hexadecimal digits.
+        node_key: of a holder's node.
+        declarations: of a holder; None in a rehearsal where nobody made any.
     """
 
     id: Slug
     role: Literal["holder", "coordinator", "auditor"]
-    public_key: str = Field(pattern=r"^[0-9a-f]{64}$")
+    public_key: PublicKey
+    node_key: NodeKey = ""
+    declarations: Declarations | None = None
 
 
 class Roster(Noun):
@@ -37,11 +61,16 @@ class Roster(Noun):
         federation: name of the federation.
         version: grows with every change.
         members: sorted by id.
+        previous: digest of the roster before this one; empty for the first.
+        releases: code digests (``privacy.contract.code``) of the releases that members may run: this one, and the one
+            before, so that one late upgrade stops nobody. Empty means: everybody runs the same, whichever it is.
     """
 
     federation: Slug
     version: int = Field(ge=1)
     members: tuple[Member, ...]
+    previous: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
+    releases: tuple[PublicKey, ...] = Field(default=(), max_length=2)
 
     @model_validator(mode="after")
     def _proper(self) -> Self:
@@ -50,6 +79,11 @@ class Roster(Noun):
             raise ValueError("members must be sorted by id, each once")
         if len({member.public_key for member in self.members}) != len(self.members):
             raise ValueError("two members have the same key")
+        nodes = [member.node_key for member in self.members if member.node_key]
+        if len(set(nodes)) != len(nodes):
+            raise ValueError("two members have the same node key")
+        if (self.version == 1) != (self.previous == ""):
+            raise ValueError("every roster but the first names the one before it")
         if [member.role for member in self.members].count("coordinator") != 1:
             raise ValueError("a federation has exactly one coordinator")
         return self
@@ -64,16 +98,24 @@ class Roster(Noun):
         """Ids of all holders, sorted."""
         return tuple(member.id for member in self.members if member.role == "holder")
 
+    def accepts(self, code: str, own: str) -> bool:
+        """Whether a party that runs the release ``own`` may work with one that runs the release ``code``."""
+        return code == own or {code, own} <= set(self.releases)
+
+    def member(self, name: str) -> Member | None:
+        """A member by its id."""
+        return next((entry for entry in self.members if entry.id == name), None)
+
     def key_of(self, member: str) -> Ed25519PublicKey:
         """A member's public key.
 
         Raises:
             ProtocolError: if there is no such member.
         """
-        for entry in self.members:
-            if entry.id == member:
-                return Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.public_key))
-        raise ProtocolError("the signer is not in the roster")
+        entry = self.member(member)
+        if entry is None:
+            raise ProtocolError("the signer is not in the roster")
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(entry.public_key))
 
 
 class Identity:
@@ -90,37 +132,16 @@ class Identity:
         Raises:
             ConfigError: if the file exists: a key is never overwritten.
         """
-        key = Ed25519PrivateKey.generate()
-        pem = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            with os.fdopen(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600), "wb") as file:
-                file.write(pem)
-        except FileExistsError:
-            raise ConfigError(f"{path} exists; a key is never overwritten") from None
-        return cls(member, key)
+        return cls(member, create_signing_key(path))
 
     @classmethod
     def load(cls, member: str, path: Path) -> Self:
         """Read a key.
 
         Raises:
-            ConfigError: if it is missing, is not a key, or others may read it.
+            ConfigError: if it is missing, is not a key, needs another passphrase, or others may read it.
         """
-        try:
-            mode = path.stat().st_mode
-            key = serialization.load_pem_private_key(path.read_bytes(), None)
-        except FileNotFoundError:
-            raise ConfigError(f"there is no signing key at {path}", hint="make the holder's keys first") from None
-        except (ValueError, TypeError):
-            raise ConfigError(f"{path} is not a signing key") from None
-        if mode & 0o077:
-            raise ConfigError(f"others may read the signing key {path}", hint=f"chmod 600 {path}")
-        if not isinstance(key, Ed25519PrivateKey):
-            raise ConfigError(f"{path} is not an Ed25519 key")
-        return cls(member, key)
+        return cls(member, load_signing_key(path))
 
     @property
     def public_key(self) -> str:
@@ -164,14 +185,26 @@ class Signed(Noun):
         Raises:
             ProtocolError: if kind, signer, signature or content are not as they must be.
         """
-        if self.kind != model.__name__:
-            raise ProtocolError(f"expected a signed {model.__name__}")
         if signer is not None and self.signer != signer:
             raise ProtocolError(f"this {model.__name__} is signed by somebody else")
+        return self.open_with(model, roster.key_of(self.signer))
+
+    def open_with(self, model: type[N], key: Ed25519PublicKey | str) -> N:
+        """The same by a key alone, for who is not in a roster yet.
+
+        Args:
+            model: which kind of statement it must be.
+            key: the signer's public key, as such or as 64 hexadecimal digits.
+
+        Raises:
+            ProtocolError: if kind, signature or content are not as they must be.
+        """
+        if self.kind != model.__name__:
+            raise ProtocolError(f"expected a signed {model.__name__}")
+        if isinstance(key, str):
+            key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(key))
         try:
-            roster.key_of(self.signer).verify(
-                bytes.fromhex(self.signature), _to_sign(self.kind, self.signer, self.body)
-            )
+            key.verify(bytes.fromhex(self.signature), _to_sign(self.kind, self.signer, self.body))
         except InvalidSignature:
             raise ProtocolError(f"the signature of a {model.__name__} is wrong") from None
         value = model.parse(self.body)

@@ -1,4 +1,4 @@
-"""Certificates and keys of a deployment: an authority, the SuperLink's certificate, and node keys."""
+"""Certificates of a deployment: an authority, and the SuperLink's certificate."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, PublicFormat
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 from privacy.private_files import write_private
@@ -65,15 +65,6 @@ def write_certificates(folder: Path, *, host: str = "127.0.0.1", days: int = 30)
         folder / "server.key",
         key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()),
     )
-
-
-def write_node_key(path: Path) -> Path:
-    """Write a node's private key to ``path`` and its public key to ``path.pub``; returns the latter."""
-    key = ec.generate_private_key(ec.SECP384R1())
-    write_private(path, key.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, NoEncryption()))
-    public = path.with_name(f"{path.name}.pub")
-    public.write_bytes(key.public_key().public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH) + b"\n")
-    return public
 
 
 def _general_name(host: str) -> x509.GeneralName:

@@ -1,0 +1,229 @@
+"""The coordinator's side of membership: collect what members signed, and publish the next version of the roster.
+
+Requests, rotations and leaves wait in ``enrolment/`` until they are published together. Publishing changes nothing at
+any other member: each of them accepts the file by itself, after its operator has compared the fingerprint.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field
+
+from privacy.contract.canonical import Noun, read_toml
+from privacy.contract.code import code_digest
+from privacy.contract.identity import Member, Roster, Signed
+from privacy.contract.membership import JoinRequest, Leave, RosterUpdate, Rotation, check_update, read_request
+from privacy.contract.study import Slug
+from privacy.errors import ConfigError, ProtocolError
+from privacy.member_folder import MemberFolder
+from privacy.private_files import write_private
+from server.flower.certificates import write_certificates
+
+NAME = "coordinator.toml"
+
+
+class CoordinatorConfig(Noun):
+    """``coordinator.toml``.
+
+    Attributes:
+        federation: its name.
+        coordinator: this member's short name.
+        address: ``host:port`` that members' nodes connect to; the host is in the server's certificate.
+        listen: ``host:port`` that the gateway listens on, where that is another one (behind a router, in a container).
+    """
+
+    federation: Slug
+    coordinator: Slug
+    address: str = Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,255}:[0-9]{1,5}$")
+    listen: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.:\[\]-]{1,255}:[0-9]{1,5}$")
+
+    @property
+    def host(self) -> str:
+        """The host of ``address``."""
+        return self.address.rpartition(":")[0].strip("[]")
+
+
+class Enrolment:
+    """What waits for the next version of the roster, in a coordinator's folder."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.member = MemberFolder(root)
+
+    @classmethod
+    def create(cls, root: Path, config: CoordinatorConfig, *, days: int = 825) -> Enrolment:
+        """Make a coordinator's folder: configuration, signing key, certificate authority and server certificate.
+
+        Args:
+            days: how long the server's certificate is valid.
+
+        Raises:
+            ConfigError: if it is one already.
+        """
+        path = root / NAME
+        if path.exists():
+            raise ConfigError(f"{path} exists: this folder is a coordinator's already")
+        enrolment = cls(root)
+        own = Member(id=config.coordinator, role="coordinator", public_key="0" * 64)
+        enrolment.member.create(config.federation, own, with_node=False)
+        write_certificates(root / "keys", host=config.host, days=days)
+        listen = f'listen = "{config.listen}"\n' if config.listen else '# listen = "0.0.0.0:9443"  # if another one\n'
+        path.write_text(
+            f'federation = "{config.federation}"\ncoordinator = "{config.coordinator}"\n'
+            f'address = "{config.address}"      # where members\' nodes reach the gateway\n{listen}',
+            encoding="utf-8",
+        )
+        return enrolment
+
+    @property
+    def config(self) -> CoordinatorConfig:
+        """``coordinator.toml``.
+
+        Raises:
+            ConfigError: if it is missing or wrong.
+        """
+        return read_toml(self.root / NAME, CoordinatorConfig)
+
+    # --- what waits ------------------------------------------------------------------------------------------------
+
+    def take(self, signed: Signed) -> JoinRequest | Rotation | Leave:
+        """Check what a member sent, and keep it for the next version; a later one of a member takes its place.
+
+        Raises:
+            ProtocolError: if it is not what it says, or is for another federation.
+        """
+        statement = self._read(signed)
+        if statement.federation != self.config.federation:
+            raise ProtocolError(f"it is for {statement.federation}, and this is {self.config.federation}")
+        write_private(self._waiting(signed.signer), signed.canonical())
+        return statement
+
+    def revoke(self, name: str) -> None:
+        """Leave a member out of the next version, at the coordinator's own word.
+
+        Raises:
+            ConfigError: if there is no such member, or it is the coordinator.
+        """
+        roster = self.member.roster()
+        member = roster.member(name) if roster else None
+        if member is None or member.role == "coordinator":
+            raise ConfigError(f"{name} is no member that could be removed")
+        write_private(self._waiting(name), b"revoked")
+
+    def waiting(self) -> dict[str, Literal["revoked"] | Signed]:
+        """What waits, by member."""
+        found: dict[str, Literal["revoked"] | Signed] = {}
+        for path in sorted((self.root / "enrolment").glob("*.json")):
+            data = path.read_bytes()
+            found[path.stem] = "revoked" if data == b"revoked" else Signed.parse(data)
+        return found
+
+    def _waiting(self, name: str) -> Path:
+        return self.root / "enrolment" / f"{name}.json"
+
+    def _read(self, signed: Signed) -> JoinRequest | Rotation | Leave:
+        roster = self.member.roster()
+        if signed.kind == JoinRequest.__name__:
+            request = read_request(signed)
+            if request.member.role == "coordinator" and request.member.id != self.config.coordinator:
+                raise ProtocolError("a federation has one coordinator")
+            listed = roster.member(request.member.id) if roster else None
+            if listed is not None and listed.public_key != request.member.public_key:
+                raise ProtocolError(
+                    f"{listed.id} is a member with another key",
+                    hint="a changed key comes as a rotation that the old key signed; after a lost key, revoke the "
+                    "member, publish, and enrol it anew",
+                )
+            return request
+        if roster is None:
+            raise ProtocolError("there is no roster yet that this could be about")
+        if signed.kind == Rotation.__name__:
+            rotation = signed.open(Rotation, roster, signer=signed.signer)
+            listed = roster.member(rotation.member)
+            if listed is None or rotation.member != signed.signer or listed.public_key != rotation.old_key:
+                raise ProtocolError("the rotation is not of the key that the roster lists")
+            return rotation
+        if signed.kind == Leave.__name__:
+            leave = signed.open(Leave, roster, signer=signed.signer)
+            if (leave.member, leave.roster) != (signed.signer, roster.digest):
+                raise ProtocolError("it is about another roster or member")
+            return leave
+        raise ProtocolError(f"a signed {signed.kind} is nothing that a roster is made of")
+
+    # --- publishing --------------------------------------------------------------------------------------------------
+
+    def draft(self) -> RosterUpdate:
+        """The next version as it would be published now.
+
+        Raises:
+            ConfigError: if nothing would change, or too few holders would be left.
+        """
+        before, config = self.member.roster(), self.config
+        members = {member.id: member for member in before.members} if before else {}
+        own = self.member.signed_request()
+        if before is None:
+            members[config.coordinator] = self.member.request().member
+        requests, rotations, leaves = ([own] if before is None else []), [], []
+        for name, signed in self.waiting().items():
+            if signed == "revoked":
+                members.pop(name, None)
+                continue
+            statement = self._read(signed)
+            if isinstance(statement, JoinRequest):
+                members[name] = statement.member
+                requests.append(signed)
+            elif isinstance(statement, Rotation):
+                keys = {"public_key": statement.new_key, "node_key": statement.node_key}
+                members[name] = members[name].model_copy(update=keys)
+                rotations.append(signed)
+            else:
+                members.pop(name, None)
+                leaves.append(signed)
+        roster = Roster(
+            federation=config.federation,
+            version=before.version + 1 if before else 1,
+            members=tuple(members[name] for name in sorted(members)),
+            previous=before.digest if before else "",
+            releases=_window(before),
+        )
+        latest = self.member.latest()
+        update = RosterUpdate(
+            roster=roster,
+            requests=tuple(requests),
+            rotations=tuple(rotations),
+            leaves=tuple(leaves),
+            address=config.address,
+            certificate=(self.root / "keys" / "ca.pem").read_text(encoding="ascii"),
+        )
+        if latest is not None and before is not None:
+            same = (before.members, before.releases, latest.address, latest.certificate)
+            if (roster.members, roster.releases, update.address, update.certificate) == same:
+                raise ConfigError("nothing has changed since the last version", hint="`enrol` what members sent first")
+        if len(roster.holders) < 2:
+            raise ConfigError(f"{len(roster.holders)} holder(s) are no federation", hint="enrol at least two requests")
+        return update
+
+    def publish(self) -> tuple[Signed, RosterUpdate]:
+        """Sign the next version, put it in force here, and forget what waited for it.
+
+        Raises:
+            ConfigError: see :meth:`draft`.
+        """
+        update = self.draft()
+        signed = self.member.identity().sign(update)
+        check_update(signed, self.member.roster())  # what the others will check
+        self.member.put_in_force(signed, update)
+        for name in self.waiting():
+            self._waiting(name).unlink()
+        return signed, update
+
+
+def _window(before: Roster | None) -> tuple[str, ...]:
+    """This release, and the one before it."""
+    current = code_digest()
+    if before is None or not before.releases:
+        return (current,)
+    older = before.releases[0] if before.releases[0] != current else before.releases[-1]
+    return (current,) if older == current else (current, older)
