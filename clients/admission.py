@@ -172,15 +172,38 @@ def _check_hellos(
 def _check_checkpoints(core: PlanCore, *, roster: Roster, seen: Mapping[str, Head]) -> dict[str, Head]:
     heads: dict[str, Head] = {}
     for participant in core.participants:
-        checkpoint = participant.checkpoint.open(Checkpoint, roster, signer=participant.holder)
-        head = Head(checkpoint.sequence, checkpoint.head)
-        before = seen.get(participant.holder)
-        if before is not None and head.sequence < before.sequence:
-            raise Refused("stale", f"the ledger of {participant.holder} is shown older than it was")
-        if before is not None and head.sequence == before.sequence and head.hash != before.hash:
-            raise Refused("equivocation", f"the ledger of {participant.holder} is shown with another head")
-        heads[participant.holder] = head
+        if participant.checkpoint.signer != participant.holder:
+            raise Refused("declined", f"the head shown for {participant.holder} is signed by somebody else")
+        heads[participant.holder] = _check_head(participant.checkpoint, roster=roster, seen=seen)
+    if core.coordinator.signer != roster.coordinator:
+        raise Refused("declined", "the plan does not come with the coordinator's own head")
+    heads[roster.coordinator] = _check_head(core.coordinator, roster=roster, seen=seen)
     return heads
+
+
+def check_heads(heads: tuple[Signed, ...], *, roster: Roster, seen: Mapping[str, Head]) -> dict[str, Head]:
+    """Signed heads of several ledgers, each its owner's, none older than or other than what was seen.
+
+    Raises:
+        Refused: if one is; ``ProtocolError`` where one is not signed by a member.
+    """
+    found: dict[str, Head] = {}
+    for signed in heads:
+        found[signed.signer] = _check_head(signed, roster=roster, seen=seen)
+    return found
+
+
+def _check_head(signed: Signed, *, roster: Roster, seen: Mapping[str, Head]) -> Head:
+    checkpoint = signed.open(Checkpoint, roster, signer=signed.signer)
+    owner, head = checkpoint.member, Head(checkpoint.sequence, checkpoint.head)
+    if owner != signed.signer:
+        raise Refused("declined", f"{signed.signer} shows a head of somebody else's ledger")
+    before = seen.get(owner)
+    if before is not None and head.sequence < before.sequence:
+        raise Refused("stale", f"the ledger of {owner} is shown older than it was")
+    if before is not None and head.sequence == before.sequence and head.hash != before.hash:
+        raise Refused("equivocation", f"the ledger of {owner} is shown with another head")
+    return head
 
 
 def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:

@@ -18,7 +18,7 @@ from typing import Any, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.admission import Accepted, Refused, check_core, check_hello, check_readies
+from clients.admission import Accepted, Refused, check_core, check_heads, check_hello, check_readies
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
@@ -26,6 +26,7 @@ from clients.runs import RunFolder
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.charging import charge_for
 from privacy.contract.identity import Identity, Roster, Signed
+from privacy.contract.keeping import kept
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
@@ -167,8 +168,8 @@ class HolderNode:
         log.warning("refused (%s): %s", code, reason)
         return self._reply(Refusal(holder=self.holder, code=code))
 
-    def _reply(self, statement: Hello | Ready | Contribution | Finished | Refusal, vector: bytes = b"") -> bytes:
-        return Reply(statement=self._identity.sign(statement), vector=base64.b64encode(vector).decode()).canonical()
+    def _reply(self, statement: Ready | Finished | Refusal) -> bytes:
+        return Reply(statement=self._identity.sign(statement)).canonical()
 
     def _dispatch(self, signed: Signed) -> bytes:
         coordinator = self._roster.coordinator
@@ -281,7 +282,8 @@ class HolderNode:
             raise Refused("stale", "the plan has expired")
 
         self._folder.keep_plan(request.question, text)
-        grant = self._ledger.reserve(*self._charge(accepted, run.study))
+        said = [kept(text, accepted.digest), kept(signed, accepted.digest)]
+        grant = self._ledger.reserve(*self._charge(accepted, run.study), said)
         charged_head = self._ledger.head
         grant.use(accepted.digest)
         exact = encode_sum(accepted.core.statistic, _rows(run, accepted.core), holder=self.holder)
@@ -296,16 +298,20 @@ class HolderNode:
             )
         )
         payload = sha256_hex(masked)
-        reply = self._reply(
+        contribution = self._identity.sign(
             Contribution(
                 holder=self.holder,
                 core=accepted.digest,
                 payload=payload,
                 checkpoint=self._checkpoint(charged_head),
-            ),
-            masked,
+            )
         )
-        self._ledger.record_answer(Answered(question=request.question, core=accepted.digest, payload=payload), reply)
+        reply = Reply(statement=contribution, vector=base64.b64encode(masked).decode()).canonical()
+        self._ledger.record_answer(
+            Answered(question=request.question, core=accepted.digest, payload=payload),
+            reply,
+            [kept(contribution, accepted.digest)],
+        )
         log.info("run %s: answered question %d", request.question.run, request.question.round)
         return reply
 
@@ -326,6 +332,11 @@ class HolderNode:
                 raise Refused("declined", "a release does not fit its digest")
             if shown.setdefault(notice.core, notice.release) != notice.release:
                 raise Refused("equivocation", "another release of the same plan is recorded")
+        heads = check_heads(request.heads, roster=self._roster, seen=self._ledger.peers())
+        own = heads.pop(self.holder, None)
+        if own is not None and self._ledger.hash_at(own.sequence) != own.hash:
+            raise Refused("stale", "this holder's own ledger is older than it was, or another: restore the right one")
+        self._ledger.remember(heads, [kept(signed, request.run) for signed in request.heads])
         for notice in request.releases:
             if notice.core not in known:
                 self._ledger.append(Released(question=notice.question, core=notice.core, release=notice.release))
@@ -336,7 +347,16 @@ class HolderNode:
         except (ConfigError, DataError) as error:  # the releases are recorded; labels can be written again any time
             log.error("the labels were not all written: %s %s", error.message, error.hint)
         self._runs.pop(request.run, None)
-        return self._reply(Finished(holder=self.holder, run=request.run, checkpoint=self._checkpoint()))
+        finished = Finished(
+            holder=self.holder,
+            run=request.run,
+            checkpoint=self._checkpoint(),
+            heads=tuple(
+                Checkpoint(member=member, sequence=head.sequence, head=head.hash)
+                for member, head in sorted(heads.items())
+            ),
+        )
+        return self._reply(finished)
 
     def label(self, run: str) -> Sequence[Path]:
         """Label the holder's own customers by what a run released: segment rules, models, centres."""

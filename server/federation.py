@@ -22,6 +22,7 @@ from privacy.contract.canonical import Noun, sha256_hex
 from privacy.contract.charging import charge_for, records_per_person
 from privacy.contract.code import code_digest
 from privacy.contract.identity import Identity, Roster, Signed
+from privacy.contract.keeping import kept
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
@@ -43,7 +44,7 @@ from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
-from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved
+from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved, Statement
 from privacy.mechanisms import SumMechanism
 from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes, unmask
 from privacy.statistics import Statistic
@@ -221,7 +222,7 @@ class Federation:
 
     def _plan(
         self, analysis: str, title: str, statistic: Statistic, squared_mu: Fraction, attempt: int
-    ) -> tuple[PlanCore, list[Signed]] | None:
+    ) -> tuple[PlanCore, Signed, list[Signed]] | None:
         """Build a core and let everybody confirm it; None if somebody did not (nothing is charged)."""
         holders = self.participants
         mechanism = self._mechanism(statistic, squared_mu)
@@ -241,15 +242,14 @@ class Federation:
                 Participant(holder=holder, hello=self._hellos[holder].digest, checkpoint=self._checkpoints[holder])
                 for holder in holders
             ),
+            coordinator=self._own_checkpoint(),
             code=code_digest(),
             expires=self._now() + LIFETIME,
         )
         self._ledger.check(*self._charge(core))  # no holder is asked what the study cannot pay
-        request = self._identity.sign(
-            ReadyRequest(core=core, hellos=tuple(self._hellos[holder] for holder in holders))
-        ).canonical()
+        request = self._identity.sign(ReadyRequest(core=core, hellos=tuple(self._hellos[holder] for holder in holders)))
         self._progress.step(f"{title}: showing the plan", holders)
-        replies = self._exchange(dict.fromkeys(holders, request), self._patience.answer)
+        replies = self._exchange(dict.fromkeys(holders, request.canonical()), self._patience.answer)
         readies: list[Signed] = []
         lost: dict[str, str] = {}
         for holder in holders:
@@ -261,7 +261,7 @@ class Federation:
             except ProtocolError as error:
                 lost[holder] = error.message
         if not lost:
-            return core, readies
+            return core, request, readies
         self._without(lost)
         return None
 
@@ -300,13 +300,14 @@ class Federation:
         back = set(restarted) - set(self._greet(restarted)) if restarted else set()
         self.missing += [holder for holder in lost if holder not in back]
 
-    def _attempt(self, core: PlanCore, readies: list[Signed], *, title: str, statistic: Statistic) -> Release | None:
+    def _attempt(
+        self, core: PlanCore, shown: Signed, readies: list[Signed], *, title: str, statistic: Statistic
+    ) -> Release | None:
         """Charge, ask, add up. None if the attempt failed; it stays charged."""
         charge, caps = self._charge(core)
-        grant = self._ledger.reserve(charge, caps)
-        request = self._identity.sign(
-            AnswerRequest(question=core.question, core=core.digest, readies=tuple(readies))
-        ).canonical()
+        asked = self._identity.sign(AnswerRequest(question=core.question, core=core.digest, readies=tuple(readies)))
+        grant = self._ledger.reserve(charge, caps, [kept(shown, core.digest), kept(asked, core.digest)])
+        request = asked.canonical()
         self._progress.step(f"{title}: asking", core.holders)
         grant.use(core.digest)
         reason: Literal["missing_answer", "mask_mismatch", "stopped"] = "stopped"
@@ -339,12 +340,12 @@ class Federation:
         for holder in core.holders:
             try:
                 raw = replies.get(holder)
-                _, answer = self._statement(raw, Contribution, holder)
+                signed, answer = self._statement(raw, Contribution, holder)
                 payload = _vector_bytes(raw)
                 if (answer.core, answer.holder, answer.payload) != (core.digest, holder, sha256_hex(payload)):
                     raise ProtocolError("declined")
                 vectors.append(from_bytes(payload, statistic.dim + 1))
-                self._note_checkpoint(holder, answer.checkpoint)
+                self._note_checkpoint(holder, answer.checkpoint, kept(signed, core.digest))
             except ProtocolError as error:
                 lost[holder] = error.message
         return vectors, lost
@@ -404,7 +405,13 @@ class Federation:
             Holders that did not confirm (they can catch up when the study is run again; it costs nothing).
         """
         request = self._identity.sign(
-            FinishRequest(run=self.run, study=self.study.digest, releases=tuple(self._notices), result=result)
+            FinishRequest(
+                run=self.run,
+                study=self.study.digest,
+                releases=tuple(self._notices),
+                result=result,
+                heads=(*(self._checkpoints[holder] for holder in self.participants), self._own_checkpoint()),
+            )
         ).canonical()
         holders = self.participants
         self._progress.step("handing out the results", holders)
@@ -412,8 +419,8 @@ class Federation:
         silent_ones = []
         for holder in holders:
             try:
-                _, finished = self._statement(replies.get(holder), Finished, holder)
-                self._note_checkpoint(holder, finished.checkpoint)
+                signed, finished = self._statement(replies.get(holder), Finished, holder)
+                self._note_checkpoint(holder, finished.checkpoint, kept(signed, self.run))
             except ProtocolError as error:
                 self._progress.note(f"{holder} did not record the results: {error.message}")
                 silent_ones.append(holder)
@@ -437,8 +444,13 @@ class Federation:
             raise ProtocolError(statement.open(Refusal, self.roster, signer=holder).code)
         return statement, statement.open(model, self.roster, signer=holder)
 
-    def _note_checkpoint(self, holder: str, signed: Signed) -> None:
-        """Keep a holder's newest checkpoint.
+    def _own_checkpoint(self) -> Signed:
+        """The coordinator's word on its own ledger."""
+        head = self._ledger.head
+        return self._identity.sign(Checkpoint(member=self._identity.member, sequence=head.sequence, head=head.hash))
+
+    def _note_checkpoint(self, holder: str, signed: Signed, *statements: Statement) -> None:
+        """Keep a holder's newest checkpoint, and the statements that it came with.
 
         Raises:
             ProtocolError: if its ledger went back or changed.
@@ -450,7 +462,7 @@ class Federation:
             head.sequence < before.sequence or (head.sequence == before.sequence and head.hash != before.hash)
         ):
             raise ProtocolError("its ledger is older than it was, or was changed")
-        self._ledger.remember({holder: head})
+        self._ledger.remember({holder: head}, statements)
         self._checkpoints[holder] = signed
 
 

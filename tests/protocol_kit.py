@@ -31,6 +31,7 @@ from privacy.contract.identity import Identity, Signed, _to_sign
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
+    Checkpoint,
     Contribution,
     Finished,
     FinishRequest,
@@ -238,12 +239,18 @@ class LyingCoordinator:
                 Participant(holder=name, hello=self.hellos[name].digest, checkpoint=self.checkpoints[name])
                 for name in names
             ),
+            coordinator=self.own_checkpoint(),
             code=code_digest(),
             expires=self.now + 3600,
         )
         if mechanism is not None:
             changes["mechanism"] = noise.model_copy(update=dict(mechanism))
         return core.model_copy(update=changes)
+
+    def own_checkpoint(self) -> Signed:
+        """The coordinator's word on its ledger."""
+        head = self.federation.folder.ledger().head
+        return self.identity.sign(Checkpoint(member=self.identity.member, sequence=head.sequence, head=head.hash))
 
     def ready_request(self, core: PlanCore) -> ReadyRequest:
         """The request that shows a core."""
@@ -271,7 +278,7 @@ class LyingCoordinator:
 
     def finish(self, holder: str, *notices: ReleaseNotice, **changes: Any) -> Answer:
         """End the run at a holder."""
-        request = FinishRequest(run=self.run, study=self.study.digest, releases=notices, result="{}")
+        request = FinishRequest(run=self.run, study=self.study.digest, releases=notices, result="{}", heads=())
         return self.send(holder, request.model_copy(update=changes))
 
 

@@ -148,6 +148,7 @@ CORE = m.PlanCore(
     participants=tuple(
         m.Participant(holder=name, hello=d(name), checkpoint=checkpoint(name)) for name in ("alpha", "beta", "gamma")
     ),
+    coordinator=checkpoint("coordinator"),
     code=d("code"),
     expires=1_800_000_000,
 )
@@ -218,8 +219,8 @@ EXAMPLES: tuple[Noun, ...] = (
     Entry(sequence=2, salt="0" * 32, fact=RESERVED),
     Evidence(what="equivocation", first="{}", second="[]"), STATISTICS["prefix_sums"][1].grids[0],
     Failed(question=QUESTION, core=d("core"), reason="stopped"),
-    m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha")),
-    m.FinishRequest(run="run-1", study=STUDY.digest, releases=(NOTICE,), result="{}"), STUDY.rfm.high_low,
+    m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,)),
+    m.FinishRequest(run="run-1", study=STUDY.digest, releases=(NOTICE,), result="{}", heads=HELLOS), STUDY.rfm.high_low,
     m.AnswerRequest(question=QUESTION, core=d("core"), readies=HELLOS),
     m.HelloRequest(
         protocol=1, federation="test", roster=ROSTER.digest, run="run-1", study=STUDY, code=d("code"), expires=9

@@ -16,6 +16,7 @@ import subprocess
 import sys
 import threading
 import typing
+from collections import Counter
 from collections.abc import Callable
 from decimal import Decimal
 from fractions import Fraction
@@ -34,6 +35,7 @@ from privacy.contract.identity import Identity, Signed
 from privacy.contract.messages import (
     Checkpoint,
     Contribution,
+    Finished,
     FinishRequest,
     Hello,
     HelloRequest,
@@ -50,6 +52,7 @@ from privacy.errors import BudgetError, DataError, NotEnoughHolders
 from privacy.ledger import Answered, Evidence, Ledger, Question, Released, Reserved
 from privacy.secure_sum.masks import MaskKey, MaskMismatch, unmask
 from privacy.statistics import SegmentTotals
+from server.run import run_study
 from simulations.kit import MemoryFederation
 
 CODES = frozenset(typing.get_args(RefusalCode))
@@ -272,10 +275,10 @@ home, moment = Path(sys.argv[1]), sys.argv[2]
 policy = kit.lenient_policy()
 
 class Killed(Ledger):
-    def record_answer(self, answered, payload):
+    def record_answer(self, answered, payload, statements=()):
         if moment == "before":
             os.kill(os.getpid(), signal.SIGKILL)
-        head = super().record_answer(answered, payload)
+        head = super().record_answer(answered, payload, statements)
         if moment == "after":
             os.kill(os.getpid(), signal.SIGKILL)
         return head
@@ -369,7 +372,7 @@ def test_a_holder_killed_around_its_answer_never_computes_it_again(tmp_path: Pat
 Case = Callable[[LyingCoordinator], Answer]
 
 HELLO_CASES: dict[str, tuple[str, Case]] = {
-    "another protocol": ("version", lambda c: c.send("alpha", c.hello_request(protocol=2))),
+    "another protocol": ("version", lambda c: c.send("alpha", c.hello_request(protocol=1))),
     "another code": ("version", lambda c: c.send("alpha", c.hello_request(code="0" * 64))),
     "another federation": ("stale", lambda c: c.send("alpha", c.hello_request(federation="other"))),
     "another roster": ("stale", lambda c: c.send("alpha", c.hello_request(roster="0" * 64))),
@@ -496,7 +499,7 @@ READY_CASES: dict[str, tuple[str, Case]] = {
         lambda c: c.send("alpha", c.ready_request(c.core()), signer=Identity.load("beta", _key(c, "beta"))),
     ),
     "expired": ("stale", lambda c: _shown(c, expires=c.now)),
-    "another protocol": ("version", lambda c: _shown(c, protocol=2)),
+    "another protocol": ("version", lambda c: _shown(c, protocol=1)),
     "another code": ("version", lambda c: _shown(c, code="1" * 64)),
     "another federation": ("stale", lambda c: _shown(c, federation="other")),
     "old roster": ("stale", lambda c: _shown(c, roster="1" * 64)),
@@ -676,6 +679,50 @@ def test_older_or_forked_ledgers_of_peers_are_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_signed_by_another_is_refused(greeted: LyingCoordinator) -> None:
     greeted.checkpoints["beta"] = greeted.checkpoints["gamma"]
     assert greeted.show(greeted.core(), "alpha")["alpha"].code == "declined"
+
+
+def test_an_older_or_forked_ledger_of_the_coordinator_is_refused(greeted: LyingCoordinator) -> None:
+    """Its head stands in every plan, so that it cannot tell a second story either."""
+    early = greeted.own_checkpoint()
+    greeted.federation.folder.ledger().append(Evidence(what="equivocation", first="", second=""))
+    newest = greeted.own_checkpoint()
+    assert greeted.show(greeted.core(), "alpha")["alpha"].code == "Ready"
+    forked = Checkpoint(member="coordinator", sequence=newest.open(Checkpoint, greeted.roster).sequence, head="f" * 64)
+    for attempt, code, shown in (
+        (2, "stale", early),
+        (3, "equivocation", greeted.identity.sign(forked)),
+        (4, "declined", greeted.checkpoints["beta"]),
+        (5, "declined", greeted.identity.sign(forked.model_copy(update={"member": "beta"}))),
+        (6, "Ready", newest),
+    ):
+        core = greeted.core(attempt=attempt, coordinator=shown)
+        assert greeted.show(core, "alpha")["alpha"].code == code, attempt
+
+
+def test_heads_are_countersigned_at_the_end_and_what_was_signed_is_kept(tmp_path: Path) -> None:
+    federation = kit.federation_at(tmp_path)
+    run_study(kit.small_study(), folder=federation.folder, transport=federation.transport)
+    at_coordinator = list(federation.folder.ledger().statements())
+    finished = [Signed.parse(s.text).open(Finished, federation.roster) for s in at_coordinator if s.kind == "Finished"]
+    assert sorted(one.holder for one in finished) == sorted(HOLDERS)
+    for one in finished:
+        assert {head.member for head in one.heads} == {"coordinator", *HOLDERS} - {one.holder}
+        known = kit.holder_ledger(federation, one.holder).peers()
+        assert known == {head.member: (head.sequence, head.head) for head in one.heads}
+    kinds = Counter(statement.kind for statement in at_coordinator)
+    assert kinds == {"ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "Finished": 3}
+    at_alpha = Counter(statement.kind for statement in kit.holder_ledger(federation, "alpha").statements())
+    assert at_alpha == {"ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 2, "Checkpoint": 4}
+
+
+def test_an_older_head_at_the_end_is_refused(greeted: LyingCoordinator) -> None:
+    early = greeted.own_checkpoint()
+    greeted.federation.folder.ledger().append(Evidence(what="equivocation", first="", second=""))
+    greeted.show(greeted.core(), "alpha")
+    assert greeted.finish("alpha", heads=(early,)).code == "stale"
+    assert greeted.finish("alpha", heads=(greeted.own_checkpoint(),)).code == "Finished"
+    own = _signed_checkpoint(greeted, "alpha", 9, "f" * 64)
+    assert greeted.finish("alpha", heads=(own,)).code == "stale"
 
 
 def check_the_coordinator_notices_a_rolled_back_ledger(root: Path) -> None:
@@ -1728,9 +1775,9 @@ def check_a_second_request_does_not_time_the_first(root: Path) -> None:
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=Blocking(clock, 1.1))
     coordinator = LyingCoordinator(federation)
     hello = coordinator.identity.sign(coordinator.hello_request()).canonical()
-    other = coordinator.identity.sign(FinishRequest(run="run-9", study="0" * 64, releases=(), result="{}")).model_copy(
-        update={"kind": "ReadyRequest"}
-    )
+    other = coordinator.identity.sign(
+        FinishRequest(run="run-9", study="0" * 64, releases=(), result="{}", heads=())
+    ).model_copy(update={"kind": "ReadyRequest"})
     node = federation.nodes["alpha"]
     threads = [threading.Thread(target=node.handle, args=(hello,))]
     threads[0].start()

@@ -14,7 +14,7 @@ from privacy.mechanisms.gaussian import SumMechanism
 from privacy.statistics import AnyStatistic, ContributionBound
 
 #: Version of the protocol; holders and coordinator must agree.
-PROTOCOL = 1
+PROTOCOL = 2
 
 #: Reasons that may leave a holder. No row can influence which one it is: everything that is not about files'
 #: form, policy, budget, versions or the order of messages is ``declined``.
@@ -91,11 +91,17 @@ class Refusal(Noun):
 
 
 class Finished(Noun):
-    """A holder's word that it recorded the releases of a run."""
+    """A holder's word that it recorded the releases of a run.
+
+    Attributes:
+        checkpoint: its ledger after that.
+        heads: the heads of all parties that it was shown and keeps: with this it countersigns them.
+    """
 
     holder: Slug
     run: str
     checkpoint: Signed
+    heads: tuple[Checkpoint, ...]
 
 
 # --- statements of the coordinator -----------------------------------------------------------------------------
@@ -125,6 +131,7 @@ class PlanCore(Noun):
         mechanism: noise, m, t and placement.
         records: k, how many records of one person may be in the sum.
         participants: sorted by holder.
+        coordinator: the coordinator's own signed checkpoint. Who confirms a core countersigns all heads in it.
         code: digest of the contract's source code.
         expires: seconds since 1970, UTC.
     """
@@ -141,6 +148,7 @@ class PlanCore(Noun):
     mechanism: SumMechanism
     records: int = Field(ge=1, le=1000)
     participants: tuple[Participant, ...] = Field(min_length=2)
+    coordinator: Signed
     code: Digest
     expires: int
 
@@ -199,12 +207,17 @@ class ReleaseNotice(Noun):
 
 
 class FinishRequest(Noun):
-    """Ends a run: the releases, and the result as the coordinator reads it (JSON, for the holder's people)."""
+    """Ends a run: the releases, and the result as the coordinator reads it (JSON, for the holder's people).
+
+    Attributes:
+        heads: newest signed checkpoints of all participants and of the coordinator.
+    """
 
     run: str = Field(min_length=1, max_length=64)
     study: Digest
     releases: tuple[ReleaseNotice, ...]
     result: str
+    heads: tuple[Signed, ...]
 
 
 class Reply(Noun):

@@ -259,15 +259,17 @@ class Ledger:
         with self._transaction() as connection:
             return self._add(connection, fact)
 
-    def record_answer(self, answered: Answered, payload: bytes) -> Head:
-        """Record that an answer exists, with its bytes, durably and in one step."""
+    def record_answer(self, answered: Answered, payload: bytes, statements: Iterable[Statement] = ()) -> Head:
+        """Record that an answer exists, with its bytes and what was signed about it, durably and in one step."""
         with self._transaction() as connection:
+            _keep(connection, statements)
             connection.execute("INSERT INTO payloads VALUES (?, ?)", (answered.core, payload))
             return self._add(connection, answered)
 
-    def remember(self, heads: Mapping[str, Head]) -> None:
-        """Keep the newest heads of others, so that nobody can show an older ledger later."""
+    def remember(self, heads: Mapping[str, Head], statements: Iterable[Statement] = ()) -> None:
+        """Keep the newest heads of others, so that nobody can show an older ledger later, and what shows them."""
         with self._transaction() as connection:
+            _keep(connection, statements)
             for member, head in heads.items():
                 connection.execute(
                     "INSERT INTO peers VALUES (?, ?, ?) ON CONFLICT (member) DO UPDATE SET "
@@ -278,7 +280,7 @@ class Ledger:
     def keep(self, statements: Iterable[Statement]) -> None:
         """Keep signed statements durably, each once."""
         with self._transaction() as connection:
-            connection.executemany("INSERT OR IGNORE INTO statements VALUES (?, ?, ?, ?, ?)", statements)
+            _keep(connection, statements)
 
     def check(self, charge: Reserved, caps: Caps) -> None:
         """Whether :meth:`reserve` would grant this charge now; writes nothing.
@@ -288,8 +290,11 @@ class Ledger:
         """
         self.state.admit(charge, caps)
 
-    def reserve(self, charge: Reserved, caps: Caps) -> Grant:
+    def reserve(self, charge: Reserved, caps: Caps, statements: Iterable[Statement] = ()) -> Grant:
         """Write the charge durably and give the permission to answer.
+
+        Args:
+            statements: what was signed that led to the charge; kept with it.
 
         Raises:
             BudgetError: if a cap would be passed; nothing is written.
@@ -297,6 +302,7 @@ class Ledger:
         """
         with self._transaction() as connection:
             self._current(connection).admit(charge, caps)
+            _keep(connection, statements)
             self._add(connection, charge)
         return Grant(_TOKEN, charge.question, charge.core)
 
@@ -363,6 +369,10 @@ class Ledger:
         head = Head(sequence + 1, chain_hash(previous, body))
         connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (head.sequence, body.decode(), head.hash))
         return head
+
+
+def _keep(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
+    connection.executemany("INSERT OR IGNORE INTO statements VALUES (?, ?, ?, ?, ?)", statements)
 
 
 def _stored_hash(connection: sqlite3.Connection, sequence: int) -> str | None:
