@@ -347,29 +347,22 @@ class TestFlowerIsTheOneWrittenFor:
             ("flwr.supernode.fleet_http_client:FleetHttpClient.SendNodeHeartbeat", "self request"),
             ("flwr.supernode.fleet_http_client:FleetHttpClient.PullMessages", "self request"),
             ("flwr.supernode.fleet_http_client:FleetHttpClient.PushMessages", "self request"),
-            ("flwr.supernode.fleet_http_client:FleetHttpClient.PullObject", "self request"),
-            ("flwr.supernode.fleet_http_client:FleetHttpClient.PushObject", "self request"),
-            ("flwr.supernode.fleet_http_client:FleetHttpClient.ConfirmMessageReceived", "self request"),
             (
                 "flwr.supernode.node_auth_http_interceptor:NodeAuthHttpInterceptor",
                 "private_key public_key",
             ),
             ("flwr.supercore.interceptors:RuntimeVersionHttpInterceptor", "component_name"),
             ("flwr.supercore.interceptors:SuperExecAuthHttpInterceptor", "master_secret protected_methods"),
-            ("flwr.supercore.inflatable.inflatable_object:get_object_tree", "obj"),
-            ("flwr.supercore.inflatable.inflatable_object:get_all_nested_objects", "obj"),
             ("flwr.supercore.primitives.asymmetric:public_key_to_bytes", "public_key"),
-            ("flwr.app.message:remove_content_from_message", "message"),
             ("flwr.common.serde:message_to_proto", "message"),
             ("flwr.common.serde:message_from_proto", "message_proto"),
+            ("flwr.common.serde:recorddict_from_proto", "recorddict_proto"),
             ("flwr.supercore.control:ControlHttpClient.StartRun", "self request"),
             ("flwr.supercore.control:ControlHttpClient.RegisterNode", "self request"),
             ("flwr.supercore.control:ControlHttpClient.ListNodes", "self request"),
             ("flwr.supercore.runtime:RuntimeHttpClient.AcquireTask", "self request"),
             ("flwr.supercore.runtime:RuntimeHttpClient.PullMessages", "self request"),
-            ("flwr.supercore.runtime:RuntimeHttpClient.PullObject", "self request"),
-            ("flwr.supercore.runtime:RuntimeHttpClient.ConfirmMessageReceived", "self request"),
-            ("flwr.superlink.grid:HttpGrid.push_messages", "self messages"),
+            ("flwr.supercore.runtime:RuntimeHttpClient.PushMessages", "self request"),
             ("flwr.superlink.grid:HttpGrid.get_nodes", "self"),
             (
                 "flwr.superlink.runtime:run_serverapp",
@@ -393,16 +386,17 @@ class TestFlowerIsTheOneWrittenFor:
         grid = HttpGrid(token="none")
         assert isinstance(grid.node, node_pb2.Node)
         assert isinstance(inspect.getattr_static(HttpGrid, "_runtime_client"), property)
-        assert isinstance(inspect.getattr_static(HttpGrid, "run"), property)
+        assert grid._retry_invoker.max_time is None
         runtime = importlib.import_module("flwr.superlink.runtime.run_serverapp")
         assert callable(runtime.flush_logs)
         for message, names in (
             (node_pb2.NodeInfo, "node_id status public_key name"),
-            (fleet_pb2.PullMessagesResponse, "messages_list message_object_trees"),
+            (fleet_pb2.PullMessagesResponse, "messages_list"),
             (fleet_pb2.PushMessagesRequest, "node messages_list message_object_trees"),
-            (fleet_pb2.PushMessagesResponse, "objects_to_push session_id"),
-            (message_pb2.PullObjectResponse, "object_found object_available object_content"),
-            (message_pb2.ObjectTree, "object_id children"),
+            (message_pb2.Message, "metadata content"),
+            (message_pb2.ObjectTree, "object_id"),
+            (runtime_pb2.PushAppMessagesRequest, "messages_list message_object_trees"),
+            (runtime_pb2.PullAppMessagesResponse, "messages_list"),
             (runtime_pb2.AcquireTaskResponse, "task token"),
             (control_pb2.StartRunRequest, "fab override_config"),
         ):

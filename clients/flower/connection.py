@@ -5,13 +5,13 @@ the coordinator ships, so this file speaks the fleet API itself. It has no call 
 ``check_flower_version`` refuses any other version, and a test holds the signatures used here.
 
 What is used: ``FleetHttpClient`` with its two interceptors (version headers; the node key's signature over a
-time stamp), the protobuf requests of the fleet API, and the "inflatable" objects into which Flower cuts a
-message.
+time stamp) and the protobuf requests of the fleet API. Flower's own nodes cut a message into objects and move
+them one call each, nine calls for one answer; ours lie in the message itself, in the field for its content,
+which takes two.
 """
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -22,8 +22,7 @@ from typing import Any, Self, TypeVar
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from flwr.app import ConfigRecord, Message, RecordDict
-from flwr.app.message import remove_content_from_message
-from flwr.common.serde import message_from_proto, message_to_proto
+from flwr.common.serde import message_from_proto, message_to_proto, recorddict_from_proto
 from flwr.proto.fleet_pb2 import (
     ActivateNodeRequest,
     DeactivateNodeRequest,
@@ -31,14 +30,9 @@ from flwr.proto.fleet_pb2 import (
     PushMessagesRequest,
 )
 from flwr.proto.heartbeat_pb2 import SendNodeHeartbeatRequest
-from flwr.proto.message_pb2 import (
-    ConfirmMessageReceivedRequest,
-    ObjectTree,
-    PullObjectRequest,
-    PushObjectRequest,
-)
+from flwr.proto.message_pb2 import Message as MessageProto
+from flwr.proto.message_pb2 import ObjectTree
 from flwr.proto.node_pb2 import Node
-from flwr.supercore.inflatable.inflatable_object import get_all_nested_objects, get_object_tree
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
 from flwr.supernode.fleet_http_client import FleetHttpClient
@@ -52,7 +46,6 @@ FLOWER_VERSION = "1.41.0"
 RECORD, FIELD = "cohortium", "bytes"
 #: Seconds between heartbeats; the shortest that Flower accepts. A dead node counts as online for two of them.
 HEARTBEAT_INTERVAL = 10
-_OBJECT_WAIT = 30.0
 
 _T = TypeVar("_T")
 
@@ -149,28 +142,15 @@ class FleetConnection:
         response = _call(self._client.PullMessages, PullMessagesRequest(node=self._node))
         if not response.messages_list:
             return None
-        header = message_from_proto(response.messages_list[0])
-        run_id, message_id = header.metadata.run_id, header.metadata.message_id
-        ids = object_ids(response.message_object_trees[0])
-        contents = [self._pull(run_id, object_id) for object_id in ids]
-        confirm = ConfirmMessageReceivedRequest(node=self._node, run_id=run_id, message_object_id=message_id)
-        _call(self._client.ConfirmMessageReceived, confirm)
-        data = unpack(contents[-1]) if contents and None not in contents else None
-        return Request(data=None if data is None or len(data) > limit else data, header=header)
-
-    def _pull(self, run_id: int, object_id: str) -> bytes | None:
-        """An object, which may reach the SuperLink a moment after its message; None if there is none."""
-        request = PullObjectRequest(node=self._node, run_id=run_id, object_id=object_id)
-        deadline = time.monotonic() + _OBJECT_WAIT
-        pause = 0.01
-        while True:
-            response = _call(self._client.PullObject, request)
-            if response.object_available:
-                return response.object_content
-            if not response.object_found or time.monotonic() > deadline:
-                return None
-            time.sleep(pause)
-            pause = min(2 * pause, 0.2)
+        message = response.messages_list[0]
+        data = unpack(message)
+        header = MessageProto(metadata=message.metadata)
+        header.content.SetInParent()
+        try:
+            reply_to = message_from_proto(header)
+        except Exception as error:  # nothing that could be replied to
+            raise Unreachable(f"unreadable message ({type(error).__name__})") from None
+        return Request(data=None if data is None or len(data) > limit else data, header=reply_to)
 
     def reply(self, request: Request, data: bytes) -> None:
         """Send the reply to a request. No running time is reported: it would depend on the holder's data."""
@@ -179,43 +159,17 @@ class FleetConnection:
         message.metadata.__dict__["_message_id"] = message.object_id
         push = PushMessagesRequest(
             node=self._node,
-            messages_list=[message_to_proto(remove_content_from_message(message))],
-            message_object_trees=[get_object_tree(message)],
+            messages_list=[message_to_proto(message)],
+            # Flower knows a message by its tree of objects; this one has no others, and is never pushed itself.
+            message_object_trees=[ObjectTree(object_id=message.object_id)],
         )
-        response = _call(self._client.PushMessages, push)
-        # In Flower's order the message itself comes last: to the coordinator a sign that all is there.
-        for object_id, part in get_all_nested_objects(message).items():
-            if object_id in response.objects_to_push:
-                stored = _call(
-                    self._client.PushObject,
-                    PushObjectRequest(
-                        node=self._node,
-                        run_id=message.metadata.run_id,
-                        object_id=object_id,
-                        object_content=part.deflate(),
-                        session_id=response.session_id,
-                    ),
-                ).stored
-                if not stored:
-                    raise Refused("the SuperLink did not store the reply")
+        _call(self._client.PushMessages, push)
 
 
-def object_ids(message: ObjectTree) -> tuple[str, ...]:
-    """The three objects into which Flower cuts a message of ours, else none.
-
-    They are the message itself, its dictionary of records, and the record that holds the bytes. A message
-    must not be confirmed, which deletes them, before its sender has stored all three.
-    """
-    if len(message.children) != 1 or len(message.children[0].children) != 1:
-        return ()
-    record = message.children[0].children[0]
-    return () if record.children else (message.object_id, message.children[0].object_id, record.object_id)
-
-
-def unpack(record: bytes | None) -> bytes | None:
-    """The bytes inside a record, or None if it is not one of ours (whatever the sender made it of)."""
+def unpack(message: MessageProto) -> bytes | None:
+    """The bytes inside a message, or None if it is not one of ours (whatever the sender made it of)."""
     try:
-        data = ConfigRecord.inflate(record or b"")[FIELD]
+        data = recorddict_from_proto(message.content)[RECORD][FIELD]
     except Exception:
         return None
     return data if isinstance(data, bytes) else None

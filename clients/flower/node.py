@@ -34,7 +34,8 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 
 NodeEvent = Literal["connecting", "waiting", "connected", "lost", "request", "replied", "failed", "stopped"]
 
-_BUSY_POLL = 0.1
+#: Seconds between looks while a run is active; after a while without a request they grow to the idle pause.
+_BUSY_POLL = 0.05
 _IDLE_POLL = 1.0
 _IDLE_AFTER = 30.0
 _HEARTBEAT_PAUSE = 5.0

@@ -3,9 +3,9 @@
 Written for Flower 1.41.0; ``check_flower_version`` refuses any other, and a test holds the signatures used
 here. These things are done below Flower's public surface, each for a reason:
 
-* Replies are collected one by one. ``Grid.pull_messages`` sleeps a second whenever a reply is announced
-  before its content has arrived, which is nearly always, and one holder that announces a reply and never
-  sends it would keep the others' replies back.
+* Messages carry their bytes in themselves. ``Grid`` cuts each into three objects and moves every one in a call
+  of its own; and its ``pull_messages`` sleeps a second whenever a reply is announced before its objects have
+  arrived, which is nearly always.
 * A run is submitted and its task is taken over the control and runtime API. Flower's own executor would start
   whatever bundle anybody who reaches the port has submitted; ours starts only what it submitted itself.
 * The bundle is built here, from one constant text, so it is the same bytes everywhere and holds no code.
@@ -17,7 +17,8 @@ from __future__ import annotations
 import hashlib
 import io
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -27,16 +28,12 @@ from typing import Any, Self
 import httpx
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
-from flwr.app import ConfigRecord
-from flwr.common.serde import fab_to_proto, user_config_to_proto
+from flwr.app import Message
+from flwr.common.serde import fab_to_proto, message_to_proto, recorddict_from_proto, user_config_to_proto
 from flwr.proto.control_pb2 import ListNodesRequest, RegisterNodeRequest, StartRunRequest
-from flwr.proto.message_pb2 import (
-    ConfirmMessageReceivedRequest,
-    ObjectTree,
-    PullObjectRequest,
-    PullObjectResponse,
-)
-from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullAppMessagesRequest
+from flwr.proto.message_pb2 import Message as MessageProto
+from flwr.proto.message_pb2 import ObjectTree
+from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullAppMessagesRequest, PushAppMessagesRequest
 from flwr.supercore.constant import TaskType
 from flwr.supercore.control import ControlHttpClient
 from flwr.supercore.fab import Fab
@@ -102,62 +99,59 @@ def build_bundle() -> bytes:
 # --- Inside the ServerApp ---
 
 
+class Unreachable(Exception):
+    """The SuperLink does not answer, or refuses, within the time that was given."""
+
+
+@contextmanager
+def patience(grid: Any, seconds: float) -> Iterator[None]:
+    """Calls of a Grid try again for at most so long while the SuperLink is away; Flower itself would for ever.
+
+    Raises:
+        Unreachable: in place of what the HTTP client raises then.
+    """
+    grid._retry_invoker.max_time = max(seconds, 0.0)
+    try:
+        yield
+    except httpx.HTTPError as error:
+        raise Unreachable(type(error).__name__) from None
+    finally:
+        grid._retry_invoker.max_time = None
+
+
+def push(grid: Any, messages: Sequence[Message]) -> list[str]:
+    """Send messages to nodes, in one call; returns their ids, "" for one that the SuperLink did not take."""
+    protos, trees = [], []
+    for message in messages:
+        message.metadata.__dict__["_message_id"] = message.object_id
+        protos.append(message_to_proto(message))
+        # Flower knows a message by its tree of objects; this one has no others, and is never pushed itself.
+        trees.append(ObjectTree(object_id=message.object_id))
+    request = PushAppMessagesRequest(messages_list=protos, message_object_trees=trees)
+    return list(grid._runtime_client.PushMessages(request).message_ids)
+
+
 class Inbox:
     """Collects the replies to messages that were pushed through a Grid, without ever waiting."""
 
     def __init__(self, grid: Any, message_ids: Iterable[str]) -> None:
         self._client: RuntimeHttpClient = grid._runtime_client
-        self._node = grid.node
-        self._run_id: int = grid.run.run_id
         self._open = set(message_ids)
-        # Of replies that are announced and not here yet: the objects of the message and of its record.
-        self._announced: dict[str, tuple[str, str]] = {}
 
     def poll(self) -> dict[str, bytes | None]:
-        """Replies complete since the last call, by the id of the message they answer; None for an error."""
-        done: dict[str, bytes | None] = {}
-        if self._open:
-            response = self._client.PullMessages(PullAppMessagesRequest(message_ids=self._open))
-            for message, tree in zip(response.messages_list, response.message_object_trees, strict=True):
-                answered = message.metadata.reply_to_message_id
-                self._open.discard(answered)
-                ids = object_ids(tree)
-                if message.HasField("error") or not ids:
-                    done[answered] = None
-                else:
-                    self._announced[answered] = (ids[0], ids[-1])
-        for answered, (message_id, record) in list(self._announced.items()):
-            # A node stores the message itself last: once that is there, the record is.
-            found = self._pull(message_id)
-            if found.object_found and not found.object_available:
-                continue
-            del self._announced[answered]
-            done[answered] = unpack(self._pull(record).object_content)
-            confirm = ConfirmMessageReceivedRequest(node=self._node, run_id=self._run_id, message_object_id=message_id)
-            self._client.ConfirmMessageReceived(confirm)
+        """Replies that came since the last call, by the id of the message they answer; None for an error."""
+        if not self._open:
+            return {}
+        response = self._client.PullMessages(PullAppMessagesRequest(message_ids=self._open))
+        done = {message.metadata.reply_to_message_id: unpack(message) for message in response.messages_list}
+        self._open -= done.keys()
         return done
 
-    def _pull(self, object_id: str) -> PullObjectResponse:
-        request = PullObjectRequest(node=self._node, run_id=self._run_id, object_id=object_id)
-        return self._client.PullObject(request)
 
-
-def object_ids(message: ObjectTree) -> tuple[str, ...]:
-    """The three objects into which Flower cuts a message of ours, else none.
-
-    They are the message itself, its dictionary of records, and the record that holds the bytes. A message
-    must not be confirmed, which deletes them, before its sender has stored all three.
-    """
-    if len(message.children) != 1 or len(message.children[0].children) != 1:
-        return ()
-    record = message.children[0].children[0]
-    return () if record.children else (message.object_id, message.children[0].object_id, record.object_id)
-
-
-def unpack(record: bytes) -> bytes | None:
-    """The bytes inside a record, or None if it is not one of ours (whatever the sender made it of)."""
+def unpack(message: MessageProto) -> bytes | None:
+    """The bytes inside a message, or None if it is not one of ours (whatever the sender made it of)."""
     try:
-        data = ConfigRecord.inflate(record)[FIELD]
+        data = recorddict_from_proto(message.content)[RECORD][FIELD]
     except Exception:
         return None
     return data if isinstance(data, bytes) else None

@@ -10,14 +10,17 @@ from collections.abc import Callable, Mapping
 from flwr.app import ConfigRecord, Message, RecordDict
 from flwr.serverapp import Grid
 
-from server.flower.internals import FIELD, RECORD, Inbox
+from server.flower.internals import FIELD, RECORD, Inbox, Unreachable, patience, push
 
-#: Seconds between looks at the inbox.
-_POLL = 0.05
+#: Seconds before the first look at the inbox, and between looks. Holders' replies leave at multiples of a quarter
+#: of a second, so that earlier looks would only keep the SuperLink from its work.
+_FIRST_LOOK, _POLL = 0.2, 0.03
 #: The largest reply, in bytes; a larger one counts as none.
 _REPLY_LIMIT = 64 * 1024 * 1024
 #: A message outlives its time-out by this much, so that a clock some seconds off does not kill a reply.
 _CLOCK_GRACE = 5.0
+#: Seconds to wait for the SuperLink's list of nodes where no other limit is given.
+_LISTING = 30.0
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +40,7 @@ class FlowerTransport:
 
     def holders(self) -> tuple[str, ...]:
         """Ids of the holders that are connected now, sorted. A node that died counts for 20 seconds more."""
-        return tuple(sorted(self._nodes()))
+        return tuple(sorted(self._nodes(_LISTING)))
 
     def exchange(
         self,
@@ -53,32 +56,41 @@ class FlowerTransport:
         when its handler failed). Replies that come later are dropped.
         """
         deadline = time.monotonic() + timeout
-        nodes = self._nodes()
+        nodes = self._nodes(timeout)
         reached = [holder for holder in sorted(requests) if holder in nodes]
         if not reached or timeout <= 0:
             return {}
         messages = [self._message(nodes[holder], requests[holder], timeout + _CLOCK_GRACE) for holder in reached]
-        sent = zip(self._grid.push_messages(messages), reached, strict=True)
-        waiting = {message_id: holder for message_id, holder in sent if message_id}
-        inbox = Inbox(self._grid, waiting)
         replies: dict[str, bytes] = {}
-        while waiting:
-            for message_id, data in inbox.poll().items():
-                holder = waiting.pop(message_id)
-                if data and len(data) <= _REPLY_LIMIT:
-                    replies[holder] = data
-                    if on_reply is not None:
-                        on_reply(holder)
-            left = deadline - time.monotonic()
-            if left <= 0:
-                break
-            if waiting:
-                time.sleep(min(_POLL, left))
+        try:
+            with patience(self._grid, deadline - time.monotonic()):
+                sent = zip(push(self._grid, messages), reached, strict=True)
+            waiting = {message_id: holder for message_id, holder in sent if message_id}
+            inbox = Inbox(self._grid, waiting)
+            pause = _FIRST_LOOK
+            while waiting and (left := deadline - time.monotonic()) > 0:
+                time.sleep(min(pause, left))
+                with patience(self._grid, deadline - time.monotonic()):
+                    arrived = inbox.poll()
+                for message_id, data in arrived.items():
+                    holder = waiting.pop(message_id)
+                    if data and len(data) <= _REPLY_LIMIT:
+                        replies[holder] = data
+                        if on_reply is not None:
+                            on_reply(holder)
+                pause = _POLL
+        except Unreachable as error:
+            log.warning("the SuperLink did not answer in time: %s", error)
         return replies
 
-    def _nodes(self) -> dict[str, int]:
-        """Flower's node id of every connected holder."""
-        nodes = [node for node in self._grid.get_nodes() if node.name]
+    def _nodes(self, timeout: float) -> dict[str, int]:
+        """Flower's node id of every connected holder; none if the SuperLink does not answer."""
+        try:
+            with patience(self._grid, timeout):
+                nodes = [node for node in self._grid.get_nodes() if node.name]
+        except Unreachable as error:
+            log.warning("the SuperLink did not say who is online: %s", error)
+            return {}
         count = Counter(node.name for node in nodes)
         for name in sorted(name for name, times in count.items() if times > 1):
             log.warning("two nodes are registered as %s and online; neither is used", name)
