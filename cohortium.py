@@ -12,8 +12,9 @@ from rich.markup import escape
 from rich.table import Table
 
 from clients.commands import holder_app
-from privacy.audit.commands import audit_app, ledger_app
+from privacy.audit.commands import audit_app, auditor_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
+from privacy.presentation.rosters import roster_app
 from privacy.presentation.terminal import (
     Json,
     Quiet,
@@ -26,7 +27,7 @@ from privacy.presentation.terminal import (
     up,
     up_or_dash,
 )
-from server.commands import model_app, show_rankings
+from server.commands import coordinator_app, model_app, show_rankings
 
 if TYPE_CHECKING:
     from privacy.contract.churn_results import ChurnResult
@@ -48,7 +49,16 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 study_app = command_group("study", "Write, check and run studies (coordinator).")
-for group in (study_app, holder_app, ledger_app, audit_app, model_app):
+for group in (
+    study_app,
+    holder_app,
+    coordinator_app,
+    auditor_app,
+    roster_app,
+    ledger_app,
+    audit_app,
+    model_app,
+):
     app.add_typer(group)
 
 

@@ -4,18 +4,30 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.markup import escape
+from rich.table import Table
 
+from privacy.contract.identity import Declarations
 from privacy.errors import ConfigError
+from privacy.member_folder import MemberFolder
+from privacy.presentation.rosters import (
+    FingerprintOption,
+    accept_roster,
+    asked,
+    new_member,
+    rotation_written,
+    wrote,
+)
 from privacy.presentation.terminal import Json, command_group, print_json, screen
 
 if TYPE_CHECKING:
     from clients.data.guess_nouns import Question
     from clients.runs import RunFolder
 
+HolderPath = Annotated[Path, typer.Argument(help="The holder's folder.", file_okay=False)]
 holder_app = command_group("holder", "Check data, answer studies, label customers (data holder).")
 
 
@@ -45,27 +57,209 @@ def holder_check(
         raise typer.Exit(DataError.exit_code)
 
 
+@holder_app.command("init")
+def holder_init(
+    folder: HolderPath,
+    federation: Annotated[str, typer.Option(help="Name of the federation, as the coordinator's operator says it.")],
+    name: Annotated[str, typer.Option(help="This holder's short name in it; the same as `holder` in holder.toml.")],
+    lifetime_epsilon: Annotated[
+        str | None,
+        typer.Option(
+            help="What one customer may lose over all studies ever answered here, at delta 1e-6. Yours to decide; "
+            "written into policy.toml, and not needed where there is one."
+        ),
+    ] = None,
+    max_holders_per_customer: Annotated[
+        int | None,
+        typer.Option(help="Declare at how many holders one of your customers may be; 1: at no other one.", min=1),
+    ] = None,
+    size_class: Annotated[
+        int | None, typer.Option(help="Declare a public upper figure for the number of your customers.", min=1)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make this holder's keys, its policy.toml and the request to join, to be sent to the coordinator.
+
+    Private keys stay here. Set COHORTIUM_PASSPHRASE (or COHORTIUM_PASSPHRASE_FILE) to keep them under a passphrase.
+    """
+    from clients.policy import HolderPolicy, policy_toml
+
+    policy = folder / "policy.toml"
+    if not policy.exists() and lifetime_epsilon is None:
+        raise ConfigError(
+            "a lifetime budget is mandatory, and nobody can decide it for you",
+            hint="give --lifetime-epsilon (8 is about forty studies of epsilon 1), or write policy.toml",
+        )
+    member = MemberFolder(folder)
+    declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
+    entry = new_member(name, "holder", declared)
+    if not policy.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        policy.write_text(policy_toml(epsilon=str(lifetime_epsilon)), encoding="utf-8")
+        try:
+            HolderPolicy.read(policy)
+        except ConfigError:
+            policy.unlink()
+            raise
+    asked(member, federation, entry, as_json=as_json)
+
+
+@holder_app.command("declare")
+def holder_declare(
+    folder: HolderPath,
+    max_holders_per_customer: Annotated[
+        int | None, typer.Option(help="At how many holders one of your customers may be; not given: unknown.", min=1)
+    ] = None,
+    size_class: Annotated[
+        int | None, typer.Option(help="A public upper figure for the number of your customers.", min=1)
+    ] = None,
+) -> None:
+    """Declare something else about your customers; counts when a new version of the roster carries it."""
+    member = MemberFolder(folder)
+    declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
+    member.declare(declared)
+    wrote(folder / "request.json", "Send it to the coordinator's operator, who publishes a new version of the roster.")
+
+
+@holder_app.command("join")
+def holder_join(
+    folder: HolderPath,
+    file: Annotated[Path, typer.Argument(help="The roster that the coordinator published, such as roster-v1.json.")],
+    fingerprint: FingerprintOption = None,
+    as_json: Json = False,
+) -> None:
+    """Check a version of the roster, compare its fingerprint, and put it in force. The node takes it up by itself."""
+    accept_roster(MemberFolder(folder), file, fingerprint, as_json=as_json)
+
+
+@holder_app.command("rotate-key")
+def holder_rotate_key(folder: HolderPath) -> None:
+    """Make new keys, and the old key's word for them. They count when a version of the roster lists them."""
+    rotation_written(MemberFolder(folder))
+
+
+@holder_app.command("leave")
+def holder_leave(
+    folder: HolderPath,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Leave the federation: a signed word with the ledger's head is written, and the private keys are destroyed."""
+    import time
+
+    from clients.holder import HolderFolder
+    from privacy.contract.messages import Checkpoint
+    from privacy.ledger import Departed
+
+    holder = HolderFolder(folder)
+    member, roster, ledger = holder.member, holder.roster(), holder.ledger()
+    if not yes:
+        typer.confirm(f"Leave {roster.federation} and destroy this holder's private keys?", abort=True)
+    sequence, head = ledger.head
+    own = member.identity()
+    words = member.leave(own.sign(Checkpoint(member=own.member, sequence=sequence, head=head)))
+    ledger.append(Departed(roster=roster.digest, statement=words.digest, time=int(time.time())))
+    wrote(folder / "leave.json", "Send it to the coordinator's operator, and to the auditor.")
+    screen.print(
+        "What stays: your ledger (keep it: it is the budget of your customers, whichever federation you join next), "
+        "labels and pages that were written here, and what was released, which contains your customers behind its "
+        "noise and cannot be taken back. What ends: this node answers nothing more, and nothing signed with the old "
+        "keys counts once the next version of the roster is in force.",
+        soft_wrap=True,
+    )
+
+
+@holder_app.command("studies")
+def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
+    """List the studies that wait for your approval, and what was decided. Shows what each would look at and cost."""
+    from clients.holder import HolderFolder
+    from clients.policy import columns_of
+
+    proposed = HolderFolder(folder).approvals().proposed()
+    if as_json:
+        print_json(
+            [
+                {
+                    "digest": item.study.digest,
+                    "decision": item.decision,
+                    "looks_at": sorted(columns_of(item.study)),
+                    "study": item.study.model_dump(mode="json"),
+                }
+                for item in proposed
+            ]
+        )
+        return
+    if not proposed:
+        screen.print('No study waits here. With allow.approval = "by_hand" in policy.toml each new one does.')
+        return
+    table = Table()
+    for column in ("study", "day", "epsilon", "delta", "analyses", "looks at", "placement", "decision", "digest"):
+        table.add_column(column)
+    for item in proposed:
+        study = item.study
+        table.add_row(
+            escape(study.name), str(study.as_of), str(study.budget.epsilon), f"{study.budget.effective_delta:.0e}",
+            ", ".join(study.analyses), ", ".join(sorted(columns_of(study))), study.placement,
+            item.decision or "[yellow]waits[/]", study.digest[:12],
+        )  # fmt: skip
+    screen.print(table)
+    screen.print("cohortium holder approve FOLDER DIGEST, or deny", style="dim")
+
+
+StudyName = Annotated[str, typer.Argument(help="The study's name, or the beginning of its digest.")]
+
+
+@holder_app.command("approve")
+def holder_approve(folder: HolderPath, study: StudyName) -> None:
+    """Approve a study by hand: the node answers it from now on, within the policy."""
+    _decide(folder, study, "approved")
+
+
+@holder_app.command("deny")
+def holder_deny(folder: HolderPath, study: StudyName) -> None:
+    """Deny a study: no further question of it is answered. What was answered before stays spent."""
+    _decide(folder, study, "denied")
+
+
+def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"]) -> None:
+    import time
+
+    from clients.holder import HolderFolder
+
+    approvals = HolderFolder(folder).approvals()
+    study = approvals.find(wanted)
+    approvals.decide(study, decision, now=int(time.time()))
+    screen.print(f"{study.name} ({study.digest[:12]}): {decision}, and written into the ledger.")
+
+
 @holder_app.command("node")
 def holder_node(
-    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
-    address: Annotated[str, typer.Option(help="The SuperLink's HOST:PORT.")],
-    root_certificate: Annotated[Path, typer.Option(help="Certificate authority of the SuperLink.")],
-    node_key: Annotated[Path, typer.Option(help="This node's registered key.")],
+    folder: HolderPath,
+    address: Annotated[
+        str | None, typer.Option(help="HOST:PORT to connect to, if not the one that came with the roster.")
+    ] = None,
+    root_certificate: Annotated[
+        Path | None, typer.Option(help="Authority of the server there, if not the one that came with the roster.")
+    ] = None,
+    node_key: Annotated[Path | None, typer.Option(help="The node's key, if not FOLDER/keys/node.pem.")] = None,
 ) -> None:
     """Answer studies until stopped. Listens on no port; runs only the code that is installed here."""
     import logging
 
     from clients.flower.node import run_node
-    from clients.holder import HolderFolder
+    from clients.holder import HolderFolder, LiveNode
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
-    node = HolderFolder(folder).node()
+    holder = HolderFolder(folder)
+    node = LiveNode(holder)
+    latest = holder.member.latest()
+    if address is None and latest is None:
+        raise ConfigError("nobody said where to connect to", hint="`cohortium holder join`, or give --address")
     # The first study should not wait for these; they are slow to import.
     threading.Thread(target=_warm_up, daemon=True).start()
     run_node(
-        address=address,
-        root_certificate=root_certificate,
-        node_key=node_key,
+        address=address or (latest.address if latest else ""),
+        root_certificate=root_certificate or folder / "ca.pem",
+        node_key=node_key or holder.member.node_key,
         holder=node.holder,
         handler=node.handle,
         stop=threading.Event(),
@@ -80,7 +274,7 @@ def _warm_up() -> None:
 
 @holder_app.command("labels")
 def holder_labels(
-    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
+    folder: HolderPath,
     run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
     formats: Annotated[
         list[str] | None,
@@ -129,7 +323,7 @@ def _finished_run(runs: RunFolder, run: str | None) -> str:
 
 @holder_app.command("report")
 def holder_report(
-    folder: Annotated[Path, typer.Argument(help="The holder's folder.", exists=True, file_okay=False)],
+    folder: HolderPath,
     run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
     as_json: Json = False,

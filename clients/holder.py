@@ -11,11 +11,13 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from clients.approvals import Approvals
 from clients.clock import Clock
 from clients.data.config import HolderConfig
 from clients.node import HolderNode
@@ -34,6 +36,8 @@ from privacy.statistics import Rows, SegmentTotals, Statistic
 if TYPE_CHECKING:
     from clients.data.customer_table import CustomerTable
     from clients.data.features import CustomerFeatures
+
+log = logging.getLogger("cohortium.holder")
 
 
 class SourceData:
@@ -166,7 +170,7 @@ class HolderFolder:
 
     def ledger(self) -> Ledger:
         """The holder's ledger, made when it is first needed, with the policy's lifetime cap."""
-        policy, name = self.policy(), self.config().holder
+        policy, name = self.policy(), self.member.request().member.id
         ledger = Ledger.open_or_create(
             self.state / "ledger.sqlite",
             Opened(
@@ -208,3 +212,54 @@ class HolderFolder:
             runs=RunFolder(self.state / "runs"),
             clock=clock,
         )
+
+    def approvals(self) -> Approvals:
+        """Studies that were asked for here, and what the operator decided."""
+        return Approvals(self.state / "studies", self.ledger())
+
+
+class LiveNode:
+    """A holder's node that takes up what its operator changes: policy, roster, keys and ``holder.toml``.
+
+    A changed file counts from the next request on. While one of them cannot be used, everything is declined.
+    """
+
+    def __init__(self, folder: HolderFolder, clock: Clock | None = None) -> None:
+        self._folder = folder
+        self._clock = clock
+        self._seen = self._look()
+        self._node = folder.node(clock)
+        self._wrong = ""
+
+    @property
+    def holder(self) -> str:
+        """This holder's id."""
+        return self._node.holder
+
+    def handle(self, request: bytes) -> bytes:
+        """Answer one request, under the files as they are now. Never raises."""
+        look = self._look()
+        if look != self._seen:
+            try:
+                node = self._folder.node(self._clock)
+            except CohortiumError as error:
+                self._wrong = error.message
+            else:
+                node.adopt(self._node)
+                self._node, self._wrong = node, ""
+                log.info("policy, roster, keys or holder.toml have changed and count from now on")
+            self._seen = look
+        return self._node.decline(self._wrong) if self._wrong else self._node.handle(request)
+
+    def _look(self) -> tuple[tuple[int, int, int] | None, ...]:
+        root = self._folder.root
+        names = ("policy.toml", "holder.toml", "roster.json", "keys/signing.pem", "leave.json")
+        return tuple(_stamp(root / name) for name in names)
+
+
+def _stamp(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.admission import Accepted, Refused, check_core, check_heads, check_hello, check_readies
+from clients.approvals import Approvals
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
@@ -46,8 +47,8 @@ from privacy.contract.messages import (
 )
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
-from privacy.errors import BudgetError, ConfigError, DataError, PolicyError, ProtocolError
-from privacy.ledger import Answered, Caps, Evidence, Head, Ledger, Question, Released, Reserved
+from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, PolicyError, ProtocolError
+from privacy.ledger import Answered, Caps, Declined, Evidence, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey, mask, to_bytes
 from privacy.statistics import Rows, Statistic
@@ -59,6 +60,10 @@ HELLO_LIFETIME = 6 * 3600
 
 #: Plans that a process keeps of one run, with the noise drawn for them.
 MAX_PLANS = 200
+
+#: Refusals that are recorded, and how many of them: a coordinator cannot fill the ledger with more.
+RECORDED: tuple[RefusalCode, ...] = ("policy", "budget", "approval", "hours", "version", "schema")
+MAX_DECLINED = 1000
 
 #: Runs that a process takes part in at once; each keeps a customer table in memory.
 MAX_RUNS = 4
@@ -124,10 +129,17 @@ class HolderNode:
         self._ledger = ledger
         self._data = data
         self._folder = runs
+        self._approvals = Approvals(runs.root.parent / "studies", ledger)
         self._clock = clock or Clock()
         self._sampler = sampler
         self._runs: dict[str, _Run] = {}
         self._lock = threading.Lock()
+        self._asked: Study | None = None
+
+    def adopt(self, other: HolderNode) -> None:
+        """Go on with the runs of the node that this one takes the place of, under this one's policy and roster."""
+        with other._lock:
+            self._runs, other._runs = other._runs, {}
 
     @property
     def holder(self) -> str:
@@ -144,9 +156,18 @@ class HolderNode:
             on_grid(self._clock, started, delay)
         return reply
 
+    def decline(self, reason: str) -> bytes:
+        """Refuse a request without looking at it; leaves on the time grid."""
+        started = self._clock.monotonic()
+        with self._lock:
+            reply = self._refuse("declined", reason)
+            on_grid(self._clock, started, steady_delay)
+        return reply
+
     def _reply_to(self, request: bytes) -> tuple[bytes, Callable[[float], float]]:
         """The reply, and the grid on which it leaves."""
         delay = steady_delay
+        self._asked = None
         try:
             signed = Signed.parse(request)
             if signed.kind in (HelloRequest.__name__, FinishRequest.__name__):
@@ -166,7 +187,21 @@ class HolderNode:
 
     def _refuse(self, code: RefusalCode, reason: str) -> bytes:
         log.warning("refused (%s): %s", code, reason)
+        self._record_refusal(code)
         return self._reply(Refusal(holder=self.holder, code=code))
+
+    def _record_refusal(self, code: RefusalCode) -> None:
+        """Write the first refusal of a kind, of a study that the coordinator signed for, into the ledger."""
+        study = self._asked
+        if study is None or code not in RECORDED:
+            return
+        try:
+            declined = self._ledger.state.declined
+            if (study.digest, code) not in declined and len(declined) < MAX_DECLINED:
+                now = self._clock.now()
+                self._ledger.append(Declined(study=study.name, study_digest=study.digest, code=code, time=now))
+        except LedgerError as error:  # a refusal is a refusal, recorded or not
+            log.error("the refusal could not be recorded: %s", error.message)
 
     def _reply(self, statement: Ready | Finished | Refusal) -> bytes:
         return Reply(statement=self._identity.sign(statement)).canonical()
@@ -192,7 +227,9 @@ class HolderNode:
 
     def _hello(self, request: HelloRequest) -> bytes:
         now = self._clock.now()
+        self._asked = request.study
         check_hello(request, roster=self._roster, holder=self.holder, policy=self._policy, now=now)
+        self._check_consent(request.study, now)
         run = self._runs.get(request.run)
         if run is None:
             # A new run of a study replaces the one that was cut off.
@@ -228,9 +265,22 @@ class HolderNode:
             raise Refused("equivocation", "one run, two studies")
         return Reply(statement=run.hello).canonical()
 
+    def _check_consent(self, study: Study, now: int) -> None:
+        """Refuse out of hours, and what the operator denied, or has not approved where that is needed."""
+        if self._policy.hours is not None and not self._policy.hours.open_at(now):
+            raise Refused("hours", "outside the hours of the policy")
+        decision = self._approvals.decision(study.digest)
+        if decision == "denied":
+            raise Refused("policy", "the operator denied this study")
+        if decision is None and self._policy.allow.approval == "by_hand":
+            self._approvals.propose(study)
+            raise Refused("approval", f"study {study.name} waits for approval: `cohortium holder studies`")
+
     def _ready(self, request: ReadyRequest, signed: Signed) -> bytes:
         core = request.core
         run = self._run(core.question.run)
+        self._asked = run.study
+        self._check_consent(run.study, self._clock.now())
         charged = self._ledger.reserved_core(core.question)
         if charged == core.digest:
             raise Refused("already_answered", "this plan was answered before")
@@ -277,6 +327,8 @@ class HolderNode:
         if plan is None or plan[0].digest != request.core:
             raise Refused("stale", "this plan was not shown before")
         accepted, text = plan
+        self._asked = run.study
+        self._check_consent(run.study, self._clock.now())
         check_readies(accepted, request.readies, self._roster)
         if accepted.core.expires <= self._clock.now():
             raise Refused("stale", "the plan has expired")

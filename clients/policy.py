@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import zoneinfo
+from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Self
@@ -9,11 +12,93 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun, read_toml
+from privacy.contract.features import FeatureName
 from privacy.contract.messages import PlanCore
-from privacy.contract.study import Study
+from privacy.contract.study import Slug, Study
 from privacy.errors import PolicyError
 from privacy.ledger import PeriodCap
 from privacy.statistics import ByHolder
+
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
+WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
+
+#: What a study may look at of a customer, in words that an operator decides by.
+Column = Literal["recency", "orders", "money", "basket", "discount", "returns", "daypart"]
+#: What each feature is made from, beside the days of a customer's orders, which all of them are.
+COLUMN_OF: dict[FeatureName, Column] = {
+    **dict.fromkeys(
+        ("recency_days", "tenure_days", "tenure_180", "recency_ratio", "overdue", "on_time", "idle_share"), "recency"
+    ),
+    **dict.fromkeys(
+        ("orders", "orders_30", "orders_90", "orders_180", "orders_365", "interval_days", "interval_spread",
+         "interval_variation", "trend", "momentum"), "orders",
+    ),
+    **dict.fromkeys(("money", "order_value", "money_30", "money_90", "money_180", "money_365"), "money"),
+    "basket": "basket",
+    "discount_share": "discount",
+    "return_share": "returns",
+    "weekend_share": "daypart",
+    "evening_share": "daypart",
+}  # fmt: skip
+
+
+def columns_of(study: Study) -> frozenset[Column]:
+    """What a study looks at."""
+    rfm: set[Column] = {"recency", "orders", "money"} if "rfm" in study.analyses else set()
+    named = {COLUMN_OF[name] for request in study.feature_requests.values() for name in request.names}
+    return frozenset(rfm | named)
+
+
+#: A commented ``policy.toml``; the values are the defaults, but for the budgets.
+_TEMPLATE = """\
+# What this holder allows. Nothing that the coordinator sends can change it; a change counts from the next study on.
+[lifetime]                      # mandatory: over all studies ever answered, for one person
+epsilon = {epsilon}
+delta = 1e-6
+
+# [period]                      # a further cap for each period; P periods used to the end are sqrt(P) times one's mu
+# epsilon = 2
+# delta = 1e-6
+# days = 90
+# start = 2026-01-01
+
+[allow]
+analyses = [{analyses}]
+placements = [{placements}]     # who may add the noise: distributed, local, central
+# mechanisms = ["integer"]      # and "opacus": floating-point noise at the coordinator, with placement central
+# figures = ["overall"]         # and "by_holder": this holder's own totals may be released, with noise
+# studies = []                  # names of studies; empty allows any
+# columns = []                  # what studies may look at: recency, orders, money, basket, discount, returns, daypart;
+                                # empty allows any
+max_study_epsilon = 4
+# max_study_delta = 1e-4
+min_participants = {participants}            # fewest holders in one sum
+min_hidden = {hidden}                  # smallest (holders - colluding holders)
+# min_colluding = 1             # against how many colluding holders a study must guard
+# required = []                 # holders without whom this one does not take part
+# min_own_share = 0           # least part of the protecting noise (of its variance) that is this holder's own, 0 to 1
+# approval = "none"             # or "by_hand": each new study waits for `cohortium holder approve`
+
+# [hours]                       # when studies are answered; not stated: always
+# days = ["mon", "tue", "wed", "thu", "fri"]
+# start = 08:00:00
+# end = 18:00:00
+# time_zone = "Europe/Berlin"
+"""
+
+
+def policy_toml(
+    *, epsilon: str, participants: int = 3, hidden: int = 2,
+    analyses: Sequence[str] = ("rfm",), placements: Sequence[str] = ("distributed",),
+) -> str:  # fmt: skip
+    """A commented ``policy.toml`` with this lifetime budget."""
+    return _TEMPLATE.format(
+        epsilon=epsilon,
+        participants=participants,
+        hidden=hidden,
+        analyses=", ".join(f'"{name}"' for name in analyses),
+        placements=", ".join(f'"{name}"' for name in placements),
+    )
 
 
 class LifetimeBudget(Noun):
@@ -41,6 +126,12 @@ class Allow(Noun):
         min_participants: fewest holders in one sum.
         min_colluding: how many other holders this one wants to be safe against, at least.
         min_hidden: smallest m - t; below 2, another holder may learn this holder's totals to within noise.
+        studies: names of studies; empty allows any.
+        columns: what studies may look at of a customer; empty allows all.
+        required: holders without whom this one does not take part.
+        min_own_share: least part of the variance of the noise that protects a release that is this holder's own
+            share: with it, the promise needs fewer others to be honest.
+        approval: ``by_hand``: a new study is answered only after the operator approved it.
     """
 
     analyses: tuple[str, ...] = ("rfm",)
@@ -52,6 +143,44 @@ class Allow(Noun):
     min_participants: int = Field(default=3, ge=2)
     min_colluding: int = Field(default=1, ge=1)
     min_hidden: int = Field(default=2, ge=1)
+    studies: tuple[Slug, ...] = ()
+    columns: tuple[Column, ...] = ()
+    required: tuple[Slug, ...] = ()
+    min_own_share: ExactDecimal = Field(default=Decimal(0), ge=0, le=1)
+    approval: Literal["none", "by_hand"] = "none"
+
+
+class Hours(Noun):
+    """When studies are answered, in a time zone of one's own.
+
+    Attributes:
+        days: of the week.
+        start, end: of the day; the end is not in it, and may be before the start, for hours over midnight (which
+            count to the day on which they began).
+        time_zone: where the clock stands.
+    """
+
+    days: tuple[Weekday, ...] = Field(default=WEEKDAYS, min_length=1)
+    start: dt.time = dt.time(0)
+    end: dt.time = dt.time(0)
+    time_zone: str = "UTC"
+
+    @model_validator(mode="after")
+    def _known_zone(self) -> Self:
+        try:
+            zoneinfo.ZoneInfo(self.time_zone)
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError):
+            raise ValueError(f"unknown time zone {self.time_zone!r}; write one like Europe/Berlin or UTC") from None
+        return self
+
+    def open_at(self, now: int) -> bool:
+        """Whether a time (seconds since 1970, UTC) is within them."""
+        moment = dt.datetime.fromtimestamp(now, zoneinfo.ZoneInfo(self.time_zone))
+        time = moment.time()
+        if self.start < self.end:
+            return self.start <= time < self.end and WEEKDAYS[moment.weekday()] in self.days
+        began = moment if time >= self.start else moment - dt.timedelta(days=1)
+        return (time >= self.start or time < self.end) and WEEKDAYS[began.weekday()] in self.days
 
 
 class HolderPolicy(Noun):
@@ -61,11 +190,13 @@ class HolderPolicy(Noun):
         lifetime: what one customer may lose over all studies.
         period: what one customer may lose in each period of so many days; None for no such cap.
         allow: what the holder takes part in.
+        hours: when; None for always.
     """
 
     lifetime: LifetimeBudget
     period: PeriodCap | None = None
     allow: Allow = Allow()
+    hours: Hours | None = None
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -88,6 +219,14 @@ class HolderPolicy(Noun):
         Raises:
             PolicyError: saying which rule it breaks (for the holder's own log; only a code leaves).
         """
+        if self.allow.studies and study.name not in self.allow.studies:
+            raise PolicyError("the policy does not allow a study of this name")
+        looks_at = columns_of(study)
+        if self.allow.columns and not looks_at <= set(self.allow.columns):
+            unwanted = ", ".join(sorted(looks_at - set(self.allow.columns)))
+            raise PolicyError(f"the policy does not allow studies to look at: {unwanted}")
+        if study.holders and not set(self.allow.required) <= set(study.holders):
+            raise PolicyError("a holder whom the policy asks for is not invited")
         extra = [name for name in study.analyses if name not in self.allow.analyses]
         if extra:
             raise PolicyError(f"the policy does not allow the analysis {extra[0]}")
@@ -117,6 +256,12 @@ class HolderPolicy(Noun):
             raise PolicyError("the policy does not allow figures by holder")
         if mechanism.noise not in self.allow.mechanisms:
             raise PolicyError("the policy does not allow this noise")
+        if not set(self.allow.required) <= set(core.holders):
+            raise PolicyError("a holder whom the policy asks for does not take part")
+        if mechanism.holder_scale == 0 and self.allow.min_own_share > 0:
+            raise PolicyError("none of the noise would be this holder's own")
+        if self.allow.min_own_share * mechanism.protecting_shares > 1:
+            raise PolicyError("this holder's own share of the noise would be smaller than the policy asks")
         if mechanism.holders < self.allow.min_participants:
             raise PolicyError("fewer holders take part than the policy asks")
         if mechanism.colluding < self.allow.min_colluding:

@@ -12,8 +12,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from privacy.contract.identity import Identity, Member, Roster, Signed
-from privacy.contract.keys import create_node_key, load_node_key, public_node_key
+from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
 from privacy.contract.membership import (
     JoinRequest,
     Leave,
@@ -26,6 +25,7 @@ from privacy.contract.membership import (
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Ledger, RosterAccepted
 from privacy.private_files import write_private
+from privacy.private_keys import create_node_key, load_node_key, public_node_key
 
 
 class MemberFolder:
@@ -57,14 +57,15 @@ class MemberFolder:
         entry = member.model_copy(update={"public_key": identity.public_key, "node_key": node_key})
         return self._ask(federation, entry, identity)
 
-    def declare(self, member: Member) -> Signed:
+    def declare(self, declarations: Declarations) -> Signed:
         """A new request with other declarations; keys and role stay.
 
         Raises:
             ConfigError: if this folder has no request.
         """
         request = self.request()
-        return self._ask(request.federation, member, self.identity())
+        entry = request.member.model_copy(update={"declarations": declarations})
+        return self._ask(request.federation, entry, self.identity())
 
     def _ask(self, federation: str, member: Member, identity: Identity) -> Signed:
         signed = identity.sign(JoinRequest(federation=federation, member=member))
@@ -197,11 +198,10 @@ class MemberFolder:
 
     def record_rosters(self, ledger: Ledger, me: str) -> None:
         """Write accepted versions that the ledger does not know into it."""
-        known = {fact.roster for fact in ledger.facts() if isinstance(fact, RosterAccepted)}
         for signed in self.updates():
             roster = RosterUpdate.parse(signed.body).roster
             own = roster.member(me)
-            if own is not None and roster.digest not in known:
+            if own is not None and roster.digest not in ledger.state.rosters:
                 ledger.append(
                     RosterAccepted(
                         version=roster.version, roster=roster.digest, previous=roster.previous, key=own.public_key

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from pydantic import ValidationError
 from rich.markup import escape
 from rich.table import Table
 
+from privacy.contract.canonical import describe_validation
+from privacy.contract.membership import fingerprint
 from privacy.errors import ConfigError
+from privacy.presentation.rosters import members_as_json, read_signed, show_members, wrote
 from privacy.presentation.terminal import Json, command_group, print_json, screen, up
 
 if TYPE_CHECKING:
@@ -17,6 +21,7 @@ if TYPE_CHECKING:
     from privacy.contract.identity import Roster
     from privacy.contract.model_file import ModelFile
 
+coordinator_app = command_group("coordinator", "Set up and run a federation (coordinator).")
 model_app = command_group("model", "Check and read a trained model's signed file (everybody).")
 
 RosterOption = Annotated[
@@ -27,6 +32,81 @@ RosterOption = Annotated[
     ),
 ]
 ModelArgument = Annotated[Path, typer.Argument(metavar="FILE", help="A model.safetensors.")]
+
+
+CoordinatorPath = Annotated[Path, typer.Argument(help="The coordinator's folder.", file_okay=False)]
+
+
+@coordinator_app.command("init")
+def coordinator_init(
+    folder: CoordinatorPath,
+    federation: Annotated[str, typer.Option(help="Short name of the federation.")],
+    address: Annotated[str, typer.Option(help="HOST:PORT where members' nodes will reach you; in the certificate.")],
+    name: Annotated[str, typer.Option(help="The coordinator's short name in it.")] = "coordinator",
+    listen: Annotated[str | None, typer.Option(help="HOST:PORT to listen on, if another one.")] = None,
+    days: Annotated[int, typer.Option(help="How long the server's certificate is valid.", min=1, max=825)] = 825,
+) -> None:
+    """Make the coordinator's signing key, certificate authority and server certificate, and coordinator.toml."""
+    from server.enrolment import CoordinatorConfig, Enrolment
+
+    try:
+        config = CoordinatorConfig(federation=federation, coordinator=name, address=address, listen=listen)
+    except ValidationError as problem:
+        raise ConfigError(f"this is no coordinator:\n{describe_validation(problem)}") from None
+    Enrolment.create(folder, config, days=days)
+    wrote(folder / "coordinator.toml", "Next: `cohortium coordinator enrol` each request.json that members send.")
+
+
+@coordinator_app.command("enrol")
+def coordinator_enrol(
+    folder: CoordinatorPath,
+    files: Annotated[list[Path], typer.Argument(help="Requests, rotations and leaves that members sent.")],
+) -> None:
+    """Take what members signed: requests to join, new declarations, rotated keys, leaves. Counts when published."""
+    from server.enrolment import Enrolment
+
+    enrolment = Enrolment(folder)
+    for file in files:
+        statement = enrolment.take(read_signed(file))
+        name = statement.member if isinstance(statement.member, str) else statement.member.id
+        key = "" if isinstance(statement.member, str) else f", key {fingerprint(statement.member.public_key)}"
+        screen.print(f"Taken: {type(statement).__name__} of [bold]{escape(name)}[/]{key}", soft_wrap=True)
+    screen.print("`cohortium coordinator publish` makes the next version of the roster of all that waits.", style="dim")
+
+
+@coordinator_app.command("revoke")
+def coordinator_revoke(folder: CoordinatorPath, member: Annotated[str, typer.Argument(help="Its short name.")]) -> None:
+    """Leave a member out of the next version: nothing that it signs counts from there on."""
+    from server.enrolment import Enrolment
+
+    Enrolment(folder).revoke(member)
+    screen.print(f"{escape(member)} will be left out of the next version. `cohortium coordinator publish` makes it.")
+
+
+@coordinator_app.command("rotate-key")
+def coordinator_rotate_key(folder: CoordinatorPath) -> None:
+    """Make a new signing key for the coordinator; it counts from the next version on, which the old key signs."""
+    from server.enrolment import Enrolment
+
+    enrolment = Enrolment(folder)
+    enrolment.take(enrolment.member.rotate())
+    screen.print("A new key waits. `cohortium coordinator publish` makes the version that lists it.")
+
+
+@coordinator_app.command("publish")
+def coordinator_publish(folder: CoordinatorPath, as_json: Json = False) -> None:
+    """Sign the next version of the roster, to be sent to every member. Each of them decides whether to accept it."""
+    from server.enrolment import Enrolment
+
+    enrolment = Enrolment(folder)
+    before = enrolment.member.roster()
+    _, update = enrolment.publish()
+    path = folder / "rosters" / f"roster-v{update.roster.version}.json"
+    if as_json:
+        print_json({"file": str(path), **members_as_json(update, before)})
+        return
+    show_members(update, before)
+    wrote(path, "Send it to every member. They compare its fingerprint with each other, not with you.")
 
 
 @model_app.command("show")

@@ -172,6 +172,8 @@ class Enrolment:
                 continue
             statement = self._read(signed)
             if isinstance(statement, JoinRequest):
+                if signed in requests:
+                    continue  # the coordinator's own
                 members[name] = statement.member
                 requests.append(signed)
             elif isinstance(statement, Rotation):

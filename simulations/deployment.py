@@ -17,8 +17,8 @@ from pathlib import Path
 from types import FrameType, TracebackType
 from typing import Any, Self
 
-from privacy.contract.keys import create_node_key
 from privacy.errors import NotEnoughHolders
+from privacy.private_keys import create_node_key
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLink
 

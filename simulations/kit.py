@@ -10,7 +10,7 @@ from pathlib import Path
 
 from clients.clock import Clock
 from clients.node import HolderNode, Sampler
-from clients.policy import HolderPolicy
+from clients.policy import HolderPolicy, policy_toml
 from clients.runs import RunFolder
 from privacy.contract.identity import Identity, Member, Roster
 from privacy.contract.membership import fingerprint
@@ -23,28 +23,15 @@ from server.enrolment import CoordinatorConfig, Enrolment
 from server.run import CoordinatorFolder
 from simulations.inprocess import InProcessTransport
 
-DEMO_POLICY = """\
-# What this holder allows. The lifetime budget is mandatory and counts over all studies ever answered.
-[lifetime]
-epsilon = {epsilon}
-delta = 1e-6
 
-[allow]
-analyses = ["rfm", "churn", "clusters"]
-placements = [{placements}]     # who may add the noise: distributed, local, central
-max_study_epsilon = 4
-min_participants = {participants}            # fewest holders in one sum
-min_hidden = {hidden}                  # smallest (holders - colluding holders)
-"""
-
-
-def policy_toml(holders: int, *, epsilon: str = "8", placements: Sequence[str] = ("distributed",)) -> str:
+def demo_policy(holders: int, *, epsilon: str = "8", placements: Sequence[str] = ("distributed",)) -> str:
     """A commented ``policy.toml`` for a federation of so many holders."""
-    return DEMO_POLICY.format(
+    return policy_toml(
         epsilon=epsilon,
-        placements=", ".join(f'"{name}"' for name in placements),
         participants=min(3, holders),
         hidden=min(2, holders - 1),
+        analyses=("rfm", "churn", "clusters"),
+        placements=placements,
     )
 
 
@@ -120,14 +107,15 @@ class MemoryFederation:
         """A new process's node for a holder: same disk, fresh memory."""
         home = self.root / "holders" / holder
         lifetime = self._policy.lifetime
+        ledger = Ledger.open_or_create(
+            home / "state" / "ledger.sqlite",
+            Opened(owner=holder, role="holder", epsilon=lifetime.epsilon, delta=lifetime.delta),
+        )
         return HolderNode(
             identity=Identity.load(holder, home / "keys" / "signing.pem"),
             roster=self.roster,
             policy=self._policy,
-            ledger=Ledger.open_or_create(
-                home / "state" / "ledger.sqlite",
-                Opened(owner=holder, role="holder", epsilon=lifetime.epsilon, delta=lifetime.delta),
-            ),
+            ledger=ledger,
             data=MemoryData(self._tables[holder]),
             runs=RunFolder(home / "state" / "runs"),
             clock=self._clock,

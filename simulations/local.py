@@ -23,7 +23,7 @@ from server.federation import Patience
 from server.progress import Progress, silent
 from server.run import CoordinatorFolder, one_at_a_time, run_study
 from simulations.inprocess import InProcessTransport
-from simulations.kit import make_keys, policy_toml
+from simulations.kit import demo_policy, make_keys
 
 ENTRY = "server.run:run_over_transport"
 
@@ -68,7 +68,7 @@ class Workspace:
                         link.symlink_to(item.resolve())
             policy = target / "policy.toml"
             if not policy.exists():
-                policy.write_text(policy_toml(len(sources), epsilon=lifetime_epsilon), encoding="utf-8")
+                policy.write_text(demo_policy(len(sources), epsilon=lifetime_epsilon), encoding="utf-8")
         return cls(root)
 
     @classmethod

@@ -154,16 +154,16 @@ def test_no_pickle_eval_or_code_from_messages(path: Path) -> None:
     assert not calls & {"eval", "exec", "compile", "__import__"}
 
 
-#: The carriers' processes look at their environment, and one module reads a database password from it.
+#: The carriers' processes look at their environment; two modules read a password from it.
 FREE = ("server/flower/", "clients/flower/", "clients/data/secrets.py")
 RULES = [path for path in FILES if not name_of(path).startswith(FREE)]
 
 
-#: The one module that takes a secret (a database's password) from the environment.
-SECRETS = "clients/data/secrets.py"
+#: The modules that take a secret from the environment: a database's password, and that of private keys.
+SECRETS = ("clients/data/secrets.py", "privacy/private_keys.py")
 
 
-@pytest.mark.parametrize("path", [path for path in RULES if name_of(path) != SECRETS], ids=name_of)
+@pytest.mark.parametrize("path", [path for path in RULES if name_of(path) not in SECRETS], ids=name_of)
 def test_rules_do_not_read_the_environment(path: Path) -> None:
     """A variable must not be able to change a rule; only the carriers' processes look at their environment."""
     names = {dotted(node) for node in ast.walk(tree(path))}

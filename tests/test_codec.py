@@ -36,7 +36,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 import privacy
-from clients.policy import Allow, HolderPolicy, LifetimeBudget
+from clients.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
 from privacy.contract import code
 from privacy.contract import messages as m
@@ -205,6 +205,7 @@ NOTICE = m.ReleaseNotice(question=QUESTION, core=CORE.digest, release=d("release
 HELLOS = (PEOPLE["alpha"].sign(HELLO),)
 
 #: One example of every noun; ``test_every_noun_has_an_example`` keeps it complete.
+HOURS = Hours(days=("mon", "tue"), start=dt.time(8), end=dt.time(18), time_zone="UTC")
 NODE_KEY = "ecdsa-sha2-nistp384 " + "A" * 120
 DECLARED = Member(
     id="alpha", role="holder", public_key="a" * 64, node_key=NODE_KEY,
@@ -225,7 +226,8 @@ EXAMPLES: tuple[Noun, ...] = (
     m.HelloRequest(
         protocol=1, federation="test", roster=ROSTER.digest, run="run-1", study=STUDY, code=d("code"), expires=9
     ),
-    HolderPolicy(lifetime=LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")), period=PERIOD),
+    HolderPolicy(lifetime=LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")), period=PERIOD, hours=HOURS),
+    HOURS,
     DECLARED, DECLARED.declarations, JoinRequest(federation="test", member=DECLARED),
     Rotation(federation="test", member="alpha", old_key=d("old"), new_key=d("new"), node_key=NODE_KEY),
     Leave(federation="test", member="alpha", roster=ROSTER.digest, checkpoint=checkpoint("alpha")),

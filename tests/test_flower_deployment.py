@@ -25,8 +25,8 @@ pytest.importorskip("flwr")
 
 from clients.flower import connection
 from clients.flower.node import FAILED_REPLY, run_node
-from privacy.contract.keys import create_node_key
 from privacy.errors import ConfigError, ProtocolError
+from privacy.private_keys import create_node_key
 from server.flower import internals
 from server.flower.app import load_entry
 from server.flower.certificates import write_certificates

@@ -11,7 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
-from privacy.contract.keys import PASSPHRASE, PASSPHRASE_FILE, create_node_key, load_node_key
 from privacy.contract.membership import (
     JoinRequest,
     RosterUpdate,
@@ -25,6 +24,7 @@ from privacy.contract.membership import (
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Ledger, Opened, RosterAccepted
 from privacy.member_folder import MemberFolder
+from privacy.private_keys import PASSPHRASE, PASSPHRASE_FILE, create_node_key, load_node_key
 from server.enrolment import CoordinatorConfig, Enrolment
 
 CONFIG = CoordinatorConfig(federation="shops", coordinator="hub", address="hub.example:9443")

@@ -23,9 +23,9 @@ from clients.flower.connection import (
     Unreachable,
     check_flower_version,
 )
-from privacy.contract.keys import load_node_key
 from privacy.contract.transport import Handler
 from privacy.errors import ConfigError
+from privacy.private_keys import load_node_key
 
 #: What is sent when the handler raised, or when a message is malformed or too large. It says nothing.
 FAILED_REPLY = b""

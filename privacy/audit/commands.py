@@ -10,9 +10,12 @@ from rich.markup import escape
 from rich.table import Table
 
 from privacy.errors import ConfigError
+from privacy.member_folder import MemberFolder
+from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, new_member, rotation_written
 from privacy.presentation.terminal import Json, command_group, print_json, screen, up
 
 ledger_app = command_group("ledger", "Read a privacy ledger (everybody, auditors first).")
+auditor_app = command_group("auditor", "Be a member without data, who reads and proves (auditor).")
 audit_app = command_group("audit", "Prove what was spent (auditors).")
 
 
@@ -93,3 +96,34 @@ def audit_verify(
         )
     if not verdict.passed:
         raise typer.Exit(LedgerError.exit_code)
+
+
+AuditorPath = Annotated[Path, typer.Argument(help="The auditor's folder.", file_okay=False)]
+
+
+@auditor_app.command("init")
+def auditor_init(
+    folder: AuditorPath,
+    federation: Annotated[str, typer.Option(help="Name of the federation.")],
+    name: Annotated[str, typer.Option(help="The auditor's short name in it.")] = "auditor",
+    as_json: Json = False,
+) -> None:
+    """Make an auditor's key and the request to join, to be sent to the coordinator."""
+    asked(MemberFolder(folder), federation, new_member(name, "auditor"), as_json=as_json)
+
+
+@auditor_app.command("join")
+def auditor_join(
+    folder: AuditorPath,
+    file: Annotated[Path, typer.Argument(help="The roster that the coordinator published, such as roster-v1.json.")],
+    fingerprint: FingerprintOption = None,
+    as_json: Json = False,
+) -> None:
+    """Check a version of the roster, compare its fingerprint with other members, and put it in force."""
+    accept_roster(MemberFolder(folder), file, fingerprint, as_json=as_json)
+
+
+@auditor_app.command("rotate-key")
+def auditor_rotate_key(folder: AuditorPath) -> None:
+    """Make a new key, and the old key's word for it."""
+    rotation_written(MemberFolder(folder))

@@ -10,9 +10,9 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import Field, model_validator
 
 from privacy.contract.canonical import Noun
-from privacy.contract.keys import create_signing_key, load_signing_key
 from privacy.contract.study import Slug
 from privacy.errors import ProtocolError
+from privacy.private_keys import create_signing_key, load_signing_key
 
 PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: A node's public key as one line of OpenSSH text without a comment; empty where a member runs no node.

@@ -28,6 +28,8 @@ RefusalCode = Literal[
     "unknown_run",
     "equivocation",
     "already_answered",
+    "approval",
+    "hours",
     "declined",
 ]
 

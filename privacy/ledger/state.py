@@ -4,11 +4,21 @@ from __future__ import annotations
 
 from decimal import Decimal
 from fractions import Fraction
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, add_price, epsilon_spent, squared_cap
 from privacy.errors import BudgetError, LedgerError, ProtocolError
-from privacy.ledger.entries import Fact, Opened, PeriodCap, Question, Released, Reserved
+from privacy.ledger.entries import (
+    Decided,
+    Declined,
+    Fact,
+    Opened,
+    PeriodCap,
+    Question,
+    Released,
+    Reserved,
+    RosterAccepted,
+)
 
 #: Seconds of a day.
 DAY = 86_400
@@ -51,6 +61,9 @@ class LedgerState:
         owner: owner and role, as first stated.
         total: of all charges.
         released: core to the digest of its release.
+        decisions: study digest to the operator's latest decision.
+        declined: (study digest, code) of every recorded refusal.
+        rosters: digests of the rosters that the owner accepted.
     """
 
     def __init__(self) -> None:
@@ -58,6 +71,9 @@ class LedgerState:
         self.owner: tuple[str, str] | None = None
         self.total = Total()
         self.released: dict[str, str] = {}
+        self.decisions: dict[str, Literal["approved", "denied"]] = {}
+        self.declined: set[tuple[str, str]] = set()
+        self.rosters: set[str] = set()
         self._days: dict[int, Total] = {}  # by the latest day that a charge or one before it names
         self._latest = 0
         self._studies: dict[str, Total] = {}
@@ -81,6 +97,12 @@ class LedgerState:
             self._questions[fact.core] = fact.question
         elif isinstance(fact, Released):
             self.released[fact.core] = fact.release
+        elif isinstance(fact, Decided):
+            self.decisions[fact.study_digest] = fact.decision
+        elif isinstance(fact, Declined):
+            self.declined.add((fact.study_digest, fact.code))
+        elif isinstance(fact, RosterAccepted):
+            self.rosters.add(fact.roster)
 
     def of_study(self, study_digest: str) -> Total:
         """What the charges of one study cost."""
