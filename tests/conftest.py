@@ -7,6 +7,11 @@ from pathlib import Path
 
 import pytest
 
+# One thread for each worker, and for the processes it starts, read when libraries of numbers are loaded: the arrays
+# here are small, and threads of several workers that wait for each other on the same cores take many times as long.
+for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
+    os.environ.setdefault(_name, "1")
+
 
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
