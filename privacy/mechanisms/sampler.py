@@ -9,10 +9,15 @@ from __future__ import annotations
 from importlib.metadata import version
 
 import numpy as np
-import opendp.prelude as dp
 from numpy.typing import NDArray
 
-dp.enable_features("contrib")
+# Not opendp.prelude: it loads scikit-learn and pandas, which makes every command that may draw noise start later.
+from opendp.domains import atom_domain, vector_domain
+from opendp.measurements import make_gaussian
+from opendp.metrics import l2_distance
+from opendp.mod import enable_features
+
+enable_features("contrib")
 
 #: Recorded with every release, so that a flaw found later can be traced.
 SAMPLER = f"opendp-{version('opendp')}-discrete-gaussian"
@@ -28,7 +33,7 @@ def discrete_gaussian(scale: int, size: int) -> NDArray[np.int64]:
         raise ValueError("scale must be at least 1 and size at least 0")
     if size == 0:
         return np.zeros(0, dtype=np.int64)
-    measurement = dp.m.make_gaussian(
-        dp.vector_domain(dp.atom_domain(T="i64"), size=size), dp.l2_distance(T="i64"), scale=float(scale)
+    measurement = make_gaussian(
+        vector_domain(atom_domain(T="i64"), size=size), l2_distance(T="i64"), scale=float(scale)
     )
     return np.array(measurement([0] * size), dtype=np.int64)

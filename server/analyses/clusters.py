@@ -14,9 +14,6 @@ from fractions import Fraction
 from statistics import NormalDist
 
 import numpy as np
-from scipy.cluster.hierarchy import ward
-from scipy.optimize import linear_sum_assignment
-from scipy.stats import qmc
 
 from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
 from privacy.contract.clusters import Centre, Clusters, plain_view
@@ -205,6 +202,8 @@ def _lifted(
     flat: SupportPoints, mean: FloatArray, axes: FloatArray, values: FloatArray, span: FloatArray
 ) -> SupportPoints:
     """Points over the axes as points over all features: what is off the axes is normal, by quasi-random numbers."""
+    from scipy.stats import qmc  # here, as below: slow to import, and few commands look for clusters
+
     keep = flat.weight > 0
     points, weight = flat.points[keep], flat.weight[keep]
     base = np.repeat(points * span, _LIFTED, axis=0)
@@ -259,6 +258,8 @@ def _matched(known: FloatArray, centres: FloatArray) -> list[tuple[int, int, flo
 
     Beyond its reach a known centre is lost however far: else it would push another one out of its very place.
     """
+    from scipy.optimize import linear_sum_assignment
+
     distances = np.sqrt(((known[:, None] - centres[None]) ** 2).sum(axis=2))
     pairs = linear_sum_assignment(np.minimum(distances, _reach(known)[:, None]) ** 2)
     return [(int(before), int(after), float(distances[before, after])) for before, after in zip(*pairs, strict=True)]
@@ -470,6 +471,8 @@ def _change(earlier: KnownClusters | None, number: int, share: Estimate | None) 
 
 def _tree(centres: FloatArray, ids: Sequence[int], next_id: int) -> tuple[tuple[int, int, float], ...]:
     """Agglomerative tree over the centres; merged groups are numbered on from ``next_id``."""
+    from scipy.cluster.hierarchy import ward
+
     if len(centres) < 2:
         return ()
     names = [*ids, *range(next_id, next_id + len(centres))]

@@ -13,9 +13,6 @@ from dataclasses import dataclass
 from typing import cast
 
 import numpy as np
-from scipy.ndimage import binary_dilation
-from sklearn.cluster import KMeans
-from sklearn.metrics import silhouette_score
 
 from privacy.contract.rows import FloatArray, clipped
 from privacy.statistics.anchor_sums import AnchorEstimates, nearest
@@ -46,6 +43,8 @@ def grid_points(counts: FloatArray, deviation: float, cells: int, coordinates: i
         counts: shape ``(cells ** coordinates,)``, the last coordinate fastest.
         deviation: of each count.
     """
+    from scipy.ndimage import binary_dilation  # here, as below: slow to import, and few commands look for clusters
+
     keep = counts > _THRESHOLD * deviation
     if not keep.any():  # next to nothing stands out: the fullest cells
         keep = counts >= np.sort(counts)[-3:].min()
@@ -88,6 +87,8 @@ class SupportPoints:
         Args:
             first: centres to start from, instead of several starts.
         """
+        from sklearn.cluster import KMeans
+
         keep = self.weight > self.weight.max() * _NEGLIGIBLE
         points, weight = self.points[keep], self.weight[keep]
         distinct = np.unique(points, axis=0)
@@ -145,6 +146,8 @@ class SupportPoints:
 
     def silhouettes(self, numbers: range) -> dict[int, float]:
         """Mean silhouette (Rousseeuw 1987) of k-means for several k, over a sample of the points."""
+        from sklearn.metrics import silhouette_score
+
         drawn = self.points[self.sample()]
         found = {}
         for k in numbers:
