@@ -1,4 +1,4 @@
-"""A whole deployment on one machine: a SuperLink, one node process per holder, and the coordinator's runs.
+"""A whole deployment on one machine: SuperLink, gateway, one node process per holder, and the coordinator's runs.
 
 Everything is the real thing except the network, which is loopback: TLS, registered node keys, a database file
 and a process per holder. Nothing is left running afterwards, however this process ends.
@@ -20,7 +20,9 @@ from typing import Any, Self
 from privacy.errors import NotEnoughHolders
 from privacy.private_keys import create_node_key
 from server.flower.processes import ChildProcesses
-from server.flower.superlink import SuperLink
+from server.flower.runs import RunStarter
+from server.flower.service import FleetService
+from server.flower.superlink import free_port
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,7 +36,7 @@ class NodeFiles:
 
 
 class LocalDeployment:
-    """SuperLink and nodes as processes of this machine; a context manager.
+    """SuperLink, gateway and nodes as processes of this machine; a context manager.
 
     Entering returns when all nodes are online. Leaving stops everything, in order, in about a second. While
     it is open in the main thread, SIGTERM ends the program as an exception would, so that nothing is left.
@@ -76,18 +78,19 @@ class LocalDeployment:
             stack.enter_context(_exiting_on_sigterm())
             self._processes = stack.enter_context(ChildProcesses())
             with self._timed("processes started"):
-                self._superlink = SuperLink(self._folder, self._processes, preload=self._preload)
-                stack.enter_context(self._superlink)
+                self.service = FleetService(self._folder, self._processes, listen=f"127.0.0.1:{free_port()}")
+                stack.enter_context(self.service)
+                starter = RunStarter(self.service.superlink.files, self._processes, preload=self._preload)
+                self._starter = stack.enter_context(starter)
                 keys = {holder: self._node_key(holder) for holder in self._holders}
                 for holder in self._holders:
                     self.start_node(holder)
                 # Last in, first out: nodes sign off while the SuperLink still listens.
                 stack.callback(lambda: self._processes.stop(*self._nodes.values()))
             with self._timed("SuperLink listening"):
-                self._superlink.wait_until_ready(self._timeout)
+                self.service.wait_until_ready(self._timeout)
             with self._timed("nodes registered"):
-                for holder, key in keys.items():
-                    self._superlink.client.register(name=holder, public_key=key)
+                self.service.admit(keys)
             with self._timed("nodes online"):
                 self._wait_for_nodes()
             self._stack = stack.pop_all()
@@ -101,13 +104,13 @@ class LocalDeployment:
 
     @property
     def address(self) -> str:
-        """``host:port`` of the SuperLink."""
-        return self._superlink.address
+        """``host:port`` of the gateway."""
+        return self.service.address
 
     @property
     def root_certificate(self) -> Path:
-        """The certificate that nodes check the SuperLink with."""
-        return self._superlink.root_certificate
+        """The certificate that nodes check the gateway with."""
+        return self.service.superlink.files.root_certificate
 
     def node_log(self, holder: str) -> Path:
         """The output of a holder's node process."""
@@ -116,7 +119,7 @@ class LocalDeployment:
     @property
     def serverapp_log(self) -> Path:
         """The output of the coordinator's ServerApp process."""
-        return self._superlink.serverapp_log
+        return self.service.superlink.files.serverapp_log
 
     def node_process(self, holder: str) -> subprocess.Popen[bytes]:
         """A holder's node process."""
@@ -126,12 +129,12 @@ class LocalDeployment:
         """Start a holder's node process, or start it again after it has ended."""
         files = NodeFiles(
             holder=holder,
-            address=self._superlink.address,
-            root_certificate=self._superlink.root_certificate,
+            address=self.address,
+            root_certificate=self.root_certificate,
             node_key=self._folder / f"{holder}.key",
         )
         self._nodes[holder] = self._processes.start(
-            self._node_command(files), log=self.node_log(holder), env=self._superlink.environment
+            self._node_command(files), log=self.node_log(holder), env=self.service.superlink.files.environment
         )
 
     def run(self, entry: str, settings: Mapping[str, Any], *, timeout: float | None = None) -> int:
@@ -141,19 +144,17 @@ class LocalDeployment:
             SuperLinkFailed: if the SuperLink ends meanwhile.
         """
         with self._timed("run"):
-            return self._superlink.run(entry, settings, timeout=timeout)
+            return self._starter.run(entry, settings, timeout=timeout, check_alive=self.service.check_alive)
 
-    def _node_key(self, holder: str) -> Path:
-        """Make a node's key for this deployment; returns the file of its public half."""
+    def _node_key(self, holder: str) -> str:
+        """Make a node's key for this deployment; returns its public half, OpenSSH text."""
         path = self._folder / f"{holder}.key"
         path.unlink(missing_ok=True)
-        public = path.with_name(f"{path.name}.pub")
-        public.write_text(f"{create_node_key(path)}\n", encoding="ascii")
-        return public
+        return create_node_key(path)
 
     def _wait_for_nodes(self) -> None:
         deadline = time.monotonic() + self._timeout
-        while missing := set(self._holders) - self._superlink.client.online().keys():
+        while missing := set(self._holders) - self.service.superlink.client.online().keys():
             for holder in sorted(missing):
                 status = self._nodes[holder].poll()
                 if status is not None:

@@ -201,7 +201,7 @@ def test_a_run_that_somebody_else_submitted_is_never_started(running: Running, t
     content, _ = build_fab_from_files({"pyproject.toml": planted, "planted.py": code})
     certificate = running.deployment.root_certificate.read_bytes()
     with ControlHttpClient.from_server_address(
-        running.deployment.address, False, certificate, interceptors=[]
+        running.deployment.service.superlink.address, False, certificate, interceptors=[]
     ) as anybody:
         fab = fab_to_proto(Fab(hashlib.sha256(content).hexdigest(), content, {}))
         assert anybody.StartRun(StartRunRequest(fab=fab)).HasField("run_id")
@@ -213,7 +213,7 @@ def test_a_run_that_somebody_else_submitted_is_never_started(running: Running, t
 def test_a_task_cannot_be_taken_without_the_secret(running: Running) -> None:
     with (
         internals.SuperLinkClient(
-            address=running.deployment.address,
+            address=running.deployment.service.superlink.address,
             root_certificate=running.deployment.root_certificate,
             secret=b"guessed",
         ) as client,
@@ -233,8 +233,7 @@ def test_a_node_that_dies_is_absent_and_the_others_are_not(running: Running) -> 
 
 @deployed
 def test_a_node_comes_back_when_its_superlink_does(tmp_path: Path) -> None:
-    public_key = tmp_path / "alpha.pub"
-    public_key.write_text(create_node_key(tmp_path / "alpha.key"))
+    public_key = create_node_key(tmp_path / "alpha.key")
     events: list[str] = []
     stop = threading.Event()
     port = None
@@ -247,7 +246,7 @@ def test_a_node_comes_back_when_its_superlink_does(tmp_path: Path) -> None:
                     link.client.register(name="alpha", public_key=public_key)
                     arguments = {
                         "address": link.address,
-                        "root_certificate": link.root_certificate,
+                        "root_certificate": link.files.root_certificate,
                         "node_key": tmp_path / "alpha.key",
                         "holder": "alpha",
                         "handler": bytes,
@@ -288,7 +287,7 @@ def test_no_process_is_left(ending: str, tmp_path: Path) -> None:
         assert parent.stdout is not None
         assert parent.stdout.readline() == "open\n"
         if ending != "end":
-            assert len(_marked(mark)) >= 4, "parent, watchdog, SuperLink, ServerApp, node"
+            assert len(_marked(mark)) >= 5, "parent, watchdog, SuperLink, gateway, ServerApp, node"
             parent.send_signal(getattr(signal, ending))
         parent.wait(30)
         _wait_for(lambda: not _marked(mark), seconds=6)
@@ -360,6 +359,7 @@ class TestFlowerIsTheOneWrittenFor:
             ("flwr.supercore.control:ControlHttpClient.StartRun", "self request"),
             ("flwr.supercore.control:ControlHttpClient.RegisterNode", "self request"),
             ("flwr.supercore.control:ControlHttpClient.ListNodes", "self request"),
+            ("flwr.supercore.control:ControlHttpClient.UnregisterNode", "self request"),
             ("flwr.supercore.runtime:RuntimeHttpClient.AcquireTask", "self request"),
             ("flwr.supercore.runtime:RuntimeHttpClient.PullMessages", "self request"),
             ("flwr.supercore.runtime:RuntimeHttpClient.PushMessages", "self request"),

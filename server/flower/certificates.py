@@ -67,6 +67,15 @@ def write_certificates(folder: Path, *, host: str = "127.0.0.1", days: int = 30)
     )
 
 
+def expires_within(path: Path, *, days: int) -> bool:
+    """Whether a certificate (PEM file) expires within so many days; also true of one that cannot be read."""
+    try:
+        certificate = x509.load_pem_x509_certificate(path.read_bytes())
+    except (OSError, ValueError):
+        return True
+    return certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + days * _DAY
+
+
 def _general_name(host: str) -> x509.GeneralName:
     try:
         return x509.IPAddress(ipaddress.ip_address(host))

@@ -26,11 +26,12 @@ from types import TracebackType
 from typing import Any, Self
 
 import httpx
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import load_ssh_public_key
 from flwr.app import Message
 from flwr.common.serde import fab_to_proto, message_to_proto, recorddict_from_proto, user_config_to_proto
-from flwr.proto.control_pb2 import ListNodesRequest, RegisterNodeRequest, StartRunRequest
+from flwr.proto.control_pb2 import ListNodesRequest, RegisterNodeRequest, StartRunRequest, UnregisterNodeRequest
 from flwr.proto.message_pb2 import Message as MessageProto
 from flwr.proto.message_pb2 import ObjectTree
 from flwr.proto.runtime_pb2 import AcquireTaskRequest, PullAppMessagesRequest, PushAppMessagesRequest
@@ -173,6 +174,21 @@ def _log_is_flushed(*_: object) -> bool:
 # --- Beside the SuperLink ---
 
 
+def node_key_bytes(public_key: str, name: str) -> bytes:
+    """A node's public key, from OpenSSH text, as Flower keeps it.
+
+    Raises:
+        ConfigError: if it is no elliptic-curve public key.
+    """
+    try:
+        key = load_ssh_public_key(public_key.encode())
+    except (ValueError, UnsupportedAlgorithm):
+        key = None
+    if not isinstance(key, ec.EllipticCurvePublicKey):
+        raise ConfigError(f"the node key of {name} is no elliptic-curve public key", hint="make the node key anew")
+    return public_key_to_bytes(key)
+
+
 class SuperLinkClient:
     """What the coordinator's operator does at a SuperLink: register nodes, submit a run, take its task.
 
@@ -213,23 +229,29 @@ class SuperLinkClient:
         nodes = self._control.ListNodes(ListNodesRequest()).nodes_info
         return {node.name: node.node_id for node in nodes if node.status == "online"}
 
-    def register(self, *, name: str, public_key: Path) -> int:
-        """Register a node's public key (OpenSSH file) under a name; returns Flower's id of the node.
+    def registered(self) -> dict[bytes, tuple[int, str]]:
+        """Node id and name of the registered nodes, by public key (PEM)."""
+        nodes = self._control.ListNodes(ListNodesRequest()).nodes_info
+        return {bytes(node.public_key): (node.node_id, node.name) for node in nodes if node.status != "unregistered"}
+
+    def register(self, *, name: str, public_key: str) -> int:
+        """Register a node's public key (OpenSSH text) under a name; returns Flower's id of the node.
 
         Raises:
-            ConfigError: if the file is no elliptic-curve public key, or the key is registered already.
+            ConfigError: if it is no elliptic-curve public key, or is registered already, or was once.
         """
-        key = load_ssh_public_key(public_key.read_bytes())
-        if not isinstance(key, ec.EllipticCurvePublicKey):
-            raise ConfigError(f"{public_key} is not an elliptic-curve public key", hint="create the node key anew")
-        request = RegisterNodeRequest(public_key=public_key_to_bytes(key), name=name)
+        request = RegisterNodeRequest(public_key=node_key_bytes(public_key, name), name=name)
         try:
             return int(self._control.RegisterNode(request).node_id)
         except httpx.HTTPStatusError:
             raise ConfigError(
-                f"the SuperLink refuses to register the key {public_key}",
-                hint="a key can be registered once; create a new one to come back after it was removed",
+                f"the SuperLink refuses to register the node key of {name}",
+                hint="a key can be registered once; make a new one to come back after it was removed",
             ) from None
+
+    def unregister(self, node_id: int) -> None:
+        """Take a node off the list; its key never comes back."""
+        self._control.UnregisterNode(UnregisterNodeRequest(node_id=node_id))
 
     def start_run(self, *, entry: str, settings: str) -> int:
         """Submit a run of our bundle; returns its id."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import secrets
 import socket
@@ -11,22 +9,23 @@ import subprocess
 import sys
 import sysconfig
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
-
-import httpx
+from typing import Self
 
 import server
 from privacy.errors import CarrierError
 from privacy.private_files import write_private
-from server.flower.certificates import write_certificates
+from server.flower.certificates import expires_within, write_certificates
 from server.flower.internals import SuperLinkClient, check_flower_version
 from server.flower.processes import ChildProcesses
 
 _HOST = "127.0.0.1"
 _STEP = 0.05
+#: Longer than a SuperLink runs without a restart, and no longer than certificates may be valid.
+_CERTIFICATE_DAYS = 825
 #: What the command ``flower-superlink`` does, wherever that is installed. The short switch interval is for
 #: its mix of an event loop and worker threads: a round of three nodes takes 15% less.
 _SUPERLINK = """
@@ -38,7 +37,7 @@ flower_superlink()
 
 
 class SuperLinkFailed(CarrierError):
-    """The SuperLink or its ServerApp could not be started, or ended before its work was done."""
+    """The SuperLink, its gateway or a ServerApp could not be started, or ended before its work was done."""
 
 
 def child_environment(flower_home: Path) -> dict[str, str]:
@@ -69,71 +68,131 @@ def _keep_off_proxies() -> None:
             os.environ[name] = ",".join([*hosts, _HOST])
 
 
+@dataclass(frozen=True)
+class SuperLinkFiles:
+    """What a SuperLink leaves in its folder, for the processes of its operator.
+
+    Attributes:
+        folder: readable by its owner only; database, logs and Flower's home are there too.
+    """
+
+    folder: Path
+
+    @property
+    def root_certificate(self) -> Path:
+        """What the SuperLink's certificate is checked with."""
+        return self.folder / "ca.pem"
+
+    @property
+    def secret(self) -> Path:
+        """With it runs' tasks are taken."""
+        return self.folder / "superexec.secret"
+
+    @property
+    def log(self) -> Path:
+        """The SuperLink's output."""
+        return self.folder / "superlink.log"
+
+    @property
+    def serverapp_log(self) -> Path:
+        """The output of the ServerApp processes."""
+        return self.folder / "serverapp.log"
+
+    @property
+    def environment(self) -> Mapping[str, str]:
+        """The environment of every Flower process."""
+        return child_environment(self.folder / "flower")
+
+    def write_address(self, address: str) -> None:
+        """Say where the SuperLink listens."""
+        write_private(self._address, f"{address}\n".encode())
+
+    def address(self) -> str:
+        """Where the SuperLink listens, as ``host:port``, or did when it was last started.
+
+        Raises:
+            CarrierError: if it was never started.
+        """
+        try:
+            return self._address.read_text(encoding="ascii").strip()
+        except OSError:
+            raise CarrierError(
+                f"no SuperLink was started in {self.folder}", hint="start it with `cohortium coordinator serve`"
+            ) from None
+
+    @property
+    def _address(self) -> Path:
+        return self.folder / "superlink.address"
+
+    def client(self) -> SuperLinkClient:
+        """The operator's calls.
+
+        Raises:
+            CarrierError: if the SuperLink was never started.
+        """
+        address = self.address()
+        _keep_off_proxies()
+        return SuperLinkClient(address=address, root_certificate=self.root_certificate, secret=self.secret.read_bytes())
+
+
 class SuperLink:
     """A running SuperLink on loopback; a context manager.
 
     Attributes:
-        folder: the run's own folder: certificates, database, logs, Flower's home.
-        address: ``host:port`` that nodes connect to; known before the SuperLink listens.
-        root_certificate: what nodes check its certificate with.
-        log: the SuperLink's output; the ServerApp's is beside it.
+        files: what is in its folder.
+        address: ``host:port`` that the gateway connects to; known before the SuperLink listens.
     """
 
-    def __init__(
-        self, folder: Path, processes: ChildProcesses, *, preload: str | None = None, port: int | None = None
-    ) -> None:
+    def __init__(self, folder: Path, processes: ChildProcesses, *, port: int | None = None) -> None:
         """Prepare a SuperLink in ``folder`` (created; made readable by its owner only).
 
         Args:
-            folder: where everything of this run goes.
+            folder: where everything of it goes. Started there again it is the same to nodes and runs.
             processes: who starts and stops the children.
-            preload: entry (see ``server.flower.app``) that the ServerApp process imports while it waits.
-            port: where to listen; a free port by default.
+            port: where to listen; by default a free port, the same as last time if that is free.
         """
         check_flower_version()
-        self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        self.address = f"{_HOST}:{port or _free_port()}"
-        self.root_certificate = folder / "ca.pem"
-        self.log = folder / "superlink.log"
-        self.serverapp_log = folder / "serverapp.log"
-        self.environment: Mapping[str, str] = child_environment(folder / "flower")
+        self.files = SuperLinkFiles(folder)
+        self.address = f"{_HOST}:{port or free_port(self._last_port())}"
         self._processes = processes
-        self._preload = [preload] if preload else []
-        self._secret = secrets.token_bytes(32)
-        self._superlink: subprocess.Popen[bytes] | None = None
-        self._serverapp: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._client: SuperLinkClient | None = None
+
+    def _last_port(self) -> int:
+        try:
+            return int(self.files.address().rpartition(":")[2])
+        except (CarrierError, ValueError):
+            return 0
 
     def __enter__(self) -> Self:
         """Start it. It does not listen yet: see ``wait_until_ready``."""
-        if not self.root_certificate.exists():
-            write_certificates(self.folder, host=_HOST)
-        secret = self.folder / "superexec.secret"
-        write_private(secret, self._secret)
+        files = self.files
+        if not files.root_certificate.exists() or expires_within(files.folder / "server.pem", days=90):
+            write_certificates(files.folder, host=_HOST, days=_CERTIFICATE_DAYS)
+        if not files.secret.exists():
+            write_private(files.secret, secrets.token_bytes(32))
+        files.write_address(self.address)
         host, port = self.address.split(":")
-        self._superlink = self._processes.start(
+        self._process = self._processes.start(
             [
                 *(sys.executable, "-P", "-c", _SUPERLINK),
                 *("--host", host, "--port", port),
-                *("--ssl-ca-certfile", str(self.root_certificate)),
-                *("--ssl-certfile", str(self.folder / "server.pem")),
-                *("--ssl-keyfile", str(self.folder / "server.key")),
+                *("--ssl-ca-certfile", str(files.root_certificate)),
+                *("--ssl-certfile", str(files.folder / "server.pem")),
+                *("--ssl-keyfile", str(files.folder / "server.key")),
                 "--enable-supernode-auth",
-                *("--database", str(self.folder / "superlink.db")),
-                # No executor of Flower's: nothing but what ``run`` starts is ever started, and the secret
+                *("--database", str(files.folder / "superlink.db")),
+                # No executor of Flower's: nothing but what our own runs start is ever started, and the secret
                 # keeps others from taking its task.
-                *("--isolation", "process", "--superexec-auth-secret-file", str(secret)),
+                *("--isolation", "process", "--superexec-auth-secret-file", str(files.secret)),
                 "--disable-runtime-dependency-installation",
             ],
-            log=self.log,
-            env=self.environment,
+            log=files.log,
+            env=files.environment,
         )
-        self._serverapp = self._start_serverapp()
-        self._client = SuperLinkClient(
-            address=self.address, root_certificate=self.root_certificate, secret=self._secret
-        )
+        self._client = files.client()
         return self
 
     def __exit__(
@@ -141,10 +200,8 @@ class SuperLink:
     ) -> None:
         if self._client is not None:
             self._client.__exit__(None, None, None)
-        # The ServerApp first: it signs off at the SuperLink.
-        for child in (self._serverapp, self._superlink):
-            if child is not None:
-                self._processes.stop(child)
+        if self._process is not None:
+            self._processes.stop(self._process)
 
     @property
     def client(self) -> SuperLinkClient:
@@ -153,79 +210,59 @@ class SuperLink:
             raise SuperLinkFailed("the SuperLink is not running", hint="use it inside its with block")
         return self._client
 
+    @property
+    def process(self) -> subprocess.Popen[bytes]:
+        """The SuperLink's process; only inside the ``with`` block."""
+        if self._process is None:
+            raise SuperLinkFailed("the SuperLink is not running", hint="use it inside its with block")
+        return self._process
+
     def wait_until_ready(self, timeout: float = 60.0) -> None:
         """Wait until the SuperLink listens.
 
         Raises:
             SuperLinkFailed: if it ends, or does not listen within ``timeout`` seconds.
         """
-        host, port = self.address.split(":")
-        deadline = time.monotonic() + timeout
-        while time.monotonic() < deadline:
-            self._check_alive()
-            try:
-                socket.create_connection((host, int(port)), timeout=1.0).close()
-            except OSError:
-                time.sleep(_STEP)
-            else:
-                return
-        raise SuperLinkFailed(f"the SuperLink did not start within {timeout:g} s", hint=f"see {self.log}")
+        wait_for_port(self.address, self.check_alive, log=self.files.log, what="the SuperLink", timeout=timeout)
 
-    def run(self, entry: str, settings: Mapping[str, Any], *, timeout: float | None = None) -> int:
-        """Run an entry of ``server.flower.app`` in the ServerApp process and wait for its end.
-
-        Args:
-            entry: ``module:function``, one of ``ALLOWED_ENTRIES``.
-            settings: JSON object given to it.
-            timeout: seconds after which the ServerApp is stopped; no limit by default.
-
-        Returns:
-            The exit status: 0 if the entry returned, another number if it raised or was stopped.
-
-        Raises:
-            SuperLinkFailed: if the SuperLink or the ServerApp process is not there.
-        """
-        serverapp = self._serverapp if self._serverapp is not None else self._start_serverapp()
-        self._serverapp = serverapp
-        if serverapp.poll() is not None:
-            raise SuperLinkFailed("the ServerApp process did not start", hint=f"see {self.serverapp_log}")
-        try:
-            run_id = self.client.start_run(entry=entry, settings=json.dumps(settings))
-            token = self.client.take_task(run_id)
-        except httpx.HTTPError as error:
+    def check_alive(self) -> None:
+        """Raise ``SuperLinkFailed`` if it has ended."""
+        if self.process.poll() is not None:
             raise SuperLinkFailed(
-                f"the SuperLink did not take the run: {type(error).__name__}", hint=f"see {self.log}"
-            ) from None
-        if serverapp.stdin is not None:
-            with contextlib.suppress(BrokenPipeError):  # it has ended; its status is told below
-                serverapp.stdin.write(f"{token}\n".encode())
-                serverapp.stdin.close()
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
+                f"the SuperLink has ended (status {self.process.returncode})", hint=f"see {self.files.log}"
+            )
+
+
+def wait_for_port(
+    address: str, check_alive: Callable[[], None], *, log: Path, what: str, timeout: float = 60.0
+) -> None:
+    """Wait until somebody listens at ``host:port``, calling ``check_alive`` meanwhile.
+
+    Raises:
+        SuperLinkFailed: if nobody does within ``timeout`` seconds; and whatever ``check_alive`` raises.
+    """
+    host, _, port = address.rpartition(":")
+    deadline = time.monotonic() + timeout
+    while time.monotonic() < deadline:
+        check_alive()
+        try:
+            socket.create_connection((host.strip("[]"), int(port)), timeout=1.0).close()
+        except OSError:
+            time.sleep(_STEP)
+        else:
+            return
+    raise SuperLinkFailed(f"{what} did not start within {timeout:g} s", hint=f"see {log}")
+
+
+def free_port(wished: int = 0) -> int:
+    """A free port on loopback: the wished one if it is free."""
+    for port in (wished, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
-                serverapp.wait(0.5)
-                break
-            except subprocess.TimeoutExpired:
-                self._check_alive()
-                if deadline is not None and time.monotonic() > deadline:
-                    break
-        self._processes.stop(serverapp)
-        self._serverapp = None
-        return serverapp.returncode
-
-    def _start_serverapp(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, "-P", "-m", "server.flower.serverapp"]
-        command += [self.address, str(self.root_certificate), *self._preload]
-        return self._processes.start(command, log=self.serverapp_log, env=self.environment, stdin=True)
-
-    def _check_alive(self) -> None:
-        if self._superlink is None or self._superlink.poll() is not None:
-            status = "not started" if self._superlink is None else f"status {self._superlink.returncode}"
-            raise SuperLinkFailed(f"the SuperLink has ended ({status})", hint=f"see {self.log}")
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind((_HOST, 0))
-        port: int = probe.getsockname()[1]
-        return port
+                probe.bind((_HOST, port))
+            except OSError:
+                continue
+            found: int = probe.getsockname()[1]
+            return found
+    raise SuperLinkFailed(f"there is no free port on {_HOST}")
