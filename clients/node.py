@@ -88,6 +88,7 @@ class _Run:
     """What a process remembers of a run; gone when it ends, and with it the mask key."""
 
     study: Study
+    invitation: Signed
     hello: Signed
     mask_key: MaskKey
     tables: Mapping[str, Rows]
@@ -210,7 +211,7 @@ class HolderNode:
         coordinator = self._roster.coordinator
         match signed.kind:
             case "HelloRequest":
-                return self._hello(signed.open(HelloRequest, self._roster, signer=coordinator))
+                return self._hello(signed.open(HelloRequest, self._roster, signer=coordinator), signed)
             case "ReadyRequest":
                 return self._ready(signed.open(ReadyRequest, self._roster, signer=coordinator), signed)
             case "AnswerRequest":
@@ -225,7 +226,7 @@ class HolderNode:
 
     # --- the four requests -------------------------------------------------------------------------------------
 
-    def _hello(self, request: HelloRequest) -> bytes:
+    def _hello(self, request: HelloRequest, signed: Signed) -> bytes:
         now = self._clock.now()
         self._asked = request.study
         check_hello(request, roster=self._roster, holder=self.holder, policy=self._policy, now=now)
@@ -254,6 +255,7 @@ class HolderNode:
             )
             run = _Run(
                 study=request.study,
+                invitation=signed,
                 hello=self._identity.sign(hello),
                 mask_key=key,
                 tables=self._data.tables(request.study),
@@ -334,7 +336,11 @@ class HolderNode:
             raise Refused("stale", "the plan has expired")
 
         self._folder.keep_plan(request.question, text)
-        said = [kept(text, accepted.digest), kept(signed, accepted.digest)]
+        said = [
+            kept(run.invitation, request.question.run),
+            kept(text, accepted.digest),
+            kept(signed, accepted.digest),
+        ]
         grant = self._ledger.reserve(*self._charge(accepted, run.study), said)
         charged_head = self._ledger.head
         grant.use(accepted.digest)

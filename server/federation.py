@@ -109,6 +109,7 @@ class Federation:
         self._now = now
         self._round = 0
         self._spare = study.budget.spare_attempts
+        self._invitation: Signed | None = None
         self._hellos: dict[str, Signed] = {}
         self._checkpoints: dict[str, Signed] = {}
         self._notices: list[ReleaseNotice] = []
@@ -153,6 +154,7 @@ class Federation:
                 expires=self._now() + LIFETIME,
             )
         )
+        self._invitation = self._invitation or request
         self._progress.step("joining", holders)
         replies = self._exchange(dict.fromkeys(holders, request.canonical()), self._patience.hello)
         failed: dict[str, str] = {}
@@ -306,7 +308,9 @@ class Federation:
         """Charge, ask, add up. None if the attempt failed; it stays charged."""
         charge, caps = self._charge(core)
         asked = self._identity.sign(AnswerRequest(question=core.question, core=core.digest, readies=tuple(readies)))
-        grant = self._ledger.reserve(charge, caps, [kept(shown, core.digest), kept(asked, core.digest)])
+        said = [kept(self._invitation, self.run)] if self._invitation is not None else []
+        said += [kept(shown, core.digest), kept(asked, core.digest)]
+        grant = self._ledger.reserve(charge, caps, said)
         request = asked.canonical()
         self._progress.step(f"{title}: asking", core.holders)
         grant.use(core.digest)

@@ -38,6 +38,7 @@ from pydantic import ValidationError
 import privacy
 from clients.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
+from privacy.audit.bundle import BundleHeader, BundleSeal
 from privacy.contract import code
 from privacy.contract import messages as m
 from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
@@ -75,9 +76,11 @@ from privacy.ledger import (
     Entry,
     Evidence,
     Failed,
+    Lost,
     Opened,
     PeriodCap,
     Question,
+    Recovered,
     Released,
     Reserved,
     RosterAccepted,
@@ -219,7 +222,10 @@ EXAMPLES: tuple[Noun, ...] = (
     m.Contribution(holder="alpha", core=d("core"), payload=d("payload"), checkpoint=checkpoint("alpha")),
     Entry(sequence=2, salt="0" * 32, fact=RESERVED),
     Evidence(what="equivocation", first="{}", second="[]"), STATISTICS["prefix_sums"][1].grids[0],
-    Failed(question=QUESTION, core=d("core"), reason="stopped"),
+    Failed(question=QUESTION, core=d("core"), reason="stopped"), Lost(),
+    Recovered(lost_from=3, lost_to=4, head=d("head"), witnesses=("beta",), bundles=(), all_spent=True, time=9),
+    BundleHeader(format=1, owner="alpha", role="holder", federation="test", software="cohortium"),
+    BundleSeal(owner="alpha", content=d("content"), sequence=3, head=d("head"), time=9),
     m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,)),
     m.FinishRequest(run="run-1", study=STUDY.digest, releases=(NOTICE,), result="{}", heads=HELLOS), STUDY.rfm.high_low,
     m.AnswerRequest(question=QUESTION, core=d("core"), readies=HELLOS),

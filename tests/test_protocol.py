@@ -710,9 +710,9 @@ def test_heads_are_countersigned_at_the_end_and_what_was_signed_is_kept(tmp_path
         known = kit.holder_ledger(federation, one.holder).peers()
         assert known == {head.member: (head.sequence, head.head) for head in one.heads}
     kinds = Counter(statement.kind for statement in at_coordinator)
-    assert kinds == {"ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "Finished": 3}
+    assert kinds == {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "Finished": 3}
     at_alpha = Counter(statement.kind for statement in kit.holder_ledger(federation, "alpha").statements())
-    assert at_alpha == {"ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 2, "Checkpoint": 4}
+    assert at_alpha == {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 2, "Checkpoint": 4}
 
 
 def test_an_older_head_at_the_end_is_refused(greeted: LyingCoordinator) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from fractions import Fraction
+from functools import lru_cache
 from typing import Literal
 
 from pydantic import Field
@@ -70,6 +71,7 @@ class GaussianSum(Noun):
         return (_TAIL + Fraction(35, 100) * self.dim) / (6 * self.variance)
 
 
+@lru_cache(maxsize=256)
 def squared_cap(epsilon: float, delta: float) -> Fraction:
     """Budget for the sum of mu^2 under (epsilon, delta), with what the discreteness may take set aside."""
     return squared_budget(epsilon - 2 * float(KAPPA_CAP), delta * float(1 - _DELTA_RESERVE))

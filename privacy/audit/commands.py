@@ -9,10 +9,10 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from privacy.errors import ConfigError
+from privacy.audit.export import ledger_path
 from privacy.member_folder import MemberFolder
 from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, new_member, rotation_written
-from privacy.presentation.terminal import Json, command_group, print_json, screen, up
+from privacy.presentation.terminal import Json, Quiet, command_group, print_json, screen, status_line, up, up_or_dash
 
 ledger_app = command_group("ledger", "Read a privacy ledger (everybody, auditors first).")
 auditor_app = command_group("auditor", "Be a member without data, who reads and proves (auditor).")
@@ -27,7 +27,7 @@ def ledger_show(
     """Check a ledger's chain and show what was spent, by whom, for what."""
     from privacy.ledger.view import view_ledger
 
-    view = view_ledger(_ledger_path(path))
+    view = view_ledger(ledger_path(path))
     if as_json:
         print_json(view.model_dump(mode="json"))
         return
@@ -53,25 +53,47 @@ def ledger_show(
         screen.print(f"[yellow]Note:[/] {escape(note)}")
 
 
-def _ledger_path(path: Path) -> Path:
-    if path.is_file():
-        return path
-    for candidate in (path / "ledger.sqlite", path / "state" / "ledger.sqlite"):
-        if candidate.exists():
-            return candidate
-    raise ConfigError(f"there is no ledger in {path}")
+@audit_app.command("export")
+def audit_export(
+    folder: Annotated[
+        Path, typer.Argument(help="A holder's or the coordinator's folder.", exists=True, file_okay=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; OWNER.bundle if not given.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write everything that a member has to show an auditor into one sealed file: no rows, no values, no keys."""
+    from privacy.audit.export import export
+
+    target = output or Path(f"{MemberFolder(folder).request().member.id}.bundle")
+    header, head = export(folder, target)
+    if as_json:
+        print_json({"bundle": str(target), "owner": header.owner, "entries": head.sequence, "head": head.hash})
+    else:
+        screen.print(
+            f"Wrote {escape(str(target))}: {header.role} {header.owner}, {head.sequence} entries, "
+            f"head {head.hash[:16]}…"
+        )
 
 
 @audit_app.command("verify")
 def audit_verify(
-    paths: Annotated[list[Path], typer.Argument(metavar="LEDGER...", help="Ledger files or folders.", exists=True)],
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="RECORD...", help="Bundles (of `audit export`); or ledger files or folders.", exists=True
+        ),
+    ],
     as_json: Json = False,
+    quiet: Quiet = False,
 ) -> None:
-    """Check that ledgers are whole and agree with each other, and recompute epsilon from their facts."""
+    """Check that records are whole, signed and agree with each other, and recompute epsilon from their facts."""
     from privacy.audit.verify import verify
     from privacy.errors import LedgerError
 
-    verdict = verify(_ledger_path(path) for path in paths)
+    with status_line("reading", quiet or as_json) as tell:
+        verdict = verify((ledger_path(path) for path in paths), progress=tell)
     if as_json:
         print_json({"passed": verdict.passed, **verdict.model_dump(mode="json")})
     else:
@@ -82,14 +104,17 @@ def audit_verify(
                 soft_wrap=True,
             )
         table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
-        for column in ("ledger", "charges", "delta", "epsilon", "second accountant", "lifetime cap"):
+        for column in ("ledger", "charges", "delta", "closed form", "dp_accounting", "Opacus", "lifetime cap"):
             table.add_column(column, justify="left" if column == "ledger" else "right")
         for spent in verdict.spent:
             table.add_row(
                 f"{spent.role} {spent.owner}", str(spent.charges), f"{spent.delta:.0e}", up(spent.epsilon),
-                up(spent.epsilon_pld), "-" if spent.cap is None else f"{spent.cap:g}",
+                up_or_dash(spent.epsilon_pld), up_or_dash(spent.epsilon_prv),
+                "-" if spent.cap is None else f"{spent.cap:g}",
             )  # fmt: skip
         screen.print(table)
+        for note in verdict.notes:
+            screen.print(f"[yellow]To ask about:[/] {escape(note)}", soft_wrap=True)
         screen.print(
             "PASS: the records are consistent, and the noise they state implies this epsilon. It does not prove that "
             "the noise was added, that rows were clipped, or that a declaration is true."

@@ -1,248 +1,182 @@
-"""``audit verify``: are ledgers whole, consistent with each other, and what epsilon do their facts imply?
+"""``audit verify``: are records whole, consistent with each other, and what epsilon do their facts imply?
 
 PASS means: the records are consistent, and the noise that they state implies the epsilon shown. It does not mean that
 the noise was added, that rows were clipped, or that a declaration (such as disjoint customers) is true.
+
+A record is a bundle (``audit export``) or a ledger's file alone, of which less can be said. Records are read one line
+at a time; what is compared lies in a temporary file, so memory does not grow with them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from fractions import Fraction
-from itertools import combinations
+from collections.abc import Callable, Iterable
+from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from privacy.audit.bundle import FORMAT, BundleHeader, BundleSeal, is_bundle, read_bundle
+from privacy.audit.crosscheck import (
+    all_charged,
+    heads_kept,
+    plans_fit,
+    recoveries_witnessed,
+    rosters_fit,
+    same_rosters,
+    same_story,
+    studies_within,
+)
+from privacy.audit.findings import Claim, Spent, Verdict, judged
+from privacy.audit.scratch import Scratch
+from privacy.audit.statements import History, Statements
+from privacy.audit.walk import Walk
+from privacy.contract.canonical import sha256_hex
+from privacy.contract.identity import Signed
+from privacy.errors import LedgerError, ProtocolError
+from privacy.ledger import read_ledger_rows
+from privacy.ledger.chain import EMPTY, Row, linked
 
-from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap, total_squared_mu
-from privacy.accounting.gdp import root
-from privacy.errors import LedgerError
-from privacy.ledger import Answered, Failed, Ledger, Opened, Released, Reserved
-from privacy.ledger.entries import Fact
-
-#: Delta at which a ledger that states none (a coordinator's) is priced.
-DEFAULT_DELTA = 1e-6
-
-#: How far the two accountants may differ, as a share of epsilon.
-_AGREEMENT = 0.01
-
-#: Facts of a charge that all parties must record alike.
-_SHARED = (
-    "question", "study", "study_digest", "core", "analysis", "title", "statistic", "statistic_digest", "event",
-    "records", "placement", "holders", "colluding", "assurance", "roster",
-)  # fmt: skip
-
-
-class _Value(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class Claim(_Value):
-    """One thing that was checked, the verdict, and why."""
-
-    about: str
-    claim: str
-    verdict: Literal["PASS", "FAIL"]
-    why: str
+__all__ = ["Claim", "Spent", "Verdict", "verify"]
 
 
-class Spent(_Value):
-    """What one ledger's charges add up to for one person, by two accountants.
+def _silent(_: str) -> None:
+    """No progress."""
 
-    Attributes:
-        epsilon: closed form (Gaussian differential privacy), what the caps are held against.
-        epsilon_pld: dp_accounting's privacy loss distribution, composed event by event.
-        cap: the lifetime cap in force; None for a coordinator.
+
+def verify(paths: Iterable[Path], *, third: bool = True, progress: Callable[[str], None] = _silent) -> Verdict:
+    """Check records one by one, and against each other.
+
+    Args:
+        paths: bundles, ledger files, or both.
+        third: whether Opacus' accountant is asked as well, where it is installed (torch is slow to import).
+        progress: is told what is being read.
     """
-
-    owner: str
-    role: str
-    charges: int
-    delta: float
-    epsilon: float
-    epsilon_pld: float
-    cap: float | None
+    with closing(Scratch()) as scratch:
+        return _Audit(scratch, third, progress).run(list(paths))
 
 
-class Verdict(_Value):
-    """Everything that ``audit verify`` found."""
+class _Audit:
+    def __init__(self, scratch: Scratch, third: bool, progress: Callable[[str], None]) -> None:
+        self._scratch = scratch
+        self._third = third
+        self._progress = progress
+        self._claims: list[Claim] = []
+        self._walks: list[Walk] = []
+        self._histories: list[tuple[str, History]] = []
+        self._prices: list[Spent] = []
 
-    claims: tuple[Claim, ...]
-    spent: tuple[Spent, ...]
+    def run(self, paths: list[Path]) -> Verdict:
+        for number, path in enumerate(paths, start=1):
+            self._progress(f"reading {path.name}")
+            walk = Walk(self._scratch)
+            try:
+                if is_bundle(path):
+                    self._bundle(path, walk, number)
+                else:
+                    self._ledger(path, walk, number)
+            except LedgerError as error:
+                self._claims.append(judged(walk.party or str(path), "the chain is intact", [error.message], ""))
+        self._progress("comparing")
+        scratch, walks = self._scratch, self._walks
+        for claims in (
+            heads_kept(walks, scratch),
+            recoveries_witnessed(walks, scratch),
+            same_rosters(self._histories),
+            same_story(walks, scratch),
+            all_charged(walks, scratch),
+        ):
+            self._claims.extend(claims)
+        notes = tuple(note for walk in walks for note in walk.notes)
+        return Verdict(claims=tuple(self._claims), spent=tuple(self._prices), notes=notes)
 
-    @property
-    def passed(self) -> bool:
-        """Whether every claim passed."""
-        return all(claim.verdict == "PASS" for claim in self.claims)
+    def _mark(self, number: int) -> Callable[[str], str]:
+        """Tells two records of one party apart."""
+        known = {walk.owner[0] for walk in self._walks if walk.owner}
+        return lambda owner: f" (record {number})" if owner in known else ""
 
+    def _ledger(self, path: Path, walk: Walk, number: int) -> None:
+        mark = self._mark(number)
+        for row in read_ledger_rows(path):
+            walk.take(row, path.name, mark)
+        self._judge(walk, path)
 
-def verify(paths: Iterable[Path]) -> Verdict:
-    """Check ledgers one by one, and against each other."""
-    claims: list[Claim] = []
-    spent: list[Spent] = []
-    ledgers: list[tuple[str, list[Fact]]] = []
-    for path in paths:
-        try:
-            ledger = Ledger(path)
-            facts = list(ledger.facts())
-            opened = [fact for fact in facts if isinstance(fact, Opened)]
-            if not opened:
-                raise LedgerError(f"{path.name} was never opened for an owner")
-        except LedgerError as error:
-            claims.append(_claim(str(path), "the chain is intact", False, error.message))
-            continue
-        name = f"{opened[0].role} {opened[0].owner}"
-        head = ledger.head
-        claims.append(_claim(name, "the chain is intact", True, f"{head.sequence} entries, head {head.hash}"))
-        claims.extend(_consistent(name, facts))
-        claims.extend(_within_caps(name, facts))
-        price = _price(opened[-1], facts)
-        spent.append(price)
-        claims.append(
-            _claim(
-                name,
-                "two accountants agree on epsilon",
-                abs(price.epsilon - price.epsilon_pld) <= _AGREEMENT * max(price.epsilon, 0.01),
-                f"closed form {price.epsilon:.4f}, privacy loss distribution {price.epsilon_pld:.4f}",
-            )
+    def _judge(self, walk: Walk, path: Path) -> None:
+        if walk.owner is None:
+            raise LedgerError(f"{path.name} was never opened for an owner")
+        text = f"{walk.head.sequence} entries, head {walk.head.hash}"
+        self._claims.append(judged(walk.party, "the chain is intact", [], text))
+        price = walk.price(third=self._third)
+        self._claims.extend(walk.claims(price))
+        self._prices.append(price)
+        self._walks.append(walk)
+
+    def _bundle(self, path: Path, walk: Walk, number: int) -> None:
+        lines, mark = read_bundle(path), self._mark(number)
+        header = _header(next(lines).value, path.name)
+        history = History()
+        policies: set[str] = set()
+        statements: Statements | None = None
+        sealed: list[str] = []
+        previous = EMPTY
+        for kind, value in lines:
+            if kind == "roster":
+                history.take(value)
+            elif kind == "policy":
+                policies.add(sha256_hex(str(value).encode()))
+            elif kind == "entry":
+                row = next(linked([_row(value, path.name)], path.name, after=previous))
+                walk.take(row, path.name, mark)
+                previous = walk.head
+            elif kind == "statement":
+                statements = statements or Statements(walk.party, history, self._scratch)
+                statements.take(value)
+            elif kind == "seal":
+                sealed = _seal(value, header, history, walk)
+            else:
+                raise LedgerError(f"{path.name} has a line of an unknown kind", hint="a newer release may have made it")
+        self._claims.append(
+            judged(walk.party or str(path), "the bundle is as its owner sealed it", sealed, f"signed by {header.owner}")
         )
-        ledgers.append((name, facts))
-    for (first, ours), (second, theirs) in combinations(ledgers, 2):
-        claims.append(_same_story(first, ours, second, theirs))
-    claims.extend(_all_charged(ledgers))
-    return Verdict(claims=tuple(claims), spent=tuple(spent))
+        self._judge(walk, path)
+        statements = statements or Statements(walk.party, history, self._scratch)
+        self._histories.append((walk.party, history))
+        self._claims.extend(rosters_fit(walk, history, (header.owner, header.role)))
+        self._claims.extend(statements.claims())
+        self._claims.extend(plans_fit(walk, self._scratch))
+        self._claims.append(studies_within(walk, statements.studies))
+        if header.role == "holder":
+            unknown = sorted(walk.policies - policies)
+            for digest in unknown:
+                walk.notes.append(f"{walk.party} charged under the policy {digest[:12]}, which it did not hand over")
 
 
-def _claim(about: str, claim: str, holds: bool, why: str) -> Claim:
-    return Claim(about=about, claim=claim, verdict="PASS" if holds else "FAIL", why=why)
+def _header(value: Any, name: str) -> BundleHeader:
+    try:
+        header = BundleHeader.model_validate(value)
+    except ValueError:
+        raise LedgerError(f"{name} is no bundle of this kind") from None
+    if header.format != FORMAT:
+        raise LedgerError(f"{name} has the format {header.format}", hint="a newer release may have made it: upgrade")
+    return header
 
 
-def _charges(facts: Iterable[Fact]) -> list[Reserved]:
-    return [fact for fact in facts if isinstance(fact, Reserved)]
+def _row(value: Any, name: str) -> Row:
+    if not isinstance(value, list) or [type(item) for item in value] != [int, str, str]:
+        raise LedgerError(f"an entry of {name} is malformed")
+    return Row(*value)
 
 
-def _consistent(name: str, facts: list[Fact]) -> Iterator[Claim]:
-    """Every attempt charged once and before its outcome, at most one answer to it, one owner."""
-    charged: dict[str, Reserved] = {}
-    questions = set()
-    answered: set[str] = set()
-    wrong: list[str] = []
-    for position, fact in enumerate(facts, start=1):
-        if isinstance(fact, Reserved):
-            if fact.question in questions:
-                wrong.append(f"entry {position} charges an attempt again")
-            questions.add(fact.question)
-            charged[fact.core] = fact
-        elif isinstance(fact, Answered | Released | Failed):
-            if fact.core not in charged or charged[fact.core].question != fact.question:
-                wrong.append(f"entry {position} ({fact.kind}) has no charge before it")
-            if isinstance(fact, Answered):
-                if fact.core in answered:
-                    wrong.append(f"entry {position} is a second answer to one plan")
-                answered.add(fact.core)
-    owners = {(fact.owner, fact.role) for fact in facts if isinstance(fact, Opened)}
-    if len(owners) != 1:
-        wrong.append("it was opened for several owners")
-    yield _claim(
-        name,
-        "every answer was charged before, once",
-        not wrong,
-        "; ".join(wrong[:3]) or f"{len(charged)} charges, {len(answered)} answers",
-    )
-
-
-def _within_caps(name: str, facts: list[Fact]) -> Iterator[Claim]:
-    """At each charge, the sum so far is within the lifetime cap then in force."""
-    total = kappa = Fraction(0)
-    cap: Opened | None = None
-    wrong: list[str] = []
-    for position, fact in enumerate(facts, start=1):
-        if isinstance(fact, Opened):
-            cap = fact
-        elif isinstance(fact, Reserved):
-            total += fact.event.squared_mu(fact.records)
-            kappa += fact.event.kappa
-            if cap is not None and cap.epsilon is not None and cap.delta is not None:
-                if total > squared_cap(float(cap.epsilon), float(cap.delta)):
-                    wrong.append(f"entry {position} passes the lifetime cap of epsilon {cap.epsilon}")
-                if kappa > KAPPA_CAP:
-                    wrong.append(f"entry {position}: the noise is too coarse to count as Gaussian")
-    if cap is not None and cap.epsilon is not None:
-        text = f"never above epsilon {cap.epsilon} at delta {cap.delta}"
-        yield _claim(name, "the lifetime cap was kept", not wrong, "; ".join(wrong[:3]) or text)
-
-
-def _price(opened: Opened, facts: list[Fact]) -> Spent:
-    charges = _charges(facts)
-    delta = float(opened.delta) if opened.delta is not None else DEFAULT_DELTA
-    total = sum((charge.event.squared_mu(charge.records) for charge in charges), Fraction(0))
-    return Spent(
-        owner=opened.owner,
-        role=opened.role,
-        charges=len(charges),
-        delta=delta,
-        epsilon=epsilon_spent(total, delta),
-        epsilon_pld=_second_opinion(charges, delta),
-        cap=None if opened.epsilon is None else float(opened.epsilon),
-    )
-
-
-def _second_opinion(charges: list[Reserved], delta: float) -> float:
-    """Epsilon by dp_accounting's privacy loss distributions, one Gaussian event a charge."""
-    if not charges:
-        return 0.0
-    from dp_accounting import GaussianDpEvent  # here: slow to import
-    from dp_accounting.pld import PLDAccountant
-
-    accountant = PLDAccountant()
-    for charge in charges:
-        accountant.compose(GaussianDpEvent(1 / root(total_squared_mu([charge.event], charge.records))))
-    return float(accountant.get_epsilon(delta))
-
-
-def _same_story(first: str, ours: list[Fact], second: str, theirs: list[Fact]) -> Claim:
-    """Two parties recorded the same facts of the plans, and the same releases, that both have."""
-    wrong: list[str] = []
-    mine = {charge.core: charge for charge in _charges(ours)}
-    common = 0
-    for charge in _charges(theirs):
-        other = mine.get(charge.core)
-        if other is None:
-            continue
-        common += 1
-        differ = [field for field in _SHARED if getattr(charge, field) != getattr(other, field)]
-        if differ:
-            wrong.append(f"plan {charge.core[:12]} differs in {', '.join(differ)}")
-    releases = {fact.core: fact.release for fact in ours if isinstance(fact, Released)}
-    for fact in theirs:
-        if isinstance(fact, Released) and releases.get(fact.core, fact.release) != fact.release:
-            wrong.append(f"plan {fact.core[:12]} has two different releases")
-    return _claim(
-        f"{first}, {second}", "they tell the same story", not wrong, "; ".join(wrong[:3]) or f"{common} plans in common"
-    )
-
-
-def _all_charged(ledgers: list[tuple[str, list[Fact]]]) -> Iterator[Claim]:
-    """Each holder whose ledger is here charged every released plan that names it."""
-    held = {
-        name.removeprefix("holder "): {charge.core for charge in _charges(facts)}
-        for name, facts in ledgers
-        if name.startswith("holder ")
-    }
-    for name, facts in ledgers:
-        if not name.startswith("coordinator "):
-            continue
-        released = {fact.core for fact in facts if isinstance(fact, Released)}
-        missing = sorted(
-            f"{holder} did not charge plan {charge.core[:12]}"
-            for charge in _charges(facts)
-            if charge.core in released
-            for holder in charge.holders
-            if holder in held and charge.core not in held[holder]
-        )
-        yield _claim(
-            name,
-            "every release was charged by each of its holders here",
-            not missing,
-            "; ".join(missing[:3]) or f"{len(released)} releases, {len(held)} holders' ledgers",
-        )
+def _seal(value: tuple[Any, str], header: BundleHeader, history: History, walk: Walk) -> list[str]:
+    """What is wrong with a seal."""
+    signed, content = value
+    try:
+        seal = history.open(Signed.model_validate(signed), BundleSeal, by=header.owner)
+    except (ProtocolError, ValueError) as error:
+        return [error.message if isinstance(error, ProtocolError) else "its seal is malformed"]
+    wrong = []
+    if seal.owner != header.owner:
+        wrong.append("the seal is for somebody else's bundle")
+    if seal.content != content:
+        wrong.append("it was changed after it was sealed")
+    if (seal.sequence, seal.head) != walk.head:
+        wrong.append(f"the seal is for a ledger of {seal.sequence} entries, and {walk.head.sequence} are here")
+    return wrong

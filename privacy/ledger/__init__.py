@@ -11,14 +11,16 @@ from privacy.ledger.entries import (
     Entry,
     Evidence,
     Failed,
+    Lost,
     Opened,
     PeriodCap,
     Question,
+    Recovered,
     Released,
     Reserved,
     RosterAccepted,
 )
-from privacy.ledger.ledger import Grant, Ledger, Statement, read_ledger
+from privacy.ledger.ledger import Grant, Ledger, Statement, read_ledger, read_ledger_rows
 from privacy.ledger.state import Caps, LedgerState
 
 __all__ = [
@@ -34,12 +36,15 @@ __all__ = [
     "Head",
     "Ledger",
     "LedgerState",
+    "Lost",
     "Opened",
     "PeriodCap",
     "Question",
+    "Recovered",
     "Released",
     "Reserved",
     "RosterAccepted",
     "Statement",
     "read_ledger",
+    "read_ledger_rows",
 ]

@@ -196,8 +196,47 @@ class Departed(Noun):
     time: int
 
 
+class Lost(Noun):
+    """Stands where an entry stood that is lost: a backup was restored that did not have it."""
+
+    kind: Literal["lost"] = "lost"
+
+
+class Recovered(Noun):
+    """The ledger goes on after a backup was restored; the entries between stand above as ``lost``.
+
+    Attributes:
+        lost_from, lost_to: numbers of the lost entries; ``lost_from`` is ``lost_to + 1`` where none was lost.
+        head: the newest head of the lost ledger that its owner signed and others have.
+        witnesses: who showed that head.
+        bundles: SHA-256 of the bundles that lost charges were taken from; they follow as ``reserved``.
+        all_spent: whether, for want of such bundles, the whole lifetime budget counts as spent.
+        time: the writer's clock; a claim.
+    """
+
+    kind: Literal["recovered"] = "recovered"
+    lost_from: int = Field(ge=1)
+    lost_to: int = Field(ge=0)
+    head: Digest
+    witnesses: tuple[str, ...] = Field(min_length=1)
+    bundles: tuple[Digest, ...]
+    all_spent: bool
+    time: int
+
+
 Fact = Annotated[
-    Opened | Reserved | Answered | Released | Failed | Evidence | RosterAccepted | Decided | Declined | Departed,
+    Opened
+    | Reserved
+    | Answered
+    | Released
+    | Failed
+    | Evidence
+    | RosterAccepted
+    | Decided
+    | Declined
+    | Departed
+    | Lost
+    | Recovered,
     Field(discriminator="kind"),
 ]
 

@@ -19,7 +19,7 @@ from typing import NamedTuple, NoReturn
 
 from privacy.contract.canonical import canonical_json
 from privacy.errors import LedgerError
-from privacy.ledger.chain import EMPTY, Head, broken, chain_hash, connected, linked, read_entry, stored_rows
+from privacy.ledger.chain import EMPTY, Head, Row, broken, chain_hash, connected, linked, read_entry, stored_rows
 from privacy.ledger.entries import Answered, Entry, Fact, Opened, Question, Reserved
 from privacy.ledger.state import Caps, LedgerState
 
@@ -386,6 +386,15 @@ def read_ledger(path: Path) -> Iterator[tuple[Entry, str]]:
     Raises:
         LedgerError: if it is no ledger, or naming the first entry that does not fit.
     """
+    for row in read_ledger_rows(path):
+        yield read_entry(row, path.name), row.hash
+
+
+def read_ledger_rows(path: Path) -> Iterator[Row]:
+    """The same as they are stored, not yet read.
+
+    Raises:
+        LedgerError: if it is no ledger, or naming the first entry that does not fit.
+    """
     with connected(path) as connection:
-        for row in linked(stored_rows(connection), path.name):
-            yield read_entry(row, path.name), row.hash
+        yield from linked(stored_rows(connection), path.name)

@@ -15,6 +15,7 @@ from privacy.ledger.entries import (
     Opened,
     PeriodCap,
     Question,
+    Recovered,
     Released,
     Reserved,
     RosterAccepted,
@@ -53,6 +54,33 @@ class Total(NamedTuple):
         return Total(add_price(self.squared_mu, other.squared_mu), add_price(self.kappa, other.kappa))
 
 
+class Days:
+    """Charges by day, for caps of periods.
+
+    A charge falls into the latest period that it or one before it names: a clock that is put back does not fill a cap
+    again.
+    """
+
+    def __init__(self) -> None:
+        self._days: dict[int, Total] = {}  # by the latest day that a charge or one before it names
+        self._latest = 0
+
+    def add(self, charge: Reserved) -> None:
+        """One more charge."""
+        self._latest = max(self._latest, charge.time)
+        day = self._latest // DAY
+        self._days[day] = self._days.get(day, Total()).plus(charge.event, charge.records)
+
+    def of(self, period: PeriodCap, time: int) -> Total:
+        """What was charged in the period into which a charge at ``time`` would fall."""
+        index = period.index(max(self._latest, time))
+        total = Total()
+        for day, part in self._days.items():  # periods begin and end with a day
+            if period.index(day * DAY) == index:
+                total = total.and_also(part)
+        return total
+
+
 class LedgerState:
     """What the facts of a ledger, taken one after another, say.
 
@@ -74,8 +102,7 @@ class LedgerState:
         self.decisions: dict[str, Literal["approved", "denied"]] = {}
         self.declined: set[tuple[str, str]] = set()
         self.rosters: set[str] = set()
-        self._days: dict[int, Total] = {}  # by the latest day that a charge or one before it names
-        self._latest = 0
+        self._days = Days()
         self._studies: dict[str, Total] = {}
         self._holders: dict[str, tuple[str, ...]] = {}
         self._cores: dict[Question, str] = {}
@@ -89,12 +116,12 @@ class LedgerState:
         elif isinstance(fact, Reserved):
             self.total = self.total.plus(fact.event, fact.records)
             self._studies[fact.study_digest] = self.of_study(fact.study_digest).plus(fact.event, fact.records)
-            self._latest = max(self._latest, fact.time)
-            day = self._latest // DAY
-            self._days[day] = self._days.get(day, Total()).plus(fact.event, fact.records)
+            self._days.add(fact)
             self._holders[fact.study_digest] = fact.holders
             self._cores[fact.question] = fact.core
             self._questions[fact.core] = fact.question
+        elif isinstance(fact, Recovered):
+            self.total = after_recovery(self.total, fact, self.opened)
         elif isinstance(fact, Released):
             self.released[fact.core] = fact.release
         elif isinstance(fact, Decided):
@@ -109,17 +136,8 @@ class LedgerState:
         return self._studies.get(study_digest, Total())
 
     def of_period(self, period: PeriodCap, time: int) -> Total:
-        """What was charged in the period into which a charge at ``time`` would fall.
-
-        A charge falls into the latest period that it or one before it names: a clock that is put back does not fill
-        the cap again.
-        """
-        index = period.index(max(self._latest, time))
-        total = Total()
-        for day, part in self._days.items():  # periods begin and end with a day
-            if period.index(day * DAY) == index:
-                total = total.and_also(part)
-        return total
+        """What was charged in the period into which a charge at ``time`` would fall."""
+        return self._days.of(period, time)
 
     def core_of(self, question: Question) -> str | None:
         """The core that was charged under a run, round and attempt, if any."""
@@ -151,6 +169,14 @@ class LedgerState:
             _within("the budget of this period", before, charge, (caps.period.epsilon, caps.period.delta))
         if caps.lifetime is not None:
             _within("the lifetime cap", self.total, charge, caps.lifetime)
+
+
+def after_recovery(total: Total, recovered: Recovered, opened: Opened | None) -> Total:
+    """What counts as spent after a recovery: all of the lifetime cap where lost charges could not be found again."""
+    if not recovered.all_spent or opened is None or opened.epsilon is None or opened.delta is None:
+        return total
+    full = squared_cap(float(opened.epsilon), float(opened.delta))
+    return Total(max(total.squared_mu, full), total.kappa)
 
 
 def _within(name: str, before: Total, charge: Reserved, cap: tuple[Decimal, Decimal]) -> None:

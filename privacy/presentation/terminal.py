@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -87,10 +87,10 @@ def progress_bars(quiet: bool) -> Iterator[StepBars]:
 
 
 @contextmanager
-def status_line(text: str, quiet: bool) -> Iterator[None]:
-    """A spinner with a text on standard error while the block works; nothing where ``quiet``."""
+def status_line(text: str, quiet: bool) -> Iterator[Callable[[str], None]]:
+    """A spinner with a text on standard error while the block works; what it gives takes further texts."""
     if quiet:
-        yield
+        yield lambda _: None
         return
-    with errors.status(text):
-        yield
+    with errors.status(text) as status:
+        yield lambda newer: status.update(escape(newer))

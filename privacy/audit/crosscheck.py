@@ -1,0 +1,255 @@
+"""Comparisons: charges with plans, ledgers with what others remember of them, and all parties with each other."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import combinations
+
+from privacy.accounting.events import squared_cap
+from privacy.audit.findings import Claim, judged
+from privacy.audit.scratch import Scratch
+from privacy.audit.statements import History
+from privacy.audit.walk import SHARED, Walk
+from privacy.contract.study import Study
+
+
+def plans_fit(walk: Walk, scratch: Scratch) -> Iterator[Claim]:
+    """Each charge of a bundle follows from a signed plan in it that all its participants confirmed."""
+    party, lost = walk.party, bool(walk.lost)
+    wrong: list[str] = []
+    total = 0
+    for core, position, facts, planned in scratch.ask(
+        "SELECT charge.core, position, charge.facts, plan.facts FROM charge LEFT JOIN plan "
+        "ON plan.party = charge.party AND plan.core = charge.core WHERE charge.party = ? ORDER BY position",
+        party,
+    ):
+        total += 1
+        if planned is None:
+            if not _recovered(walk, position):
+                wrong.append(f"entry {position}: there is no signed plan for {core[:12]}")
+        elif facts != planned:
+            wrong.append(f"entry {position} differs from its signed plan in {_differ(facts, planned)}")
+    yield judged(party, "every charge follows from a signed plan", wrong, f"{total} charges")
+    missing = [
+        f"{holder} did not confirm plan {core[:12]}"
+        for core, holders in scratch.ask(
+            "SELECT plan.core, holders FROM plan JOIN charge USING (party, core) WHERE plan.party = ?", party
+        )
+        for holder in holders.split()
+        if not scratch.one("SELECT 1 FROM ready WHERE party = ? AND core = ? AND holder = ?", party, core, holder)
+    ]
+    yield judged(party, "every participant confirmed every plan that was charged", missing, f"{total} plans")
+    if party.startswith("holder "):
+        yield _own_answers(walk, scratch, lost)
+    else:
+        yield _answers_of_all(walk, scratch)
+
+
+def _own_answers(walk: Walk, scratch: Scratch, lost: bool) -> Claim:
+    wrong = []
+    query = (
+        "SELECT outcome.core, outcome.position, value, payload, sequence, contribution.hash, charge.position, "
+        "charge.hash FROM outcome LEFT JOIN contribution ON contribution.party = outcome.party "
+        "AND contribution.core = outcome.core LEFT JOIN charge ON charge.party = outcome.party "
+        "AND charge.core = outcome.core WHERE outcome.party = ? AND outcome.kind = 'answered'"
+    )
+    count = 0
+    for core, position, value, payload, sequence, head, charged, entry in scratch.ask(query, walk.party):
+        count += 1
+        if payload is None:
+            wrong.append(f"entry {position}: the signed answer to {core[:12]} is not here")
+        elif payload != value:
+            wrong.append(f"entry {position} records another answer than was signed")
+        elif (sequence, head) != (charged, entry) and not lost:
+            wrong.append(f"the answer to {core[:12]} was signed over another charge (entry {sequence})")
+    return judged(walk.party, "answers were signed over the charge before them", wrong, f"{count} answers")
+
+
+def _answers_of_all(walk: Walk, scratch: Scratch) -> Claim:
+    wrong = []
+    count = 0
+    for core, holders in scratch.ask(
+        "SELECT plan.core, holders FROM plan JOIN outcome USING (party, core) "
+        "WHERE party = ? AND outcome.kind = 'released'",
+        walk.party,
+    ):
+        for holder in holders.split():
+            count += 1
+            if not scratch.one(
+                "SELECT 1 FROM contribution WHERE party = ? AND core = ? AND holder = ?", walk.party, core, holder
+            ):
+                wrong.append(f"the release of {core[:12]} has no signed answer of {holder}")
+    return judged(walk.party, "every release has a signed answer of each participant", wrong, f"{count} answers")
+
+
+def _recovered(walk: Walk, position: int) -> bool:
+    """Whether a charge was taken over from another party's record in a recovery (it has no plan of its own here)."""
+    return any(position > at for at, _ in walk.lost)
+
+
+def _differ(first: str, second: str) -> str:
+    ours, theirs = json.loads(first), json.loads(second)
+    return ", ".join(field for field in SHARED if ours.get(field) != theirs.get(field))
+
+
+def studies_within(walk: Walk, studies: Mapping[str, Study]) -> Claim:
+    """What each study's charges add up to is within what the study promises."""
+    wrong = []
+    for digest, total in walk.studies.items():
+        study = studies.get(digest)
+        if study is None:
+            if not walk.lost:
+                wrong.append(f"the study {digest[:12]} is charged and not shown")
+        elif total.squared_mu > squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)):
+            wrong.append(f"study {study.name} passes its own budget of epsilon {study.budget.epsilon}")
+    return judged(walk.party, "each study kept its own budget", wrong, f"{len(walk.studies)} studies")
+
+
+def rosters_fit(walk: Walk, history: History, header: tuple[str, str]) -> Iterator[Claim]:
+    """The roster history is whole, and is the one that the ledger recorded."""
+    wrong = list(history.wrong)
+    if not history.rosters:
+        wrong.append("there is no roster in the bundle")
+    for digest, fact in walk.rosters.items():
+        if digest not in history.rosters:
+            wrong.append(f"the ledger accepted version {fact.version}, which is not in the bundle")
+    for digest in sorted(walk.used_rosters - set(history.rosters)):
+        wrong.append(f"charges name the roster {digest[:12]}, which is not in the bundle")
+    text = f"versions {min(history.versions, default=0)} to {max(history.versions, default=0)}"
+    yield judged(walk.party, "the roster history is whole and signed", wrong, text)
+    owner, role = header
+    member = history.member(owner)
+    known = [] if walk.owner == (owner, role) else [f"the bundle is {role} {owner}'s, the ledger is not"]
+    if member is not None and member.role != role:
+        known.append(f"the roster lists {owner} as {member.role}")
+    yield judged(walk.party, "the ledger is its owner's", known, f"{role} {owner}")
+
+
+def heads_kept(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
+    """No ledger is shorter than, or other than, what anybody remembers of it."""
+    by_name: dict[str, list[Walk]] = {}
+    for walk in walks:
+        if walk.owner is not None:
+            by_name.setdefault(walk.owner[0], []).append(walk)
+    for name, theirs in sorted(by_name.items()):
+        for walk in theirs:
+            wrong = []
+            count = 0
+            for sequence, value, witness in scratch.ask(
+                "SELECT sequence, hash, min(witness) FROM head WHERE subject = ? GROUP BY sequence, hash "
+                "ORDER BY sequence",
+                name,
+            ):
+                count += 1
+                entry = scratch.one("SELECT hash FROM entry WHERE party = ? AND sequence = ?", walk.party, sequence)
+                if entry == (value,) or _explained(walk, sequence, value):
+                    continue
+                what = "ends before" if entry is None else "differs at"
+                wrong.append(f"it {what} entry {sequence}, whose head {witness} has seen signed")
+            yield judged(walk.party, "nobody has seen another story of it", wrong, f"{count} heads compared")
+    for (subject,) in list(scratch.ask("SELECT DISTINCT subject FROM head ORDER BY subject")):
+        if subject in by_name:
+            continue
+        forks = [
+            f"{subject} signed {count} different heads at entry {sequence}"
+            for sequence, count in scratch.ask(
+                "SELECT sequence, count(DISTINCT hash) FROM head WHERE subject = ? GROUP BY sequence "
+                "HAVING count(DISTINCT hash) > 1",
+                subject,
+            )
+        ]
+        yield judged(
+            subject, "it tells everybody the same story (its ledger is not here)", forks, "one head at each length"
+        )
+
+
+def _explained(walk: Walk, sequence: int, value: str) -> bool:
+    """Whether a head belongs to entries that a recovery says are lost; the newest must be the one that it names."""
+    return any(
+        fact.lost_from <= sequence <= fact.lost_to and (sequence < fact.lost_to or value == fact.head)
+        for _, fact in walk.lost
+    )
+
+
+def recoveries_witnessed(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
+    """Every recovery names a head that its owner signed before, as somebody shows."""
+    for walk in walks:
+        if not walk.lost or walk.owner is None:
+            continue
+        wrong = [
+            f"entry {position}: nobody here has seen the head that it says was lost"
+            for position, fact in walk.lost
+            if fact.lost_to >= fact.lost_from
+            and not scratch.one(
+                "SELECT 1 FROM head WHERE subject = ? AND sequence = ? AND hash = ?",
+                walk.owner[0],
+                fact.lost_to,
+                fact.head,
+            )
+        ]
+        yield judged(
+            walk.party, "what a recovery says was lost was seen by others", wrong, f"{len(walk.lost)} recoveries"
+        )
+
+
+def same_rosters(histories: list[tuple[str, History]]) -> Iterator[Claim]:
+    """All parties accepted the same history."""
+    wrong = []
+    for (first, ours), (second, theirs) in combinations(histories, 2):
+        for version in sorted(set(ours.versions) & set(theirs.versions)):
+            if ours.versions[version] != theirs.versions[version]:
+                wrong.append(f"{first} and {second} accepted different versions {version}")
+    if len(histories) > 1:
+        yield judged("all bundles", "everybody accepted the same rosters", wrong, f"{len(histories)} bundles")
+
+
+def same_story(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
+    """Every two parties recorded the same facts of plans, and the same releases, that both have."""
+    for first, second in combinations(walks, 2):
+        wrong = []
+        common = 0
+        for core, ours, theirs in scratch.ask(
+            "SELECT a.core, a.facts, b.facts FROM charge a JOIN charge b ON a.core = b.core "
+            "WHERE a.party = ? AND b.party = ?",
+            first.party,
+            second.party,
+        ):
+            common += 1
+            if ours != theirs:
+                wrong.append(f"plan {core[:12]} differs in {_differ(ours, theirs)}")
+        for (core,) in scratch.ask(
+            "SELECT DISTINCT a.core FROM outcome a JOIN outcome b ON a.core = b.core WHERE a.party = ? AND "
+            "b.party = ? AND a.kind = 'released' AND b.kind = 'released' AND a.value <> b.value",
+            first.party,
+            second.party,
+        ):
+            wrong.append(f"plan {core[:12]} has two different releases")
+        yield judged(f"{first.party}, {second.party}", "they tell the same story", wrong, f"{common} plans in common")
+
+
+def all_charged(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
+    """Each holder whose ledger is here charged every released plan that names it, and signed its answer over that."""
+    held = {walk.owner[0]: walk for walk in walks if walk.owner is not None and walk.owner[1] == "holder"}
+    for walk in walks:
+        if walk.owner is None or walk.owner[1] != "coordinator":
+            continue
+        missing = []
+        count = 0
+        for core, facts in scratch.ask(
+            "SELECT DISTINCT charge.core, facts FROM charge JOIN outcome USING (party, core) "
+            "WHERE party = ? AND kind = 'released'",
+            walk.party,
+        ):
+            count += 1
+            for holder in json.loads(facts)["holders"]:
+                if holder in held and not scratch.one(
+                    "SELECT 1 FROM charge WHERE party = ? AND core = ?", held[holder].party, core
+                ):
+                    missing.append(f"{holder} did not charge plan {core[:12]}")
+        yield judged(
+            walk.party,
+            "every release was charged by each of its holders here",
+            sorted(missing),
+            f"{count} releases, {len(held)} holders' ledgers",
+        )

@@ -1,0 +1,31 @@
+"""Opacus' PRV accountant as a third opinion, where Opacus is installed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from fractions import Fraction
+
+import numpy as np
+
+from privacy.audit.accountants import beyond, grouped
+
+
+def prv_epsilon(prices: Mapping[Fraction, int], delta: float) -> float | None:
+    """Epsilon by Opacus' PRV accountant (to its error of 0.01), rate 1; None where Opacus is not installed.
+
+    Args:
+        prices: mu^2 of charges, and how many there are of each.
+        delta: probability bound.
+    """
+    if not prices:
+        return 0.0
+    if beyond(prices):
+        return None
+    try:
+        from opacus.accountants import PRVAccountant  # here: torch is slow to import
+    except ModuleNotFoundError:
+        return None
+    accountant = PRVAccountant()
+    accountant.history = [(1 / mu, 1.0, count) for mu, count in grouped(prices).items()]
+    with np.errstate(divide="ignore"):  # it takes the logarithm of 1 - q, and q is 1
+        return float(accountant.get_epsilon(delta))

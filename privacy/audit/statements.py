@@ -1,0 +1,232 @@
+"""The signed statements in a bundle: whose they are, what plans they show, which heads they witness."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any, TypeVar
+
+from privacy.audit.findings import Claim, judged
+from privacy.audit.scratch import Scratch
+from privacy.audit.walk import SHARED
+from privacy.contract.canonical import Noun, canonical_json
+from privacy.contract.charging import charge_for, records_per_person
+from privacy.contract.identity import Member, Roster, Signed
+from privacy.contract.membership import RosterUpdate, check_update
+from privacy.contract.messages import (
+    AnswerRequest,
+    Checkpoint,
+    Contribution,
+    Finished,
+    Hello,
+    HelloRequest,
+    PlanCore,
+    Ready,
+    ReadyRequest,
+)
+from privacy.contract.study import Study
+from privacy.errors import ConfigError, ProtocolError
+
+N = TypeVar("N", bound=Noun)
+
+
+class History:
+    """The rosters of a bundle, oldest first, each checked to follow the one before it.
+
+    Attributes:
+        rosters: digest to roster.
+        versions: number to digest.
+    """
+
+    def __init__(self) -> None:
+        self.rosters: dict[str, Roster] = {}
+        self.versions: dict[int, str] = {}
+        self.wrong: list[str] = []
+        self._newest: Roster | None = None
+        self._keys: dict[str, set[str]] = {}
+        self._coordinators: set[str] = set()
+
+    def take(self, value: Any) -> None:
+        """Go on by one version."""
+        try:
+            update: RosterUpdate | None = check_update(Signed.model_validate(value), self._newest)
+        except (ProtocolError, ValueError) as error:
+            text = error.message if isinstance(error, ProtocolError) else "it is malformed"
+            self.wrong.append(f"after version {self._newest.version if self._newest else 0}: {text}")
+            update = _claimed(value)
+        if update is None:
+            return
+        self._newest = update.roster
+        self.rosters[update.roster.digest] = update.roster
+        self.versions[update.roster.version] = update.roster.digest
+        self._coordinators.add(update.roster.coordinator)
+        for member in update.roster.members:
+            self._keys.setdefault(member.id, set()).add(member.public_key)
+
+    def open(self, signed: Signed, model: type[N], *, by: str | None = None) -> N:
+        """A statement, signed with a key that its signer had.
+
+        Args:
+            by: who must have signed it; ``coordinator`` for the coordinator of any version.
+
+        Raises:
+            ProtocolError: if it is not.
+        """
+        allowed = self._coordinators if by == "coordinator" else {by}
+        if by is not None and signed.signer not in allowed:
+            raise ProtocolError(f"a {model.__name__} of {signed.signer} stands where one of {by} should")
+        error = ProtocolError(f"{signed.signer} is in no roster here")
+        for key in sorted(self._keys.get(signed.signer, ())):
+            try:
+                return signed.open_with(model, key)
+            except ProtocolError as problem:
+                error = ProtocolError(f"{problem.message} (signer: {signed.signer})")
+        raise error
+
+    def member(self, name: str) -> Member | None:
+        """A member as the newest version lists it."""
+        return self._newest.member(name) if self._newest else None
+
+
+def _claimed(value: Any) -> RosterUpdate | None:
+    try:
+        return RosterUpdate.parse(Signed.model_validate(value).body)
+    except (ProtocolError, ValueError):
+        return None
+
+
+class Statements:
+    """Takes the statements of one bundle and gathers what is wrong with them."""
+
+    def __init__(self, party: str, history: History, scratch: Scratch) -> None:
+        self.party = party
+        self.studies: dict[str, Study] = {}
+        self._history = history
+        self._scratch = scratch
+        self._wrong: dict[str, list[str]] = {name: [] for name in ("signature", "plan", "declaration")}
+        self._counts: Counter[str] = Counter()
+
+    def take(self, value: Any) -> None:
+        """Go on by one statement."""
+        try:
+            signed = Signed.model_validate(value)
+            self._counts[signed.kind] += 1
+            match signed.kind:
+                case "HelloRequest":
+                    self._invitation(signed)
+                case "ReadyRequest":
+                    self._plan(signed)
+                case "AnswerRequest":
+                    self._confirmed(signed)
+                case "Contribution":
+                    self._contribution(signed)
+                case "Finished":
+                    self._finished(signed)
+                case "Checkpoint":
+                    self._head(signed)
+                case _:
+                    raise ProtocolError(f"a statement of an unknown kind, {signed.kind[:40]}")
+        except ProtocolError as error:
+            self._wrong["signature"].append(error.message)
+        except ValueError:
+            self._wrong["signature"].append("a statement is malformed")
+
+    def _invitation(self, signed: Signed) -> None:
+        request = self._history.open(signed, HelloRequest, by="coordinator")
+        self.studies[request.study.digest] = request.study
+
+    def _plan(self, signed: Signed) -> None:
+        request = self._history.open(signed, ReadyRequest, by="coordinator")
+        core, name = request.core, f"plan {request.core.digest[:12]}"
+        roster, study = self._history.rosters.get(core.roster), self.studies.get(core.study)
+        if roster is None:
+            self._wrong["plan"].append(f"{name} is for a roster that is not in the history")
+            return
+        if study is None:
+            self._wrong["plan"].append(f"{name} is for a study that nobody was invited to")
+            return
+        for hello in request.hellos:
+            said = self._history.open(hello, Hello)
+            self._head(said.checkpoint)
+        shown = {hello.signer: hello.digest for hello in request.hellos}
+        if shown != {participant.holder: participant.hello for participant in core.participants}:
+            self._wrong["plan"].append(f"{name} does not come with the HELLOs that it names")
+        for participant in core.participants:
+            self._head(participant.checkpoint, owner=participant.holder)
+        self._head(core.coordinator, owner=roster.coordinator)
+        self._cost(core, study, roster, name)
+        charge, _ = charge_for(core, study=study, policy="", lifetime=None, sampler="", software="", now=0)
+        facts = charge.model_dump(mode="json", include=set(SHARED))
+        self._scratch.put("plan", self.party, core.digest, canonical_json(facts).decode(), " ".join(core.holders))
+
+    def _cost(self, core: PlanCore, study: Study, roster: Roster, name: str) -> None:
+        """What fixes the price follows from the study, the roster and this release's own catalogue."""
+        wrong = self._wrong["plan"]
+        if core.bound != core.statistic.bound:
+            wrong.append(f"{name} states another bound than follows from its statistic")
+        try:
+            core.mechanism.check_range(core.bound)
+        except ConfigError:
+            wrong.append(f"{name} could overflow 64 bits")
+        mechanism, stated = core.mechanism, (len(core.participants), study.placement, study.mechanism)
+        if (mechanism.holders, mechanism.placement, mechanism.noise) != stated:
+            wrong.append(f"the noise of {name} is for another set of holders or placement than the study")
+        if mechanism.colluding < study.budget.colluding_holders:
+            wrong.append(f"{name} guards against fewer colluding holders than the study")
+        if core.records != records_per_person(study, roster):
+            wrong.append(f"{name} counts on {core.records} records of a person, the study on another number")
+        if not set(core.holders) <= set(study.holders or roster.holders):
+            wrong.append(f"{name} names a holder that the study does not")
+        names = study.holders or roster.holders
+        for holder in names:
+            member = roster.member(holder)
+            if member is None or member.declarations is None:
+                continue
+            declared = member.declarations.records_among(len(names))
+            if declared > core.records:
+                self._wrong["declaration"].append(
+                    f"{name} counts on {core.records} holder(s) for one person; {holder} declared {declared}"
+                )
+
+    def _confirmed(self, signed: Signed) -> None:
+        request = self._history.open(signed, AnswerRequest, by="coordinator")
+        for one in request.readies:
+            ready = self._history.open(one, Ready, by=one.signer)
+            if ready.holder != one.signer or ready.core != request.core:
+                raise ProtocolError(f"{one.signer} confirmed another plan than {request.core[:12]}")
+            self._scratch.put("ready", self.party, request.core, one.signer)
+
+    def _contribution(self, signed: Signed) -> None:
+        said = self._history.open(signed, Contribution)
+        if said.holder != signed.signer:
+            raise ProtocolError(f"{signed.signer} answered in the name of {said.holder}")
+        point = self._head(said.checkpoint, owner=said.holder)
+        self._scratch.put("contribution", self.party, said.core, said.holder, said.payload, point.sequence, point.head)
+
+    def _finished(self, signed: Signed) -> None:
+        said = self._history.open(signed, Finished)
+        self._head(said.checkpoint, owner=signed.signer)
+        for head in said.heads:  # countersigned: this holder saw them
+            self._scratch.put("head", head.member, head.sequence, head.head, signed.signer)
+
+    def _head(self, signed: Signed, owner: str | None = None) -> Checkpoint:
+        point = self._history.open(signed, Checkpoint, by=owner)
+        if point.member != signed.signer:
+            raise ProtocolError(f"{signed.signer} signed a head of somebody else's ledger")
+        self._scratch.put("head", point.member, point.sequence, point.head, self.party)
+        return point
+
+    def claims(self) -> Iterator[Claim]:
+        """What was checked, after the last statement."""
+        counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self._counts.items())) or "none"
+        about, wrong = self.party, self._wrong
+        yield judged(about, "every signed statement is its signer's", wrong["signature"], counts)
+        yield judged(
+            about,
+            "plans cost what study, roster and catalogue say",
+            wrong["plan"],
+            f"bounds, shares and k of {self._counts['ReadyRequest']} plans computed again",
+        )
+        yield judged(
+            about, "plans keep the holders' declarations", wrong["declaration"], "k is not below what members declared"
+        )

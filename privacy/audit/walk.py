@@ -1,0 +1,291 @@
+"""One ledger, entry by entry: order, caps, permissions, and what it adds up to. Nothing of it is kept in memory."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from fractions import Fraction
+
+from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap
+from privacy.audit.accountants import pld_epsilon
+from privacy.audit.findings import Claim, Spent, judged
+from privacy.audit.prv import prv_epsilon
+from privacy.audit.scratch import Scratch
+from privacy.contract.canonical import canonical_json
+from privacy.ledger import (
+    Answered,
+    Decided,
+    Declined,
+    Departed,
+    Evidence,
+    Failed,
+    Head,
+    Lost,
+    Opened,
+    Recovered,
+    Released,
+    Reserved,
+    RosterAccepted,
+)
+from privacy.ledger.chain import EMPTY, Row, read_entry
+from privacy.ledger.state import Days, Total, after_recovery
+from privacy.mechanisms.gaussian import MIN_SHARE_SCALE
+
+#: Facts of a charge that all parties must record alike.
+SHARED = (
+    "question", "study", "study_digest", "core", "analysis", "title", "statistic", "statistic_digest", "event",
+    "records", "placement", "holders", "colluding", "assurance", "roster",
+)  # fmt: skip
+
+#: Delta at which a ledger that states none (a coordinator's) is priced.
+DEFAULT_DELTA = 1e-6
+
+#: How far accountants may differ, as a share of epsilon; Opacus' is good to 0.01 in absolute terms.
+_AGREEMENT = 0.01
+_PRV_ERROR = 0.02
+
+
+class Walk:
+    """Takes the entries of one ledger and gathers what is wrong with them.
+
+    Attributes:
+        party: ``holder north`` and the like, once the first entry was taken.
+        head: of the last entry taken.
+        lost: ranges of entry numbers that a recovery says are lost, with the head that it names.
+        rosters: digests of the rosters that its owner accepted, with the numbers of the versions.
+        policies: digests of the policies that charges name.
+    """
+
+    def __init__(self, scratch: Scratch) -> None:
+        self.party = ""
+        self.owner: tuple[str, str] | None = None
+        self.head: Head = EMPTY
+        self.lost: list[tuple[int, Recovered]] = []
+        self.rosters: dict[str, RosterAccepted] = {}
+        self.used_rosters: set[str] = set()
+        self.policies: set[str] = set()
+        self.studies: dict[str, Total] = {}
+        self.notes: list[str] = []
+        self._scratch = scratch
+        self._opened: Opened | None = None
+        self._sets: dict[str, frozenset[str]] = {}
+        self._denied: set[str] = set()
+        self._departed = False
+        self._days = Days()
+        self._prices: Counter[Fraction] = Counter()
+        self._counts: Counter[str] = Counter()
+        self._total = Total()
+        self._lost_run = 0
+        self._wrong: dict[str, list[str]] = {
+            name: [] for name in ("form", "order", "cap", "sets", "noise", "permission", "evidence", "recovery")
+        }
+
+    def take(self, row: Row, name: str, mark: Callable[[str], str]) -> None:
+        """Go on by one entry.
+
+        Args:
+            name: of the file, for errors.
+            mark: what to add to the party's name, to tell two records of one owner apart.
+
+        Raises:
+            LedgerError: if this release cannot read it.
+        """
+        entry = read_entry(row, name)
+        fact, position = entry.fact, row.sequence
+        raw = json.loads(row.body)
+        if canonical_json(raw) != row.body.encode():
+            self._wrong["form"].append(f"entry {position} is not in canonical form: it can be read in two ways")
+        self.head = Head(row.sequence, row.hash)
+        self._counts[fact.kind] += 1
+        if isinstance(fact, Opened):
+            self._open(fact, position, mark)
+        self._scratch.put("entry", self.party, position, row.hash)
+        if isinstance(fact, Lost):
+            self._lost_run += 1
+            return
+        if isinstance(fact, Recovered):
+            self._recover(fact, position)
+        elif self._lost_run:
+            self._wrong["recovery"].append(f"entry {position}: lost entries without a recovery after them")
+        self._lost_run = 0
+        if isinstance(fact, Reserved):
+            self._charge(fact, raw["fact"], position, row.hash)
+        elif isinstance(fact, Answered | Released | Failed):
+            self._outcome(fact, position)
+        elif isinstance(fact, RosterAccepted):
+            self.rosters[fact.roster] = fact
+        elif isinstance(fact, Decided):
+            (self._denied.add if fact.decision == "denied" else self._denied.discard)(fact.study_digest)
+        elif isinstance(fact, Departed):
+            self._departed = True
+        elif isinstance(fact, Evidence):
+            self._wrong["evidence"].append(f"entry {position} keeps two contradicting plans of the coordinator")
+        elif isinstance(fact, Declined):
+            self.notes.append(f"{self.party} refused study {fact.study} ({fact.code}), entry {position}")
+
+    def _open(self, fact: Opened, position: int, mark: Callable[[str], str]) -> None:
+        if self._opened is None:
+            self.owner = (fact.owner, fact.role)
+            self.party = f"{fact.role} {fact.owner}{mark(fact.owner)}"
+            if position != 1:
+                self._wrong["order"].append("its first entry does not say whose it is")
+        elif (fact.owner, fact.role) != self.owner:
+            self._wrong["order"].append(f"entry {position}: it was opened for several owners")
+        elif (fact.epsilon, fact.delta, fact.period) != (self._opened.epsilon, self._opened.delta, self._opened.period):
+            self.notes.append(
+                f"{self.party} changed its caps from {_caps(self._opened)} to {_caps(fact)}, entry {position}"
+            )
+        self._opened = fact
+
+    def _recover(self, fact: Recovered, position: int) -> None:
+        if fact.lost_to != position - 1 or fact.lost_from != position - self._lost_run:
+            self._wrong["recovery"].append(f"entry {position} names other lost entries than stand before it")
+        self.lost.append((position, fact))
+        self._total = after_recovery(self._total, fact, self._opened)
+        self.notes.append(
+            f"{self.party} restored a backup: entries {fact.lost_from} to {fact.lost_to} are lost; heads from "
+            f"{', '.join(fact.witnesses)}, charges from {len(fact.bundles)} bundle(s)"
+            + (", and the whole lifetime budget counts as spent" if fact.all_spent else "")
+        )
+
+    def _charge(self, fact: Reserved, raw: dict[str, object], position: int, value: str) -> None:
+        question = f"{fact.question.run}/{fact.question.round}/{fact.question.attempt}"
+        if self._scratch.one("SELECT 1 FROM charge WHERE party = ? AND question = ?", self.party, question):
+            self._wrong["order"].append(f"entry {position} charges an attempt again")
+        shared = canonical_json({field: raw.get(field, "integer") for field in SHARED}).decode()
+        self._scratch.put("charge", self.party, fact.core, position, question, value, shared)
+        price = fact.event.squared_mu(fact.records)
+        self._prices[price] += 1
+        self._total = self._total.plus(fact.event, fact.records)
+        self.studies[fact.study_digest] = self.studies.get(fact.study_digest, Total()).plus(fact.event, fact.records)
+        self._caps_kept(fact, position)
+        before = self._sets.get(fact.study_digest)
+        if before is not None and not set(fact.holders) <= before:
+            self._wrong["sets"].append(f"entry {position}: the set of holders of study {fact.study} grows")
+        self._sets[fact.study_digest] = frozenset(fact.holders)
+        if fact.event.share_scale < MIN_SHARE_SCALE:
+            self._wrong["noise"].append(f"entry {position}: shares of scale {fact.event.share_scale} are too coarse")
+        shares = len(fact.holders) - fact.colluding if fact.placement == "distributed" else 1
+        if fact.event.protecting_shares != shares or shares < 1:
+            self._wrong["noise"].append(
+                f"entry {position} counts on {fact.event.protecting_shares} shares, and {shares} protect"
+            )
+        if self.owner and self.owner[1] == "holder" and self.owner[0] not in fact.holders:
+            self._wrong["order"].append(f"entry {position} charges a question that its owner took no part in")
+        if fact.study_digest in self._denied:
+            self._wrong["permission"].append(f"entry {position}: study {fact.study} was denied by the operator")
+        if self._departed:
+            self._wrong["permission"].append(f"entry {position}: its owner had left the federation")
+        self.used_rosters.add(fact.roster)
+        if fact.policy:
+            self.policies.add(fact.policy)
+
+    def _caps_kept(self, fact: Reserved, position: int) -> None:
+        cap = self._opened
+        if cap is None:
+            self._wrong["order"].append(f"entry {position} charges a ledger that nobody opened")
+            return
+        if cap.epsilon is not None and cap.delta is not None:
+            if self._total.squared_mu > squared_cap(float(cap.epsilon), float(cap.delta)):
+                self._wrong["cap"].append(f"entry {position} passes the lifetime cap of epsilon {cap.epsilon}")
+            if self._total.kappa > KAPPA_CAP:
+                self._wrong["cap"].append(f"entry {position}: the noise is too coarse to count as Gaussian")
+        self._days.add(fact)
+        if cap.period is not None:
+            spent = self._days.of(cap.period, fact.time).squared_mu
+            if spent > squared_cap(float(cap.period.epsilon), float(cap.period.delta)):
+                self._wrong["cap"].append(
+                    f"entry {position} passes the cap of its period, epsilon {cap.period.epsilon}"
+                )
+
+    def _outcome(self, fact: Answered | Released | Failed, position: int) -> None:
+        question = f"{fact.question.run}/{fact.question.round}/{fact.question.attempt}"
+        found = self._scratch.one("SELECT question FROM charge WHERE party = ? AND core = ?", self.party, fact.core)
+        if found != (question,) and not self.lost:
+            self._wrong["order"].append(f"entry {position} ({fact.kind}) has no charge before it")
+        value = {"answered": "payload", "released": "release", "failed": "reason"}[fact.kind]
+        text = str(getattr(fact, value))
+        earlier = self._scratch.one(
+            "SELECT value FROM outcome WHERE party = ? AND kind = ? AND core = ?", self.party, fact.kind, fact.core
+        )
+        if earlier is not None and fact.kind == "answered":
+            self._wrong["order"].append(f"entry {position} is a second answer to one plan")
+        if earlier is not None and fact.kind == "released" and earlier[0] != text:
+            self._wrong["order"].append(f"entry {position} is a second, different release of one plan")
+        self._scratch.put("outcome", self.party, fact.core, fact.kind, position, text)
+
+    # --- what comes out ----------------------------------------------------------------------------------------
+
+    def claims(self, price: Spent) -> Iterator[Claim]:
+        """What was checked, after the last entry."""
+        counts, wrong, about = self._counts, self._wrong, self.party
+        yield judged(about, "entries are in canonical form", wrong["form"], f"{self.head.sequence} entries")
+        yield judged(
+            about,
+            "every answer was charged before, once",
+            wrong["order"],
+            f"{counts['reserved']} charges, {counts['answered']} answers",
+        )
+        yield judged(about, "the noise stated is fine and shared as stated", wrong["noise"], "for every charge")
+        yield judged(about, "a study's set of holders only shrinks", wrong["sets"], f"{len(self._sets)} studies")
+        yield judged(
+            about,
+            "nothing was charged against its owner's word",
+            wrong["permission"],
+            "no denied study, none after leaving",
+        )
+        yield judged(
+            about,
+            "the coordinator never showed contradicting plans here",
+            wrong["evidence"],
+            "no evidence of it is kept",
+        )
+        if self.lost or wrong["recovery"]:
+            yield judged(about, "recoveries are in order", wrong["recovery"], f"{len(self.lost)} recoveries")
+        cap = self._opened
+        if cap is not None and cap.epsilon is not None:
+            text = f"never above epsilon {cap.epsilon} at delta {cap.delta}"
+            if cap.period is not None:
+                text += f", and {cap.period.epsilon} in any {cap.period.days} days"
+            yield judged(about, "the lifetime cap was kept", wrong["cap"], text)
+        differ = []
+        if price.epsilon_pld is None:
+            differ.append("mu is above 10, where there is no protection left to speak of")
+        elif abs(price.epsilon - price.epsilon_pld) > _AGREEMENT * max(price.epsilon, 0.01):
+            differ.append(f"the privacy loss distribution gives {price.epsilon_pld:.4f}")
+        if price.epsilon_prv is not None and abs(price.epsilon - price.epsilon_prv) > max(
+            _PRV_ERROR, _AGREEMENT * price.epsilon
+        ):
+            differ.append(f"Opacus' PRV accountant gives {price.epsilon_prv:.4f}")
+        third = "Opacus' PRV was not asked" if price.epsilon_prv is None else f"Opacus' PRV {price.epsilon_prv:.4f}"
+        yield judged(
+            about,
+            "two accountants agree on epsilon",
+            [f"closed form {price.epsilon:.4f}; " + "; ".join(differ)] if differ else [],
+            f"closed form {price.epsilon:.4f}, privacy loss distribution {price.epsilon_pld or 0:.4f}, {third}",
+        )
+
+    def price(self, *, third: bool) -> Spent:
+        """What its charges add up to.
+
+        Args:
+            third: whether Opacus' accountant is asked as well, where it is installed.
+        """
+        opened = self._opened
+        delta = float(opened.delta) if opened is not None and opened.delta is not None else DEFAULT_DELTA
+        return Spent(
+            owner=self.owner[0] if self.owner else "",
+            role=self.owner[1] if self.owner else "",
+            charges=self._counts["reserved"],
+            delta=delta,
+            epsilon=epsilon_spent(sum((p * n for p, n in self._prices.items()), Fraction(0)), delta),
+            epsilon_pld=pld_epsilon(self._prices, delta),
+            epsilon_prv=prv_epsilon(self._prices, delta) if third else None,
+            cap=None if opened is None or opened.epsilon is None else float(opened.epsilon),
+        )
+
+
+def _caps(opened: Opened) -> str:
+    period = f", {opened.period.epsilon} per {opened.period.days} days" if opened.period else ""
+    return f"epsilon {opened.epsilon} at delta {opened.delta}{period}"
