@@ -10,7 +10,7 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Literal, TypeVar
@@ -112,7 +112,7 @@ class Federation:
         self._invitation: Signed | None = None
         self._hellos: dict[str, Signed] = {}
         self._checkpoints: dict[str, Signed] = {}
-        self._notices: list[ReleaseNotice] = []
+        self._shared: list[Release] = []
 
     @property
     def participants(self) -> tuple[str, ...]:
@@ -197,7 +197,7 @@ class Federation:
         recorded = self._releases.find(self.study.digest, title, statistic.digest)
         if recorded is not None:
             self._progress.note(f"{title}: recorded earlier, nothing is spent")
-            self._notice(recorded)
+            self._shared.append(recorded)
             return recorded
         for attempt in range(1, MAX_PLANS + 1):
             plan = self._plan(analysis, title, statistic, squared_mu, attempt)
@@ -376,18 +376,8 @@ class Federation:
         )
         self._releases.keep(release)
         self._ledger.append(Released(question=core.question, core=core.digest, release=release.content_digest))
-        self._notice(release)
+        self._shared.append(release)
         return release
-
-    def _notice(self, release: Release) -> None:
-        self._notices.append(
-            ReleaseNotice(
-                question=release.question,
-                core=release.core,
-                release=release.content_digest,
-                values=None if self.study.rfm.totals == "shares" else release.text,
-            )
-        )
 
     def _fail(
         self,
@@ -403,32 +393,61 @@ class Federation:
     def finish(self, result: str) -> tuple[str, ...]:
         """Show the releases and the result to the holders, who record them and label their customers.
 
-        Where the study withholds totals, holders get the releases' digests without their values.
+        Where the study withholds totals, holders get the releases' digests without their values. Holders that dropped
+        out after they had answered get the releases that they are in.
 
         Returns:
             Holders that did not confirm (they can catch up when the study is run again; it costs nothing).
         """
+        holders = self.participants
+        self._progress.step("handing out the results", holders)
+        silent_ones = self._hand_out(self.run, holders, self._shared, result, self._patience.hello)
+        for run, left in self._left_out().items():
+            for holder, releases in left.items():
+                silent_ones += self._hand_out(run, (holder,), releases, result, self._patience.answer)
+        return tuple(silent_ones)
+
+    def _left_out(self) -> dict[str, dict[str, list[Release]]]:
+        """Holders that dropped out after they had answered: by run, the releases that they are in."""
+        found: dict[str, dict[str, list[Release]]] = {}
+        for release in self._shared:
+            for holder in release.holders:
+                if holder not in self._hellos:
+                    found.setdefault(release.question.run, {}).setdefault(holder, []).append(release)
+        return found
+
+    def _hand_out(
+        self, run: str, holders: tuple[str, ...], releases: Sequence[Release], result: str, patience: float
+    ) -> list[str]:
+        """Show releases to holders that took part in all of them; those that did not confirm."""
+        withheld = self.study.rfm.totals == "shares"
         request = self._identity.sign(
             FinishRequest(
-                run=self.run,
+                run=run,
                 study=self.study.digest,
-                releases=tuple(self._notices),
+                releases=tuple(
+                    ReleaseNotice(
+                        question=release.question,
+                        core=release.core,
+                        release=release.content_digest,
+                        values=None if withheld else release.text,
+                    )
+                    for release in releases
+                ),
                 result=result,
                 heads=(*(self._checkpoints[holder] for holder in self.participants), self._own_checkpoint()),
             )
         ).canonical()
-        holders = self.participants
-        self._progress.step("handing out the results", holders)
-        replies = self._exchange(dict.fromkeys(holders, request), self._patience.hello)
+        replies = self._exchange(dict.fromkeys(holders, request), patience)
         silent_ones = []
         for holder in holders:
             try:
                 signed, finished = self._statement(replies.get(holder), Finished, holder)
-                self._note_checkpoint(holder, finished.checkpoint, kept(signed, self.run))
+                self._note_checkpoint(holder, finished.checkpoint, kept(signed, run))
             except ProtocolError as error:
                 self._progress.note(f"{holder} did not record the results: {error.message}")
                 silent_ones.append(holder)
-        return tuple(silent_ones)
+        return silent_ones
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
