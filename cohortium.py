@@ -479,7 +479,7 @@ def _show_clusters(clusters: ClusterResult, study: Study) -> None:
     from privacy.presentation.cluster_words import cluster_words
     from privacy.presentation.numbers import shown
 
-    words = cluster_words(clusters.figures, "en", currency=study.currency)
+    words = cluster_words(clusters.figures, "en", currency=study.currency, names=study.clusters.names)
     table = Table(
         title=f"Clusters, {study.as_of}, {study.currency}",
         caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",
@@ -487,13 +487,13 @@ def _show_clusters(clusters: ClusterResult, study: Study) -> None:
         caption_justify="left",
     )
     # Spend is known only where customers are compared by it.
-    with_revenue = any(row.cap > 0 for row in clusters.figures)
+    with_revenue = any(row.revenue is not None for row in clusters.figures)
     for column in ("cluster", "", "records", "share, %", *(("revenue",) if with_revenue else ())):
         table.add_column(column, justify="left" if column == "" else "right")
     for row in clusters.figures:
         figures = [shown(row.customers, decimals=0), row.share and shown(row.share, decimals=1, scale=100)]
         if with_revenue:
-            figures.append(shown(row.revenue, decimals=0))
+            figures.append(row.revenue and shown(row.revenue, decimals=0))
         table.add_row(
             str(row.id),
             words[row.id],

@@ -6,7 +6,7 @@
     policy.toml      what is allowed (clients/policy)
     request.json, roster.json, rosters/, keys/   who this member is and who the others are (privacy/member_folder)
     state/           ledger.sqlite, tables/, runs/: never leaves
-    labels/          the holder's own customers, labelled and scored
+    labels/          the holder's own customers: segments, scores, clusters
 """
 
 from __future__ import annotations
@@ -14,12 +14,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from clients.approvals import Approvals
 from clients.clock import Clock
 from clients.data.config import HolderConfig
+from clients.groups.assignment import assign, released_clusters
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
@@ -69,17 +71,22 @@ class SourceData:
             tables[name] = narrowed(found.table, request.names)
         return tables
 
-    def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
-        """Write labels of the holder's own customers by the run's last segment rules, and scores by its model.
+    def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
+        """Write labels of the holder's own customers by a run's last segment rules, scores by its model, and clusters.
 
         Raises:
             DataError: naming all that was not written, after everything else was.
         """
         written: list[Path] = []
         failed: list[CohortiumError] = []
-        for write in (self._write_segments, self._write_scores):
+        parts = (
+            partial(self._write_segments, study, answered),
+            partial(self._write_scores, study, answered),
+            partial(self._write_clusters, study, answered, stated),
+        )
+        for write in parts:
             try:
-                written += write(study, answered)
+                written += write()
             except (ConfigError, DataError) as error:
                 failed.append(error)
         if failed:
@@ -109,6 +116,22 @@ class SourceData:
 
         return write_scores(make, folder=self._folder.root / "labels")
 
+    def _write_clusters(self, study: Study, answered: Sequence[Statistic], stated: str | None) -> Sequence[Path]:
+        from clients.labels import ClusterSnapshot, write_clusters
+
+        if "clusters" not in study.analyses:
+            return ()
+        result = released_clusters(answered, stated)
+        if result is None:
+            return ()
+
+        def make() -> ClusterSnapshot:
+            features = own_cluster_features(self._folder, study)
+            assigned = assign(result.clusters, features.table)
+            return ClusterSnapshot.of(assigned, features.ids, self._customers(study), result, study)
+
+        return write_clusters(make, folder=self._folder.root / "labels")
+
     def _customers(self, study: Study) -> CustomerTable:
         from clients.data.customer_table import cached_customer_table
 
@@ -124,6 +147,18 @@ def own_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
     from clients.data.features import cached_features
 
     request = with_facts(study.feature_requests["churn"])
+    return cached_features(folder.config(), study, request, base=folder.root, state=folder.state)
+
+
+def own_cluster_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
+    """Features of the holder's customers as of the study's day, as its cluster analysis saw them.
+
+    Raises:
+        ConfigError, DataError: if the source cannot be read as described.
+    """
+    from clients.data.features import cached_features
+
+    request = study.feature_requests["clusters"]
     return cached_features(folder.config(), study, request, base=folder.root, state=folder.state)
 
 

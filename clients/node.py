@@ -78,8 +78,14 @@ class HolderData(Protocol):
         """What each analysis of the study reads, by the analysis' name; computed once per study and as-of date."""
         ...
 
-    def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
-        """Label the holder's own customers in its own files, by what a run's released questions were about."""
+    def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
+        """Label the holder's own customers in its own files.
+
+        Args:
+            study: the run's.
+            answered: what the run's released questions were about.
+            stated: the coordinator's result as it came; None where there is none.
+        """
         ...
 
 
@@ -419,7 +425,7 @@ class HolderNode:
     def label(self, run: str) -> Sequence[Path]:
         """Label the holder's own customers by what a run released: segment rules, models, centres."""
         statistics = tuple(plan.core.statistic for plan in self._folder.released_plans(run))
-        return self._data.write_labels(self._folder.study(run), statistics)
+        return self._data.write_labels(self._folder.study(run), statistics, self._folder.result(run))
 
     # --- helpers -----------------------------------------------------------------------------------------------
 

@@ -48,6 +48,11 @@ class RunFolder:
             raise ConfigError(f"no run {run} is recorded here", hint=f"known runs: {', '.join(self.runs()) or 'none'}")
         return Study.parse(path.read_bytes())
 
+    def result(self, run: str) -> str | None:
+        """The coordinator's result of a run as it came; None where there is none."""
+        path = self._folder(run) / "result.json"
+        return path.read_text(encoding="utf-8") if path.exists() else None
+
     def plan_text(self, question: Question) -> str:
         """The signed plan that was answered under a question, as it came; empty where it is not there."""
         path = self._plan_path(question)

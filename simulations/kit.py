@@ -63,7 +63,7 @@ class MemoryData:
         """The tables."""
         return self._tables
 
-    def write_labels(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
+    def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
         """Nothing: there is no holder's file behind it."""
         return ()
 

@@ -92,9 +92,7 @@ def cluster_result(
             ClusterFigures(
                 id=index + 1,
                 customers=Estimate(value=customers * shares[index], margin=margin),
-                revenue=Estimate(value=revenue[index], margin=100_000.0)
-                if "money" in names
-                else Estimate(value=0, margin=0),
+                revenue=Estimate(value=revenue[index], margin=100_000.0) if "money" in names else None,
                 share=None if hidden else Estimate(value=shares[index], margin=margin / customers),
                 cap=12_345.67 if "money" in names else 0,
                 typical=typical,

@@ -1029,7 +1029,7 @@ class RaisingData:
     def tables(self, study: object) -> dict[str, CustomerColumns]:
         raise self._error
 
-    def write_labels(self, study: object, answered: object) -> tuple[Path, ...]:
+    def write_labels(self, study: object, answered: object, stated: object = None) -> tuple[Path, ...]:
         raise self._error
 
 
@@ -1675,7 +1675,7 @@ class SlowData:
         self._clock.elapsed += self._seconds
         return {"rfm": kit.table(3)}
 
-    def write_labels(self, study: object, answered: object) -> tuple[Path, ...]:
+    def write_labels(self, study: object, answered: object, stated: object = None) -> tuple[Path, ...]:
         self._clock.elapsed += self._seconds
         return ()
 

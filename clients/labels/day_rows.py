@@ -2,7 +2,7 @@
 
 A snapshot is what is kept of a day; ``DayRows`` sets it beside the study's snapshot before it and turns both, block by
 block, into the columns that files and tables have. What a row says is its kind's own business: segments are in
-``rows``, churn scores in ``score_rows``.
+``rows``, churn scores in ``score_rows``, clusters in ``cluster_rows``.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class DayRows(ABC, Generic[S]):
 
     @abstractmethod
     def select(self, *, changed_only: bool = False, segment: str | None = None) -> NDArray[np.int64] | None:
-        """Rows of a selection by segment; None where rows of this kind have no segments."""
+        """Rows of a selection; None where rows of this kind cannot be selected so."""
 
     @cached_property
     def _position(self) -> pa.Array:

@@ -1,4 +1,4 @@
-"""Write labels and scores: at the end of a run to every place that ``labels.toml`` names, on request to others."""
+"""Write labels, scores and clusters: at the end of a run wherever ``labels.toml`` says, on request to others."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from clients.data.customer_table import CustomerTable
+from clients.labels.cluster_rows import ClusterSnapshot
 from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
 from clients.labels.databases import write_database
 from clients.labels.day_rows import DayRows, DaySnapshot
 from clients.labels.files import FORMATS, write_files
-from clients.labels.history import HISTORIES, DayHistory, LabelHistory, ScoreHistory
+from clients.labels.history import HISTORIES, ClusterHistory, DayHistory, LabelHistory, ScoreHistory
 from clients.labels.rows import Snapshot
 from clients.labels.score_rows import ScoreSnapshot
 from privacy.contract.canonical import describe_validation
@@ -71,6 +72,17 @@ def write_scores(scores: Callable[[], ScoreSnapshot], *, folder: Path) -> tuple[
     return publish(scores, ScoreHistory(_kept(root)), root)
 
 
+def write_clusters(clusters: Callable[[], ClusterSnapshot], *, folder: Path) -> tuple[Path, ...]:
+    """Write clusters wherever ``labels.toml`` says; see :func:`publish`.
+
+    Args:
+        clusters: makes them.
+        folder: as for :func:`write_labels`.
+    """
+    root = folder.parent
+    return publish(clusters, ClusterHistory(_kept(root)), root)
+
+
 def publish(make: Callable[[], S], history: DayHistory[S, Any], root: Path) -> tuple[Path, ...]:
     """Make a study's rows at the end of a run, keep them, and write them wherever ``labels.toml`` says.
 
@@ -113,7 +125,7 @@ def export_labels(
     changed_only: bool = False,
     segment: str | None = None,
 ) -> tuple[Written, ...]:
-    """Write labels and scores that the history keeps: to the places of ``labels.toml``, or to those given here.
+    """Write labels, scores and clusters that the history keeps: to ``labels.toml``'s places, or to those given here.
 
     Args:
         root: the holder's folder.
@@ -121,7 +133,8 @@ def export_labels(
         formats: ``csv`` or ``parquet``, into ``labels/`` as ``labels.toml`` describes such files, or by default.
         to: a database's URL; with the password of the ``[[database]]`` of the same URL, where there is one.
         table: the table there; that entry's, or ``rfm_labels``.
-        changed_only, segment: a selection, see ``LabelRows.select``; into files only, and without scores.
+        changed_only, segment: a selection, see ``LabelRows.select``; into files only, and without scores; by
+            segment without clusters, too.
 
     Raises:
         ConfigError: if something given here, or ``labels.toml``, is wrong, or nothing of the study and day is kept.
@@ -145,13 +158,16 @@ def export_labels(
     there = [history for history in histories if as_of in history.days(study)]
     if not there:
         histories[0].load(study, as_of)  # says what is missing
-    if (changed_only or segment is not None) and LabelHistory not in map(type, there):
+    kinds = {type(history) for history in there}
+    if segment is not None and LabelHistory not in kinds:
         raise ConfigError(f"study {study} has no segments to select by", hint="leave the selection out")
+    if changed_only and not kinds & {LabelHistory, ClusterHistory}:
+        raise ConfigError(f"study {study} has no segments and no clusters to change", hint="leave the selection out")
     return _write_all([history.rows(study, as_of) for history in there], targets, root)
 
 
 def to_label(root: Path, study: Study) -> bool:
-    """Whether labels or scores that a study gives are not kept yet."""
+    """Whether labels, scores or clusters that a study gives are not kept yet."""
     return any(
         history.analysis in study.analyses and study.as_of not in history(_kept(root)).days(study.name)
         for history in HISTORIES

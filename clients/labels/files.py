@@ -2,10 +2,10 @@
 
 ``<folder>/<study>-<as of>.<format>`` has one study's labels of one day, and all of these are the history;
 ``<folder>/current/<study>.<format>`` has the latest day's; selections go to ``<folder>/lists``. Churn scores are beside
-them, as ``<study>-<as of>-churn`` and ``current/<study>.churn`` (no study's name has a point). Beside each of them, in
-``spellings/`` and under the same name, is a file with the same rows once more for every other way in which the source
-spells an id, where there is one. Files are readable by their owner only, appear whole or not at all, and have the same
-bytes for the same labels.
+them, as ``<study>-<as of>-churn`` and ``current/<study>.churn`` (no study's name has a point), and so are clusters, as
+``-clusters``. Beside each of them, in ``spellings/`` and under the same name, is a file with the same rows once more
+for every other way in which the source spells an id, where there is one. Files are readable by their owner only, appear
+whole or not at all, and have the same bytes for the same labels.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def write_files(rows: DayRows[Any], target: FileTarget, *, base: Path) -> tuple[
         chosen = rows.select(changed_only=target.changed_only, segment=target.segment)
         if chosen is None:
             return ()
-        parts = [name, (target.segment or "").replace(":", "-"), "changed" if target.changed_only else ""]
+        parts = [name, rows.kind, (target.segment or "").replace(":", "-"), "changed" if target.changed_only else ""]
         path, count = folder / "lists" / f"{'-'.join(part for part in parts if part)}.{target.format}", len(chosen)
 
     others, spelled = rows.other_spellings(chosen)

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clients.labels.cluster_rows import ClusterRows, ClusterSnapshot
 from clients.labels.day_rows import DayRows, DaySnapshot
 from clients.labels.rows import LabelRows, Snapshot
 from clients.labels.score_rows import ScoreRows, ScoreSnapshot
@@ -118,5 +119,16 @@ class ScoreHistory(DayHistory[ScoreSnapshot, ScoreRows]):
     rows_of = ScoreRows
 
 
+class ClusterHistory(DayHistory[ClusterSnapshot, ClusterRows]):
+    """Clusters."""
+
+    what, one = "clusters", "cluster"
+    analysis = "clusters"
+    snapshot_of = ClusterSnapshot
+    rows_of = ClusterRows
+
+
 #: Every kind of rows about own customers that is kept and written.
-HISTORIES: tuple[type[LabelHistory] | type[ScoreHistory], ...] = (LabelHistory, ScoreHistory)
+HISTORIES: tuple[type[LabelHistory] | type[ScoreHistory] | type[ClusterHistory], ...] = (
+    LabelHistory, ScoreHistory, ClusterHistory,
+)  # fmt: skip

@@ -3,7 +3,7 @@
 For a target ``labels``: ``labels_history`` has a row per customer, study and as-of day; ``labels_spellings`` a row for
 every further spelling of an id; ``labels_as_of`` a row per study and day. Two views show each study's latest day:
 ``labels`` with a row per customer, ``labels_by_source_id`` with a row per spelling. Churn scores have the same
-relations under ``labels_churn``.
+relations under ``labels_churn``, clusters under ``labels_clusters``.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ _SPELLINGS = pa.schema(
 _TYPES = {
     pa.string(): "TEXT", pa.date32(): "DATE", pa.int64(): "BIGINT", pa.int8(): "SMALLINT", pa.bool_(): "BOOLEAN",
     pa.decimal128(18, 3): "DECIMAL(18, 3)", pa.decimal128(5, 4): "DECIMAL(5, 4)",
+    pa.decimal128(7, 4): "DECIMAL(7, 4)",
 }  # fmt: skip
 
 

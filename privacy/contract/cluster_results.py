@@ -13,9 +13,10 @@ class ClusterFigures(Value):
 
     Attributes:
         id: stays from run to run.
-        customers, revenue: of all holders; money in major units, each customer with at most ``cap``.
+        customers, revenue: of all holders; money in major units, each customer with at most ``cap``. Revenue is None
+            where spend is none of the features: it was not asked then.
         share: of all customers.
-        cap: how much of one customer's money counts, in major units.
+        cap: how much of one customer's money counts, in major units; 0 where revenue was not asked.
         typical: per feature the customers' mean place on its scale, as a raw value (days, orders, major units).
         apart: per feature how far that is from all customers' mean, in standard deviations of all customers.
         change: of the share since the earlier run, where there is one and the cluster was in it.
@@ -23,7 +24,7 @@ class ClusterFigures(Value):
 
     id: int
     customers: Estimate
-    revenue: Estimate
+    revenue: Estimate | None
     share: Estimate | None
     cap: float
     typical: dict[str, Estimate]

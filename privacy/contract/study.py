@@ -282,6 +282,24 @@ class KnownClusters(Noun):
     origin: str = Field(max_length=120)
 
 
+class ClusterName(Noun):
+    """A name that the operators give a cluster; at least one language, which then stands for the other too."""
+
+    en: str = Field(default="", max_length=60)
+    zh: str = Field(default="", max_length=60)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _one_for_both(cls, value: object) -> object:
+        return {"en": value, "zh": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _not_empty(self) -> Self:
+        if not (self.en.strip() or self.zh.strip()):
+            raise ValueError("give a name, in en or zh")
+        return self
+
+
 class ClusterOptions(Noun):
     """What the cluster analysis looks for.
 
@@ -292,6 +310,8 @@ class ClusterOptions(Noun):
         active_days: customers count where their last purchase is at most this many days before the as-of day.
         centres: ``new``, or ``previous``: keep the ids of this study's last earlier run, and its centres as far as the
             data allow (the coordinator writes them out before holders see the study).
+        names: id to the operators' own name, in place of the automatic description in reports, on the holders' pages
+            and in their labels. Ids of an earlier run, so with ``centres = "previous"`` only.
     """
 
     k: int = Field(default=0, ge=0, le=24)
@@ -299,9 +319,12 @@ class ClusterOptions(Noun):
     features: tuple[FeatureName, ...] = Field(default=("recency_days", "orders", "money"), min_length=1, max_length=30)
     active_days: int = Field(default=36_600, ge=1, le=36_600)
     centres: Literal["new", "previous"] | KnownClusters = "new"
+    names: dict[Annotated[int, Field(ge=1, le=1_000_000)], ClusterName] = Field(default_factory=dict, max_length=64)
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
+        if self.names and self.centres == "new":
+            raise ValueError('names are of the ids of an earlier run: they go with centres = "previous"')
         if len(set(self.features)) != len(self.features):
             raise ValueError("a feature is named twice")
         if self.k == 1:

@@ -7,13 +7,14 @@ coordinator and every holder say the same of the same cluster.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from privacy.contract.cluster_results import ClusterFigures
 from privacy.contract.features import FeatureName
+from privacy.contract.study import ClusterName
 from privacy.presentation.features import feature_name, feature_value
 from privacy.presentation.texts import COMMON, Language, Text, say
 
@@ -112,13 +113,22 @@ WORDS: dict[FeatureName, _Words] = {
 }  # fmt: skip
 
 
-def cluster_words(clusters: Sequence[ClusterFigures], language: Language, *, currency: str) -> dict[int, str]:
-    """Id to a short description; those whose words would be the same are told apart by a typical value.
+def cluster_words(
+    clusters: Sequence[ClusterFigures],
+    language: Language,
+    *,
+    currency: str,
+    names: Mapping[int, ClusterName] | None = None,
+) -> dict[int, str]:
+    """Id to the operators' own name, else to a short description.
+
+    Descriptions that would be the same are told apart by a typical value.
 
     Args:
         clusters: all clusters of a run.
         language: of the words.
         currency: of money, for typical values.
+        names: the operators' own (``study.clusters.names``).
     """
     clear = beyond_noise(clusters, margins=_SURE)
     said = {cluster.id: _description(cluster, clear[cluster.id], language) for cluster in clusters}
@@ -139,6 +149,9 @@ def cluster_words(clusters: Sequence[ClusterFigures], language: Language, *, cur
                     feature=feature_name(name, language),
                     value=value,
                 )
+    for number, name in (names or {}).items():
+        if number in said:
+            said[number] = (name.zh or name.en) if language == "zh" else (name.en or name.zh)
     return said
 
 

@@ -417,7 +417,7 @@ def _result(
         place = centres[index] + radius * np.clip(released.offsets[index] / size, -1, 1)
         error = Z95 * radius * released.offsets_deviation / size
         cap = question.facts[0].caps[index] if question.facts else 0
-        revenue = Estimate(value=0.0, margin=0.0)
+        revenue = None
         if question.facts:
             revenue = Estimate(
                 value=float(released.facts[0][index]) / unit,

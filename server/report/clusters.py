@@ -60,7 +60,7 @@ def cluster_cards(clusters: ClusterResult, study: Study, language: Language, *, 
 
 def cluster_findings(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
     """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences."""
-    words = cluster_words(clusters.figures, language, currency=study.currency)
+    words = cluster_words(clusters.figures, language, currency=study.currency, names=study.clusters.names)
     sized = [(figures, figures.share) for figures in clusters.figures if figures.share is not None]
     if not sized:
         return [text("clusters_finding_none", language)]
@@ -89,9 +89,10 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                 share=percent(share, language),
             )
         ]
-    (richest, its_share), *poorer = sorted(sized, key=lambda item: -item[0].revenue.value)
-    if _with_revenue(clusters):
-        if poorer and not change(richest.revenue, poorer[0][0].revenue).beyond_noise:
+    by_revenue = [(figures, figures.revenue, share) for figures, share in sized if figures.revenue is not None]
+    if by_revenue:
+        (richest, most, its_share), *poorer = sorted(by_revenue, key=lambda item: -item[1].value)
+        if poorer and not change(most, poorer[0][1]).beyond_noise:
             sentences.append(
                 text(
                     "clusters_finding_revenue_tie",
@@ -101,7 +102,7 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                 )
             )
         else:
-            value, margin = shown(richest.revenue, decimals=0)
+            value, margin = shown(most, decimals=0)
             sentences.append(
                 text(
                     "clusters_finding_revenue",
@@ -121,7 +122,7 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
 def cluster_section(clusters: ClusterResult, study: Study, language: Language) -> dict[str, Any]:
     """What the template ``clusters.html.j2`` needs."""
     say = partial(text, language=language)
-    words = cluster_words(clusters.figures, language, currency=study.currency)
+    words = cluster_words(clusters.figures, language, currency=study.currency, names=study.clusters.names)
     return {
         "facts": _facts(clusters, study, language),
         "sizes": _sizes(clusters, study, words, language),
@@ -150,7 +151,7 @@ def _mappable(clusters: ClusterResult) -> bool:
 
 def _with_revenue(clusters: ClusterResult) -> bool:
     """Whether the study's features contain spend; revenue was not asked otherwise."""
-    return any(figures.cap > 0 for figures in clusters.figures)
+    return any(figures.revenue is not None for figures in clusters.figures)
 
 
 def _name(number: int, language: Language) -> str:
@@ -231,7 +232,7 @@ def _notes(clusters: ClusterResult, study: Study, language: Language) -> list[st
 
 
 def _weak_cells(figures: ClusterFigures) -> list[Cell]:
-    return [cell("", estimate, decimals=0) for estimate in (figures.customers, figures.revenue) if estimate.margin > 0]
+    return [cell("", estimate, decimals=0) for estimate in (figures.customers, figures.revenue) if estimate]
 
 
 def _typical(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any]:

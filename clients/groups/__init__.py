@@ -1,0 +1,1 @@
+"""Clusters at the holder: the released centres, applied to its own customers."""
