@@ -250,6 +250,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # k = 0                         # number of clusters; 0 finds it, or keeps the earlier run's
 # features = ["recency_days", "orders", "money"]
 # centres = "new"               # or "previous": keep last run's ids, and its centres as far as the data allow
+# names.1 = "Regulars"          # with "previous": a name of your own for an id; or names.1.en and names.1.zh
 """
 
 

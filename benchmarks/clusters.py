@@ -21,6 +21,11 @@ centres, and have all of the budget for them:
 
 The last table follows ids from 2011-10-31 to 2011-11-30: of the customers whose nearest one among October's centres is
 the same in both months, how many keep their cluster id.
+
+``--encode CUSTOMERS`` measures something else and needs no data: what holders compute for every question of a study,
+with so many generated customers over ``--holders`` of them. Each question is encoded for one holder after the other,
+on one core, ``--runs`` times; *all holders* is the sum of that. *Memory* is the most that one holder's encoding takes
+beside its table.
 """
 
 from __future__ import annotations
@@ -34,6 +39,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from decimal import Decimal
@@ -52,7 +58,7 @@ from clients.data.config import Columns, HolderConfig, Source
 from clients.data.features import CustomerFeatures, build_features
 from privacy.accounting.gdp import mu_of
 from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.features import UNIT, FeatureName, FeatureTable
+from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable
 from privacy.contract.study import KnownClusters, Study
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
@@ -74,6 +80,8 @@ TEN: tuple[FeatureName, ...] = (
 BARS = {(3, 4, "1"): 1.01, (3, 8, "1"): 1.05, (3, 4, "0.5"): 1.03, (3, 8, "0.5"): 1.15, (10, 8, "1"): 1.25}
 #: Least share of customers that keep their id.
 KEPT = 0.9
+#: Most seconds that a question's encoding may take, of all holders together.
+SECONDS = 5.0
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
@@ -154,11 +162,16 @@ def load_customers(folder: Path, as_of: dt.date = AS_OF) -> Customers:
 
 
 def cluster_directly(
-    study: Study, tables: Sequence[FeatureTable], *, sampler: Sampler = discrete_gaussian
+    study: Study,
+    tables: Sequence[FeatureTable],
+    *,
+    sampler: Sampler = discrete_gaussian,
+    watch: Callable[[str, Statistic[Any]], None] | None = None,
 ) -> ClusterResult:
     """The study's analysis over holders' tables, with the product's noise shares but without messages.
 
-    One table alone gets the noise of a holder that works by itself: none for anybody who might collude.
+    One table alone gets the noise of a holder that works by itself: none for anybody who might collude. ``watch`` sees
+    every question by its title.
     """
     prices = plan(study)
 
@@ -169,6 +182,8 @@ def cluster_directly(
         return planned_mechanism(study, price, statistic, holders=len(tables))
 
     def ask(title: str, statistic: Statistic[Any]) -> Any:
+        if watch is not None:
+            watch(title, statistic)
         mechanism = planned(title, statistic)
         total = np.zeros(statistic.dim, dtype=np.int64)
         for table in tables:
@@ -510,6 +525,119 @@ def rows(folder: Path, extent: Extent, python: Path | None) -> Iterator[Row | Mo
             yield months.row(k, epsilon, extent.runs)
 
 
+# --- what encoding takes -------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncodeRow:
+    """What one question takes.
+
+    Attributes:
+        features: of the study.
+        numbers: coordinates of the question.
+        median, best: seconds for all holders, one after the other on one core.
+        slowest: median seconds of the slowest holder: what is waited for where each has a machine.
+        memory: most bytes that one holder's encoding takes beside its table.
+    """
+
+    features: int
+    question: str
+    numbers: int
+    median: float
+    best: float
+    slowest: float
+    memory: int
+
+    @classmethod
+    def head(cls) -> str:
+        """The table's head, Markdown."""
+        names = (
+            "features",
+            "question",
+            "numbers",
+            "all holders, s: median",
+            "best",
+            "slowest holder, s",
+            "memory, MiB",
+        )
+        return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
+
+    def line(self) -> str:
+        """One line of Markdown."""
+        texts = (self.features, self.question, f"{self.numbers:,}", f"{self.median:.2f}", f"{self.best:.2f}",
+                 f"{self.slowest:.2f}", f"{self.memory / 2**20:.0f}")  # fmt: skip
+        return "| " + " | ".join(map(str, texts)) + " |"
+
+    def verdicts(self) -> Iterator[tuple[str, bool]]:
+        """What the row must fulfil."""
+        what = f"{self.features} features, {self.question}: at most {SECONDS:g} s for all holders"
+        yield f"{what} ({self.median:.2f}; best {self.best:.2f})", self.median <= SECONDS
+
+
+def generated(customers: int, seed: int = 7) -> FeatureTable:
+    """Customers of a made-up world with the features of ``TEN``: four kinds of shoppers, heavy tails, gaps."""
+    rng = np.random.default_rng(seed)
+    kind = rng.choice(4, customers, p=(0.4, 0.3, 0.2, 0.1))
+    orders = 1 + rng.poisson(np.array([0.2, 2.0, 6.0, 20.0])[kind] * rng.gamma(2.0, 0.5, customers))
+    recency = rng.exponential(np.array([500.0, 200.0, 60.0, 15.0])[kind])
+    value = np.exp(rng.normal(np.array([7.5, 8.2, 8.6, 9.0])[kind], 0.7))
+    gap = rng.exponential(np.array([200.0, 90.0, 40.0, 15.0])[kind])
+    several, many = orders > 1, orders > 2
+    columns = {
+        "recency_days": recency,
+        "orders": orders,
+        "money": orders * value,
+        "order_value": value,
+        "tenure_days": recency + gap * orders,
+        "interval_days": np.where(several, 100 * gap, MISSING),
+        "interval_spread": np.where(many, 100 * gap * rng.gamma(2.0, 0.3, customers), MISSING),
+        "basket": 100 * (1 + rng.poisson(4.0, customers)),
+        "return_share": 1000 * rng.beta(0.3, 6.0, customers),
+        "evening_share": 1000 * rng.beta(1.0, 2.0, customers),
+    }
+    values = np.stack([columns[name] for name in TEN], axis=1)[:, None, :]
+    one = np.ones((customers, 1), dtype=np.int64)
+    return FeatureTable(names=TEN, values=np.rint(values).astype(np.int64), eligible=one, outcome=-one)
+
+
+def encoding(customers: int, holders: int, runs: int) -> Iterator[EncodeRow]:
+    """All questions of a study of three features and of one of ten."""
+    everyone = generated(customers)
+    for features in (RFM, TEN):
+        asked: dict[str, Statistic[Any]] = {}
+        columns = [TEN.index(name) for name in features]
+        table = replace(everyone, names=features, values=np.ascontiguousarray(everyone.values[:, :, columns]))
+        parts = [table.take(np.arange(number, customers, holders)) for number in range(holders)]
+        study = reference_study(8, features=features)
+        cluster_directly(study, parts, watch=asked.__setitem__)
+        for title, statistic in asked.items():
+            seconds = [[_seconds(statistic, part) for part in parts] for _ in range(runs)]
+            yield EncodeRow(
+                features=len(features),
+                question=title,
+                numbers=statistic.dim,
+                median=statistics.median(map(sum, seconds)),
+                best=min(map(sum, seconds)),
+                slowest=statistics.median(map(max, seconds)),
+                memory=_memory(statistic, parts[0]),
+            )
+
+
+def _seconds(statistic: Statistic[Any], table: FeatureTable) -> float:
+    started = time.perf_counter()
+    statistic.encode_sum(table)
+    return time.perf_counter() - started
+
+
+def _memory(statistic: Statistic[Any], table: FeatureTable) -> int:
+    tracemalloc.start()
+    try:
+        statistic.encode_sum(table)
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
 def main() -> None:
     """Read the arguments and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
@@ -518,13 +646,20 @@ def main() -> None:
     parser.add_argument("--runs", type=int, help=f"runs of each kind (default {Extent.runs})")
     parser.add_argument("--json", type=Path, help="also write the rows to this file")
     parser.add_argument("--diffprivlib", type=Path, metavar="PYTHON", help="an interpreter that has diffprivlib")
+    parser.add_argument("--encode", type=int, metavar="CUSTOMERS", help="measure encoding of so many, and nothing else")
+    parser.add_argument("--holders", type=int, default=5, help="with --encode: how many have them (default 5)")
     options = parser.parse_args()
     extent = QUICK if options.quick else Extent()
     if options.runs:
         extent = replace(extent, runs=options.runs)
     started = time.perf_counter()
-    found: list[Row | MonthRow] = []
-    for row in rows(options.data, extent, options.diffprivlib):
+    found: list[Row | MonthRow | EncodeRow] = []
+    measured: Iterator[Row | MonthRow | EncodeRow] = (
+        encoding(options.encode, options.holders, options.runs or 5)
+        if options.encode
+        else rows(options.data, extent, options.diffprivlib)
+    )
+    for row in measured:
         if not found or type(row) is not type(found[-1]):
             print(row.head(), flush=True)
         found.append(row)

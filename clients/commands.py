@@ -285,12 +285,12 @@ def holder_labels(
     ] = None,
     table: Annotated[str | None, typer.Option(help="With --to: name of the table.")] = None,
     changed_only: Annotated[
-        bool, typer.Option("--changed-only", help="Only customers whose segment changed, and new ones.")
+        bool, typer.Option("--changed-only", help="Only customers whose segment or cluster changed, and new ones.")
     ] = False,
     segment: Annotated[str | None, typer.Option(help="Only customers of this segment (its code).")] = None,
     as_json: Json = False,
 ) -> None:
-    """Write your customers' labels and churn scores from what a run released. Costs nothing, asks nobody."""
+    """Write your customers' segments, churn scores and clusters from a run's releases. Costs nothing, asks nobody."""
     from clients.holder import HolderFolder
     from clients.labels import export_labels, to_label
     from clients.runs import RunFolder

@@ -149,9 +149,9 @@ def cluster_words(
                     feature=feature_name(name, language),
                     value=value,
                 )
-    for number, name in (names or {}).items():
+    for number, own in (names or {}).items():
         if number in said:
-            said[number] = (name.zh or name.en) if language == "zh" else (name.en or name.zh)
+            said[number] = (own.zh or own.en) if language == "zh" else (own.en or own.zh)
     return said
 
 
