@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+import tomllib
 from collections.abc import Mapping, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -585,11 +586,15 @@ DOCS = Path(__file__).resolve().parents[1] / "docs" / "clusters.md"
 
 
 def test_the_documented_study_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text, names = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
     (tmp_path / "study.toml").write_text(text)
     study = read_toml(tmp_path / "study.toml", Study)
     assert study.analyses == ("clusters",)
     assert study.clusters == ClusterOptions()
+    named = ClusterOptions.model_validate(tomllib.loads(names)["clusters"]).names
+    assert {number: (name.en, name.zh) for number, name in named.items()} == {
+        1: ("Regulars", "Regulars"), 4: ("Asleep", "沉睡"),
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize("features", [RFM, TEN], ids=["few", "many"])

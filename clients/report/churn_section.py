@@ -6,10 +6,11 @@ import datetime as dt
 from collections.abc import Callable
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 from clients.report import churn_pictures as pictures
 from clients.report.actions import Actions
+from clients.report.cells import Cell
 from clients.report.churn_quality import Ranked
 from clients.report.comparison import compare
 from clients.report.own_churn import AtRisk, BandLine, OwnChurn
@@ -26,14 +27,6 @@ from privacy.presentation.texts import Language
 _FIGURES = {"auc": 3, "average_precision": 3, "top_lift": 2}
 #: Bands that are called high.
 _HIGH = 2
-
-
-class Figure(NamedTuple):
-    """One figure of a table: its column's name (for phones), the value and its margin, where it has them."""
-
-    label: str
-    value: str
-    margin: str = ""
 
 
 def churn_section(
@@ -206,17 +199,17 @@ class _Section:
             "picture": inline(pictures.calibration(model.calibration, own.result.quality.calibration, self._language)),
         }
 
-    def _figures(self, mine: RankingFigures, everyone: RankingFigures | None) -> list[Figure]:
+    def _figures(self, mine: RankingFigures, everyone: RankingFigures | None) -> list[Cell]:
         cells = []
         for name, decimals in _FIGURES.items():
             title = self._say(f"churn_{name}")
             exact = getattr(mine, name)
             value = shown(Estimate(value=exact.value, margin=0.0), decimals=decimals).value
             chance = shown(exact, decimals=decimals).margin
-            cells.append(Figure(self._say("churn_yours", figure=title), value, chance))
+            cells.append(Cell(self._say("churn_yours", figure=title), value, chance))
             label = self._say("churn_everyones", figure=title)
             released = getattr(everyone, name) if everyone is not None else None
-            cells.append(Figure(label, *shown(released, decimals=decimals)) if released else Figure(label, ""))
+            cells.append(Cell(label, *shown(released, decimals=decimals)) if released else Cell(label, ""))
         return cells
 
     def _beside(self, model: RankingFigures) -> str:
@@ -250,11 +243,11 @@ class _Section:
             "name": self._name(line.band),
             "range": self._range(line.band),
             "cells": [
-                Figure(say("churn_customers"), f"{line.customers:,}"),
-                Figure(say("churn_share"), self._percent(line.customers, self._own.scored)),
-                Figure(say("churn_money", currency=currency), self._whole(line.money)),
-                Figure(say("churn_part"), self._percent(line.money, total) if total > 0 else ""),
-                Figure(say("churn_value", currency=currency), self._whole(line.at_risk)),
+                Cell(say("churn_customers"), f"{line.customers:,}"),
+                Cell(say("churn_share"), self._percent(line.customers, self._own.scored)),
+                Cell(say("churn_money", currency=currency), self._whole(line.money)),
+                Cell(say("churn_part"), self._percent(line.money, total) if total > 0 else ""),
+                Cell(say("churn_value", currency=currency), self._whole(line.at_risk)),
             ],
             "action": action.text(self._language) if action else say("act_none", code=line.band.code, file=self._file),
         }
@@ -280,15 +273,15 @@ class _Section:
             "id": item.customer_id,
             "reason": (item.reason.zh if self._language == "zh" else item.reason.en) if item.reason else "",
             "cells": [
-                Figure(say("churn_probability"), f"{100 * item.probability / CERTAIN:.0f}{change}"),
-                Figure(say("churn_money", currency=currency), self._whole(item.money)),
-                Figure(say("churn_value", currency=currency), self._whole(item.at_risk)),
-                Figure(say("churn_silent"), f"{item.recency_days:,}"),
-                Figure(
+                Cell(say("churn_probability"), f"{100 * item.probability / CERTAIN:.0f}{change}"),
+                Cell(say("churn_money", currency=currency), self._whole(item.money)),
+                Cell(say("churn_value", currency=currency), self._whole(item.at_risk)),
+                Cell(say("churn_silent"), f"{item.recency_days:,}"),
+                Cell(
                     say("churn_act_by"),
                     item.act_by.isoformat() if item.act_by > self._study.as_of else say("churn_at_once"),
                 ),
-                Figure(say("churn_expected"), item.expected.isoformat() if item.expected else say("churn_never")),
+                Cell(say("churn_expected"), item.expected.isoformat() if item.expected else say("churn_never")),
             ],
         }
 

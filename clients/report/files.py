@@ -7,10 +7,12 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from clients.data.customer_table import CustomerTable, cached_customer_table
-from clients.holder import HolderFolder, own_features
-from clients.labels import ScoreHistory
+from clients.groups.assignment import fits_the_plan
+from clients.holder import HolderFolder, own_cluster_features, own_features
+from clients.labels import ClusterHistory, ScoreHistory
 from clients.report.actions import default_actions_toml, read_actions
 from clients.report.own_churn import OwnChurn, own_churn
+from clients.report.own_clusters import OwnClusters, own_clusters
 from clients.report.page import Earlier, holder_report
 from clients.runs import RunFolder
 from clients.scores.scoring import ChurnModel, released_model
@@ -33,8 +35,8 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
         output: file to write; ``report/<study>-<as of>.html`` in the folder, if None.
 
     Raises:
-        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured neither segments
-            nor churn.
+        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured neither segments,
+            churn nor clusters.
         DataError: if the source cannot be read, or a study of segments finds no customer.
         ProtocolError: if the coordinator's result does not fit the study or the plans that this holder answered.
     """
@@ -52,6 +54,7 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
         result=result,
         actions=read_actions(actions),
         churn=_churn(folder, study, result, released_model(answered)),
+        clusters=_clusters(folder, study, result),
         earlier=_earlier(folder, runs, study),
         cuts_checked=True,
         actions_file=actions.name,
@@ -66,8 +69,8 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
 
     Raises:
         ConfigError: if there is none.
-        ProtocolError: if it is no result, is of another study, or states other cut points or another model than the
-            plan that this holder's node answered.
+        ProtocolError: if it is no result, is of another study, or states other cut points, another model or other
+            centres than the plan that this holder's node answered.
     """
     path = runs.root / run / "result.json"
     if not path.exists():
@@ -85,6 +88,8 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
         fits = fits and bool(totals) and totals[-1].rules == result.rfm.rules
     if result.churn is not None:
         fits = fits and result.churn.model == released_model(answered)
+    if result.clusters is not None:
+        fits = fits and fits_the_plan(result.clusters.clusters, answered)
     if not fits:
         raise ProtocolError(
             f"the coordinator's result of run {run} does not fit what this holder answered",
@@ -108,6 +113,17 @@ def _churn(folder: HolderFolder, study: Study, result: StudyResult, model: Churn
     before = [day for day in history.days(study.name) if day < study.as_of]
     earlier = history.load(study.name, before[-1]) if before else None
     return own_churn(own_features(folder, study), model, study, result.churn, earlier=earlier)
+
+
+def _clusters(folder: HolderFolder, study: Study, result: StudyResult) -> OwnClusters | None:
+    """The holder's clusters, beside those of the latest earlier day; None where the run has none."""
+    if result.clusters is None:
+        return None
+    folder.config().check_currencies(study)
+    history = ClusterHistory(folder.state / "labels")
+    before = [day for day in history.days(study.name) if day < study.as_of]
+    earlier = history.load(study.name, before[-1]) if before else None
+    return own_clusters(own_cluster_features(folder, study), study, result.clusters, earlier=earlier)
 
 
 def _last(runs: RunFolder) -> str:

@@ -11,13 +11,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from clients.data.customer_table import CustomerTable
 from clients.report.actions import Actions
+from clients.report.cells import MARKS, Cell, Judged, shade
 from clients.report.churn_section import churn_section
+from clients.report.cluster_section import cluster_section
 from clients.report.comparison import (
     MEASURES,
     Compared,
@@ -31,7 +33,8 @@ from clients.report.comparison import (
 from clients.report.findings import SHARES, decimals_of, findings
 from clients.report.movement import Movement, Mover, movement
 from clients.report.own_churn import OwnChurn
-from clients.report.pictures import compared_shares
+from clients.report.own_clusters import OwnClusters, is_cluster_code
+from clients.report.pictures import Pair, compared_shares
 from clients.report.texts import text
 from clients.report.yardstick import CutLine, yardstick
 from clients.scores.bands import BANDS
@@ -48,9 +51,6 @@ from privacy.presentation.words import amount, definition, percent, segment_name
 #: Ids shown for each segment.
 LISTED = 10
 
-_MARKS = {"higher": "▲", "lower": "▼", "alike": "≈", "unknown": "–"}
-_SHADES = 5
-
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Earlier:
@@ -60,23 +60,6 @@ class Earlier:
     table: CustomerTable
 
 
-class Cell(NamedTuple):
-    """One figure of a table: its column's name (for phones), the value and its margin, where they have one."""
-
-    label: str
-    value: str
-    margin: str = ""
-
-
-class Judged(NamedTuple):
-    """A verdict: its column's name, a sign, a word, and a class for the colour."""
-
-    label: str
-    mark: str
-    word: str
-    kind: str
-
-
 def holder_report(
     *,
     holder: str,
@@ -84,6 +67,7 @@ def holder_report(
     result: StudyResult,
     actions: Actions,
     churn: OwnChurn | None = None,
+    clusters: OwnClusters | None = None,
     earlier: Earlier | None = None,
     cuts_checked: bool = False,
     actions_file: str = "actions.toml",
@@ -94,25 +78,32 @@ def holder_report(
         holder: this holder's name.
         table: its customers at the run's as-of day; not needed where the run measured no segments.
         result: the run, as the coordinator stated it.
-        actions: what to do with each segment, and in each band of risk.
+        actions: what to do with each segment and cluster, and in each band of risk.
         churn: its churn figures, where the run has a model.
+        clusters: its clusters, where the run has some.
         earlier: an earlier run, for movement.
         cuts_checked: whether the cut points were found in the plan that this holder's node answered.
         actions_file: name of the file of actions, for the text.
 
     Raises:
-        ConfigError: if the run measured no segments and has no model, or the earlier one is not earlier or in another
-            currency.
+        ConfigError: if the run measured no segments and has neither model nor clusters, or the earlier one is not
+            earlier or in another currency.
         DataError: if the holder has no customer at the as-of day.
     """
-    facts = None if table is None else _segment_facts(holder, table, result, earlier, needed=churn is None)
-    if facts is None and churn is None:
-        raise ConfigError(f"run {result.run} measured no segments and no churn", hint="choose a run of such a study")
+    needed = churn is None and clusters is None
+    facts = None if table is None else _segment_facts(holder, table, result, earlier, needed=needed)
+    if facts is None and needed:
+        raise ConfigError(
+            f"run {result.run} measured no segments, no churn and no clusters", hint="choose a run of such a study"
+        )
     pages = []
     for language in LANGUAGES:
         values = _frame(holder, result, language)
         if facts is not None:
             values |= _Page(facts, actions, language, cuts_checked, actions_file).values()
+        values["clusters"] = clusters and cluster_section(
+            clusters, actions, result.study, language, actions_file=actions_file
+        )
         values["churn"] = churn and churn_section(churn, actions, result.study, language, actions_file=actions_file)
         pages.append(values)
     return render_page(
@@ -317,12 +308,17 @@ class _Page:
 
     def _judged(self, label: str, compared: Compared | None, words: dict[str, str]) -> Judged:
         verdict = compared.verdict if compared is not None else "unknown"
-        return Judged(self._say(label), _MARKS[verdict], self._say(words[verdict]), verdict)
+        return Judged(self._say(label), MARKS[verdict], self._say(words[verdict]), verdict)
 
     def _scheme(self, scheme: SchemeFigures, lines: Sequence[SegmentLine]) -> dict[str, Any]:
         say = self._say
         floor = self._floor(scheme)
-        picture = partial(compared_shares, lines, self._language, floor=floor, salt=scheme.scheme)
+        pairs = [
+            Pair(segment_name(line.figures, self._language), line.share_of_customers, line.share_of_revenue)
+            for line in lines
+        ]
+        hidden_short = say("suppressed_short", floor=floor)
+        picture = partial(compared_shares, pairs, self._language, hidden=hidden_short, salt=scheme.scheme)
         hidden = "note_hidden_share" if self._withheld else "note_hidden"
         return {
             "code": scheme.scheme,
@@ -387,7 +383,7 @@ class _Page:
                     "number": position + 1,
                     "name": name,
                     "cells": [
-                        (f"{count:,}" if count else "·", _shade(count, int(row.sum())), position == other)
+                        (f"{count:,}" if count else "·", shade(count, int(row.sum())), position == other)
                         for other, count in enumerate(row.tolist())
                     ],
                     "gone": f"{left:,}" if left else "·",
@@ -446,7 +442,8 @@ class _Page:
                 }
             )
         known = {segment.code for segment in _all_segments(facts.rfm.rules)} | {band.code for band in BANDS}
-        unknown = sorted(self._actions.codes - known)
+        # Clusters are not counted in codes that are known: a study without them says nothing of their actions.
+        unknown = sorted(code for code in self._actions.codes - known if not is_cluster_code(code))
         return {
             "lead": say("act_lead", file=self._file, count=LISTED),
             "unknown": say("act_unknown", file=self._file, codes=join(unknown, self._language)) if unknown else "",
@@ -507,7 +504,7 @@ class _Page:
             "all_range": say(
                 "yard_range", interval=interval(line.everyone_interval), points=_points(line.everyone_margin)
             ),
-            "sharper": sharper if line.comparable else _MARKS["unknown"],
+            "sharper": sharper if line.comparable else MARKS["unknown"],
         }
 
     def _limits(self) -> list[str]:
@@ -566,11 +563,6 @@ def _percent(compared: Compared | None) -> tuple[str, str]:
 def _points(margin: float) -> str:
     """A rank margin in percentage points, rounded up to the digits that mean something."""
     return shown(Estimate(value=0.0, margin=margin), decimals=2, scale=100).margin
-
-
-def _shade(count: int, total: int) -> int:
-    """0 (nothing) to ``_SHADES`` (nearly the whole row)."""
-    return 0 if not count else min(1 + int(_SHADES * count / max(total, 1)), _SHADES)
 
 
 def _all_segments(rules: SegmentRules) -> list[Segment]:

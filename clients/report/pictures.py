@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-from clients.report.comparison import Compared, SegmentLine
+from clients.report.comparison import Compared
 from clients.report.texts import text
 from privacy.contract.estimates import Estimate
 from privacy.presentation.numbers import shown
 from privacy.presentation.pictures import INK, MUTED, figure, label, legend, svg
 from privacy.presentation.texts import Language
-from privacy.presentation.words import segment_name
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 #: Dark and warm against light and cold: told apart with every kind of colour vision, and on grey paper.
 OWN = "#752a02"
@@ -26,55 +26,72 @@ _SHARES: tuple[Share, ...] = ("customers", "revenue")
 _LEGEND = (("legend_own", OWN), ("legend_everyone", EVERYONE))
 
 
+class Pair(NamedTuple):
+    """A group of customers, the holder's share beside the consortium's; None where it is not known."""
+
+    name: str
+    customers: Compared | None
+    revenue: Compared | None
+
+
 def compared_shares(
-    lines: Sequence[SegmentLine], language: Language, *, floor: int | str, width: Width, salt: str
+    pairs: Sequence[Pair],
+    language: Language,
+    *,
+    hidden: str,
+    width: Width,
+    salt: str,
+    title: str = "picture_compared",
+    shares: Sequence[Share] = _SHARES,
 ) -> str:
-    """Own and consortium's share of customers and of revenue in each segment; black lines: 95% of the noise.
+    """Own and consortium's share of customers and of revenue in each group; black lines: 95% of the noise.
 
     Args:
-        lines: the segments.
+        pairs: the groups.
         language: of the words.
-        floor: the study's floor, for segments that are not shown.
+        hidden: what stands for a share of the consortium that is not shown.
         width: ``wide`` puts the two shares side by side, ``narrow`` below each other with names above the bars.
         salt: tells this picture's ids from those of others on the page.
+        title: key of the picture's title.
+        shares: which are drawn.
     """
-    draw = _wide if width == "wide" else _narrow
-    return draw(lines, language, floor, f"{salt}-{language}-{width}")
+    picture = (_wide if width == "wide" else _narrow)(pairs, language, hidden, shares)
+    return svg(picture, f"{salt}-{language}-{width}", text(title, language))
 
 
-def _wide(lines: Sequence[SegmentLine], language: Language, floor: int | str, salt: str) -> str:
+def _wide(pairs: Sequence[Pair], language: Language, hidden: str, shares: Sequence[Share]) -> Figure:
     row, top, bottom, total = 44, 62, 8, 860
     left, gap, right = 176, 74, 62
-    height = top + row * len(lines) + bottom
-    inner = (total - left - gap - right) / 2
+    height = top + row * len(pairs) + bottom
+    inner = (total - left - right - gap * (len(shares) - 1)) / len(shares)
     picture = figure(total, height)
-    for number, share in enumerate(_SHARES):
+    for number, share in enumerate(shares):
         x = left + number * (inner + gap)
         axes = picture.add_axes((x / total, bottom / height, inner / total, (height - top - bottom) / height))
-        axes.set_ylim(len(lines) * row, 0)
+        axes.set_ylim(len(pairs) * row, 0)
         picture.text(
             x / total, 1 - 48 / height, text(f"panel_{share}", language), fontsize=13, color=INK, va="baseline",
             parse_math=False,
         )  # fmt: skip
         reach = [0.0]
-        for index, line in enumerate(lines):
+        for index, pair in enumerate(pairs):
             middle = index * row + row / 2
             if number == 0:
-                label(axes, -14 / inner, middle, segment_name(line.figures, language), align="right")
-            reach += _pair(axes, _compared(line, share), middle, language, floor)
+                label(axes, -14 / inner, middle, pair.name, align="right")
+            reach += _pair(axes, getattr(pair, share), middle, hidden)
         _finish(axes, reach)
     for number, (key, colour) in enumerate(_LEGEND):
         legend(picture, left + 190 * number, 14, text(key, language), colour, total, height)
-    return svg(picture, salt, text("picture_compared", language))
+    return picture
 
 
-def _narrow(lines: Sequence[SegmentLine], language: Language, floor: int | str, salt: str) -> str:
+def _narrow(pairs: Sequence[Pair], language: Language, hidden: str, shares: Sequence[Share]) -> Figure:
     row, head, top, bottom, total, right = 62, 40, 46, 8, 350, 62
-    panel = head + row * len(lines)
-    height = top + 2 * panel + bottom
+    panel = head + row * len(pairs)
+    height = top + len(shares) * panel + bottom
     inner = total - 6 - right
     picture = figure(total, height)
-    for number, share in enumerate(_SHARES):
+    for number, share in enumerate(shares):
         start = top + number * panel
         picture.text(
             6 / total, 1 - (start + 26) / height, text(f"panel_{share}", language), fontsize=14, color=INK,
@@ -82,23 +99,19 @@ def _narrow(lines: Sequence[SegmentLine], language: Language, floor: int | str, 
         )  # fmt: skip
         low = 1 - (start + panel) / height
         axes = picture.add_axes((6 / total, low, inner / total, (panel - head) / height))
-        axes.set_ylim(len(lines) * row, 0)
+        axes.set_ylim(len(pairs) * row, 0)
         reach = [0.0]
-        for index, line in enumerate(lines):
-            label(axes, 0, index * row + 13, segment_name(line.figures, language), align="left")
-            reach += _pair(axes, _compared(line, share), index * row + row / 2 + 10, language, floor)
+        for index, pair in enumerate(pairs):
+            label(axes, 0, index * row + 13, pair.name, align="left")
+            reach += _pair(axes, getattr(pair, share), index * row + row / 2 + 10, hidden)
         _finish(axes, reach)
     for number, (key, colour) in enumerate(_LEGEND):
         legend(picture, 6, 10 + 20 * number, text(key, language), colour, total, height)
-    return svg(picture, salt, text("picture_compared", language))
+    return picture
 
 
-def _compared(line: SegmentLine, share: Share) -> Compared | None:
-    return line.share_of_customers if share == "customers" else line.share_of_revenue
-
-
-def _pair(axes: Axes, compared: Compared | None, middle: float, language: Language, floor: int | str) -> list[float]:
-    """The two bars of a segment; returns how far they reach."""
+def _pair(axes: Axes, compared: Compared | None, middle: float, hidden: str) -> list[float]:
+    """The two bars of a group; returns how far they reach."""
     if compared is None:
         return []
     own, everyone = compared.own, compared.everyone
@@ -106,7 +119,7 @@ def _pair(axes: Axes, compared: Compared | None, middle: float, language: Langua
     axes.barh(middle - 8.5, own.value, height=14, color=OWN, linewidth=0)
     _value(axes, own, own.value, middle - 8.5, bold=True)
     if everyone is None:
-        label(axes, 0.01, middle + 8.5, text("suppressed_short", language, floor=floor), align="left", muted=True)
+        label(axes, 0.01, middle + 8.5, hidden, align="left", muted=True)
         return [own.value]
     axes.barh(middle + 8.5, everyone.value, height=14, color=EVERYONE, linewidth=0)
     ends = [everyone.value - everyone.margin, everyone.value + everyone.margin]

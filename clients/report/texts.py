@@ -6,6 +6,7 @@ Plain text only; fields in braces are filled by ``text``. Markup belongs to the 
 from __future__ import annotations
 
 from clients.report.churn_texts import CHURN
+from clients.report.cluster_texts import CLUSTERS
 from privacy.presentation.texts import COMMON, Language, Text, say
 
 OWN: dict[str, Text] = {
@@ -388,7 +389,7 @@ OWN: dict[str, Text] = {
     "run_line": Text("Study digest {digest}", "分析项目摘要 {digest}"),
 }
 
-TEXTS: dict[str, Text] = COMMON | OWN | CHURN
+TEXTS: dict[str, Text] = COMMON | OWN | CHURN | CLUSTERS
 
 
 def text(key: str, language: Language, **fields: object) -> str:
