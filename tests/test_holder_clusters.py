@@ -201,8 +201,9 @@ def test_moves_are_left_out_where_ids_do_not_follow(ran: Ran) -> None:
     known = ran.study.clusters.centres
     assert isinstance(known, KnownClusters)
     history = ClusterHistory(ran.online.state / "labels")
+    kept = history.load(ran.study.name, MONTHS[0])
     other: ClusterSnapshot = dataclasses.replace(
-        history.load(ran.study.name, MONTHS[0]), clusters=clusters_of(ran).clusters
+        kept, clusters=kept.clusters.model_copy(update={"next_id": kept.clusters.next_id + 1})
     )
     assert figures_of(ran, earlier=other).moves is None
 
