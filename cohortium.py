@@ -28,6 +28,7 @@ from privacy.presentation.terminal import (
     up_or_dash,
 )
 from server.commands import coordinator_app, model_app, show_rankings
+from simulations.commands import audit_test
 
 if TYPE_CHECKING:
     from privacy.contract.churn_results import ChurnResult
@@ -49,6 +50,7 @@ app = typer.Typer(
     rich_markup_mode="rich",
 )
 study_app = command_group("study", "Write, check and run studies (coordinator).")
+audit_app.command("test")(audit_test)  # here: it drives holders and a coordinator, which `privacy` may not import
 for group in (
     study_app,
     holder_app,

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.admission import Accepted, Refused, check_core, check_heads, check_hello, check_readies
+from clients.answering import Sampler, masked_answer, noise_share
 from clients.approvals import Approvals
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
 from clients.models import encode_sum
@@ -50,7 +51,7 @@ from privacy.contract.version import software_version
 from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, PolicyError, ProtocolError
 from privacy.ledger import Answered, Caps, Declined, Evidence, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
-from privacy.secure_sum.masks import MaskKey, mask, to_bytes
+from privacy.secure_sum.masks import MaskKey
 from privacy.statistics import Rows, Statistic
 
 log = logging.getLogger("cohortium.holder")
@@ -67,8 +68,6 @@ MAX_DECLINED = 1000
 
 #: Runs that a process takes part in at once; each keeps a customer table in memory.
 MAX_RUNS = 4
-
-Sampler = Callable[[int, int], NDArray[np.int64]]
 
 
 class HolderData(Protocol):
@@ -314,9 +313,7 @@ class HolderNode:
             if other != self.holder:
                 run.mask_key.shared_with(public)  # an unusable key is found out here, before any charge
         if accepted.digest not in run.noise:  # drawn now, so that the answer's timing does not show the noise
-            scale = core.mechanism.holder_scale
-            size = core.statistic.dim
-            run.noise[accepted.digest] = self._sampler(scale, size) if scale else np.zeros(size, dtype=np.int64)
+            run.noise[accepted.digest] = noise_share(core.mechanism, core.statistic.dim, self._sampler)
         run.plans[core.question] = (accepted, signed)
         self._ledger.remember(accepted.checkpoints)
         return self._reply(Ready(holder=self.holder, core=accepted.digest))
@@ -351,15 +348,13 @@ class HolderNode:
         charged_head = self._ledger.head
         grant.use(accepted.digest)
         exact = encode_sum(accepted.core.statistic, _rows(run, accepted.core), holder=self.holder)
-        noisy = exact + run.noise.pop(accepted.digest)
-        masked = to_bytes(
-            mask(
-                noisy,
-                holder=self.holder,
-                key=run.mask_key,
-                hellos=accepted.hellos,
-                core=accepted.digest,
-            )
+        masked = masked_answer(
+            exact,
+            run.noise.pop(accepted.digest),
+            holder=self.holder,
+            key=run.mask_key,
+            hellos=accepted.hellos,
+            core=accepted.digest,
         )
         payload = sha256_hex(masked)
         contribution = self._identity.sign(

@@ -15,6 +15,7 @@ Exit codes of the ``cohortium`` command (documented in ``docs/exit-codes.md``):
 9    a ledger is damaged, or is not the one that was expected
 10   another run holds the coordinator's folder
 11   the carrier (Flower) could not be started, or went away
+12   the empirical audit refuted a claim, or missed a planted fault
 130  stopped by the user (Ctrl-C)
 143  stopped by SIGTERM
 ==== ===========================================================
@@ -91,3 +92,9 @@ class CarrierError(CohortiumError):
     """What carries the messages could not be started, or went away."""
 
     exit_code = 11
+
+
+class AuditError(CohortiumError):
+    """What is released protects less than is claimed, or the audit would not notice if it did."""
+
+    exit_code = 12

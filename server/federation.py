@@ -46,9 +46,10 @@ from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved, Statement
 from privacy.mechanisms import SumMechanism
-from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes, unmask
+from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes
 from privacy.statistics import Statistic
-from server.aggregation.noise import central_noise, central_sampler
+from server.aggregation.adding import released_sum
+from server.aggregation.noise import central_sampler
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
 from server.releases import Release, ReleaseStore
@@ -325,7 +326,7 @@ class Federation:
                     self._hellos.pop(holder, None)
             else:
                 try:
-                    values = unmask(vectors)
+                    values = released_sum(core.mechanism, vectors)
                 except MaskMismatch:
                     reason = "mask_mismatch"
                 else:
@@ -361,16 +362,13 @@ class Federation:
         values: NDArray[np.int64],
         title: str,
     ) -> Release:
-        mechanism = core.mechanism
-        if mechanism.placement == "central":
-            values = values + central_noise(mechanism, statistic.dim)
         release = Release(
             title=title,
             study=core.study,
             statistic=statistic.digest,
             question=core.question,
             core=core.digest,
-            mechanism=mechanism,
+            mechanism=core.mechanism,
             holders=core.holders,
             values=tuple(int(value) for value in values),
         )

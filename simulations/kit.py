@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
+from clients.answering import Sampler
 from clients.clock import Clock
-from clients.node import HolderNode, Sampler
+from clients.node import HolderNode
 from clients.policy import HolderPolicy, policy_toml
 from clients.runs import RunFolder
 from privacy.contract.identity import Identity, Member, Roster

@@ -28,6 +28,7 @@ from protocol_kit import HOLDERS, LyingCoordinator
 from scipy.stats import chi2
 
 import clients.admission
+import clients.answering
 import clients.data.customer_table
 import clients.data.features
 import clients.node
@@ -620,7 +621,7 @@ def charge_after_the_answer(patch: Patch) -> None:
 
 
 def masks_bound_to_the_run_only(patch: Patch) -> None:
-    patch.setattr(clients.node, "mask", lambda values, **kwargs: mask(values, **kwargs | {"core": "0" * 64}))
+    patch.setattr(clients.answering, "mask", lambda values, **kwargs: mask(values, **kwargs | {"core": "0" * 64}))
 
 
 def answers_twice(patch: Patch) -> None:

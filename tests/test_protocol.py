@@ -29,6 +29,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from protocol_kit import HOLDERS, Answer, LyingCoordinator
 
+import clients.answering
 import clients.node
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Signed
@@ -1633,7 +1634,7 @@ def check_the_charge_comes_before_the_answer(root: Path, monkeypatch: pytest.Mon
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(clients.node, "mask", stop)
+        patch.setattr(clients.answering, "mask", stop)
         with pytest.raises(Killed):
             coordinator.ask("alpha", core, readies)
     ledger = Ledger(root / "holders" / "alpha" / "state" / "ledger.sqlite")

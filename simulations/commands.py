@@ -1,0 +1,129 @@
+"""Commands that drive holders and a coordinator at once; ``cohortium.py`` mounts them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from privacy.errors import AuditError
+from privacy.presentation.terminal import Json, Quiet, errors, print_json, screen
+
+if TYPE_CHECKING:
+    from privacy.audit.empirical import Audited, EmpiricalReport, Power
+
+
+class PlacementOption(StrEnum):
+    """Who adds the noise."""
+
+    distributed = "distributed"
+    local = "local"
+    central = "central"
+
+
+def audit_test(
+    statistic: Annotated[
+        list[str] | None, typer.Option(metavar="KIND", help="Only this kind of statistic; may be given several times.")
+    ] = None,
+    placement: Annotated[
+        list[PlacementOption] | None, typer.Option(help="Only this placement; may be given several times.")
+    ] = None,
+    quick: Annotated[
+        bool, typer.Option("--quick", help="Fewer releases: half the variance is still seen, smaller faults are not.")
+    ] = False,
+    faults: Annotated[
+        bool, typer.Option("--faults", help="Plant known faults as well, and check that each is caught.")
+    ] = False,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Attack the release path of this installation, and compare what an attacker learns with what is claimed.
+
+    Runs on made-up customers; nothing is charged and no holder is asked. See docs/empirical-audit.md.
+    """
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    from simulations.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, settings_of
+
+    settings = settings_of(tuple(statistic or ()), tuple(item.value for item in placement or PlacementOption))
+    if faults:
+        settings += faulty(settings)
+    plan = Plan(settings=settings, trials=QUICK_TRIALS if quick else TRIALS)
+    if not as_json:
+        _show_power(plan.power, len(settings))
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=quiet or as_json) as bars:
+        task = bars.add_task("starting", total=plan.releases)
+        results = []
+        names = iter([str(setting) for setting in settings[1:]] + ["done"])
+        bars.update(task, description=str(settings[0]))
+        for result in plan.run(on_release=lambda: bars.advance(task)):
+            results.append(result)
+            bars.update(task, description=next(names))
+    report = report_of(plan, tuple(results))
+    if as_json:
+        print_json({"passed": report.passed, **report.model_dump(mode="json")})
+    else:
+        _show(report)
+    if not report.passed:
+        raise typer.Exit(AuditError.exit_code)
+
+
+def _show_power(power: Power, settings: int) -> None:
+    screen.print(
+        f"{settings} settings, {2 * power.trials} releases each: half of them with one customer, half without.\n"
+        f"Would notice half of the variance with probability {_chance(power.half_variance)}, three quarters of it with "
+        f"{_chance(power.three_quarters)}, nine tenths with {_chance(power.nine_tenths)}; accuses correct code in at "
+        f"most {power.false_alarm:.0e} of all runs.",
+        soft_wrap=True,
+    )
+
+
+def _chance(value: float) -> str:
+    return f"{value:.3f}" if value < 0.9995 else f"1 - {max(1 - value, 1e-12):.0e}"
+
+
+def _show(report: EmpiricalReport) -> None:
+    _show_table("The code as it is: every lower bound must lie below the claim", report.audited, report.delta)
+    if report.planted:
+        _show_table("With planted faults: every lower bound must lie above the claim", report.planted, report.delta)
+    if report.passed:
+        screen.print(
+            "[green]PASS[/]: these attackers, with so many releases, learned no more than is claimed. It does not "
+            "prove that no attacker could, nor that other installations run this code.",
+            soft_wrap=True,
+        )
+    else:
+        screen.print(
+            "[bold red]FAIL[/]: releases of this installation protect less than its ledgers say, or a planted fault "
+            "was not caught. Do not answer studies with it, and report this.",
+            soft_wrap=True,
+        )
+
+
+def _show_table(title: str, rows: tuple[Audited, ...], delta: float) -> None:
+    from rich.table import Table
+
+    planted = any(row.fault for row in rows)
+    table = Table(title=f"{title} (epsilon at delta {delta:.0e})", title_justify="left")
+    for column in ("statistic", "placement", *(["fault"] if planted else []), "attack"):
+        table.add_column(column)
+    for column in ("claimed mu", "measured mu, at least", "claimed epsilon", "measured, at least"):
+        table.add_column(column, justify="right")
+    table.add_column("verdict")
+    for row in rows:
+        best = row.attacks[0]
+        colour = "green" if row.verdict == "PASS" else "bold red"
+        table.add_row(
+            row.statistic,
+            row.placement if row.noise == "integer" else f"{row.placement} ({row.noise})",
+            *([row.fault] if planted else []),
+            best.attack,
+            f"{row.claimed_mu:.3f}",
+            f"{best.mu:.3f}",
+            f"{row.claimed_epsilon:.2f}",
+            f"{best.epsilon:.2f}",
+            f"[{colour}]{row.verdict}[/]",
+        )
+    screen.print(table)

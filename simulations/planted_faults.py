@@ -1,0 +1,152 @@
+"""Faults for the empirical audit to find: each is one step of the release path done wrong, as it has been elsewhere.
+
+They live here, beside the simulations, and nothing that a holder or coordinator runs can reach them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from clients.models import encode_sum
+from privacy.mechanisms import SumMechanism
+from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.secure_sum.masks import UintArray, unmask
+from privacy.statistics import AnchorSums, SegmentTotals, Statistic
+from privacy.statistics.base import IntArray
+from server.aggregation.adding import released_sum
+from simulations.audit_cases import HOLDERS, joined
+from simulations.release_path import ReleasePath
+
+_ALL = ("distributed", "local", "central")
+_BY_HOLDERS = ("distributed", "local")
+
+#: How far an encoder without clipping lets a customer go, in its limits.
+_BEYOND = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fault:
+    """One planted fault.
+
+    Attributes:
+        name: for people.
+        placements: where it can happen.
+        plant: the release path with it.
+        applies: whether a statistic can have it.
+    """
+
+    name: str
+    placements: tuple[str, ...]
+    plant: Callable[[ReleasePath], ReleasePath]
+    applies: Callable[[Statistic[Any]], bool] = lambda statistic: True
+
+
+def _scaled(factor: Callable[[SumMechanism], float]) -> Callable[[ReleasePath], ReleasePath]:
+    def mechanism(planned: SumMechanism) -> SumMechanism:
+        return planned.model_copy(update={"share_scale": round(planned.share_scale * factor(planned))})
+
+    return lambda path: replace(path, mechanism=mechanism)
+
+
+def _share_missing(path: ReleasePath) -> ReleasePath:
+    """The target's own holder adds no noise."""
+
+    def nothing(scale: int, size: int) -> IntArray:
+        return np.zeros(size, dtype=np.int64)
+
+    return replace(path, sampler=lambda holder: nothing if holder == HOLDERS[-1] else path.sampler(holder))
+
+
+def _doubled(path: ReleasePath) -> ReleasePath:
+    """The customer stands in two rows, as when a join repeats it."""
+    return replace(path, table=lambda crowd, target: joined(crowd, target, target))
+
+
+def _seed_per_holder(path: ReleasePath) -> ReleasePath:
+    """Every party starts its generator anew for each question: always the same noise."""
+    samplers = {holder: cache(discrete_gaussian) for holder in HOLDERS}
+
+    @cache
+    def central(mechanism: SumMechanism, size: int) -> IntArray:
+        return released_sum(mechanism, [np.zeros(size + 1, dtype=np.uint64)])
+
+    def add_up(mechanism: SumMechanism, vectors: Sequence[UintArray]) -> IntArray:
+        if mechanism.placement != "central":
+            return released_sum(mechanism, vectors)
+        values = unmask(vectors)
+        return values + central(mechanism, len(values))
+
+    return replace(path, sampler=samplers.__getitem__, add_up=add_up)
+
+
+def _one_seed_for_all(path: ReleasePath) -> ReleasePath:
+    """All holders draw the same noise in one question, from a seed that they were given; afresh in the next."""
+    drawn: dict[str, IntArray] = {}
+
+    def sampler(holder: str) -> Callable[[int, int], IntArray]:
+        def same(scale: int, size: int) -> IntArray:
+            if holder == HOLDERS[0]:
+                drawn["noise"] = discrete_gaussian(scale, size)
+            return drawn["noise"]
+
+        return same
+
+    return replace(path, sampler=sampler)
+
+
+def _clips(statistic: Statistic[Any]) -> bool:
+    return hasattr(statistic, "norm") or isinstance(statistic, SegmentTotals)
+
+
+def _not_clipped(path: ReleasePath) -> ReleasePath:
+    """Limits are moved out and the units put back: what the encoder gives when its clip lets so much more pass."""
+
+    def encode(statistic: Statistic[Any], rows: Any, /, *, holder: str) -> IntArray:
+        if isinstance(statistic, SegmentTotals):
+            caps = {"orders_cap": statistic.orders_cap * _BEYOND, "money_cap": statistic.money_cap * _BEYOND}
+            cells = encode_sum(statistic.model_copy(update=caps), rows, holder=holder).reshape(-1, 3)
+            return (cells * np.array([1, _BEYOND, _BEYOND])).reshape(-1)
+        if isinstance(statistic, AnchorSums):
+            wider = statistic.model_copy(
+                update={
+                    "radii": tuple(radius * _BEYOND for radius in statistic.radii),
+                    "offset_amplitude": statistic.offset_amplitude * _BEYOND,
+                    "facts": tuple(
+                        fact.model_copy(
+                            update={
+                                "caps": tuple(cap * _BEYOND for cap in fact.caps),
+                                "amplitude": fact.amplitude * _BEYOND,
+                            }
+                        )
+                        for fact in statistic.facts
+                    ),
+                }
+            )
+            units = wider.norm / statistic.norm
+            return np.rint(encode_sum(wider, rows, holder=holder) * units).astype(np.int64)
+        norm = {"norm": statistic.norm * _BEYOND}  # type: ignore[attr-defined]
+        return encode_sum(statistic.model_copy(update=norm), rows, holder=holder) * _BEYOND
+
+    return replace(path, encode=encode)
+
+
+#: What the issue of this audit names, and the second way in which a seed can be fixed.
+FAULTS: tuple[Fault, ...] = (
+    Fault(name="half the variance", placements=_ALL, plant=_scaled(lambda planned: math.sqrt(0.5))),
+    Fault(
+        name="divided by m, not m - t",
+        placements=("distributed",),
+        plant=_scaled(lambda planned: math.sqrt((planned.holders - planned.colluding) / planned.holders)),
+    ),
+    Fault(name="a share is missing", placements=_BY_HOLDERS, plant=_share_missing),
+    Fault(name="a customer counts twice", placements=_ALL, plant=_doubled),
+    Fault(name="no clipping", placements=_ALL, plant=_not_clipped, applies=_clips),
+    Fault(name="a fixed seed", placements=_ALL, plant=_seed_per_holder),
+    Fault(name="one seed for all holders", placements=_BY_HOLDERS, plant=_one_seed_for_all),
+)
