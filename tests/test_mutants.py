@@ -658,7 +658,7 @@ def peers_ledgers_not_compared(patch: Patch) -> None:
 
 
 def rollback_accepted(patch: Patch) -> None:
-    def note(self: Federation, holder: str, signed: Any) -> None:
+    def note(self: Federation, holder: str, signed: Any, *statements: Any) -> None:
         self._checkpoints[holder] = signed
 
     patch.setattr(Federation, "_note_checkpoint", note)
