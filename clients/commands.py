@@ -82,26 +82,21 @@ def holder_init(
 
     Private keys stay here. Set COHORTIUM_PASSPHRASE (or COHORTIUM_PASSPHRASE_FILE) to keep them under a passphrase.
     """
-    from clients.policy import HolderPolicy, policy_toml
+    from clients.policy import checked_policy_toml
 
     policy = folder / "policy.toml"
-    if not policy.exists() and lifetime_epsilon is None:
-        raise ConfigError(
-            "a lifetime budget is mandatory, and nobody can decide it for you",
-            hint="give --lifetime-epsilon (8 is about forty studies of epsilon 1), or write policy.toml",
-        )
-    member = MemberFolder(folder)
-    declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
-    entry = new_member(name, "holder", declared)
+    text = ""
     if not policy.exists():
-        folder.mkdir(parents=True, exist_ok=True)
-        policy.write_text(policy_toml(epsilon=str(lifetime_epsilon)), encoding="utf-8")
-        try:
-            HolderPolicy.read(policy)
-        except ConfigError:
-            policy.unlink()
-            raise
-    asked(member, federation, entry, as_json=as_json)
+        if lifetime_epsilon is None:
+            raise ConfigError(
+                "a lifetime budget is mandatory, and nobody can decide it for you",
+                hint="give --lifetime-epsilon (8 is about forty studies of epsilon 1), or write policy.toml",
+            )
+        text = checked_policy_toml(epsilon=lifetime_epsilon)
+    declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
+    asked(MemberFolder(folder), federation, new_member(name, "holder", declared), as_json=as_json)
+    if text:
+        policy.write_text(text, encoding="utf-8")
 
 
 @holder_app.command("declare")

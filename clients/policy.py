@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import datetime as dt
+import tomllib
 import zoneinfo
 from collections.abc import Sequence
 from decimal import Decimal
 from pathlib import Path
 from typing import Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, ValidationError, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun, read_toml
 from privacy.contract.features import FeatureName
 from privacy.contract.messages import PlanCore
 from privacy.contract.study import Slug, Study
-from privacy.errors import PolicyError
+from privacy.errors import ConfigError, PolicyError
 from privacy.ledger import PeriodCap
 from privacy.statistics import ByHolder
 
@@ -99,6 +100,22 @@ def policy_toml(
         analyses=", ".join(f'"{name}"' for name in analyses),
         placements=", ".join(f'"{name}"' for name in placements),
     )
+
+
+def checked_policy_toml(*, epsilon: str) -> str:
+    """The same, of what somebody typed.
+
+    Raises:
+        ConfigError: if it is no budget.
+    """
+    text = policy_toml(epsilon=epsilon)
+    try:
+        HolderPolicy.model_validate(tomllib.loads(text, parse_float=Decimal))
+    except (tomllib.TOMLDecodeError, ValidationError):
+        raise ConfigError(
+            f"{epsilon!r} is no lifetime budget", hint="write a number from 0.01 to 50, as in --lifetime-epsilon 8"
+        ) from None
+    return text
 
 
 class LifetimeBudget(Noun):
