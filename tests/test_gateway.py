@@ -18,11 +18,10 @@ import pytest
 
 pytest.importorskip("flwr")
 
-from privacy.contract.keys import create_node_key, load_node_key, public_node_key
-
 from clients.flower import connection
 from clients.flower.node import run_node
 from privacy.errors import ConfigError
+from privacy.private_keys import create_node_key, load_node_key, public_node_key
 from server.flower import gateway, internals
 from server.flower.internals import BUNDLE_TOML
 from simulations.deployment import LocalDeployment, NodeFiles
