@@ -226,6 +226,27 @@ def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"]) 
     screen.print(f"{study.name} ({study.digest[:12]}): {decision}, and written into the ledger.")
 
 
+@holder_app.command("recover")
+def holder_recover(
+    folder: HolderPath,
+    heads: Annotated[
+        list[Path], typer.Option(help="Heads from another holder or the auditor; several.", exists=True, dir_okay=False)
+    ],
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Where entries were lost: bundles of the others; several.", exists=True, dir_okay=False),
+    ] = None,
+    all_spent: Annotated[
+        bool, typer.Option("--all-spent", help="Without bundles: count the whole lifetime budget as spent.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a ledger that was restored from a backup; until then all of its budget counts as spent."""
+    from privacy.audit.commands import recover_ledger
+
+    recover_ledger(folder, heads, bundle or [], all_spent=all_spent, as_json=as_json)
+
+
 @holder_app.command("node")
 def holder_node(
     folder: HolderPath,

@@ -244,6 +244,8 @@ class HolderNode:
             }
             if len(self._runs) >= MAX_RUNS:
                 raise Refused("busy", f"{MAX_RUNS} runs are under way")
+            if self._ledger.restored:
+                raise Refused("stale", "the ledger was restored from a backup: `cohortium holder recover` comes first")
             log.info("run %s: preparing the customer table for study %s", request.run, request.study.name)
             key = MaskKey()
             hello = Hello(

@@ -126,6 +126,10 @@ class MemberFolder:
         paths = sorted((self.root / "rosters").glob("roster-v*.json"), key=_version)
         return tuple(Signed.parse(path.read_bytes()) for path in paths)
 
+    def rosters(self) -> tuple[Roster, ...]:
+        """The rosters in them, newest first."""
+        return tuple(RosterUpdate.parse(signed.body).roster for signed in reversed(self.updates()))
+
     def latest(self) -> RosterUpdate | None:
         """The newest accepted version; None before the first."""
         updates = self.updates()

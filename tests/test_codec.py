@@ -39,6 +39,7 @@ import privacy
 from clients.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
 from privacy.audit.bundle import BundleHeader, BundleSeal
+from privacy.audit.heads import Heads
 from privacy.contract import code
 from privacy.contract import messages as m
 from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
@@ -225,6 +226,7 @@ EXAMPLES: tuple[Noun, ...] = (
     Failed(question=QUESTION, core=d("core"), reason="stopped"), Lost(),
     Recovered(lost_from=3, lost_to=4, head=d("head"), witnesses=("beta",), bundles=(), all_spent=True, time=9),
     BundleHeader(format=1, owner="alpha", role="holder", federation="test", software="cohortium"),
+    Heads(federation="test", member="alpha", own=checkpoint("alpha"), seen=(checkpoint("beta"),), time=9),
     BundleSeal(owner="alpha", content=d("content"), sequence=3, head=d("head"), time=9),
     m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,)),
     m.FinishRequest(run="run-1", study=STUDY.digest, releases=(NOTICE,), result="{}", heads=HELLOS), STUDY.rfm.high_low,

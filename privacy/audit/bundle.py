@@ -118,10 +118,13 @@ def write_bundle(
     return head
 
 
-def is_bundle(path: Path) -> bool:
-    """Whether a file looks like a bundle (a ledger's file is an SQLite database)."""
+def kind_of(path: Path) -> Literal["bundle", "heads", "ledger"]:
+    """What a file looks like: a bundle, a file of heads, or a ledger (an SQLite database)."""
     with path.open("rb") as file:
-        return file.read(1) == b"{"
+        start = file.read(10)
+    if start.startswith(b'{"bundle"'):
+        return "bundle"
+    return "heads" if start.startswith(b"{") else "ledger"
 
 
 def read_bundle(path: Path) -> Iterator[Line]:

@@ -12,7 +12,17 @@ from rich.table import Table
 from privacy.audit.export import ledger_path
 from privacy.member_folder import MemberFolder
 from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, new_member, rotation_written
-from privacy.presentation.terminal import Json, Quiet, command_group, print_json, screen, status_line, up, up_or_dash
+from privacy.presentation.terminal import (
+    Json,
+    Quiet,
+    command_group,
+    errors,
+    print_json,
+    screen,
+    status_line,
+    up,
+    up_or_dash,
+)
 
 ledger_app = command_group("ledger", "Read a privacy ledger (everybody, auditors first).")
 auditor_app = command_group("auditor", "Be a member without data, who reads and proves (auditor).")
@@ -77,12 +87,97 @@ def audit_export(
         )
 
 
+@audit_app.command("heads")
+def audit_heads(
+    folder: Annotated[
+        Path, typer.Argument(help="A holder's or the coordinator's folder.", exists=True, file_okay=False)
+    ],
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="File to write; OWNER-heads.json if not given.")
+    ] = None,
+) -> None:
+    """Write signed heads of the own ledger and of all that were seen: send them to the auditor every day (cron)."""
+    from privacy.audit.export import write_heads
+
+    target = output or Path(f"{MemberFolder(folder).request().member.id}-heads.json")
+    write_heads(folder, target)
+    screen.print(f"Wrote {escape(str(target))}. Send it to the auditor, or to another holder.", soft_wrap=True)
+
+
+@ledger_app.command("backup")
+def ledger_backup(
+    folder: Annotated[Path, typer.Argument(help="A ledger file, or a member's folder.", exists=True)],
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+) -> None:
+    """Copy a ledger, whole, also while it is in use; the copy's chain is checked."""
+    from privacy.ledger import Ledger
+
+    head = Ledger(ledger_path(folder)).back_up(output)
+    screen.print(f"Wrote {escape(str(output))}: {head.sequence} entries, head {head.hash[:16]}…", soft_wrap=True)
+
+
+@ledger_app.command("restore")
+def ledger_restore(
+    folder: Annotated[Path, typer.Argument(help="The member's folder.", exists=True, file_okay=False)],
+    backup: Annotated[Path, typer.Argument(help="A file of `ledger backup`.", exists=True, dir_okay=False)],
+) -> None:
+    """Put a backup back. Nothing is charged to it until `ledger recover`: entries made since may be lost."""
+    from privacy.audit.recovery import restore
+
+    head = restore(folder, backup)
+    screen.print(
+        f"Restored {head.sequence} entries. Until it is recovered, all of its budget counts as spent. Next: ask "
+        f"another holder or the auditor for heads, then `cohortium ledger recover {escape(str(folder))} --heads FILE`",
+        soft_wrap=True,
+    )
+
+
+@ledger_app.command("recover")
+def ledger_recover(
+    folder: Annotated[Path, typer.Argument(help="The member's folder.", exists=True, file_okay=False)],
+    heads: Annotated[
+        list[Path], typer.Option(help="Heads from another holder or the auditor; several.", exists=True, dir_okay=False)
+    ],
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Where entries were lost: bundles of the others; several.", exists=True, dir_okay=False),
+    ] = None,
+    all_spent: Annotated[
+        bool, typer.Option("--all-spent", help="Without bundles: count the whole lifetime budget as spent.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a restored ledger, with what others remember of it; the recovery is recorded for auditors."""
+    recover_ledger(folder, heads, bundle or [], all_spent=all_spent, as_json=as_json)
+
+
+def recover_ledger(folder: Path, heads: list[Path], bundles: list[Path], *, all_spent: bool, as_json: bool) -> None:
+    """Recover a member's ledger and say what came of it."""
+    from privacy.audit.recovery import recover
+
+    done = recover(folder, heads, bundles, all_spent=all_spent)
+    if as_json:
+        print_json(
+            {"lost": done.lost, "charges": done.charges, "witnesses": list(done.witnesses), "all_spent": done.all_spent,
+             "entries": done.head.sequence, "head": done.head.hash}
+        )  # fmt: skip
+        return
+    screen.print(
+        f"Recovered with heads from {', '.join(done.witnesses)}: {done.lost} entries are lost, {done.charges} charges "
+        f"were found again{'; the whole lifetime budget counts as spent' if done.all_spent else ''}. The recovery "
+        f"is recorded in the ledger, and auditors will ask about it; send new heads to the auditor now.",
+        soft_wrap=True,
+    )
+
+
 @audit_app.command("verify")
 def audit_verify(
     paths: Annotated[
         list[Path],
         typer.Argument(
-            metavar="RECORD...", help="Bundles (of `audit export`); or ledger files or folders.", exists=True
+            metavar="RECORD...",
+            help="Bundles (of `audit export`), heads that were sent earlier; or ledger files or folders.",
+            exists=True,
         ),
     ],
     as_json: Json = False,
@@ -152,3 +247,42 @@ def auditor_join(
 def auditor_rotate_key(folder: AuditorPath) -> None:
     """Make a new key, and the old key's word for it."""
     rotation_written(MemberFolder(folder))
+
+
+@auditor_app.command("remember")
+def auditor_remember(
+    folder: AuditorPath,
+    files: Annotated[
+        list[Path], typer.Argument(metavar="HEADS...", help="Files of `audit heads`.", exists=True, dir_okay=False)
+    ],
+    as_json: Json = False,
+) -> None:
+    """Keep the heads that members send, each checked against all that were sent before."""
+    from privacy.audit.heads import RememberedHeads
+    from privacy.errors import LedgerError
+
+    kept = RememberedHeads(folder)
+    problems: list[str] = []
+    for file in files:
+        heads, found = kept.take(file)
+        problems += found
+        if not as_json:
+            screen.print(f"Kept what {heads.member} sent: {len(heads.all)} heads")
+    if as_json:
+        print_json({"kept": len(files), "problems": problems})
+    for problem in problems:
+        errors.print(f"[bold red]Another story:[/] {escape(problem)}", soft_wrap=True)
+    if problems:
+        raise typer.Exit(LedgerError.exit_code)
+
+
+@auditor_app.command("heads")
+def auditor_heads(
+    folder: AuditorPath,
+    output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+) -> None:
+    """Write the newest heads that members sent, signed: what a holder needs to recover its ledger."""
+    from privacy.audit.export import write_heads
+
+    write_heads(folder, output)
+    screen.print(f"Wrote {escape(str(output))}", soft_wrap=True)

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TypeVar
 
 from privacy.audit.findings import Claim, judged
+from privacy.audit.heads import Heads
 from privacy.audit.scratch import Scratch
 from privacy.audit.walk import SHARED
 from privacy.contract.canonical import Noun, canonical_json
@@ -124,6 +125,8 @@ class Statements:
                     self._finished(signed)
                 case "Checkpoint":
                     self._head(signed)
+                case "Heads":
+                    self._told(signed)
                 case _:
                     raise ProtocolError(f"a statement of an unknown kind, {signed.kind[:40]}")
         except ProtocolError as error:
@@ -208,6 +211,11 @@ class Statements:
         self._head(said.checkpoint, owner=signed.signer)
         for head in said.heads:  # countersigned: this holder saw them
             self._scratch.put("head", head.member, head.sequence, head.head, signed.signer)
+
+    def _told(self, signed: Signed) -> None:
+        for one in self._history.open(signed, Heads).all:
+            point = self._head(one)
+            self._scratch.put("head", point.member, point.sequence, point.head, signed.signer)
 
     def _head(self, signed: Signed, owner: str | None = None) -> Checkpoint:
         point = self._history.open(signed, Checkpoint, by=owner)

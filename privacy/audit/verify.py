@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-from privacy.audit.bundle import FORMAT, BundleHeader, BundleSeal, is_bundle, read_bundle
+from privacy.audit.bundle import FORMAT, BundleHeader, BundleSeal, kind_of, read_bundle
 from privacy.audit.crosscheck import (
     all_charged,
     heads_kept,
@@ -26,12 +26,13 @@ from privacy.audit.crosscheck import (
     studies_within,
 )
 from privacy.audit.findings import Claim, Spent, Verdict, judged
+from privacy.audit.heads import read_heads
 from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History, Statements
 from privacy.audit.walk import Walk
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.identity import Signed
-from privacy.errors import LedgerError, ProtocolError
+from privacy.errors import ConfigError, LedgerError, ProtocolError
 from privacy.ledger import read_ledger_rows
 from privacy.ledger.chain import EMPTY, Row, linked
 
@@ -65,17 +66,23 @@ class _Audit:
         self._prices: list[Spent] = []
 
     def run(self, paths: list[Path]) -> Verdict:
+        heads: list[Path] = []
         for number, path in enumerate(paths, start=1):
             self._progress(f"reading {path.name}")
             walk = Walk(self._scratch)
             try:
-                if is_bundle(path):
-                    self._bundle(path, walk, number)
-                else:
-                    self._ledger(path, walk, number)
+                match kind_of(path):
+                    case "bundle":
+                        self._bundle(path, walk, number)
+                    case "heads":
+                        heads.append(path)
+                    case _:
+                        self._ledger(path, walk, number)
             except LedgerError as error:
                 self._claims.append(judged(walk.party or str(path), "the chain is intact", [error.message], ""))
         self._progress("comparing")
+        for path in heads:
+            self._remembered(path)
         scratch, walks = self._scratch, self._walks
         for claims in (
             heads_kept(walks, scratch),
@@ -108,6 +115,18 @@ class _Audit:
         self._claims.extend(walk.claims(price))
         self._prices.append(price)
         self._walks.append(walk)
+
+    def _remembered(self, path: Path) -> None:
+        """Heads that somebody was sent earlier; their signatures are judged by the rosters of all bundles."""
+        rosters = [roster for _, history in self._histories for roster in history.rosters.values()]
+        wrong = []
+        try:
+            heads, found = read_heads(path, rosters)
+            for member, head in found.items():
+                self._scratch.put("head", member, head.sequence, head.hash, heads.member)
+        except (ConfigError, ProtocolError) as error:
+            wrong.append(error.message)
+        self._claims.append(judged(path.name, "heads are signed by whose they are", wrong, "all of them"))
 
     def _bundle(self, path: Path, walk: Walk, number: int) -> None:
         lines, mark = read_bundle(path), self._mark(number)

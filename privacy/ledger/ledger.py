@@ -12,7 +12,7 @@ import secrets
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, NoReturn
@@ -20,8 +20,9 @@ from typing import NamedTuple, NoReturn
 from privacy.contract.canonical import canonical_json
 from privacy.errors import LedgerError
 from privacy.ledger.chain import EMPTY, Head, Row, broken, chain_hash, connected, linked, read_entry, stored_rows
-from privacy.ledger.entries import Answered, Entry, Fact, Opened, Question, Reserved
+from privacy.ledger.entries import Answered, Entry, Fact, Lost, Opened, Question, Recovered, Reserved
 from privacy.ledger.state import Caps, LedgerState
+from privacy.private_files import private_file
 
 _SCHEMA = """
 BEGIN IMMEDIATE;
@@ -288,7 +289,9 @@ class Ledger:
         Raises:
             BudgetError, ProtocolError: as :meth:`reserve` does.
         """
-        self.state.admit(charge, caps)
+        with self._lock, self._connect() as connection:
+            _refuse_restored(connection)
+            self._current(connection).admit(charge, caps)
 
     def reserve(self, charge: Reserved, caps: Caps, statements: Iterable[Statement] = ()) -> Grant:
         """Write the charge durably and give the permission to answer.
@@ -301,10 +304,59 @@ class Ledger:
             ProtocolError: if this question was charged before; nothing is written.
         """
         with self._transaction() as connection:
+            _refuse_restored(connection)
             self._current(connection).admit(charge, caps)
             _keep(connection, statements)
             self._add(connection, charge)
         return Grant(_TOKEN, charge.question, charge.core)
+
+    # --- backups -----------------------------------------------------------------------------------------------
+
+    @property
+    def restored(self) -> bool:
+        """Whether this file is a backup that was put back, and nobody has said yet what was lost since."""
+        with self._connect() as connection:
+            return _is_restored(connection)
+
+    def back_up(self, target: Path) -> Head:
+        """Write a copy, owner-only and whole, also while the ledger is in use.
+
+        Returns:
+            The head of the copy.
+        """
+        with private_file(target) as temporary:
+            with self._connect() as connection, closing(sqlite3.connect(temporary)) as copy:
+                connection.backup(copy)
+            return Ledger(temporary).head
+
+    def mark_restored(self) -> None:
+        """Say that this file is a backup: nothing is charged to it until :meth:`recover`."""
+        with self._transaction() as connection:
+            connection.execute("CREATE TABLE IF NOT EXISTS restored (mark INTEGER) STRICT")
+
+    def recover(self, recovered: Recovered, charges: Iterable[Reserved], statements: Iterable[Statement] = ()) -> Head:
+        """Go on after a backup was put back, in one step: lost entries, the recovery, and the charges found again.
+
+        Args:
+            recovered: what was lost, and who says so.
+            charges: charges of the lost part, as others recorded them; those that are here already are left out.
+            statements: what others signed that shows the lost head; kept with it.
+
+        Raises:
+            LedgerError: if the ledger does not end where the lost part begins.
+        """
+        with self._transaction() as connection:
+            state = self._current(connection)
+            if recovered.lost_from != self._verified.sequence + 1:
+                raise LedgerError("the ledger does not end where the lost entries begin")
+            lost: list[Fact] = [Lost() for _ in range(recovered.lost_from, recovered.lost_to + 1)]
+            again = [charge for charge in charges if state.core_of(charge.question) is None]
+            _keep(connection, statements)
+            head = self._verified
+            for fact in (*lost, recovered, *again):
+                head = self._add(connection, fact, after=head)
+            connection.execute("DROP TABLE IF EXISTS restored")
+        return head
 
     # --- internals ---------------------------------------------------------------------------------------------
 
@@ -357,8 +409,8 @@ class Ledger:
         self._file = look
         return self._state
 
-    def _add(self, connection: sqlite3.Connection, fact: Fact) -> Head:
-        sequence, previous = self._verified
+    def _add(self, connection: sqlite3.Connection, fact: Fact, *, after: Head | None = None) -> Head:
+        sequence, previous = after or self._verified
         body = canonical_json(
             {
                 "fact": fact.model_dump(mode="json"),
@@ -373,6 +425,19 @@ class Ledger:
 
 def _keep(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
     connection.executemany("INSERT OR IGNORE INTO statements VALUES (?, ?, ?, ?, ?)", statements)
+
+
+def _is_restored(connection: sqlite3.Connection) -> bool:
+    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'restored'").fetchone()
+    return bool(found[0])
+
+
+def _refuse_restored(connection: sqlite3.Connection) -> None:
+    if _is_restored(connection):
+        raise LedgerError(
+            "this ledger was restored from a backup; until it is recovered, all of its budget counts as spent",
+            hint="`cohortium ledger recover`, with heads from another holder or the auditor",
+        )
 
 
 def _stored_hash(connection: sqlite3.Connection, sequence: int) -> str | None:
