@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from privacy.errors import AuditError
+from privacy.errors import AuditError, ConfigError
 from privacy.presentation.terminal import Json, Quiet, errors, print_json, screen
 
 if TYPE_CHECKING:
     from privacy.audit.empirical import Audited, EmpiricalReport, Power
+    from privacy.audit.membership import Interval, MembershipResult
 
 
 class PlacementOption(StrEnum):
@@ -35,6 +37,10 @@ def audit_test(
     faults: Annotated[
         bool, typer.Option("--faults", help="Plant known faults as well, and check that each is caught.")
     ] = False,
+    membership: Annotated[
+        bool,
+        typer.Option("--membership", help="Instead: membership inference against churn models and cluster centres."),
+    ] = False,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -42,6 +48,11 @@ def audit_test(
 
     Runs on made-up customers; nothing is charged and no holder is asked. See docs/empirical-audit.md.
     """
+    if membership:
+        if statistic or placement or faults:
+            raise ConfigError("--membership attacks what studies publish; it takes --quick, --json and --quiet only")
+        _membership(quick=quick, as_json=as_json, quiet=quiet)
+        return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from simulations.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, settings_of
@@ -68,6 +79,61 @@ def audit_test(
         _show(report)
     if not report.passed:
         raise typer.Exit(AuditError.exit_code)
+
+
+def _membership(*, quick: bool, as_json: bool, quiet: bool) -> None:
+    """Attack models and centres of a series of studies, with their noise and, to compare, without."""
+    from rich.progress import Progress
+
+    from simulations.membership import QUICK_RUNS, Exercise
+
+    exercise = Exercise(runs=QUICK_RUNS) if quick else Exercise()
+    with Progress(console=errors, disable=quiet or as_json) as bars:
+        task = bars.add_task("studies with noise", total=2 * exercise.runs)
+        found = exercise.run(on_run=lambda: bars.advance(task))
+        bars.update(task, description="the same without noise")
+        control = exercise.run(noisy=False, on_run=lambda: bars.advance(task))
+    passed = not any(result.refuted for result in found)
+    if as_json:
+        print_json({
+            "passed": passed,
+            "epsilon": exercise.epsilon,
+            "results": [result.model_dump(mode="json") for result in found],
+            "without_noise": [result.model_dump(mode="json") for result in control],
+        })  # fmt: skip
+    else:
+        _show_membership(found, control, exercise.epsilon)
+        screen.print(
+            "[green]PASS[/]: this attack did no better than the noise allows any attack."
+            if passed
+            else "[bold red]FAIL[/]: the attack did better than the charged noise allows. Report this."
+        )
+    if not passed:
+        raise typer.Exit(AuditError.exit_code)
+
+
+def _show_membership(found: Sequence[MembershipResult], control: Sequence[MembershipResult], epsilon: str) -> None:
+    from rich.table import Table
+
+    title = (
+        f"Was a customer in? {found[0].runs} studies of epsilon {epsilon}, half of the customers in each (95% margins)"
+    )
+    table = Table(title=title, title_justify="left")
+    for column in ("published", "customers", "mu"):
+        table.add_column(column, justify="left" if column == "published" else "right")
+    for column in ("AUC", "allowed", "without noise", "advantage", "allowed", "without noise"):
+        table.add_column(column, justify="right")
+    for result, bare in zip(found, control, strict=True):
+        table.add_row(
+            result.published, f"{result.customers:,}", f"{result.mu or 0:.3f}",
+            _with_margin(result.auc), f"{result.allowed_auc:.3f}", _with_margin(bare.auc),
+            _with_margin(result.advantage), f"{result.allowed_advantage:.3f}", _with_margin(bare.advantage),
+        )  # fmt: skip
+    screen.print(table)
+
+
+def _with_margin(interval: Interval) -> str:
+    return f"{interval.value:.3f} ± {interval.high - interval.value:.3f}"
 
 
 def _show_power(power: Power, settings: int) -> None:
