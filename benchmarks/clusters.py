@@ -24,8 +24,9 @@ the same in both months, how many keep their cluster id.
 
 ``--encode CUSTOMERS`` measures something else and needs no data: what holders compute for every question of a study,
 with so many generated customers over ``--holders`` of them. Each question is encoded for one holder after the other,
-on one core, ``--runs`` times; *all holders* is the sum of that. *Memory* is the most that one holder's encoding takes
-beside its table.
+on one core, ``--runs`` times; *all holders* is the sum of that, *processor* the time that the core worked for it, which
+other programs on the machine do not change much. *Memory* is the most that one holder's encoding takes beside its
+table.
 """
 
 from __future__ import annotations
@@ -425,6 +426,18 @@ class Trial:
         """One row."""
         planned = [self.private(k, epsilon) for _ in range(runs)]
         full = [self.private(k, epsilon, spare_attempts=0) for _ in range(runs)]
+        return Row(
+            features=len(self.features),
+            k=k,
+            epsilon=epsilon,
+            planned=Spread.of([self.ratio(centres) for centres in planned]),
+            full=Spread.of([self.ratio(centres) for centres in full]),
+            agreement=Spread.of([self.agreement(centres) for centres in planned]),
+            baselines=self.baselines(k, epsilon, runs, python),
+        )
+
+    def baselines(self, k: int, epsilon: str, runs: int, python: Path | None) -> dict[str, float]:
+        """Median cost of every baseline that can be run, by its name."""
         others: dict[str, list[FloatArray]] = {}
         if len(self.features) <= 4:  # a grid over more has more cells than customers
             others["grid + 2 Lloyd"] = [
@@ -436,15 +449,7 @@ class Trial:
         ]
         if python is not None:
             others["diffprivlib"] = diffprivlib(python, self.z, k, epsilon, runs)
-        return Row(
-            features=len(self.features),
-            k=k,
-            epsilon=epsilon,
-            planned=Spread.of([self.ratio(centres) for centres in planned]),
-            full=Spread.of([self.ratio(centres) for centres in full]),
-            agreement=Spread.of([self.agreement(centres) for centres in planned]),
-            baselines={name: statistics.median(map(self.ratio, found)) for name, found in others.items()},
-        )
+        return {name: statistics.median(map(self.ratio, found)) for name, found in others.items()}
 
 
 class Months:
@@ -535,7 +540,8 @@ class EncodeRow:
     Attributes:
         features: of the study.
         numbers: coordinates of the question.
-        median, best: seconds for all holders, one after the other on one core.
+        median, best: seconds by the clock for all holders, one after the other on one core.
+        processor: median seconds of processor time for the same.
         slowest: median seconds of the slowest holder: what is waited for where each has a machine.
         memory: most bytes that one holder's encoding takes beside its table.
     """
@@ -545,6 +551,7 @@ class EncodeRow:
     numbers: int
     median: float
     best: float
+    processor: float
     slowest: float
     memory: int
 
@@ -557,6 +564,7 @@ class EncodeRow:
             "numbers",
             "all holders, s: median",
             "best",
+            "processor",
             "slowest holder, s",
             "memory, MiB",
         )
@@ -565,13 +573,13 @@ class EncodeRow:
     def line(self) -> str:
         """One line of Markdown."""
         texts = (self.features, self.question, f"{self.numbers:,}", f"{self.median:.2f}", f"{self.best:.2f}",
-                 f"{self.slowest:.2f}", f"{self.memory / 2**20:.0f}")  # fmt: skip
+                 f"{self.processor:.2f}", f"{self.slowest:.2f}", f"{self.memory / 2**20:.0f}")  # fmt: skip
         return "| " + " | ".join(map(str, texts)) + " |"
 
     def verdicts(self) -> Iterator[tuple[str, bool]]:
         """What the row must fulfil."""
         what = f"{self.features} features, {self.question}: at most {SECONDS:g} s for all holders"
-        yield f"{what} ({self.median:.2f}; best {self.best:.2f})", self.median <= SECONDS
+        yield f"{what} ({self.processor:.2f} of a core)", self.processor <= SECONDS
 
 
 def generated(customers: int, seed: int = 7) -> FeatureTable:
@@ -611,22 +619,25 @@ def encoding(customers: int, holders: int, runs: int) -> Iterator[EncodeRow]:
         study = reference_study(8, features=features)
         cluster_directly(study, parts, watch=asked.__setitem__)
         for title, statistic in asked.items():
-            seconds = [[_seconds(statistic, part) for part in parts] for _ in range(runs)]
+            measured = np.array([[_seconds(statistic, part) for part in parts] for _ in range(runs)])
+            seconds, worked = measured[:, :, 0], measured[:, :, 1]
             yield EncodeRow(
                 features=len(features),
                 question=title,
                 numbers=statistic.dim,
-                median=statistics.median(map(sum, seconds)),
-                best=min(map(sum, seconds)),
-                slowest=statistics.median(map(max, seconds)),
+                median=float(np.median(seconds.sum(axis=1))),
+                best=float(seconds.sum(axis=1).min()),
+                processor=float(np.median(worked.sum(axis=1))),
+                slowest=float(np.median(seconds.max(axis=1))),
                 memory=_memory(statistic, parts[0]),
             )
 
 
-def _seconds(statistic: Statistic[Any], table: FeatureTable) -> float:
-    started = time.perf_counter()
+def _seconds(statistic: Statistic[Any], table: FeatureTable) -> tuple[float, float]:
+    """By the clock, and of the processor."""
+    started, worked = time.perf_counter(), time.process_time()
     statistic.encode_sum(table)
-    return time.perf_counter() - started
+    return time.perf_counter() - started, time.process_time() - worked
 
 
 def _memory(statistic: Statistic[Any], table: FeatureTable) -> int:

@@ -3,7 +3,8 @@
 FOLDER holds ``online_retail_ii/online_retail_ii.parquet`` (UCI Online Retail II, CC BY 4.0). The one shop is parted
 into four holders, by country and customer number, customers get new ids, and one study runs for three months, in
 process. Then Chromium takes the study report and one holder's page: parts of them at 1280 px, phones at 390 px, pages
-printed to A4, in English and Chinese. Needs Chromium, Poppler's ``pdftoppm`` and a CJK font.
+printed to A4, in English and Chinese. A study of clusters runs for the last two of the months, for pages of its own.
+Needs Chromium, Poppler's ``pdftoppm`` and a CJK font. ``--only`` takes the pictures of some pages, not of all.
 
 With ``--workspace`` the federation is kept there, and used again where it is there already.
 """
@@ -41,7 +42,7 @@ HOLDERS = {
 #: Whose page is shown.
 HOLDER = "abroad"
 DAYS = (dt.date(2011, 10, 1), dt.date(2011, 11, 1), dt.date(2011, 12, 1))
-NAME = "monthly-rfm"
+NAME, CLUSTERS = "monthly-rfm", "monthly-clusters"
 #: One file per holder: no row twice where the two years overlap, customers renumbered.
 COPY = """
 copy (
@@ -101,6 +102,12 @@ HOLDER_PARTS = (
     *(Part(name=f"holder-movement-{lang}", sections=("movement",), language=lang) for lang in ("en", "zh")),
     Part(name="holder-actions-en", sections=("act",)),
 )
+GROUPS_PARTS = (
+    *(Part(name=f"groups-own-{lang}", sections=("groups",), language=lang) for lang in ("en", "zh")),
+    *(Part(name=f"groups-moves-{lang}", sections=("groups-movement",), language=lang) for lang in ("en", "zh")),
+    Part(name="groups-actions-en", sections=("groups-act",)),
+    Part(name="groups-own-grey", sections=("groups",), without_colour=True),
+)
 
 
 def federation(root: Path, sales: Path) -> Workspace:
@@ -116,23 +123,38 @@ def federation(root: Path, sales: Path) -> Workspace:
         sources[holder] = home
     workspace = Workspace.create(root, sources)
     for day in DAYS:
-        study = Study.model_validate(
-            {
-                "name": NAME,
-                "as_of": day,
-                "currency": "GBP",
-                "time_zone": "Europe/London",
-                "holders": tuple(HOLDERS),
-                "budget": {"epsilon": "1", "max_holders_per_customer": 1, "size_class": 10_000},
-                "cleaning": {
-                    "cancellation_prefix": "C",
-                    "returns": "net",
-                    "non_goods": ("POST", "DOT", "M", "D", "BANK CHARGES", "ADJUST", "CRUK", "AMAZONFEE"),
-                },
-            }
-        )
+        run_local(monthly(NAME, day), workspace, transport="in-process")
+    for day, centres in zip(DAYS[1:], ("new", "previous"), strict=True):
+        options = {"k": 5, "centres": centres}
+        study = monthly(CLUSTERS, day, analyses=("clusters",), clusters=options)
         run_local(study, workspace, transport="in-process")
     return workspace
+
+
+def monthly(name: str, day: dt.date, **changes: object) -> Study:
+    """A study of the shop as of a day."""
+    return Study.model_validate(
+        {
+            "name": name,
+            "as_of": day,
+            "currency": "GBP",
+            "time_zone": "Europe/London",
+            "holders": tuple(HOLDERS),
+            "budget": {"epsilon": "1", "max_holders_per_customer": 1, "size_class": 10_000},
+            "cleaning": {
+                "cancellation_prefix": "C",
+                "returns": "net",
+                "non_goods": ("POST", "DOT", "M", "D", "BANK CHARGES", "ADJUST", "CRUK", "AMAZONFEE"),
+            },
+        }
+        | changes
+    )
+
+
+def last_run(workspace: Workspace, name: str) -> StudyResult:
+    """The result of a study's last day."""
+    recorded = workspace.coordinator.root / "results" / f"{name}-{DAYS[-1]}" / "result.json"
+    return StudyResult.model_validate_json(recorded.read_bytes())
 
 
 class Browser:
@@ -242,18 +264,21 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COHORTIUM_DATA", "data")))
     parser.add_argument("--workspace", type=Path, help="keep the federation here")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("pictures"))
+    parser.add_argument("--only", choices=("study", "holder", "groups"), action="append", help="pages; may be repeated")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         workspace = federation(options.workspace or scratch / "federation", (options.data / SALES).resolve())
-        recorded = workspace.coordinator.root / "results" / f"{NAME}-{DAYS[-1]}" / "result.json"
-        study, own = scratch / "study.html", scratch / "holder.html"
-        study.write_text(render_report(StudyResult.model_validate_json(recorded.read_bytes())), encoding="utf-8")
-        write_holder_report(workspace.holder(HOLDER), output=own)
+        rfm, clusters = (last_run(workspace, name) for name in (NAME, CLUSTERS))
+        study, own, groups = (scratch / f"{name}.html" for name in ("study", "holder", "groups"))
+        study.write_text(render_report(rfm), encoding="utf-8")
+        write_holder_report(workspace.holder(HOLDER), rfm.run, output=own)
+        write_holder_report(workspace.holder(HOLDER), clusters.run, output=groups)
         options.output.mkdir(exist_ok=True)
         browser = Browser(scratch)
-        for page, parts in ((study, STUDY_PARTS), (own, HOLDER_PARTS)):
-            take(browser, page, parts, options.output)
+        for page, parts in ((study, STUDY_PARTS), (own, HOLDER_PARTS), (groups, GROUPS_PARTS)):
+            if not options.only or page.stem in options.only:
+                take(browser, page, parts, options.output)
 
 
 if __name__ == "__main__":

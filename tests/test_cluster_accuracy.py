@@ -29,6 +29,8 @@ from simulations.kit import MemoryFederation
 RUNS = 5
 
 Trials = Callable[[tuple[FeatureName, ...]], bench.Trial]
+#: Costs of the runs of the default study: of features, k and epsilon.
+Planned = Callable[[tuple[FeatureName, ...], int, str], list[float]]
 
 
 def _data(folder: Path) -> Path:
@@ -44,6 +46,23 @@ def trials(data_folder: Path) -> Trials:
     return cache(lambda features: bench.Trial(customers, features))
 
 
+@pytest.fixture(scope="module")
+def planned(trials: Trials) -> Planned:
+    """Runs that more than one test looks at are done once."""
+
+    @cache
+    def costs(features: tuple[FeatureName, ...], k: int, epsilon: str) -> list[float]:
+        return [trials(features).ratio(trials(features).private(k, epsilon)) for _ in range(RUNS)]
+
+    return costs
+
+
+@pytest.fixture(scope="module")
+def months(data_folder: Path) -> bench.Months:
+    """Both months' customers, loaded once."""
+    return bench.Months(_data(data_folder))
+
+
 @pytest.mark.slow
 def test_the_customers_are_the_known_ones(trials: Trials) -> None:
     trial = trials(bench.RFM)
@@ -57,11 +76,10 @@ def test_the_customers_are_the_known_ones(trials: Trials) -> None:
 @pytest.mark.slow
 @pytest.mark.parametrize(("features", "k", "epsilon"), bench.BARS)
 def test_costs_are_within_the_bars(
-    trials: Trials, features: int, k: int, epsilon: str, record_property: Callable[[str, object], None]
+    planned: Planned, features: int, k: int, epsilon: str, record_property: Callable[[str, object], None]
 ) -> None:
     """Median of five runs of the default study."""
-    trial = trials(bench.RFM if features == 3 else bench.TEN)
-    found = [trial.ratio(trial.private(k, epsilon)) for _ in range(RUNS)]
+    found = planned(bench.RFM if features == 3 else bench.TEN, k, epsilon)
     print(f"{features} features, k={k}, epsilon {epsilon}: {[round(ratio, 4) for ratio in found]}")
     record_property(f"cost_{features}_{k}_{epsilon}", statistics.median(found))
     assert statistics.median(found) <= bench.BARS[features, k, epsilon]
@@ -70,26 +88,25 @@ def test_costs_are_within_the_bars(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("features", [bench.RFM, bench.TEN], ids=len)
-def test_baselines_are_not_better(trials: Trials, features: tuple[FeatureName, ...]) -> None:
-    row = trials(features).row(8, "0.5", RUNS, None)
-    assert len(row.baselines) == (3 if features == bench.RFM else 2)
-    assert [text for text, met in row.verdicts() if not met] == []
+def test_baselines_are_not_better(trials: Trials, planned: Planned, features: tuple[FeatureName, ...]) -> None:
+    baselines = trials(features).baselines(8, "0.5", RUNS, None)
+    assert len(baselines) == (3 if features == bench.RFM else 2)
+    product = statistics.median(planned(features, 8, "0.5"))
+    assert {name: median for name, median in baselines.items() if median < product} == {}
 
 
 @pytest.mark.slow
-def test_more_budget_finds_better_clusters(trials: Trials) -> None:
+def test_more_budget_finds_better_clusters(trials: Trials, planned: Planned) -> None:
+    """With epsilon 4, runs differ by a tenth of a percent, so that three are as good as many."""
     trial = trials(bench.RFM)
-    costs = [
-        statistics.median(trial.ratio(trial.private(8, epsilon)) for _ in range(RUNS)) for epsilon in ("0.25", "4")
-    ]
-    assert costs[1] < costs[0]
+    found = statistics.median(trial.ratio(trial.private(8, "4")) for _ in range(3))
+    assert found < statistics.median(planned(bench.RFM, 8, "0.5"))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("k", [4, 8])
-def test_customers_keep_their_id(data_folder: Path, k: int) -> None:
+def test_customers_keep_their_id(months: bench.Months, k: int) -> None:
     """Median of five; measured with ten at epsilon 1: 1.000 for k=4, and for k=8 0.976, one run in five below 0.9."""
-    months = bench.Months(_data(data_folder))
     row = months.row(k, "1", RUNS)
     assert 0.5 < row.stayed < 0.95, "a month moves many, but not most"
     assert row.kept.median >= {4: bench.KEPT, 8: 0.8}[k]

@@ -37,8 +37,9 @@ CLUSTERS: dict[str, Text] = {
         "各客户群的占比与联盟的差异均未超出噪声和偶然所能解释的范围。",
     ),
     "groups_money": Text(
-        "{cluster} brings most of your money: {customers}% of your customers, {revenue}% of your revenue.",
-        "{cluster}是您的主要收入来源：占客户的 {customers}%，占销售额的 {revenue}%。",
+        "{cluster} brings most of your money: {customers}% of your customers, {revenue}% of your revenue, without a "
+        "cap.",
+        "{cluster}是您的主要收入来源：占客户的 {customers}%，占销售额（不设上限）的 {revenue}%。",
     ),
     "groups_moved": Text(
         "Since {day}, {changed} of the {both} customers who were there then have changed their cluster; {new} are new.",

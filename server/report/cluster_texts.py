@@ -86,11 +86,11 @@ CLUSTERS: dict[str, Text] = {
     "cluster_typical": Text("Typical values", "典型值"),
     "cluster_feature": Text("Feature", "特征"),
     "cluster_note_words": Text(
-        "The words under a cluster's name are made from its typical values: what sets it apart from all customers, "
-        "at most three features. They are a default; give clusters names of your own. Numbers of clusters stay "
-        "the same from run to run.",
-        "客户群名称下方的描述由典型值自动生成，列出其区别于全部客户的特征（至多三项）。描述仅为默认值，可自行命名。"
-        "客户群编号在历次运行之间保持不变。",
+        "The words under a cluster's number are the operators' own name ([clusters.names] in study.toml), or are made "
+        "from its typical values: what sets it apart from all customers, at most three features. Numbers stay the same "
+        "from run to run where a run keeps those of the one before.",
+        "客户群编号下方是运营自定义的名称（study.toml 中的 [clusters.names]）；未命名时由典型值自动生成，列出其区别于"
+        "全部客户的特征（至多三项）。若本次运行沿用上次的编号，则编号保持不变。",
     ),
     "cluster_note_cap": Text(
         "To bound what one customer can change, a customer's spend counts up to a limit of its cluster: {caps}. Spend "
