@@ -86,10 +86,10 @@ CLUSTERS: dict[str, Text] = {
     "cluster_typical": Text("Typical values", "典型值"),
     "cluster_feature": Text("Feature", "特征"),
     "cluster_note_words": Text(
-        "The words under a cluster's number are the operators' own name ([clusters.names] in study.toml), or are made "
-        "from its typical values: what sets it apart from all customers, at most three features. Numbers stay the same "
-        "from run to run where a run keeps those of the one before.",
-        "客户群编号下方是运营自定义的名称（study.toml 中的 [clusters.names]）；未命名时由典型值自动生成，列出其区别于"
+        "The words under a cluster's number are the name that the study gives it, or else are made from its typical "
+        "values: what sets it apart from all customers, at most three features. Numbers stay the same from run to run "
+        "where a run keeps those of the one before.",
+        "客户群编号下方是分析项目中自定义的名称；未命名时由典型值自动生成，列出其区别于"
         "全部客户的特征（至多三项）。若本次运行沿用上次的编号，则编号保持不变。",
     ),
     "cluster_note_cap": Text(
