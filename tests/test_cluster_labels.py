@@ -19,17 +19,23 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster_report import cluster_result
+from test_cluster_report import PLACES, cluster_result
 from test_labels import make_study, make_table
 from test_scores import Query, configure, database, server  # noqa: F401
 
+from clients.data.features import CustomerFeatures
 from clients.groups.assignment import EXACT, Assigned, assign, fits_the_plan, released_clusters
 from clients.labels import ClusterHistory, ClusterSnapshot, export_labels, write_clusters
+from clients.report.actions import parse_actions
+from clients.report.cluster_section import cluster_section
+from clients.report.own_clusters import LISTED, own_clusters
+from clients.report.texts import text
 from privacy.contract.clusters import Clusters, plain_view
 from privacy.contract.features import UNIT, FeatureTable
 from privacy.contract.study import ClusterName, KnownClusters, Study
 from privacy.errors import ConfigError, DataError
 from privacy.presentation.cluster_words import cluster_words
+from privacy.presentation.texts import LANGUAGES
 from privacy.statistics import AnchorSums
 from privacy.statistics.anchor_sums import nearest
 
@@ -274,3 +280,28 @@ def test_a_damaged_history_is_named(tmp_path: Path) -> None:
     assert kept.clusters == RESULT.clusters
     assert kept.follows == ""
     assert repr(kept) == "ClusterSnapshot(<private>)"
+
+
+# --- the page without spend --------------------------------------------------------------------------------------
+
+
+def test_without_spend_the_page_has_one_share_and_the_most_typical_customers() -> None:
+    names = ("recency_days", "orders")
+    result = cluster_result(names, np.array(PLACES)[:, :2])
+    table = features_of(list(VALUES.values()))
+    table = FeatureTable(names=names, values=table.values[:, :, :2], eligible=table.eligible, outcome=table.outcome)
+    study = cluster_study(features=names)
+    own = own_clusters(CustomerFeatures(ids=IDS, table=table), study, result)
+    assigned = assign(result.clusters, table)
+    for line in own.lines:
+        assert (line.money, line.share_of_revenue) == (None, None)
+        mine = np.flatnonzero(assigned.cluster == line.figures.id)
+        nearest_first = mine[np.argsort(assigned.distance[mine], kind="stable")]
+        assert [item.customer_id for item in line.listed] == IDS[nearest_first].tolist()
+    for language in LANGUAGES:
+        section = cluster_section(own, parse_actions(""), study, language, actions_file="actions.toml")
+        assert all(row["money"] == [] and row["money_verdict"] is None for row in section["rows"])
+        for picture in (section["wide"], section["narrow"]):
+            assert text("panel_customers", language) in picture
+            assert text("panel_revenue", language) not in picture
+        assert text("groups_by_distance", language, count=LISTED) in section["act_lead"]
