@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 from rich.markup import escape
@@ -31,10 +31,15 @@ from server.commands import coordinator_app, model_app, show_rankings
 from simulations.commands import audit_test
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from privacy.contract.churn_results import ChurnResult
     from privacy.contract.cluster_results import ClusterResult
     from privacy.contract.results import StudyResult
     from privacy.contract.study import Study
+    from server.federation import Patience
+    from server.progress import Progress
+    from server.run import CoordinatorFolder
 
 #: Modules that come with the extra [node]; the base install is what an auditor needs.
 _EXTRA_MODULES = {
@@ -188,7 +193,7 @@ def demo(
     sources = {path.name: path for path in sorted(source.iterdir()) if (path / "holder.toml").exists()}
     study = read_toml(study_file, Study)
     workspace = Workspace.create(folder, sources)
-    result = _run(study, workspace.root, transport, quiet=quiet, as_json=as_json)
+    result = _run(study, _where(workspace.root, None, transport), quiet=quiet, as_json=as_json)
     if not as_json:
         screen.print(f"\nEverything of the demo is in [bold]{escape(str(folder))}[/]:")
         screen.print(f"  the study        {escape(str(study_file))}")
@@ -253,6 +258,10 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # features = ["recency_days", "orders", "money"]
 # centres = "new"               # or "previous": keep last run's ids, and its centres as far as the data allow
 # names.1 = "Regulars"          # with "previous": a name of your own for an id; or names.1.en and names.1.zh
+
+[waits]                         # in seconds; who takes longer counts as absent
+# joining = 600                 # until everybody has built its tables
+# answering = 120               # for everything else
 """
 
 
@@ -350,73 +359,145 @@ def study_check(
         screen.print(f"[yellow]Warning:[/] {escape(warning)}", soft_wrap=True)
 
 
+WorkspaceOption = Annotated[
+    Path | None,
+    typer.Option(help="A federation on this machine: its folder, with coordinator/ and holders/.", file_okay=False),
+]
+CoordinatorOption = Annotated[
+    Path | None,
+    typer.Option(
+        help="A real federation: the coordinator's folder, which `cohortium coordinator serve` serves.",
+        file_okay=False,
+    ),
+]
+AnswerSeconds = Annotated[
+    float | None, typer.Option(help="How long to wait for answers; the study's waits.answering if not given.", min=1)
+]
+HelloSeconds = Annotated[
+    float | None,
+    typer.Option(help="How long holders may prepare their data; the study's waits.joining if not given.", min=1),
+]
+StudyArgument = Annotated[Path, typer.Argument(metavar="STUDY", help="The study's TOML file.")]
+AsOfOption = Annotated[str | None, typer.Option(help="Run it for this day instead of the file's, YYYY-MM-DD.")]
+
+
 @study_app.command("run")
 def study_run(
-    study_file: Annotated[Path, typer.Argument(metavar="STUDY", help="The study's TOML file.")],
-    workspace: Annotated[
-        Path, typer.Option(help="The federation's folder, with coordinator/ and holders/.", file_okay=False)
-    ],
-    as_of: Annotated[str | None, typer.Option(help="Run it for this day instead of the file's, YYYY-MM-DD.")] = None,
+    study_file: StudyArgument,
+    workspace: WorkspaceOption = None,
+    coordinator: CoordinatorOption = None,
+    as_of: AsOfOption = None,
     again: Annotated[
         bool, typer.Option("--again", help="Ask again although there is a result: spends a new budget of its own.")
     ] = False,
     transport: TransportOption = Transport.flower,
-    answer_seconds: Annotated[float, typer.Option(help="How long to wait for answers.", min=1)] = 120.0,
-    hello_seconds: Annotated[float, typer.Option(help="How long holders may prepare their data.", min=1)] = 600.0,
+    answer_seconds: AnswerSeconds = None,
+    hello_seconds: HelloSeconds = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Run a study. What was run before is shown again and spends nothing; a run that was cut off goes on."""
+    study = _read_study(study_file, as_of)
+    where = _where(workspace, coordinator, transport)
+    _run(study, where, again=again, quiet=quiet, as_json=as_json, waits=(hello_seconds, answer_seconds))
+
+
+@study_app.command("resume")
+def study_resume(
+    study_file: StudyArgument,
+    workspace: WorkspaceOption = None,
+    coordinator: CoordinatorOption = None,
+    as_of: AsOfOption = None,
+    transport: TransportOption = Transport.flower,
+    answer_seconds: AnswerSeconds = None,
+    hello_seconds: HelloSeconds = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Say how far a study came that was cut off, and go on from there. What was released is not asked again."""
+    from server.releases import ReleaseStore
+    from server.resume import found_of
+
+    where = _where(workspace, coordinator, transport)
+    folder = where.folder
+    study = folder.results.resolve(_read_study(study_file, as_of))
+    with folder.locked():
+        releases = ReleaseStore(folder.root / "releases")
+        found = found_of(study, results=folder.results, ledger=folder.ledger(), releases=releases)
+    if not (quiet or as_json):
+        for line in found.lines:
+            screen.print(escape(line), soft_wrap=True)
+    if not found.started:
+        raise ConfigError(f"study {study.name} was never begun here", hint="begin it with `cohortium study run`")
+    _run(found.study, where, quiet=quiet, as_json=as_json, waits=(hello_seconds, answer_seconds))
+
+
+def _read_study(study_file: Path, as_of: str | None) -> Study:
     from privacy.contract.canonical import read_toml
     from privacy.contract.study import Study, parse_day
 
     study = read_toml(study_file, Study)
-    if as_of is not None:
-        try:
-            study = study.model_copy(update={"as_of": parse_day(as_of)})
-        except ValueError:
-            raise ConfigError(f"{as_of} is not a day", hint="write --as-of 2025-01-31") from None
-    _run(
-        study,
-        workspace,
-        transport,
-        again=again,
-        quiet=quiet,
-        as_json=as_json,
-        answer_seconds=answer_seconds,
-        hello_seconds=hello_seconds,
+    if as_of is None:
+        return study
+    try:
+        return study.model_copy(update={"as_of": parse_day(as_of)})
+    except ValueError:
+        raise ConfigError(f"{as_of} is not a day", hint="write --as-of 2025-01-31") from None
+
+
+class _Where(NamedTuple):
+    """The coordinator's folder, and how its studies are run."""
+
+    folder: CoordinatorFolder
+    run: Callable[[Study, Patience, Progress], StudyResult]
+
+
+def _where(workspace: Path | None, coordinator: Path | None, transport: Transport) -> _Where:
+    if (workspace is None) == (coordinator is None):
+        raise ConfigError(
+            "say where to run it", hint="give --coordinator FOLDER, or --workspace FOLDER for one on this machine"
+        )
+    if coordinator is not None:
+        from server.deployed import run_served
+        from server.run import CoordinatorFolder
+
+        folder = CoordinatorFolder(root=coordinator)
+        folder.roster()
+        return _Where(
+            folder, lambda study, patience, progress: run_served(study, folder, patience=patience, progress=progress)
+        )
+    from simulations.local import Workspace, run_local
+
+    local = Workspace.open(workspace or Path())
+    return _Where(
+        local.coordinator,
+        lambda study, patience, progress: run_local(
+            study, local, transport=transport.value, patience=patience, progress=progress
+        ),
     )
 
 
 def _run(
     study: Study,
-    root: Path,
-    transport: Transport,
+    where: _Where,
     *,
     quiet: bool,
     as_json: bool,
     again: bool = False,
-    answer_seconds: float = 120.0,
-    hello_seconds: float = 600.0,
+    waits: tuple[float | None, float | None] = (None, None),
 ) -> StudyResult:
     from server.federation import Patience
-    from simulations.local import Workspace, run_local
 
-    workspace = Workspace.open(root)
-    results = workspace.coordinator.results
+    results = where.folder.results
     study = results.resolve(study)
     if again:
         study = results.again(study)
     recorded = results.of(study)
     if recorded is None:
+        own = Patience.of(study)
+        patience = Patience(hello=waits[0] or own.hello, answer=waits[1] or own.answer)
         with progress_bars(quiet or as_json) as progress:
-            result = run_local(
-                study,
-                workspace,
-                transport=transport.value,
-                patience=Patience(hello=hello_seconds, answer=answer_seconds),
-                progress=progress,
-            )
+            result = where.run(study, patience, progress)
     else:
         result = recorded
         if not as_json:
@@ -471,6 +552,11 @@ def _show_result(result: StudyResult, target: Path) -> None:
     screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
     if result.missing:
         screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
+    for difference in result.differences:
+        colour = "yellow" if difference.expected else "red"
+        screen.print(f"[{colour}]Ledgers differ:[/] {escape(difference.text)}", soft_wrap=True)
+    if result.uncompared:
+        screen.print(f"[yellow]Ledgers not compared with:[/] {', '.join(result.uncompared)}")
     seconds = sum(timing.seconds for timing in result.timings)
     steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
     screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")

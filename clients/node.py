@@ -416,6 +416,7 @@ class HolderNode:
                 Checkpoint(member=member, sequence=head.sequence, head=head.hash)
                 for member, head in sorted(heads.items())
             ),
+            charged=tuple(sorted(self._ledger.state.charged_for(request.study))),
         )
         return self._reply(finished)
 

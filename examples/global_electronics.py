@@ -1,7 +1,9 @@
 """Turn the public Global Electronics sales (Contoso, fictional) into a federation's data: six holders, five currencies.
 
-usage: python examples/global_electronics.py FOLDER_WITH_PARQUET OUT
+usage: python examples/global_electronics.py FOLDER_WITH_PARQUET OUT [--four]
 then:  cohortium demo --data OUT
+
+With --four the smaller groups of stores are merged, for four holders of more even size.
 
 The online shop (StoreKey 0) sells in all currencies; the physical stores are grouped by the currency they sell in.
 Amounts become local currency at the day's exchange rate, as each holder's books would have them, and the study
@@ -12,6 +14,7 @@ stores, so the study counts on a person being at up to six holders unless the ho
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pandas as pd
@@ -54,13 +57,23 @@ report = ["eight"]
 {rates}"""
 
 
-def prepare(source: Path, out: Path, *, k: int = 2) -> dict[str, Path]:
+#: Groups of stores that are one holder with ``--four``.
+FOUR = {
+    "stores-eur": "stores-europe",
+    "stores-gbp": "stores-europe",
+    "stores-cad": "stores-overseas",
+    "stores-aud": "stores-overseas",
+}
+
+
+def prepare(source: Path, out: Path, *, k: int = 2, merged: Mapping[str, str] = {}) -> dict[str, Path]:
     """Write one folder per holder and ``study.toml`` under ``out``.
 
     Args:
         source: folder with ``sales.parquet`` and ``exchange_rates.parquet``.
         out: folder to fill.
         k: the study's ``max_holders_per_customer``.
+        merged: other names for groups of stores; those that get the same one are one holder.
 
     Returns:
         Holder to its folder.
@@ -72,7 +85,7 @@ def prepare(source: Path, out: Path, *, k: int = 2) -> dict[str, Path]:
     sales = sales.merge(rates, on=["Order Date", "Currency Code"], how="left", validate="many_to_one")
     sales["amount"] = (sales["amount_usd"] * sales["Exchange"]).round(2)
     store = "stores-" + sales["Currency Code"].str.lower()
-    sales["member"] = store.where(sales["StoreKey"] != 0, "online")
+    sales["member"] = store.where(sales["StoreKey"] != 0, "online").replace(dict(merged))
     columns = ["CustomerKey", "Order Number", "Order Date", "amount", "Currency Code", "ProductKey"]
     holders: dict[str, Path] = {}
     for name, rows in sales.groupby("member"):
@@ -105,7 +118,8 @@ def _monthly(rates: pd.DataFrame) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    arguments = [argument for argument in sys.argv[1:] if argument != "--four"]
+    if len(arguments) != 2:
         sys.exit(__doc__)
-    made = prepare(Path(sys.argv[1]), Path(sys.argv[2]))
-    print(f"{len(made)} holders in {sys.argv[2]}: {', '.join(sorted(made))}")
+    made = prepare(Path(arguments[0]), Path(arguments[1]), merged=FOUR if "--four" in sys.argv else {})
+    print(f"{len(made)} holders in {arguments[1]}: {', '.join(sorted(made))}")

@@ -109,6 +109,23 @@ def coordinator_publish(folder: CoordinatorPath, as_json: Json = False) -> None:
     wrote(path, "Send it to every member. They compare its fingerprint with each other, not with you.")
 
 
+@coordinator_app.command("serve")
+def coordinator_serve(folder: CoordinatorPath) -> None:
+    """Keep the federation reachable until stopped: members' nodes connect, and `study run --coordinator` uses it."""
+    import logging
+    import signal
+    import threading
+
+    from server.serve import serve
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    serve(folder, stop=stop)
+
+
 @model_app.command("show")
 def model_show(path: ModelArgument, roster: RosterOption = None, as_json: Json = False) -> None:
     """Check a model file's signature and show what the coordinator states about it."""

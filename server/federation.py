@@ -40,6 +40,7 @@ from privacy.contract.messages import (
     ReleaseNotice,
     Reply,
 )
+from privacy.contract.results import LedgerDifference
 from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
@@ -50,6 +51,7 @@ from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes
 from privacy.statistics import Statistic
 from server.aggregation.adding import released_sum
 from server.aggregation.noise import central_sampler
+from server.comparison import differences
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
 from server.releases import Release, ReleaseStore
@@ -69,11 +71,16 @@ class Patience:
 
     Attributes:
         hello: for joining a run; a holder builds its customer table in this time.
-        answer: for everything else.
+        answer: for everything else, also for joining again in the middle of a run, when tables are built already.
     """
 
-    hello: float = 600.0
-    answer: float = 120.0
+    hello: float
+    answer: float
+
+    @classmethod
+    def of(cls, study: Study) -> Patience:
+        """What the study says."""
+        return cls(hello=float(study.waits.joining), answer=float(study.waits.answering))
 
 
 class Federation:
@@ -101,11 +108,12 @@ class Federation:
         self.invited = tuple(holder for holder in everyone if answered is None or holder in answered)
         self.run = f"{study.name[:40]}-{secrets.token_hex(8)}".replace("_", "-")
         self.missing = [holder for holder in everyone if holder not in self.invited]
+        self.differences: list[LedgerDifference] = []
         self._identity = identity
         self._ledger = ledger
         self._releases = releases
         self._transport = transport
-        self._patience = patience or Patience()
+        self._patience = patience or Patience.of(study)
         self._progress = progress
         self._now = now
         self._round = 0
@@ -134,7 +142,7 @@ class Federation:
                 f"the study names {', '.join(unknown)}, not in the roster",
                 hint=f"holders of this federation: {', '.join(self.roster.holders)}",
             )
-        refused = self._greet(self.invited)
+        refused = self._greet(self.invited, self._patience.hello)
         if refused:
             listing = "; ".join(f"{holder}: {code}" for holder, code in sorted(refused.items()))
             raise NotEnoughHolders(
@@ -142,8 +150,8 @@ class Federation:
                 hint="ask their operators what their node's log and `cohortium holder check` say, then run again",
             )
 
-    def _greet(self, holders: tuple[str, ...]) -> dict[str, str]:
-        """Say HELLO to these holders; returns those that do not join, with a code or ``no answer``."""
+    def _greet(self, holders: tuple[str, ...], patience: float) -> dict[str, str]:
+        """Say HELLO to these holders; returns those that do not join in time, with a code or ``no answer``."""
         request = self._identity.sign(
             HelloRequest(
                 protocol=PROTOCOL,
@@ -157,7 +165,7 @@ class Federation:
         )
         self._invitation = self._invitation or request
         self._progress.step("joining", holders)
-        replies = self._exchange(dict.fromkeys(holders, request.canonical()), self._patience.hello)
+        replies = self._exchange(dict.fromkeys(holders, request.canonical()), patience)
         failed: dict[str, str] = {}
         for holder in holders:
             try:
@@ -216,7 +224,7 @@ class Federation:
             self._spare -= 1
             gone = tuple(sorted(set(self.invited) - set(self.participants) - set(self.missing)))
             if gone:  # a node that was restarted may come back with a new HELLO
-                refused = self._greet(gone)
+                refused = self._greet(gone, self._patience.answer)
                 self.missing += [holder for holder in gone if holder in refused]
         raise NotEnoughHolders(
             f"{title}: holders kept dropping out between the plan and the answer",
@@ -300,7 +308,7 @@ class Federation:
             self._progress.note(f"{holder} does not take part: {code}")
             del self._hellos[holder]
         restarted = tuple(holder for holder, code in lost.items() if code == "unknown_run")
-        back = set(restarted) - set(self._greet(restarted)) if restarted else set()
+        back = set(restarted) - set(self._greet(restarted, self._patience.answer)) if restarted else set()
         self.missing += [holder for holder in lost if holder not in back]
 
     def _attempt(
@@ -395,7 +403,8 @@ class Federation:
         out after they had answered get the releases that they are in.
 
         Returns:
-            Holders that did not confirm (they can catch up when the study is run again; it costs nothing).
+            Holders that did not confirm (they can catch up when the study is run again; it costs nothing). Where the
+            ledgers of the others differ from the coordinator's is in ``differences`` afterwards.
         """
         holders = self.participants
         self._progress.step("handing out the results", holders)
@@ -438,10 +447,15 @@ class Federation:
         ).canonical()
         replies = self._exchange(dict.fromkeys(holders, request), patience)
         silent_ones = []
+        facts = tuple(self._ledger.facts())
         for holder in holders:
             try:
                 signed, finished = self._statement(replies.get(holder), Finished, holder)
                 self._note_checkpoint(holder, finished.checkpoint, kept(signed, run))
+                for difference in differences(holder, finished.charged, facts, self.study.digest):
+                    if difference not in self.differences:  # a holder may be shown the results of several runs
+                        self.differences.append(difference)
+                        self._progress.note(difference.text)
             except ProtocolError as error:
                 self._progress.note(f"{holder} did not record the results: {error.message}")
                 silent_ones.append(holder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -63,10 +64,14 @@ class ReleaseStore:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
+    def all(self) -> Iterator[Release]:
+        """All releases, in the order of their cores."""
+        for path in sorted(self.folder.glob("*.json")):
+            yield Release.parse(path.read_bytes())
+
     def find(self, study: str, title: str, statistic: str) -> Release | None:
         """The recorded release of a question, or None."""
-        for path in sorted(self.folder.glob("*.json")):
-            release = Release.parse(path.read_bytes())
+        for release in self.all():
             if (release.study, release.title, release.statistic) == (study, title, statistic):
                 return release
         return None

@@ -34,7 +34,7 @@ from server.studies import Results
 
 
 @contextmanager
-def one_at_a_time(lock: Path) -> Iterator[None]:
+def one_at_a_time(lock: Path, *, what: str = "another run of this coordinator is under way") -> Iterator[None]:
     """Hold a lock file; it is let go when the process ends, however it ends.
 
     Raises:
@@ -45,7 +45,7 @@ def one_at_a_time(lock: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise Busy("another run of this coordinator is under way", hint="wait for it to end") from None
+            raise Busy(what, hint="wait for it to end") from None
         yield
     finally:
         os.close(descriptor)
@@ -173,8 +173,14 @@ def run_study(
             earlier=before,
             **outcomes,
         )
-        federation.finish(result.model_dump_json())
-        result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
+        uncompared = federation.finish(result.model_dump_json())
+        result = result.model_copy(
+            update={
+                "timings": (*earlier, *watch.timings()),
+                "differences": tuple(federation.differences),
+                "uncompared": (*uncompared, *result.missing),
+            }
+        )
         save(result, folder)
     return result
 

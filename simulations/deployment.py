@@ -42,6 +42,8 @@ class LocalDeployment:
     it is open in the main thread, SIGTERM ends the program as an exception would, so that nothing is left.
 
     Attributes:
+        service: SuperLink and gateway; only while it is open.
+        starter: starts runs; only while it is open.
         timings: (step, seconds), in the order they happened.
     """
 
@@ -81,7 +83,7 @@ class LocalDeployment:
                 self.service = FleetService(self._folder, self._processes, listen=f"127.0.0.1:{free_port()}")
                 stack.enter_context(self.service)
                 starter = RunStarter(self.service.superlink.files, self._processes, preload=self._preload)
-                self._starter = stack.enter_context(starter)
+                self.starter = stack.enter_context(starter)
                 keys = {holder: self._node_key(holder) for holder in self._holders}
                 for holder in self._holders:
                     self.start_node(holder)
@@ -144,7 +146,7 @@ class LocalDeployment:
             SuperLinkFailed: if the SuperLink ends meanwhile.
         """
         with self._timed("run"):
-            return self._starter.run(entry, settings, timeout=timeout, check_alive=self.service.check_alive)
+            return self.starter.run(entry, settings, timeout=timeout, check_alive=self.service.check_alive)
 
     def _node_key(self, holder: str) -> str:
         """Make a node's key for this deployment; returns its public half, OpenSSH text."""

@@ -5,27 +5,21 @@ A workspace is a folder with ``coordinator/`` and ``holders/<id>/``; everything 
 
 from __future__ import annotations
 
-import json
 import shutil
 import sys
-import threading
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from clients.holder import HolderFolder
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
-from privacy.errors import CohortiumError, ConfigError
+from privacy.errors import ConfigError
 from server.federation import Patience
 from server.progress import Progress, silent
 from server.run import CoordinatorFolder, one_at_a_time, run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import demo_policy, make_keys
-
-ENTRY = "server.run:run_over_transport"
 
 
 @dataclass(frozen=True)
@@ -112,11 +106,11 @@ def run_local(
         return run_study(study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress)
     if transport != "flower":
         raise ConfigError(f"unknown transport {transport!r}", hint="there are: flower, in-process")
-    return _run_flower(study, workspace, tuple(holders), patience or Patience(), progress)
+    return _run_flower(study, workspace, tuple(holders), patience, progress)
 
 
 def _run_flower(
-    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience, progress: Progress
+    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience | None, progress: Progress
 ) -> StudyResult:
     # The coordinator's own lock is its process' to take; this one keeps two deployments out of one folder.
     with one_at_a_time(workspace.root / ".flower.lock"):
@@ -124,16 +118,15 @@ def _run_flower(
 
 
 def _run_deployed(
-    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience, progress: Progress
+    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience | None, progress: Progress
 ) -> StudyResult:
+    from server.deployed import ENTRY, run_with
     from simulations.deployment import LocalDeployment, NodeFiles
 
     run_folder = workspace.root / "flower"
     if run_folder.exists():
         shutil.rmtree(run_folder)  # keys and logs of the last deployment; nothing that counts
     run_folder.mkdir(parents=True)
-    events = run_folder / "events.jsonl"
-    events.touch()
 
     def command(files: NodeFiles) -> list[str]:
         return [
@@ -144,70 +137,15 @@ def _run_deployed(
 
     progress.step("starting SuperLink and nodes", holders)
     with LocalDeployment(run_folder, holders, command, preload=ENTRY) as deployment:
-        settings: dict[str, Any] = {
-            "study": study.canonical().decode(),
-            "folder": str(workspace.coordinator.root.resolve()),
-            "events": str(events.resolve()),
-            "earlier": [list(timing) for timing in deployment.timings],
-            "hello_seconds": patience.hello,
-            "answer_seconds": patience.answer,
-        }
-        with _Follower(events, progress) as follower:
-            status = deployment.run(ENTRY, settings)
-        progress.step("stopping", ())
-    if follower.error is not None:
-        raise follower.error
-    if status != 0 or not follower.done:
-        raise CohortiumError(
-            f"the coordinator's process ended with status {status}",
-            hint=f"see the logs in {run_folder}",
+        result = run_with(
+            deployment.starter,
+            study,
+            workspace.coordinator,
+            events=run_folder / "events.jsonl",
+            patience=patience,
+            progress=progress,
+            earlier=deployment.timings,
+            check_alive=deployment.service.check_alive,
         )
-    path = workspace.coordinator.results.folder(study) / "result.json"
-    return StudyResult.model_validate_json(path.read_bytes())
-
-
-class _Follower:
-    """Follows a file of events in a thread and passes them on as progress."""
-
-    def __init__(self, path: Path, progress: Progress) -> None:
-        self.error: CohortiumError | None = None
-        self.done = False
-        self._path = path
-        self._progress = progress
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._follow, daemon=True)
-
-    def __enter__(self) -> _Follower:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join(timeout=5)
-
-    def _follow(self) -> None:
-        with self._path.open(encoding="utf-8") as file:
-            rest = ""
-            while True:
-                stopping = self._stop.is_set()
-                *lines, rest = (rest + file.read()).split("\n")  # the last line may still be being written
-                for line in lines:
-                    self._pass_on(json.loads(line))
-                if stopping:
-                    return
-                time.sleep(0.05)
-
-    def _pass_on(self, event: dict[str, Any]) -> None:
-        match event["event"]:
-            case "step":
-                self._progress.step(event["name"], tuple(event["holders"]))
-            case "reply":
-                self._progress.reply(event["holder"])
-            case "note":
-                self._progress.note(event["text"])
-            case "done":
-                self.done = True
-            case "error":
-                error = CohortiumError(event["message"], hint=event["hint"])
-                error.exit_code = event["exit_code"]
-                self.error = error
+        progress.step("stopping", ())
+    return result

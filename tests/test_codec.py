@@ -67,6 +67,7 @@ from privacy.contract.study import (
     KnownCuts,
     RfmOptions,
     Study,
+    Waits,
 )
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import (
@@ -228,7 +229,7 @@ EXAMPLES: tuple[Noun, ...] = (
     BundleHeader(format=1, owner="alpha", role="holder", federation="test", software="cohortium"),
     Heads(federation="test", member="alpha", own=checkpoint("alpha"), seen=(checkpoint("beta"),), time=9),
     BundleSeal(owner="alpha", content=d("content"), sequence=3, head=d("head"), time=9),
-    m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,)),
+    m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,), charged=(d("core"),)),
     m.FinishRequest(run="run-1", study=STUDY.digest, releases=(NOTICE,), result="{}", heads=HELLOS), STUDY.rfm.high_low,
     m.AnswerRequest(question=QUESTION, core=d("core"), readies=HELLOS),
     m.HelloRequest(
@@ -260,7 +261,7 @@ EXAMPLES: tuple[Noun, ...] = (
     SCALED, Scale(kind="log", high=3650), STUDY.churn, STUDY.churn.request(STUDY.as_of),
     MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK,
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
-    CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, ClusterOptions(k=4, centres=KNOWN_CLUSTERS),
+    CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, ClusterOptions(k=4, centres=KNOWN_CLUSTERS), Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
     *(examples[1] for kind, examples in STATISTICS.items() if kind not in ("prefix_sums", "segment_totals")),
 )  # fmt: skip

@@ -98,12 +98,14 @@ class Finished(Noun):
     Attributes:
         checkpoint: its ledger after that.
         heads: the heads of all parties that it was shown and keeps: with this it countersigns them.
+        charged: cores that its ledger has charged for the run's study, sorted; all of them were asked of it.
     """
 
     holder: Slug
     run: str
     checkpoint: Signed
     heads: tuple[Checkpoint, ...]
+    charged: tuple[Digest, ...]
 
 
 # --- statements of the coordinator -----------------------------------------------------------------------------

@@ -224,6 +224,36 @@ class Timing(Value):
     seconds: float
 
 
+class LedgerDifference(Value):
+    """A charge that one side's ledger has and the other's has not. Either way it is spent.
+
+    Attributes:
+        holder: whose ledger was compared with the coordinator's.
+        core: digest of the plan that was charged.
+        question: round, attempt and run, where the coordinator knows them.
+        charged: the side that charged it.
+        ended: at the coordinator: ``released``, the reason of a failure, or ``cut off``.
+    """
+
+    holder: str
+    core: str
+    question: str
+    charged: Literal["holder", "coordinator"]
+    ended: str
+
+    @property
+    def text(self) -> str:
+        """For people."""
+        if self.charged == "holder":
+            return f"{self.holder} charged plan {self.core[:16]}, which is not in the coordinator's ledger"
+        return f"{self.holder} did not charge question {self.question} ({self.ended}), which the coordinator did"
+
+    @property
+    def expected(self) -> bool:
+        """Whether an attempt that failed explains it: the holder never got that far."""
+        return self.charged == "coordinator" and self.ended != "released"
+
+
 class StudyResult(Value):
     """What a run comes to, for people and scripts at the coordinator and at every holder.
 
@@ -244,6 +274,8 @@ class StudyResult(Value):
     version: str
     participants: tuple[str, ...]
     missing: tuple[str, ...]
+    differences: tuple[LedgerDifference, ...] = ()
+    uncompared: tuple[str, ...] = ()
     transport: str
     rfm: RfmResult | None = None
     churn: ChurnResult | None = None

@@ -343,6 +343,18 @@ class RateStep(Noun):
     rate: ExactDecimal = Field(ge=Decimal("1e-9"), le=Decimal("1e9"))
 
 
+class Waits(Noun):
+    """How long the coordinator waits for holders, in seconds; after that a holder counts as absent.
+
+    Attributes:
+        joining: for everybody's HELLO, in which time a holder builds its customer table, and for the record of results.
+        answering: for everything else.
+    """
+
+    joining: int = Field(default=600, ge=1, le=24 * 3600)
+    answering: int = Field(default=120, ge=1, le=24 * 3600)
+
+
 class Study(Noun):
     """One study. See the module's text; ``study.toml`` has these fields under these names.
 
@@ -360,6 +372,7 @@ class Study(Noun):
             (``local``), or the coordinator (``central``, which trusts it); holders must allow the last two.
         mechanism: ``integer`` (exact discrete Gaussian noise), or with placement ``central`` ``opacus``: Opacus'
             floating-point Gaussian and its accountant's figure beside ours; holders must allow it.
+        waits: how long the coordinator waits for holders.
     """
 
     name: Slug
@@ -378,6 +391,7 @@ class Study(Noun):
     rfm: RfmOptions = RfmOptions()
     churn: ChurnOptions = ChurnOptions()
     clusters: ClusterOptions = ClusterOptions()
+    waits: Waits = Waits()
 
     @field_validator("as_of", mode="before")
     @classmethod

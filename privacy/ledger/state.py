@@ -107,6 +107,7 @@ class LedgerState:
         self._holders: dict[str, tuple[str, ...]] = {}
         self._cores: dict[Question, str] = {}
         self._questions: dict[str, Question] = {}
+        self._charged: dict[str, list[str]] = {}
 
     def take(self, fact: Fact) -> None:
         """Go on by one fact."""
@@ -120,6 +121,7 @@ class LedgerState:
             self._holders[fact.study_digest] = fact.holders
             self._cores[fact.question] = fact.core
             self._questions[fact.core] = fact.question
+            self._charged.setdefault(fact.study_digest, []).append(fact.core)
         elif isinstance(fact, Recovered):
             self.total = after_recovery(self.total, fact, self.opened)
         elif isinstance(fact, Released):
@@ -146,6 +148,10 @@ class LedgerState:
     def question_of(self, core: str) -> Question | None:
         """Under which run, round and attempt a core was charged, if it was."""
         return self._questions.get(core)
+
+    def charged_for(self, study_digest: str) -> tuple[str, ...]:
+        """Cores that were charged for a study, in order."""
+        return tuple(self._charged.get(study_digest, ()))
 
     def holders_of(self, study_digest: str) -> tuple[str, ...] | None:
         """Who took part in the last charged question of a study; None where there was none."""
