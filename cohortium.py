@@ -12,7 +12,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clients.commands import holder_app
-from privacy.audit.commands import audit_app, auditor_app, ledger_app
+from privacy.audit.commands import audit_app, auditor_app, budget_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
 from privacy.presentation.rosters import roster_app
 from privacy.presentation.terminal import (
@@ -64,6 +64,7 @@ for group in (
     roster_app,
     ledger_app,
     audit_app,
+    budget_app,
     model_app,
 ):
     app.add_typer(group)

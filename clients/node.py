@@ -25,6 +25,7 @@ from clients.clock import Clock, doubling_delay, on_grid, steady_delay
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
+from privacy.audit.budget import use_of_caps
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.charging import charge_for
 from privacy.contract.identity import Identity, Roster, Signed
@@ -349,6 +350,7 @@ class HolderNode:
         grant = self._ledger.reserve(*self._charge(accepted, run.study), said)
         charged_head = self._ledger.head
         grant.use(accepted.digest)
+        self._warn_of_caps()
         exact = encode_sum(accepted.core.statistic, _rows(run, accepted.core), holder=self.holder)
         masked = masked_answer(
             exact,
@@ -443,6 +445,16 @@ class HolderNode:
             software=software_version(),
             now=self._clock.now(),
         )
+
+    def _warn_of_caps(self) -> None:
+        for cap in use_of_caps(self._ledger.state, self._clock.now()):
+            if cap.warn:
+                log.warning(
+                    "%.0f%% of the %s cap of epsilon %g are used: see `cohortium budget plan`",
+                    100 * cap.used,
+                    "lifetime" if cap.until is None else "period's",
+                    cap.epsilon,
+                )
 
     def _keep_evidence(self, first: str, second: Signed) -> NoReturn:
         self._ledger.append(Evidence(what="equivocation", first=first, second=second.canonical().decode()))

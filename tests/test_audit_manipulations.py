@@ -248,7 +248,7 @@ def invented_recovery(copy: Copy) -> None:
         lost = [{"kind": "lost"}] * 3
         said = {
             "kind": "recovered", "lost_from": 5, "lost_to": 7, "head": "f" * 64, "witnesses": ["east"], "bundles": [],
-            "all_spent": False, "time": 1,
+            "spent": "found", "time": 1,
         }  # fmt: skip
         return [*facts[:4], *lost, said]
 

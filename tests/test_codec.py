@@ -225,7 +225,7 @@ EXAMPLES: tuple[Noun, ...] = (
     Entry(sequence=2, salt="0" * 32, fact=RESERVED),
     Evidence(what="equivocation", first="{}", second="[]"), STATISTICS["prefix_sums"][1].grids[0],
     Failed(question=QUESTION, core=d("core"), reason="stopped"), Lost(),
-    Recovered(lost_from=3, lost_to=4, head=d("head"), witnesses=("beta",), bundles=(), all_spent=True, time=9),
+    Recovered(lost_from=3, lost_to=4, head=d("head"), witnesses=("beta",), bundles=(), spent="all", time=9),
     BundleHeader(format=1, owner="alpha", role="holder", federation="test", software="cohortium"),
     Heads(federation="test", member="alpha", own=checkpoint("alpha"), seen=(checkpoint("beta"),), time=9),
     BundleSeal(owner="alpha", content=d("content"), sequence=3, head=d("head"), time=9),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import Annotated
 
@@ -27,6 +28,7 @@ from privacy.presentation.terminal import (
 ledger_app = command_group("ledger", "Read a privacy ledger (everybody, auditors first).")
 auditor_app = command_group("auditor", "Be a member without data, who reads and proves (auditor).")
 audit_app = command_group("audit", "Prove what was spent (auditors).")
+budget_app = command_group("budget", "Plan what is left of a privacy budget (holders, coordinator).")
 
 
 @ledger_app.command("show")
@@ -102,6 +104,62 @@ def audit_heads(
     target = output or Path(f"{MemberFolder(folder).request().member.id}-heads.json")
     write_heads(folder, target)
     screen.print(f"Wrote {escape(str(target))}. Send it to the auditor, or to another holder.", soft_wrap=True)
+
+
+@budget_app.command("plan")
+def budget_plan(
+    path: Annotated[Path, typer.Argument(help="A holder's folder, its ledger file.", exists=True)],
+    epsilon: Annotated[float, typer.Option(help="Epsilon of the study that you think of.", min=0.001, max=50)] = 1.0,
+    delta: Annotated[float, typer.Option(help="Its delta.", min=1e-18, max=0.001)] = 1e-6,
+    study_file: Annotated[
+        Path | None, typer.Option("--study", help="Take both from this study.", exists=True, dir_okay=False)
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """What can still be asked this period and for life, and what it would add up to. Asks nothing, charges nothing."""
+    import time
+
+    from privacy.audit.budget import plan_budget
+    from privacy.contract.canonical import read_toml
+    from privacy.contract.study import Study
+    from privacy.errors import ConfigError
+    from privacy.ledger import Ledger
+
+    if study_file is not None:
+        budget = read_toml(study_file, Study).budget
+        epsilon, delta = float(budget.epsilon), float(budget.effective_delta)
+    try:
+        plan = plan_budget(Ledger(ledger_path(path)).state, epsilon=epsilon, delta=delta, now=int(time.time()))
+    except ValueError:
+        raise ConfigError(
+            "this ledger states no cap", hint="give a holder's: the coordinator's ledger has no lifetime cap"
+        ) from None
+    if as_json:
+        print_json(plan.model_dump(mode="json"))
+        return
+    table = Table(title=f"Budget of {escape(plan.owner)}, for one person", title_justify="left")
+    for column in ("cap", "epsilon", "delta", "spent", "used", "one study that still fits"):
+        table.add_column(column, justify="left" if column == "cap" else "right")
+    for cap in plan.caps:
+        name = "for life" if cap.until is None else f"this period, to {cap.until}"
+        left = max(0.0, math.floor(cap.remaining * 1000) / 1000)
+        table.add_row(
+            name, f"{cap.epsilon:g}", f"{cap.delta:.0e}", up(cap.spent), f"{100 * cap.used:.0f}%", f"epsilon {left:.3f}"
+        )
+    screen.print(table)
+    later = "" if plan.fit_later is None else f", {plan.fit_later} in each later period"
+    screen.print(
+        f"Studies of epsilon {epsilon:g} at delta {delta:.0e}: [bold]{plan.fit_now}[/] fit now{later}, "
+        f"{plan.fit_life} for life. After {plan.fit_now} of them, epsilon for life is {up(plan.after)}."
+    )
+    if plan.periods is not None:
+        screen.print(
+            f"The lifetime cap lasts for {plan.periods} more full periods: P of them add up to sqrt(P) times mu."
+        )
+    for cap in plan.caps:
+        if cap.warn:
+            where = "lifetime cap" if cap.until is None else "cap of this period"
+            screen.print(f"[yellow]Warning:[/] {100 * cap.used:.0f}% of the {where} are used.")
 
 
 @ledger_app.command("backup")
@@ -219,6 +277,33 @@ def audit_verify(
 
 
 AuditorPath = Annotated[Path, typer.Argument(help="The auditor's folder.", file_okay=False)]
+
+
+@audit_app.command("report")
+def audit_report(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(metavar="BUNDLE...", help="Bundles (of `audit export`), of all members.", exists=True),
+    ],
+    output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("audit.html"),
+    quiet: Quiet = False,
+) -> None:
+    """Verify records, and write an HTML page for people, in English and Chinese (needs the extra \\[node])."""
+    import datetime as dt
+
+    from privacy.audit.report.render import render_audit
+    from privacy.audit.story import read_story
+    from privacy.audit.verify import verify
+    from privacy.errors import LedgerError
+
+    files = [ledger_path(path) for path in paths]
+    with status_line("verifying", quiet) as tell:
+        verdict = verify(files, progress=tell)
+        page = render_audit([read_story(file) for file in files], verdict, made=dt.datetime.now(dt.UTC).date())
+    output.write_text(page, encoding="utf-8")
+    screen.print(f"Wrote {escape(str(output))}: {'all claims pass' if verdict.passed else 'SOME CLAIMS FAIL'}")
+    if not verdict.passed:
+        raise typer.Exit(LedgerError.exit_code)
 
 
 @auditor_app.command("init")

@@ -132,12 +132,12 @@ def recover(
         head=newest.hash if lost else here.hash,
         witnesses=tuple(sorted(witnesses)),
         bundles=tuple(sorted(sha256_hex(path.read_bytes()) for path in bundles)) if lost and not all_spent else (),
-        all_spent=bool(lost) and all_spent,
+        spent="all" if lost and all_spent else "found",
         time=int(time.time()) if now is None else now,
     )
     said = [kept(Signed.parse(path.read_bytes()), "recovery") for path in heads]
     head = ledger.recover(fact, missing.values(), said)
-    return Recovery(lost=lost, charges=len(missing), witnesses=fact.witnesses, all_spent=fact.all_spent, head=head)
+    return Recovery(lost=lost, charges=len(missing), witnesses=fact.witnesses, all_spent=fact.spent == "all", head=head)
 
 
 def _recovered_before(ledger: Ledger, sequence: int) -> bool:

@@ -146,7 +146,7 @@ class Walk:
         self.notes.append(
             f"{self.party} restored a backup: entries {fact.lost_from} to {fact.lost_to} are lost; heads from "
             f"{', '.join(fact.witnesses)}, charges from {len(fact.bundles)} bundle(s)"
-            + (", and the whole lifetime budget counts as spent" if fact.all_spent else "")
+            + (", and the whole lifetime budget counts as spent" if fact.spent == "all" else "")
         )
 
     def _charge(self, fact: Reserved, raw: dict[str, object], position: int, value: str) -> None:

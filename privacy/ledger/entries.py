@@ -210,7 +210,7 @@ class Recovered(Noun):
         head: the newest head of the lost ledger that its owner signed and others have.
         witnesses: who showed that head.
         bundles: SHA-256 of the bundles that lost charges were taken from; they follow as ``reserved``.
-        all_spent: whether, for want of such bundles, the whole lifetime budget counts as spent.
+        spent: what counts as spent: the charges found at others, or ``all`` of the lifetime budget for want of them.
         time: the writer's clock; a claim.
     """
 
@@ -220,7 +220,7 @@ class Recovered(Noun):
     head: Digest
     witnesses: tuple[str, ...] = Field(min_length=1)
     bundles: tuple[Digest, ...]
-    all_spent: bool
+    spent: Literal["found", "all"]
     time: int
 
 

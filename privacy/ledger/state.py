@@ -179,7 +179,7 @@ class LedgerState:
 
 def after_recovery(total: Total, recovered: Recovered, opened: Opened | None) -> Total:
     """What counts as spent after a recovery: all of the lifetime cap where lost charges could not be found again."""
-    if not recovered.all_spent or opened is None or opened.epsilon is None or opened.delta is None:
+    if recovered.spent != "all" or opened is None or opened.epsilon is None or opened.delta is None:
         return total
     full = squared_cap(float(opened.epsilon), float(opened.delta))
     return Total(max(total.squared_mu, full), total.kappa)

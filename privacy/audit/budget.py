@@ -1,0 +1,143 @@
+"""What is left of a budget, and what can still be asked."""
+
+from __future__ import annotations
+
+import datetime as dt
+from fractions import Fraction
+
+from pydantic import BaseModel, ConfigDict
+
+from privacy.accounting.events import epsilon_spent, squared_cap
+from privacy.ledger import LedgerState
+from privacy.ledger.state import DAY
+
+#: Share of a cap, in mu^2, from which people are warned.
+WARN_AT = Fraction(8, 10)
+
+
+class _Value(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class CapUse(_Value):
+    """One cap and what of it is used, for one person.
+
+    Attributes:
+        name: ``life`` or ``period``.
+        epsilon, delta: the cap.
+        spent: epsilon at that delta of what is charged.
+        used: share of the cap that is used, in mu^2 (what adds up), 0 to 1 and above.
+        remaining: epsilon of one study that would just fit, by itself.
+        warn: whether 80% or more is used.
+        until: the day on which the period ends and its cap is full again; None for ``life``.
+    """
+
+    name: str
+    epsilon: float
+    delta: float
+    spent: float
+    used: float
+    remaining: float
+    warn: bool
+    until: dt.date | None = None
+
+
+class BudgetPlan(_Value):
+    """What can still be asked of a holder.
+
+    Attributes:
+        owner: whose ledger it is.
+        caps: lifetime first.
+        study_epsilon, study_delta: the study that was asked about.
+        fit_now: how many such studies fit into what is left now.
+        fit_later: how many fit each later period, as long as the lifetime cap lasts; None without periods.
+        fit_life: how many fit into what is left for life.
+        after: epsilon for life, at the lifetime cap's delta, once ``fit_now`` of them were asked.
+        periods: P, how many full periods the remaining lifetime budget lasts; None without periods.
+    """
+
+    owner: str
+    caps: tuple[CapUse, ...]
+    study_epsilon: float
+    study_delta: float
+    fit_now: int
+    fit_later: int | None
+    fit_life: int
+    after: float
+    periods: int | None
+
+
+def use_of_caps(state: LedgerState, now: int) -> tuple[CapUse, ...]:
+    """What of each cap is used; empty for a coordinator, which has none.
+
+    Args:
+        state: of the ledger.
+        now: seconds since 1970, UTC.
+    """
+    opened = state.opened
+    if opened is None or opened.epsilon is None or opened.delta is None:
+        return ()
+    caps = [_use("life", float(opened.epsilon), float(opened.delta), state.total.squared_mu)]
+    if opened.period is not None:
+        period = opened.period
+        end = period.start + dt.timedelta(days=(period.index(now) + 1) * period.days)
+        spent = state.of_period(period, now).squared_mu
+        caps.append(_use("period", float(period.epsilon), float(period.delta), spent, until=end))
+    return tuple(caps)
+
+
+def _use(name: str, epsilon: float, delta: float, spent: Fraction, *, until: dt.date | None = None) -> CapUse:
+    cap = squared_cap(epsilon, delta)
+    return CapUse(
+        name=name,
+        epsilon=epsilon,
+        delta=delta,
+        spent=epsilon_spent(spent, delta),
+        used=float(spent / cap),
+        remaining=epsilon_spent(max(Fraction(0), cap - spent), delta),
+        warn=spent >= WARN_AT * cap,
+        until=until,
+    )
+
+
+def plan_budget(state: LedgerState, *, epsilon: float, delta: float, now: int) -> BudgetPlan:
+    """How many studies of an epsilon can still be asked, now and later.
+
+    A study costs what its own cap allows: (epsilon, delta) as mu^2. That is what it may spend at most, retries
+    included.
+
+    Args:
+        epsilon, delta: the study's.
+        now: seconds since 1970, UTC.
+
+    Raises:
+        ValueError: if the ledger states no cap.
+    """
+    opened = state.opened
+    if opened is None or opened.epsilon is None or opened.delta is None:
+        raise ValueError("this ledger states no lifetime cap")
+    price = squared_cap(epsilon, delta)
+    life = max(Fraction(0), squared_cap(float(opened.epsilon), float(opened.delta)) - state.total.squared_mu)
+    fit_life = int(life / price)
+    fit_now, fit_later, periods = fit_life, None, None
+    if opened.period is not None:
+        full = squared_cap(float(opened.period.epsilon), float(opened.period.delta))
+        left = max(Fraction(0), full - state.of_period(opened.period, now).squared_mu)
+        fit_now, fit_later = min(fit_life, int(left / price)), int(full / price)
+        periods = int(life / full)
+    return BudgetPlan(
+        owner=opened.owner,
+        caps=use_of_caps(state, now),
+        study_epsilon=epsilon,
+        study_delta=delta,
+        fit_now=fit_now,
+        fit_later=fit_later,
+        fit_life=fit_life,
+        after=epsilon_spent(state.total.squared_mu + fit_now * price, float(opened.delta)),
+        periods=periods,
+    )
+
+
+def day_of(time: int) -> dt.date:
+    """The day of a time in seconds since 1970, UTC."""
+    return dt.date(1970, 1, 1) + dt.timedelta(days=time // DAY)

@@ -1,0 +1,311 @@
+"""From records and a verdict to the page."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
+from fractions import Fraction
+from functools import partial
+from typing import Any
+
+from privacy.accounting.gdp import best_guess, root
+from privacy.audit.findings import Verdict
+from privacy.audit.report.texts import text
+from privacy.audit.story import Story, StudySum, Sum
+from privacy.contract.version import software_version
+from privacy.errors import ConfigError
+from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
+from privacy.presentation.pages import inline, render_page
+from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language
+
+Say = partial[str]
+
+
+def render_audit(stories: Sequence[Story], verdict: Verdict, *, made: dt.date) -> str:
+    """The report as one self-contained HTML page in English and Chinese.
+
+    Args:
+        stories: what each record tells.
+        verdict: of ``audit verify`` on the same records.
+        made: the day that stands in it.
+
+    Raises:
+        ConfigError: if no record is a holder's: only holders have a budget for life.
+    """
+    holders = sorted((story for story in stories if story.role == "holder"), key=lambda story: story.owner)
+    if not holders:
+        raise ConfigError(
+            "none of these records is a holder's", hint="only holders keep a budget for life; add a bundle"
+        )
+    return render_page(
+        "report.html.j2",
+        package="privacy.audit.report",
+        pages=[_Page(stories, holders, verdict, made, language).values() for language in LANGUAGES],
+        subject=next((story.federation for story in stories if story.federation), "audit"),
+        style="report.css",
+    )
+
+
+class _Page:
+    """The page's values in one language."""
+
+    def __init__(
+        self, stories: Sequence[Story], holders: list[Story], verdict: Verdict, made: dt.date, language: Language
+    ) -> None:
+        self._stories = stories
+        self._holders = holders
+        self._verdict = verdict
+        self._made = made
+        self._language = language
+        self._say: Say = partial(_text, language=language)
+        self._most = max(holders, key=lambda story: story.total.person)
+
+    def values(self) -> dict[str, Any]:
+        say, most = self._say, self._most
+        guess = self._guess(most.total.person)
+        failed = [claim for claim in self._verdict.claims if claim.verdict == "FAIL"]
+        count = len(self._verdict.claims)
+        return {
+            "title": say("title"),
+            "language": self._language,
+            "tag": LANGUAGE_TAGS[self._language],
+            "t": say,
+            "facts": self._facts(),
+            "passed": not failed,
+            "verdict": say("verdict_fail", failed=len(failed), count=count)
+            if failed
+            else say("verdict_pass", count=count),
+            "plain": self._plain(guess),
+            "cards": self._cards(guess),
+            "warnings": [
+                say("warn_80", holder=story.owner) for story in self._holders if any(cap.warn for cap in story.caps())
+            ],
+            "budget": self._budget(),
+            "picture": self._picture(),
+            "analyses": self._analyses(),
+            "studies": self._studies(),
+            "refused": self._refused(),
+            "notes": [note for note in self._verdict.notes if " refused study " not in note],
+            "failures": [f"{claim.about}: {claim.claim}: {claim.why}" for claim in failed],
+            "checked": self._checked(),
+            "accountants": self._accountants(),
+            **self._annexes(guess),
+            "footer": say("footer_report", version=software_version()),
+        }
+
+    # --- the report ----------------------------------------------------------------------------------------------
+
+    def _facts(self) -> list[tuple[str, str]]:
+        say = self._say
+        days = [day for story in self._stories for day in story.days]
+        between = say("no_charges")
+        if days:
+            between = f"{day_text(min(days), self._language)} – {day_text(max(days), self._language)}"
+        names = say("separator").join(story.owner for story in self._stories)
+        federation = next((story.federation for story in self._stories if story.federation), "–")
+        return [
+            (say("federation"), federation),
+            (say("records"), say("of_members", count=len(self._stories), names=names)),
+            (say("period"), between),
+            (say("made"), day_text(self._made, self._language)),
+        ]
+
+    def _guess(self, squared: Fraction) -> str:
+        return f"{100 * best_guess(root(squared)):.1f}"
+
+    def _plain(self, guess: str) -> list[str]:
+        say, most = self._say, self._most
+        k = max((study.records for study in most.studies.values()), default=1)
+        sentences = [say("plain_guess", k=k, guess=guess)]
+        for cap in most.caps()[:1]:
+            sentences.append(
+                say("plain_left", holder=most.owner, used=f"{100 * cap.used:.0f}", left=_down(cap.remaining))
+            )
+        return [*sentences, say("plain_forever"), say("plain_not")]
+
+    def _cards(self, guess: str) -> list[tuple[str, str, str]]:
+        say, most = self._say, self._most
+        cap = next(iter(most.caps()), None)
+        limit = say("card_spent_of", cap=plain(cap.epsilon), delta=delta_text(cap.delta)) if cap else ""
+        studies = {digest for story in self._stories for digest in story.studies}
+        refused = sum(len(story.declined) for story in self._stories)
+        return [
+            (say("card_spent"), epsilon_text(most.epsilon(most.total.person)), limit),
+            (say("card_guess"), f"{guess}%", say("card_guess_blind")),
+            (say("card_studies"), str(len(studies)), say("card_questions", count=most.total.questions)),
+            (say("card_refused"), str(refused), say("card_refused_note")),
+        ]
+
+    def _budget(self) -> dict[str, Any]:
+        say = self._say
+        rows = []
+        for story in self._holders:
+            caps = story.caps()
+            life = next((cap for cap in caps if cap.until is None), None)
+            period = next((cap for cap in caps if cap.until is not None), None)
+            in_period = say("no_period")
+            if period is not None and period.until is not None:
+                in_period = say(
+                    "period_cell",
+                    spent=epsilon_text(period.spent),
+                    cap=plain(period.epsilon),
+                    until=day_text(period.until, self._language),
+                )
+            rows.append(
+                [
+                    story.owner,
+                    f"{plain(life.epsilon)} (δ {delta_text(life.delta)})" if life else "–",
+                    *self._relations(story, story.total),
+                    f"{100 * life.used:.0f}%" if life else "–",
+                    _down(life.remaining) if life else "–",
+                    in_period,
+                ]
+            )
+        heads = [say(key) for key in ("holder", "cap", "person", "own", "everywhere", "used", "left", "this_period")]
+        return {"heads": heads, "rows": rows}
+
+    def _relations(self, story: Story, total: Sum) -> list[str]:
+        return [epsilon_text(story.epsilon(value)) for value in (total.person, total.own, total.everywhere)]
+
+    def _picture(self) -> Any:
+        if not self._most.days:
+            return None
+        from privacy.audit.report.picture import over_time
+
+        return inline(over_time(self._most, self._language))
+
+    def _analyses(self) -> dict[str, Any]:
+        say, most = self._say, self._most
+        rows = [
+            [_name(say, "analysis_", name), str(total.questions), *self._relations(most, total)]
+            for name, total in sorted(most.analyses.items())
+        ]
+        heads = [say(key) for key in ("analysis", "questions", "person", "own", "everywhere")]
+        return {"caption": say("analyses_caption", holder=most.owner), "heads": heads, "rows": rows}
+
+    def _studies(self) -> dict[str, Any]:
+        say = self._say
+        seen: dict[str, tuple[Story, StudySum]] = {}
+        for story in (*self._holders, *self._stories):
+            for digest, study in story.studies.items():
+                if digest not in seen or study.person > seen[digest][1].person:
+                    seen[digest] = (story, study)
+        rows = []
+        for digest, (story, study) in sorted(seen.items(), key=lambda item: (item[1][1].first, item[1][1].name)):
+            shown = next((s.shown[digest] for s in self._stories if digest in s.shown), None)
+            how = say(f"noise_{study.placement}")
+            approved = any(s.state.decisions.get(digest) == "approved" for s in self._stories)
+            rows.append(
+                [
+                    study.name,
+                    day_text(study.first, self._language),
+                    str(study.questions),
+                    epsilon_text(story.epsilon(study.person)),
+                    plain(float(shown.budget.epsilon)) if shown else "–",
+                    str(study.records),
+                    say("separator").join(study.holders),
+                    say("noise_float", how=how) if study.assurance == "float" else how,
+                    say("permission_approved") if approved else say("permission_policy"),
+                ]
+            )
+        keys = ("study_name", "asked", "questions", "person", "promised", "k", "holders", "noise", "permission")
+        return {"heads": [say(key) for key in keys], "rows": rows}
+
+    def _refused(self) -> dict[str, Any]:
+        from privacy.audit.budget import day_of
+
+        say = self._say
+        rows = [
+            [story.owner, fact.study, fact.code, day_text(day_of(fact.time), self._language)]
+            for story in self._holders
+            for fact in story.declined
+        ]
+        return {"heads": [say(key) for key in ("holder", "study_name", "code", "day")], "rows": rows}
+
+    def _checked(self) -> dict[str, Any]:
+        say = self._say
+        passed: Counter[str] = Counter()
+        failed: Counter[str] = Counter()
+        for claim in self._verdict.claims:
+            (passed if claim.verdict == "PASS" else failed)[claim.claim] += 1
+        names = list(dict.fromkeys(claim.claim for claim in self._verdict.claims))
+        rows = [[name, str(passed[name]), str(failed[name])] for name in names]
+        return {"heads": [say(key) for key in ("claim", "passed", "failed")], "rows": rows}
+
+    def _accountants(self) -> dict[str, Any]:
+        say = self._say
+
+        def shown(value: float | None) -> str:
+            return say("not_asked") if value is None else epsilon_text(value)
+
+        rows = [
+            [
+                spent.owner,
+                str(spent.charges),
+                epsilon_text(spent.epsilon),
+                shown(spent.epsilon_pld),
+                shown(spent.epsilon_prv),
+            ]
+            for spent in self._verdict.spent
+        ]
+        return {
+            "heads": [say("record"), say("questions"), say("closed_form"), "dp_accounting PLD", "Opacus PRV"],
+            "rows": rows,
+        }
+
+    # --- annexes -------------------------------------------------------------------------------------------------
+
+    def _annexes(self, guess: str) -> dict[str, Any]:
+        say, most = self._say, self._most
+        comma = say("separator")
+        used = sorted({name for story in self._stories for name in story.analyses})
+        analyses = comma.join(_name(say, "analysis_", name) for name in used) or say("none")
+        labels = comma.join(_name(say, "labels_", name) for name in used) or say("none")
+        studies = comma.join(sorted({study.name for story in self._stories for study in story.studies.values()}))
+        cap = next(iter(most.caps()), None)
+        names = comma.join(story.owner for story in self._holders)
+        federation = next((story.federation for story in self._stories if story.federation), "–")
+        fields = {
+            "holders": len(self._holders),
+            "analyses": analyses,
+            "studies": studies or say("none"),
+            "names": names,
+            "federation": federation,
+            "spent": epsilon_text(most.epsilon(most.total.person)),
+            "cap": plain(cap.epsilon) if cap else "–",
+            "guess": guess,
+            "everywhere": epsilon_text(most.epsilon(most.total.everywhere)),
+            "labels": labels,
+        }
+
+        def rows(*keys: str) -> list[tuple[str, str]]:
+            return [(say(f"row_{key}"), say(f"row_{key}_text", **fields)) for key in keys]
+
+        return {
+            "gdpr_records": rows("controller", "purpose", "subjects", "recipients", "retention", "measures"),
+            "gdpr_dpia": rows("purpose", "necessity", "risks", "measures", "residual"),
+            "gdpr_profiling": rows("profiling", "decisions"),
+            "pipl_pia": [
+                *rows("legal", "purpose", "risks"),
+                (say("row_protection"), say("row_measures_text")),
+                *rows("keep"),
+            ],
+            "pipl_auto": [(say("row_profiling"), labels), *rows("transparency")],
+        }
+
+
+def _text(key: str, *, language: Language, **fields: object) -> str:
+    return text(key, language, **fields)
+
+
+def _name(say: Say, prefix: str, name: str) -> str:
+    try:
+        return say(prefix + name)
+    except KeyError:
+        return name
+
+
+def _down(epsilon: float) -> str:
+    """What is left, rounded down: never more than there is."""
+    return f"{int(epsilon * 100) / 100:.2f}"

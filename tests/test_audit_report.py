@@ -1,0 +1,130 @@
+"""The auditor's report and the budget plan: what they say follows from the records, in both languages."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from decimal import Decimal
+from pathlib import Path
+
+import protocol_kit as kit
+import pytest
+from bundle_kit import Forger, export_all
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from protocol_kit import federation_at, small_study
+from test_ledger import OPENED, charge
+
+from privacy.accounting.events import epsilon_spent, squared_cap
+from privacy.audit.budget import plan_budget, use_of_caps
+from privacy.audit.report.render import render_audit
+from privacy.audit.report.texts import TEXTS
+from privacy.audit.story import read_story
+from privacy.audit.verify import verify
+from privacy.errors import ConfigError
+from privacy.ledger import LedgerState, Opened, PeriodCap
+
+
+@pytest.fixture(scope="module")
+def bundles(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Bundles of three holders and the coordinator after two studies."""
+    root = tmp_path_factory.mktemp("report")
+    federation = federation_at(root / "federation", policy=kit.lenient_policy(epsilon="1.2"))
+    for name in ("spring", "autumn"):
+        coordinator = kit.coordinator_of(federation, small_study(name=name, budget={"epsilon": "0.9"}))
+        coordinator.join()
+        coordinator.ask("rfm", "cut points", kit.STATISTIC, kit.price(coordinator.study))
+        coordinator.finish("{}")
+    return export_all(federation, root / "bundles")
+
+
+def page_of(paths: list[Path]) -> str:
+    verdict = verify(paths, third=False)
+    return render_audit([read_story(path) for path in paths], verdict, made=dt.date(2026, 1, 2))
+
+
+def test_the_report_says_what_the_records_say_in_both_languages(bundles: Path) -> None:
+    paths = sorted(bundles.glob("*.bundle"))
+    page = page_of(paths)
+    english, chinese = page.split('id="page-zh"')
+    spent = next(spent for spent in verify(paths, third=False).spent if spent.owner == "alpha")
+    shown = f"{spent.epsilon:.4f}"[:4]
+    told = (english, ("claims pass", "Annex: GDPR", "2 January 2026")), (chinese, ("附录", "2026年1月2日"))
+    for part, words in told:
+        for word in (*words, "alpha", "beta", "gamma", "spring", "autumn", shown):
+            assert word in part, word
+    assert "SOME" not in page
+    assert not re.search(r"(src|href)=[\"']?(http|//)", page)
+    assert page_of(paths) == page, "the same records give the same bytes"
+
+
+def test_failures_stand_first_and_names_are_escaped(bundles: Path, tmp_path: Path) -> None:
+    import shutil
+
+    copied = Path(shutil.copytree(bundles, tmp_path / "bundles"))
+    root = bundles.parent / "federation"
+
+    def quieter(facts: list[dict]) -> list[dict]:
+        for fact in facts:
+            if fact["kind"] == "reserved":
+                fact["study"] = "<script>alert(1)</script>"
+        return facts
+
+    Forger(copied, root, "alpha").rechain(quieter).write()
+    page = page_of(sorted(copied.glob("*.bundle")))
+    assert 'class="alarm"' in page
+    assert "<script>alert" not in page
+
+
+def test_a_report_needs_a_holder(bundles: Path) -> None:
+    with pytest.raises(ConfigError, match="holder"):
+        page_of([bundles / "coordinator.bundle"])
+
+
+def test_texts_have_the_same_fields_in_both_languages() -> None:
+    for key, text in TEXTS.items():
+        fields = [sorted(set(re.findall(r"\{(\w+)\}", part))) for part in text]
+        assert fields[0] == fields[1], key
+
+
+# --- budget ------------------------------------------------------------------------------------------------------
+
+
+def state_of(opened: Opened, charges: int) -> LedgerState:
+    state = LedgerState()
+    state.take(opened)
+    for number in range(charges):
+        state.take(charge(number + 1, study=f"study {number // 5}"))
+    return state
+
+
+NOW = 1_700_000_000
+
+
+@settings(max_examples=25, deadline=None)
+@given(charges=st.integers(0, 20), epsilon=st.floats(0.05, 3), delta=st.sampled_from([1e-6, 1e-8]))
+def test_what_fits_fits_and_one_more_does_not(charges: int, epsilon: float, delta: float) -> None:
+    state = state_of(OPENED, charges)
+    plan = plan_budget(state, epsilon=epsilon, delta=delta, now=NOW)
+    cap, price = squared_cap(2, 1e-6), squared_cap(epsilon, delta)
+    assert state.total.squared_mu + plan.fit_now * price <= cap < state.total.squared_mu + (plan.fit_now + 1) * price
+    assert plan.after <= 2
+    (life,) = plan.caps
+    assert life.warn == (10 * state.total.squared_mu >= 8 * cap)
+
+
+def test_a_period_limits_what_fits_now_and_periods_add_up_by_the_root() -> None:
+    period = PeriodCap(epsilon=Decimal("0.5"), delta=Decimal("0.000001"), days=90, start=dt.date(2023, 10, 1))
+    state = state_of(OPENED.model_copy(update={"period": period}), 1)
+    plan = plan_budget(state, epsilon=0.3, delta=1e-6, now=NOW)
+    life, now = use_of_caps(state, NOW)
+    assert (life.until, now.until) == (None, dt.date(2023, 12, 30))
+    assert plan.fit_now < plan.fit_later < plan.fit_life
+    full = squared_cap(0.5, 1e-6)
+    assert plan.periods == (squared_cap(2, 1e-6) - state.total.squared_mu) // full
+    assert epsilon_spent(4 * full, 1e-6) == pytest.approx(epsilon_spent(full, 1e-6) * 2, rel=0.15)  # mu doubles
+
+
+def test_a_coordinator_has_no_plan() -> None:
+    with pytest.raises(ValueError, match="no lifetime cap"):
+        plan_budget(state_of(Opened(owner="c", role="coordinator"), 0), epsilon=1, delta=1e-6, now=NOW)
