@@ -110,7 +110,15 @@ def coordinator_publish(folder: CoordinatorPath, as_json: Json = False) -> None:
 
 
 @coordinator_app.command("serve")
-def coordinator_serve(folder: CoordinatorPath) -> None:
+def coordinator_serve(
+    folder: CoordinatorPath,
+    gateway: Annotated[
+        bool, typer.Option(help="Open the port that partners reach; not where a proxy of your own does (nginx).")
+    ] = True,
+    superlink_port: Annotated[
+        int | None, typer.Option(help="Where Flower's SuperLink listens on loopback, for such a proxy.", min=1024)
+    ] = None,
+) -> None:
     """Keep the federation reachable until stopped: members' nodes connect, and `study run --coordinator` uses it."""
     import logging
     import signal
@@ -123,7 +131,7 @@ def coordinator_serve(folder: CoordinatorPath) -> None:
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    serve(folder, stop=stop)
+    serve(folder, stop=stop, with_gateway=gateway, superlink_port=superlink_port)
 
 
 @model_app.command("show")

@@ -27,7 +27,7 @@ def node_keys(folder: CoordinatorFolder) -> dict[str, str]:
     }
 
 
-def serve(root: Path, *, stop: threading.Event, ready: threading.Event | None = None) -> None:
+def serve(root: Path, *, stop: threading.Event, with_gateway: bool = True, superlink_port: int | None = None) -> None:
     """Serve until ``stop`` is set.
 
     A new version of the roster is taken up within seconds: new nodes are registered, those that are no longer listed
@@ -35,7 +35,9 @@ def serve(root: Path, *, stop: threading.Event, ready: threading.Event | None = 
 
     Args:
         root: the coordinator's folder, with keys, ``coordinator.toml`` and a roster.
-        ready: set as soon as nodes can connect.
+        stop: set it to end.
+        with_gateway: False where a proxy of the operator's own stands before the SuperLink.
+        superlink_port: where the SuperLink listens on loopback, for such a proxy; else any port.
 
     Raises:
         ConfigError: if the folder lacks something.
@@ -49,13 +51,17 @@ def serve(root: Path, *, stop: threading.Event, ready: threading.Event | None = 
     with (
         one_at_a_time(root / "flower" / ".serve.lock", what="another process serves this folder"),
         ChildProcesses() as processes,
-        FleetService(root / "flower", processes, listen=config.listen or config.address, keys=root / "keys") as service,
+        FleetService(
+            root / "flower",
+            processes,
+            listen=(config.listen or config.address) if with_gateway else None,
+            keys=root / "keys",
+            superlink_port=superlink_port,
+        ) as service,
     ):
         service.wait_until_ready()
         _admit(service, keys)
         log.info("serving %s at %s; nodes of %s may connect", config.federation, config.address, ", ".join(keys))
-        if ready is not None:
-            ready.set()
         while not stop.wait(_LOOK):
             service.check_alive()
             current = node_keys(folder)

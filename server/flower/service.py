@@ -27,19 +27,29 @@ class FleetService:
         nodes: the gateway's list of registered nodes.
     """
 
-    def __init__(self, folder: Path, processes: ChildProcesses, *, listen: str, keys: Path | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        processes: ChildProcesses,
+        *,
+        listen: str | None,
+        keys: Path | None = None,
+        superlink_port: int | None = None,
+    ) -> None:
         """Prepare.
 
         Args:
             folder: the SuperLink's own.
             processes: who starts and stops the children.
-            listen: ``host:port`` for the gateway.
+            listen: ``host:port`` for the gateway; None where another proxy stands before the SuperLink.
             keys: folder with the gateway's ``server.pem`` and ``server.key``; by default the SuperLink's.
+            superlink_port: where the SuperLink listens on loopback; by default where it did last time, or a free port.
         """
-        self.superlink = SuperLink(folder, processes)
-        self.address = listen
+        self.superlink = SuperLink(folder, processes, port=superlink_port)
+        self.address = listen or self.superlink.address
         self.nodes = folder / "nodes"
         self.gateway_log = folder / "gateway.log"
+        self._has_gateway = listen is not None
         self._keys = keys or folder
         self._processes = processes
         self._gateway: subprocess.Popen[bytes] | None = None
@@ -48,7 +58,8 @@ class FleetService:
         """Start both; see ``wait_until_ready``."""
         self.superlink.__enter__()
         try:
-            self.start_gateway()
+            if self._has_gateway:
+                self.start_gateway()
         except BaseException:
             self.superlink.__exit__(None, None, None)
             raise
