@@ -641,6 +641,44 @@ def test_evidence_is_kept_and_costs_nothing(ledger: Ledger) -> None:
     assert [fact.kind for fact in Ledger(ledger.path).facts()] == ["opened", "evidence"]
 
 
+_FULL = """
+import resource, signal, sys
+from pathlib import Path
+from decimal import Decimal
+from privacy.errors import LedgerError
+from privacy.ledger import Caps, Ledger, Reserved
+path = Path({path!r})
+ledger = Ledger(path)
+charge = Reserved.parse({charge!r})
+caps = Caps(study=(Decimal(1), Decimal("0.000001")), lifetime=None)
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + {room}, resource.RLIM_INFINITY))
+granted = 0
+try:
+    for number in range(1, 200):
+        question = charge.question.model_copy(update={{"attempt": number}})
+        ledger.reserve(charge.model_copy(update={{"question": question}}), caps)
+        granted += 1
+except LedgerError as error:
+    print(granted, "refused:", error.message)
+"""
+
+
+@pytest.mark.parametrize("room", [0, 9_000])
+def test_a_full_disk_refuses_charges_and_leaves_the_chain_whole(ledger: Ledger, room: int) -> None:
+    cheap = CHARGE.model_copy(update={"share_scale": 1 << 45})
+    text = charge(1, event=cheap).canonical().decode()
+    code = _FULL.format(path=str(ledger.path), charge=text, room=room)
+    root = Path(__file__).parents[1]
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=root, check=True)
+    granted, words = done.stdout.split(" ", 1)
+    assert "refused: the ledger ledger.sqlite cannot be used" in words
+    again = Ledger.open_or_create(ledger.path, OPENED)
+    assert sum(isinstance(fact, Reserved) for fact in again.facts()) == int(granted), "every granted charge is there"
+    assert int(granted) < 199
+    again.reserve(charge(1, study="two"), CAPS)  # with room again, it goes on
+
+
 # --- state in memory, and older layouts ----------------------------------------------------------------------------
 
 

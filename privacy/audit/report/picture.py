@@ -30,7 +30,8 @@ def over_time(story: Story, language: Language) -> str:
     if cap is not None:
         axes.axhline(cap.epsilon, color=INK, linewidth=1, linestyle=(0, (4, 3)))
         words = text("time_cap", language, cap=plain(cap.epsilon))
-        axes.text(numbers[0], cap.epsilon + top * 0.02, f" {words}", fontsize=12, color=INK, parse_math=False)
+        place = (numbers[-1], cap.epsilon + top * 0.02)
+        axes.text(*place, words, fontsize=12, color=INK, ha="right", parse_math=False)
     last = epsilon_text(values[-1])
     axes.text(numbers[-1], values[-1] + top * 0.02, last, fontsize=13, color=INK, ha="right", parse_math=False)
     ticks = [days[0], days[-1]] if len(days) > 1 else [days[0]]
