@@ -415,7 +415,10 @@ def study_resume(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Say how far a study came that was cut off, and go on from there. What was released is not asked again."""
+    """Say how far a study came that was cut off, and go on from there. What was released is not asked again.
+
+    A study that has a result is handed out again to holders that had missed it, which costs nothing.
+    """
     from server.releases import ReleaseStore
     from server.resume import found_of
 
@@ -430,7 +433,8 @@ def study_resume(
             screen.print(escape(line), soft_wrap=True)
     if not found.started:
         raise ConfigError(f"study {study.name} was never begun here", hint="begin it with `cohortium study run`")
-    _run(found.study, where, quiet=quiet, as_json=as_json, waits=(hello_seconds, answer_seconds))
+    waits = (hello_seconds, answer_seconds)
+    _run(found.study, where, quiet=quiet, as_json=as_json, waits=waits, hand_out=bool(found.without))
 
 
 def _read_study(study_file: Path, as_of: str | None) -> Study:
@@ -486,6 +490,7 @@ def _run(
     as_json: bool,
     again: bool = False,
     waits: tuple[float | None, float | None] = (None, None),
+    hand_out: bool = False,
 ) -> StudyResult:
     from server.federation import Patience
 
@@ -494,7 +499,7 @@ def _run(
     if again:
         study = results.again(study)
     recorded = results.of(study)
-    if recorded is None:
+    if recorded is None or hand_out:
         own = Patience.of(study)
         patience = Patience(hello=waits[0] or own.hello, answer=waits[1] or own.answer)
         with progress_bars(quiet or as_json) as progress:

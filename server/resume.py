@@ -17,6 +17,7 @@ class Found:
     Attributes:
         study: the run of it that goes on: the first repeat without a result.
         finished: day of the result, if it has one and nothing was begun after it.
+        without: holders that did not record the results of a study that is finished.
         released: titles of the questions that are answered; they are not asked again and cost nothing more.
         failed: attempts that failed; they stay charged.
         cut_off: attempts that were charged and have no end: the coordinator stopped in them. They stay charged.
@@ -24,6 +25,7 @@ class Found:
 
     study: Study
     finished: str | None
+    without: tuple[str, ...]
     released: tuple[str, ...]
     failed: int
     cut_off: int
@@ -38,6 +40,9 @@ class Found:
         """For people."""
         name = self.study.name if not self.study.repeat else f"{self.study.name}, repeat {self.study.repeat}"
         if self.finished:
+            if self.without:
+                names = ", ".join(self.without)
+                return (f"Study {name} ended on {self.finished} without {names}; results are handed out again.",)
             return (f"Study {name} ended on {self.finished}; there is nothing to resume.",)
         lines = [f"Study {name} as of {self.study.as_of} has no result yet."]
         if self.released:
@@ -70,12 +75,13 @@ def found_of(study: Study, *, results: Results, ledger: Ledger, releases: Releas
         elif isinstance(fact, Released):
             ended.add(fact.core)
     titles = {release.core: release.title for release in releases.all() if release.study == current.digest}
-    if not charged and not titles and current != last:
-        result = results.of(last)
-        return Found(study=last, finished=result.finished if result else None, released=(), failed=0, cut_off=0)
+    result = results.of(last)
+    if not charged and not titles and result is not None:
+        return Found(study=last, finished=result.finished, without=result.uncompared, released=(), failed=0, cut_off=0)
     return Found(
         study=current,
         finished=None,
+        without=(),
         released=tuple(sorted(titles.values())),
         failed=len(charged & failed),
         cut_off=len(charged - failed - ended - titles.keys()),
