@@ -2,8 +2,9 @@
 
 FOLDER holds ``online_retail_ii/online_retail_ii.parquet`` (UCI Online Retail II, CC BY 4.0). The one shop is parted
 into four holders, by country and customer number, customers get new ids, and one study runs for three months, in
-process. Then Chromium takes the study report and one holder's page: parts of them at 1280 px, phones at 390 px, pages
-printed to A4, in English and Chinese. A study of clusters runs for the last two of the months, for pages of its own.
+process. Then Chromium takes the study report, one holder's page and the auditor's report: parts of them at 1280 px,
+phones at 390 px, pages printed to A4, in English and Chinese. A study of clusters runs for the last two of the months,
+for pages of its own.
 Needs Chromium, Poppler's ``pdftoppm`` and a CJK font. ``--only`` takes the pictures of some pages, not of all.
 
 With ``--workspace`` the federation is kept there, and used again where it is there already.
@@ -26,6 +27,10 @@ import duckdb
 from PIL import Image, ImageChops
 
 from clients.report.files import write_holder_report
+from privacy.audit.export import export
+from privacy.audit.report.render import render_audit
+from privacy.audit.story import read_story
+from privacy.audit.verify import verify
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from server.report.render import render_report
@@ -107,6 +112,9 @@ GROUPS_PARTS = (
     *(Part(name=f"groups-moves-{lang}", sections=("groups-movement",), language=lang) for lang in ("en", "zh")),
     Part(name="groups-actions-en", sections=("groups-act",)),
     Part(name="groups-own-grey", sections=("groups",), without_colour=True),
+)
+AUDIT_PARTS = tuple(
+    Part(name=f"audit-glance-{lang}", sections=("plain", "budget"), language=lang) for lang in ("en", "zh")
 )
 
 
@@ -258,25 +266,40 @@ def take(browser: Browser, page: Path, parts: Sequence[Part], target: Path) -> N
         save(beside(browser.pages(page, language)[:4]), target / f"{kind}-print-{language}.png")
 
 
+def write_audit(workspace: Workspace, scratch: Path, target: Path) -> None:
+    """The auditor's report from bundles of all members."""
+    homes = [workspace.coordinator.root, *(workspace.holder(name).root for name in sorted(HOLDERS))]
+    bundles = [scratch / f"{home.name}.bundle" for home in homes]
+    for home, bundle in zip(homes, bundles, strict=True):
+        export(home, bundle)
+    today = dt.datetime.now(dt.UTC).date()
+    page = render_audit([read_story(bundle) for bundle in bundles], verify(bundles), made=today)
+    target.write_text(page, encoding="utf-8")
+
+
 def main() -> None:
     """Run the federation, then take the pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COHORTIUM_DATA", "data")))
     parser.add_argument("--workspace", type=Path, help="keep the federation here")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("pictures"))
-    parser.add_argument("--only", choices=("study", "holder", "groups"), action="append", help="pages; may be repeated")
+    parser.add_argument(
+        "--only", choices=("study", "holder", "groups", "audit"), action="append", help="pages; may be repeated"
+    )
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         workspace = federation(options.workspace or scratch / "federation", (options.data / SALES).resolve())
         rfm, clusters = (last_run(workspace, name) for name in (NAME, CLUSTERS))
-        study, own, groups = (scratch / f"{name}.html" for name in ("study", "holder", "groups"))
+        study, own, groups, audit = (scratch / f"{name}.html" for name in ("study", "holder", "groups", "audit"))
         study.write_text(render_report(rfm), encoding="utf-8")
         write_holder_report(workspace.holder(HOLDER), rfm.run, output=own)
         write_holder_report(workspace.holder(HOLDER), clusters.run, output=groups)
+        write_audit(workspace, scratch, audit)
         options.output.mkdir(exist_ok=True)
         browser = Browser(scratch)
-        for page, parts in ((study, STUDY_PARTS), (own, HOLDER_PARTS), (groups, GROUPS_PARTS)):
+        taken = ((study, STUDY_PARTS), (own, HOLDER_PARTS), (groups, GROUPS_PARTS), (audit, AUDIT_PARTS))
+        for page, parts in taken:
             if not options.only or page.stem in options.only:
                 take(browser, page, parts, options.output)
 

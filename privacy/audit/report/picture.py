@@ -37,7 +37,7 @@ def over_time(story: Story, language: Language) -> str:
     ticks = [days[0], days[-1]] if len(days) > 1 else [days[0]]
     axes.set_xticks([(day - days[0]).days for day in ticks])
     axes.set_xticklabels([day_text(day, language) for day in ticks], fontsize=12, color=MUTED, parse_math=False)
-    axes.tick_params(axis="both", length=0, labelsize=12, labelcolor=MUTED)
+    axes.tick_params(axis="both", length=0, pad=7, labelsize=12, labelcolor=MUTED)
     axes.grid(axis="y", color=HAIRLINE, linewidth=1)
     axes.set_axisbelow(True)
     for side in ("top", "right", "left"):
