@@ -53,16 +53,16 @@ def charges(served: ServedFederation, owner: str, study: str) -> list[Reserved]:
 
 
 class At:
-    """Progress that does something at the first of a kind of moment."""
+    """Progress that does something at the first of each of these moments: a step, or ``step < holder`` for a reply."""
 
-    def __init__(self, moment: str, do: Callable[[], object]) -> None:
-        self._moment, self._do, self._step, self.done = moment, do, "", False
+    def __init__(self, moments: dict[str, Callable[[], object]]) -> None:
+        self.left = dict(moments)
         self.notes: list[str] = []
+        self._step = ""
 
     def _see(self, moment: str) -> None:
-        if not self.done and moment == self._moment:
-            self.done = True
-            self._do()
+        if moment in self.left:
+            self.left.pop(moment)()
 
     def step(self, name: str, holders: tuple[str, ...]) -> None:
         self._step = name
@@ -82,24 +82,34 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServedFederatio
 
 
 @contextmanager
-def stopped_for(process: subprocess.Popen[bytes]) -> Iterator[None]:
+def going_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
+    """Let a process that was halted in here go on afterwards."""
     try:
         yield
     finally:
         process.send_signal(signal.SIGCONT)
 
 
-def test_a_study_over_a_served_coordinator_while_the_network_is_away_for_a_moment(served: ServedFederation) -> None:
+def test_a_network_away_for_a_moment_and_a_superlink_that_dies_only_delay(served: ServedFederation) -> None:
     gateway = child_of(served.server.pid, "server.flower.gateway")
+    superlink = child_of(served.server.pid, "flower_superlink")
 
     def cut() -> None:
         os.kill(gateway, signal.SIGSTOP)
         time.sleep(2)
         os.kill(gateway, signal.SIGCONT)
 
-    study = served.study("plain", "online", "store-1", "store-2")
-    result = run_served(study, served.folder, progress=At("cut points: asking", cut))
+    def kill() -> None:
+        os.kill(superlink, signal.SIGKILL)
+        assert served.server.wait(20) != 0, "serve ends with an error, for systemd to start it again"
+        served.serve()
+
+    study = served.study("plain", "online", "store-1", "store-2", answering=30)
+    at = At({"cut points: asking": cut, "segments: asking": kill})
+    result = run_served(study, served.folder, progress=at)
     assert isinstance(result, StudyResult)
+    assert at.left == {}
+    assert "SuperLink has ended" in (served.root / "serve.log").read_text()
     assert (result.missing, result.differences, result.uncompared) == ((), (), ())
     check(served, study)
     # A second process that serves the same folder is told so, and ends.
@@ -116,10 +126,10 @@ def test_a_coordinator_killed_at_every_step_goes_on_and_asks_nothing_twice(serve
     charged = []
     for step in steps:
         with ChildProcesses() as processes, RunStarter(served.files, processes, preload=ENTRY) as starter:
-            at = At(step, lambda starter=starter: os.kill(starter.process.pid, signal.SIGKILL))
+            at = At({step: lambda starter=starter: os.kill(starter.process.pid, signal.SIGKILL)})
             with pytest.raises(CohortiumError, match=r"ended with status|attempt"):
                 run_with(starter, study, served.folder, events=served.files.folder / "killed.jsonl", progress=at)
-        assert at.done, step
+        assert at.left == {}, step
         charged.append(len(charges(served, "coordinator", "killed")))
     # Nothing before the first plan is confirmed; then each attempt once, and after the last release no more.
     assert charged[:2] == [0, 0]
@@ -142,23 +152,6 @@ def test_a_coordinator_killed_at_every_step_goes_on_and_asks_nothing_twice(serve
     check(served, study)
 
 
-def test_a_slow_holder_is_left_out_after_the_studys_wait(served: ServedFederation) -> None:
-    study = served.study("slow", "online", "store-1", "store-2", answering=3)
-    node = served.nodes["store-2"]
-    at = At("cut points: asking", lambda: node.send_signal(signal.SIGSTOP))
-    with stopped_for(node):
-        started = time.monotonic()
-        result = run_served(study, served.folder, patience=Patience(hello=30, answer=4), progress=at)
-        assert time.monotonic() - started < 40
-    assert result.missing == ("store-2",)
-    assert any("no answer" in note for note in at.notes)
-    facts = served.ledger("coordinator").facts()
-    (failed,) = [f for f in facts if isinstance(f, Failed) and f.question.run.startswith("slow-")]
-    assert failed.reason == "missing_answer"
-    served.wait_for(lambda: "store-2" in served.online(), "store-2")
-    check(served, study)
-
-
 def test_a_holder_that_answers_nonsense_costs_nobody_anything(served: ServedFederation) -> None:
     node = served.nodes["store-3"]
     served.stop(node)  # signs off
@@ -175,25 +168,10 @@ def test_a_holder_that_answers_nonsense_costs_nobody_anything(served: ServedFede
     served.wait_for(lambda: "store-3" in served.online(), "store-3")
 
 
-def test_a_superlink_that_dies_and_comes_back_is_the_same_to_nodes_and_to_the_run(served: ServedFederation) -> None:
-    superlink = child_of(served.server.pid, "flower_superlink")
-
-    def kill() -> None:
-        os.kill(superlink, signal.SIGKILL)
-        assert served.server.wait(20) != 0, "serve ends with an error, for systemd to start it again"
-        served.serve()
-
-    study = served.study("superlink", "online", "store-1", "store-2", answering=30)
-    result = run_served(study, served.folder, progress=At("cut points: asking", kill))
-    assert "SuperLink has ended" in (served.root / "serve.log").read_text()
-    assert result.missing == ()
-    check(served, study)
-
-
 def test_a_holder_killed_before_it_was_asked_is_charged_nothing_and_the_rest_go_on(served: ServedFederation) -> None:
     victim = served.nodes["store-3"]
     study = served.study("before", "online", "store-1", "store-3", answering=4)
-    at = At("cut points: showing the plan < store-3", victim.kill)
+    at = At({"cut points: showing the plan < store-3": victim.kill})
     result = run_served(study, served.folder, patience=Patience(hello=30, answer=4), progress=at)
     assert result.missing == ("store-3",)
     assert result.uncompared == ("store-3",)
@@ -201,16 +179,27 @@ def test_a_holder_killed_before_it_was_asked_is_charged_nothing_and_the_rest_go_
     check(served, study)
 
 
-def test_a_holder_killed_after_it_sent_has_its_answer_counted_and_catches_up(served: ServedFederation) -> None:
-    victim = served.nodes["store-2"]
-    study = served.study("after", "online", "store-1", "store-2", answering=4)
-    at = At("segments: asking < store-2", victim.kill)
-    result = run_served(study, served.folder, patience=Patience(hello=30, answer=4), progress=at)
-    assert result.participants == ("online", "store-1", "store-2")
-    assert result.uncompared == ("store-2",)
-    mine = charges(served, "store-2", "after")
-    assert len(mine) == 2, "both answers stay charged"
-    check(served, study, up=("online", "store-1"))
+def test_a_slow_holder_is_left_out_and_one_killed_after_it_sent_has_its_answer_counted(
+    served: ServedFederation,
+) -> None:
+    slow, victim = served.nodes["store-1"], served.nodes["store-2"]
+    study = served.study("slow", "online", "store-1", "store-2", answering=4)
+    moments = {
+        "cut points: asking": lambda: slow.send_signal(signal.SIGSTOP),
+        "segments: asking < store-2": victim.kill,
+    }
+    at = At(moments)
+    with going_on(slow):
+        result = run_served(study, served.folder, progress=at)
+    assert at.left == {}
+    assert (result.participants, result.missing) == (("online", "store-2"), ("store-1",))
+    assert any("store-1 did not answer: no answer" in note for note in at.notes)
+    facts = served.ledger("coordinator").facts()
+    (failed,) = [f for f in facts if isinstance(f, Failed) and f.question.run.startswith("slow-")]
+    assert failed.reason == "missing_answer"
+    assert result.uncompared == ("store-2", "store-1")
+    assert len(charges(served, "store-2", "slow")) == 3, "the failed attempt, and both answers that were counted"
+    check(served, study, up=("online",))
 
 
 def test_after_all_that_the_ledgers_tell_one_story(served: ServedFederation) -> None:
