@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from bundle_kit import export_all
 from protocol_kit import federation_at, small_study
 
 from privacy.accounting.events import epsilon_spent
@@ -25,6 +26,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("honest")
     federation = federation_at(root / "federation", "north", "south", "west")
     run_study(small_study(), folder=federation.folder, transport=federation.transport)
+    export_all(federation, root / "bundles")
     out = root / "ledgers"
     out.mkdir()
     shutil.copyfile(root / "federation" / "coordinator" / "ledger.sqlite", out / "coordinator.sqlite")
@@ -134,7 +136,8 @@ def test_something_else_is_not_a_ledger(tmp_path: Path) -> None:
     assert "the chain is intact" in _failed(tmp_path)
 
 
-def test_it_runs_with_the_base_install(honest: Path) -> None:
+@pytest.mark.parametrize("what", ["ledgers", "bundles"])
+def test_it_runs_with_the_base_install(honest: Path, what: str) -> None:
     """Modules of the extras are made impossible to import; the verdict must come all the same."""
     blocked = ["opendp", "pandas", "ibis", "duckdb", "flwr", "torch", "opacus", "jinja2", "matplotlib", "pyarrow"]
     program = f"""
@@ -148,7 +151,15 @@ import cohortium
 cohortium.main()
 """
     done = subprocess.run(
-        [sys.executable, "-c", program, "audit", "verify", "--json", *map(str, sorted(honest.iterdir()))],
+        [
+            sys.executable,
+            "-c",
+            program,
+            "audit",
+            "verify",
+            "--json",
+            *map(str, sorted((honest.parent / what).iterdir())),
+        ],
         capture_output=True,
         text=True,
         cwd=Path(__file__).resolve().parents[1],

@@ -9,12 +9,15 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 from bundle_kit import Forger, export_all, key_of, resign
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from protocol_kit import federation_at, small_study
 
 from privacy.audit.verify import verify
@@ -489,6 +492,18 @@ MANIPULATIONS: dict[str, tuple[Callable[..., None], str, str]] = {
     "a key in the roster is swapped": (
         swapped_key_in_the_roster, "the roster history is whole and signed", "signature of a JoinRequest is wrong"),
 }  # fmt: skip
+
+
+@settings(max_examples=12, deadline=None)
+@given(data=st.data())
+def test_any_changed_byte_of_a_bundle_is_found(honest: tuple[Path, Path], data: st.DataObject) -> None:
+    path = honest[1] / "north.bundle"
+    content = bytearray(path.read_bytes())
+    content[data.draw(st.integers(0, len(content) - 1))] ^= 1 << data.draw(st.integers(0, 6))
+    with tempfile.TemporaryDirectory() as folder:
+        changed = Path(folder) / "north.bundle"
+        changed.write_bytes(content)
+        assert not verify([changed], third=False).passed
 
 
 @pytest.mark.parametrize("name", MANIPULATIONS)
