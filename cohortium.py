@@ -257,6 +257,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 [clusters]                      # used where analyses names it
 # k = 0                         # number of clusters; 0 finds it, or keeps the earlier run's
 # features = ["recency_days", "orders", "money"]
+# categories = ["toys"]         # for a feature category_share_1; channels = ["online"] for channel_share_1
 # centres = "new"               # or "previous": keep last run's ids, and its centres as far as the data allow
 # names.1 = "Regulars"          # with "previous": a name of your own for an id; or names.1.en and names.1.zh
 
@@ -574,7 +575,7 @@ def _show_clusters(clusters: ClusterResult, study: Study) -> None:
     from privacy.presentation.cluster_words import cluster_words
     from privacy.presentation.numbers import shown
 
-    words = cluster_words(clusters.figures, "en", currency=study.currency, names=study.clusters.names)
+    words = cluster_words(clusters.figures, "en", study=study)
     table = Table(
         title=f"Clusters, {study.as_of}, {study.currency}",
         caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",

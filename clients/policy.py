@@ -13,7 +13,7 @@ from typing import Literal, Self
 from pydantic import Field, ValidationError, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun, read_toml
-from privacy.contract.features import FeatureName
+from privacy.contract.features import FEATURES, FeatureName
 from privacy.contract.messages import PlanCore
 from privacy.contract.study import Slug, Study
 from privacy.errors import ConfigError, PolicyError
@@ -24,7 +24,7 @@ Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 
 #: What a study may look at of a customer, in words that an operator decides by.
-Column = Literal["recency", "orders", "money", "basket", "discount", "returns", "daypart"]
+Column = Literal["recency", "orders", "money", "basket", "discount", "returns", "daypart", "category", "channel"]
 #: What each feature is made from, beside the days of a customer's orders, which all of them are.
 COLUMN_OF: dict[FeatureName, Column] = {
     **dict.fromkeys(
@@ -40,6 +40,8 @@ COLUMN_OF: dict[FeatureName, Column] = {
     "return_share": "returns",
     "weekend_share": "daypart",
     "evening_share": "daypart",
+    **{name: "category" for name, feature in FEATURES.items() if feature.needs == "category"},
+    **{name: "channel" for name, feature in FEATURES.items() if feature.needs == "channel"},
 }  # fmt: skip
 
 
@@ -69,8 +71,8 @@ placements = [{placements}]     # who may add the noise: distributed, local, cen
 # mechanisms = ["integer"]      # and "opacus": floating-point noise at the coordinator, with placement central
 # figures = ["overall"]         # and "by_holder": this holder's own totals may be released, with noise
 # studies = []                  # names of studies; empty allows any
-# columns = []                  # what studies may look at: recency, orders, money, basket, discount, returns, daypart;
-                                # empty allows any
+# columns = []                  # what studies may look at: recency, orders, money, basket, discount, returns, daypart,
+                                # category, channel; empty allows any
 max_study_epsilon = 4
 # max_study_delta = 1e-4
 min_participants = {participants}            # fewest holders in one sum

@@ -727,7 +727,7 @@ def test_every_feature_is_documented() -> None:
     named = set(
         re.findall(r"`(\w+)`", DOCS.read_text(encoding="utf-8").split("## Features")[1].split("## How good")[0])
     )
-    assert set(FEATURES) <= named
+    assert {name for name, feature in FEATURES.items() if feature.listed is None} <= named
     table = "".join(line for line in DOCS.read_text(encoding="utf-8").splitlines() if line.startswith("| `"))
     assert all(f"`{name}`" in table for name in CHURN_FEATURES)
 

@@ -32,7 +32,7 @@ from clients.report.own_clusters import LISTED, own_clusters
 from clients.report.texts import text
 from privacy.contract.clusters import Clusters, plain_view
 from privacy.contract.features import UNIT, FeatureTable
-from privacy.contract.study import ClusterName, KnownClusters, Study
+from privacy.contract.study import KnownClusters, Study
 from privacy.errors import ConfigError, DataError
 from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.texts import LANGUAGES
@@ -163,7 +163,7 @@ def test_a_row_says_cluster_name_distance_and_the_next_one(tmp_path: Path) -> No
     assert path.read_bytes() == current.read_bytes()
     rows = {row["customer_id"].lstrip("'"): row for row in read(path)}
     assert set(rows) == set(IDS)
-    words = {language: cluster_words(RESULT.figures, language, currency="EUR") for language in ("en", "zh")}
+    words = {language: cluster_words(RESULT.figures, language, study=cluster_study()) for language in ("en", "zh")}
     for row in rows.values():
         number = int(row["cluster"])
         assert (row["cluster_en"], row["cluster_zh"]) == (words["en"][number], words["zh"][number])
@@ -181,9 +181,8 @@ def test_the_operators_own_names_take_the_place_of_the_words(tmp_path: Path) -> 
     rows = {row["cluster"]: row for row in read(tmp_path / "labels/current/spring.clusters.csv")}
     assert (rows["1"]["cluster_en"], rows["1"]["cluster_zh"]) == ("沉睡", "沉睡")
     assert set(rows) >= {"1"}
-    said = cluster_words(
-        RESULT.figures, "en", currency="EUR", names={4: ClusterName(en="Regulars"), 99: ClusterName(en="x")}
-    )
+    named = cluster_study(centres="previous", names={4: "Regulars", 99: "x"})
+    said = cluster_words(RESULT.figures, "en", study=named)
     assert said[4] == "Regulars"
     assert 99 not in said
     with pytest.raises(ValueError, match="names are of the ids of an earlier run"):

@@ -392,13 +392,13 @@ def test_every_feature_has_words_in_both_languages() -> None:
 
 
 def test_words_say_which_way_and_how_far() -> None:
-    assert cluster_words(cluster_result().figures, "en", currency="EUR")[4] == "recent, frequent, high spend"
-    assert cluster_words(cluster_result().figures, "zh", currency="EUR")[4] == "近期活跃、高频、高消费"
+    assert cluster_words(cluster_result().figures, "en", study=STUDY)[4] == "recent, frequent, high spend"
+    assert cluster_words(cluster_result().figures, "zh", study=STUDY)[4] == "近期活跃、高频、高消费"
 
     def said(apart: float) -> str:
         first, *rest = cluster_result().figures
         figures = first.model_copy(update={"apart": {**dict.fromkeys(RFM, 0.0), "recency_days": apart}})
-        return cluster_words([figures, *rest], "en", currency="EUR")[first.id]
+        return cluster_words([figures, *rest], "en", study=STUDY)[first.id]
 
     assert [said(apart) for apart in (2.0, 1.0, 0.5)] == ["very long inactive", "long inactive", "rather long inactive"]
     assert said(0.1) == "close to the average"
@@ -407,16 +407,16 @@ def test_words_say_which_way_and_how_far() -> None:
 def test_no_word_rests_on_noise() -> None:
     sure, unsure = cluster_result().figures, cluster_result(error=0.9).figures
     assert all(beyond_noise(sure).values())
-    assert set(cluster_words(unsure, "en", currency="EUR").values()) != set(
-        cluster_words(sure, "en", currency="EUR").values()
+    assert set(cluster_words(unsure, "en", study=STUDY).values()) != set(
+        cluster_words(sure, "en", study=STUDY).values()
     )
-    assert all("average" in words for words in cluster_words(unsure, "en", currency="EUR").values())
+    assert all("average" in words for words in cluster_words(unsure, "en", study=STUDY).values())
 
 
 def test_features_that_say_much_the_same_are_named_once() -> None:
     names = ("orders", "orders_90", "orders_180", "money")
     column = np.array([[-0.6], [0.0], [0.6], [0.1]])
-    said = cluster_words(cluster_result(names, np.repeat(column, 4, axis=1)).figures, "en", currency="EUR")
+    said = cluster_words(cluster_result(names, np.repeat(column, 4, axis=1)).figures, "en", study=STUDY)
     assert said[3].count("frequent") == 1
     assert "high spend" in said[3]
 
@@ -424,7 +424,7 @@ def test_features_that_say_much_the_same_are_named_once() -> None:
 def test_no_two_clusters_are_called_the_same() -> None:
     places = ((0.5, -0.5, 0.0), (0.5, -0.5, 0.05), (-0.5, 0.4, 0.5), (-0.5, 0.4, 0.55))
     for language in LANGUAGES:
-        said = cluster_words(cluster_result(places=places).figures, language, currency="EUR")
+        said = cluster_words(cluster_result(places=places).figures, language, study=STUDY)
         assert len(set(said.values())) == 4
         assert all(re.search(r"\d", words) for words in said.values())
 

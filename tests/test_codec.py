@@ -44,7 +44,7 @@ from privacy.contract import code
 from privacy.contract import messages as m
 from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
 from privacy.contract.clusters import Centre, Clusters
-from privacy.contract.features import Scale, ScaledFeature
+from privacy.contract.features import FeatureLists, FeatureName, FeatureRequest, Scale, ScaledFeature
 from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
 from privacy.contract.membership import Change, JoinRequest, Leave, RosterUpdate, Rotation
 from privacy.contract.model_file import (
@@ -61,6 +61,7 @@ from privacy.contract.study import (
     Bounds,
     Budget,
     Cleaning,
+    ClusterName,
     ClusterOptions,
     FixedCuts,
     KnownClusters,
@@ -194,11 +195,18 @@ SPENT = PrivacySpent(
 WORDS = Words(en="Reaching out in time.", zh="及时联系客户。")
 SCALED = ScaledFeature(name="orders_90", scale=Scale(kind="quantiles", low=0, high=9, upper=(1, 2, 5), missing=-7))
 CLUSTERS = Clusters(features=(SCALED,), centres=(Centre(id=2, place=(-7,)), Centre(id=5, place=(4096,))), next_id=9)
+FEATURE_LISTS = FeatureLists(categories=("toys",), channels=("online", "store"))
+LISTED: tuple[FeatureName, ...] = ("orders", "category_share_1", "channel_share_1", "channel_share_2")
 KNOWN_CLUSTERS = KnownClusters(
     clusters=CLUSTERS,
     shares={2: (Decimal("0.25"), Decimal("0.0125")), 10: (Decimal("0.5"), Decimal("0.01"))},
     origin="example 2024-01-01",
 )
+CLUSTER_NAME = ClusterName(en="Regulars", zh="常客")
+CLUSTER_OPTIONS = ClusterOptions(
+    k=4, features=LISTED, categories=("toys",), channels=("online", "store"), centres=KNOWN_CLUSTERS,
+    names={2: CLUSTER_NAME},
+)  # fmt: skip
 MODEL_RECORD = ModelRecord(
     federation="test", study="example", study_digest=STUDY.digest, run="run-1", finished=dt.date(2025, 1, 2),
     software="cohortium 0.1.0", family="logistic", model_digest=LOGISTIC.digest, features=(SCALED,), currency="EUR",
@@ -258,10 +266,11 @@ EXAMPLES: tuple[Noun, ...] = (
     Released(question=QUESTION, core=d("core"), release=d("release")),
     m.Reply(statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA"), STUDY.rfm,
     NEXT_ROSTER, RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
-    SCALED, Scale(kind="log", high=3650), STUDY.churn, STUDY.churn.request(STUDY.as_of),
+    SCALED, Scale(kind="log", high=3650), STUDY.churn, FEATURE_LISTS,
+    FeatureRequest(names=LISTED, days=(STUDY.as_of,), horizon_days=90, lists=FEATURE_LISTS),
     MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK,
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
-    CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, ClusterOptions(k=4, centres=KNOWN_CLUSTERS), Waits(answering=5),
+    CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, CLUSTER_NAME, CLUSTER_OPTIONS, Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
     *(examples[1] for kind, examples in STATISTICS.items() if kind not in ("prefix_sums", "segment_totals")),
 )  # fmt: skip

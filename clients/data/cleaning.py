@@ -11,7 +11,7 @@ import datetime as dt
 import difflib
 import zoneinfo
 from pathlib import Path
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import ibis
 import sqlglot
@@ -194,6 +194,13 @@ def _typed(table: ir.Table, config: HolderConfig) -> ir.Table:
                 f"columns.discount: {columns.discount!r} is {kind}, which says nothing of a discount",
                 hint="map a number, a truth value or text",
             )
+    for role in ("category", "channel"):
+        name = getattr(columns, role)
+        kind = table[name].type() if name is not None else None
+        if kind is not None and not (kind.is_string() or kind.is_integer() or kind.is_boolean()):
+            raise DataError(
+                f"columns.{role}: {name!r} is {kind}, which names no {role}", hint="map text or whole numbers"
+            )
     return table.mutate(**changes) if changes else table
 
 
@@ -215,6 +222,17 @@ def is_discounted(lines: ir.Table) -> ir.BooleanValue:
     else:
         found = column != 0
         found = found & ~column.isnan() if kind.is_floating() else found
+    return found.fill_null(False)
+
+
+def says(lines: ir.Table, role: Literal["category", "channel"], value: str) -> ir.BooleanValue:
+    """Whether each of the ``cleaned_lines`` has this category or channel; nowhere, if no column says so. Never null.
+
+    Compared as text, trimmed and without regard to case. The database folds both sides, whatever its rules are.
+    """
+    if f"raw_{role}" not in lines.columns:
+        return ibis.literal(False)
+    found = lines[f"raw_{role}"].cast("string").strip().lower() == ibis.literal(value).strip().lower()
     return found.fill_null(False)
 
 

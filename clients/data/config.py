@@ -134,7 +134,9 @@ class Columns(Noun):
         quantity, price: pieces and money for one piece.
         currency: three-letter code of the line's currency.
         product: product code; the study may name codes that are not goods.
-        channel, store: where the order was placed.
+        category: what kind of goods the line is; used by features of categories.
+        channel: where the order was placed, such as online; used by features of channels.
+        store: the shop of the order.
         discount: whether, or by how much, the line was reduced, as a number, a truth value or text; used by features
             of discounts (``cleaning.is_discounted``).
     """
@@ -147,6 +149,7 @@ class Columns(Noun):
     price: _ColumnName | None = None
     currency: _ColumnName | None = None
     product: _ColumnName | None = None
+    category: _ColumnName | None = None
     channel: _ColumnName | None = None
     store: _ColumnName | None = None
     discount: _ColumnName | None = None

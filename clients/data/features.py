@@ -30,6 +30,7 @@ from clients.data.cleaning import (
     is_discounted,
     moment_literal,
     money_of,
+    says,
     wall_time,
     zone_of,
 )
@@ -37,7 +38,7 @@ from clients.data.config import HolderConfig
 from clients.data.customer_table import counted_lines, table_key
 from clients.data.sources import fetch, open_source
 from privacy.contract.canonical import sha256_hex
-from privacy.contract.features import FEATURES, MISSING, FeatureName, FeatureRequest, FeatureTable
+from privacy.contract.features import FEATURES, MISSING, FeatureName, FeatureRequest, FeatureTable, ListName
 from privacy.contract.study import Study, minor_digits
 from privacy.errors import ConfigError, DataError
 from privacy.private_files import private_file
@@ -202,6 +203,14 @@ def _parts(lines: ir.Table, config: HolderConfig, study: Study, request: Feature
         lines=kept.bought.cast("int64").sum(),
         returned=(~kept.bought).cast("int64").sum(),
         discounted=(kept.bought & is_discounted(kept)).cast("int64").sum(),
+        **{
+            name: (kept.bought & says(kept, "category", value)).cast("int64").sum()
+            for name, value in _listed(request, "categories").items()
+        },
+        **{
+            name: kept.time.min(where=kept.bought & says(kept, "channel", value))
+            for name, value in _listed(request, "channels").items()
+        },
     )
     whole = ibis.window(group_by=[parts.customer, parts.order])
     begins = (parts["first"] == parts["first"].min().over(whole)).fill_null(False)
@@ -215,11 +224,20 @@ def _parts(lines: ir.Table, config: HolderConfig, study: Study, request: Feature
     groups = [parts.customer, parts.begun.isnull()]
     window = ibis.window(group_by=groups, order_by=[parts.begun, parts.order])
     wall = _wall_clock(parts.begun, config, study.as_of)
+    # An order is of the channel of its first purchase lines; where lines of one moment name two, of both.
+    through = {name: (parts[name] == parts.begun).fill_null(False) for name in _listed(request, "channels")}
     return parts.mutate(
+        **through,
         gap=hundredths - hundredths.lag().over(window),
         weekend=wall.day_of_week.index() >= _SATURDAY,
         evening=wall.hour() >= _EVENING,
     )
+
+
+def _listed(request: FeatureRequest, of: ListName) -> dict[FeatureName, str]:
+    """The request's shares of one list, each with the value that it is of."""
+    listed = {name: FEATURES[name].listed for name in request.names}
+    return {name: request.lists.value_of(name) for name, entry in listed.items() if entry and entry[0] == of}
 
 
 def _wall_clock(time: ir.TimestampValue, config: HolderConfig, as_of: dt.date) -> ir.TimestampValue:
@@ -273,8 +291,10 @@ def _sums(parts: ir.Table, config: HolderConfig, study: Study, request: FeatureR
         sums[f"gaps_{i}"] = total(parts.gap * parts.gap, begun)
         sums[f"weekend_{i}"] = total(parts.weekend.cast("int64"), begun)
         sums[f"evening_{i}"] = total(parts.evening.cast("int64"), begun)
-        for name in ("quanta", "lines", "returned", "discounted"):
+        for name in ("quanta", "lines", "returned", "discounted", *_listed(request, "categories")):
             sums[f"{name}_{i}"] = total(parts[name], before)
+        for name in _listed(request, "channels"):
+            sums[f"{name}_{i}"] = total(parts[name].cast("int64"), begun)
         for days in windows("orders_"):
             since = parts.begun >= moment(day - dt.timedelta(days=days))
             sums[f"orders_{days}_{i}"] = parts.begun.count(where=begun & since)
@@ -299,7 +319,7 @@ def _assemble(sums: pa.Table, config: HolderConfig, study: Study, request: Featu
         start = int(np.datetime64(wall_time(day, study.time_zone, zone), "us").astype(np.int64))
         facts = _Facts(sums, i, start, 10 ** minor_digits(study.currency))
         for j, name in enumerate(request.names):
-            values[:, i, j] = np.where(facts.orders > 0, _COMPUTED[name](facts), MISSING)
+            values[:, i, j] = np.where(facts.orders > 0, _computed(name)(facts), MISSING)
         active = (facts.orders > 0) & (facts.recency // _DAY <= request.active_days)
         eligible[:, i] = active
         if request.horizon_days and day + dt.timedelta(days=request.horizon_days) <= study.as_of:
@@ -400,3 +420,11 @@ _COMPUTED: dict[FeatureName, Callable[[_Facts], IntArray]] = {
     "weekend_share": lambda facts: facts.share("weekend", "orders"),
     "evening_share": lambda facts: facts.share("evening", "orders"),
 }
+
+
+def _computed(name: FeatureName) -> Callable[[_Facts], IntArray]:
+    listed = FEATURES[name].listed
+    if listed is None:
+        return _COMPUTED[name]
+    whole = "lines" if listed[0] == "categories" else "orders"
+    return lambda facts: facts.share(name, whole)

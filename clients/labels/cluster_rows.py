@@ -73,10 +73,7 @@ class ClusterSnapshot:
             "source_id": pa.array(customers.source_ids, pa.string()).take(known),
             "also_spelled": customers.also_spelled.as_lists(len(customers)).take(known).fill_null([]),
         } | {name: getattr(assigned, name) for name in _PLACES}
-        words = [
-            cluster_words(result.figures, language, currency=study.currency, names=study.clusters.names)
-            for language in ("en", "zh")
-        ]
+        words = [cluster_words(result.figures, language, study=study) for language in ("en", "zh")]
         earlier = study.clusters.centres
         return cls(
             study=study.name,

@@ -54,11 +54,12 @@ class _Section:
         self._file = actions_file
         self._digits = minor_digits(study.currency)
         self._say: Callable[..., str] = partial(_text, language=language)
-        self._words = cluster_words(own.result.figures, language, currency=study.currency, names=study.clusters.names)
+        self._words = cluster_words(own.result.figures, language, study=study)
         self._with_money = any(line.money is not None for line in own.lines)
 
     def values(self) -> dict[str, Any]:
-        own, say, active = self._own, self._say, self._study.clusters.active_days
+        own, say, study = self._own, self._say, self._study
+        active = study.clusters.active_days
         as_of = day_text(self._study.as_of, self._language)
         lead = say("groups_lead", count=f"{own.counted:,}", as_of=as_of)
         return {
@@ -72,7 +73,10 @@ class _Section:
             "movement": self._movement(own.moves) if own.moves else None,
             "no_movement": "" if own.moves else say("groups_not_comparable"),
             "act_lead": say("groups_act_lead", file=self._file, order=self._order()),
-            "columns": [feature_heading(name, self._language, currency=self._study.currency) for name in own.features],
+            "columns": [
+                feature_heading(name, self._language, currency=study.currency, of=study.clusters.lists.value_of(name))
+                for name in own.features
+            ],
             "actions": [self._action(line) for line in own.lines],
             "limits": [say(f"groups_limit_{name}") for name in ("borders", "cause", "ids")],
         }

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import Field, StringConstraints, model_validator
 
 from privacy.contract.canonical import Noun
 
@@ -35,7 +35,16 @@ FeatureName = Literal[
     "interval_days", "interval_spread", "interval_variation", "recency_ratio", "overdue", "on_time", "idle_share",
     "tenure_180", "trend", "momentum",
     "discount_share", "return_share", "weekend_share", "evening_share",
+    "category_share_1", "category_share_2", "category_share_3", "category_share_4",
+    "category_share_5", "category_share_6", "category_share_7", "category_share_8",
+    "channel_share_1", "channel_share_2", "channel_share_3", "channel_share_4", "channel_share_5", "channel_share_6",
 ]  # fmt: skip
+
+ListName = Literal["categories", "channels"]
+#: A value of a source's column, as a study spells it.
+ListedValue = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$")
+]
 
 
 class Scale(Noun):
@@ -113,11 +122,60 @@ def _steps(kind: str, low: int, high: int, offset: int, steps: int) -> tuple[tup
     return tuple(upper), tuple(round(UNIT * (2 * place - 1)) for place in [*places, 1.0])
 
 
+class FeatureLists(Noun):
+    """The categories and channels that shares are of: named by the study, in public, never the values that rows have.
+
+    ``category_share_2`` is of the second category. What rows have beside the listed values counts in no share.
+
+    Attributes:
+        categories, channels: values of the source's column, compared trimmed and without regard to case.
+    """
+
+    categories: tuple[ListedValue, ...] = Field(default=(), max_length=8)
+    channels: tuple[ListedValue, ...] = Field(default=(), max_length=6)
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        for values in (self.categories, self.channels):
+            if len({value.casefold() for value in values}) != len(values):
+                raise ValueError("a category or channel is listed twice")
+        return self
+
+    def value_of(self, name: FeatureName) -> str:
+        """What the feature is the share of; empty for features that are of no list, and beyond a list's end."""
+        listed = FEATURES[name].listed
+        if listed is None:
+            return ""
+        values = self.categories if listed[0] == "categories" else self.channels
+        return values[listed[1] - 1] if listed[1] <= len(values) else ""
+
+    def check(self, names: tuple[FeatureName, ...]) -> None:
+        """Whether the features are of listed values, and every listed value is used.
+
+        Raises:
+            ValueError: naming the feature or the value.
+        """
+        for name in names:
+            listed = FEATURES[name].listed
+            if listed is not None and not self.value_of(name):
+                raise ValueError(f"{name} needs {listed[1]} {listed[0]}, and fewer are listed")
+        for feature in FEATURES.values():
+            if (value := self.value_of(feature.name)) and feature.name not in names:
+                raise ValueError(f"{value!r} is listed and not used: add the feature {feature.name}, or take it out")
+
+
 class ScaledFeature(Noun):
-    """One feature with its scale."""
+    """One feature with its scale.
+
+    Attributes:
+        name: the feature.
+        scale: its public scale.
+        of: the category or channel that it is the share of; empty for other features.
+    """
 
     name: FeatureName
     scale: Scale
+    of: str = Field(default="", max_length=40)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +190,7 @@ class Feature:
         money: whether the raw unit is minor currency units; the scale is then for a currency worth about a euro, with
             two digits, and is adapted to the study's (``Study.scaled``).
         needs: the source column that must be mapped, beside customer, order, time and amount.
+        listed: the list of the study that the feature is about, and the place there, from 1.
     """
 
     name: FeatureName
@@ -141,6 +200,12 @@ class Feature:
     scale: Scale
     money: bool = False
     needs: str | None = None
+    listed: tuple[ListName, int] | None = None
+
+    @property
+    def share(self) -> bool:
+        """Whether the feature is a part of a whole."""
+        return "_share" in self.name
 
     def scale_in(self, factor: Fraction) -> Scale:
         """The scale where a euro is worth ``factor`` hundreds of minor units."""
@@ -170,6 +235,18 @@ def _feature(
     name: FeatureName, unit: str, en: str, zh: str, scale: Scale, *, money: bool = False, needs: str | None = None
 ) -> Feature:
     return Feature(name=name, unit=unit, en=en, zh=zh, scale=scale, money=money, needs=needs)
+
+
+def _listed(name: FeatureName) -> Feature:
+    """A share of a listed value: its place is the last part of its name."""
+    place = int(name.rpartition("_")[2])
+    if name.startswith("category"):
+        words = (f"share of lines in category {place}", f"类别{place}购买占比")
+        return Feature(name=name, unit=_PERMILLE, en=words[0], zh=words[1], scale=_SHARE, needs="category",
+                       listed=("categories", place))  # fmt: skip
+    words = (f"share of orders through channel {place}", f"渠道{place}订单占比")
+    return Feature(name=name, unit=_PERMILLE, en=words[0], zh=words[1], scale=_SHARE, needs="channel",
+                   listed=("channels", place))  # fmt: skip
 
 
 #: Every feature that a study may name, in a fixed order.
@@ -212,6 +289,7 @@ FEATURES: dict[FeatureName, Feature] = {
         _feature("return_share", _PERMILLE, "share of lines returned", "退货占比", _SHARE),
         _feature("weekend_share", _PERMILLE, "share of orders at weekends", "周末订单占比", _SHARE),
         _feature("evening_share", _PERMILLE, "share of orders after 18:00", "晚间订单占比", _SHARE),
+        *(_listed(name) for name in get_args(FeatureName) if name.startswith(("category_share_", "channel_share_"))),
     )
 }  # fmt: skip
 
@@ -274,12 +352,14 @@ class FeatureRequest(Noun):
         horizon_days: a customer without a purchase in this many days from the start of a day has churned after it;
             0 where no outcome is needed.
         active_days: a customer counts on a day where its last purchase is at most this many days before it.
+        lists: what shares of categories and channels are of.
     """
 
     names: tuple[FeatureName, ...] = Field(min_length=1, max_length=64)
     days: tuple[dt.date, ...] = Field(min_length=1, max_length=24)
     horizon_days: int = Field(default=0, ge=0, le=3660)
     active_days: int = Field(default=36_600, ge=1, le=36_600)
+    lists: FeatureLists = FeatureLists()
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -287,4 +367,5 @@ class FeatureRequest(Noun):
             raise ValueError("days must ascend")
         if len(set(self.names)) != len(self.names):
             raise ValueError("a feature is named twice")
+        self.lists.check(self.names)
         return self

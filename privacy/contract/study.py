@@ -19,7 +19,7 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from privacy.contract.canonical import ExactDecimal, Noun
 from privacy.contract.clusters import Clusters
-from privacy.contract.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
+from privacy.contract.features import FEATURES, FeatureLists, FeatureName, FeatureRequest, ListedValue, ScaledFeature
 from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 
 #: Names that become file names, labels and ids: short, lower case, safe everywhere.
@@ -251,6 +251,9 @@ class ChurnOptions(Noun):
     def _distinct(self) -> Self:
         if len(set(self.features)) != len(self.features):
             raise ValueError("a feature is named twice")
+        listed = [name for name in self.features if FEATURES[name].listed]
+        if listed:
+            raise ValueError(f"{listed[0]} is a feature of clusters only")
         return self
 
     def days(self, as_of: dt.date) -> tuple[dt.date, ...]:
@@ -307,6 +310,8 @@ class ClusterOptions(Noun):
         k: number of clusters; 0 finds it at no cost (or keeps the earlier run's).
         most: the most clusters that are tried where the number is to be found.
         features: what customers are compared by, on their public scales. Up to four give the sharpest clusters.
+        categories, channels: what the features ``category_share_1`` and so on, ``channel_share_1`` and so on are shares
+            of: values of the holders' columns, at most 8 and 6, compared trimmed and without regard to case.
         active_days: customers count where their last purchase is at most this many days before the as-of day.
         centres: ``new``, or ``previous``: keep the ids of this study's last earlier run, and its centres as far as the
             data allow (the coordinator writes them out before holders see the study).
@@ -317,6 +322,8 @@ class ClusterOptions(Noun):
     k: int = Field(default=0, ge=0, le=24)
     most: int = Field(default=10, ge=3, le=24)
     features: tuple[FeatureName, ...] = Field(default=("recency_days", "orders", "money"), min_length=1, max_length=30)
+    categories: tuple[ListedValue, ...] = Field(default=(), max_length=8)
+    channels: tuple[ListedValue, ...] = Field(default=(), max_length=6)
     active_days: int = Field(default=36_600, ge=1, le=36_600)
     centres: Literal["new", "previous"] | KnownClusters = "new"
     names: dict[Annotated[int, Field(ge=1, le=1_000_000)], ClusterName] = Field(default_factory=dict, max_length=64)
@@ -329,11 +336,17 @@ class ClusterOptions(Noun):
             raise ValueError("a feature is named twice")
         if self.k == 1:
             raise ValueError("one cluster is everybody; use k of 2 or more, or 0 to have it found")
+        self.lists.check(self.features)
         return self
+
+    @property
+    def lists(self) -> FeatureLists:
+        """What shares of categories and channels are of."""
+        return FeatureLists(categories=self.categories, channels=self.channels)
 
     def request(self, as_of: dt.date) -> FeatureRequest:
         """What a holder computes for this analysis."""
-        return FeatureRequest(names=self.features, days=(as_of,), active_days=self.active_days)
+        return FeatureRequest(names=self.features, days=(as_of,), active_days=self.active_days, lists=self.lists)
 
 
 class RateStep(Noun):
@@ -484,7 +497,10 @@ class Study(Noun):
     def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
         """Features with their public scales, those of money adapted to the study's currency."""
         factor = Fraction(_UNIT_SCALE.get(self.currency, 1) * 10 ** minor_digits(self.currency), 100)
-        return tuple(ScaledFeature(name=name, scale=FEATURES[name].scale_in(factor)) for name in names)
+        lists = self.clusters.lists
+        return tuple(
+            ScaledFeature(name=name, scale=FEATURES[name].scale_in(factor), of=lists.value_of(name)) for name in names
+        )
 
     def rate_of(self, currency: str) -> tuple[RateStep, ...] | None:
         """The rates of a currency into the study's, or None where the study does not know it."""

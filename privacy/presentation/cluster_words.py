@@ -7,14 +7,14 @@ coordinator and every holder say the same of the same cluster.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
 
 from privacy.contract.cluster_results import ClusterFigures
-from privacy.contract.features import FeatureName
-from privacy.contract.study import ClusterName
+from privacy.contract.features import FEATURES, FeatureLists, FeatureName
+from privacy.contract.study import Study
 from privacy.presentation.features import feature_name, feature_value
 from privacy.presentation.texts import COMMON, Language, Text, say
 
@@ -110,6 +110,16 @@ WORDS: dict[FeatureName, _Words] = {
     "evening_share": _words(
         "evening", "few evening orders", "晚间下单{degree}少", "many evening orders", "晚间下单{degree}多"
     ),
+    **{
+        name: _words(name, "low share of {of}", "{degree}少购{of}", "high share of {of}", "{degree}多购{of}")
+        for name, feature in FEATURES.items()
+        if feature.listed and feature.listed[0] == "categories"
+    },
+    **{
+        name: _words(name, "few {of} orders", "{degree}少用{of}渠道", "many {of} orders", "{degree}多用{of}渠道")
+        for name, feature in FEATURES.items()
+        if feature.listed and feature.listed[0] == "channels"
+    },
 }  # fmt: skip
 
 
@@ -117,8 +127,7 @@ def cluster_words(
     clusters: Sequence[ClusterFigures],
     language: Language,
     *,
-    currency: str,
-    names: Mapping[int, ClusterName] | None = None,
+    study: Study,
 ) -> dict[int, str]:
     """Id to the operators' own name, else to a short description.
 
@@ -127,11 +136,11 @@ def cluster_words(
     Args:
         clusters: all clusters of a run.
         language: of the words.
-        currency: of money, for typical values.
-        names: the operators' own (``study.clusters.names``).
+        study: says the currency of typical values, what shares are of, and the operators' own names.
     """
     clear = beyond_noise(clusters, margins=_SURE)
-    said = {cluster.id: _description(cluster, clear[cluster.id], language) for cluster in clusters}
+    lists = study.clusters.lists
+    said = {cluster.id: _description(cluster, clear[cluster.id], language, lists) for cluster in clusters}
     alike: dict[str, list[ClusterFigures]] = defaultdict(list)
     for cluster in clusters:
         if _big_enough(cluster):
@@ -140,16 +149,16 @@ def cluster_words(
         if len(group) > 1:
             name = _telling(group)
             for cluster in group:
-                value = feature_value(name, cluster.typical[name], currency=currency).value
+                value = feature_value(name, cluster.typical[name], currency=study.currency).value
                 said[cluster.id] = say(
                     _OWN,
                     "told_apart",
                     language,
                     words=said[cluster.id],
-                    feature=feature_name(name, language),
+                    feature=feature_name(name, language, of=lists.value_of(name)),
                     value=value,
                 )
-    for number, own in (names or {}).items():
+    for number, own in study.clusters.names.items():
         if number in said:
             said[number] = (own.zh or own.en) if language == "zh" else (own.en or own.zh)
     return said
@@ -178,14 +187,20 @@ def beyond_noise(clusters: Sequence[ClusterFigures], *, margins: float = 1.0) ->
     }
 
 
-def _description(cluster: ClusterFigures, clear: frozenset[FeatureName], language: Language) -> str:
+def _description(
+    cluster: ClusterFigures, clear: frozenset[FeatureName], language: Language, lists: FeatureLists
+) -> str:
     if not _big_enough(cluster):
         return say(_OWN, "too_small", language)
     strongest: dict[str, FeatureName] = {}
     for name in sorted(_names(cluster), key=lambda name: -abs(cluster.apart[name])):
         if name in clear and abs(cluster.apart[name]) >= _RATHER and len(strongest) < _MOST:
             strongest.setdefault(WORDS[name].kind, name)
-    chosen = [_word(name, cluster.apart[name], language) for name in _names(cluster) if name in strongest.values()]
+    chosen = [
+        _word(name, cluster.apart[name], language, lists.value_of(name))
+        for name in _names(cluster)
+        if name in strongest.values()
+    ]
     return say(COMMON, "separator", language).join(chosen) or say(_OWN, "average", language)
 
 
@@ -194,11 +209,11 @@ def _big_enough(cluster: ClusterFigures) -> bool:
     return cluster.customers.value > cluster.customers.margin
 
 
-def _word(name: FeatureName, apart: float, language: Language) -> str:
+def _word(name: FeatureName, apart: float, language: Language, of: str) -> str:
     far = abs(apart)
     degree = _VERY_SO if far >= _VERY else _SO if far >= _PLAIN else _RATHER_SO
     words = WORDS[name].low if apart < 0 else WORDS[name].high
-    return str(getattr(words, language)).format(degree=getattr(degree, language))
+    return str(getattr(words, language)).format(degree=getattr(degree, language), of=of)
 
 
 def _telling(group: Sequence[ClusterFigures]) -> FeatureName:

@@ -8,8 +8,12 @@ from privacy.contract.estimates import Estimate
 from privacy.contract.features import FEATURES, FeatureName
 from privacy.contract.study import minor_digits
 from privacy.presentation.numbers import Shown, shown
-from privacy.presentation.texts import Language, Text
+from privacy.presentation.texts import Language, Text, say
 
+_LISTED = {
+    "categories": Text("share of lines in {of}", "{of}购买占比"),
+    "channels": Text("share of orders through {of}", "{of}渠道订单占比"),
+}
 _WITH_UNIT = Text("{name}, {unit}", "{name}（{unit}）")
 
 
@@ -21,16 +25,18 @@ class _Form(NamedTuple):
     percent: bool = False
 
 
-def feature_name(name: FeatureName, language: Language) -> str:
-    """The feature's name in a language."""
+def feature_name(name: FeatureName, language: Language, *, of: str = "") -> str:
+    """The feature's name in a language; ``of`` is the category or channel that it is the share of."""
     feature = FEATURES[name]
+    if feature.listed and of:
+        return say(_LISTED, feature.listed[0], language, of=of)
     return feature.zh if language == "zh" else feature.en
 
 
-def feature_heading(name: FeatureName, language: Language, *, currency: str) -> str:
+def feature_heading(name: FeatureName, language: Language, *, currency: str, of: str = "") -> str:
     """The feature's name with the unit that :func:`feature_value` writes, where the name does not say it."""
     unit = currency if FEATURES[name].money else "%" if _form(name, currency).percent else ""
-    said = feature_name(name, language)
+    said = feature_name(name, language, of=of)
     return str(getattr(_WITH_UNIT, language).format(name=said, unit=unit)) if unit else said
 
 
@@ -54,5 +60,5 @@ def _form(name: FeatureName, currency: str) -> _Form:
     if feature.unit.endswith("hundredths"):
         return _Form(raw=100, decimals=1)
     if feature.unit == "thousandths":
-        return _Form(raw=10, decimals=1, percent=True) if name.endswith("_share") else _Form(raw=1000, decimals=2)
+        return _Form(raw=10, decimals=1, percent=True) if feature.share else _Form(raw=1000, decimals=2)
     return _Form(raw=1, decimals=1)

@@ -162,8 +162,8 @@ def centre_map(clusters: ClusterResult, language: Language, *, currency: str) ->
     x, y = features[across], features[up]
     picture, axes = _square(
         (44, 18, 30, 50),
-        feature_heading(x.name, language, currency=currency),
-        feature_heading(y.name, language, currency=currency),
+        feature_heading(x.name, language, currency=currency, of=x.of),
+        feature_heading(y.name, language, currency=currency, of=y.of),
     )
     places = {centre.id: np.array(centre.place) / UNIT for centre in clusters.clusters.centres}
     for axis, feature, at in ((axes.xaxis, x, across), (axes.yaxis, y, up)):
@@ -229,7 +229,7 @@ def ticks(feature: ScaledFeature, low: float, high: float, *, currency: str) -> 
 def _round_values(name: FeatureName, currency: str) -> list[tuple[int, str]]:
     """Raw values of a feature that are easy to read, ascending, as they are written."""
     unit = FEATURES[name].unit
-    if name.endswith("_share"):
+    if FEATURES[name].share:
         return [(10 * percent, str(percent)) for percent in range(10, 100, 10)]
     if unit == "thousandths":
         values = (0.1, 0.25, 0.5, 0.75, 1, 1.25, 1.5, 2, 3, 5, 10, 20)
@@ -352,7 +352,7 @@ def _rows(
     axes.set_ylim(row * len(features), 0)
     axes.set_axis_off()
     for place, feature in enumerate(features):
-        words = feature_name(feature.name, language)
+        words = feature_name(feature.name, language, of=feature.of)
         if wide:
             label(axes, -14 / (total - left - 8), place * row + row / 2, words, align="right")
         else:

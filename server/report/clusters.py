@@ -60,7 +60,7 @@ def cluster_cards(clusters: ClusterResult, study: Study, language: Language, *, 
 
 def cluster_findings(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
     """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences."""
-    words = cluster_words(clusters.figures, language, currency=study.currency, names=study.clusters.names)
+    words = cluster_words(clusters.figures, language, study=study)
     sized = [(figures, figures.share) for figures in clusters.figures if figures.share is not None]
     if not sized:
         return [text("clusters_finding_none", language)]
@@ -122,7 +122,7 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
 def cluster_section(clusters: ClusterResult, study: Study, language: Language) -> dict[str, Any]:
     """What the template ``clusters.html.j2`` needs."""
     say = partial(text, language=language)
-    words = cluster_words(clusters.figures, language, currency=study.currency, names=study.clusters.names)
+    words = cluster_words(clusters.figures, language, study=study)
     return {
         "facts": _facts(clusters, study, language),
         "sizes": _sizes(clusters, study, words, language),
@@ -175,7 +175,7 @@ def _facts(clusters: ClusterResult, study: Study, language: Language) -> list[tu
     return [
         (
             say("clusters_by"),
-            join([feature_name(item.name, language) for item in clusters.clusters.features], language),
+            join([feature_name(item.name, language, of=item.of) for item in clusters.clusters.features], language),
         ),
         (say("clusters_number"), number),
         (say("clusters_who"), who),
@@ -238,8 +238,9 @@ def _weak_cells(figures: ClusterFigures) -> list[Cell]:
 def _typical(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any]:
     """Typical values; a row is a cluster where there are few features, else a feature."""
     currency = study.currency
-    names: list[FeatureName] = [feature.name for feature in clusters.clusters.features]
-    headings = {name: feature_heading(name, language, currency=currency) for name in names}
+    features = clusters.clusters.features
+    names: list[FeatureName] = [feature.name for feature in features]
+    headings = {item.name: feature_heading(item.name, language, currency=currency, of=item.of) for item in features}
 
     def value(figures: ClusterFigures, name: FeatureName, label: str) -> Cell:
         estimate = figures.typical[name]
