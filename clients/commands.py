@@ -265,6 +265,7 @@ def holder_node(
     from clients.holder import HolderFolder, LiveNode
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for every poll
     holder = HolderFolder(folder)
     node = LiveNode(holder)
     latest = holder.member.latest()

@@ -52,7 +52,7 @@ def write_certificates(folder: Path, *, host: str = "127.0.0.1", days: int = 30)
         .serial_number(x509.random_serial_number())
         .not_valid_before(now - _DAY)
         .not_valid_after(now + days * _DAY)
-        .add_extension(x509.SubjectAlternativeName([_general_name(host)]), critical=False)
+        .add_extension(x509.SubjectAlternativeName(_names(host)), critical=False)
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)
         .add_extension(_key_usage(signs_certificates=False), critical=True)
         .add_extension(x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), critical=False)
@@ -74,6 +74,11 @@ def expires_within(path: Path, *, days: int) -> bool:
     except (OSError, ValueError):
         return True
     return certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + days * _DAY
+
+
+def _names(host: str) -> list[x509.GeneralName]:
+    """What the server is called; a proxy before a server on loopback may only be able to check a DNS name."""
+    return [_general_name(host), *([x509.DNSName("localhost")] if host == "127.0.0.1" else [])]
 
 
 def _general_name(host: str) -> x509.GeneralName:
