@@ -9,6 +9,7 @@ from typing import Any
 
 from clients.report.actions import Actions
 from clients.report.cells import MARKS, Cell, Judged, shade
+from clients.report.cluster_actions import suggestions
 from clients.report.comparison import Compared, strictness
 from clients.report.own_clusters import LISTED, ClusterLine, ClusterMoves, Listed, OwnClusters, action_code
 from clients.report.pictures import Pair, Share, compared_shares
@@ -55,6 +56,7 @@ class _Section:
         self._digits = minor_digits(study.currency)
         self._say: Callable[..., str] = partial(_text, language=language)
         self._words = cluster_words(own.result.figures, language, study=study)
+        self._suggested = suggestions(own.result.figures, language, lists=study.clusters.lists)
         self._with_money = any(line.money is not None for line in own.lines)
 
     def values(self) -> dict[str, Any]:
@@ -249,7 +251,9 @@ class _Section:
         return {
             "name": say("groups_name", id=line.figures.id),
             "words": self._words[line.figures.id],
-            "action": action.text(self._language) if action else say("act_none", code=code, file=self._file),
+            "action": action.text(self._language)
+            if action
+            else self._suggested.get(line.figures.id) or say("act_none", code=code, file=self._file),
             "size": say("act_size", count=f"{line.customers:,}", share=share) if line.customers else say("act_empty"),
             "revenue": say("act_revenue", revenue=self._whole(line.money), currency=self._study.currency)
             if line.customers and line.money is not None

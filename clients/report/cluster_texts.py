@@ -100,9 +100,60 @@ CLUSTERS: dict[str, Text] = {
     # actions
     "groups_act": Text("What to do with each cluster", "各客户群行动清单"),
     "groups_act_lead": Text(
-        "What to do is yours to decide: write it into {file}. {order} All ids are in your labels, in the files that "
-        "end in -clusters.",
-        "具体做法由您决定：请写入 {file}。{order}完整名单见以 -clusters 结尾的标签文件。",
+        "Suggestions follow from what sets a cluster apart. What to do is yours to decide: write it into {file}, under "
+        "[cluster_1] for cluster 1. {order} All ids are in your labels, in the files that end in -clusters.",
+        "建议依据各群的突出特征给出，具体做法由您决定：请写入 {file}，例如群 1 写在 [cluster_1] 下。{order}"
+        "完整名单见以 -clusters 结尾的标签文件。",
+    ),
+    "suggest_lost_worth": Text(
+        "They were worth much and are leaving: write or call in person, ask why, make one good offer with an end date.",
+        "价值高但正在流失：一对一联系，询问原因，给一次有期限的优质优惠。",
+    ),
+    "suggest_lost": Text(
+        "One cheap reminder, then quiet: stop where nobody answers.", "发送一次低成本提醒；没有回应则停止触达。"
+    ),
+    "suggest_new": Text(
+        "Win the second order: a welcome, help with the first purchase, a reason to come back within weeks.",
+        "促成第二单：欢迎信、首单使用指导，并给出近期回购的理由。",
+    ),
+    "suggest_fading": Text(
+        "They buy less than before: remind them of what they liked, and ask, while they still come.",
+        "购买正在减少：趁其仍在购买，提醒其喜欢的商品并询问原因。",
+    ),
+    "suggest_returns": Text(
+        "Find out what comes back and why: sizes, pictures, descriptions; no offers that bring more returns.",
+        "查明退货商品与原因（尺码、图片、描述）；避免会带来更多退货的促销。",
+    ),
+    "suggest_discount": Text(
+        "They wait for offers: show them clearance first, and try the same without a discount on half of them.",
+        "习惯等待优惠：优先推送清仓商品，并对其中一半尝试不打折。",
+    ),
+    "suggest_best": Text(
+        "Keep them close: early access, personal service, a thank-you without a discount.",
+        "重点维系：新品优先购、专属服务、不打折的感谢。",
+    ),
+    "suggest_basket": Text(
+        "They come often: raise the basket with bundles and a free-delivery threshold just above their usual order.",
+        "购买频繁：用套装和略高于平均客单的包邮门槛提高客单价。",
+    ),
+    "suggest_often": Text(
+        "They spend much at a time: suggest what goes with the last purchase, and remind them when it is due.",
+        "单次消费高：推荐与上次购买搭配的商品，并在应回购时提醒。",
+    ),
+    "suggest_times": Text("Write when they shop: in the evening or at weekends.", "在其购物的时段（晚间或周末）触达。"),
+    "suggest_seldom": Text(
+        "Keep it cheap: newsletters only; one entry offer to see who grows.",
+        "低成本维护：仅发送资讯；用一次入门优惠找出有潜力的客户。",
+    ),
+    "suggest_category": Text("Lead with {of}: news and what goes with it.", "以{of}为主：推送新品和搭配商品。"),
+    "suggest_channel": Text("Reach them through {of}.", "通过{of}渠道触达。"),
+    "suggest_other": Text(
+        "No usual recipe fits what sets them apart: try one offer on half of them and compare.",
+        "其突出特征没有通用做法：对其中一半尝试一种优惠并作比较。",
+    ),
+    "suggest_middle": Text(
+        "Nothing sets them apart: the usual programme; try one offer on half of them and compare.",
+        "没有突出特征：沿用常规活动；对其中一半尝试一种优惠并作比较。",
     ),
     "groups_by_money": Text(
         "Ids are the first {count} of each cluster by money.", "编号为各群消费金额最高的前 {count} 位。"

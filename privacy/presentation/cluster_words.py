@@ -138,12 +138,14 @@ def cluster_words(
         language: of the words.
         study: says the currency of typical values, what shares are of, and the operators' own names.
     """
-    clear = beyond_noise(clusters, margins=_SURE)
     lists = study.clusters.lists
-    said = {cluster.id: _description(cluster, clear[cluster.id], language, lists) for cluster in clusters}
+    said = {
+        cluster.id: _description(cluster, names, language, lists)
+        for cluster, names in zip(clusters, setting_apart(clusters), strict=True)
+    }
     alike: dict[str, list[ClusterFigures]] = defaultdict(list)
     for cluster in clusters:
-        if _big_enough(cluster):
+        if big_enough(cluster):
             alike[said[cluster.id]].append(cluster)
     for group in alike.values():
         if len(group) > 1:
@@ -187,24 +189,28 @@ def beyond_noise(clusters: Sequence[ClusterFigures], *, margins: float = 1.0) ->
     }
 
 
-def _description(
-    cluster: ClusterFigures, clear: frozenset[FeatureName], language: Language, lists: FeatureLists
-) -> str:
-    if not _big_enough(cluster):
-        return say(_OWN, "too_small", language)
+def setting_apart(clusters: Sequence[ClusterFigures]) -> list[list[FeatureName]]:
+    """For each cluster the features that its description names, in the study's order: clearly off the mean."""
+    clear = beyond_noise(clusters, margins=_SURE)
+    return [_named(cluster, clear[cluster.id]) for cluster in clusters]
+
+
+def _named(cluster: ClusterFigures, clear: frozenset[FeatureName]) -> list[FeatureName]:
     strongest: dict[str, FeatureName] = {}
     for name in sorted(_names(cluster), key=lambda name: -abs(cluster.apart[name])):
         if name in clear and abs(cluster.apart[name]) >= _RATHER and len(strongest) < _MOST:
             strongest.setdefault(WORDS[name].kind, name)
-    chosen = [
-        _word(name, cluster.apart[name], language, lists.value_of(name))
-        for name in _names(cluster)
-        if name in strongest.values()
-    ]
+    return [name for name in _names(cluster) if name in strongest.values()]
+
+
+def _description(cluster: ClusterFigures, names: Sequence[FeatureName], language: Language, lists: FeatureLists) -> str:
+    if not big_enough(cluster):
+        return say(_OWN, "too_small", language)
+    chosen = [_word(name, cluster.apart[name], language, lists.value_of(name)) for name in names]
     return say(COMMON, "separator", language).join(chosen) or say(_OWN, "average", language)
 
 
-def _big_enough(cluster: ClusterFigures) -> bool:
+def big_enough(cluster: ClusterFigures) -> bool:
     """Whether there is a cluster beyond the noise; the typical values of one that is not say nothing."""
     return cluster.customers.value > cluster.customers.margin
 
