@@ -52,6 +52,13 @@ def study(tmp_path: Path) -> Path:
     return path
 
 
+def test_arguments_have_their_help(command) -> None:
+    """They had none with click 8.5 under typer 0.20."""
+    shown = command("holder", "join", "--help").out
+    assert "The holder's folder" in shown
+    assert "The roster that the coordinator published" in shown
+
+
 def test_study_check_without_a_number_of_holders_is_for_three(command, study: Path) -> None:
     assumed, given = command("study", "check", study), command("study", "check", study, "--holders", 3)
     assert assumed.code == given.code == 0
