@@ -90,7 +90,7 @@ def going_on(process: subprocess.Popen[bytes]) -> Iterator[None]:
         process.send_signal(signal.SIGCONT)
 
 
-def test_a_network_away_for_a_moment_and_a_superlink_that_dies_only_delay(served: ServedFederation) -> None:
+def test_a_network_away_for_a_moment_and_a_superlink_that_dies_lose_nothing(served: ServedFederation) -> None:
     gateway = child_of(served.server.pid, "server.flower.gateway")
     superlink = child_of(served.server.pid, "flower_superlink")
 
@@ -104,13 +104,15 @@ def test_a_network_away_for_a_moment_and_a_superlink_that_dies_only_delay(served
         assert served.server.wait(20) != 0, "serve ends with an error, for systemd to start it again"
         served.serve()
 
-    study = served.study("plain", "online", "store-1", "store-2", answering=30)
+    study = served.study("plain", "online", "store-1", "store-2", answering=30, spare=3)
     at = At({"cut points: asking": cut, "segments: asking": kill})
     result = run_served(study, served.folder, progress=at)
     assert isinstance(result, StudyResult)
     assert at.left == {}
     assert "SuperLink has ended" in (served.root / "serve.log").read_text()
-    assert (result.missing, result.differences, result.uncompared) == ((), (), ())
+    # A request that was on its way when the SuperLink died is not sent again: its holder may be left out, and is named.
+    assert len(result.missing) <= 1
+    assert (result.differences, result.uncompared) == ((), result.missing)
     check(served, study)
     # A second process that serves the same folder is told so, and ends.
     command = [sys.executable, "-m", "cohortium", "coordinator", "serve", str(served.folder.root)]

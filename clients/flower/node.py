@@ -20,6 +20,7 @@ from typing import Literal
 from clients.flower.connection import (
     FleetConnection,
     Refused,
+    Request,
     Unreachable,
     check_flower_version,
 )
@@ -39,6 +40,8 @@ _BUSY_POLL = 0.05
 _IDLE_POLL = 1.0
 _IDLE_AFTER = 30.0
 _HEARTBEAT_PAUSE = 5.0
+#: Seconds for which a reply is tried to be sent.
+_SEND_AGAIN = 120.0
 
 log = logging.getLogger(__name__)
 
@@ -107,6 +110,7 @@ class _Node:
         self._holder = holder
         self._wait_for_registration = wait_for_registration
         self._forgotten = threading.Event()
+        self._unsent: tuple[Request, bytes, float] | None = None
 
     def serve(self) -> None:
         if not self._activate():
@@ -166,7 +170,8 @@ class _Node:
                 continue
             except Refused:
                 # The run has ended, or the SuperLink has forgotten this node: the heartbeat tells which.
-                self._check_known()
+                if self._check_known():
+                    self._unsent = None
                 self._stop.wait(_BUSY_POLL)
                 continue
             if lost:
@@ -179,14 +184,22 @@ class _Node:
             self._stop.wait(pause)
 
     def _answer_one(self) -> bool:
-        request = self._connection.receive(MESSAGE_LIMIT)
-        if request is None:
+        if self._unsent is None:
+            request = self._connection.receive(MESSAGE_LIMIT)
+            if request is None:
+                return False
+            self._tell("request")
+            reply = FAILED_REPLY if request.data is None else self._handle(request.data)
+            if reply == FAILED_REPLY:
+                self._tell("failed")
+            self._unsent = request, reply, time.monotonic() + _SEND_AGAIN
+        # What was computed, and perhaps charged, is sent again after an outage: its request does not come twice.
+        request, reply, until = self._unsent
+        if time.monotonic() > until:
+            self._unsent = None
             return False
-        self._tell("request")
-        reply = FAILED_REPLY if request.data is None else self._handle(request.data)
-        if reply == FAILED_REPLY:
-            self._tell("failed")
         self._connection.reply(request, reply)
+        self._unsent = None
         self._tell("replied")
         return True
 
@@ -207,15 +220,17 @@ class _Node:
         while not self._stop.wait(_HEARTBEAT_PAUSE):
             self._check_known()
 
-    def _check_known(self) -> None:
+    def _check_known(self) -> bool:
+        """Whether the SuperLink knows this node, as far as it answers; if not, it is to be activated again."""
         try:
             known = self._connection.heartbeat()
         except (Unreachable, ConfigError):
-            return
+            return False
         except Refused:
             known = False
         if not known:
             self._forgotten.set()
+        return known
 
 
 def _backoff() -> Iterator[float]:
