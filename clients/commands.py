@@ -138,10 +138,11 @@ def holder_leave(
     folder: HolderPath,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
-    """Leave the federation: a signed word with the ledger's head is written, and the private keys are destroyed."""
+    """Leave the federation: a last bundle for the auditor and a signed word are written, and the keys are destroyed."""
     import time
 
     from clients.holder import HolderFolder
+    from privacy.audit.export import export
     from privacy.contract.messages import Checkpoint
     from privacy.ledger import Departed
 
@@ -149,10 +150,12 @@ def holder_leave(
     member, roster, ledger = holder.member, holder.roster(), holder.ledger()
     if not yes:
         typer.confirm(f"Leave {roster.federation} and destroy this holder's private keys?", abort=True)
-    sequence, head = ledger.head
     own = member.identity()
+    bundle = folder / f"{own.member}.bundle"
+    _, (sequence, head) = export(folder, bundle)  # while there is a key to seal it with
     words = member.leave(own.sign(Checkpoint(member=own.member, sequence=sequence, head=head)))
     ledger.append(Departed(roster=roster.digest, statement=words.digest, time=int(time.time())))
+    wrote(bundle, "Send it to the auditor: the last that this key seals. The signed word names its head.")
     wrote(folder / "leave.json", "Send it to the coordinator's operator, and to the auditor.")
     screen.print(
         "What stays: your ledger (keep it: it is the budget of your customers, whichever federation you join next), "

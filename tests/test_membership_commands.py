@@ -69,6 +69,9 @@ def test_from_nothing_to_a_federation_that_changes(typed) -> None:
     assert typed("holder rotate-key north")[0] == 0
     assert typed("holder declare south --max-holders-per-customer 1 --size-class 5000")[0] == 0
     assert typed("holder leave west --yes")[0] == 0
+    code, out, _ = typed("audit verify west/west.bundle --json")
+    assert code == 0
+    assert json.loads(out)["passed"]
     code, out, err = typed("coordinator enrol hub north/rotation.json south/request.json west/leave.json")
     assert (code, err) == (0, "")
     code, out, _ = typed("coordinator publish hub --json")
