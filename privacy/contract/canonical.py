@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
 from privacy.errors import CohortiumError, ConfigError, ProtocolError
 
@@ -61,10 +61,27 @@ def _finite(value: Decimal) -> Decimal:
 ExactDecimal = Annotated[Decimal, AfterValidator(_finite), PlainSerializer(plain_decimal, return_type=str)]
 
 
+def since(release: str, default: Any, **rules: Any) -> Any:
+    """A field added in ``release``: not written where it equals its default, so that older values keep their bytes.
+
+    The default must never change afterwards: two releases would mean different things under one digest
+    (``tests/golden/defaults.json`` holds every one).
+
+    Args:
+        release: the first release that has the field.
+        default: the value of a noun that was written before there was such a field.
+        rules: further arguments of ``pydantic.Field``, such as ``ge`` and ``max_length``.
+    """
+    return Field(
+        default=default, exclude_if=lambda value: value == default, json_schema_extra={"since": release}, **rules
+    )
+
+
 class Noun(BaseModel):
     """A frozen, validated value of the contract between holders and the coordinator.
 
-    Unknown fields are refused, tuples stand where lists would, and ``digest`` covers every field.
+    Unknown fields are refused, tuples stand where lists would, and ``digest`` covers every field that was there in
+    release 0.1.0, and of the fields added since (:func:`since`) those that differ from their default.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
