@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import hashlib
 import inspect
 import io
@@ -18,11 +20,14 @@ import pytest
 
 pytest.importorskip("flwr")
 
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
+
 from clients.flower import connection
 from clients.flower.node import run_node
 from privacy.errors import ConfigError
 from privacy.private_keys import create_node_key, load_node_key, public_node_key
-from server.flower import gateway, internals
+from server.flower import gateway, internals, node_keys
 from server.flower.internals import BUNDLE_TOML
 from simulations.deployment import LocalDeployment, NodeFiles
 
@@ -72,9 +77,13 @@ def send(deployment: LocalDeployment, request: bytes) -> bytes:
         return answer
 
 
-def header(deployment: LocalDeployment, holder: str = "alpha") -> bytes:
+def signed(deployment: LocalDeployment, holder: str = "alpha") -> bytes:
+    """Header lines of one call of a registered node."""
     key = load_node_key(Path(deployment.node_log(holder)).parent / f"{holder}.key")
-    return gateway.header_of(public_node_key(key))
+    now = dt.datetime.now(dt.UTC).isoformat().encode()
+    signature = base64.b64encode(key.sign(now, ec.ECDSA(hashes.SHA256())))
+    own = node_keys.header_of(public_node_key(key))
+    return b"flwr-public-key: %s\r\nflwr-timestamp: %s\r\nflwr-signature: %s\r\n" % (own, now, signature)
 
 
 def post(path: bytes, body: bytes = b"", *, extra: bytes = b"", version: bytes = b"HTTP/1.1") -> bytes:
@@ -120,7 +129,7 @@ TRICKS = [
 @pytest.mark.parametrize("path", TRICKS)
 def test_other_paths_and_spellings_are_closed(deployment: LocalDeployment, path: bytes) -> None:
     before = calls_seen(deployment)
-    known = b"flwr-public-key: " + header(deployment) + b"\r\nconnection: close\r\n"
+    known = signed(deployment) + b"connection: close\r\n"
     answer = send(deployment, post(path, extra=known))
     assert answer.split(b" ")[1] in (b"404", b"400")
     assert calls_seen(deployment) == before
@@ -133,45 +142,47 @@ def test_other_methods_are_closed(deployment: LocalDeployment, method: bytes) ->
 
 
 def test_only_registered_keys_get_as_far_as_the_superlink(deployment: LocalDeployment, tmp_path: Path) -> None:
-    stranger = gateway.header_of(create_node_key(tmp_path / "stranger.key"))
+    stranger = node_keys.header_of(create_node_key(tmp_path / "stranger.key"))
     for key in (b"", b"flwr-public-key: " + stranger + b"\r\n", b"flwr-public-key: guess\r\n"):
         answer = send(deployment, post(b"/v1/fleet/pull-messages", extra=key + b"connection: close\r\n"))
         assert answer.split(b" ")[1] == b"401"
-    # A registered key in the header is not enough: the SuperLink wants its signature.
-    known = b"flwr-public-key: " + header(deployment) + b"\r\nconnection: close\r\n"
-    assert send(deployment, post(b"/v1/fleet/pull-messages", extra=known)).split(b" ")[1] == b"401"
+    # A registered key in the header is not enough: its signature is wanted, here and at the SuperLink.
+    known = [line for line in signed(deployment).split(b"\r\n") if b"signature" not in line]
+    call = post(b"/v1/fleet/pull-messages", extra=b"\r\n".join(known) + b"connection: close\r\n")
+    assert send(deployment, call).split(b" ")[1] == b"401"
 
 
 def test_a_body_over_the_limit_is_refused_before_it_is_read(deployment: LocalDeployment) -> None:
-    known = b"flwr-public-key: " + header(deployment) + b"\r\n"
     for path, limit in gateway.FLEET_CALLS.items():
-        head = b"POST " + path + b" HTTP/1.1\r\nhost: x\r\ncontent-type: application/protobuf\r\n" + known
-        assert send(deployment, head + b"content-length: %d\r\n\r\n" % (limit + 1)).split(b" ")[1] == b"413"
+        head = b"POST " + path + b" HTTP/1.1\r\nhost: x\r\ncontent-type: application/protobuf\r\n"
+        over = head + signed(deployment) + b"content-length: %d\r\n\r\n" % (limit + 1)
+        assert send(deployment, over).split(b" ")[1] == b"413"
     chunk = b"10001\r\n" + bytes(0x10001) + b"\r\n0\r\n\r\n"
-    chunked = post(b"/v1/fleet/pull-messages", extra=known).split(b"content-length")[0]
-    assert send(deployment, chunked + b"transfer-encoding: chunked\r\n\r\n" + chunk).split(b" ")[1] == b"413"
+    chunked = post(b"/v1/fleet/pull-messages", extra=signed(deployment)).split(b"content-length")[0]
+    assert send(deployment, chunked + b"transfer-encoding: chunked\r\n\r\n" + chunk).split(b" ")[1] == b"411"
 
 
 def test_smuggled_requests_do_not_get_through(deployment: LocalDeployment) -> None:
     before = calls_seen(deployment)
     hidden = post(b"/v1/control/list-nodes", extra=b"connection: close\r\n")
-    known = b"flwr-public-key: " + header(deployment) + b"\r\n"
-    base = post(b"/v1/fleet/pull-messages", extra=known).split(b"content-length")[0]
     length = b"content-length: %d\r\n" % (len(hidden) + 5)
-    attempts = [
-        base + length + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,  # CL and TE
-        base + b"content-length: 0\r\n" + length + b"\r\n" + hidden,  # two lengths
-        base + b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden,
-        base + b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + hidden,
-        base + b"content-length: 0\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n" + hidden,
-        base + b"content-length: 0\r\nx-forwarded-uri: /v1/control/list-nodes\r\n\r\n",
-        base + known + b"content-length: 0\r\n\r\n",  # the same header twice
-        post(b"/v1/fleet/pull-messages\r\nx: y", extra=known) + hidden,
+    ends = [
+        length + b"transfer-encoding: chunked\r\n\r\n0\r\n\r\n" + hidden,  # CL and TE
+        b"content-length: 0\r\n" + length + b"\r\n" + hidden,  # two lengths
+        b"transfer-encoding: xchunked\r\n\r\n0\r\n\r\n" + hidden,
+        b"transfer-encoding : chunked\r\n\r\n0\r\n\r\n" + hidden,
+        b"content-length: 0\r\nconnection: upgrade\r\nupgrade: h2c\r\n\r\n" + hidden,
+        b"content-length: 0\r\nx-forwarded-uri: /v1/control/list-nodes\r\n\r\n",
+        signed(deployment) + b"content-length: 0\r\n\r\n",  # the same headers twice
     ]
+    attempts = [  # each signed for itself: none is refused for being the same call again
+        post(b"/v1/fleet/pull-messages", extra=signed(deployment)).split(b"content-length")[0] + end for end in ends
+    ]
+    attempts.append(post(b"/v1/fleet/pull-messages\r\nx: y", extra=signed(deployment)) + hidden)
     for attempt in attempts:
         answer = send(deployment, attempt)
         statuses = [part.split(b" ")[1] for part in answer.split(b"HTTP/1.1")[1:] if b" " in part]
-        assert set(statuses) <= {b"400", b"401", b"404", b""} or answer == b"", attempt
+        assert set(statuses) <= {b"400", b"401", b"404", b"411", b""} or answer == b"", attempt
         assert b"200" not in [line.split(b" ")[1] for line in answer.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")]
     assert calls_seen(deployment) == before
 
@@ -220,7 +231,7 @@ def test_the_header_names_are_flowers() -> None:
     from flwr.supercore import constant
     from flwr.supercore.protobuf.constants import PROTOBUF_MEDIA_TYPE
 
-    assert constant.FLEET_HTTP_PUBLIC_KEY_HEADER.encode() == gateway.PUBLIC_KEY_HEADER
+    assert constant.FLEET_HTTP_PUBLIC_KEY_HEADER.encode() == node_keys.PUBLIC_KEY_HEADER
     theirs = {
         constant.FLEET_HTTP_PUBLIC_KEY_HEADER,
         constant.FLEET_HTTP_SIGNATURE_HEADER,
@@ -263,13 +274,13 @@ def test_a_revoked_node_is_refused_and_an_admitted_one_comes_in(deployment: Loca
 
 
 def test_a_list_that_cannot_be_read_admits_nobody(tmp_path: Path) -> None:
-    nodes = gateway.NodeList(tmp_path / "nodes")
+    nodes = node_keys.NodeList(tmp_path / "nodes")
     known = create_node_key(tmp_path / "a.key")
-    assert gateway.header_of(known) not in nodes
-    gateway.write_nodes(tmp_path / "nodes", {"a": known})
-    assert gateway.header_of(known) in nodes
+    assert nodes.key_of(node_keys.header_of(known)) is None
+    node_keys.write_nodes(tmp_path / "nodes", {"a": known})
+    assert nodes.key_of(node_keys.header_of(known)) is not None
     (tmp_path / "nodes").write_text("a not-a-key\n")
-    assert gateway.header_of(known) not in nodes
+    assert nodes.key_of(node_keys.header_of(known)) is None
 
 
 def test_a_bundle_that_differs_by_one_character_is_neither_fetched_nor_run(

@@ -13,20 +13,22 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import base64
 import logging
+import resource
 import ssl
 import sys
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Mapping, MutableMapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, MutableMapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import httpx
 import uvicorn
-from cryptography.exceptions import UnsupportedAlgorithm
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_ssh_public_key
+
+from server.flower.doors import KEEP_ALIVE, Doors, DoorServer, Visitor
+from server.flower.node_keys import PUBLIC_KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, NodeList, NodeSignatures
 
 Scope = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
@@ -41,70 +43,44 @@ FLEET_CALLS: Mapping[bytes, int] = {
     b"/v1/fleet/pull-messages": _SMALL,
     b"/v1/fleet/push-messages": 64 * 1024 * 1024 + _SMALL,
 }
-PUBLIC_KEY_HEADER = b"flwr-public-key"
 #: Headers that are passed on, if they stand there once: what is sent, and who sends it.
 _PASSED_ON = frozenset(
     {
         b"accept",
         b"content-type",
         PUBLIC_KEY_HEADER,
-        b"flwr-signature",
-        b"flwr-timestamp",
+        SIGNATURE_HEADER,
+        TIME_HEADER,
         b"flwr-package-name",
         b"flwr-package-version",
         b"flwr-component-name",
     }
 )
-#: Seconds for a caller to send a body, and for the SuperLink to answer.
-_BODY_TIME, _ANSWER_TIME = 60.0, 30.0
-#: Connections at once; more are told to come back.
+#: Seconds for a caller to send a body, for the SuperLink to answer, and for the caller to take the answer.
+_BODY_TIME, _ANSWER_TIME, _TAKING_TIME = 30.0, 30.0, 60.0
+#: Bytes of large bodies that are held at once, of all callers together.
+_BODIES = 256 * 1024 * 1024
+#: Calls of one key at once: its loop, its heartbeat, and as many again while lost ones end.
+_CALLS_OF_KEY = 4
+#: Connections to the SuperLink at once.
 _CONNECTIONS = 512
+#: Bytes of an answer that are handed over at once.
+_PIECE = 256 * 1024
 
 log = logging.getLogger("cohortium.gateway")
 
 
-class NodeList:
-    """The registered public keys: a file with a line ``NAME OPENSSH-KEY`` for each, read again when it changes."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._stamp: tuple[int, int] | None = None
-        self._known: frozenset[bytes] = frozenset()
-
-    def __contains__(self, header: bytes) -> bool:
-        """Whether the value of ``PUBLIC_KEY_HEADER`` is a registered key's. Nobody's is if the file is not there."""
-        try:
-            status = self._path.stat()
-            stamp = (status.st_mtime_ns, status.st_ino)
-            if stamp != self._stamp:
-                lines = self._path.read_text(encoding="utf-8").splitlines()
-                self._known = frozenset(header_of(line.split(maxsplit=1)[1]) for line in lines if line.strip())
-                self._stamp = stamp
-        except (OSError, ValueError, IndexError, UnsupportedAlgorithm) as error:
-            log.error("the list of nodes cannot be read: %s", type(error).__name__)
-            self._known, self._stamp = frozenset(), None
-        return header in self._known
-
-
-def write_nodes(path: Path, keys: Mapping[str, str]) -> None:
-    """Write the list of registered nodes, by name, in one step."""
-    draft = path.with_name(f"{path.name}.new")
-    draft.write_text("".join(f"{name} {key.strip()}\n" for name, key in sorted(keys.items())), encoding="utf-8")
-    draft.replace(path)
-
-
-def header_of(openssh: str) -> bytes:
-    """What a node with this public key sends in ``PUBLIC_KEY_HEADER``."""
-    key = load_ssh_public_key(openssh.encode())
-    return base64.b64encode(key.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo))
-
-
 class Gateway:
-    """The ASGI application."""
+    """The ASGI application.
 
-    def __init__(self, superlink: httpx.AsyncClient, nodes: NodeList) -> None:
+    What is looked at, in this order, and before a byte of a body is read: path, headers, whether the key is registered
+    and the time signed by it, the body's length, and whether there is room for it.
+    """
+
+    def __init__(self, superlink: httpx.AsyncClient, signatures: NodeSignatures) -> None:
         self._superlink = superlink
-        self._nodes = nodes
+        self._signatures = signatures
+        self._room = _Room()
         self._log = _RefusalLog()
         self.passed_on: Counter[str] = Counter()
 
@@ -122,31 +98,88 @@ class Gateway:
         if headers is None or headers.get(b"content-type") != b"application/protobuf":
             await self._refuse(scope, send, 400)
             return
-        if headers.get(PUBLIC_KEY_HEADER, b"") not in self._nodes:
+        key = self._signatures.signer(headers)
+        if key is None:
             await self._refuse(scope, send, 401)
             return
+        state = scope["state"]
+        doors: Doors = state["doors"]
+        visitor: Visitor = state["visitor"]
+        doors.recognise(visitor, key)
+        length = headers.get(b"content-length")
+        if length is None or b"transfer-encoding" in headers:  # a node of ours says how long its body is, and once
+            await self._refuse(scope, send, 411)
+            return
+        size = int(length)  # h11 has seen to it that this is a number
+        if size > limit:
+            await self._refuse(scope, send, 413)
+            return
+        with self._room.taken(key, size) as there_is:
+            if not there_is:
+                await self._refuse(scope, send, 503)
+                return
+            await self._pass_on(scope, receive, send, headers, size)
+
+    async def _pass_on(
+        self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], size: int
+    ) -> None:
+        path = scope["raw_path"].decode()
         try:
             async with asyncio.timeout(_BODY_TIME):
-                body = await _body(receive, limit, headers.get(b"content-length"))
+                body = await _body(receive, size)
         except TimeoutError:
             body = None
         if body is None:
-            await self._refuse(scope, send, 413)
+            await self._refuse(scope, send, 408)
             return
         try:
             answer = await self._superlink.post(
-                path.decode(), content=body, headers=[item for item in headers.items() if item[0] in _PASSED_ON]
+                path, content=body, headers=[item for item in headers.items() if item[0] in _PASSED_ON]
             )
         except httpx.HTTPError as error:
             log.warning("the SuperLink does not answer: %s", type(error).__name__)
             await _respond(send, 502)
             return
-        self.passed_on[path.decode()] += 1
-        await _respond(send, answer.status_code, answer.content)
+        self.passed_on[path] += 1
+        try:
+            async with asyncio.timeout(_TAKING_TIME):
+                await _respond(send, answer.status_code, answer.content)
+        except TimeoutError:
+            scope["state"]["visitor"].turn_out()
 
     async def _refuse(self, scope: Scope, send: Send, status: int) -> None:
         self._log.refused(scope, status)
-        await _respond(send, status)
+        # The connection ends with it: what else comes on it is not even read.
+        await _respond(send, status, close=True)
+
+
+class _Room:
+    """How many calls of a key are under way, and how many bytes of large bodies in all."""
+
+    def __init__(self) -> None:
+        self._calls: Counter[bytes] = Counter()
+        self._uploads: set[bytes] = set()
+        self._bytes = 0
+
+    @contextmanager
+    def taken(self, key: bytes, size: int) -> Iterator[bool]:
+        """Take room for a call with a body of so many bytes; False if there is none."""
+        large = size > _SMALL
+        full = self._calls[key] >= _CALLS_OF_KEY
+        if full or (large and (key in self._uploads or self._bytes + size > _BODIES)):
+            yield False
+            return
+        self._calls[key] += 1
+        if large:
+            self._uploads.add(key)
+            self._bytes += size
+        try:
+            yield True
+        finally:
+            self._calls -= Counter([key])
+            if large:
+                self._uploads.discard(key)
+                self._bytes -= size
 
 
 class _RefusalLog:
@@ -178,28 +211,27 @@ def _single(headers: Iterable[tuple[bytes, bytes]]) -> dict[bytes, bytes] | None
     return found
 
 
-async def _body(receive: Receive, limit: int, announced: bytes | None) -> bytes | None:
-    """The request's body; None if it is over the limit or was cut off."""
-    if announced is not None and int(announced) > limit:  # uvicorn has seen to it that this is a number
-        return None
+async def _body(receive: Receive, size: int) -> bytes | None:
+    """The request's body of ``size`` bytes; None if it was cut off."""
     parts: list[bytes] = []
-    size = 0
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return None
         parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > limit:
-            return None
         if not message.get("more_body", False):
-            return b"".join(parts)
+            body = b"".join(parts)
+            return body if len(body) == size else None
 
 
-async def _respond(send: Send, status: int, body: bytes = b"") -> None:
+async def _respond(send: Send, status: int, body: bytes = b"", *, close: bool = False) -> None:
     headers = [(b"content-type", b"application/protobuf"), (b"content-length", str(len(body)).encode())]
+    if close:
+        headers.append((b"connection", b"close"))
     await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    for start in range(0, len(body), _PIECE):  # each piece waits until the one before it was taken
+        await send({"type": "http.response.body", "body": body[start : start + _PIECE], "more_body": True})
+    await send({"type": "http.response.body", "body": b""})
 
 
 def gateway_command(*, listen: str, superlink: str, authority: Path, keys: Path, nodes: Path) -> list[str]:
@@ -233,9 +265,11 @@ def main(argv: Sequence[str] | None = None) -> None:
         base_url=f"https://{options.superlink}", verify=trust, timeout=_ANSWER_TIME, trust_env=False,
         limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=64, keepalive_expiry=60.0),
     )  # fmt: skip
-    gateway = Gateway(client, NodeList(Path(options.nodes)))
+    gateway = Gateway(client, NodeSignatures(NodeList(Path(options.nodes))))
+    _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections of a large federation
     host, _, port = options.listen.rpartition(":")
-    server = uvicorn.Server(
+    server = DoorServer(
         uvicorn.Config(
             gateway,
             host=host.strip("[]"),
@@ -250,10 +284,10 @@ def main(argv: Sequence[str] | None = None) -> None:
             log_config=None,
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=_CONNECTIONS,
-            timeout_keep_alive=60,
+            timeout_keep_alive=KEEP_ALIVE,
             timeout_graceful_shutdown=1,
-        )
+        ),
+        Doors(),
     )
     server.run()
     log.info("passed on: %s", dict(gateway.passed_on))

@@ -10,8 +10,9 @@ from types import TracebackType
 from typing import Self
 
 from privacy.errors import ConfigError
-from server.flower.gateway import gateway_command, write_nodes
+from server.flower.gateway import gateway_command
 from server.flower.internals import node_key_bytes
+from server.flower.node_keys import write_nodes
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLink, SuperLinkFailed, wait_for_port
 
