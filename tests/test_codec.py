@@ -86,6 +86,7 @@ from privacy.ledger import (
     Recovered,
     Released,
     Reserved,
+    ResultAccepted,
     RosterAccepted,
 )
 from privacy.mechanisms import SumMechanism
@@ -255,6 +256,9 @@ EXAMPLES: tuple[Noun, ...] = (
     Change(what="added", member="alpha", role="holder"),
     LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")),
     Opened(owner="alpha", role="holder", epsilon=Decimal("4.5"), delta=Decimal("0.0000001"), period=PERIOD), PERIOD,
+    ResultAccepted(
+        run="run-1", made_by="run-2", study_digest=d("study"), result=d("result"), finish=d("finish"), time=9
+    ),
     RosterAccepted(version=2, roster=d("roster"), previous=d("before"), key=d("key")),
     Decided(study="trial", study_digest=d("study"), decision="denied", time=9),
     Declined(study="trial", study_digest=d("study"), code="policy", time=9),

@@ -46,6 +46,7 @@ from privacy.ledger import (
     Question,
     Released,
     Reserved,
+    ResultAccepted,
     Statement,
 )
 from privacy.ledger.ledger import _SCHEMA
@@ -554,7 +555,7 @@ def test_a_ledger_whose_making_was_interrupted_is_made_whole(path: Path, moment:
     assert Ledger.open_or_create(path, OPENED).head == ledger.head
     connection = sqlite3.connect(path, isolation_level=None)
     triggers = connection.execute("SELECT count(*) FROM sqlite_master WHERE type = 'trigger'").fetchone()
-    assert (connection.execute("PRAGMA user_version").fetchone(), triggers[0]) == ((2,), 3)
+    assert (connection.execute("PRAGMA user_version").fetchone(), triggers[0]) == ((3,), 3)
     connection.close()
 
 
@@ -714,11 +715,36 @@ def test_a_ledger_of_layout_1_is_carried_over_and_its_entries_stay_byte_for_byte
     again.keep([Statement("d" * 64, "Ready", "beta", "c" * 64, "{}")] * 2)
     assert len(list(again.statements())) == 1
     assert connection.execute("SELECT * FROM entries").fetchall() == before
-    assert connection.execute("PRAGMA user_version").fetchone() == (2,)
-    connection.execute("PRAGMA user_version = 3")
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    connection.execute("PRAGMA user_version = 4")
     connection.close()
     with pytest.raises(LedgerError, match="newer release"):
         Ledger(ledger.path)
+
+
+def test_a_ledger_of_layout_2_is_carried_over_as_it_is(ledger: Ledger) -> None:
+    ledger.reserve(charge(1), CAPS)
+    connection = sqlite3.connect(ledger.path, isolation_level=None)
+    connection.execute("PRAGMA user_version = 2")
+    before = connection.execute("SELECT * FROM entries").fetchall()
+    assert Ledger(ledger.path).head == ledger.head
+    assert connection.execute("SELECT * FROM entries").fetchall() == before
+    assert connection.execute("PRAGMA user_version").fetchone() == (3,)
+    connection.close()
+
+
+def test_a_result_is_recorded_with_its_releases_and_what_was_signed_in_one_step(ledger: Ledger) -> None:
+    first = ResultAccepted(run="r", made_by="r", study_digest="a" * 64, result="b" * 64, finish="c" * 64, time=9)
+    said = Statement("c" * 64, "FinishRequest", "hub", "r", "{}")
+    released = Released(question=Question(run="r", round=1, attempt=1), core="d" * 64, release="e" * 64)
+    ledger.record_result(first, [released], [said])
+    ledger.record_result(first.model_copy(update={"finish": "f" * 64}), [], [])
+    assert [fact.kind for fact in ledger.facts()] == ["opened", "released", "result", "result"]
+    for state in (ledger.state, Ledger(ledger.path).state):
+        assert state.results == {("r", "r"): first}, "the first one stands"
+        assert state.released == {"d" * 64: "e" * 64}
+    assert ledger.statement("c" * 64) == said
+    assert ledger.statement("f" * 64) is None
 
 
 def test_prices_without_a_common_denominator_are_rounded_up_and_never_down() -> None:

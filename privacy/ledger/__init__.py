@@ -18,6 +18,7 @@ from privacy.ledger.entries import (
     Recovered,
     Released,
     Reserved,
+    ResultAccepted,
     RosterAccepted,
 )
 from privacy.ledger.ledger import Grant, Ledger, Statement, read_ledger, read_ledger_rows
@@ -43,6 +44,7 @@ __all__ = [
     "Recovered",
     "Released",
     "Reserved",
+    "ResultAccepted",
     "RosterAccepted",
     "Statement",
     "read_ledger",

@@ -18,7 +18,7 @@ from privacy.ledger.entries import Entry
 GENESIS = "0" * 64
 
 #: Newest layout of the file that this release reads (SQLite's ``user_version``).
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _DOMAIN = b"cohortium/ledger/v1\x00"
 

@@ -134,14 +134,38 @@ class Evidence(Noun):
     """Two contradicting statements signed by one party, kept for the auditor.
 
     Attributes:
-        what: which rule they break together: two plans, or a plan and an answer, under one question.
+        what: which rule they break together. ``equivocation``: two plans, or a plan and an answer, under one question;
+            ``result``: two results that one run made, or two releases of one plan, here or at two holders.
         first, second: the signed statements, as they arrived.
     """
 
     kind: Literal["evidence"] = "evidence"
-    what: Literal["equivocation"]
+    what: Literal["equivocation", "result"]
     first: str
     second: str
+
+
+class ResultAccepted(Noun):
+    """A result was handed out: at a holder, the one that it was shown; at the coordinator, the one that it signed.
+
+    One run makes one result for each run whose answers are in it. The signed FINISH is kept beside the ledger.
+
+    Attributes:
+        run: under which the questions were asked.
+        made_by: the run that made the result: the same one, or a later one of the same study.
+        study_digest: the study.
+        result: SHA-256 of the result's text; None where the run ended without one.
+        finish: digest of the signed FINISH.
+        time: the writer's clock; a claim.
+    """
+
+    kind: Literal["result"] = "result"
+    run: str = Field(min_length=1, max_length=64)
+    made_by: str = Field(min_length=1, max_length=64)
+    study_digest: Digest
+    result: Digest | None
+    finish: Digest
+    time: int
 
 
 class RosterAccepted(Noun):
@@ -231,6 +255,7 @@ Fact = Annotated[
     | Released
     | Failed
     | Evidence
+    | ResultAccepted
     | RosterAccepted
     | Decided
     | Declined

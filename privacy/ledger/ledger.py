@@ -19,8 +19,30 @@ from typing import NamedTuple, NoReturn
 
 from privacy.contract.canonical import canonical_json
 from privacy.errors import LedgerError
-from privacy.ledger.chain import EMPTY, Head, Row, broken, chain_hash, connected, linked, read_entry, stored_rows
-from privacy.ledger.entries import Answered, Entry, Fact, Lost, Opened, Question, Recovered, Reserved
+from privacy.ledger.chain import (
+    EMPTY,
+    SCHEMA_VERSION,
+    Head,
+    Row,
+    broken,
+    chain_hash,
+    connected,
+    linked,
+    read_entry,
+    stored_rows,
+)
+from privacy.ledger.entries import (
+    Answered,
+    Entry,
+    Fact,
+    Lost,
+    Opened,
+    Question,
+    Recovered,
+    Released,
+    Reserved,
+    ResultAccepted,
+)
 from privacy.ledger.state import Caps, LedgerState
 from privacy.private_files import private_file
 
@@ -57,6 +79,9 @@ CREATE TABLE IF NOT EXISTS statements (
 PRAGMA user_version = 2;
 COMMIT;
 """
+
+#: Layout 3 has the same tables: its number keeps releases away that do not know all kinds of entries.
+_THIRD = "PRAGMA user_version = 3;"
 
 
 class Statement(NamedTuple):
@@ -123,8 +148,11 @@ class Ledger:
             raise LedgerError(f"there is no ledger at {path}", hint="create it, or restore it from a backup")
         self._prepare(path)
         with self._connect() as connection:
-            if connection.execute("PRAGMA user_version").fetchone()[0] == 1:
+            layout = int(connection.execute("PRAGMA user_version").fetchone()[0])
+            if layout < 2:
                 connection.executescript(_SECOND)
+            if layout < SCHEMA_VERSION:
+                connection.executescript(_THIRD)
             self._current(connection)
 
     def _prepare(self, path: Path) -> None:
@@ -155,6 +183,7 @@ class Ledger:
         with ledger._connect() as connection:
             connection.executescript(_SCHEMA)
             connection.executescript(_SECOND)
+            connection.executescript(_THIRD)
         ledger.append(opened)
         return ledger
 
@@ -243,6 +272,14 @@ class Ledger:
             ):
                 yield Statement(*row)
 
+    def statement(self, digest: str) -> Statement | None:
+        """The kept statement of a digest, or None."""
+        with self._connect() as connection:
+            row = connection.execute(
+                "SELECT digest, kind, signer, subject, statement FROM statements WHERE digest = ?", (digest,)
+            ).fetchone()
+        return None if row is None else Statement(*row)
+
     def reserved_core(self, question: Question) -> str | None:
         """The core that was charged under this run, round and attempt, if any."""
         return self.state.core_of(question)
@@ -266,6 +303,18 @@ class Ledger:
             _keep(connection, statements)
             connection.execute("INSERT INTO payloads VALUES (?, ?)", (answered.core, payload))
             return self._add(connection, answered)
+
+    def record_result(
+        self, accepted: ResultAccepted, released: Iterable[Released], statements: Iterable[Statement]
+    ) -> Head:
+        """Record a result that was handed out, the releases in it that are new here, and what was signed about it."""
+        with self._transaction() as connection:
+            _keep(connection, statements)
+            facts: list[Fact] = [*released, accepted]
+            head = self._verified
+            for fact in facts:
+                head = self._add(connection, fact, after=head)
+        return head
 
     def remember(self, heads: Mapping[str, Head], statements: Iterable[Statement] = ()) -> None:
         """Keep the newest heads of others, so that nobody can show an older ledger later, and what shows them."""

@@ -18,6 +18,7 @@ from privacy.ledger.entries import (
     Recovered,
     Released,
     Reserved,
+    ResultAccepted,
     RosterAccepted,
 )
 
@@ -92,6 +93,7 @@ class LedgerState:
         decisions: study digest to the operator's latest decision.
         declined: (study digest, code) of every recorded refusal.
         rosters: digests of the rosters that the owner accepted.
+        results: (run, run that made it) to the result that was handed out, oldest first.
     """
 
     def __init__(self) -> None:
@@ -102,6 +104,7 @@ class LedgerState:
         self.decisions: dict[str, Literal["approved", "denied"]] = {}
         self.declined: set[tuple[str, str]] = set()
         self.rosters: set[str] = set()
+        self.results: dict[tuple[str, str], ResultAccepted] = {}
         self._days = Days()
         self._studies: dict[str, Total] = {}
         self._holders: dict[str, tuple[str, ...]] = {}
@@ -132,6 +135,8 @@ class LedgerState:
             self.declined.add((fact.study_digest, fact.code))
         elif isinstance(fact, RosterAccepted):
             self.rosters.add(fact.roster)
+        elif isinstance(fact, ResultAccepted):
+            self.results.setdefault((fact.run, fact.made_by), fact)  # the first one stands
 
     def of_study(self, study_digest: str) -> Total:
         """What the charges of one study cost."""
