@@ -156,7 +156,7 @@ class Allow(Noun):
     analyses: tuple[str, ...] = ("rfm",)
     placements: tuple[Literal["distributed", "local", "central"], ...] = ("distributed",)
     mechanisms: tuple[Literal["integer", "opacus"], ...] = ("integer",)
-    max_study_epsilon: ExactDecimal = Field(default=Decimal(4), gt=0)
+    max_study_epsilon: ExactDecimal = Field(default=Decimal(4), gt=0, le=50)
     max_study_delta: ExactDecimal = Field(default=Decimal("0.0001"), gt=0, le=Decimal("0.001"))
     figures: tuple[Literal["overall", "by_holder"], ...] = ("overall",)
     min_participants: int = Field(default=3, ge=2)

@@ -14,7 +14,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, PlainSerializer, ValidationError
 
 from privacy.errors import CohortiumError, ConfigError, ProtocolError
 
@@ -51,14 +51,34 @@ def plain_decimal(value: Decimal) -> str:
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 
-def _finite(value: Decimal) -> Decimal:
-    if not value.is_finite():
-        raise ValueError("must be a finite number")
+#: Longest text of a decimal that is read, its most digits, and how far from 1 its first and its last digit may be. The
+#: canonical form of what these let through has 43 characters at most, so that it can be read again.
+DECIMAL_TEXT, DECIMAL_DIGITS, DECIMAL_EXPONENT = 64, 40, 40
+
+
+def _short(value: Any) -> Any:
+    """Refuse what is too long for a decimal before anything is made of it."""
+    if isinstance(value, str | bytes) and len(value) > DECIMAL_TEXT:
+        raise ValueError(f"a number has at most {DECIMAL_TEXT} characters")
     return value
 
 
-#: An exact decimal number; canonical form is a plain string.
-ExactDecimal = Annotated[Decimal, AfterValidator(_finite), PlainSerializer(plain_decimal, return_type=str)]
+def _bounded(value: Decimal) -> Decimal:
+    """Refuse a decimal whose plain text would be long: ten characters with an exponent may stand for gigabytes."""
+    if not value.is_finite():
+        raise ValueError("must be a finite number")
+    parts = value.as_tuple()
+    if len(parts.digits) > DECIMAL_DIGITS:
+        raise ValueError(f"a number has at most {DECIMAL_DIGITS} digits")
+    if int(parts.exponent) < -DECIMAL_EXPONENT or value.adjusted() >= DECIMAL_EXPONENT:
+        raise ValueError(f"a number is below 10^{DECIMAL_EXPONENT}, with at most {DECIMAL_EXPONENT} decimals")
+    return value
+
+
+#: An exact decimal number of bounded length; canonical form is a plain string.
+ExactDecimal = Annotated[
+    Decimal, BeforeValidator(_short), AfterValidator(_bounded), PlainSerializer(plain_decimal, return_type=str)
+]
 
 
 def since(release: str, default: Any, **rules: Any) -> Any:

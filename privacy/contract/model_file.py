@@ -36,6 +36,8 @@ METADATA = "cohortium"
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _Line = Annotated[str, Field(min_length=1, max_length=600)]
 _DECIMALS = Decimal("0.000001")
+#: No figure of a record is beyond this, whatever noise is in it.
+_LARGEST = Decimal(10) ** 15
 
 
 class Words(Noun):
@@ -48,8 +50,8 @@ class Words(Noun):
 class Measured(Noun):
     """An estimate and the half-width of its 95% interval, as exact decimals."""
 
-    value: ExactDecimal
-    margin: ExactDecimal = Field(ge=0)
+    value: ExactDecimal = Field(ge=-_LARGEST, le=_LARGEST)
+    margin: ExactDecimal = Field(ge=0, le=_LARGEST)
 
     @classmethod
     def of(cls, estimate: Estimate) -> Self:
@@ -88,9 +90,9 @@ class Quality(Noun):
 class Reliability(Noun):
     """A range of predicted probabilities, and which share of its customers churned."""
 
-    predicted: ExactDecimal
+    predicted: ExactDecimal = Field(ge=-_LARGEST, le=_LARGEST)
     observed: Measured
-    share: ExactDecimal
+    share: ExactDecimal = Field(ge=-_LARGEST, le=_LARGEST)
 
     @classmethod
     def of(cls, point: CalibrationPoint) -> Self:
@@ -135,9 +137,9 @@ class PrivacySpent(Noun):
         colluding: against how many colluding holders the promise holds.
     """
 
-    epsilon_promised: ExactDecimal = Field(ge=0)
-    epsilon_person: ExactDecimal = Field(ge=0)
-    epsilon_all_holders: ExactDecimal = Field(ge=0)
+    epsilon_promised: ExactDecimal = Field(ge=0, le=_LARGEST)
+    epsilon_person: ExactDecimal = Field(ge=0, le=_LARGEST)
+    epsilon_all_holders: ExactDecimal = Field(ge=0, le=_LARGEST)
     delta: ExactDecimal = Field(gt=0, lt=1)
     records: int = Field(ge=1, le=1_000_000)
     placement: Literal["distributed", "local", "central"]
