@@ -47,7 +47,7 @@ from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved, Statement
 from privacy.mechanisms import SumMechanism
-from privacy.secure_sum.masks import MaskMismatch, UintArray, from_bytes
+from privacy.secure_sum.masks import CHECK_WORDS, MaskMismatch, UintArray, from_bytes
 from privacy.statistics import Statistic
 from server.aggregation.adding import released_sum
 from server.aggregation.noise import central_sampler
@@ -357,7 +357,7 @@ class Federation:
                 payload = _vector_bytes(raw)
                 if (answer.core, answer.holder, answer.payload) != (core.digest, holder, sha256_hex(payload)):
                     raise ProtocolError("declined")
-                vectors.append(from_bytes(payload, statistic.dim + 1))
+                vectors.append(from_bytes(payload, statistic.dim + CHECK_WORDS))
                 self._note_checkpoint(holder, answer.checkpoint, kept(signed, core.digest))
             except ProtocolError as error:
                 lost[holder] = error.message

@@ -27,7 +27,7 @@ from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.mechanisms.gaussian import Noise
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.secure_sum.masks import MaskKey, from_bytes
+from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
 from privacy.statistics import CATALOGUE
 from privacy.statistics.base import IntArray
 from simulations.audit_cases import HOLDERS, QUESTIONS, Case, case_of
@@ -145,7 +145,7 @@ class Rehearsal:
             sent.append(
                 path.answer(exact, share, holder=holder, key=self._keys[holder], hellos=self._hellos, core=core)
             )
-        return path.add_up(self._drawn, [from_bytes(data, dim + 1) for data in sent]), known
+        return path.add_up(self._drawn, [from_bytes(data, dim + CHECK_WORDS) for data in sent]), known
 
     def scores(self, present: bool, remembered: IntArray) -> tuple[dict[Attack, float], IntArray]:
         """Every attack's score of one release: about 1 with the target, about 0 without.

@@ -16,7 +16,7 @@ import numpy as np
 from clients.models import encode_sum
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.secure_sum.masks import UintArray, unmask
+from privacy.secure_sum.masks import CHECK_WORDS, UintArray, unmask
 from privacy.statistics import AnchorSums, SegmentTotals, Statistic
 from privacy.statistics.base import IntArray
 from server.aggregation.adding import released_sum
@@ -74,7 +74,7 @@ def _seed_per_holder(path: ReleasePath) -> ReleasePath:
 
     @cache
     def central(mechanism: SumMechanism, size: int) -> IntArray:
-        return released_sum(mechanism, [np.zeros(size + 1, dtype=np.uint64)])
+        return released_sum(mechanism, [np.zeros(size + CHECK_WORDS, dtype=np.uint64)])
 
     def add_up(mechanism: SumMechanism, vectors: Sequence[UintArray]) -> IntArray:
         if mechanism.placement != "central":

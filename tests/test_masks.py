@@ -17,7 +17,22 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from privacy.errors import ProtocolError
-from privacy.secure_sum.masks import MaskKey, MaskMismatch, from_bytes, mask, pair_stream, to_bytes, unmask
+from privacy.secure_sum.masks import (
+    CHECK_WORDS,
+    MaskKey,
+    MaskMismatch,
+    Use,
+    announced,
+    cancel,
+    check_keys,
+    from_bytes,
+    key_stream,
+    mask,
+    pair_key,
+    to_bytes,
+    unmask,
+    words_of,
+)
 
 CORE, OTHER_CORE = "c" * 64, "d" * 64
 Hellos = dict[str, tuple[str, str]]
@@ -150,7 +165,7 @@ def test_two_questions_of_one_run_have_unrelated_masks() -> None:
         mask(zero, holder="holder-0", key=keys["holder-0"], hellos=hellos, core=core) for core in (CORE, OTHER_CORE)
     )
     assert np.intersect1d(one, other).size == 0
-    assert np.unique(one - other).size == 1001
+    assert np.unique(one - other).size == 1000 + CHECK_WORDS
 
 
 def test_two_runs_have_fresh_keys() -> None:
@@ -234,33 +249,100 @@ SHARED = bytes(range(32))
 LOW, HIGH = ("alpha", "1" * 64), ("beta", "2" * 64)
 
 
-def test_the_keystream_is_hkdf_and_chacha20() -> None:
+@pytest.mark.parametrize("use", ["data", "check"])
+def test_the_keystream_is_hkdf_and_chacha20(use: Use) -> None:
     salt = hashlib.sha256(bytes.fromhex(LOW[1]) + bytes.fromhex(HIGH[1])).digest()
-    info = b"cohortium/mask/v1\x00" + bytes.fromhex(CORE) + b"\x00alpha\x00beta"
-    expected = _slow_chacha20(_slow_hkdf(SHARED, salt, info), 3)[: 8 * 20]
-    assert to_bytes(pair_stream(SHARED, LOW, HIGH, CORE, 20)) == expected
+    info = b"cohortium/mask/v2\x00" + use.encode() + b"\x00" + bytes.fromhex(CORE) + b"\x00alpha\x00beta"
+    key = _slow_hkdf(SHARED, salt, info)
+    assert pair_key(SHARED, LOW, HIGH, CORE, use) == key
+    assert to_bytes(key_stream(key, 20)) == _slow_chacha20(key, 3)[: 8 * 20]
 
 
-def test_the_keystream_never_changes_between_releases() -> None:
+@pytest.mark.parametrize("use", ["data", "check"])
+def test_the_keystream_never_changes_between_releases(use: Use) -> None:
     """Golden: two holders that run different releases of the software must still cancel."""
-    assert to_bytes(pair_stream(SHARED, LOW, HIGH, CORE, 3)).hex() == GOLDEN
+    assert to_bytes(key_stream(pair_key(SHARED, LOW, HIGH, CORE, use), 3)).hex() == GOLDEN[use]
 
 
-GOLDEN = "b171edf5d63aa81c10a3378cccd3c18f2bfde0aab0f7fe38"
+def test_a_masked_vector_never_changes_between_releases(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Golden: which stream goes where. Check words are no longer a test of the data's masks, so this is."""
+    keys, hellos = federation(3)
+    monkeypatch.setattr(MaskKey, "shared_with", lambda self, public: SHARED)
+    vectors = masked({name: np.array([1, -1], dtype=np.int64) for name in keys}, keys, hellos)
+    assert [to_bytes(vector).hex() for vector in vectors] == GOLDEN_VECTORS
+
+
+GOLDEN: dict[Use, str] = {
+    "data": "6918f6dc8d77cee03d4fc2361e1855d3181d98bce70d05e1",
+    "check": "830798cd88e581c58174c4621dab4cc01e54e271bf12d014",
+}
+GOLDEN_VECTORS = [
+    "6f484d42918758e96b68395a32882a977ffff0c09cdfca76754d6571dd124f2f6a050864dfd9266910847926b60b8c5c",
+    "be59d1499589baba0a2997c35417042921c656ee0b0d4dc95255670d9903b2329df6e8244208d55903261d6fc3db94c5",
+    "d65de173d9eeec5b886e2fe27860d13f603ab8505713e8bf395d338189e9fe9df9030f77de1d043ded55696a8618dfdd",
+]
 
 
 @pytest.mark.parametrize(
     "changed",
     [
-        (bytes(32), LOW, HIGH, CORE),
-        (SHARED, ("alpha", "3" * 64), HIGH, CORE),
-        (SHARED, ("alph", LOW[1]), HIGH, CORE),
-        (SHARED, LOW, ("beta", "4" * 64), CORE),
-        (SHARED, LOW, ("betb", HIGH[1]), CORE),
-        (SHARED, LOW, HIGH, OTHER_CORE),
-        (SHARED, HIGH, LOW, CORE),
+        (bytes(32), LOW, HIGH, CORE, "data"),
+        (SHARED, ("alpha", "3" * 64), HIGH, CORE, "data"),
+        (SHARED, ("alph", LOW[1]), HIGH, CORE, "data"),
+        (SHARED, LOW, ("beta", "4" * 64), CORE, "data"),
+        (SHARED, LOW, ("betb", HIGH[1]), CORE, "data"),
+        (SHARED, LOW, HIGH, OTHER_CORE, "data"),
+        (SHARED, HIGH, LOW, CORE, "data"),
+        (SHARED, LOW, HIGH, CORE, "check"),
     ],
-    ids=["secret", "low hello", "low name", "high hello", "high name", "core", "order"],
+    ids=["secret", "low hello", "low name", "high hello", "high name", "core", "order", "use"],
 )
 def test_every_part_of_the_plan_is_in_the_key(changed: tuple) -> None:
-    assert not np.array_equal(pair_stream(*changed, 8), pair_stream(SHARED, LOW, HIGH, CORE, 8))
+    assert pair_key(*changed) != pair_key(SHARED, LOW, HIGH, CORE, "data")
+
+
+# --- check words -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("size", [2, 3, 8])
+def test_check_words_are_the_same_alone_and_behind_data_and_cancel(size: int) -> None:
+    keys, hellos = federation(size)
+    alone = {
+        name: announced(mask(np.zeros(0, dtype=np.int64), holder=name, key=key, hellos=hellos, core=CORE))
+        for name, key in keys.items()
+    }
+    behind = masked(some_values(list(keys)), keys, hellos)
+    assert list(alone.values()) == [announced(vector) for vector in behind]
+    assert cancel(alone.values())
+    for name in keys:
+        assert not cancel({**alone, name: "0" * 63 + "1"}.values())
+
+
+def test_check_words_follow_from_the_keys_that_are_opened_and_from_nothing_else() -> None:
+    keys, hellos = federation(4)
+    vectors = dict(zip(keys, masked(some_values(list(keys)), keys, hellos), strict=True))
+    opened = {name: check_keys(holder=name, key=key, hellos=hellos, core=CORE) for name, key in keys.items()}
+    for name, own in opened.items():
+        assert words_of(name, own) == announced(vectors[name])
+        for other, value in own.items():
+            assert opened[other][name] == value
+            assert words_of(name, {**own, other: "0" * 64}) != announced(vectors[name])
+
+
+def check_opened_keys_unmask_no_data(root: object = None, patch: object = None) -> None:
+    """All check keys of a core together leave the data masked: nothing of it shows under their streams."""
+    keys, hellos = federation(3)
+    values = {name: np.full(64, 5, dtype=np.int64) for name in keys}
+    for name, vector in zip(keys, masked(values, keys, hellos), strict=True):
+        stripped = vector.copy()
+        for other, key in check_keys(holder=name, key=keys[name], hellos=hellos, core=CORE).items():
+            for start in (0, len(vector) - CHECK_WORDS):
+                part = stripped[start:]
+                stream = key_stream(bytes.fromhex(key), len(part))
+                part -= stream if name < other else -stream
+        assert not np.any(stripped[:64] == 5)
+        assert np.unique(stripped[:64] - vector[:64]).size == 64, "not even a constant is left"
+
+
+def test_opened_keys_unmask_no_data() -> None:
+    check_opened_keys_unmask_no_data()

@@ -39,7 +39,7 @@ from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
 from privacy.contract.study import Budget, Study
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
-from privacy.secure_sum.masks import MaskKey, from_bytes, mask, to_bytes, unmask
+from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes, mask, to_bytes, unmask
 from privacy.statistics import PrefixSums, SegmentTotals
 from privacy.statistics.prefix_sums import FactGrid
 from server.federation import Federation
@@ -290,7 +290,7 @@ def audit_round(
         if number == AUDIT_HOLDERS - 1:
             noisy = noisy + AUDITED.encode_sum(target)
         sent.append(to_bytes(mask(noisy, holder=name, key=keys[name], hellos=hellos, core="c" * 64)))
-    total = unmask([from_bytes(data, AUDITED.dim + 1) for data in sent])
+    total = unmask([from_bytes(data, AUDITED.dim + CHECK_WORDS) for data in sent])
     seen = total - AUDIT_HOLDERS * AUDITED.encode_sum(crowd) - sum(shares[:AUDIT_COLLUDING])
     canary = AUDITED.encode_sum(table([(0, 5, 10_000, 100)]))[:3]
     return seen.reshape(CELLS, 3) @ canary / float(canary @ canary)

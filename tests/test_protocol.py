@@ -51,7 +51,7 @@ from privacy.contract.messages import (
 from privacy.contract.transport import Handler
 from privacy.errors import BudgetError, DataError, NotEnoughHolders
 from privacy.ledger import Answered, Evidence, Ledger, Question, Released, Reserved
-from privacy.secure_sum.masks import MaskKey, MaskMismatch, unmask
+from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, MaskMismatch, unmask
 from privacy.statistics import SegmentTotals
 from server.run import run_study
 from simulations.kit import MemoryFederation
@@ -157,11 +157,11 @@ def check_masks_of_different_plans_do_not_cancel(root: Path, monkeypatch: pytest
         unmask(vectors)
     exact = total(federation)
     found = sum(vectors[1:], vectors[0])
-    # 9 words equal by chance: 2^-64 each. Nothing of a holder's total is readable from any subset either.
-    assert not np.any(found[:-1].view(np.int64) == exact)
+    # 12 words equal by chance: 2^-64 each. Nothing of a holder's total is readable from any subset either.
+    assert not np.any(found[:-CHECK_WORDS].view(np.int64) == exact)
     for holder, vector in zip(HOLDERS, vectors, strict=True):
         own = kit.STATISTIC.encode_sum(federation._tables[holder])
-        assert not np.any(vector[:-1].view(np.int64) == own)
+        assert not np.any(vector[:-CHECK_WORDS].view(np.int64) == own)
 
 
 def test_masks_of_different_plans_do_not_cancel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

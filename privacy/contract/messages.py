@@ -14,7 +14,7 @@ from privacy.mechanisms.gaussian import SumMechanism
 from privacy.statistics import AnyStatistic, ContributionBound
 
 #: Version of the protocol; holders and coordinator must agree.
-PROTOCOL = 2
+PROTOCOL = 3
 
 #: Reasons that may leave a holder. No row can influence which one it is: everything that is not about files'
 #: form, policy, budget, versions or the order of messages is ``declined``.

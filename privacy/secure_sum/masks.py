@@ -1,16 +1,21 @@
-"""Pairwise masks bound to the plan core, and the sum in which they cancel.
+"""Pairwise masks bound to the plan core, the sum in which they cancel, and check words that show who spoils it.
 
-Each pair of participants derives a key from its two fresh X25519 keys, both HELLOs and the digest of the plan core;
+Each pair of participants derives keys from its two fresh X25519 keys, both HELLOs and the digest of the plan core;
 the one with the smaller id adds the keystream modulo 2^64, the other subtracts it (Bonawitz et al. 2017, without
 recovery: on a dropout the attempt is abandoned). Because the core is in the key, two holders that were shown
-different plans have masks that do not cancel ("model inconsistency", arXiv 2111.07380). One more coordinate, to
-which everybody adds zero without noise, must come out zero.
+different plans have masks that do not cancel ("model inconsistency", arXiv 2111.07380).
+
+A pair has two keys for a core: one for the data, and one for *check words*. These mask four zeros, so what a holder
+sends of them says nothing of its data, and all participants' must add up to zero. They are announced before anybody
+is charged, with the very code that masks the answer. A check key may be opened: it masks nothing but zeros, is for one
+core alone, and an output of HKDF says nothing of one with other ``info``. A data key never leaves this module.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Literal
 
 import numpy as np
 from cryptography.hazmat.primitives import hashes
@@ -24,7 +29,13 @@ from privacy.errors import ProtocolError
 
 UintArray = NDArray[np.uint64]
 
-_DOMAIN = b"cohortium/mask/v1"
+#: Words of zeros that everybody masks beside the data: whoever gets them wrong by chance does so with 2^-256.
+CHECK_WORDS = 4
+
+#: What a key of a pair is for.
+Use = Literal["data", "check"]
+
+_DOMAIN = b"cohortium/mask/v2"
 
 
 class MaskMismatch(ProtocolError):
@@ -60,21 +71,25 @@ class MaskKey:
         raise TypeError("mask keys stay in memory")
 
 
-def pair_stream(shared: bytes, low: tuple[str, str], high: tuple[str, str], core: str, size: int) -> UintArray:
-    """The keystream of one pair for one core, shape ``(size,)``.
+def pair_key(shared: bytes, low: tuple[str, str], high: tuple[str, str], core: str, use: Use) -> bytes:
+    """The key of one pair for one core and one use, 32 bytes (HKDF-SHA256, RFC 5869).
 
     Args:
         shared: X25519 secret of the pair.
         low, high: (holder id, HELLO digest) of the pair, smaller id first.
         core: digest of the plan core.
-        size: number of 64-bit words.
+        use: what is masked with it.
     """
-    key = HKDF(
+    return HKDF(
         algorithm=hashes.SHA256(),
         length=32,
         salt=hashlib.sha256(bytes.fromhex(low[1]) + bytes.fromhex(high[1])).digest(),
-        info=b"\x00".join([_DOMAIN, bytes.fromhex(core), low[0].encode(), high[0].encode()]),
+        info=b"\x00".join([_DOMAIN, use.encode(), bytes.fromhex(core), low[0].encode(), high[0].encode()]),
     ).derive(shared)
+
+
+def key_stream(key: bytes, size: int) -> UintArray:
+    """The keystream of a pair's key (ChaCha20, RFC 8439, from block 0 with a zero nonce), shape ``(size,)``."""
     stream = Cipher(ChaCha20(key, bytes(16)), mode=None).encryptor().update(bytes(8 * size))
     return np.frombuffer(stream, dtype="<u8").astype(np.uint64)
 
@@ -87,31 +102,52 @@ def mask(
     hellos: Mapping[str, tuple[str, str]],
     core: str,
 ) -> UintArray:
-    """Add this holder's masks, and the check coordinate, to its noisy sum.
+    """Add this holder's masks to its noisy sum and to four zeros, the check words.
 
     Args:
-        values: shape ``(dim,)``.
+        values: shape ``(dim,)``; of shape ``(0,)`` for the check words alone.
         holder: who masks.
         key: its key of this run.
         hellos: every participant's (HELLO digest, mask public key), this holder's own included.
         core: digest of the plan core.
 
     Returns:
-        The masked vector, shape ``(dim + 1,)``, modulo 2^64.
+        The masked vector and the check words, shape ``(dim + 4,)``, modulo 2^64.
     """
-    total = np.zeros(len(values) + 1, dtype=np.uint64)
-    total[:-1] = values.view(np.uint64)
-    own = (holder, hellos[holder][0])
-    for other, (digest, public) in hellos.items():
-        if other == holder:
-            continue
-        low, high = sorted([own, (other, digest)])
-        stream = pair_stream(key.shared_with(public), low, high, core, len(total))
-        if low[0] == holder:
-            total += stream
-        else:
-            total -= stream
+    size = len(values)
+    total = np.zeros(size + CHECK_WORDS, dtype=np.uint64)
+    total[:size] = values.view(np.uint64)
+    parts: tuple[tuple[Use, slice], ...] = (("data", slice(size)), ("check", slice(size, None)))
+    for other, pair in _pairs(holder, key, hellos):
+        for use, part in parts:
+            _add(total[part], pair_key(*pair, core, use), holder, other)
     return total
+
+
+def check_keys(*, holder: str, key: MaskKey, hellos: Mapping[str, tuple[str, str]], core: str) -> dict[str, str]:
+    """This holder's check key with each other participant, 64 hexadecimal digits; to be opened for one core."""
+    return {other: pair_key(*pair, core, "check").hex() for other, pair in _pairs(holder, key, hellos)}
+
+
+def words_of(holder: str, keys: Mapping[str, str]) -> str:
+    """The check words that follow from a holder's opened check keys, as :func:`announced` writes them."""
+    total = np.zeros(CHECK_WORDS, dtype=np.uint64)
+    for other, key in keys.items():
+        _add(total, bytes.fromhex(key), holder, other)
+    return to_bytes(total).hex()
+
+
+def announced(masked: UintArray) -> str:
+    """The check words at the end of a masked vector: 64 hexadecimal digits, little-endian words."""
+    return to_bytes(masked[-CHECK_WORDS:]).hex()
+
+
+def cancel(words: Iterable[str]) -> bool:
+    """Whether all participants' check words, as :func:`announced` writes them, add up to zero."""
+    total = np.zeros(CHECK_WORDS, dtype=np.uint64)
+    for text in words:
+        total += from_bytes(bytes.fromhex(text), CHECK_WORDS)
+    return not total.any()
 
 
 def unmask(vectors: Sequence[UintArray]) -> NDArray[np.int64]:
@@ -126,9 +162,29 @@ def unmask(vectors: Sequence[UintArray]) -> NDArray[np.int64]:
     total = np.zeros_like(vectors[0])
     for vector in vectors:
         total = total + vector
-    if total[-1] != 0:
+    if total[-CHECK_WORDS:].any():
         raise MaskMismatch("the masks of this attempt did not cancel; it is spent")
-    return total[:-1].view(np.int64)
+    return total[:-CHECK_WORDS].view(np.int64)
+
+
+def _pairs(
+    holder: str, key: MaskKey, hellos: Mapping[str, tuple[str, str]]
+) -> Iterator[tuple[str, tuple[bytes, tuple[str, str], tuple[str, str]]]]:
+    """Each other participant, with the secret shared with it and both (id, HELLO digest), smaller id first."""
+    own = (holder, hellos[holder][0])
+    for other, (digest, public) in hellos.items():
+        if other != holder:
+            low, high = sorted([own, (other, digest)])
+            yield other, (key.shared_with(public), low, high)
+
+
+def _add(total: UintArray, key: bytes, holder: str, other: str) -> None:
+    """Add a pair's keystream in place at the smaller id, and take it away at the other."""
+    stream = key_stream(key, len(total))
+    if holder < other:
+        total += stream
+    else:
+        total -= stream
 
 
 def to_bytes(vector: UintArray) -> bytes:

@@ -15,7 +15,7 @@ def released_sum(mechanism: SumMechanism, vectors: Sequence[UintArray]) -> IntAr
 
     Args:
         mechanism: who adds how much noise.
-        vectors: one per participant, shape ``(dim + 1,)``.
+        vectors: one per participant, shape ``(dim + 4,)``.
 
     Returns:
         The release, shape ``(dim,)``.
