@@ -121,7 +121,7 @@ def drop_tables(toml: str) -> None:
     import tomllib
 
     from clients.data.config import Source
-    from clients.data.postgres import connect, parse_address, read_password
+    from clients.data.sources.postgres import connect, parse_address, read_password
 
     target = tomllib.loads(toml)["database"][0]
     source = Source(url=target["url"], password_env=target.get("password_env"))

@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.data.config import HolderConfig
-from clients.data.sources import resolve
+from clients.data.sources.locations import resolve
 from clients.holder import HolderFolder
 from clients.labels import export_labels
 from clients.labels.config import read_labels_config

@@ -5,7 +5,7 @@
     holder.toml      where the rows are (clients/data)
     policy.toml      what is allowed (clients/policy)
     request.json, roster.json, rosters/, keys/   who this member is and who the others are (privacy/member_folder)
-    state/           ledger.sqlite, tables/, runs/: never leaves
+    state/           ledger.sqlite, tables/, runs/, scratch/: never leaves
     labels/          the holder's own customers: segments, scores, clusters
 """
 
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 from clients.approvals import Approvals
 from clients.clock import Clock
 from clients.data.config import HolderConfig
+from clients.data.scratch import empty_scratch
 from clients.groups.assignment import assign, released_clusters
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
@@ -264,6 +265,7 @@ class LiveNode:
     """
 
     def __init__(self, folder: HolderFolder, clock: Clock | None = None) -> None:
+        empty_scratch(folder.state)
         self._folder = folder
         self._clock = clock
         self._seen = self._look()

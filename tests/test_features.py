@@ -536,7 +536,7 @@ def test_features_compile_for_other_databases(
     if dialect == "pyspark":  # its settings are there only where Spark is installed
         monkeypatch.setattr(ibis.options, "pyspark", SparkSettings())
     if dialect == "postgres" and kind == "text":
-        pytest.skip("PostgreSQL has no cast that yields null; text is read by clients/data/postgres.py")
+        pytest.skip("PostgreSQL has no cast that yields null; text is read by clients/data/sources/postgres.py")
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}})
     lines = cleaned_lines(ibis.table(UNBOUND[kind], name="sales"), config, study, base=tmp_path)

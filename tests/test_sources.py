@@ -428,7 +428,7 @@ def test_a_url_with_a_password_is_refused_without_repeating_it(tmp_path, url):
 
 def test_connections_to_other_machines_are_encrypted(monkeypatch):
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
-    from clients.data.postgres import _default, parse_address
+    from clients.data.sources.postgres import _default, parse_address
 
     assert _default("sslmode") == "prefer"  # what libpq would do: this is what `connect` does not accept
     monkeypatch.setenv("PGSSLMODE", "verify-full")
@@ -506,7 +506,7 @@ def test_the_customer_table_compiles_for_other_databases(tmp_path, monkeypatch, 
         monkeypatch.setattr(ibis.options, "pyspark", SparkSettings())
     table = ibis.table(UNBOUND[kind], name="sales")
     if dialect == "postgres" and kind == "text":
-        pytest.skip("PostgreSQL has no cast that yields null; text is read by clients/data/postgres.py")
+        pytest.skip("PostgreSQL has no cast that yields null; text is read by clients/data/sources/postgres.py")
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}}, cleaning={"returns": "net", "cancellation_prefix": "C"})
     lines = cleaned_lines(table, config, study, base=tmp_path)

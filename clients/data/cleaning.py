@@ -19,7 +19,7 @@ from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
 from clients.data.config import HolderConfig
-from clients.data.sources import resolve
+from clients.data.sources.locations import resolve
 from privacy.contract.study import Study
 from privacy.errors import DataError
 

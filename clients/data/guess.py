@@ -23,7 +23,8 @@ from clients.data.config import CsvFormat, HolderConfig
 from clients.data.guess_nouns import SURE, Guess, Guessed, Question, answered, open_questions
 from clients.data.guess_sheet import Sheet
 from clients.data.guess_text import read_beginning
-from clients.data.sources import csv_files, fetch, list_tables, open_source
+from clients.data.sources import fetch, list_tables, open_source
+from clients.data.sources.locations import csv_files
 from privacy.contract.canonical import describe_validation
 from privacy.errors import ConfigError, DataError
 

@@ -13,8 +13,8 @@ import pyarrow.csv as pa_csv
 from psycopg import sql
 
 from clients.data.config import Source
-from clients.data.postgres import connect, parse_address
 from clients.data.secrets import read_password
+from clients.data.sources.postgres import connect, parse_address
 from clients.labels.config import DatabaseTarget
 from clients.labels.day_rows import DayRows
 from clients.labels.relations import (

@@ -1,0 +1,111 @@
+"""Where a holder's rows are: an explicit catalogue from URL scheme to opener, one module for each kind of source.
+
+An opener yields the rows as an Ibis table, read-only; everything after it is Ibis expressions, so the next database is
+one module and one line in ``OPENERS``. Error texts name files and columns, never what stands in a row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import pyarrow as pa
+from ibis.expr import types as ir
+
+from clients.data.config import HolderConfig
+from clients.data.sources.csv import open_csv
+from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
+from clients.data.sources.locations import split
+from clients.data.sources.parquet import open_parquet
+from privacy.errors import CohortiumError, DataError
+
+#: Opens a location (what follows ``scheme://``; paths are relative to ``base``).
+Opener = Callable[[HolderConfig, str, Path], AbstractContextManager[ir.Table]]
+
+_CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
+
+
+@contextlib.contextmanager
+def open_source(config: HolderConfig, *, base: Path) -> Iterator[ir.Table]:
+    """Open a holder's rows, read-only; closed, and spilled data removed, on leaving the ``with`` block.
+
+    Raises:
+        DataError: if there is nothing at the URL, or it cannot be read as what it claims to be.
+    """
+    scheme, location = split(config.source.url)
+    opener = OPENERS.get(scheme)
+    if opener is None:
+        raise DataError(f"no source for {scheme}:// URLs", hint=f"there is: {', '.join(sorted(OPENERS))}")
+    with opener(config, location, base) as table:
+        yield table
+
+
+def fetch(expression: ir.Table, *, what: str) -> pa.Table:
+    """Run a query and return its (small) result.
+
+    Raises:
+        DataError: if the source fails in the middle; the text says what was being done, and never what a row says.
+    """
+    try:
+        return expression.to_pyarrow()
+    except CohortiumError:
+        raise
+    except Exception as problem:  # every database has exception types of its own, and their texts quote rows
+        line = _CSV_LINE.search(str(problem))
+        where = f", at line {line[1]} of a CSV file" if line else ""
+        raise DataError(
+            f"the source failed while {what}{where} ({type(problem).__name__})",
+            hint="look at that line" if line else "check that the source is complete and not being written",
+        ) from None
+
+
+@contextlib.contextmanager
+def _open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+    with needs_psycopg():
+        from clients.data.sources.postgres import open_postgres
+    with open_postgres(config, location, base) as table:
+        yield table
+
+
+@contextlib.contextmanager
+def needs_psycopg() -> Iterator[None]:
+    """Around imports of modules for PostgreSQL, whose driver is an extra.
+
+    Raises:
+        DataError: if it is not installed.
+    """
+    try:
+        yield
+    except ModuleNotFoundError as missing:
+        if (missing.name or "").split(".")[0] != "psycopg":
+            raise
+        raise DataError(
+            "PostgreSQL needs a package that is not installed", hint='pip install "cohortium[postgres]"'
+        ) from None
+
+
+def list_tables(config: HolderConfig, *, base: Path) -> tuple[str, ...] | None:
+    """Tables and views of a database as ``schema.table``; None where the source is files.
+
+    Raises:
+        DataError: if the database cannot be opened.
+    """
+    scheme, location = split(config.source.url)
+    if scheme in ("postgres", "postgresql"):
+        with needs_psycopg():
+            from clients.data.sources.postgres import list_postgres_tables
+        return list_postgres_tables(config, location, base)
+    return list_duckdb_tables(config, location, base) if scheme == "duckdb" else None
+
+
+#: The catalogue of sources. One module and one line here add a database.
+OPENERS: dict[str, Opener] = {
+    "csv": open_csv,
+    "duckdb": open_duckdb,
+    "parquet": open_parquet,
+    "postgres": _open_postgres,
+    "postgresql": _open_postgres,
+}

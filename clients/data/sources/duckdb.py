@@ -1,0 +1,61 @@
+"""A DuckDB database as a source."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from ibis.expr import types as ir
+
+from clients.data.config import HolderConfig
+from clients.data.sources.embedded import embedded
+from clients.data.sources.locations import resolve
+from privacy.errors import DataError
+
+
+@contextlib.contextmanager
+def open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+    """Open a table or view of a database file.
+
+    Raises:
+        DataError: if the file or the table is missing, or the file is none of this DuckDB.
+    """
+    path = resolve(base, location)
+    name = config.source.table
+    if name is None:
+        raise DataError("a database needs a table", hint='add table = "..." under [source]')
+    with embedded(config, base) as (connection, _):
+        _attach(connection, path)
+        schema, _, table = name.rpartition(".")
+        try:
+            opened = connection.table(table, database=("holder", schema or "main"))
+        except Exception:
+            raise DataError(f"{path} has no table {name!r}", hint="check source.table in holder.toml") from None
+        yield opened
+
+
+def list_duckdb_tables(config: HolderConfig, location: str, base: Path) -> tuple[str, ...]:
+    """Tables and views as ``schema.table``, without the schema where it is ``main``.
+
+    Raises:
+        DataError: if the database cannot be opened.
+    """
+    with embedded(config, base) as (connection, _):
+        _attach(connection, resolve(base, location))
+        query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'holder'"
+        found = sorted(connection.raw_sql(query).fetchall())
+    return tuple(table if schema == "main" else f"{schema}.{table}" for schema, table in found)
+
+
+def _attach(connection: Any, path: Path) -> None:
+    if not path.is_file():
+        raise DataError(f"there is no file at {path}", hint="check source.url in holder.toml")
+    try:
+        connection.attach(path, name="holder", read_only=True)
+    except Exception:
+        raise DataError(
+            f"{path} cannot be opened as a DuckDB database",
+            hint="close programs that write to it, and check that this DuckDB is not older than the file",
+        ) from None
