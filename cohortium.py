@@ -216,7 +216,7 @@ currency = "{currency}"
 # time_zone = "UTC"             # where that day starts
 # holders = ["online", "store"] # who takes part; not stated: everybody in the roster
 # placement = "distributed"     # who adds the noise: distributed, local, central (trusts the coordinator)
-# mechanism = "integer"         # with placement central also "opacus": floating-point noise, its accountant beside ours
+# mechanism = "integer"         # with placement central also "opacus": the same noise, Opacus' accountant beside ours
 
 [budget]
 epsilon = {epsilon}                   # for one person, with all their records at all holders

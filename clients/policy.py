@@ -68,7 +68,7 @@ delta = 1e-6
 [allow]
 analyses = [{analyses}]
 placements = [{placements}]     # who may add the noise: distributed, local, central
-# mechanisms = ["integer"]      # and "opacus": floating-point noise at the coordinator, with placement central
+# mechanisms = ["integer"]      # and "opacus": the same noise, Opacus' accountant beside ours; placement central
 # figures = ["overall"]         # and "by_holder": this holder's own totals may be released, with noise
 # studies = []                  # names of studies; empty allows any
 # columns = []                  # what studies may look at: recency, orders, money, basket, discount, returns, daypart,
@@ -139,7 +139,8 @@ class Allow(Noun):
         analyses: names of analyses.
         placements: who may add the noise. ``local`` and ``central`` must be allowed on purpose: the first makes
             results much noisier, the second means that the coordinator sees exact totals.
-        mechanisms: kinds of noise; ``opacus`` (floating-point, at the coordinator) must be allowed on purpose.
+        mechanisms: what studies may say there; ``opacus`` (the same noise, with Opacus' accountant) must be allowed
+            on purpose.
         max_study_epsilon: largest epsilon of one study, at a delta of at most ``max_study_delta``.
         figures: whose; with ``by_holder`` this holder's own totals may be released (with noise).
         min_participants: fewest holders in one sum.

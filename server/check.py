@@ -167,8 +167,8 @@ def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -
         found.append("Placement central: the coordinator sees exact totals and must be trusted with them.")
     if study.mechanism == "opacus":
         found.append(
-            "Noise opacus: floating-point noise from a generator that is not cryptographic; its guarantee rests on the"
-            " implementation as well. Ledgers record the assurance as float."
+            "Mechanism opacus: the noise is the exact one of every study; Opacus adds its own accountant's figure for"
+            " epsilon, and computes the gradients of networks where holders have it."
         )
     if study.placement == "local":
         found.append("Placement local: every holder adds all of the noise, which makes results much noisier.")

@@ -47,10 +47,10 @@ from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved, Statement
 from privacy.mechanisms import SumMechanism
+from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskMismatch, UintArray, from_bytes
 from privacy.statistics import Statistic
 from server.aggregation.adding import released_sum
-from server.aggregation.noise import central_sampler
 from server.comparison import differences
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
@@ -297,7 +297,7 @@ class Federation:
             study=self.study,
             policy="",
             lifetime=None,
-            sampler=central_sampler(core.mechanism) if core.mechanism.placement == "central" else "",
+            sampler=SAMPLER if core.mechanism.placement == "central" else "",
             software=software_version(),
             now=self._now(),
         )

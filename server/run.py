@@ -29,7 +29,7 @@ from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
 from server.shares_only import earlier_shares_only
-from server.spending import spending_of
+from server.spending import check_accountants, spending_of
 from server.studies import Results
 
 
@@ -129,6 +129,7 @@ def run_study(
     # Pictures are slow to import; that is done while the holders prepare.
     threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
     study = folder.results.resolve(study)
+    check_accountants(study)
     watch = Stopwatch(progress)
     with folder.locked():
         roster = folder.roster()

@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import importlib.util
+from collections import Counter
 from fractions import Fraction
 
 from privacy.accounting.events import epsilon_spent, total_squared_mu
 from privacy.accounting.gdp import best_guess, mu_of, root
+from privacy.audit.prv import prv_epsilon
 from privacy.contract.results import QuestionCost, Spending
 from privacy.contract.study import Study
+from privacy.errors import ConfigError
 from privacy.ledger import Ledger, Released, Reserved
+
+
+def check_accountants(study: Study) -> None:
+    """Refuse a study whose accountants are not all here, before anything is spent.
+
+    Raises:
+        ConfigError: if Opacus is asked for and not installed.
+    """
+    if study.mechanism == "opacus" and importlib.util.find_spec("opacus") is None:
+        raise ConfigError(
+            'mechanism = "opacus" states epsilon by Opacus as well, which is not installed',
+            hint="install it with: pip install 'cohortium[train]'",
+        )
 
 
 def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> Spending:
@@ -26,11 +43,12 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
     def squared(k: int) -> Fraction:
         return total_squared_mu((charge.event for charge in charges), k)
 
+    prices = Counter(charge.event.squared_mu(records) for charge in charges)
     every = [fact for fact in facts if isinstance(fact, Reserved)]
     in_all = sum((charge.event.squared_mu(charge.records) for charge in every), Fraction(0))
     return Spending(
         epsilon_all_runs=epsilon_spent(in_all, delta),
-        epsilon_opacus=_opacus(charges, records, delta) if study.mechanism == "opacus" else None,
+        epsilon_opacus=prv_epsilon(prices, delta) if study.mechanism == "opacus" else None,
         studies=len({charge.study_digest for charge in every} | {study.digest}),
         delta=delta,
         epsilon_promised=float(study.budget.epsilon),
@@ -51,9 +69,3 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
             for charge in charges
         ),
     )
-
-
-def _opacus(charges: list[Reserved], records: int, delta: float) -> float:
-    from server.aggregation.opacus_noise import opacus_epsilon  # here: torch is slow to import
-
-    return opacus_epsilon((charge.event.squared_mu(records) for charge in charges), delta)

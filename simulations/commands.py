@@ -183,7 +183,7 @@ def _show_table(title: str, rows: tuple[Audited, ...], delta: float) -> None:
         colour = "green" if row.verdict == "PASS" else "bold red"
         table.add_row(
             row.statistic,
-            row.placement if row.noise == "integer" else f"{row.placement} ({row.noise})",
+            row.placement,
             *([row.fault] if planted else []),
             best.attack,
             f"{row.claimed_mu:.3f}",

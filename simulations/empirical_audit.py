@@ -18,14 +18,12 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.models import has_opacus
 from privacy.accounting.gdp import epsilon_of, root
 from privacy.audit.empirical import DELTA, FALSE_ALARM, Attack, Audited, EmpiricalReport, Guesses, Power, attack_result
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
-from privacy.mechanisms.gaussian import Noise
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
 from privacy.statistics import CATALOGUE
@@ -48,11 +46,10 @@ QUICK_TRIALS = 1500
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """What is audited: one kind of statistic, who adds the noise and how, and what was planted."""
+    """What is audited: one kind of statistic, who adds the noise, and what was planted."""
 
     kind: str
     placement: Placement
-    noise: Noise = "integer"
     fault: Fault | None = None
 
     @property
@@ -61,14 +58,11 @@ class Setting:
         return ("coalition", "memory") if self.placement == "central" else ("coalition", "memory", "twin")
 
     def __str__(self) -> str:
-        parts = [self.kind, self.placement]
-        if self.noise != "integer":
-            parts.append(self.noise)
-        return ", ".join(parts + ([self.fault.name] if self.fault else []))
+        return ", ".join([self.kind, self.placement] + ([self.fault.name] if self.fault else []))
 
 
 def settings_of(kinds: tuple[str, ...] = (), placements: tuple[Placement, ...] = PLACEMENTS) -> tuple[Setting, ...]:
-    """All kinds of statistics, or these, in all placements; Opacus' noise too where it is installed.
+    """All kinds of statistics, or these, in all placements.
 
     Raises:
         ConfigError: if there is no such kind.
@@ -76,20 +70,16 @@ def settings_of(kinds: tuple[str, ...] = (), placements: tuple[Placement, ...] =
     unknown = sorted(set(kinds) - set(CATALOGUE))
     if unknown:
         raise ConfigError(f"there is no statistic {', '.join(unknown)}", hint=f"there are: {', '.join(CATALOGUE)}")
-    found = []
-    for kind in kinds or tuple(CATALOGUE):
-        found += [Setting(kind=kind, placement=placement) for placement in placements]
-        if "central" in placements and has_opacus():
-            found.append(Setting(kind=kind, placement="central", noise="opacus"))
-    return tuple(found)
+    return tuple(
+        Setting(kind=kind, placement=placement) for kind in kinds or tuple(CATALOGUE) for placement in placements
+    )
 
 
 def faulty(settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
     """Every fault in every setting where it can happen."""
     return tuple(
-        Setting(kind=setting.kind, placement=setting.placement, noise=setting.noise, fault=fault)
+        Setting(kind=setting.kind, placement=setting.placement, fault=fault)
         for setting in settings
-        if setting.noise == "integer"
         for fault in FAULTS
         if setting.placement in fault.placements and fault.applies(QUESTIONS[setting.kind])
     )
@@ -111,7 +101,6 @@ class Rehearsal:
             placement=setting.placement,
             holders=len(HOLDERS),
             colluding=COLLUDING,
-            noise=setting.noise,
         )
         self.charged.check_range(self.statistic.bound)
         self._drawn = self.path.mechanism(self.charged)
@@ -200,7 +189,6 @@ def audited(setting: Setting, *, trials: int, alpha: float, on_release: Callable
     return Audited(
         statistic=setting.kind,
         placement=setting.placement,
-        noise=setting.noise,
         fault=setting.fault.name if setting.fault else "",
         reached=rehearsal.case.reached,
         claimed_mu=rehearsal.mu,

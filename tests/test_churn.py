@@ -36,6 +36,7 @@ from privacy.contract.study import CHURN_FEATURES, ChurnOptions, Study
 from privacy.contract.transport import Handler
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.ledger import Reserved
+from privacy.mechanisms.sampler import SAMPLER
 from privacy.statistics import ByHolder, Statistic
 from server.analyses import churn, learning
 from server.check import check_study
@@ -648,13 +649,13 @@ def test_another_placement_is_refused_unless_it_is_allowed(tmp_path: Path, field
     refused(federation_of(tmp_path, holders(50)), study_of(**fields))
 
 
-def test_opacus_noise_is_refused_where_only_the_placement_is_allowed(tmp_path: Path) -> None:
+def test_opacus_is_refused_where_only_the_placement_is_allowed(tmp_path: Path) -> None:
     refused(federation_of(tmp_path, holders(50), placements=("central",)), study_of(**OPACUS))
 
 
 @pytest.mark.parametrize("fields", [CENTRAL, OPACUS, {"placement": "local"}], ids=["integer", "opacus", "local"])
 def test_another_placement_where_it_is_allowed(tmp_path: Path, fields: dict[str, str]) -> None:
-    """The same figures, and ledgers that say who made the noise and how good it is."""
+    """The same figures, and ledgers that say who made the noise: the same sampler everywhere."""
     opacus = fields.get("mechanism") == "opacus"
     if opacus:
         pytest.importorskip("opacus", reason="Opacus comes with [train]")
@@ -667,10 +668,10 @@ def test_another_placement_where_it_is_allowed(tmp_path: Path, fields: dict[str,
     assert near(result.quality.auc, exact_auc(result, *tables.values()))
     for name, ledger in all_ledgers(federation).items():
         charges = [fact for fact in ledger.facts() if isinstance(fact, Reserved)]
-        assert {charge.assurance for charge in charges} == {"float" if opacus else "integer"}
+        assert {charge.assurance for charge in charges} == {"integer"}
         assert {charge.placement for charge in charges} == {fields["placement"]}
-        if opacus:
-            assert all(("opacus" in charge.sampler) == (name == "") for charge in charges)
+        if fields["placement"] == "central":
+            assert all((charge.sampler == SAMPLER) == (name == "") for charge in charges)
     spending = spending_of(study, federation.folder.ledger(), records=1, holders=3)
     assert spending.epsilon_person <= 8
     if opacus:  # its accountant's error is 0.01, reported above its estimate
@@ -732,6 +733,6 @@ def test_every_feature_is_documented() -> None:
     assert all(f"`{name}`" in table for name in CHURN_FEATURES)
 
 
-def test_opacus_noise_goes_with_the_coordinator() -> None:
+def test_opacus_goes_with_the_coordinators_noise() -> None:
     with pytest.raises(ValidationError, match="central"):
         study_of(mechanism="opacus")

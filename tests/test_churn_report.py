@@ -409,7 +409,7 @@ def test_the_card_says_what_is_in_the_file() -> None:
 
 @pytest.mark.parametrize(
     ("placement", "noise", "says"),
-    [("central", "opacus", "by Opacus"), ("central", "integer", "against the coordinator there is no promise"),
+    [("central", "opacus", "Opacus was asked"), ("central", "integer", "against the coordinator there is no promise"),
      ("local", "integer", "does not depend on any")],
 )  # fmt: skip
 def test_the_card_tells_who_added_the_noise(placement: str, noise: str, says: str) -> None:

@@ -206,7 +206,7 @@ def _result(mu: float, fault: str = "") -> Audited:
     right = Guesses(false_positives=0, absent=5, false_negatives=0, present=5)
     attack = attack_result("coalition", right, 0.1).model_copy(update={"mu": mu})
     return Audited(
-        statistic="prefix_sums", placement="local", noise="integer", fault=fault, reached=1.0,
+        statistic="prefix_sums", placement="local", fault=fault, reached=1.0,
         claimed_mu=2.5, claimed_epsilon=15.0, attacks=(attack,), seconds=1.0,
     )  # fmt: skip
 

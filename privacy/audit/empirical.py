@@ -132,7 +132,6 @@ class Audited(_Value):
     Attributes:
         statistic: its kind.
         placement: who added the noise.
-        noise: how it was drawn.
         fault: what was planted; empty for the code as it is.
         reached: part of the bound that the customer's vector reached; the attack is the strongest at 1.
         claimed_mu, claimed_epsilon: what the ledger would be charged, and what it means at the audit's delta.
@@ -142,7 +141,6 @@ class Audited(_Value):
 
     statistic: str
     placement: str
-    noise: str
     fault: str = ""
     reached: float
     claimed_mu: float

@@ -78,7 +78,8 @@ class Walk:
         self._total = Total()
         self._lost_run = 0
         self._wrong: dict[str, list[str]] = {
-            name: [] for name in ("form", "order", "cap", "sets", "noise", "permission", "evidence", "recovery")
+            name: []
+            for name in ("form", "order", "cap", "sets", "noise", "generator", "permission", "evidence", "recovery")
         }
 
     def take(self, row: Row, name: str, mark: Callable[[str], str]) -> None:
@@ -171,6 +172,10 @@ class Walk:
             self._wrong["noise"].append(
                 f"entry {position} counts on {fact.event.protecting_shares} shares, and {shares} protect"
             )
+        if fact.assurance == "float":
+            self._wrong["generator"].append(
+                f"entry {position} ({fact.study}, {fact.title}): noise of 2^32 states: count these values as known"
+            )
         if self.owner and self.owner[1] == "holder" and self.owner[0] not in fact.holders:
             self._wrong["order"].append(f"entry {position} charges a question that its owner took no part in")
         if fact.study_digest in self._denied:
@@ -228,6 +233,12 @@ class Walk:
             f"{counts['reserved']} charges, {counts['answered']} answers",
         )
         yield judged(about, "the noise stated is fine and shared as stated", wrong["noise"], "for every charge")
+        yield judged(
+            about,
+            "no noise can be found by trying all states of its generator",
+            wrong["generator"],
+            "exact noise in every charge",
+        )
         yield judged(about, "a study's set of holders only shrinks", wrong["sets"], f"{len(self._sets)} studies")
         yield judged(
             about,

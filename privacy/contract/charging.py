@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from privacy.contract.identity import Roster
-from privacy.contract.messages import PlanCore
+from privacy.contract.messages import FLOAT_NOISE_UNTIL, PlanCore
 from privacy.contract.study import Study
 from privacy.ledger import Caps, PeriodCap, Reserved
 
@@ -37,6 +37,7 @@ def charge_for(
         software: release of cohortium.
         now: seconds since 1970, UTC.
     """
+    float_noise = core.mechanism.noise == "opacus" and core.protocol <= FLOAT_NOISE_UNTIL
     charge = Reserved(
         question=core.question,
         study=study.name,
@@ -52,7 +53,7 @@ def charge_for(
         holders=core.holders,
         colluding=core.mechanism.colluding,
         sampler=sampler,
-        assurance=core.mechanism.assurance,
+        assurance="float" if float_noise else "integer",
         roster=core.roster,
         policy=policy,
         software=software,

@@ -16,6 +16,9 @@ from privacy.statistics import AnyStatistic, ContributionBound
 #: Version of the protocol; holders and coordinator must agree.
 PROTOCOL = 3
 
+#: Last protocol in which ``mechanism = "opacus"`` drew floating-point noise, from a generator of 2^32 states.
+FLOAT_NOISE_UNTIL = 2
+
 #: Reasons that may leave a holder. No row can influence which one it is: everything that is not about files'
 #: form, policy, budget, versions or the order of messages is ``declined``.
 RefusalCode = Literal[

@@ -133,7 +133,7 @@ class PrivacySpent(Noun):
         epsilon_promised, epsilon_person, epsilon_all_holders, delta: spent figures are rounded up.
         records: at how many holders one person is counted on to be a customer.
         placement: who added the noise.
-        mechanism: exact discrete noise, or Opacus' in floating point.
+        mechanism: the study's; up to protocol 2 ``opacus`` meant floating-point noise.
         colluding: against how many colluding holders the promise holds.
     """
 

@@ -172,7 +172,7 @@ class Spending(Value):
         questions: one entry an attempt.
         epsilon_all_runs: for one person over all charges in the coordinator's ledger so far, at this delta.
         studies: how many studies those are.
-        epsilon_opacus: ``epsilon_person`` by Opacus' PRV accountant, where the study uses Opacus' noise.
+        epsilon_opacus: ``epsilon_person`` by Opacus' PRV accountant, where the study asks for it (``mechanism``).
     """
 
     delta: float

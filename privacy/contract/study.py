@@ -383,8 +383,8 @@ class Study(Noun):
             budget of its own.
         placement: who adds the noise: ``distributed`` shares under masks (default), each holder all of it
             (``local``), or the coordinator (``central``, which trusts it); holders must allow the last two.
-        mechanism: ``integer`` (exact discrete Gaussian noise), or with placement ``central`` ``opacus``: Opacus'
-            floating-point Gaussian and its accountant's figure beside ours; holders must allow it.
+        mechanism: ``integer``, or with placement ``central`` ``opacus``: Opacus' per-customer gradients, and its
+            accountant's figure beside ours; holders must allow it. The noise is exact with both.
         waits: how long the coordinator waits for holders.
     """
 
@@ -465,7 +465,7 @@ class Study(Noun):
             if days != sorted(set(days)):
                 raise ValueError(f"rates.{code}: days must be in order, each once")
         if self.mechanism == "opacus" and self.placement != "central":
-            raise ValueError('mechanism = "opacus" is the coordinator\'s noise: it goes with placement = "central"')
+            raise ValueError('mechanism = "opacus" is for the coordinator\'s noise: it goes with placement = "central"')
         if self.budget.split and set(self.budget.split) != set(self.analyses):
             raise ValueError("budget.split must name every analysis of the study, and no other")
         if self.currency in self.rates:

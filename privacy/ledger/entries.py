@@ -73,8 +73,8 @@ class Reserved(Noun):
         holders: who takes part, sorted.
         colluding: t.
         sampler: name and version of the noise source (empty where this party adds none).
-        assurance: ``integer`` for exact noise, ``float`` for floating-point noise, whose guarantee rests on its
-            implementation as well.
+        assurance: ``integer`` for exact noise. ``float`` stands in charges of protocol 2 and before: noise of 2^32
+            states, which whoever got the values can take out.
         roster: digest of the roster in force.
         policy: digest of the policy that allowed it (the coordinator has none).
         software: release of cohortium.

@@ -27,7 +27,8 @@ MAX_SHARE_SCALE = 1 << 48
 Placement = Literal["distributed", "local", "central"]
 PLACEMENTS: tuple[Placement, ...] = ("distributed", "local", "central")
 
-#: ``integer``: the exact discrete Gaussian; ``opacus``: Opacus' floating-point Gaussian, in placement ``central`` only.
+#: What a study is held against. The noise is the exact discrete Gaussian with both; with ``opacus``, in placement
+#: ``central`` only, Opacus' accountant states its figure beside ours.
 Noise = Literal["integer", "opacus"]
 
 
@@ -39,7 +40,7 @@ class SumMechanism(Noun):
         holders: m, how many holders add up.
         colluding: t, how many of them may pool what they know, 1 or more; m - t is at least 1.
         share_scale: standard deviation of one share, in integer units.
-        noise: how it is drawn.
+        noise: the study's ``mechanism``; how noise is drawn does not depend on it.
     """
 
     placement: Placement
@@ -51,15 +52,10 @@ class SumMechanism(Noun):
     @model_validator(mode="after")
     def _some_honest(self) -> Self:
         if self.noise == "opacus" and self.placement != "central":
-            raise ValueError("Opacus' noise is the coordinator's: it goes with placement central")
+            raise ValueError("opacus goes with the coordinator's noise, in placement central")
         if self.colluding >= self.holders:
             raise ValueError("at least one holder must be honest: colluding holders must be fewer than holders")
         return self
-
-    @property
-    def assurance(self) -> Literal["integer", "float"]:
-        """Whether the noise is exact, or as good as floating-point numbers are."""
-        return "float" if self.noise == "opacus" else "integer"
 
     @property
     def protecting_shares(self) -> int:

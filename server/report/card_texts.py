@@ -96,8 +96,8 @@ CARD: dict[str, Text] = {
         "协调方看到了精确的总和，再自行加入噪声：对协调方没有任何隐私承诺。",
     ),
     "card_noise_opacus": Text(
-        "The noise was floating-point noise by Opacus; its guarantee rests on that implementation as well.",
-        "噪声由 Opacus 以浮点数生成，其保证同时依赖于该实现。",
+        "The noise was exact discrete Gaussian noise; the accountant of Opacus was asked as well.",
+        "噪声为精确的离散高斯噪声；同时使用 Opacus 的会计方法核算。",
     ),
     # ethics
     "card_ethics": Text("Ethical considerations", "伦理与合规"),

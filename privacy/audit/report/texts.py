@@ -100,7 +100,7 @@ TEXTS: dict[str, Text] = COMMON | {
     "noise_distributed": Text("by all holders together", "由各持有方共同添加"),
     "noise_local": Text("by each holder alone", "由每个持有方独立添加"),
     "noise_central": Text("by the coordinator, who sees exact totals", "由协调方添加（其可见精确合计）"),
-    "noise_float": Text("{how}, floating-point", "{how}，浮点噪声"),
+    "noise_float": Text("{how}, of 2^32 states: count the values as known", "{how}，仅 2^32 种状态：应视为数值已知"),
     "k": Text("k", "k"),
     "permission": Text("Permission", "许可依据"),
     "permission_approved": Text("approved by hand", "人工批准"),
