@@ -438,6 +438,28 @@ def study_resume(
     _run(found.study, where, quiet=quiet, as_json=as_json, waits=waits, hand_out=bool(found.without))
 
 
+@study_app.command("report")
+def study_report(
+    result_folder: Annotated[
+        Path,
+        typer.Argument(metavar="RESULT", help="The folder of a result, in a coordinator's results/.", file_okay=False),
+    ],
+) -> None:
+    """Write a recorded result's pages and files again. Nothing is asked or spent."""
+    from server.pages import write_pages
+    from server.run import CoordinatorFolder
+    from server.studies import read_result
+
+    folder = CoordinatorFolder(root=result_folder.resolve().parent.parent)
+    result = read_result(result_folder)
+    failed = write_pages(result, folder)
+    for text in failed:
+        errors.print(f"[yellow]Note:[/] {escape(text)}", soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+    screen.print(f"Report: [bold]{escape(str(folder.results.folder(result.study) / 'report.html'))}[/]", soft_wrap=True)
+
+
 def _read_study(study_file: Path, as_of: str | None) -> Study:
     from privacy.contract.canonical import read_toml
     from privacy.contract.study import Study, parse_day
@@ -500,6 +522,7 @@ def _run(
     if again:
         study = results.again(study)
     recorded = results.of(study)
+    results.check_free(study)
     if recorded is None or hand_out:
         own = Patience.of(study)
         patience = Patience(hello=waits[0] or own.hello, answer=waits[1] or own.answer)

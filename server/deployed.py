@@ -18,6 +18,7 @@ from server.flower.runs import RunStarter
 from server.flower.superlink import SuperLinkFiles
 from server.progress import Progress, silent
 from server.run import CoordinatorFolder, one_at_a_time
+from server.studies import read_result
 
 #: What the ServerApp process is asked for.
 ENTRY = "server.run:run_over_transport"
@@ -84,8 +85,7 @@ def run_with(
             f"the coordinator's process ended with status {status}",
             hint=f"see the logs in {events.parent}; `cohortium study resume` goes on (what was charged stays charged)",
         )
-    path = folder.results.folder(study) / "result.json"
-    return StudyResult.model_validate_json(path.read_bytes())
+    return read_result(folder.results.folder(study))
 
 
 class _Follower:

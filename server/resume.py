@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from privacy.ledger import Failed, Ledger, Released, Reserved
 from server.releases import ReleaseStore
@@ -15,7 +16,7 @@ class Found:
     """A study's state at its coordinator.
 
     Attributes:
-        study: the run of it that goes on: the first repeat without a result.
+        study: the run of it that goes on: the first repeat without a result of this or another study.
         finished: day of the result, if it has one and nothing was begun after it.
         without: holders that did not record the results of a study that is finished.
         released: titles of the questions that are answered; they are not asked again and cost nothing more.
@@ -59,11 +60,15 @@ def found_of(study: Study, *, results: Results, ledger: Ledger, releases: Releas
 
     Args:
         study: with everything resolved that refers to earlier runs.
+
+    Raises:
+        ConfigError: if it was never run, and another study was in its place.
     """
-    last = study
+    last: StudyResult | None = None
     current = study
-    while results.of(current) is not None:
-        last, current = current, current.model_copy(update={"repeat": current.repeat + 1})
+    while (result := results.of(current)) is not None or results.taken(current) is not None:
+        last = result or last
+        current = current.model_copy(update={"repeat": current.repeat + 1})
     charged: set[str] = set()
     failed: set[str] = set()
     ended: set[str] = set()
@@ -75,9 +80,12 @@ def found_of(study: Study, *, results: Results, ledger: Ledger, releases: Releas
         elif isinstance(fact, Released):
             ended.add(fact.core)
     titles = {release.core: release.title for release in releases.all() if release.study == current.digest}
-    result = results.of(last)
-    if not charged and not titles and result is not None:
-        return Found(study=last, finished=result.finished, without=result.uncompared, released=(), failed=0, cut_off=0)
+    if not charged and not titles:
+        if last is not None:
+            return Found(
+                study=last.study, finished=last.finished, without=last.uncompared, released=(), failed=0, cut_off=0
+            )
+        results.check_free(study)
     return Found(
         study=current,
         finished=None,

@@ -25,6 +25,7 @@ from privacy.member_folder import MemberFolder
 from privacy.statistics import Statistic
 from server.analyses import CATALOGUE
 from server.federation import Federation, Patience
+from server.pages import write_pages
 from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
@@ -94,7 +95,7 @@ class CoordinatorFolder:
     @property
     def results(self) -> Results:
         """Results of all studies."""
-        return Results(self.root / "results")
+        return Results(self.root / "results", self.root / "ledger.sqlite")
 
     @contextmanager
     def locked(self) -> Iterator[None]:
@@ -118,12 +119,14 @@ def run_study(
 ) -> StudyResult:
     """Run a study over a transport and leave result and report in the coordinator's folder.
 
-    A study that was cut off goes on where it was: recorded releases are used again and cost nothing.
+    A study that was cut off goes on where it was: recorded releases are used again and cost nothing. In the place of
+    another study nothing is asked (:meth:`Results.taken`).
 
     Args:
         earlier: steps that came before (starting the federation), for the timing table.
 
     Raises:
+        ConfigError: if another study was run under its name, as-of day and repetition.
         NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
     """
     # Pictures are slow to import; that is done while the holders prepare.
@@ -132,6 +135,7 @@ def run_study(
     check_accountants(study)
     watch = Stopwatch(progress)
     with folder.locked():
+        folder.results.check_free(study)
         roster = folder.roster()
         ledger = folder.ledger()
         federation = Federation(
@@ -182,7 +186,9 @@ def run_study(
                 "uncompared": (*uncompared, *result.missing),
             }
         )
-        save(result, folder)
+        folder.results.keep(result)
+        for text in write_pages(result, folder):
+            watch.note(text)
     return result
 
 
@@ -211,18 +217,3 @@ def run_over_transport(transport: Transport, settings: dict[str, Any]) -> None:
         events.write({"event": "error", "message": error.message, "hint": error.hint, "exit_code": error.exit_code})
         raise
     events.write({"event": "done"})
-
-
-def save(result: StudyResult, folder: CoordinatorFolder) -> Path:
-    """Write ``result.json``, ``report.html`` and the files of a model; returns the folder they are in."""
-    from server.model_record import write_model  # here: pictures are slow to import
-    from server.report.render import render_report
-
-    target = folder.results.folder(result.study)
-    target.mkdir(parents=True, exist_ok=True)
-    (target / "result.json").write_text(result.model_dump_json(indent=1), encoding="utf-8")
-    (target / "report.html").write_text(render_report(result), encoding="utf-8")
-    if result.churn is not None:
-        federation = folder.roster().federation
-        write_model(result, result.churn, identity=folder.identity(), federation=federation, target=target)
-    return target
