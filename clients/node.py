@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, NoReturn, Protocol
+from typing import Any, Literal, NoReturn, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +22,7 @@ from clients.admission import Accepted, Refused, check_core, check_heads, check_
 from clients.answering import Sampler, masked_answer, noise_share
 from clients.approvals import Approvals
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
+from clients.evidence import keep_evidence
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
@@ -50,7 +51,7 @@ from privacy.contract.messages import (
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
 from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, PolicyError, ProtocolError
-from privacy.ledger import Answered, Caps, Declined, Evidence, Head, Ledger, Question, Released, Reserved
+from privacy.ledger import Answered, Caps, Declined, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey
 from privacy.statistics import Rows, Statistic
@@ -66,6 +67,8 @@ MAX_PLANS = 200
 #: Refusals that are recorded, and how many of them: a coordinator cannot fill the ledger with more.
 RECORDED: tuple[RefusalCode, ...] = ("policy", "budget", "approval", "hours", "version", "schema")
 MAX_DECLINED = 1000
+
+_TWO_PLANS = "two plans under one run, round and attempt"
 
 #: Runs that a process takes part in at once; each keeps a customer table in memory.
 MAX_RUNS = 4
@@ -299,7 +302,7 @@ class HolderNode:
             raise Refused("busy", f"{MAX_PLANS} plans of one run were shown")
         if charged is not None or (earlier is not None and earlier[0].digest != core.digest):
             first = earlier[1].canonical().decode() if earlier else self._folder.plan_text(core.question)
-            self._keep_evidence(first, signed)
+            self._keep_evidence("equivocation", first, signed, _TWO_PLANS)
         accepted = check_core(
             request,
             study=run.study,
@@ -329,7 +332,7 @@ class HolderNode:
         if charged == request.core:
             raise Refused("already_answered", "charged before, but the answer was lost: it stays spent")
         if charged is not None:
-            self._keep_evidence(self._folder.plan_text(request.question), signed)
+            self._keep_evidence("equivocation", self._folder.plan_text(request.question), signed, _TWO_PLANS)
         run = self._run(request.question.run)
         plan = run.plans.get(request.question)
         if plan is None or plan[0].digest != request.core:
@@ -456,6 +459,8 @@ class HolderNode:
                     cap.epsilon,
                 )
 
-    def _keep_evidence(self, first: str, second: Signed) -> NoReturn:
-        self._ledger.append(Evidence(what="equivocation", first=first, second=second.canonical().decode()))
-        raise Refused("equivocation", "two plans under one run, round and attempt: both are kept as evidence")
+    def _keep_evidence(
+        self, what: Literal["equivocation", "result"], first: str, second: Signed, reason: str
+    ) -> NoReturn:
+        keep_evidence(self._ledger, what, first, second)
+        raise Refused("equivocation", f"{reason}: both are kept as evidence")

@@ -236,7 +236,11 @@ def test_a_second_core_under_one_question_is_kept_as_evidence(
     assert ledger.spent() == before
     evidence = [fact for fact in ledger.facts() if isinstance(fact, Evidence)]
     assert len(evidence) == 1
-    shown = [Signed.parse(text).open(ReadyRequest, greeted.roster) for text in (evidence[0].first, evidence[0].second)]
+    texts = {statement.digest: statement.text for statement in ledger.statements()}
+    shown = [
+        Signed.parse(texts[digest]).open(ReadyRequest, greeted.roster)
+        for digest in (evidence[0].first, evidence[0].second)
+    ]
     assert [request.core.digest for request in shown] == [first.digest, second.digest], "anybody can check both"
 
 

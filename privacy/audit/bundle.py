@@ -18,7 +18,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any, BinaryIO, Literal, NamedTuple
 
 from pydantic import Field
 
@@ -27,14 +27,17 @@ from privacy.contract.identity import Identity, Signed
 from privacy.contract.study import Slug
 from privacy.errors import LedgerError
 from privacy.ledger import Head, Ledger, read_ledger_rows
-from privacy.ledger.entries import Digest
+from privacy.ledger.entries import ENTRY_LIMIT, Digest
 from privacy.private_files import private_file
 
-#: Format of bundles that this release writes and reads.
-FORMAT = 1
+#: Format of bundles that this release writes; it reads all up to this one.
+FORMAT = 2
 
-#: Longest line; a signed plan with a large model in it stays well below.
+#: Longest line, in bytes: of a statement, and of an entry. A signed plan with a large model in it stays well below;
+#: only evidence that release 0.1 wrote is longer.
 _LONGEST = 64 << 20
+_LONGEST_ENTRY = ENTRY_LIMIT
+_ENTRY = b'{"entry":'
 
 
 class BundleHeader(Noun):
@@ -131,12 +134,12 @@ def read_bundle(path: Path) -> Iterator[Line]:
     """The lines of a bundle, one at a time; the last is ``seal`` with (signed seal, SHA-256 of what is before it).
 
     Raises:
-        LedgerError: if it is cut off, or has something after its seal, or is no bundle.
+        LedgerError: if it is cut off, or has something after its seal, or is no bundle, or a line is too long.
     """
     digest = hashlib.sha256()
     sealed = False
     with path.open("rb") as file:
-        for number, raw in enumerate(iter(lambda: file.readline(_LONGEST), b""), start=1):
+        for number, raw in enumerate(_raw_lines(file, path.name), start=1):
             if sealed:
                 raise LedgerError(f"{path.name} goes on after its seal")
             kind, value = _line(raw, path.name, number)
@@ -150,6 +153,22 @@ def read_bundle(path: Path) -> Iterator[Line]:
                 yield Line(kind, value)
     if not sealed:
         raise LedgerError(f"{path.name} has no seal: it is cut off", hint="ask its owner to export it again")
+
+
+def _raw_lines(file: BinaryIO, name: str) -> Iterator[bytes]:
+    """Lines as they are, none longer than what a line of its kind may be."""
+    number = 0
+    while raw := file.readline(_LONGEST + 1):
+        number += 1
+        most = _LONGEST_ENTRY if raw.startswith(_ENTRY) else _LONGEST
+        if len(raw) > _LONGEST and not raw.endswith(b"\n"):
+            raw += file.readline(most + 1 - len(raw))
+        if len(raw) > most:
+            raise LedgerError(
+                f"line {number} of {name} is longer than {most >> 20} MiB, the most that is read of its kind",
+                hint="it was not damaged on its way: ask its owner what stands there",
+            )
+        yield raw
 
 
 def _line(raw: bytes, name: str, number: int) -> tuple[str, Any]:

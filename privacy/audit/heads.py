@@ -14,7 +14,7 @@ from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.messages import Checkpoint, Contribution, Finished, PlanCore, ReadyRequest
 from privacy.contract.study import Slug
 from privacy.errors import ConfigError, LedgerError, ProtocolError
-from privacy.ledger import Head, Ledger
+from privacy.ledger import EVIDENCE, Head, Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
 
@@ -62,6 +62,8 @@ def signed_heads(ledger: Ledger, identity: Identity, federation: str, *, now: in
 def _shown(ledger: Ledger) -> Iterable[Signed]:
     """Checkpoints in the statements that are kept beside a ledger."""
     for statement in ledger.statements():
+        if statement.subject == EVIDENCE:  # a liar's plan may show anything as somebody's head
+            continue
         signed = Signed.parse(statement.text)
         if signed.kind == Checkpoint.__name__:
             yield signed

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, TypeVar
 
 from privacy.audit.findings import Claim, judged
@@ -27,6 +27,7 @@ from privacy.contract.messages import (
 )
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
+from privacy.ledger import Evidence, Question
 
 N = TypeVar("N", bound=Noun)
 
@@ -99,8 +100,19 @@ def _claimed(value: Any) -> RosterUpdate | None:
 class Statements:
     """Takes the statements of one bundle and gathers what is wrong with them."""
 
-    def __init__(self, party: str, history: History, scratch: Scratch) -> None:
+    def __init__(
+        self, party: str, history: History, scratch: Scratch, evidence: Sequence[tuple[int, Evidence]] = ()
+    ) -> None:
+        """Begin with none.
+
+        Args:
+            evidence: entry numbers and contradictions whose statements must be among those that follow.
+        """
         self.party = party
+        self._evidence = evidence
+        self._named = {digest for _, fact in evidence for digest in (fact.first, fact.second)}
+        self._contradicting = {fact.second for _, fact in evidence}
+        self._shown: dict[str, tuple[Question, str] | None] = {}
         self.studies: dict[str, Study] = {}
         self._history = history
         self._scratch = scratch
@@ -112,6 +124,8 @@ class Statements:
         try:
             signed = Signed.model_validate(value)
             self._counts[signed.kind] += 1
+            if self._named and self._only_evidence(signed):
+                return
             match signed.kind:
                 case "HelloRequest":
                     self._invitation(signed)
@@ -133,6 +147,38 @@ class Statements:
             self._wrong["signature"].append(error.message)
         except ValueError:
             self._wrong["signature"].append("a statement is malformed")
+
+    def _only_evidence(self, signed: Signed) -> bool:
+        """Whether a statement is here to show what its signer did, and not because the owner took part in it.
+
+        Of such a one the signature alone is checked: what a liar signed need not be right in any other way.
+        """
+        digest = signed.digest
+        if digest not in self._named:
+            return False
+        about: tuple[Question, str] | None = None
+        if signed.kind == ReadyRequest.__name__:
+            core = self._history.open(signed, ReadyRequest, by="coordinator").core
+            about = core.question, core.digest
+        elif signed.kind == AnswerRequest.__name__:
+            asked = self._history.open(signed, AnswerRequest, by="coordinator")
+            about = asked.question, asked.core
+        self._shown[digest] = about
+        if digest in self._contradicting:
+            return True
+        query = "SELECT 1 FROM charge WHERE party = ? AND core = ?"
+        return about is not None and not self._scratch.one(query, self.party, about[1])
+
+    def _contradictions(self) -> list[str]:
+        """What is wrong with the evidence that the ledger names."""
+        wrong = []
+        for position, fact in self._evidence:
+            missing = [digest for digest in (fact.first, fact.second) if digest and digest not in self._shown]
+            wrong += [f"the statement {digest[:12]} that entry {position} names is not here" for digest in missing]
+            first, second = self._shown.get(fact.first), self._shown.get(fact.second)
+            if first and second and (first[0] != second[0] or first[1] == second[1]):
+                wrong.append(f"the two statements that entry {position} names do not contradict each other")
+        return wrong
 
     def _invitation(self, signed: Signed) -> None:
         request = self._history.open(signed, HelloRequest, by="coordinator")
@@ -229,6 +275,11 @@ class Statements:
         counts = ", ".join(f"{count} {kind}" for kind, count in sorted(self._counts.items())) or "none"
         about, wrong = self.party, self._wrong
         yield judged(about, "every signed statement is its signer's", wrong["signature"], counts)
+        if self._evidence:
+            text = f"{len(self._evidence)} contradictions"
+            yield judged(
+                about, "what is kept as evidence is shown, and contradicts itself", self._contradictions(), text
+            )
         yield judged(
             about,
             "plans cost what study, roster and catalogue say",

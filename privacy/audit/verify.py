@@ -146,7 +146,7 @@ class _Audit:
                 walk.take(row, path.name, mark)
                 previous = walk.head
             elif kind == "statement":
-                statements = statements or Statements(walk.party, history, self._scratch)
+                statements = statements or Statements(walk.party, history, self._scratch, walk.evidence)
                 statements.take(value)
             elif kind == "seal":
                 sealed = _seal(value, header, history, walk)
@@ -156,7 +156,7 @@ class _Audit:
             judged(walk.party or str(path), "the bundle is as its owner sealed it", sealed, f"signed by {header.owner}")
         )
         self._judge(walk, path)
-        statements = statements or Statements(walk.party, history, self._scratch)
+        statements = statements or Statements(walk.party, history, self._scratch, walk.evidence)
         self._histories.append((walk.party, history))
         self._claims.extend(rosters_fit(walk, history, (header.owner, header.role)))
         self._claims.extend(statements.claims())
@@ -173,7 +173,7 @@ def _header(value: Any, name: str) -> BundleHeader:
         header = BundleHeader.model_validate(value)
     except ValueError:
         raise LedgerError(f"{name} is no bundle of this kind") from None
-    if header.format != FORMAT:
+    if not 1 <= header.format <= FORMAT:
         raise LedgerError(f"{name} has the format {header.format}", hint="a newer release may have made it: upgrade")
     return header
 

@@ -55,6 +55,7 @@ class Walk:
         lost: ranges of entry numbers that a recovery says are lost, with the head that it names.
         rosters: digests of the rosters that its owner accepted, with the numbers of the versions.
         policies: digests of the policies that charges name.
+        evidence: entry numbers and contradictions whose statements stand beside the ledger.
     """
 
     def __init__(self, scratch: Scratch) -> None:
@@ -65,6 +66,7 @@ class Walk:
         self.rosters: dict[str, RosterAccepted] = {}
         self.used_rosters: set[str] = set()
         self.policies: set[str] = set()
+        self.evidence: list[tuple[int, Evidence]] = []
         self.studies: dict[str, Total] = {}
         self.notes: list[str] = []
         self._scratch = scratch
@@ -121,7 +123,10 @@ class Walk:
         elif isinstance(fact, Departed):
             self._departed = True
         elif isinstance(fact, Evidence):
-            self._wrong["evidence"].append(f"entry {position} keeps two contradicting plans of the coordinator")
+            what = "results" if fact.what == "result" else "plans"
+            self._wrong["evidence"].append(f"entry {position} keeps two contradicting {what} of the coordinator")
+            if not fact.holds_texts:
+                self.evidence.append((position, fact))
         elif isinstance(fact, Declined):
             self.notes.append(f"{self.party} refused study {fact.study} ({fact.code}), entry {position}")
 

@@ -21,10 +21,11 @@ from privacy.ledger.entries import (
     ResultAccepted,
     RosterAccepted,
 )
-from privacy.ledger.ledger import Grant, Ledger, Statement, read_ledger, read_ledger_rows
+from privacy.ledger.ledger import EVIDENCE, Grant, Ledger, Statement, read_ledger, read_ledger_rows
 from privacy.ledger.state import Caps, LedgerState
 
 __all__ = [
+    "EVIDENCE",
     "Answered",
     "Caps",
     "Decided",

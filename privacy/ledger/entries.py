@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import re
 from decimal import Decimal
 from typing import Annotated, Literal
 
 from pydantic import Field
 
 from privacy.accounting.events import GaussianSum
-from privacy.contract.canonical import ExactDecimal, Noun
+from privacy.contract.canonical import ExactDecimal, Noun, sha256_hex
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+_DIGEST = re.compile(r"[0-9a-f]{64}")
+
+#: Longest entry that is read, in bytes. Entries of this release stay far below; release 0.1 wrote evidence of any
+#: length.
+ENTRY_LIMIT = 256 << 20
 
 
 class Question(Noun):
@@ -136,13 +142,24 @@ class Evidence(Noun):
     Attributes:
         what: which rule they break together. ``equivocation``: two plans, or a plan and an answer, under one question;
             ``result``: two results that one run made, or two releases of one plan, here or at two holders.
-        first, second: the signed statements, as they arrived.
+        first, second: digests of the signed statements, whose texts are kept beside the ledger; ``first`` is empty
+            where it was lost. Release 0.1 wrote the texts themselves here, of whatever length they arrived.
     """
 
     kind: Literal["evidence"] = "evidence"
     what: Literal["equivocation", "result"]
-    first: str
-    second: str
+    first: str = Field(max_length=ENTRY_LIMIT)
+    second: str = Field(max_length=ENTRY_LIMIT)
+
+    @property
+    def holds_texts(self) -> bool:
+        """Whether the statements stand in the entry itself, as release 0.1 wrote them."""
+        return not (_DIGEST.fullmatch(self.first) or self.first == "") or not _DIGEST.fullmatch(self.second)
+
+    @property
+    def about(self) -> str:
+        """Digest of the first statement, which stands for the question or the result; empty where it was lost."""
+        return sha256_hex(self.first.encode()) if self.holds_texts else self.first
 
 
 class ResultAccepted(Noun):

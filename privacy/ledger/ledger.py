@@ -84,13 +84,17 @@ COMMIT;
 _THIRD = "PRAGMA user_version = 3;"
 
 
+#: Subject of statements that are kept as evidence: they show what their signer did, not what the owner took part in.
+EVIDENCE = "evidence"
+
+
 class Statement(NamedTuple):
     """A signed statement as it arrived or left, kept so that it can be shown later.
 
     Attributes:
         digest: of its canonical text.
         kind, signer: as in the statement.
-        subject: what it is about: a core's digest, a run, or empty.
+        subject: what it is about: a core's digest, a run, ``EVIDENCE``, or empty.
         text: the signed statement as canonical JSON.
     """
 
@@ -290,11 +294,12 @@ class Ledger:
 
     # --- writing -----------------------------------------------------------------------------------------------
 
-    def append(self, fact: Fact) -> Head:
-        """Add a fact that costs nothing, durably. Charges go through :meth:`reserve` only."""
+    def append(self, fact: Fact, statements: Iterable[Statement] = ()) -> Head:
+        """Add a fact that costs nothing, durably, and what was signed about it. Charges go through :meth:`reserve`."""
         if isinstance(fact, Reserved):
             raise LedgerError("charges are reserved, not appended")
         with self._transaction() as connection:
+            _keep(connection, statements)
             return self._add(connection, fact)
 
     def record_answer(self, answered: Answered, payload: bytes, statements: Iterable[Statement] = ()) -> Head:

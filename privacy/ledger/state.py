@@ -11,6 +11,7 @@ from privacy.errors import BudgetError, LedgerError, ProtocolError
 from privacy.ledger.entries import (
     Decided,
     Declined,
+    Evidence,
     Fact,
     Opened,
     PeriodCap,
@@ -92,6 +93,7 @@ class LedgerState:
         released: core to the digest of its release.
         decisions: study digest to the operator's latest decision.
         declined: (study digest, code) of every recorded refusal.
+        evidence: (which rule, digest of the first statement) of every recorded contradiction.
         rosters: digests of the rosters that the owner accepted.
         results: (run, run that made it) to the result that was handed out, oldest first.
     """
@@ -103,6 +105,7 @@ class LedgerState:
         self.released: dict[str, str] = {}
         self.decisions: dict[str, Literal["approved", "denied"]] = {}
         self.declined: set[tuple[str, str]] = set()
+        self.evidence: set[tuple[str, str]] = set()
         self.rosters: set[str] = set()
         self.results: dict[tuple[str, str], ResultAccepted] = {}
         self._days = Days()
@@ -133,6 +136,8 @@ class LedgerState:
             self.decisions[fact.study_digest] = fact.decision
         elif isinstance(fact, Declined):
             self.declined.add((fact.study_digest, fact.code))
+        elif isinstance(fact, Evidence):
+            self.evidence.add((fact.what, fact.about))
         elif isinstance(fact, RosterAccepted):
             self.rosters.add(fact.roster)
         elif isinstance(fact, ResultAccepted):
