@@ -46,6 +46,7 @@ from privacy.contract.messages import (
     Refusal,
     RefusalCode,
     Reply,
+    Request,
     release_digest,
 )
 from privacy.contract.study import Study
@@ -179,10 +180,10 @@ class HolderNode:
         delay = steady_delay
         self._asked = None
         try:
-            signed = Signed.parse(request)
-            if signed.kind in (HelloRequest.__name__, FinishRequest.__name__):
+            asked = Request.parse(request)
+            if asked.statement.kind in (HelloRequest.__name__, FinishRequest.__name__):
                 delay = doubling_delay  # these two work through the data
-            return self._dispatch(signed), delay
+            return self._dispatch(asked), delay
         except Refused as error:
             return self._refuse(error.code, error.message), delay
         except PolicyError as error:
@@ -216,8 +217,8 @@ class HolderNode:
     def _reply(self, statement: Ready | Finished | Refusal) -> bytes:
         return Reply(statement=self._identity.sign(statement)).canonical()
 
-    def _dispatch(self, signed: Signed) -> bytes:
-        coordinator = self._roster.coordinator
+    def _dispatch(self, request: Request) -> bytes:
+        coordinator, signed = self._roster.coordinator, request.statement
         match signed.kind:
             case "HelloRequest":
                 return self._hello(signed.open(HelloRequest, self._roster, signer=coordinator), signed)

@@ -39,6 +39,7 @@ from privacy.contract.messages import (
     Refusal,
     ReleaseNotice,
     Reply,
+    Request,
 )
 from privacy.contract.results import LedgerDifference
 from privacy.contract.study import Study
@@ -165,7 +166,7 @@ class Federation:
         )
         self._invitation = self._invitation or request
         self._progress.step("joining", holders)
-        replies = self._exchange(dict.fromkeys(holders, request.canonical()), patience)
+        replies = self._exchange(dict.fromkeys(holders, request), patience)
         failed: dict[str, str] = {}
         for holder in holders:
             try:
@@ -260,7 +261,7 @@ class Federation:
         self._ledger.check(*self._charge(core))  # no holder is asked what the study cannot pay
         request = self._identity.sign(ReadyRequest(core=core, hellos=tuple(self._hellos[holder] for holder in holders)))
         self._progress.step(f"{title}: showing the plan", holders)
-        replies = self._exchange(dict.fromkeys(holders, request.canonical()), self._patience.answer)
+        replies = self._exchange(dict.fromkeys(holders, request), self._patience.answer)
         readies: list[Signed] = []
         lost: dict[str, str] = {}
         for holder in holders:
@@ -320,12 +321,11 @@ class Federation:
         said = [kept(self._invitation, self.run)] if self._invitation is not None else []
         said += [kept(shown, core.digest), kept(asked, core.digest)]
         grant = self._ledger.reserve(charge, caps, said)
-        request = asked.canonical()
         self._progress.step(f"{title}: asking", core.holders)
         grant.use(core.digest)
         reason: Literal["missing_answer", "mask_mismatch", "stopped"] = "stopped"
         try:
-            replies = self._exchange(dict.fromkeys(core.holders, request), self._patience.answer)
+            replies = self._exchange(dict.fromkeys(core.holders, asked), self._patience.answer)
             vectors, lost = self._read_answers(core, statistic, replies)
             if lost:
                 reason = "missing_answer"
@@ -444,7 +444,7 @@ class Federation:
                 result=result,
                 heads=(*(self._checkpoints[holder] for holder in self.participants), self._own_checkpoint()),
             )
-        ).canonical()
+        )
         replies = self._exchange(dict.fromkeys(holders, request), patience)
         silent_ones = []
         facts = tuple(self._ledger.facts())
@@ -463,7 +463,8 @@ class Federation:
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
-    def _exchange(self, requests: Mapping[str, bytes], timeout: float) -> dict[str, bytes]:
+    def _exchange(self, statements: Mapping[str, Signed], timeout: float) -> dict[str, bytes]:
+        requests = {holder: Request(statement=signed).canonical() for holder, signed in statements.items()}
         return self._transport.exchange(requests, timeout=timeout, on_reply=self._progress.reply)
 
     def _statement(self, raw: bytes | None, model: type[R], holder: str) -> tuple[Signed, R]:

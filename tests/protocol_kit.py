@@ -44,6 +44,7 @@ from privacy.contract.messages import (
     Refusal,
     ReleaseNotice,
     Reply,
+    Request,
 )
 from privacy.contract.study import Study
 from privacy.contract.transport import Handler
@@ -154,6 +155,11 @@ def sign_raw(identity: Identity, kind: str, body: str) -> Signed:
     return Signed(kind=kind, signer=identity.member, body=body, signature=signature)
 
 
+def carried(statement: Signed, **beside: Any) -> bytes:
+    """A signed statement as the coordinator sends it."""
+    return Request(statement=statement, **beside).canonical()
+
+
 class LyingCoordinator:
     """Speaks to real nodes with the coordinator's real key, and says what the test wants."""
 
@@ -177,7 +183,7 @@ class LyingCoordinator:
 
     def send(self, holder: str, request: Noun, *, signer: Identity | None = None) -> Answer:
         """Sign and hand over a request."""
-        return self.send_bytes(holder, (signer or self.identity).sign(request).canonical())
+        return self.send_bytes(holder, carried((signer or self.identity).sign(request)))
 
     # --- making ------------------------------------------------------------------------------------------------
 
@@ -331,7 +337,7 @@ class HookedTransport:
     ) -> dict[str, bytes]:
         replies = {}
         for holder, request in requests.items():
-            kind = Signed.parse(request).kind.removesuffix("Request").lower()
+            kind = Request.parse(request).statement.kind.removesuffix("Request").lower()
             self.sent[holder, kind] += 1
             try:
                 reply = self._hook(

@@ -72,7 +72,7 @@ def test_a_plan_of_an_earlier_run_gets_nothing(tmp_path: Path) -> None:
     liar.greet()
     core = liar.core()
     readies = liar.readies(core)
-    plan = liar.identity.sign(liar.ready_request(core)).canonical()
+    plan = kit.carried(liar.identity.sign(liar.ready_request(core)))
     liar.ask("alpha", core, readies)
     liar.finish("alpha")
     assert liar.send_bytes("alpha", plan).code == "unknown_run"

@@ -268,7 +268,10 @@ EXAMPLES: tuple[Noun, ...] = (
     Release(title="cut points", study=STUDY.digest, statistic=d("s"), question=QUESTION, core=CORE.digest,
             mechanism=CORE.mechanism, holders=("alpha", "beta", "gamma"), values=(5, -7, 2**62)),
     Released(question=QUESTION, core=d("core"), release=d("release")),
-    m.Reply(statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA"), STUDY.rfm,
+    m.Reply(
+        statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA", since={"beta": 7}
+    ),
+    m.Request(statement=PEOPLE["alpha"].sign(CHECKPOINT), since=(3, 7), attachments={d("text"): "text"}), STUDY.rfm,
     NEXT_ROSTER, RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
     SCALED, Scale(kind="log", high=3650), STUDY.churn, FEATURE_LISTS,
     FeatureRequest(names=LISTED, days=(STUDY.as_of,), horizon_days=90, lists=FEATURE_LISTS),

@@ -243,7 +243,7 @@ def check_answers_are_coded(root_folder: Path, patch: Patch) -> None:
     data = test_protocol.RaisingData(ValueError(secret))
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=data)
     coordinator = LyingCoordinator(federation)
-    request = coordinator.identity.sign(coordinator.hello_request()).canonical()
+    request = kit.carried(coordinator.identity.sign(coordinator.hello_request()))
     assert b"4711" not in federation.nodes["alpha"].handle(request)
 
 

@@ -19,7 +19,7 @@ from clients.policy import COLUMN_OF, HolderPolicy, Hours, columns_of, policy_to
 from privacy.contract.code import code_digest
 from privacy.contract.features import FEATURES
 from privacy.contract.identity import Declarations
-from privacy.contract.messages import PROTOCOL, HelloRequest, Refusal, Reply
+from privacy.contract.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, PolicyError
 from privacy.ledger import Decided, Declined, Ledger, Reserved
@@ -266,7 +266,7 @@ def test_a_changed_policy_counts_at_once_and_a_broken_one_stops_everything(works
             protocol=PROTOCOL, federation="demo", roster=workspace.coordinator.roster().digest, run=f"run-{day}",
             study=study_for(day), code=code_digest(), expires=int(time.time()) + 60,
         )  # fmt: skip
-        reply = nodes["north"].handle(workspace.coordinator.identity().sign(request).canonical())
+        reply = nodes["north"].handle(Request(statement=workspace.coordinator.identity().sign(request)).canonical())
         statement = Reply.parse(reply).statement
         return Refusal.parse(statement.body).code if statement.kind == "Refusal" else statement.kind
 

@@ -46,6 +46,7 @@ from privacy.contract.messages import (
     RefusalCode,
     ReleaseNotice,
     Reply,
+    Request,
     release_digest,
 )
 from privacy.contract.transport import Handler
@@ -458,7 +459,7 @@ def _raw_ready(coordinator: LyingCoordinator, change: Callable[[dict], None]) ->
     body = json.loads(coordinator.ready_request(coordinator.core()).canonical())
     change(body["core"])
     text = json.dumps(body, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
-    return coordinator.send_bytes("alpha", kit.sign_raw(coordinator.identity, "ReadyRequest", text).canonical())
+    return coordinator.send_bytes("alpha", kit.carried(kit.sign_raw(coordinator.identity, "ReadyRequest", text)))
 
 
 def _bound(coordinator: LyingCoordinator, **changes: int) -> Answer:
@@ -481,17 +482,17 @@ def _tampered(coordinator: LyingCoordinator) -> Answer:
     signed = coordinator.identity.sign(coordinator.ready_request(coordinator.core()))
     changed = signed.body.replace('"title":"cut points"', '"title":"cut pointz"')
     assert changed != signed.body
-    return coordinator.send_bytes("alpha", signed.model_copy(update={"body": changed}).canonical())
+    return coordinator.send_bytes("alpha", kit.carried(signed.model_copy(update={"body": changed})))
 
 
 def _as_another_kind(coordinator: LyingCoordinator) -> Answer:
     signed = coordinator.identity.sign(coordinator.ready_request(coordinator.core()))
-    return coordinator.send_bytes("alpha", signed.model_copy(update={"kind": "AnswerRequest"}).canonical())
+    return coordinator.send_bytes("alpha", kit.carried(signed.model_copy(update={"kind": "AnswerRequest"})))
 
 
 def _not_canonical(coordinator: LyingCoordinator) -> Answer:
     body = coordinator.ready_request(coordinator.core()).canonical().decode()
-    return coordinator.send_bytes("alpha", kit.sign_raw(coordinator.identity, "ReadyRequest", body + " ").canonical())
+    return coordinator.send_bytes("alpha", kit.carried(kit.sign_raw(coordinator.identity, "ReadyRequest", body + " ")))
 
 
 #: What the plan says, what the holder says. Nothing of it may be charged anywhere.
@@ -1199,7 +1200,7 @@ def test_damaged_requests_get_a_code_and_charge_nothing(tmp_path: Path) -> None:
     readies = coordinator.readies(core)
     coordinator.ask("beta", core, readies)
     coordinator.send_bytes = real
-    requests = {Signed.parse(request).kind: request for request in proper.values()}
+    requests = {Request.parse(request).statement.kind: request for request in proper.values()}
     assert set(requests) == {"HelloRequest", "ReadyRequest", "AnswerRequest"}
 
     @settings(max_examples=60, deadline=None)
@@ -1218,7 +1219,7 @@ def test_damaged_requests_get_a_code_and_charge_nothing(tmp_path: Path) -> None:
 def _signed_or_none(data: bytes) -> Signed | None:
     """The statement in some bytes, if they are one (white space in JSON is no damage)."""
     try:
-        return Signed.parse(data)
+        return Request.parse(data).statement
     except Exception:
         return None
 
@@ -1779,7 +1780,7 @@ def check_a_second_request_does_not_time_the_first(root: Path) -> None:
 
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=Blocking(clock, 1.1))
     coordinator = LyingCoordinator(federation)
-    hello = coordinator.identity.sign(coordinator.hello_request()).canonical()
+    hello = kit.carried(coordinator.identity.sign(coordinator.hello_request()))
     other = coordinator.identity.sign(
         FinishRequest(run="run-9", study="0" * 64, releases=(), result="{}", heads=())
     ).model_copy(update={"kind": "ReadyRequest"})
@@ -1787,7 +1788,7 @@ def check_a_second_request_does_not_time_the_first(root: Path) -> None:
     threads = [threading.Thread(target=node.handle, args=(hello,))]
     threads[0].start()
     assert building.wait(10)
-    threads.append(threading.Thread(target=node.handle, args=(other.canonical(),)))
+    threads.append(threading.Thread(target=node.handle, args=(kit.carried(other),)))
     threads[1].start()
     waiting = threading.Event()
     waiting.wait(0.3)  # the second request is at the lock by now
@@ -1816,7 +1817,7 @@ def test_statements_have_no_free_form_field() -> None:
         "Ready": {"holder", "core"},
         "Contribution": {"holder", "core", "payload", "checkpoint"},
         "Refusal": {"holder", "code"},
-        "Reply": {"statement", "vector"},
+        "Reply": {"statement", "vector", "since"},
     }  # fmt: skip
     assert {
         "schema", "policy", "budget", "version", "busy", "stale", "unknown_run", "equivocation", "already_answered",

@@ -31,8 +31,7 @@ from clients.report.texts import text as holder_text
 from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate
-from privacy.contract.identity import Signed
-from privacy.contract.messages import FinishRequest, ReleaseNotice, release_digest
+from privacy.contract.messages import FinishRequest, ReleaseNotice, Request, release_digest
 from privacy.contract.results import Distribution, RfmResult, StudyResult
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.contract.study import ANALYSES, Study
@@ -378,7 +377,7 @@ def test_nothing_that_is_handed_out_holds_a_total(tmp_path: Path, holders: tuple
             assert {scheme[f"total_{fact}"] for fact in ("customers", "orders", "revenue")} == {None}
             for segment in scheme["segments"]:
                 assert {segment[fact] for fact in ("customers", "orders", "revenue")} == {None}
-    finishes = [Signed.parse(data).body for kind, data in run.sent if kind == "finish"]
+    finishes = [Request.parse(data).statement.body for kind, data in run.sent if kind == "finish"]
     assert len(finishes) == len(holders)
     assert all(notice.values is None for body in finishes for notice in FinishRequest.parse(body).releases)
     # The coordinator's operator still has them; that is what the documents say.

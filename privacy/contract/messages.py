@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.contract.canonical import Noun, canonical_json, sha256_hex
+from privacy.contract.canonical import Noun, canonical_json, sha256_hex, since
 from privacy.contract.identity import Signed
 from privacy.contract.study import Slug, Study
 from privacy.ledger.entries import Digest, Question
@@ -18,6 +18,9 @@ PROTOCOL = 3
 
 #: Last protocol in which ``mechanism = "opacus"`` drew floating-point noise, from a generator of 2^32 states.
 FLOAT_NOISE_UNTIL = 2
+
+#: Entries of its own ledger from which a party is asked for paths at once; see ``docs/protocol.md``.
+MOST_PATHS = 64
 
 #: Reasons that may leave a holder. No row can influence which one it is: everything that is not about files'
 #: form, policy, budget, versions or the order of messages is ``declined``.
@@ -38,12 +41,18 @@ RefusalCode = Literal[
 
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
+#: A text that is carried beside the statement that names its digest.
+Attachment = Annotated[str, Field(max_length=64 << 20)]
+
+#: Number of a ledger entry.
+EntryNumber = Annotated[int, Field(ge=1, le=1 << 53)]
+
 
 class Checkpoint(Noun):
     """A party's word on how long its ledger is, and the hash of its last entry."""
 
     member: Slug
-    sequence: int = Field(ge=1, le=1 << 53)
+    sequence: EntryNumber
     head: Digest
 
 
@@ -227,16 +236,35 @@ class FinishRequest(Noun):
     heads: tuple[Signed, ...]
 
 
+# --- what carries statements -----------------------------------------------------------------------------------
+
+
+class Request(Noun):
+    """What the coordinator sends: one signed statement, and what need not be signed.
+
+    Attributes:
+        statement: signed HelloRequest, ReadyRequest, AnswerRequest or FinishRequest.
+        since: entries of the receiver's ledger that others remember; a hint from where it should show a path.
+        attachments: texts that the statement names by their SHA-256.
+    """
+
+    statement: Signed
+    since: tuple[EntryNumber, ...] = Field(default=(), max_length=MOST_PATHS)
+    attachments: dict[Digest, Attachment] = Field(default={}, max_length=1002)
+
+
 class Reply(Noun):
-    """What a holder sends back: one signed statement, and the masked vector with a contribution.
+    """What a holder sends back: one signed statement, and what need not be signed.
 
     Attributes:
         statement: signed Hello, Ready, Contribution, Finished or Refusal.
         vector: base64 of little-endian uint64, only with a Contribution.
+        since: the newest entry that this holder remembers of each other party's ledger, beside a Hello; a hint.
     """
 
     statement: Signed
     vector: str = ""
+    since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=1002)
 
 
 def release_digest(core: str, values: str) -> str:
