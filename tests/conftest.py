@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from mutant_guard import no_errors_of_its_own
 
 # One thread for each worker, and for the processes it starts, read when libraries of numbers are loaded: the arrays
 # here are small, and threads of several workers that wait for each other on the same cores take many times as long.
@@ -21,3 +23,13 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("the public data sets are not here (set COHORTIUM_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(autouse=True)
+def _mutants_die_of_what_they_do(request: pytest.FixtureRequest) -> Iterator[None]:
+    """For every test with a ``mutant``: see ``mutant_guard``."""
+    if "mutant" not in request.fixturenames:
+        yield
+        return
+    with no_errors_of_its_own():
+        yield

@@ -7,6 +7,7 @@ and are run on the unchanged code as well.
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import math
 import sys
@@ -24,6 +25,7 @@ import test_anchor_sums
 import test_features
 import test_protocol
 from contract_examples import STATISTIC_VALUES, kind_of
+from mutant_guard import no_errors_of_its_own
 from protocol_kit import HOLDERS, LyingCoordinator
 from scipy.stats import chi2
 
@@ -42,13 +44,13 @@ from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.features import UNIT, FeatureTable, Scale
-from privacy.contract.messages import Checkpoint, Contribution
+from privacy.contract.messages import Checkpoint, Reply
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError
 from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.secure_sum.masks import mask, to_bytes, unmask
+from privacy.secure_sum.masks import mask, unmask
 from privacy.statistics import (
     GAMMA,
     AnchorSums,
@@ -608,13 +610,13 @@ def charge_after_the_answer(patch: Patch) -> None:
     real_reserve, real_record = Ledger.reserve, Ledger.record_answer
     waiting: dict[str, tuple[Any, ...]] = {}
 
-    def reserve(self: Ledger, charge: Any, caps: Any) -> Any:
-        waiting[charge.core] = (charge, caps)
+    def reserve(self: Ledger, charge: Any, *others: Any) -> Any:
+        waiting[charge.core] = (charge, *others)
         return privacy.ledger.ledger.Grant(privacy.ledger.ledger._TOKEN, charge.question, charge.core)
 
-    def record_answer(self: Ledger, answered: Any, payload: bytes) -> Any:
+    def record_answer(self: Ledger, answered: Any, *others: Any) -> Any:
         real_reserve(self, *waiting.pop(answered.core))
-        return real_record(self, answered, payload)
+        return real_record(self, answered, *others)
 
     patch.setattr(Ledger, "reserve", reserve)
     patch.setattr(Ledger, "record_answer", record_answer)
@@ -629,21 +631,22 @@ def answers_twice(patch: Patch) -> None:
     real = HolderNode._answer
 
     def answer(self: HolderNode, request: Any, signed: Any) -> bytes:
-        if self._ledger.stored_answer(request.core) is None:
+        stored = self._ledger.stored_answer(request.core)
+        run = self._runs.get(request.question.run)
+        if stored is None or run is None:
             return real(self, request, signed)
-        if request.question.run not in self._runs:
-            return real(self, request, signed)
-        run = self._runs[request.question.run]
         accepted, _ = run.plans[request.question]
-        statistic = accepted.core.statistic
-        noisy = statistic.encode_sum(run.columns) + self._sampler(accepted.core.mechanism.holder_scale, statistic.dim)
-        masked = to_bytes(
-            mask(noisy, holder=self.holder, key=run.mask_key, hellos=accepted.hellos, core=accepted.digest)
+        core = accepted.core
+        masked = clients.answering.masked_answer(
+            clients.node.encode_sum(core.statistic, clients.node._rows(run, core), holder=self.holder),
+            clients.answering.noise_share(core.mechanism, core.statistic.dim, self._sampler),
+            holder=self.holder,
+            key=run.mask_key,
+            hellos=accepted.hellos,
+            core=accepted.digest,
         )
-        statement = Contribution(
-            holder=self.holder, core=accepted.digest, payload="0" * 64, checkpoint=self._checkpoint()
-        )
-        return self._reply(statement, masked)
+        vector = base64.b64encode(masked).decode()
+        return Reply.parse(stored).model_copy(update={"vector": vector}).canonical()
 
     patch.setattr(HolderNode, "_answer", answer)
 
@@ -789,6 +792,17 @@ def test_the_mutant_is_caught(mutant: Callable[[Patch], None], name: str, tmp_pa
     with pytest.raises((AssertionError, CohortiumError, pytest.fail.Exception)) as caught:
         CHECKS[name](tmp_path, monkeypatch)
     print(mutant.__name__, "is caught by", name, "--", str(caught.value).splitlines()[:2])
+
+
+def test_a_mutant_that_dies_of_an_error_of_its_own_is_told(tmp_path: Path, monkeypatch: Patch) -> None:
+    """One whose ``reserve`` does not take what the node gives: refused, and so caught, by everything but the guard."""
+    monkeypatch.setattr(Ledger, "reserve", lambda self, charge: None)
+    with (
+        pytest.raises(AssertionError, match="an error of its own: TypeError"),
+        no_errors_of_its_own(),
+        pytest.raises((AssertionError, pytest.fail.Exception)),
+    ):
+        test_protocol.check_redelivery_gives_the_same_bytes(tmp_path)
 
 
 def test_every_check_is_needed() -> None:
