@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 #: Modules that come with the extra [node]; the base install is what an auditor needs.
 _EXTRA_MODULES = {
-    "flwr", "ibis", "duckdb", "jinja2", "matplotlib", "opendp", "pandas", "psycopg", "pyarrow", "safetensors",
+    "flwr", "ibis", "duckdb", "jinja2", "matplotlib", "pandas", "psycopg", "pyarrow", "safetensors",
 }  # fmt: skip
 
 app = typer.Typer(

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import base64
 import logging
-import secrets
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -52,6 +51,7 @@ from privacy.contract.messages import (
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
 from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, PolicyError, ProtocolError
+from privacy.fresh_keys import fresh_key
 from privacy.ledger import Answered, Caps, Declined, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey
@@ -261,7 +261,7 @@ class HolderNode:
                 run=request.run,
                 holder=self.holder,
                 mask_key=key.public,
-                nonce=secrets.token_hex(32),
+                nonce=fresh_key("nonce").hex(),
                 checkpoint=self._checkpoint(),
                 expires=now + HELLO_LIFETIME,
             )

@@ -1,19 +1,35 @@
-"""Generators that could be tried through: what noise does when the randomness behind it is narrow.
+"""Generators that could be tried through or come twice: what noise does when the randomness behind it is narrow or old.
 
-A generator that is seeded has as many states as its seed has. Inside :func:`narrow_entropy` everything that Python
-draws from the system agrees in its low 32 bits from one draw to the next, so noise of a generator that looks at no more
-than these comes out the same again.
+*Narrow.* A generator that is seeded has as many states as its seed has. Inside :func:`narrow_entropy` everything that
+Python draws from the system agrees in its low 32 bits from one draw to the next, so noise of a generator that looks at
+no more than these comes out the same again.
+
+*Old.* A machine that is resumed twice from one snapshot goes on twice from the same memory. :func:`twins` makes two of
+one process, after it has drawn before, and lets both draw: what comes from a stream that is kept comes twice. (A fork
+is near to that, but has another process id, which OpenSSL looks at; :mod:`privacy.fresh_keys` does without it.)
 """
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
 import random
-from collections.abc import Iterator
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from privacy.errors import AuditError
+from privacy.mechanisms.sampler import discrete_gaussian
 
 #: Bytes at the end of each draw that stay the same: 32 bits, and up to 7 that ``getrandbits`` shifts out.
 _KEPT = 5
+
+#: Scale and size of what twins draw: equal by chance with less than 2^-200.
+_SCALE, _SIZE = 1 << 30, 8
 
 
 @contextmanager
@@ -30,3 +46,53 @@ def narrow_entropy() -> Iterator[None]:
         yield
     finally:
         os.urandom, random._urandom = real, before  # type: ignore[attr-defined]
+
+
+def noise() -> list[int]:
+    """What a holder or coordinator draws."""
+    return discrete_gaussian(_SCALE, _SIZE).tolist()
+
+
+def twins(make: str, *, folders: Sequence[Path] = ()) -> tuple[Any, Any]:
+    """What ``make`` gives in a process of its own and in the twin of it, after it was called once in both.
+
+    Args:
+        make: ``module:function``; what it returns must fit into JSON.
+        folders: where else its module is looked for.
+
+    Raises:
+        AuditError: if there were no two answers (no process can be doubled here, or ``make`` failed).
+    """
+    path = os.pathsep.join(map(str, [Path(__file__).resolve().parents[1], *folders]))
+    result = subprocess.run(
+        [sys.executable, "-m", "simulations.generators", make],
+        env={**os.environ, "PYTHONPATH": path},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    if result.returncode:
+        raise AuditError("a process and its twin could not be compared", hint=result.stderr[-300:])
+    first, second = json.loads(result.stdout)
+    return first, second
+
+
+def _double(make: Callable[[], Any]) -> tuple[Any, Any]:
+    make()  # whatever keeps a stream has begun it now
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.write(writing, json.dumps(make()).encode())
+        os._exit(0)
+    os.close(writing)
+    own = make()
+    with os.fdopen(reading) as told:
+        twin = json.loads(told.read())
+    os.waitpid(child, 0)
+    return own, twin
+
+
+if __name__ == "__main__":
+    module, _, function = sys.argv[1].partition(":")
+    print(json.dumps(_double(getattr(importlib.import_module(module), function))))

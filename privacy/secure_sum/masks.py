@@ -26,6 +26,7 @@ from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from numpy.typing import NDArray
 
 from privacy.errors import ProtocolError
+from privacy.fresh_keys import fresh_key
 
 UintArray = NDArray[np.uint64]
 
@@ -46,7 +47,9 @@ class MaskKey:
     """A fresh X25519 key that lives in this process's memory only."""
 
     def __init__(self) -> None:
-        self._key = X25519PrivateKey.generate()
+        # Not X25519PrivateKey.generate(), whose generator may come twice in a machine that is resumed twice.
+        self._key = X25519PrivateKey.from_private_bytes(fresh_key("mask key"))
+        self._shared: dict[str, bytes] = {}
 
     @property
     def public(self) -> str:
@@ -59,10 +62,13 @@ class MaskKey:
         Raises:
             ProtocolError: if the other half is a point of small order.
         """
-        try:
-            return self._key.exchange(X25519PublicKey.from_public_bytes(bytes.fromhex(public)))
-        except ValueError:
-            raise ProtocolError("a participant's mask key is not usable") from None
+        if public not in self._shared:
+            try:
+                other = X25519PublicKey.from_public_bytes(bytes.fromhex(public))
+                self._shared[public] = self._key.exchange(other)
+            except ValueError:
+                raise ProtocolError("a participant's mask key is not usable") from None
+        return self._shared[public]
 
     def __repr__(self) -> str:
         return "MaskKey(<private>)"
