@@ -13,7 +13,7 @@ from rich.table import Table
 from privacy.contract.canonical import describe_validation
 from privacy.contract.membership import fingerprint
 from privacy.errors import ConfigError
-from privacy.presentation.rosters import members_as_json, read_signed, show_members, wrote
+from privacy.presentation.rosters import members_as_json, read_sent, show_members, wrote
 from privacy.presentation.terminal import Json, command_group, print_json, screen, up
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def coordinator_enrol(
 
     enrolment = Enrolment(folder)
     for file in files:
-        statement = enrolment.take(read_signed(file))
+        statement = enrolment.take(read_sent(file))
         name = statement.member if isinstance(statement.member, str) else statement.member.id
         key = "" if isinstance(statement.member, str) else f", key {fingerprint(statement.member.public_key)}"
         screen.print(f"Taken: {type(statement).__name__} of [bold]{escape(name)}[/]{key}", soft_wrap=True)

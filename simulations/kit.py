@@ -13,7 +13,7 @@ from clients.clock import Clock
 from clients.node import HolderNode
 from clients.policy import HolderPolicy, policy_toml
 from clients.runs import RunFolder
-from privacy.contract.identity import Identity, Member, Roster
+from privacy.contract.identity import Identity, Roster
 from privacy.contract.membership import fingerprint
 from privacy.contract.study import Study
 from privacy.ledger import Ledger, Opened
@@ -45,8 +45,7 @@ def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo") -
     enrolment = Enrolment.create(root / "coordinator", config, days=30)
     members = {holder: MemberFolder(root / "holders" / holder) for holder in holders}
     for holder, member in members.items():
-        own = Member(id=holder, role="holder", public_key="0" * 64)
-        enrolment.take(member.create(federation, own, with_node=True))
+        enrolment.take(member.create(federation, holder, "holder"))
     signed, update = enrolment.publish()
     told = fingerprint(update.roster.digest)  # in a federation the operators read it to each other
     for member in members.values():
