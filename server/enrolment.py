@@ -32,6 +32,7 @@ from privacy.errors import ConfigError, ProtocolError
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
 from server.flower.certificates import write_certificates
+from server.renewal import Renewal
 
 NAME = "coordinator.toml"
 
@@ -225,7 +226,7 @@ class Enrolment:
             possessions=tuple(change.possession for change in changes),
             leaves=tuple(leaves),
             address=config.address,
-            certificate=(self.root / "keys" / "ca.pem").read_text(encoding="ascii"),
+            certificate=Renewal(self.root).authorities,
             rules=RULES,
         )
         if latest is not None and before is not None:

@@ -93,7 +93,8 @@ class RosterUpdate(Noun):
         possessions: the same rotations, signed with the new keys.
         leaves: signed words of members that left by themselves.
         address: ``host:port`` where members' nodes reach the coordinator.
-        certificate: PEM text of the authority whose certificate the coordinator's server shows.
+        certificate: PEM text of the authority whose certificate the coordinator's server shows; of two, while one takes
+            the other's place.
         rules: by which rules it is made, see ``RULES``.
     """
 
