@@ -10,6 +10,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey,
 from pydantic import AfterValidator, Field, model_validator
 
 from privacy.contract.canonical import Noun, since
+from privacy.contract.limits import LONGEST_BODY, MOST_MEMBERS
 from privacy.contract.points import check_signing_key
 from privacy.contract.study import Slug
 from privacy.errors import ProtocolError
@@ -74,8 +75,8 @@ class Roster(Noun):
     """
 
     federation: Slug
-    version: int = Field(ge=1)
-    members: tuple[Member, ...]
+    version: int = Field(ge=1, le=1 << 31)
+    members: tuple[Member, ...] = Field(max_length=MOST_MEMBERS)
     previous: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
     releases: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = Field(default=(), max_length=2)
 
@@ -178,7 +179,7 @@ class Signed(Noun):
 
     kind: str = Field(max_length=40)
     signer: str = Field(max_length=63)
-    body: str
+    body: str = Field(max_length=LONGEST_BODY)
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")
 
     def open(self, model: type[N], roster: Roster, *, signer: str | None = None) -> N:
@@ -218,3 +219,7 @@ class Signed(Noun):
         if value.canonical().decode() != self.body:
             raise ProtocolError(f"a {model.__name__} is not in canonical form")
         return value
+
+
+#: Statements of several members, one of each at most.
+SignedStatements = Annotated[tuple[Signed, ...], Field(max_length=MOST_MEMBERS)]

@@ -16,7 +16,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from privacy.contract.canonical import Noun, since
-from privacy.contract.identity import Member, NodeKey, PublicKey, Roster, Signed
+from privacy.contract.identity import Member, NodeKey, PublicKey, Roster, Signed, SignedStatements
+from privacy.contract.limits import MOST_MEMBERS, Name
 from privacy.contract.study import Slug
 from privacy.errors import ProtocolError
 from privacy.ledger.entries import Digest
@@ -99,13 +100,13 @@ class RosterUpdate(Noun):
     """
 
     roster: Roster
-    requests: tuple[Signed, ...] = ()
-    rotations: tuple[Signed, ...] = ()
-    leaves: tuple[Signed, ...] = ()
+    requests: SignedStatements = ()
+    rotations: SignedStatements = ()
+    leaves: SignedStatements = ()
     address: Annotated[str, Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,255}:[0-9]{1,5}$")]
     certificate: Annotated[str, Field(max_length=10_000)]
-    possessions: tuple[Signed, ...] = since("0.2.0", ())
-    rules: int = since("0.2.0", 1, ge=1)
+    possessions: tuple[Signed, ...] = since("0.2.0", (), max_length=MOST_MEMBERS)
+    rules: int = since("0.2.0", 1, ge=1, le=1000)
 
 
 class Change(Noun):
@@ -119,7 +120,7 @@ class Change(Noun):
 
     what: Literal["added", "removed", "left", "key", "declarations"]
     member: Slug
-    role: str
+    role: Name
 
 
 def fingerprint(digest: str) -> str:
