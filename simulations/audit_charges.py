@@ -25,6 +25,7 @@ from clients.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
 from privacy.audit.empirical import Checked
 from privacy.contract.study import Study
+from privacy.contract.transport import Transport
 from privacy.ledger import Ledger, Reserved
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
@@ -89,15 +90,15 @@ def policy_for(lifetime: str = "50", **allow: Any) -> HolderPolicy:
     )
 
 
-def coordinator_of(federation: MemoryFederation, study: Study) -> Federation:
-    """The coordinator of a study, whose holders have joined."""
+def coordinator_of(federation: MemoryFederation, study: Study, transport: Transport | None = None) -> Federation:
+    """The coordinator of a study, whose holders have joined, over the federation's transport or another one."""
     found = Federation(
         study=study,
         roster=federation.roster,
         identity=federation.folder.identity(),
         ledger=federation.folder.ledger(),
         releases=ReleaseStore(federation.folder.root / "releases"),
-        transport=federation.transport,
+        transport=transport or federation.transport,
     )
     found.join()
     return found
