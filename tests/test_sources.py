@@ -319,23 +319,23 @@ def test_writes_are_refused(tmp_path, server):
         "CREATE TEMP TABLE mine (a int)",
         "SET TRANSACTION READ WRITE",
     ):
-        with open_source(on(server, "one"), base=tmp_path) as table:
-            connection = table.get_backend().con
-            fetch(table.count().name("rows").as_table(), what="counting")
+        with open_source(on(server, "one"), base=tmp_path) as opened:
+            connection = opened.table.get_backend().con
+            fetch(opened.table.count().name("rows").as_table(), what="counting")
             with pytest.raises((psycopg.errors.ReadOnlySqlTransaction, psycopg.errors.ActiveSqlTransaction)):
                 connection.execute(statement)
-    with open_source(on(server, "one"), base=tmp_path) as table:
-        assert table.count().to_pyarrow().as_py() == 1
-        backend = table.get_backend()
+    with open_source(on(server, "one"), base=tmp_path) as opened:
+        assert opened.table.count().to_pyarrow().as_py() == 1
+        backend = opened.table.get_backend()
     assert backend.con.closed
 
 
 def test_all_queries_of_a_run_see_the_same_rows(tmp_path, server):
     one_table(server, line())
-    with open_source(on(server, "one"), base=tmp_path) as table:
+    with open_source(on(server, "one"), base=tmp_path) as opened:
         with server.admin() as admin:
             admin.execute(f"INSERT INTO one VALUES {line()}")
-        assert table.count().to_pyarrow().as_py() == 1
+        assert opened.table.count().to_pyarrow().as_py() == 1
 
 
 # --- secrets --------------------------------------------------------------------------------------------------
@@ -392,7 +392,8 @@ def test_the_password_comes_from_a_file_or_from_libpq(tmp_path, server, monkeypa
     ):
         with monkeypatch.context() as patch:
             patch.setenv(variable, value)
-            with open_source(config, base=tmp_path) as table:
+            with open_source(config, base=tmp_path) as opened:
+                table = opened.table
                 assert table.count().to_pyarrow().as_py() == 1
                 told = f"{table!r} {table.get_backend()!r} {vars(table.get_backend())} {table.get_backend().con!r}"
                 assert "Geheim" not in told

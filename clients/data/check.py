@@ -6,6 +6,7 @@ The report names dates, amounts and ids: it is for the holder's own screen and g
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,7 @@ from clients.data.cleaning import (
 from clients.data.config import HolderConfig
 from clients.data.customer_table import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
+from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, left_out
 from privacy.contract.study import Budget, Study
 from privacy.errors import CohortiumError
 
@@ -42,6 +44,16 @@ from privacy.errors import CohortiumError
 _MISSING_IDS = 0.05
 _DUPLICATES = 0.01
 _UNREADABLE = 0.001
+#: Lines of files that are no records: a warning up to these, then a problem.
+_FEW_LINES = 3
+_LINES_LEFT_OUT = 0.01
+_LOOK = "look at that line in a text editor, and mend it where the file is made"
+_LINE_HINTS = {
+    "encoding": "check encoding under [source.csv], with a text editor",
+    "quotes": "a record is one line; where line breaks are inside fields, export Parquet, or leave that column out",
+    "too_few_fields": "a record is one line; where line breaks are inside fields, export Parquet; else mend that line",
+    "too_many_fields": "a field that holds the separator must be in quotes; or export with another separator",
+}
 #: A gap between the last row and the as-of day longer than this looks like a forgotten export.
 _STALE_DAYS = 45
 _OPEN_END = 5  # currencies named before "and n more"
@@ -77,6 +89,7 @@ class CheckReport(BaseModel):
         order_column: the column of order ids; None where an order is all that a customer buys on one day.
         as_of: the as-of day applied; without a study, the day after the last row.
         columns: the source's columns.
+        files: where the source is files of lines, what the lines of each are.
         rows: rows of the source; None where a problem came before counting.
         first, last: earliest and latest time in the source, as written there (in UTC where it has zones).
         cleaning: what each rule did; None where a problem came first.
@@ -95,6 +108,7 @@ class CheckReport(BaseModel):
     order_column: str | None = None
     as_of: dt.date | None = None
     columns: tuple[str, ...] = ()
+    files: tuple[FileLines, ...] = ()
     rows: int | None = None
     first: dt.datetime | None = None
     last: dt.datetime | None = None
@@ -124,14 +138,11 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
         "order_column": config.columns.order,
     }
     try:
-        with open_source(config, base=base) as source:
-            facts["columns"] = tuple(source.columns)
-            missing = missing_columns(source, config)
-            if missing:
-                found = [
-                    Finding(code="missing_column", text=text, hint="mend [columns] in holder.toml") for text in missing
-                ]
-                return CheckReport(**facts, problems=tuple(found))
+        with open_source(config, base=base) as opened:
+            source = opened.table
+            facts |= {"columns": tuple(source.columns), "files": opened.files}
+            if missing := missing_columns(source, config):
+                return CheckReport(**facts, problems=_missing(missing))
             overview = fetch(time_facts(source, config), what="looking at times").to_pylist()[0]
             facts |= {"rows": overview["rows"], "first": overview["first"], "last": overview["last"]}
             facts["excluded_ids"] = len(read_exclusion_list(config, base=base))
@@ -141,6 +152,8 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
             facts["currencies"] = _currencies(lines, config, applied)
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
         table = build_customer_table(config, applied, base=base)
+    except ColumnsMissing as error:
+        return CheckReport(**facts, problems=_missing(error.sentences))
     except CohortiumError as error:
         return CheckReport(**facts, problems=(Finding(code="source", text=error.message, hint=error.hint),))
     unknown = tuple(item.currency for item in facts["currencies"] if not item.known)
@@ -148,6 +161,11 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     report = CheckReport(**facts)
     problems = _problems(report, applied, config, has_study=study is not None)
     return report.model_copy(update={"problems": problems, "warnings": _warnings(report, applied, config, study)})
+
+
+def _missing(sentences: Iterable[str]) -> tuple[Finding, ...]:
+    hint = "mend [columns] in holder.toml"
+    return tuple(Finding(code="missing_column", text=text, hint=hint) for text in sentences)
 
 
 def _defaults(source: ir.Table, config: HolderConfig, last: dt.datetime | None) -> Study:
@@ -195,7 +213,7 @@ def _discounted(lines: ir.Table) -> float | None:
 
 
 def _problems(report: CheckReport, study: Study, config: HolderConfig, *, has_study: bool) -> tuple[Finding, ...]:
-    found = []
+    found = [_lines_finding(item) for item in left_out(report.files) if _are_many(item, report)]
     cleaning = report.cleaning
     codes = sorted(item.currency for item in report.currencies if len(item.currency) == 3)
     undeclared = [code for code in codes if code not in config.declared_currencies]
@@ -252,6 +270,7 @@ def _warnings(report: CheckReport, study: Study, config: HolderConfig, given: St
         found.append(Finding(code=code, text=text, hint=hint))
 
     dropped, rows = cleaning.dropped, report.rows
+    found += [_lines_finding(item) for item in left_out(report.files) if not _are_many(item, report)]
     if given is None and len(report.currencies) > 1:
         codes = _some(tuple(item.currency for item in report.currencies))
         warn("currencies", f"there are several currencies: {codes}", "a study needs rates for all of them")
@@ -303,6 +322,14 @@ def _warnings(report: CheckReport, study: Study, config: HolderConfig, given: St
     return tuple(found)
 
 
+def _are_many(item: LeftOut, report: CheckReport) -> bool:
+    return not report.rows or item.lines > max(_FEW_LINES, _LINES_LEFT_OUT * report.rows)
+
+
+def _lines_finding(item: LeftOut) -> Finding:
+    return Finding(code="lines", text=f"left out: {item.says}", hint=_LINE_HINTS.get(item.reason, _LOOK))
+
+
 def _some(names: tuple[str, ...]) -> str:
     more = len(names) - _OPEN_END
     return ", ".join(names[:_OPEN_END]) + (f" and {more} more" if more > 0 else "")
@@ -340,6 +367,14 @@ def _span(report: CheckReport) -> str:
 def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -> Table:
     table = Table("", "rows", title=title, title_justify="left", show_header=False)
     table.columns[1].justify = "right"
+    if report.files:
+        lines = sum(item.before + 1 + item.rows + item.blank for item in report.files)
+        lines += sum(item.lines for item in cleaning.left_out)
+        table.add_row(f"lines in {len(report.files):,} file{'s' * (len(report.files) > 1)}", f"{lines:,}")
+        above = sum(item.before + 1 + item.blank for item in report.files)
+        table.add_row("  headers, and blank lines", f"{above:,}")
+        for item in cleaning.left_out:
+            table.add_row(f"  left out: {item.why}", f"{item.lines:,}")
     table.add_row("rows in the source", f"{cleaning.rows_seen:,}")
     for rule in RULES:
         if rule.name in cleaning.dropped:

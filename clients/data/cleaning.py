@@ -268,19 +268,28 @@ def _with_condition(table: ir.Table, where: str) -> ir.Table:
 def read_exclusion_list(config: HolderConfig, *, base: Path) -> tuple[str, ...]:
     """The ids on the exclusion list as written, in order, each once; empty where there is no list.
 
+    Each line is read by itself: a stray quote in one person's line must not take others off the list.
+
     Raises:
-        DataError: if the file is missing or not text.
+        DataError: if the file is missing, not text, or has a line with a quote left open.
     """
     if config.source.exclude is None:
         return ()
     path = resolve(base, config.source.exclude)
+    ids: dict[str, None] = {}
     try:
-        with path.open(encoding="utf-8-sig", newline="") as lines:
-            ids = dict.fromkeys(row[0].strip() for row in csv.reader(lines) if row)
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # all kinds of line ends
+        for number, line in enumerate(lines, start=1):  # noqa: B007  # named where it fails
+            ids |= dict.fromkeys(row[0].strip() for row in csv.reader([line], strict=True) if row)
     except OSError:
         raise DataError(f"the exclusion list {path} cannot be read", hint="check source.exclude") from None
-    except (UnicodeDecodeError, csv.Error):
+    except UnicodeDecodeError:
         raise DataError(f"the exclusion list {path} is not CSV in UTF-8", hint="save it as UTF-8 text") from None
+    except csv.Error:
+        raise DataError(
+            f"line {number} of the exclusion list {path} has a quote that is not closed, or text after it",
+            hint="write one id a line",
+        ) from None
     ids.pop("", None)
     return tuple(ids)
 

@@ -25,18 +25,24 @@ _SERVER = re.compile(r"^(?!(?:csv|parquet|duckdb|file):)[a-z][a-z0-9+.]*:/+(.*)$
 _SECRET_OPTION = re.compile(r"[?&][a-z]*password=", re.IGNORECASE)
 
 
+#: Python's encodings that are notations within a text, not encodings of files.
+_NO_FILES = re.compile(r"idna|punycode|(raw_)?unicode_escape|undefined", re.IGNORECASE)
+#: Encodings in which a line feed is another byte, or several.
+_OTHER_LINE_ENDS = re.compile(r"utf-8-sig|utf-(16|32)(-[lb]e)?|cp\d+")
+
+
 class CsvFormat(Noun):
     """How to read CSV text; the defaults fit comma-separated UTF-8 with ISO dates.
 
     Attributes:
-        separator: between the columns, one character.
+        separator: between the columns, one character; no quote and no end of a line.
         encoding: of the file, ``utf-8``, ``utf-16``, ``latin-1``, or another that Python knows.
         decimal: the decimal sign, ``.`` or ``,``.
         thousands: a sign between groups of digits, taken out before a number is read; empty for none.
         date_format: of the time column in strptime notation, such as ``%d.%m.%Y %H:%M``; empty means ISO 8601.
     """
 
-    separator: str = Field(default=",", min_length=1, max_length=1)
+    separator: str = Field(default=",", min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]$')
     encoding: str = "utf-8"
     decimal: str = Field(default=".", pattern=r"^[.,]$")
     thousands: str = Field(default="", max_length=1)
@@ -46,9 +52,13 @@ class CsvFormat(Noun):
     @classmethod
     def _known_encoding(cls, value: str) -> str:
         try:
-            return codecs.lookup(value).name
-        except LookupError:
+            name = codecs.lookup(value).name
+            end = "\n".encode(name)
+        except (LookupError, UnicodeError):
             raise ValueError(f"unknown encoding {value!r}; use a name such as utf-8 or latin-1") from None
+        if _NO_FILES.fullmatch(name) or (end != b"\n" and not _OTHER_LINE_ENDS.fullmatch(name)):
+            raise ValueError(f"{value!r} is no encoding of text files; use a name such as utf-8 or latin-1")
+        return name
 
     @model_validator(mode="after")
     def _signs_differ(self) -> Self:

@@ -12,7 +12,8 @@ wall times are compared.
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
+import logging
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Self
 
@@ -40,12 +41,15 @@ from clients.data.cleaning import (
 )
 from clients.data.config import HolderConfig
 from clients.data.sources import fetch, open_source
+from clients.data.sources.opened import LeftOut, Opened
 from clients.data.spellings import Spellings, choose
 from privacy.contract.canonical import canonical_json, sha256_hex
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.study import Study, minor_digits
 from privacy.errors import DataError
 from privacy.private_files import private_file
+
+log = logging.getLogger("cohortium.holder")
 
 #: An id with more than this share of all orders is probably not one person (a till, a marketplace, a wholesaler) ...
 HEAVY_SHARE = 0.005
@@ -55,7 +59,7 @@ _HEAVY_SHOWN = 20
 _SUM_LIMIT = 9 * 10**17
 _DAY = 86_400_000_000  # microseconds
 #: Raise when the same rows would give another table: cached tables of the old kind are then left alone.
-_TABLE_VERSION = 2
+_TABLE_VERSION = 3
 _INTEGERS = ("recency_days", "orders", "money", "tenure_days")
 _SPELLINGS = ("spelled", "also_spelled")
 
@@ -86,6 +90,7 @@ class CleaningReport(BaseModel):
         only_returns: customers left out because no purchase remained.
         several_spellings: customers whose id the source spells in more than one way.
         heavy_ids: ids with more than 0.5% of all orders (and at least 20), the heaviest first, at most 20.
+        left_out: lines of files that are no records, and so no rows.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -102,6 +107,7 @@ class CleaningReport(BaseModel):
     only_returns: int
     several_spellings: int = 0
     heavy_ids: tuple[HeavyId, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
 
     def __repr__(self) -> str:
         return "CleaningReport(<private>)"
@@ -183,23 +189,35 @@ def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> C
     Raises:
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
-    with open_source(config, base=base) as source:
-        lines, counts = counted_lines(source, config, study, base)
+    with open_source(config, base=base) as opened:
+        source = opened.table
+        lines, counts = counted_lines(opened, config, study, base)
         sums = fetch(_customers(lines, config, study), what="adding up customers")
         tidy = frozenset(role for role in text_ids(source, config) if f"untidy_{role}" in counts.column_names)
         query = _spellings(cleaned_lines(source, config, study, base=base, tidy=tidy, exact_ids=True), study)
         spellings = fetch(query, what="looking at ids") if query is not None else None
-    return _assemble(counts, sums, spellings, config, study)
+    table = _assemble(counts, sums, spellings, config, study)
+    return replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
 
 
-def counted_lines(source: ir.Table, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:
-    """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it."""
+def counted_lines(opened: Opened, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:
+    """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it.
+
+    Lines that are no records are named in the log.
+
+    Raises:
+        DataError: as ``cleaned_lines``, or if other rows were read than there are records.
+    """
+    for item in opened.left_out:
+        log.info("left out: %s", item.says)
+    source = opened.table
     tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
     while True:
         lines = cleaned_lines(source, config, study, base=base, tidy=tidy)
         counts = fetch(_tally(lines, config, study, tidy), what="counting rows")
         untidy = {role for role in tidy if pc.any(counts[f"untidy_{role}"]).as_py()}
         if not untidy:
+            opened.check_rows(pc.sum(counts["rows"]).as_py() or 0)
             return lines, counts
         tidy -= untidy
 

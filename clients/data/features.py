@@ -167,8 +167,8 @@ def build_features(config: HolderConfig, study: Study, request: FeatureRequest, 
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
     check_features(config, study, request)
-    with open_source(config, base=base) as source:
-        lines, _ = counted_lines(source, config, study, base)
+    with open_source(config, base=base) as opened:
+        lines, _ = counted_lines(opened, config, study, base)
         sums = fetch(_sums(_parts(lines, config, study, request), config, study, request), what="computing features")
     table = sums.filter(pc.greater(sums[f"orders_{len(request.days) - 1}"], 0))
     table = table.take(pc.sort_indices(table["customer_id"]))

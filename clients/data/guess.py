@@ -54,7 +54,6 @@ def guess_holder(
     if files is not None:
         text = read_beginning(files[0])
         frame = pd.DataFrame(text.rows, columns=list(text.header), dtype=object)
-        frame = frame.loc[:, ~frame.columns.duplicated()]
     else:
         table, choices = _table(probe, base) if table is None else (table, ())
         if table is None and choices:
@@ -92,8 +91,8 @@ def _table(probe: HolderConfig, base: Path) -> tuple[str | None, tuple[str, ...]
 
 def _sample(probe: HolderConfig, base: Path) -> pd.DataFrame:
     """The first rows; numbers as floats or integers, text as text, times as times, all else left out."""
-    with open_source(probe, base=base) as source:
-        kept = {}
+    with open_source(probe, base=base, is_mapped=False) as opened:
+        source, kept = opened.table, {}
         for name, kind in source.schema().items():
             column = source[name]
             if kind.is_decimal():
@@ -114,7 +113,8 @@ def _with_currencies(guess: Guess, base: Path) -> Guess:
         return guess
     probe = _probe(guess.url, holder=guess.holder, table=guess.table, password=guess.password)
     probe = probe.model_copy(update={"source": probe.source.model_copy(update={"csv": guess.csv or CsvFormat()})})
-    with open_source(probe, base=base) as source:
+    with open_source(probe, base=base, is_mapped=False) as opened:
+        source = opened.table
         spelled = source[guess.columns["currency"].value].cast("string").strip().upper()
         codes = source.select(code=spelled).distinct().filter(ibis._.code.length() == 3).order_by("code").limit(300)
         found = fetch(codes, what="looking at currencies")["code"].to_pylist()
@@ -157,10 +157,12 @@ def holder_toml(guess: Guess) -> str:
     if guess.csv is not None:
         lines += ["", "[source.csv]"]
         for name, value in guess.csv.model_dump().items():
+            # All of them, so that reading guesses nothing and does not change with the defaults.
             if name in guess.csv_reasons:
                 lines += _setting(name, replace(guess.csv_reasons[name], value=value), "")
-            elif value != CsvFormat.model_fields[name].default:
-                lines.append(f"{name} = {_quoted(value)}")
+            else:
+                says = {"thousands": "  # no sign between groups of digits", "date_format": "  # ISO 8601"}
+                lines.append(f"{name} = {_quoted(value)}{says.get(name, '') if not value else ''}")
     lines += ["", "[columns]"]
     for role, found in guess.columns.items():
         lines += _setting(role, found, "")
@@ -265,11 +267,11 @@ def _try_out(config: HolderConfig, base: Path) -> None:
     Raises:
         DataError: if that does not work; then nothing is written.
     """
-    with open_source(config, base=base) as source:
-        missing = missing_columns(source, config)
+    with open_source(config, base=base) as opened:
+        missing = missing_columns(opened.table, config)
         if missing:
             raise DataError("\n".join(missing), hint="write holder.toml by hand, docs/holder.md shows how")
-        facts = fetch(time_facts(source.limit(_SAMPLE), config), what="reading the first times").to_pylist()[0]
+        facts = fetch(time_facts(opened.table.limit(_SAMPLE), config), what="reading the first times").to_pylist()[0]
     if facts["first"] is None:
         raise DataError(
             f"no time in {config.columns.time!r} can be read",

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import codecs
-import csv
 import datetime as dt
-import gzip
 import io
 import itertools
 import re
@@ -13,7 +11,11 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
+from clients.data.sources.header import unique_names
+from clients.data.sources.lines import Shape
+from clients.data.sources.text import NotText, read_lines, unpacked
 from privacy.errors import DataError
 
 _BYTES = 8 << 20
@@ -70,25 +72,40 @@ def read_beginning(path: Path) -> TextFile:
         DataError: if it cannot be read, is empty, or has no line of names.
     """
     try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
+        with unpacked(path) as file:
             raw = file.read(_BYTES)
-    except OSError as problem:
-        raise DataError(f"{path} cannot be read ({problem.strerror})", hint="check the path") from None
+    except (OSError, EOFError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged"
+        raise DataError(f"{path} cannot be read ({why})", hint="check the path") from None
     encoding, reason = guess_encoding(raw)
-    text = codecs.getincrementaldecoder(encoding)(errors="replace").decode(raw).removeprefix("\ufeff")
-    lines = list(itertools.islice(io.StringIO(text, newline=""), _LINES + 1))
+    try:
+        beginning, blocks = read_lines(*_as_file(raw, encoding))
+        lines = list(itertools.islice((line for block in blocks for line in block.splitlines()), _LINES + 1))
+    except NotText:
+        raise DataError(f"{path} is not {encoding} text", hint="write holder.toml by hand") from None
     if len(raw) == _BYTES and len(lines) <= _LINES and lines:
         lines.pop()  # probably cut in the middle
-    if not "".join(lines).strip():
+    if not beginning.header.strip():
         raise DataError(f"{path} is empty", hint="check the path")
-    separator = _guess_separator(lines)
-    header, *rows = [tuple(row) for row in csv.reader(lines, delimiter=separator) if row]
-    if len(header) < 2 or any(not name.strip() or _POINT.fullmatch(name.strip()) for name in header):
+    separator = _guess_separator(beginning.header, lines)
+    fields = Shape(separator, 1).fields(beginning.header) or ()
+    if len(fields) < 2 or any(not name.strip() or _POINT.fullmatch(name.strip()) for name in fields):
         raise DataError(
             f"the first line of {path} does not name the columns", hint="add a first line with the columns' names"
         )
-    width = len(header)
-    return TextFile(encoding, separator, reason, header, tuple(row for row in rows if len(row) == width))
+    shape = Shape(separator, len(fields))
+    found = (shape.fields(line) for line in lines[:_LINES] if shape.wrong(line) is None)
+    return TextFile(encoding, separator, reason, unique_names(fields), tuple(row for row in found if row is not None))
+
+
+def _as_file(raw: bytes, encoding: str) -> tuple[BinaryIO, str]:
+    """The beginning of a file, as a file, and its encoding; without the half of a sign at its end."""
+    if not encoding.startswith("utf-16"):
+        return io.BytesIO(raw), encoding
+    try:
+        return io.BytesIO(codecs.getincrementaldecoder(encoding)().decode(raw).encode()), "utf-8"
+    except UnicodeError:
+        raise NotText from None
 
 
 def guess_encoding(raw: bytes) -> tuple[str, str]:
@@ -119,11 +136,14 @@ def guess_encoding(raw: bytes) -> tuple[str, str]:
     return "latin-1", "it is not UTF-8, and looks Western"
 
 
-def _guess_separator(lines: Sequence[str]) -> str:
+def _guess_separator(header: bytes, lines: Sequence[bytes]) -> str:
+    """The one that gives the most lines as many fields as the header has."""
+
     def quality(separator: str) -> tuple[float, int]:
-        counts = [len(row) for row in csv.reader(lines[:200], delimiter=separator) if row]
-        width = counts[0]
-        return (sum(count == width for count in counts) / len(counts) if width > 1 else 0.0, width)
+        width = len(Shape(separator, 1).fields(header) or ())
+        shape, some = Shape(separator, max(width, 1)), [line for line in lines[:200] if line]
+        fitting = sum(shape.wrong(line) is None for line in some) / max(len(some), 1)
+        return (fitting if width > 1 else 0.0, width)
 
     return max(_SEPARATORS, key=quality)
 

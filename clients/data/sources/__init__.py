@@ -7,8 +7,7 @@ one module and one line in ``OPENERS``. Error texts name files and columns, neve
 from __future__ import annotations
 
 import contextlib
-import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -19,28 +18,34 @@ from clients.data.config import HolderConfig
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.locations import split
+from clients.data.sources.opened import Opened
 from clients.data.sources.parquet import open_parquet
 from privacy.errors import CohortiumError, DataError
 
-#: Opens a location (what follows ``scheme://``; paths are relative to ``base``).
-Opener = Callable[[HolderConfig, str, Path], AbstractContextManager[ir.Table]]
-
-_CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
+#: Opens a location (what follows ``scheme://``; paths are relative to ``base``) in which every file has the mapped
+#: columns: names by what they are mapped as.
+Opener = Callable[[HolderConfig, str, Path, Mapping[str, str]], AbstractContextManager[Opened]]
 
 
 @contextlib.contextmanager
-def open_source(config: HolderConfig, *, base: Path) -> Iterator[ir.Table]:
-    """Open a holder's rows, read-only; closed, and spilled data removed, on leaving the ``with`` block.
+def open_source(config: HolderConfig, *, base: Path, is_mapped: bool = True) -> Iterator[Opened]:
+    """Open a holder's rows, read-only; closed, and copied or spilled data removed, on leaving the ``with`` block.
+
+    Args:
+        config: where the rows are, and how they are written.
+        base: the folder of ``holder.toml``.
+        is_mapped: False while nobody has said which column is what; then files may have any columns.
 
     Raises:
+        ColumnsMissing: if some of the files lack a mapped column, or name it twice.
         DataError: if there is nothing at the URL, or it cannot be read as what it claims to be.
     """
     scheme, location = split(config.source.url)
     opener = OPENERS.get(scheme)
     if opener is None:
         raise DataError(f"no source for {scheme}:// URLs", hint=f"there is: {', '.join(sorted(OPENERS))}")
-    with opener(config, location, base) as table:
-        yield table
+    with opener(config, location, base, config.columns.mapped() if is_mapped else {}) as opened:
+        yield opened
 
 
 def fetch(expression: ir.Table, *, what: str) -> pa.Table:
@@ -54,20 +59,18 @@ def fetch(expression: ir.Table, *, what: str) -> pa.Table:
     except CohortiumError:
         raise
     except Exception as problem:  # every database has exception types of its own, and their texts quote rows
-        line = _CSV_LINE.search(str(problem))
-        where = f", at line {line[1]} of a CSV file" if line else ""
         raise DataError(
-            f"the source failed while {what}{where} ({type(problem).__name__})",
-            hint="look at that line" if line else "check that the source is complete and not being written",
+            f"the source failed while {what} ({type(problem).__name__})",
+            hint="check that the source is complete and not being written",
         ) from None
 
 
 @contextlib.contextmanager
-def _open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+def _open_postgres(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     with needs_psycopg():
         from clients.data.sources.postgres import open_postgres
     with open_postgres(config, location, base) as table:
-        yield table
+        yield Opened(table=table)
 
 
 @contextlib.contextmanager

@@ -1,59 +1,237 @@
-"""CSV files as a source."""
+"""CSV files as a source: read exactly as ``holder.toml`` says, with every line accounted for.
+
+Each file's header is read and its lines are sifted (``lines``); what is left goes to DuckDB with nothing to guess. A
+file that has nothing to leave out and one kind of line end is read where it is, others as a copy in the scratch folder.
+"""
 
 from __future__ import annotations
 
 import contextlib
-import shutil
-from collections.abc import Iterator
+import itertools
+import zlib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, BinaryIO
 
 import ibis
+import pyarrow as pa
 from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
-from clients.data.config import HolderConfig
+from clients.data.config import CsvFormat, HolderConfig
 from clients.data.sources.embedded import embedded
-from clients.data.sources.locations import files, literal, resolve
+from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
+from clients.data.sources.lines import Shape, Sieve, Sifted
+from clients.data.sources.locations import files, literal, shown
+from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened
+from clients.data.sources.text import Beginning, NotText, packing, read_lines, unpacked
 from privacy.errors import DataError
+
+#: How DuckDB reads what is left. Nothing is guessed: separator, lines to skip, packing and columns are added. It must
+#: see well-formed lines only, for here, too, a quote that is left open goes on over lines.
+OPTIONS: dict[str, Any] = {
+    "auto_detect": False, "header": False, "quote": '"', "escape": '"', "comment": "", "strict_mode": True,
+    "null_padding": False, "ignore_errors": False, "nullstr": "", "allow_quoted_nulls": True, "encoding": "utf-8",
+    "max_line_size": 2 << 20,
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A file as DuckDB reads it: itself, or a copy of its well-formed lines.
+
+    Attributes:
+        path: what is read.
+        names: of its columns, in their order.
+        skip: lines before the first record.
+        packing: as DuckDB calls it.
+        lines: the account.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    skip: int
+    packing: str
+    lines: FileLines
 
 
 @contextlib.contextmanager
-def open_csv(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
-    """All columns come as text: what a column holds must not depend on which rows a guess looked at.
+def open_csv(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+    """Open CSV files as one table, columns by name.
+
+    All columns come as text: what a column holds must not depend on which rows a guess looked at.
 
     Raises:
-        DataError: if there is no file, or one is not written as ``[source.csv]`` says.
+        ColumnsMissing: if a file lacks a mapped column, or names it twice.
+        DataError: if there is no file, or one is not written as ``[source.csv]`` says, or changes while it is read.
     """
     paths = files(base, location)
-    form = config.source.csv
+    stamps = [_stamp(path) for path in paths]
     with embedded(config, base) as (connection, scratch):
-        if form.encoding != "utf-8":
-            if scratch is None:
-                raise DataError(f"{base / 'state'} cannot be written", hint="files of this encoding are copied there")
-            paths = [_as_utf8(path, form.encoding, scratch / f"{i}.csv") for i, path in enumerate(paths)]
+        parts = _parts(paths, scratch, config.source.csv, base, mapped)
         try:
-            table = connection.read_csv(
-                [literal(path) for path in paths], table_name="sales", header=True, all_varchar=True,
-                delim=form.separator, quote='"', union_by_name=True,
-            )  # fmt: skip
-        except Exception:
+            table = _united(connection, parts, config.source.csv, mapped, path_keys(paths))
+        except Exception:  # its text may quote what stands in a file
             raise DataError(
-                f"{resolve(base, location)} cannot be read as CSV",
-                hint="check [source.csv] separator and encoding, and that the first line names the columns",
+                "the files cannot be read as CSV", hint="if none of them is being written, check [source.csv]"
             ) from None
-        yield _read_local_spelling(table, config)
+        yield Opened(table=_read_local_spelling(table, config), files=tuple(part.lines for part in parts))
+    for path, stamp in zip(paths, stamps, strict=True):
+        if _stamp(path) != stamp:
+            raise DataError(
+                f"{shown(path, base)} changed while it was read", hint="try again when it is written to its end"
+            )
 
 
-def _as_utf8(path: Path, encoding: str, target: Path) -> Path:
+def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        with (
-            open(path, encoding=encoding, newline="") as source,
-            open(target, "w", encoding="utf-8", newline="") as copy,
-        ):
-            shutil.copyfileobj(source, copy, 1 << 20)
-    except UnicodeError:
-        raise DataError(f"{path} is not {encoding} text", hint="set encoding in [source.csv]") from None
-    return target
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_mtime_ns, status.st_size, status.st_ino
+
+
+def _parts(
+    paths: list[Path], scratch: Path | None, form: CsvFormat, base: Path, mapped: Mapping[str, str]
+) -> list[_Part]:
+    """Every file, sifted. After the first wrong header only headers are read, so that all that is wrong is said."""
+    keys = path_keys(paths)
+    headers: list[Header] = []
+    parts: list[_Part] = []
+    for number, path in enumerate(paths):
+        name = shown(path, base)
+        # A copy lies in folders of the same names, for these may be columns.
+        target = None if scratch is None else scratch.joinpath(str(number), *path_parts(path), "rows.csv")
+        with _readable(name, form), unpacked(path) as file:
+            beginning, blocks = read_lines(file, form.encoding)
+            headers.append(_header(name, beginning, form, mapped, keys))
+            if not complaints(headers, mapped):
+                parts.append(_sifted(path, headers[-1], beginning, blocks, form, target))
+    if wrong := complaints(headers, mapped):
+        raise ColumnsMissing(wrong)
+    return parts
+
+
+@contextlib.contextmanager
+def _readable(name: str, form: CsvFormat) -> Iterator[None]:
+    try:
+        yield
+    except NotText:
+        raise DataError(f"{name} is not {form.encoding} text", hint="set encoding in [source.csv]") from None
+    except (EOFError, zlib.error, pa.ArrowException):
+        raise DataError(f"{name} is damaged or cut off", hint="export it again") from None
+    except OSError as problem:
+        raise DataError(
+            f"{name} cannot be read or copied ({problem.strerror})", hint="check it, and the disk"
+        ) from None
+
+
+def _header(
+    name: str, beginning: Beginning, form: CsvFormat, mapped: Mapping[str, str], keys: tuple[str, ...]
+) -> Header:
+    shape = Shape(form.separator, 1)
+    reason, fields = shape.wrong(beginning.header), shape.fields(beginning.header)
+    if not beginning.header:
+        raise DataError(f"{name} is empty", hint="take it away, or export it again with a line of names")
+    if fields is None or (reason is not None and reason.name != "too_many_fields"):
+        raise DataError(
+            f"the first line of {name} cannot be read as names of columns",
+            hint="check [source.csv] separator and encoding; a name may not go on over lines",
+        )
+    return read_header(name, fields, mapped, keys)
+
+
+def _sifted(
+    path: Path, header: Header, beginning: Beginning, blocks: Iterator[bytes], form: CsvFormat, target: Path | None
+) -> _Part:
+    """Sift a file's lines; they are copied to ``target`` unless the file can be read where it is."""
+    sieve = Sieve(Shape(form.separator, len(header.names)), before=beginning.before + 1)
+    in_place = form.encoding == "utf-8" and beginning.is_plain and beginning.end != b"\r"
+    copy: BinaryIO | None = None
+    with contextlib.ExitStack() as stack:
+        for number, block in enumerate(blocks):
+            kept = sieve.sift(block)
+            in_place &= kept is block and _same_ends(sieve.found, beginning)
+            if not in_place and copy is None:
+                copy = stack.enter_context(_new(target))
+                for earlier in _first_blocks(path, form.encoding, number):
+                    _write(copy, earlier)
+            if copy is not None:
+                _write(copy, kept)
+        if not in_place and copy is None:
+            stack.enter_context(_new(target))
+    found = sieve.found
+    left_out = tuple(
+        LeftOut(reason=reason, lines=count, file=header.file, line=first)
+        for reason, (count, first) in found.left_out.items()
+    )
+    lines = FileLines(file=header.file, before=beginning.before, rows=found.rows, blank=found.blank, left_out=left_out)
+    if in_place or target is None:
+        return _Part(path, header.names, beginning.before + 1, packing(path), lines)
+    return _Part(target, header.names, 0, "none", lines)
+
+
+def _same_ends(found: Sifted, beginning: Beginning) -> bool:
+    return (found.plain_ends if beginning.end == b"\r\n" else found.carriage_ends) == 0
+
+
+def _new(target: Path | None) -> BinaryIO:
+    if target is None:
+        raise DataError(
+            "the files need to be copied, and the folder state beside holder.toml cannot be written",
+            hint="make it, for your user only; or export UTF-8 with one kind of line end, without bad lines",
+        )
+    target.parent.mkdir(parents=True)
+    return target.open("wb")
+
+
+def _first_blocks(path: Path, encoding: str, count: int) -> Iterator[bytes]:
+    """The first blocks of lines once more; nothing in them was left out."""
+    with unpacked(path) as file:
+        yield from itertools.islice(read_lines(file, encoding)[1], count)
+
+
+def _write(copy: BinaryIO, block: bytes) -> None:
+    """One kind of line end: DuckDB takes no file that has two."""
+    copy.write(block.replace(b"\r\n", b"\n"))
+
+
+def _united(
+    connection: Any, parts: list[_Part], form: CsvFormat, mapped: Mapping[str, str], keys: tuple[str, ...]
+) -> ir.Table:
+    """All files as one table: a view for those of one header, their columns named by position, and a union."""
+    groups: dict[tuple[object, ...], list[_Part]] = {}
+    for part in parts:
+        groups.setdefault((part.names, part.skip, part.packing), []).append(part)
+    # Databases do not tell upper and lower case: a column is called as holder.toml does, else as in the first file.
+    spelled: dict[str, str] = {}
+    for name in (*mapped.values(), *(name for part in parts for name in (*part.names, *keys))):
+        spelled.setdefault(name.lower(), name)
+    tables = []
+    for number, group in enumerate(groups.values()):
+        names = group[0].names
+        rows = connection.read_csv(
+            [literal(part.path) for part in group],
+            table_name=f"part_{number}",
+            columns={f"field {place}": "VARCHAR" for place in range(len(names))},
+            delim=form.separator,
+            skip=group[0].skip,
+            compression=group[0].packing,
+            hive_partitioning=bool(keys),
+            **OPTIONS,
+        )
+        found = {name.lower(): rows[f"field {place}"] for place, name in enumerate(names)}
+        found |= {key.lower(): rows[key] for key in keys}
+        tables.append(rows.select(**{name: found.get(key, ibis.null("string")) for key, name in spelled.items()}))
+    if len(tables) == 1:
+        return tables[0]
+    for key in keys:  # a folder's value is a number where all values of a view look like one
+        if len({table[spelled[key.lower()]].type() for table in tables}) > 1:
+            tables = [
+                table.mutate(**{spelled[key.lower()]: table[spelled[key.lower()]].cast("string")}) for table in tables
+            ]
+    return ibis.union(*tables)
 
 
 @ibis.udf.scalar.builtin(name="try_strptime", signature=((dtypes.string, dtypes.string), dtypes.timestamp))

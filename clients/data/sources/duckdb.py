@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
-
-from ibis.expr import types as ir
 
 from clients.data.config import HolderConfig
 from clients.data.sources.embedded import embedded
 from clients.data.sources.locations import resolve
+from clients.data.sources.opened import Opened
 from privacy.errors import DataError
 
 
 @contextlib.contextmanager
-def open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+def open_duckdb(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     """Open a table or view of a database file.
 
     Raises:
@@ -33,7 +32,7 @@ def open_duckdb(config: HolderConfig, location: str, base: Path) -> Iterator[ir.
             opened = connection.table(table, database=("holder", schema or "main"))
         except Exception:
             raise DataError(f"{path} has no table {name!r}", hint="check source.table in holder.toml") from None
-        yield opened
+        yield Opened(table=opened)
 
 
 def list_duckdb_tables(config: HolderConfig, location: str, base: Path) -> tuple[str, ...]:

@@ -3,31 +3,53 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ibis.expr import types as ir
+import pyarrow.parquet as pq
 
 from clients.data.config import HolderConfig
 from clients.data.sources.embedded import embedded
-from clients.data.sources.locations import files, literal, resolve
+from clients.data.sources.header import Header, complaints, path_keys
+from clients.data.sources.locations import files, literal, resolve, shown
+from clients.data.sources.opened import ColumnsMissing, Opened
 from privacy.errors import DataError
 
 
 @contextlib.contextmanager
-def open_parquet(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+def open_parquet(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     """Open Parquet files as one table, columns by name.
 
+    A column that no file has is left to ``cleaning.missing_columns``, which knows what else there is.
+
     Raises:
+        ColumnsMissing: if a file lacks a mapped column that others have (it would come as nulls), or has it twice.
         DataError: if there is no file, or one is damaged.
     """
     paths = files(base, location)
+    keys = path_keys(paths)
     with embedded(config, base) as (connection, _):
         try:
+            headers = [_header(path, shown(path, base), mapped, keys) for path in paths]
             table = connection.read_parquet([literal(path) for path in paths], table_name="sales", union_by_name=True)
         except Exception:
             raise DataError(
                 f"{resolve(base, location)} cannot be read as Parquet",
                 hint="check that the files are complete and have the same columns",
             ) from None
-        yield table
+        somewhere = {role: name for role, name in mapped.items() if any(role not in item.missing for item in headers)}
+        if wrong := complaints(headers, somewhere):
+            raise ColumnsMissing(wrong)
+        yield Opened(table=table)
+
+
+def _header(path: Path, name: str, mapped: Mapping[str, str], keys: tuple[str, ...]) -> Header:
+    # Columns are looked at as DuckDB unites them, where upper and lower case are alike.
+    names = [field.lower() for field in (*pq.read_schema(path).names, *keys)]
+    counted = {role: names.count(column.lower()) for role, column in mapped.items()}
+    return Header(
+        file=name,
+        names=tuple(names),
+        missing=tuple(role for role, count in counted.items() if count == 0),
+        twice=tuple(role for role, count in counted.items() if count > 1),
+    )

@@ -1,0 +1,107 @@
+"""An open source: its rows, and an account of the lines that are none."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ibis.expr import types as ir
+from pydantic import BaseModel, ConfigDict
+
+from clients.data.sources.lines import REASONS
+from privacy.errors import DataError
+
+
+class LeftOut(BaseModel):
+    """Lines that are left out for one of ``lines.REASONS``.
+
+    Attributes:
+        reason: its name.
+        lines: how many.
+        file: the first one's file.
+        line: the first one's number in that file, from 1.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reason: str
+    lines: int
+    file: str
+    line: int
+
+    @property
+    def why(self) -> str:
+        """The reason in words."""
+        return next(f"lines {reason.says}" for reason in REASONS if reason.name == self.reason)
+
+    @property
+    def says(self) -> str:
+        """All in words, for the holder's own screen and log. Nothing of what the lines say."""
+        return f"{self.why}: {self.lines:,}, the first at line {self.line} of {self.file}"
+
+
+class FileLines(BaseModel):
+    """What the lines of one file are: ``before + 1 + rows + blank`` and those left out.
+
+    Attributes:
+        file: its name, as seen from the folder of ``holder.toml``.
+        before: lines before the header.
+        rows: lines that are records.
+        blank: empty lines after the header.
+        left_out: by reason.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    file: str
+    before: int
+    rows: int
+    blank: int
+    left_out: tuple[LeftOut, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Opened:
+    """Rows of a source as one table, read-only.
+
+    Attributes:
+        table: the rows.
+        files: where the source is files of lines, each of them; else none.
+    """
+
+    table: ir.Table
+    files: tuple[FileLines, ...] = ()
+
+    @property
+    def left_out(self) -> tuple[LeftOut, ...]:
+        """Lines left out in all files, by reason, in the order of ``REASONS``."""
+        return left_out(self.files)
+
+    def check_rows(self, rows: int) -> None:
+        """Whether a query saw as many rows as there are records in the files' lines.
+
+        Raises:
+            DataError: if not; then what the query says is not to be used.
+        """
+        records = sum(item.rows for item in self.files)
+        if self.files and rows != records:
+            raise DataError(
+                f"{rows:,} rows were read from {records:,} lines", hint="is a file being written? else report this"
+            )
+
+
+class ColumnsMissing(DataError):
+    """Mapped columns that files lack, or name twice: one sentence for each."""
+
+    def __init__(self, sentences: Iterable[str]) -> None:
+        self.sentences = tuple(sentences)
+        super().__init__("\n".join(self.sentences), hint="mend [columns] in holder.toml, or the files")
+
+
+def left_out(files: Iterable[FileLines]) -> tuple[LeftOut, ...]:
+    """Lines left out in several files, by reason."""
+    found: dict[str, LeftOut] = {}
+    for item in (item for file in files for item in file.left_out):
+        first = found.get(item.reason)
+        found[item.reason] = first.model_copy(update={"lines": first.lines + item.lines}) if first else item
+    return tuple(found[reason.name] for reason in REASONS if reason.name in found)
