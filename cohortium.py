@@ -27,7 +27,7 @@ from privacy.presentation.terminal import (
     up,
     up_or_dash,
 )
-from server.commands import coordinator_app, model_app, show_rankings, warn_of_certificate
+from server.commands import coordinator_app, model_app, show_rankings
 from simulations.commands import audit_test
 
 if TYPE_CHECKING:
@@ -193,7 +193,8 @@ def demo(
             study_file.write_text(_study_toml("demo", as_of, epsilon, "EUR"), encoding="utf-8")
     sources = {path.name: path for path in sorted(source.iterdir()) if (path / "holder.toml").exists()}
     study = read_toml(study_file, Study)
-    workspace = Workspace.create(folder, sources)
+    # Here one person speaks for all holders, so they declare what the study counts on.
+    workspace = Workspace.create(folder, sources, declared=study.budget.max_holders_per_customer)
     result = _run(study, _where(workspace.root, None, transport), quiet=quiet, as_json=as_json)
     if not as_json:
         screen.print(f"\nEverything of the demo is in [bold]{escape(str(folder))}[/]:")
@@ -307,7 +308,12 @@ def study_check(
     holders: Annotated[
         int | None, typer.Option(help="How many holders; not needed where the study names them.", min=1)
     ] = None,
-    workspace: Annotated[Path | None, typer.Option(help="Take the number of holders from this federation.")] = None,
+    workspace: Annotated[
+        Path | None, typer.Option(help="Take holders and their declarations from this federation on this machine.")
+    ] = None,
+    coordinator: Annotated[
+        Path | None, typer.Option(help="The same of a real federation: the coordinator's folder.", exists=True)
+    ] = None,
     largest_share: Annotated[
         float | None, typer.Option(help="The largest holder's declared share of all customers, 0 to 1.", min=0, max=1)
     ] = None,
@@ -319,15 +325,20 @@ def study_check(
     from server.check import check_study
 
     study = read_toml(study_file, Study)
-    if holders is None and workspace is not None:
+    roster = None
+    if coordinator is not None:
+        from server.run import CoordinatorFolder
+
+        roster = CoordinatorFolder(root=coordinator).roster()
+    elif workspace is not None:
         from simulations.local import Workspace
 
-        holders = len(study.holders or Workspace.open(workspace).coordinator.roster().holders)
-    holders = holders or len(study.holders)
+        roster = Workspace.open(workspace).coordinator.roster()
+    holders = holders or len(study.holders or (roster.holders if roster else ()))
     if not holders:
         holders = 3
         errors.print("The study names no holders: this is for three. Give --holders N, or --workspace.", style="dim")
-    check = check_study(study, holders=holders, largest_share=largest_share)
+    check = check_study(study, holders=holders, largest_share=largest_share, roster=roster)
     if as_json:
         print_json(check.model_dump(mode="json"))
         return
@@ -491,7 +502,6 @@ def _where(workspace: Path | None, coordinator: Path | None, transport: Transpor
 
         folder = CoordinatorFolder(root=coordinator)
         folder.roster()
-        warn_of_certificate(coordinator)
         return _Where(
             folder, lambda study, patience, progress: run_served(study, folder, patience=patience, progress=progress)
         )

@@ -536,7 +536,7 @@ def time_study(customers: int, holders: int, *, family: str) -> Iterator[str]:
         policy = HolderPolicy.model_validate(
             {"lifetime": {"epsilon": 8, "delta": "0.000001"}, "allow": {"analyses": ["churn"]}}
         )
-        federation = MemoryFederation(root / "federation", tables, policy=policy)
+        federation = MemoryFederation(root / "federation", tables, policy=policy, declared=1)
         started = time.perf_counter()
         result = run_study(study, folder=federation.folder, transport=federation.transport)
         total = time.perf_counter() - started

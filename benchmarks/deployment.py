@@ -29,7 +29,7 @@ def measure(analysis: str, holders: int, customers: int) -> dict[str, float]:
         (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
         study = read_toml(root / "study.toml", Study).model_copy(update={"analyses": (analysis,)})
         sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
-        workspace = Workspace.create(root / "federation", sources)
+        workspace = Workspace.create(root / "federation", sources, declared=world.most_holders)
         started = time.monotonic()
         result = run_local(study, workspace)
         total = time.monotonic() - started

@@ -26,7 +26,7 @@ from privacy.contract.canonical import canonical_json, sha256_hex
 from privacy.ledger import Answered, Caps, Ledger, Opened, Question, Released, Reserved
 from privacy.ledger.chain import chain_hash
 
-CAPS = Caps(study=(Decimal(50), Decimal("0.001")), lifetime=(Decimal(50), Decimal("0.001")))
+CAPS = Caps(study=(Decimal(50), Decimal("0.001")), lifetime=(Decimal(50), Decimal("0.001")), records=1)
 
 
 def charge(number: int) -> Reserved:
@@ -58,7 +58,8 @@ def charge(number: int) -> Reserved:
 
 def build(path: Path, entries: int) -> None:
     """A ledger of so many entries, written in one transaction (charging them one by one would take hours of fsync)."""
-    ledger = Ledger.create(path, Opened(owner="north", role="holder", epsilon=Decimal(50), delta=Decimal("0.001")))
+    opened = Opened(owner="north", role="holder", epsilon=Decimal(50), delta=Decimal("0.001"), records=1)
+    ledger = Ledger.create(path, opened)
     sequence, previous = ledger.head
     connection = sqlite3.connect(path, isolation_level=None)
     connection.execute("BEGIN")

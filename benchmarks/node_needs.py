@@ -87,7 +87,7 @@ def measure(customers: int) -> None:
         world = generate(root / "data", customers=customers, stores=2)
         (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
         sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
-        workspace = Workspace.create(root / "federation", sources)
+        workspace = Workspace.create(root / "federation", sources, declared=world.most_holders)
         sampler = Sampler("online")
         sampler.start()
         started = time.monotonic()

@@ -43,7 +43,7 @@ world = generate(root / "data", customers=20_000, stores=holders - 1)
 (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
 study = read_toml(root / "study.toml", Study).model_copy(update={"analyses": ("churn",)})
 sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
-result = run_local(study, Workspace.create(root / "federation", sources))
+result = run_local(study, Workspace.create(root / "federation", sources, declared=world.most_holders))
 print(json.dumps([[timing.step, timing.seconds] for timing in result.timings]))
 """
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from clients.policy import HolderPolicy
-from privacy.contract.charging import records_per_person
+from privacy.contract.charging import below_declarations, records_per_person
 from privacy.contract.code import code_digest
 from privacy.contract.identity import Roster, Signed
 from privacy.contract.messages import (
@@ -22,7 +22,7 @@ from privacy.contract.messages import (
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, PolicyError
 from privacy.ledger import Head
-from privacy.statistics import STATISTICS_OF, ByHolder
+from privacy.statistics import STATISTICS_OF
 
 
 class Refused(CohortiumError):
@@ -75,17 +75,13 @@ def check_hello(request: HelloRequest, *, roster: Roster, holder: str, policy: H
 
 def _check_declarations(study: Study, roster: Roster) -> None:
     """A study may not count on a person being at fewer holders than their members declare."""
-    names = study.holders or roster.holders
     k = records_per_person(study, roster)
-    for name in names:
-        member = roster.member(name)
-        if member is None or member.declarations is None:
-            continue
-        declared = member.declarations.records_among(len(names))
-        if declared > k:
-            raise Refused(
-                "policy", f"the study counts on a person being at {k} holder(s) at most; {name} declares {declared}"
-            )
+    for name, declared in below_declarations(study, roster).items():
+        raise Refused(
+            "policy",
+            f"the study counts on a person being at {k} of its holders at most; customers of {name} may be at "
+            f"{declared}, as it declares or does not declare",
+        )
 
 
 def check_core(
@@ -214,8 +210,6 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     known = (frozenset(request.names), len(request.days)) if request else (frozenset(), 0)
     if not names <= known[0] or days > known[1]:
         raise Refused("policy", "the question looks at features or days that the study does not name")
-    if isinstance(core.statistic, ByHolder) and not set(core.statistic.holders) <= set(study.holders or roster.holders):
-        raise Refused("policy", "the question is about a holder that the study does not name")
     if core.bound != core.statistic.bound:
         raise Refused("declined", "the plan states another bound than this release computes")
     mechanism = core.mechanism

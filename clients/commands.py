@@ -17,6 +17,7 @@ from privacy.presentation.rosters import (
     FingerprintOption,
     accept_roster,
     asked,
+    new_member,
     rotation_written,
     wrote,
 )
@@ -39,6 +40,7 @@ def holder_check(
     as_json: Json = False,
 ) -> None:
     """Look at your own data as a study would: counts per cleaning rule, problems, warnings. Nothing leaves."""
+    from clients.counting import show_counted
     from clients.data.check import preflight, render_check
     from clients.data.config import HolderConfig
     from privacy.contract.canonical import read_toml
@@ -52,6 +54,7 @@ def holder_check(
         print_json(report.model_dump(mode="json"))
     else:
         render_check(report, screen)
+        show_counted(config_file.resolve().parent)
     if report.problems:
         raise typer.Exit(DataError.exit_code)
 
@@ -93,7 +96,7 @@ def holder_init(
             )
         text = checked_policy_toml(epsilon=lifetime_epsilon)
     declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
-    asked(MemberFolder(folder), federation, name, "holder", declared, as_json=as_json)
+    asked(MemberFolder(folder), federation, new_member(name, "holder", declared), as_json=as_json)
     if text:
         policy.write_text(text, encoding="utf-8")
 
@@ -113,6 +116,35 @@ def holder_declare(
     declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
     member.declare(declared)
     wrote(folder / "request.json", "Send it to the coordinator's operator, who publishes a new version of the roster.")
+
+
+@holder_app.command("persons")
+def holder_persons(
+    folder: HolderPath,
+    holders: Annotated[
+        int | None,
+        typer.Option(
+            help="Count one customer at so many holders from now on: never fewer than the roster in force says of you; "
+            "more is room for members that are still to come.",
+            min=1,
+            max=1000,
+        ),
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show or set K: at how many holders of the federation your lifetime cap counts one of your customers.
+
+    The node raises K by itself when the roster or your declaration grows. Only this command lowers it, and auditors
+    ask why.
+    """
+    from clients.counting import set_counted, show_counted
+
+    told = set_counted(folder, holders, yes=yes)
+    if as_json:
+        print_json(told)
+    else:
+        show_counted(folder)
 
 
 @holder_app.command("join")

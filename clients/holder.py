@@ -23,6 +23,7 @@ from clients.clock import Clock
 from clients.data.config import HolderConfig
 from clients.data.scratch import empty_scratch
 from clients.groups.assignment import assign, released_clusters
+from clients.ledgers import open_ledger
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
@@ -32,7 +33,7 @@ from privacy.contract.canonical import read_toml
 from privacy.contract.identity import Roster
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, ConfigError, DataError
-from privacy.ledger import Ledger, Opened
+from privacy.ledger import Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
 from privacy.statistics import Rows, SegmentTotals, Statistic
@@ -206,17 +207,14 @@ class HolderFolder:
         return HolderPolicy.read(self.root / "policy.toml")
 
     def ledger(self) -> Ledger:
-        """The holder's ledger, made when it is first needed, with the policy's lifetime cap."""
+        """The holder's ledger, made when it is first needed, with the policy's caps and K."""
         policy, name = self.policy(), self.member.request().member.id
-        ledger = Ledger.open_or_create(
+        ledger = open_ledger(
             self.state / "ledger.sqlite",
-            Opened(
-                owner=name,
-                role="holder",
-                epsilon=policy.lifetime.epsilon,
-                delta=policy.lifetime.delta,
-                period=policy.period,
-            ),
+            holder=name,
+            policy=policy,
+            roster=self.member.roster(),
+            earlier=self.member.rosters(),
         )
         self.member.record_rosters(ledger, name)
         kept = self.state / "policies" / f"{policy.digest}.json"  # charges name the digest; auditors ask for the text

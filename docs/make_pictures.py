@@ -129,7 +129,7 @@ def federation(root: Path, sales: Path) -> Workspace:
         duckdb.sql(COPY.format(sales=sales, rows=rows, target=home / "sales.parquet"))
         (home / "holder.toml").write_text(HOLDER_TOML.format(holder=holder), encoding="utf-8")
         sources[holder] = home
-    workspace = Workspace.create(root, sources)
+    workspace = Workspace.create(root, sources, declared=1)
     for day in DAYS:
         run_local(monthly(NAME, day), workspace, transport="in-process")
     for day, centres in zip(DAYS[1:], ("new", "previous"), strict=True):

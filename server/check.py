@@ -8,6 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from privacy.accounting.events import epsilon_spent
 from privacy.accounting.gdp import best_guess, mu_of
+from privacy.contract.charging import below_declarations, holders_of_a_person
+from privacy.contract.identity import Roster
 from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
@@ -60,12 +62,15 @@ class StudyCheck(_Value):
     warnings: tuple[str, ...]
 
 
-def check_study(study: Study, *, holders: int, largest_share: float | None = None) -> StudyCheck:
+def check_study(
+    study: Study, *, holders: int, largest_share: float | None = None, roster: Roster | None = None
+) -> StudyCheck:
     """Forecast a study over ``holders`` holders.
 
     Args:
         holders: how many take part.
         largest_share: the largest holder's share of all customers, where the holders have declared it.
+        roster: of the federation, where it is known: what members declare decides what the study takes of their caps.
 
     Raises:
         ConfigError: if the study cannot be run with so few holders.
@@ -77,7 +82,7 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
             f"{holders} holder(s) with {budget.colluding_holders} colluding leave nobody to hide behind",
             hint="a study needs at least two holders, and more than colluding_holders",
         )
-    k = min(budget.max_holders_per_customer or holders, holders)
+    k = budget.records_among(holders)
     delta = float(budget.effective_delta)
     prices = plan(study)
 
@@ -116,6 +121,7 @@ def check_study(study: Study, *, holders: int, largest_share: float | None = Non
         placements={name: value / noise["distributed"] for name, value in noise.items()},
         warnings=(
             *_warnings(study, holders, k, largest_share),
+            *(_of_the_federation(study, roster, k) if roster is not None else ()),
             *(item.warning for item in expectations if item.warning),
         ),
     )
@@ -131,6 +137,31 @@ def _relative_noise(study: Study, holders: int, placement: Placement) -> float:
         colluding=study.budget.colluding_holders,
     )
     return mechanism.released_deviation
+
+
+def _of_the_federation(study: Study, roster: Roster, k: int) -> list[str]:
+    """What members' declarations make of a study: who refuses it, and what it takes of lifetime caps beside its own."""
+    found = []
+    refusing = below_declarations(study, roster)
+    if refusing:
+        found.append(
+            f"{', '.join(refusing)} will refuse this study: it counts one person at {k} of its holders, and they "
+            f"declare more, or nothing, which counts as all {max(refusing.values())}. They declare what they know with "
+            "`cohortium holder declare`; or raise budget.max_holders_per_customer."
+        )
+    dearer: dict[int, list[str]] = {}
+    for holder in study.holders or roster.holders:
+        counted = holders_of_a_person(roster, holder)
+        if counted > k and holder not in refusing:
+            dearer.setdefault(counted, []).append(holder)
+    for counted, names in sorted(dearer.items()):
+        found.append(
+            f"This study counts one person at {k} holder(s); the caps of {', '.join(names)} count one at {counted} "
+            f"of the federation's {len(roster.holders)} (K). So it takes {(counted / k) ** 2:.4g} times as much of "
+            "their life as of its own promise. A study over all holders does not; nor one after they have declared at "
+            "how many holders their customers are (`cohortium holder declare --max-holders-per-customer K`)."
+        )
+    return found
 
 
 def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -> list[str]:

@@ -19,11 +19,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.contract.canonical import Noun, sha256_hex
-from privacy.contract.charging import charge_for, records_per_person
+from privacy.contract.charging import below_declarations, charge_for, records_per_person
 from privacy.contract.code import code_digest
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.keeping import kept
-from privacy.contract.limits import reply_bytes
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
@@ -143,6 +142,13 @@ class Federation:
             raise ConfigError(
                 f"the study names {', '.join(unknown)}, not in the roster",
                 hint=f"holders of this federation: {', '.join(self.roster.holders)}",
+            )
+        undeclared = below_declarations(self.study, self.roster)
+        if undeclared:
+            raise ConfigError(
+                f"the study counts one person at {self.records} of its holders, and customers of "
+                f"{', '.join(undeclared)} may be at more: they declare more, or nothing, which counts as all",
+                hint="raise budget.max_holders_per_customer, or ask them to declare (`cohortium holder declare`)",
             )
         refused = self._greet(self.invited, self._patience.hello)
         if refused:
@@ -354,7 +360,7 @@ class Federation:
         for holder in core.holders:
             try:
                 raw = replies.get(holder)
-                signed, answer = self._statement(raw, Contribution, holder, words=statistic.dim + CHECK_WORDS)
+                signed, answer = self._statement(raw, Contribution, holder)
                 payload = _vector_bytes(raw)
                 if (answer.core, answer.holder, answer.payload) != (core.digest, holder, sha256_hex(payload)):
                     raise ProtocolError("declined")
@@ -468,19 +474,14 @@ class Federation:
         requests = {holder: Request(statement=signed).canonical() for holder, signed in statements.items()}
         return self._transport.exchange(requests, timeout=timeout, on_reply=self._progress.reply)
 
-    def _statement(self, raw: bytes | None, model: type[R], holder: str, *, words: int = 0) -> tuple[Signed, R]:
+    def _statement(self, raw: bytes | None, model: type[R], holder: str) -> tuple[Signed, R]:
         """Read a holder's signed statement.
-
-        Args:
-            words: of the masked vector that comes with it.
 
         Raises:
             ProtocolError: whose message is a refusal's code, or ``no answer``.
         """
         if raw is None:
             raise ProtocolError("no answer")
-        if len(raw) > reply_bytes(model.__name__, len(self.roster.holders), words):
-            raise ProtocolError("an answer that is too large")
         statement = Reply.parse(raw).statement
         if statement.kind == Refusal.__name__:
             raise ProtocolError(statement.open(Refusal, self.roster, signer=holder).code)

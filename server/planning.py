@@ -78,7 +78,7 @@ def planned_mechanism(
     Raises:
         ConfigError: if so few holders leave nobody to hide behind.
     """
-    k = records or min(study.budget.max_holders_per_customer or holders, holders)
+    k = records or study.budget.records_among(holders)
     mechanism = calibrate(
         squared_mu / k**2,
         statistic.bound,

@@ -142,7 +142,7 @@ def run_chaos(root: Path, *, rounds: int, seed: int, progress: Callable[[int], N
         "lifetime": {"epsilon": "50", "delta": "0.000001"},
         "allow": {"min_participants": 2, "min_hidden": 1},
     })  # fmt: skip
-    federation = MemoryFederation(root, {name: _customers(rng) for name in HOLDERS}, policy=policy)
+    federation = MemoryFederation(root, {name: _customers(rng) for name in HOLDERS}, policy=policy, declared=1)
     transport = ChaosTransport(federation, rng)
     releases: dict[str, Release] = {}
     studies = early = 0

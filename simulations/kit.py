@@ -10,13 +10,13 @@ from pathlib import Path
 
 from clients.answering import Sampler
 from clients.clock import Clock
+from clients.ledgers import open_ledger
 from clients.node import HolderNode
 from clients.policy import HolderPolicy, policy_toml
 from clients.runs import RunFolder
-from privacy.contract.identity import Identity, Roster
+from privacy.contract.identity import Declarations, Identity, Member, Roster
 from privacy.contract.membership import fingerprint
 from privacy.contract.study import Study
-from privacy.ledger import Ledger, Opened
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.member_folder import MemberFolder
 from privacy.statistics import Rows, Statistic
@@ -36,16 +36,22 @@ def demo_policy(holders: int, *, epsilon: str = "8", placements: Sequence[str] =
     )
 
 
-def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo") -> Roster:
+def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo", declared: int | None = None) -> Roster:
     """Make keys of a coordinator and holders, and the roster, under ``root``, the way members do it among themselves.
 
     The folders are ``root/coordinator`` and ``root/holders/<id>``; each gets its own copy of the roster.
+
+    Args:
+        declared: at how many holders one customer may be, as each of them declares; None: nobody declares anything,
+            which counts as all of them.
     """
+    stated = None if declared is None else Declarations(max_holders_per_customer=declared)
     config = CoordinatorConfig(federation=federation, coordinator="coordinator", address="127.0.0.1:9443")
     enrolment = Enrolment.create(root / "coordinator", config, days=30)
     members = {holder: MemberFolder(root / "holders" / holder) for holder in holders}
     for holder, member in members.items():
-        enrolment.take(member.create(federation, holder, "holder"))
+        own = Member(id=holder, role="holder", public_key="0" * 64, declarations=stated)
+        enrolment.take(member.create(federation, own, with_node=True))
     signed, update = enrolment.publish()
     told = fingerprint(update.roster.digest)  # in a federation the operators read it to each other
     for member in members.values():
@@ -78,6 +84,8 @@ class NoWaiting(Clock):
 class MemoryFederation:
     """Holders with customer tables in memory, behind the real protocol, nodes and ledgers.
 
+    ``declared`` is what every holder declares: at how many of them one customer may be; None, nothing: at all of them.
+
     Attributes:
         folder: the coordinator's.
         nodes: holder to node.
@@ -90,10 +98,11 @@ class MemoryFederation:
         tables: Mapping[str, Rows | Mapping[str, Rows]],
         *,
         policy: HolderPolicy,
+        declared: int | None = None,
         clock: Clock | None = None,
         sampler: Sampler = discrete_gaussian,
     ) -> None:
-        roster = make_keys(root, tables)
+        roster = make_keys(root, tables, declared=declared)
         self.folder = CoordinatorFolder(root=root / "coordinator")
         self.roster = roster
         self.root = root
@@ -106,11 +115,7 @@ class MemoryFederation:
     def start(self, holder: str) -> HolderNode:
         """A new process's node for a holder: same disk, fresh memory."""
         home = self.root / "holders" / holder
-        lifetime = self._policy.lifetime
-        ledger = Ledger.open_or_create(
-            home / "state" / "ledger.sqlite",
-            Opened(owner=holder, role="holder", epsilon=lifetime.epsilon, delta=lifetime.delta),
-        )
+        ledger = open_ledger(home / "state" / "ledger.sqlite", holder=holder, policy=self._policy, roster=self.roster)
         return HolderNode(
             identity=Identity.load(holder, home / "keys" / "signing.pem"),
             roster=self.roster,

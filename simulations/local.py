@@ -38,10 +38,15 @@ class Workspace:
         return HolderFolder(self.root / "holders" / name)
 
     @classmethod
-    def create(cls, root: Path, sources: Mapping[str, Path], *, lifetime_epsilon: str = "8") -> Workspace:
+    def create(
+        cls, root: Path, sources: Mapping[str, Path], *, lifetime_epsilon: str = "8", declared: int | None = None
+    ) -> Workspace:
         """Make keys, roster and policies for holders whose folders (with ``holder.toml``) are ``sources``.
 
         A source folder elsewhere is linked, not copied: data stays where it is.
+
+        Args:
+            declared: at how many holders one customer may be, as all of them declare; None: nothing is declared.
 
         Raises:
             ConfigError: if there are fewer than two holders, or the workspace exists.
@@ -50,7 +55,7 @@ class Workspace:
             raise ConfigError("a federation needs at least two holders")
         if (root / "coordinator").exists():
             raise ConfigError(f"{root} holds a federation already", hint="choose another folder, or remove it")
-        make_keys(root, sources)
+        make_keys(root, sources, declared=declared)
         for name, source in sources.items():
             target = root / "holders" / name
             for item in sorted(source.iterdir()):

@@ -149,7 +149,7 @@ def _publish(root_folder: Path, study: Study, tables: Tables, sampler: Sampler) 
         lifetime=LifetimeBudget(epsilon=Decimal(8), delta=Decimal("0.000001")),
         allow=Allow(analyses=tuple(PUBLISHED)),
     )
-    memory = MemoryFederation(root_folder, tables, policy=policy, sampler=sampler)
+    memory = MemoryFederation(root_folder, tables, policy=policy, declared=1, sampler=sampler)
     ledger = memory.folder.ledger()
     federation = Federation(
         study=study,

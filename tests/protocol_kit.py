@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.clock import Clock
+from clients.ledgers import open_ledger
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
@@ -48,7 +49,7 @@ from privacy.contract.messages import (
 )
 from privacy.contract.study import Study
 from privacy.contract.transport import Handler
-from privacy.ledger import Ledger, Opened, Question, Reserved
+from privacy.ledger import Ledger, Question, Reserved
 from privacy.mechanisms import calibrate
 from privacy.secure_sum.masks import from_bytes
 from privacy.statistics import PrefixSums, Statistic
@@ -409,10 +410,7 @@ def node_with(
         identity=Identity.load(holder, home / "keys" / "signing.pem"),
         roster=federation.roster,
         policy=own,
-        ledger=Ledger.open_or_create(
-            home / "state" / "ledger.sqlite",
-            Opened(owner=holder, role="holder", epsilon=own.lifetime.epsilon, delta=own.lifetime.delta),
-        ),
+        ledger=open_ledger(home / "state" / "ledger.sqlite", holder=holder, policy=own, roster=federation.roster),
         data=data or federation.nodes[holder]._data,
         runs=RunFolder(home / "state" / "runs"),
         clock=federation._clock,
@@ -420,7 +418,9 @@ def node_with(
     )
 
 
-def federation_at(root: Path, *holders: str, policy: HolderPolicy | None = None, **options: Any) -> MemoryFederation:
-    """A federation in memory with small random tables."""
+def federation_at(
+    root: Path, *holders: str, policy: HolderPolicy | None = None, declared: int | None = 1, **options: Any
+) -> MemoryFederation:
+    """A federation in memory with small random tables, whose holders declare disjoint customers if nothing is said."""
     given = options.pop("tables", None) or tables(*holders)
-    return MemoryFederation(root, given, policy=policy or lenient_policy(), **options)
+    return MemoryFederation(root, given, policy=policy or lenient_policy(), declared=declared, **options)

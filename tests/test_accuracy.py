@@ -54,7 +54,7 @@ def columns(tables: Tables) -> CustomerColumns:
 def exact(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> tuple[RfmResult, SegmentTotals]:
     """The whole product, protocol included, without noise: zeros are drawn, and the analysis knows it."""
     federation = MemoryFederation(
-        tmp_path_factory.mktemp("exact"), tables, policy=kit.lenient_policy(), sampler=kit.no_noise
+        tmp_path_factory.mktemp("exact"), tables, policy=kit.lenient_policy(), declared=1, sampler=kit.no_noise
     )
     asked: list[SegmentTotals] = []
     real = Federation.ask
@@ -166,7 +166,7 @@ def test_the_short_way_measures_what_the_protocol_does(tables: Tables, tmp_path:
         return lambda scale, size: np.rint(rng.normal(0, scale, size)).astype(np.int64)
 
     study = bench.reference_study()
-    federation = MemoryFederation(tmp_path, tables, policy=kit.lenient_policy(), sampler=seeded())
+    federation = MemoryFederation(tmp_path, tables, policy=kit.lenient_policy(), declared=1, sampler=seeded())
     # One holder after another, so that the draws come in the same order.
     patched = kit.HookedTransport(federation, kit.honest)
     through_protocol = run_study(study, folder=federation.folder, transport=patched).rfm

@@ -24,8 +24,8 @@ PROGRAMS = re.findall(r"```python\n(.*?)```", GUIDE, flags=re.DOTALL)
 @pytest.fixture(scope="module")
 def bundle(tmp_path_factory: pytest.TempPathFactory) -> Path:
     root = tmp_path_factory.mktemp("docs")
-    federation = federation_at(root / "federation")
-    coordinator = kit.coordinator_of(federation, small_study())
+    federation = federation_at(root / "federation", declared=None)
+    coordinator = kit.coordinator_of(federation, small_study(budget={"max_holders_per_customer": None}))
     coordinator.join()
     for title in ("cut points", "segments"):
         coordinator.ask("rfm", title, kit.STATISTIC, kit.price(coordinator.study))
@@ -50,7 +50,7 @@ def test_the_chain_and_the_seal_are_checked_by_the_program_of_the_guide(bundle: 
     assert "sealed as it is" in told
 
     edited = tmp_path / "edited.bundle"
-    edited.write_bytes(bundle.read_bytes().replace(rb"\"records\":1", rb"\"records\":2", 1))
+    edited.write_bytes(bundle.read_bytes().replace(rb"\"colluding\":1", rb"\"colluding\":2", 1))
     assert "broken at entry 2" in run(PROGRAMS[0], str(edited))
     cut = tmp_path / "cut.bundle"
     lines = bundle.read_bytes().splitlines(True)
@@ -63,6 +63,14 @@ def test_the_price_is_that_of_audit_verify(bundle: Path) -> None:
     told = re.search(r"epsilon ([0-9.]+) at delta 1e-06", run(PROGRAMS[1], str(bundle), "1e-6"))
     assert told is not None
     assert float(told[1]) == pytest.approx(spent.epsilon, abs=6e-5)
+
+
+def test_a_ledger_that_states_no_k_is_priced_at_all_holders(bundle: Path, tmp_path: Path) -> None:
+    """K is 3 in this one, stated by the ledger; without it, it is the number of holders in the roster: the same."""
+    older = tmp_path / "older.bundle"
+    older.write_bytes(bundle.read_bytes().replace(rb",\"records\":3,\"role\"", rb",\"role\"", 1))
+    assert older.stat().st_size < bundle.stat().st_size
+    assert run(PROGRAMS[1], str(older), "1e-6") == run(PROGRAMS[1], str(bundle), "1e-6")
 
 
 def test_the_calculation_on_paper_is_right() -> None:

@@ -105,7 +105,7 @@ NOW = 1_700_000_000
 @given(charges=st.integers(0, 20), epsilon=st.floats(0.05, 3), delta=st.sampled_from([1e-6, 1e-8]))
 def test_what_fits_fits_and_one_more_does_not(charges: int, epsilon: float, delta: float) -> None:
     state = state_of(OPENED, charges)
-    plan = plan_budget(state, epsilon=epsilon, delta=delta, now=NOW)
+    plan = plan_budget(state, epsilon=epsilon, delta=delta, now=NOW, counted=1)
     cap, price = squared_cap(2, 1e-6), squared_cap(epsilon, delta)
     assert state.total.squared_mu + plan.fit_now * price <= cap < state.total.squared_mu + (plan.fit_now + 1) * price
     assert plan.after <= 2
@@ -116,8 +116,8 @@ def test_what_fits_fits_and_one_more_does_not(charges: int, epsilon: float, delt
 def test_a_period_limits_what_fits_now_and_periods_add_up_by_the_root() -> None:
     period = PeriodCap(epsilon=Decimal("0.5"), delta=Decimal("0.000001"), days=90, start=dt.date(2023, 10, 1))
     state = state_of(OPENED.model_copy(update={"period": period}), 1)
-    plan = plan_budget(state, epsilon=0.3, delta=1e-6, now=NOW)
-    life, now = use_of_caps(state, NOW)
+    plan = plan_budget(state, epsilon=0.3, delta=1e-6, now=NOW, counted=1)
+    life, now = use_of_caps(state, NOW, counted=1)
     assert (life.until, now.until) == (None, dt.date(2023, 12, 30))
     assert plan.fit_now < plan.fit_later < plan.fit_life
     full = squared_cap(0.5, 1e-6)
@@ -127,4 +127,4 @@ def test_a_period_limits_what_fits_now_and_periods_add_up_by_the_root() -> None:
 
 def test_a_coordinator_has_no_plan() -> None:
     with pytest.raises(ValueError, match="no lifetime cap"):
-        plan_budget(state_of(Opened(owner="c", role="coordinator"), 0), epsilon=1, delta=1e-6, now=NOW)
+        plan_budget(state_of(Opened(owner="c", role="coordinator"), 0), epsilon=1, delta=1e-6, now=NOW, counted=1)

@@ -109,7 +109,9 @@ def study_of(epsilon: str = "8", *, budget: Mapping[str, Any] | None = None, **f
 def federation_of(root: Path, tables: Tables, sampler: Any = None, **allow: Any) -> MemoryFederation:
     policy = kit.lenient_policy(epsilon="50", analyses=("churn",), max_study_epsilon="20", **allow)
     options = {"sampler": sampler} if sampler else {}
-    return MemoryFederation(root, {name: {"churn": table} for name, table in tables.items()}, policy=policy, **options)
+    return MemoryFederation(
+        root, {name: {"churn": table} for name, table in tables.items()}, policy=policy, declared=1, **options
+    )
 
 
 def analyse(

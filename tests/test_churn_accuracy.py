@@ -145,6 +145,7 @@ def test_the_short_way_trains_what_the_protocol_trains(
         tmp_path,
         {f"holder-{number}": {"churn": table} for number, table in enumerate(tables)},
         policy=kit.lenient_policy(analyses=("churn",)),
+        declared=1,
         sampler=_seeded(),
     )
     # One holder after another, so that the draws come in the same order.

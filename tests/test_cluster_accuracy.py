@@ -126,6 +126,7 @@ def test_the_short_way_finds_what_the_protocol_finds(
         tmp_path,
         {f"holder-{number}": {"clusters": table} for number, table in enumerate(trial.tables)},
         policy=kit.lenient_policy(analyses=("clusters",)),
+        declared=1,
         sampler=_seeded(),
     )
     # One holder after another, so that the draws come in the same order.

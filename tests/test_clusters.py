@@ -90,6 +90,7 @@ def federation_of(
         root,
         {name: {"clusters": table} for name, table in tables.items()},
         policy=kit.lenient_policy(epsilon="50", **given),
+        declared=1,
         **options,
     )
 

@@ -38,7 +38,7 @@ def test_global_electronics_runs_over_flower_with_six_holders(data_folder: Path,
     sources = names["prepare"](data_folder / "global_electronics", tmp_path / "data")
     assert len(sources) == 6
     study = read_toml(tmp_path / "data" / "study.toml", Study)
-    workspace = Workspace.create(tmp_path / "federation", sources)
+    workspace = Workspace.create(tmp_path / "federation", sources, declared=2)
     result = run_local(study, workspace)
     assert result.transport == "flower"
     assert (len(result.participants), result.missing) == (6, ())

@@ -109,7 +109,7 @@ def make_workspace(root: Path, change: Callable[[Path], None] | None = None) -> 
     }
     if change is not None:
         change(root / "sources")
-    return Workspace.create(root / "work", sources)
+    return Workspace.create(root / "work", sources, declared=1)
 
 
 def read_study(root: Path, text: str = STUDY) -> Study:
@@ -282,6 +282,7 @@ def test_running_again_after_a_dropout_costs_nothing(tmp_path: Path) -> None:
         tmp_path,
         {name: kit.table(400, seed + SEED) for seed, name in enumerate(names)},
         policy=kit.lenient_policy(),
+        declared=1,
         sampler=kit.no_noise,
     )
     lossy = kit.HookedTransport(federation, _second_question_loses("beta"))
@@ -465,7 +466,7 @@ def test_a_lifetime_budget_that_does_not_suffice_is_found_before_any_charge(tmp_
     The two others are fewer than their policies ask for, so the study ends.
     """
     sources = {name: make_holder(tmp_path / "sources", name, seed) for seed, name in enumerate(HOLDERS)}
-    workspace = Workspace.create(tmp_path / "work", sources)
+    workspace = Workspace.create(tmp_path / "work", sources, declared=1)
     policy = workspace.holder("north").root / "policy.toml"
     policy.write_text(policy.read_text().replace("epsilon = 8", "epsilon = 0.3"))
     with pytest.raises(NotEnoughHolders) as caught:
@@ -477,7 +478,7 @@ def test_a_lifetime_budget_that_does_not_suffice_is_found_before_any_charge(tmp_
 def test_a_further_study_that_the_lifetime_budget_does_not_cover_is_refused(tmp_path: Path) -> None:
     """A study of epsilon 1 without retries uses mu^2 of 0.033; a lifetime epsilon of 1.2 is 0.079."""
     sources = {name: make_holder(tmp_path / "sources", name, seed) for seed, name in enumerate(HOLDERS)}
-    workspace = Workspace.create(tmp_path / "work", sources, lifetime_epsilon="1.2")
+    workspace = Workspace.create(tmp_path / "work", sources, lifetime_epsilon="1.2", declared=1)
     for name in ("one", "two"):
         run(workspace, read_study(tmp_path, STUDY.replace('"spring"', f'"{name}"')))
     spent = [workspace.holder(holder).ledger().spent() for holder in HOLDERS]

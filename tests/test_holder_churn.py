@@ -87,7 +87,9 @@ def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran
     raw = tomllib.loads(study_toml(world), parse_float=Decimal)
     raw |= {"analyses": analyses}
     raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1}
-    workspace = Workspace.create(root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40")
+    workspace = Workspace.create(
+        root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
+    )
     results = tuple(
         run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process") for day in days
     )

@@ -54,7 +54,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     world = generate(root / "data", customers=2000, stores=2)
     raw = tomllib.loads(study_toml(world), parse_float=Decimal) | {"analyses": ("clusters",)}
     raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1}
-    workspace = Workspace.create(root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40")
+    workspace = Workspace.create(
+        root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
+    )
     options = ({"k": 4}, {"centres": "previous", "names": NAMES})
     results = tuple(
         run_local(Study.model_validate({**raw, "as_of": day, "clusters": chosen}), workspace, transport="in-process")

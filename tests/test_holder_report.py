@@ -516,7 +516,9 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Months:
     world = generate(root / "data", customers=3000, stores=2)
     raw = tomllib.loads(study_toml(world), parse_float=Decimal)
     raw["rfm"]["report"] = ["eight", "ten"]
-    workspace = Workspace.create(root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="20")
+    workspace = Workspace.create(
+        root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="20", declared=world.most_holders
+    )
     results = tuple(
         run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process") for day in MONTHS
     )
@@ -656,7 +658,7 @@ product = "stock_code"
             encoding="utf-8",
         )
         sources[f"shop-{part}"] = home
-    workspace = Workspace.create(tmp_path, sources, lifetime_epsilon="20")
+    workspace = Workspace.create(tmp_path, sources, lifetime_epsilon="20", declared=1)
     results = []
     for day in RETAIL:
         study = Study.model_validate(

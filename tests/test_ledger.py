@@ -59,7 +59,7 @@ CAPS = Caps(study=ONE, lifetime=LIFETIME)  # lifetime epsilon 2: mu^2 of 0.2009
 CHARGE = GaussianSum(squared_norm=1 << 40, gamma=1 << 20, dim=10, share_scale=10 << 20, protecting_shares=1)
 PER_STUDY, PER_LIFE = 5, 20
 
-OPENED = Opened(owner="alpha", role="holder", epsilon=LIFETIME[0], delta=LIFETIME[1])
+OPENED = Opened(owner="alpha", role="holder", epsilon=LIFETIME[0], delta=LIFETIME[1], records=1)
 
 
 def digest(text: str) -> str:
@@ -68,7 +68,7 @@ def digest(text: str) -> str:
 
 def charge(number: int = 1, *, study: str = "one", event: GaussianSum = CHARGE, records: int = 1) -> Reserved:
     return Reserved(
-        question=Question(run=f"run-{study}".replace(" ", "-"), round=number, attempt=1),
+        question=Question(run=f"run-{study}", round=number, attempt=1),
         study=study,
         study_digest=digest(study),
         core=digest(f"core {study} {number}"),
@@ -114,7 +114,7 @@ def raw(path: Path, *statements: tuple[str, tuple[object, ...]]) -> None:
 
 
 def independent_check(path: Path) -> tuple[str, Fraction]:
-    """What an auditor can do with the standard library alone: verify the chain, add up mu^2 for one person."""
+    """What an auditor can do with the standard library alone: verify the chain, add up mu^2 for one record."""
     previous, spent = "0" * 64, Fraction(0)
     rows = sqlite3.connect(path).execute("SELECT sequence, body, hash FROM entries ORDER BY sequence").fetchall()
     for expected, (sequence, body, claimed) in enumerate(rows, start=1):
@@ -125,7 +125,7 @@ def independent_check(path: Path) -> tuple[str, Fraction]:
         if fact["kind"] == "reserved":
             event = fact["event"]
             variance = event["share_scale"] ** 2 * event["protecting_shares"]
-            spent += Fraction(fact["records"] ** 2 * event["squared_norm"], variance)
+            spent += Fraction(event["squared_norm"], variance)
     return previous, spent
 
 
@@ -166,7 +166,8 @@ class LedgerMachine(RuleBasedStateMachine):
         asked = charge(self.counter, study=study, records=records)
         price = asked.event.squared_mu(records)
         of_study = sum((f.event.squared_mu(f.records) for f in self.charges() if f.study == study), Fraction(0))
-        fits = of_study + price <= squared_cap(1, 1e-6) and self.spent() + price <= squared_cap(2, 1e-6)
+        life = self.spent() + asked.event.squared_mu()
+        fits = of_study + price <= squared_cap(1, 1e-6) and life <= squared_cap(2, 1e-6)
         try:
             self.ledger.check(asked, CAPS)
             grant = self.ledger.reserve(asked, CAPS)
@@ -277,7 +278,7 @@ class LedgerMachine(RuleBasedStateMachine):
         return [fact for fact in self.facts if isinstance(fact, Reserved)]
 
     def spent(self) -> Fraction:
-        return sum((fact.event.squared_mu(fact.records) for fact in self.charges()), Fraction(0))
+        return sum((fact.event.squared_mu() for fact in self.charges()), Fraction(0))
 
     @invariant()
     def everything_seen_is_spent_and_caps_hold(self) -> None:
@@ -285,7 +286,7 @@ class LedgerMachine(RuleBasedStateMachine):
             return
         spent = self.ledger.spent()
         assert spent == self.spent()
-        assert spent >= sum((f.event.squared_mu(f.records) for f in self.seen.values()), Fraction(0))
+        assert spent >= sum((f.event.squared_mu() for f in self.seen.values()), Fraction(0))
         assert spent <= squared_cap(2, 1e-6)
         for study in {fact.study_digest for fact in self.charges()}:
             assert self.ledger.spent(study) <= squared_cap(1, 1e-6)

@@ -234,7 +234,7 @@ def world(root: Path, holders: tuple[str, ...], people: int = 400) -> Workspace:
         rows.to_parquet(home / "s.parquet")
         source = '[source]\nurl = "s.parquet"\ncurrency_code = "EUR"\n'
         (home / "holder.toml").write_text(f'holder = "{name}"\n{source}[columns]\n{columns}\n', encoding="utf-8")
-    return Workspace.create(root, {name: root / "data" / name for name in holders}, lifetime_epsilon="40")
+    return Workspace.create(root, {name: root / "data" / name for name in holders}, lifetime_epsilon="40", declared=1)
 
 
 def test_a_study_finds_and_names_groups_by_category_and_channel(tmp_path: Path) -> None:

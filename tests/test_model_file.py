@@ -344,6 +344,7 @@ def test_a_run_leaves_a_model_that_every_holder_can_check(tmp_path: Path) -> Non
     federation = MemoryFederation(
         tmp_path,
         {f"store-{n}": {"churn": customers(700, n, options)} for n in range(3)},
+        declared=1,
         policy=HolderPolicy(
             lifetime=LifetimeBudget(epsilon=Decimal(10), delta=Decimal("1e-6")),
             allow=Allow(analyses=("churn",), max_study_epsilon=Decimal(10)),

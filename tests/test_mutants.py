@@ -157,7 +157,7 @@ def check_price_of_a_person(root_folder: Path, patch: Patch) -> None:
     mu = math.sqrt(2 * 2 * kit.STATISTIC.bound.squared_norm / (mechanism.share_scale**2 * (3 - 1)))
     assert delta_of(mu, 1.0) <= 1e-6, "epsilon 1 at delta 1e-6 for a person at two holders"
     for holder in HOLDERS:
-        assert kit.holder_ledger(federation, holder).spent() <= squared_cap(1.0, 1e-6)
+        assert kit.holder_ledger(federation, holder).spent(study.digest) <= squared_cap(1.0, 1e-6)
 
 
 def _released_noise(root_folder: Path, dim: int = 2048) -> tuple[np.ndarray, np.ndarray, list[np.ndarray], int]:

@@ -181,7 +181,7 @@ def federation_of(
         lifetime=LifetimeBudget(epsilon=Decimal(1), delta=Decimal("0.000001")),
         allow=Allow(placements=PLACEMENTS, min_hidden=1),
     )
-    memory = MemoryFederation(root, tables, policy=policy, sampler=sampler)
+    memory = MemoryFederation(root, tables, policy=policy, declared=1, sampler=sampler)
     study = Study(
         name="noise",
         as_of="2025-01-01",

@@ -46,7 +46,9 @@ def test_the_script_as_cron_runs_it(tmp_path: Path) -> None:
     world = generate(tmp_path / "data", customers=600)
     study = tmp_path / "study.toml"
     study.write_text(study_toml(world), encoding="utf-8")
-    workspace = Workspace.create(tmp_path / "federation", {name: world.folder / name for name in world.holders})
+    workspace = Workspace.create(
+        tmp_path / "federation", {name: world.folder / name for name in world.holders}, declared=world.most_holders
+    )
     command = tmp_path / "venv" / "bin" / "cohortium"
     command.parent.mkdir(parents=True)
     # Without processes, so that the test is short; it waits a moment so that two starts surely meet.

@@ -269,7 +269,7 @@ class Run:
         policy = kit.lenient_policy(min_participants=2, min_hidden=1)
         sizes = dict(zip(holders, (17_231, 9_487, 4_919), strict=False))
         self.tables = {name: shop(count, seed) for seed, (name, count) in enumerate(sizes.items())}
-        self.federation = MemoryFederation(root, self.tables, policy=policy)
+        self.federation = MemoryFederation(root, self.tables, policy=policy, declared=1)
         self.study = kit.small_study(rfm={"totals": totals, "report": ["eight", "ten"]})
         self.sent: list[tuple[str, bytes]] = []
         self.notes = kit.Notes()

@@ -224,7 +224,7 @@ def world(server: Server, tmp_path_factory: pytest.TempPathFactory) -> World:
             pairs = frame.loc[frame["holder"] == name, ["spelled", "number"]].drop_duplicates()
             with admin.cursor() as cursor:
                 cursor.executemany(f"INSERT INTO crm_{name} VALUES (%s, %s)", pairs.values.tolist())
-    return World(Workspace.create(root / "work", sources), frame, server)
+    return World(Workspace.create(root / "work", sources, declared=1), frame, server)
 
 
 # --- the same, by pandas, in one table ------------------------------------------------------------------------------

@@ -24,6 +24,7 @@ class CapUse(_Value):
 
     Attributes:
         name: ``life`` or ``period``.
+        k: K, at how many holders the person is counted.
         epsilon, delta: the cap.
         spent: epsilon at that delta of what is charged.
         used: share of the cap that is used, in mu^2 (what adds up), 0 to 1 and above.
@@ -33,6 +34,7 @@ class CapUse(_Value):
     """
 
     name: str
+    k: int
     epsilon: float
     delta: float
     spent: float
@@ -47,8 +49,10 @@ class BudgetPlan(_Value):
 
     Attributes:
         owner: whose ledger it is.
+        k: K, at how many holders of the federation one of its customers is counted.
         caps: lifetime first.
-        study_epsilon, study_delta: the study that was asked about.
+        study_epsilon, study_delta, study_k: the study that was asked about, and at how many of its holders it counts
+            one person; below K, a study takes (K / k)^2 times what it promises.
         fit_now: how many such studies fit into what is left now.
         fit_later: how many fit each later period, as long as the lifetime cap lasts; None without periods.
         fit_life: how many fit into what is left for life.
@@ -57,9 +61,11 @@ class BudgetPlan(_Value):
     """
 
     owner: str
+    k: int
     caps: tuple[CapUse, ...]
     study_epsilon: float
     study_delta: float
+    study_k: int
     fit_now: int
     fit_later: int | None
     fit_life: int
@@ -67,29 +73,31 @@ class BudgetPlan(_Value):
     periods: int | None
 
 
-def use_of_caps(state: LedgerState, now: int) -> tuple[CapUse, ...]:
+def use_of_caps(state: LedgerState, now: int, *, counted: int) -> tuple[CapUse, ...]:
     """What of each cap is used; empty for a coordinator, which has none.
 
     Args:
         state: of the ledger.
         now: seconds since 1970, UTC.
+        counted: K.
     """
     opened = state.opened
     if opened is None or opened.epsilon is None or opened.delta is None:
         return ()
-    caps = [_use("life", float(opened.epsilon), float(opened.delta), state.total.squared_mu)]
+    caps = [_use("life", counted, float(opened.epsilon), float(opened.delta), state.total.at(counted).squared_mu)]
     if opened.period is not None:
         period = opened.period
         end = period.start + dt.timedelta(days=(period.index(now) + 1) * period.days)
-        spent = state.of_period(period, now).squared_mu
-        caps.append(_use("period", float(period.epsilon), float(period.delta), spent, until=end))
+        spent = state.of_period(period, now).at(counted).squared_mu
+        caps.append(_use("period", counted, float(period.epsilon), float(period.delta), spent, until=end))
     return tuple(caps)
 
 
-def _use(name: str, epsilon: float, delta: float, spent: Fraction, *, until: dt.date | None = None) -> CapUse:
+def _use(name: str, k: int, epsilon: float, delta: float, spent: Fraction, *, until: dt.date | None = None) -> CapUse:
     cap = squared_cap(epsilon, delta)
     return CapUse(
         name=name,
+        k=k,
         epsilon=epsilon,
         delta=delta,
         spent=epsilon_spent(spent, delta),
@@ -100,14 +108,18 @@ def _use(name: str, epsilon: float, delta: float, spent: Fraction, *, until: dt.
     )
 
 
-def plan_budget(state: LedgerState, *, epsilon: float, delta: float, now: int) -> BudgetPlan:
+def plan_budget(
+    state: LedgerState, *, epsilon: float, delta: float, now: int, counted: int, study_k: int | None = None
+) -> BudgetPlan:
     """How many studies of an epsilon can still be asked, now and later.
 
-    A study costs what its own cap allows: (epsilon, delta) as mu^2. That is what it may spend at most, retries
-    included.
+    A study costs what its own cap allows: (epsilon, delta) as mu^2, for a person at k of its holders; for one at K
+    of the federation it is (K / k)^2 times that. That is what it may spend at most, retries included.
 
     Args:
         epsilon, delta: the study's.
+        counted: K.
+        study_k: the study's k; K if not given.
         now: seconds since 1970, UTC.
 
     Raises:
@@ -116,24 +128,28 @@ def plan_budget(state: LedgerState, *, epsilon: float, delta: float, now: int) -
     opened = state.opened
     if opened is None or opened.epsilon is None or opened.delta is None:
         raise ValueError("this ledger states no lifetime cap")
-    price = squared_cap(epsilon, delta)
-    life = max(Fraction(0), squared_cap(float(opened.epsilon), float(opened.delta)) - state.total.squared_mu)
+    k = study_k or counted
+    price = squared_cap(epsilon, delta) * Fraction(counted, k) ** 2
+    spent = state.total.at(counted).squared_mu
+    life = max(Fraction(0), squared_cap(float(opened.epsilon), float(opened.delta)) - spent)
     fit_life = int(life / price)
     fit_now, fit_later, periods = fit_life, None, None
     if opened.period is not None:
         full = squared_cap(float(opened.period.epsilon), float(opened.period.delta))
-        left = max(Fraction(0), full - state.of_period(opened.period, now).squared_mu)
+        left = max(Fraction(0), full - state.of_period(opened.period, now).at(counted).squared_mu)
         fit_now, fit_later = min(fit_life, int(left / price)), int(full / price)
         periods = int(life / full)
     return BudgetPlan(
         owner=opened.owner,
-        caps=use_of_caps(state, now),
+        k=counted,
+        caps=use_of_caps(state, now, counted=counted),
         study_epsilon=epsilon,
         study_delta=delta,
+        study_k=k,
         fit_now=fit_now,
         fit_later=fit_later,
         fit_life=fit_life,
-        after=epsilon_spent(state.total.squared_mu + fit_now * price, float(opened.delta)),
+        after=epsilon_spent(spent + fit_now * price, float(opened.delta)),
         periods=periods,
     )
 

@@ -24,7 +24,6 @@ from pydantic import Field
 
 from privacy.contract.canonical import Noun, canonical_json
 from privacy.contract.identity import Identity, Signed
-from privacy.contract.limits import Name, Sequence, Time
 from privacy.contract.study import Slug
 from privacy.errors import LedgerError
 from privacy.ledger import Head, Ledger, read_ledger_rows
@@ -44,11 +43,11 @@ _ENTRY = b'{"entry":'
 class BundleHeader(Noun):
     """Whose bundle it is."""
 
-    format: int = Field(ge=0, le=1_000_000)
+    format: int
     owner: Slug
     role: Literal["holder", "coordinator", "auditor"]
     federation: Slug
-    software: Name
+    software: str
 
 
 class BundleSeal(Noun):
@@ -62,9 +61,9 @@ class BundleSeal(Noun):
 
     owner: Slug
     content: Digest
-    sequence: Sequence
+    sequence: int = Field(ge=0)
     head: Digest
-    time: Time
+    time: int
 
 
 class Line(NamedTuple):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,7 @@ from rich.table import Table
 
 from privacy.audit.export import ledger_path
 from privacy.member_folder import MemberFolder
-from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, rotation_written
+from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, new_member, rotation_written
 from privacy.presentation.terminal import (
     Json,
     Quiet,
@@ -39,7 +38,7 @@ def ledger_show(
     """Check a ledger's chain and show what was spent, by whom, for what."""
     from privacy.ledger.view import view_ledger
 
-    view = view_ledger(ledger_path(path))
+    view = view_ledger(ledger_path(path), holders=_known_holders(path))
     if as_json:
         print_json(view.model_dump(mode="json"))
         return
@@ -59,10 +58,16 @@ def ledger_show(
     if view.cap_epsilon is not None:
         screen.print(
             f"Spent for one person over all studies: epsilon {up(view.spent_epsilon)} of at most {view.cap_epsilon:g} "
-            f"at delta {view.delta:.0e}"
+            f"at delta {view.delta:.0e}, counted at {view.counted} holder(s) of the federation (K)"
         )
     for note in view.notes:
         screen.print(f"[yellow]Note:[/] {escape(note)}")
+
+
+def _known_holders(path: Path) -> int:
+    """How many holders the federation of a member's folder has had; 0 for a ledger's file alone."""
+    rosters = MemberFolder(path).rosters() if path.is_dir() else ()
+    return len({holder for roster in rosters for holder in roster.holders})
 
 
 @audit_app.command("export")
@@ -120,16 +125,20 @@ def budget_plan(
     import time
 
     from privacy.audit.budget import plan_budget
+    from privacy.audit.budget_screen import show_plan
     from privacy.contract.canonical import read_toml
     from privacy.contract.study import Study
     from privacy.errors import ConfigError
     from privacy.ledger import Ledger
 
+    state, known = Ledger(ledger_path(path)).state, _known_holders(path)
+    counted, k = state.counted_on(known), None
     if study_file is not None:
-        budget = read_toml(study_file, Study).budget
-        epsilon, delta = float(budget.epsilon), float(budget.effective_delta)
+        study = read_toml(study_file, Study)
+        epsilon, delta = float(study.budget.epsilon), float(study.budget.effective_delta)
+        k = study.budget.records_among(len(study.holders) or known or counted)
     try:
-        plan = plan_budget(Ledger(ledger_path(path)).state, epsilon=epsilon, delta=delta, now=int(time.time()))
+        plan = plan_budget(state, epsilon=epsilon, delta=delta, now=int(time.time()), counted=counted, study_k=k)
     except ValueError:
         raise ConfigError(
             "this ledger states no cap", hint="give a holder's: the coordinator's ledger has no lifetime cap"
@@ -137,29 +146,7 @@ def budget_plan(
     if as_json:
         print_json(plan.model_dump(mode="json"))
         return
-    table = Table(title=f"Budget of {escape(plan.owner)}, for one person", title_justify="left")
-    for column in ("cap", "epsilon", "delta", "spent", "used", "one study that still fits"):
-        table.add_column(column, justify="left" if column == "cap" else "right")
-    for cap in plan.caps:
-        name = "for life" if cap.until is None else f"this period, to {cap.until}"
-        left = max(0.0, math.floor(cap.remaining * 1000) / 1000)
-        table.add_row(
-            name, f"{cap.epsilon:g}", f"{cap.delta:.0e}", up(cap.spent), f"{100 * cap.used:.0f}%", f"epsilon {left:.3f}"
-        )
-    screen.print(table)
-    later = "" if plan.fit_later is None else f", {plan.fit_later} in each later period"
-    screen.print(
-        f"Studies of epsilon {epsilon:g} at delta {delta:.0e}: [bold]{plan.fit_now}[/] fit now{later}, "
-        f"{plan.fit_life} for life. After {plan.fit_now} of them, epsilon for life is {up(plan.after)}."
-    )
-    if plan.periods is not None:
-        screen.print(
-            f"The lifetime cap lasts for {plan.periods} more full periods: P of them add up to sqrt(P) times mu."
-        )
-    for cap in plan.caps:
-        if cap.warn:
-            where = "lifetime cap" if cap.until is None else "cap of this period"
-            screen.print(f"[yellow]Warning:[/] {100 * cap.used:.0f}% of the {where} are used.")
+    show_plan(plan)
 
 
 @ledger_app.command("backup")
@@ -257,15 +244,24 @@ def audit_verify(
                 soft_wrap=True,
             )
         table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
-        for column in ("ledger", "charges", "delta", "closed form", "dp_accounting", "Opacus", "lifetime cap"):
+        for column in ("ledger", "charges", "K", "delta", "closed form", "dp_accounting", "Opacus", "lifetime cap"):
             table.add_column(column, justify="left" if column == "ledger" else "right")
         for spent in verdict.spent:
             table.add_row(
-                f"{spent.role} {spent.owner}", str(spent.charges), f"{spent.delta:.0e}", up(spent.epsilon),
+                f"{spent.role} {spent.owner}", str(spent.charges), "-" if spent.k is None else str(spent.k),
+                f"{spent.delta:.0e}", up(spent.epsilon),
                 up_or_dash(spent.epsilon_pld), up_or_dash(spent.epsilon_prv),
                 "-" if spent.cap is None else f"{spent.cap:g}",
             )  # fmt: skip
         screen.print(table)
+        if verdict.person is not None:
+            person = verdict.person
+            cap = "" if person.cap is None else f" of {person.cap:g}"
+            screen.print(
+                f"One person over all records together, at {', '.join(person.holders)}: epsilon "
+                f"{'' if person.exact else 'at most '}{up(person.epsilon)}{cap} at delta {person.delta:.0e}",
+                soft_wrap=True,
+            )
         for note in verdict.notes:
             screen.print(f"[yellow]To ask about:[/] {escape(note)}", soft_wrap=True)
         screen.print(
@@ -314,7 +310,7 @@ def auditor_init(
     as_json: Json = False,
 ) -> None:
     """Make an auditor's key and the request to join, to be sent to the coordinator."""
-    asked(MemberFolder(folder), federation, name, "auditor", as_json=as_json)
+    asked(MemberFolder(folder), federation, new_member(name, "auditor"), as_json=as_json)
 
 
 @auditor_app.command("join")

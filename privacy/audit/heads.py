@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from privacy.contract.canonical import Noun, sha256_hex
-from privacy.contract.identity import Identity, Roster, Signed, SignedStatements
-from privacy.contract.limits import Time
+from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.messages import Checkpoint, Contribution, Finished, PlanCore, ReadyRequest
 from privacy.contract.study import Slug
 from privacy.errors import ConfigError, LedgerError, ProtocolError
@@ -34,8 +33,8 @@ class Heads(Noun):
     federation: Slug
     member: Slug
     own: Signed | None
-    seen: SignedStatements
-    time: Time
+    seen: tuple[Signed, ...]
+    time: int
 
     @property
     def all(self) -> tuple[Signed, ...]:

@@ -11,7 +11,7 @@ from privacy.audit.heads import Heads
 from privacy.audit.scratch import Scratch
 from privacy.audit.walk import SHARED
 from privacy.contract.canonical import Noun, canonical_json
-from privacy.contract.charging import charge_for, records_per_person
+from privacy.contract.charging import below_declarations, charge_for, records_per_person
 from privacy.contract.identity import Member, Roster, Signed
 from privacy.contract.membership import RosterUpdate, check_update
 from privacy.contract.messages import (
@@ -31,6 +31,9 @@ from privacy.ledger import Evidence, Question
 
 N = TypeVar("N", bound=Noun)
 
+#: Protocol from which on a member that declares nothing counts as sharing its customers with all holders.
+_SILENCE_COUNTS = 3
+
 
 class History:
     """The rosters of a bundle, oldest first, each checked to follow the one before it.
@@ -45,23 +48,20 @@ class History:
         self.versions: dict[int, str] = {}
         self.wrong: list[str] = []
         self._newest: Roster | None = None
-        self._rules = 1  # those of the last version: an earlier release's history is read, and never gone back to
         self._keys: dict[str, set[str]] = {}
         self._coordinators: set[str] = set()
 
     def take(self, value: Any) -> None:
         """Go on by one version."""
         try:
-            update: RosterUpdate | None = check_update(
-                Signed.model_validate(value), self._newest, earlier=tuple(self.rosters.values()), least=self._rules
-            )
+            update: RosterUpdate | None = check_update(Signed.model_validate(value), self._newest)
         except (ProtocolError, ValueError) as error:
             text = error.message if isinstance(error, ProtocolError) else "it is malformed"
             self.wrong.append(f"after version {self._newest.version if self._newest else 0}: {text}")
             update = _claimed(value)
         if update is None:
             return
-        self._newest, self._rules = update.roster, max(self._rules, update.rules)
+        self._newest = update.roster
         self.rosters[update.roster.digest] = update.roster
         self.versions[update.roster.version] = update.roster.digest
         self._coordinators.add(update.roster.coordinator)
@@ -87,6 +87,11 @@ class History:
             except ProtocolError as problem:
                 error = ProtocolError(f"{problem.message} (signer: {signed.signer})")
         raise error
+
+    @property
+    def holders(self) -> set[str]:
+        """All holders that any version lists."""
+        return {holder for roster in self.rosters.values() for holder in roster.holders}
 
     def member(self, name: str) -> Member | None:
         """A member as the newest version lists it."""
@@ -229,16 +234,15 @@ class Statements:
             wrong.append(f"{name} counts on {core.records} records of a person, the study on another number")
         if not set(core.holders) <= set(study.holders or roster.holders):
             wrong.append(f"{name} names a holder that the study does not")
-        names = study.holders or roster.holders
-        for holder in names:
+        for holder, declared in below_declarations(study, roster).items():
             member = roster.member(holder)
-            if member is None or member.declarations is None:
+            silent = member is None or member.declarations is None
+            if silent and core.protocol < _SILENCE_COUNTS:
                 continue
-            declared = member.declarations.records_among(len(names))
-            if declared > core.records:
-                self._wrong["declaration"].append(
-                    f"{name} counts on {core.records} holder(s) for one person; {holder} declared {declared}"
-                )
+            self._wrong["declaration"].append(
+                f"{name} counts on {core.records} holder(s) for one person; "
+                + (f"{holder} declares nothing" if silent else f"{holder} declared {declared}")
+            )
 
     def _confirmed(self, signed: Signed) -> None:
         request = self._history.open(signed, AnswerRequest, by="coordinator")

@@ -23,24 +23,22 @@ SHOWN_DELTA = 1e-6
 
 @dataclass
 class Sum:
-    """What some charges add up to, mu^2 of each relation.
+    """What some charges add up to, mu^2 of two relations.
 
     Attributes:
         questions: how many charges.
-        own, person, everywhere: with one record of a person, with k as declared, with one at every holder.
+        own, person: with one record of a person, and with as many as each question's study counts on (its k).
     """
 
     questions: int = 0
     own: Fraction = Fraction(0)
     person: Fraction = Fraction(0)
-    everywhere: Fraction = Fraction(0)
 
     def add(self, charge: Reserved) -> None:
         """One more charge."""
         self.questions += 1
         self.own += charge.event.squared_mu(1)
         self.person += charge.event.squared_mu(charge.records)
-        self.everywhere += charge.event.squared_mu(len(charge.holders))
 
 
 @dataclass
@@ -75,7 +73,7 @@ class Story:
         opened: the caps in force, one after another, with the number of the entry.
         total: of all charges.
         analyses, studies: by name and by digest.
-        days: charged until the end of each day, person relation, ascending.
+        days: charged until the end of each day, for one record, ascending.
         declined: refusals.
         rosters: versions accepted.
         shown: studies as members were invited to them.
@@ -105,9 +103,27 @@ class Story:
         """Epsilon at that delta."""
         return epsilon_spent(squared_mu, self.delta)
 
+    @property
+    def holders(self) -> int:
+        """How many holders the federation has had, as far as this record knows."""
+        return len({holder for roster in self.rosters for holder in roster.holders})
+
+    @property
+    def counted(self) -> int:
+        """K: at how many holders the caps count one person."""
+        return self.state.counted_on(self.holders)
+
+    def for_a_person(self, own: Fraction) -> Fraction:
+        """mu^2 for a person at K holders, from that of one record."""
+        return own * self.counted**2
+
+    def everywhere(self, own: Fraction) -> Fraction:
+        """The same for a person at all holders."""
+        return own * max(self.counted, self.holders) ** 2
+
     def caps(self) -> tuple[CapUse, ...]:
         """What of the caps is used, at the time of the last charge."""
-        return use_of_caps(self.state, self.last_time)
+        return use_of_caps(self.state, self.last_time, counted=self.counted)
 
     def take(self, row: Row, name: str) -> None:
         """Go on by one entry."""
@@ -131,7 +147,7 @@ class Story:
         study.records, study.holders = fact.records, fact.holders
         study.placement, study.assurance = fact.placement, fact.assurance
         latest = max(day, next(reversed(self.days), day))  # a clock that was put back does not turn the curve back
-        self.days[latest] = self.total.person
+        self.days[latest] = self.total.own
         self.last_time = max(self.last_time, fact.time)
 
 

@@ -27,6 +27,7 @@ from privacy.audit.crosscheck import (
 )
 from privacy.audit.findings import Claim, Spent, Verdict, judged
 from privacy.audit.heads import read_heads
+from privacy.audit.persons import counted_as_declared, within_the_cap
 from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History, Statements
 from privacy.audit.walk import Walk
@@ -92,8 +93,16 @@ class _Audit:
             all_charged(walks, scratch),
         ):
             self._claims.extend(claims)
-        notes = tuple(note for walk in walks for note in walk.notes)
-        return Verdict(claims=tuple(self._claims), spent=tuple(self._prices), notes=notes)
+        known = {holder for _, history in self._histories for holder in history.holders}
+        person, claims_of_persons = within_the_cap(walks, scratch, known)
+        self._claims.extend(claims_of_persons)
+        notes = [note for walk in walks for note in walk.notes]
+        if person is not None and person.missing:
+            notes.append(
+                f"no ledger of {', '.join(person.missing)} is here: what a person there lost is not in the figure for "
+                "one person over all records"
+            )
+        return Verdict(claims=tuple(self._claims), spent=tuple(self._prices), person=person, notes=tuple(notes))
 
     def _mark(self, number: int) -> Callable[[str], str]:
         """Tells two records of one party apart."""
@@ -155,6 +164,7 @@ class _Audit:
         self._claims.append(
             judged(walk.party or str(path), "the bundle is as its owner sealed it", sealed, f"signed by {header.owner}")
         )
+        walk.named |= history.holders
         self._judge(walk, path)
         statements = statements or Statements(walk.party, history, self._scratch, walk.evidence)
         self._histories.append((walk.party, history))
@@ -163,6 +173,7 @@ class _Audit:
         self._claims.extend(plans_fit(walk, self._scratch))
         self._claims.append(studies_within(walk, statements.studies))
         if header.role == "holder":
+            self._claims.append(counted_as_declared(walk, history))
             unknown = sorted(walk.policies - policies)
             for digest in unknown:
                 walk.notes.append(f"{walk.party} charged under the policy {digest[:12]}, which it did not hand over")

@@ -29,7 +29,7 @@ from privacy.ledger import (
     RosterAccepted,
 )
 from privacy.ledger.chain import EMPTY, Row, read_entry
-from privacy.ledger.state import Days, Total, after_recovery
+from privacy.ledger.state import Days, Life, Total
 from privacy.mechanisms.gaussian import MIN_SHARE_SCALE
 
 #: Facts of a charge that all parties must record alike.
@@ -56,6 +56,9 @@ class Walk:
         rosters: digests of the rosters that its owner accepted, with the numbers of the versions.
         policies: digests of the policies that charges name.
         evidence: entry numbers and contradictions whose statements stand beside the ledger.
+        named: holders that charges name, and that rosters list where they are known.
+        counted: roster to the smallest K that charges under it were held against, and the number of such a charge.
+        promise: the largest lifetime cap that charges were held against: in mu^2, epsilon and delta.
     """
 
     def __init__(self, scratch: Scratch) -> None:
@@ -74,10 +77,16 @@ class Walk:
         self._sets: dict[str, frozenset[str]] = {}
         self._denied: set[str] = set()
         self._departed = False
+        self.named: set[str] = set()
+        self.counted: dict[str, tuple[int, int]] = {}
+        self.promise: tuple[Fraction, float, float] | None = None
+        self._life = Life()
         self._days = Days()
-        self._prices: Counter[Fraction] = Counter()
+        # As ledgers without K added up: each charge at its study's k.
+        self._by_studies = Total()
+        self._days_by_studies = Days()
+        self._prices: Counter[tuple[Fraction, int]] = Counter()
         self._counts: Counter[str] = Counter()
-        self._total = Total()
         self._lost_run = 0
         self._wrong: dict[str, list[str]] = {
             name: []
@@ -142,13 +151,37 @@ class Walk:
             self.notes.append(
                 f"{self.party} changed its caps from {_caps(self._opened)} to {_caps(fact)}, entry {position}"
             )
+        stated = None if self._opened is None else self._opened.records
+        fact = fact.carrying(self._opened)
+        self._count_on(fact, stated, position)
         self._opened = fact
+        self._life.open(fact)
+
+    def _count_on(self, fact: Opened, stated: int | None, position: int) -> None:
+        """K never falls by itself; an operator lowered it."""
+        before = stated or (len(self.named) if self._counts["reserved"] else 0)
+        after = fact.records or len(self.named)
+        if after < before:
+            self.notes.append(
+                f"{self.party} counts one person at {after} holders from entry {position} on, and at {before} before: "
+                "its operator lowered K"
+            )
+
+    @property
+    def records(self) -> int:
+        """K: at how many holders the caps count one person; all that are known where the ledger does not say."""
+        stated = None if self._opened is None else self._opened.records
+        return stated or max(1, len(self.named))
 
     def _recover(self, fact: Recovered, position: int) -> None:
         if fact.lost_to != position - 1 or fact.lost_from != position - self._lost_run:
             self._wrong["recovery"].append(f"entry {position} names other lost entries than stand before it")
         self.lost.append((position, fact))
-        self._total = after_recovery(self._total, fact, self._opened)
+        self._life.recover(fact)
+        cap = self._opened
+        if fact.spent == "all" and cap is not None and cap.epsilon is not None and cap.delta is not None:
+            full = squared_cap(float(cap.epsilon), float(cap.delta))
+            self._by_studies = self._by_studies._replace(squared_mu=max(self._by_studies.squared_mu, full))
         self.notes.append(
             f"{self.party} restored a backup: entries {fact.lost_from} to {fact.lost_to} are lost; heads from "
             f"{', '.join(fact.witnesses)}, charges from {len(fact.bundles)} bundle(s)"
@@ -161,9 +194,10 @@ class Walk:
             self._wrong["order"].append(f"entry {position} charges an attempt again")
         shared = canonical_json({field: raw.get(field, "integer") for field in SHARED}).decode()
         self._scratch.put("charge", self.party, fact.core, position, question, value, shared)
-        price = fact.event.squared_mu(fact.records)
-        self._prices[price] += 1
-        self._total = self._total.plus(fact.event, fact.records)
+        self._prices[fact.event.squared_mu(), fact.records] += 1
+        self._life.charge(fact.event)
+        self._by_studies = self._by_studies.plus(fact.event, fact.records)
+        self.named.update(fact.holders)
         self.studies[fact.study_digest] = self.studies.get(fact.study_digest, Total()).plus(fact.event, fact.records)
         self._caps_kept(fact, position)
         before = self._sets.get(fact.study_digest)
@@ -196,17 +230,29 @@ class Walk:
         if cap is None:
             self._wrong["order"].append(f"entry {position} charges a ledger that nobody opened")
             return
-        if cap.epsilon is not None and cap.delta is not None:
-            if self._total.squared_mu > squared_cap(float(cap.epsilon), float(cap.delta)):
-                self._wrong["cap"].append(f"entry {position} passes the lifetime cap of epsilon {cap.epsilon}")
-            if self._total.kappa > KAPPA_CAP:
-                self._wrong["cap"].append(f"entry {position}: the noise is too coarse to count as Gaussian")
         self._days.add(fact)
+        self._days_by_studies.add(fact, fact.records)
+        k = cap.records
+        if k is not None:
+            least, _ = self.counted.get(fact.roster, (k, position))
+            if k <= least:
+                self.counted[fact.roster] = (k, position)
+        who = f" for a person at {k} holders" if k is not None and k > 1 else ""
+        if cap.epsilon is not None and cap.delta is not None:
+            limit = squared_cap(float(cap.epsilon), float(cap.delta))
+            if self.promise is None or limit > self.promise[0]:
+                self.promise = (limit, float(cap.epsilon), float(cap.delta))
+            spent = self._by_studies if k is None else self._life.total.at(k)
+            if spent.squared_mu > limit:
+                self._wrong["cap"].append(f"entry {position} passes the lifetime cap of epsilon {cap.epsilon}{who}")
+            if spent.kappa > KAPPA_CAP:
+                self._wrong["cap"].append(f"entry {position}: the noise is too coarse to count as Gaussian")
         if cap.period is not None:
-            spent = self._days.of(cap.period, fact.time).squared_mu
-            if spent > squared_cap(float(cap.period.epsilon), float(cap.period.delta)):
+            period = cap.period
+            of = self._days_by_studies.of(period, fact.time) if k is None else self._days.of(period, fact.time).at(k)
+            if of.squared_mu > squared_cap(float(period.epsilon), float(period.delta)):
                 self._wrong["cap"].append(
-                    f"entry {position} passes the cap of its period, epsilon {cap.period.epsilon}"
+                    f"entry {position} passes the cap of its period, epsilon {period.epsilon}{who}"
                 )
 
     def _outcome(self, fact: Answered | Released | Failed, position: int) -> None:
@@ -262,6 +308,8 @@ class Walk:
         cap = self._opened
         if cap is not None and cap.epsilon is not None:
             text = f"never above epsilon {cap.epsilon} at delta {cap.delta}"
+            if cap.records is not None:
+                text += f" for a person at {cap.records} holder(s)"
             if cap.period is not None:
                 text += f", and {cap.period.epsilon} in any {cap.period.days} days"
             yield judged(about, "the lifetime cap was kept", wrong["cap"], text)
@@ -290,14 +338,19 @@ class Walk:
         """
         opened = self._opened
         delta = float(opened.delta) if opened is not None and opened.delta is not None else DEFAULT_DELTA
+        k = self.records if self.owner is not None and self.owner[1] == "holder" else None
+        prices: Counter[Fraction] = Counter()
+        for (own, of_study), count in self._prices.items():
+            prices[own * (k or of_study) ** 2] += count
         return Spent(
             owner=self.owner[0] if self.owner else "",
             role=self.owner[1] if self.owner else "",
             charges=self._counts["reserved"],
+            k=k,
             delta=delta,
-            epsilon=epsilon_spent(sum((p * n for p, n in self._prices.items()), Fraction(0)), delta),
-            epsilon_pld=pld_epsilon(self._prices, delta),
-            epsilon_prv=prv_epsilon(self._prices, delta) if third else None,
+            epsilon=epsilon_spent(sum((p * n for p, n in prices.items()), Fraction(0)), delta),
+            epsilon_pld=pld_epsilon(prices, delta),
+            epsilon_prv=prv_epsilon(prices, delta) if third else None,
             cap=None if opened is None or opened.epsilon is None else float(opened.epsilon),
         )
 

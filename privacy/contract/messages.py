@@ -7,8 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.contract.canonical import Noun, canonical_json, sha256_hex, since
-from privacy.contract.identity import Signed, SignedStatements
-from privacy.contract.limits import ATTACHMENTS, MOST_MEMBERS, MOST_WORDS, RunId, Time, vector_text
+from privacy.contract.identity import Signed
 from privacy.contract.study import Slug, Study
 from privacy.ledger.entries import Digest, Question
 from privacy.mechanisms.gaussian import SumMechanism
@@ -43,7 +42,7 @@ RefusalCode = Literal[
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 #: A text that is carried beside the statement that names its digest.
-Attachment = Annotated[str, Field(max_length=ATTACHMENTS)]
+Attachment = Annotated[str, Field(max_length=64 << 20)]
 
 #: Number of a ledger entry.
 EntryNumber = Annotated[int, Field(ge=1, le=1 << 53)]
@@ -70,16 +69,16 @@ class Hello(Noun):
         expires: seconds since 1970, UTC.
     """
 
-    protocol: int = Field(ge=0, le=1_000_000)
+    protocol: int
     federation: Slug
     roster: Digest
     study: Digest
-    run: RunId
+    run: str = Field(min_length=1, max_length=64)
     holder: Slug
     mask_key: Hex32
     nonce: Hex32
     checkpoint: Signed
-    expires: Time
+    expires: int
 
 
 class Ready(Noun):
@@ -115,10 +114,10 @@ class Finished(Noun):
     """
 
     holder: Slug
-    run: RunId
+    run: str
     checkpoint: Signed
-    heads: tuple[Checkpoint, ...] = Field(max_length=MOST_MEMBERS)
-    charged: tuple[Digest, ...] = Field(max_length=10_000)
+    heads: tuple[Checkpoint, ...]
+    charged: tuple[Digest, ...]
 
 
 # --- statements of the coordinator -----------------------------------------------------------------------------
@@ -153,7 +152,7 @@ class PlanCore(Noun):
         expires: seconds since 1970, UTC.
     """
 
-    protocol: int = Field(ge=0, le=1_000_000)
+    protocol: int
     federation: Slug
     roster: Digest
     study: Digest
@@ -164,10 +163,10 @@ class PlanCore(Noun):
     bound: ContributionBound
     mechanism: SumMechanism
     records: int = Field(ge=1, le=1000)
-    participants: tuple[Participant, ...] = Field(min_length=2, max_length=1000)
+    participants: tuple[Participant, ...] = Field(min_length=2)
     coordinator: Signed
     code: Digest
-    expires: Time
+    expires: int
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -185,20 +184,20 @@ class PlanCore(Noun):
 class HelloRequest(Noun):
     """Asks a holder to take part in a run of a study."""
 
-    protocol: int = Field(ge=0, le=1_000_000)
+    protocol: int
     federation: Slug
     roster: Digest
-    run: RunId
+    run: str = Field(min_length=1, max_length=64)
     study: Study
     code: Digest
-    expires: Time
+    expires: int
 
 
 class ReadyRequest(Noun):
     """Shows a holder the plan core and the HELLOs that it names."""
 
     core: PlanCore
-    hellos: SignedStatements
+    hellos: tuple[Signed, ...]
 
 
 class AnswerRequest(Noun):
@@ -206,7 +205,7 @@ class AnswerRequest(Noun):
 
     question: Question
     core: Digest
-    readies: SignedStatements
+    readies: tuple[Signed, ...]
 
 
 class ReleaseNotice(Noun):
@@ -220,7 +219,7 @@ class ReleaseNotice(Noun):
     question: Question
     core: Digest
     release: Digest
-    values: str | None = Field(max_length=ATTACHMENTS)
+    values: str | None
 
 
 class FinishRequest(Noun):
@@ -230,11 +229,11 @@ class FinishRequest(Noun):
         heads: newest signed checkpoints of all participants and of the coordinator.
     """
 
-    run: RunId
+    run: str = Field(min_length=1, max_length=64)
     study: Digest
-    releases: tuple[ReleaseNotice, ...] = Field(max_length=10_000)
-    result: str = Field(max_length=ATTACHMENTS)
-    heads: SignedStatements
+    releases: tuple[ReleaseNotice, ...]
+    result: str
+    heads: tuple[Signed, ...]
 
 
 # --- what carries statements -----------------------------------------------------------------------------------
@@ -251,7 +250,7 @@ class Request(Noun):
 
     statement: Signed
     since: tuple[EntryNumber, ...] = Field(default=(), max_length=MOST_PATHS)
-    attachments: dict[Digest, Attachment] = Field(default={}, max_length=MOST_MEMBERS)
+    attachments: dict[Digest, Attachment] = Field(default={}, max_length=1002)
 
 
 class Reply(Noun):
@@ -264,8 +263,8 @@ class Reply(Noun):
     """
 
     statement: Signed
-    vector: str = Field(default="", max_length=vector_text(MOST_WORDS))
-    since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=MOST_MEMBERS)
+    vector: str = ""
+    since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=1002)
 
 
 def release_digest(core: str, values: str) -> str:

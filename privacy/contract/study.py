@@ -20,13 +20,10 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from privacy.contract.canonical import ExactDecimal, Noun
 from privacy.contract.clusters import Clusters
 from privacy.contract.features import FEATURES, FeatureLists, FeatureName, FeatureRequest, ListedValue, ScaledFeature
-from privacy.contract.limits import Name
 from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 
 #: Names that become file names, labels and ids: short, lower case, safe everywhere.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-#: What stands in one cell of a holder's source.
-_Cell = Annotated[str, Field(max_length=200)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 #: Fraction digits of the currencies that do not have two (ISO 4217).
@@ -86,12 +83,16 @@ class Budget(Noun):
     size_class: int = Field(default=100_000, ge=100, le=1_000_000_000)
     colluding_holders: int = Field(default=1, ge=1, le=1000)
     spare_attempts: int = Field(default=1, ge=0, le=5)
-    split: dict[Name, Annotated[ExactDecimal, Field(gt=0, le=1000)]] = Field(default_factory=dict, max_length=16)
+    split: dict[str, Annotated[ExactDecimal, Field(gt=0, le=1000)]] = Field(default_factory=dict)
 
     @property
     def effective_delta(self) -> Decimal:
         """The delta in force: the stated one, or 1 / (10 x size_class)."""
         return self.delta if self.delta is not None else 1 / (10 * Decimal(self.size_class))
+
+    def records_among(self, holders: int) -> int:
+        """k among so many holders of the study: as declared; all of them when not stated."""
+        return min(self.max_holders_per_customer or holders, holders)
 
     @model_validator(mode="after")
     def _delta_small(self) -> Self:
@@ -115,11 +116,11 @@ class Cleaning(Noun):
         non_goods: product codes that are not goods (postage, fees); compared trimmed and in upper case.
     """
 
-    null_ids: tuple[_Cell, ...] = Field(default=DEFAULT_NULL_IDS, max_length=1000)
+    null_ids: tuple[str, ...] = DEFAULT_NULL_IDS
     duplicates: Literal["drop", "keep"] = "drop"
     cancellation_prefix: str = Field(default="", max_length=16)
     returns: Literal["drop", "net"] = "drop"
-    non_goods: tuple[_Cell, ...] = Field(default=(), max_length=10_000)
+    non_goods: tuple[str, ...] = ()
 
     @field_validator("null_ids")
     @classmethod
@@ -157,8 +158,8 @@ class FixedCuts(Noun):
         money: high is at least this much, in the study's currency.
     """
 
-    recency_days: int = Field(ge=0, le=1_000_000)
-    orders: int = Field(ge=1, le=_MINOR_LIMIT)
+    recency_days: int = Field(ge=0)
+    orders: int = Field(ge=1)
     money: ExactDecimal = Field(ge=0)
 
 
@@ -198,7 +199,7 @@ class RfmOptions(Noun):
     """
 
     cut_points: Literal["new", "previous"] | KnownCuts = "new"
-    report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1, max_length=8)
+    report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1)
     high_low: Literal["median"] | FixedCuts = "median"
     rules: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
     floor: int = Field(default=20, ge=0, le=1_000_000)
@@ -284,9 +285,7 @@ class KnownClusters(Noun):
     """
 
     clusters: Clusters
-    shares: dict[Annotated[int, Field(ge=1, le=1_000_000)], tuple[ExactDecimal, ExactDecimal]] = Field(
-        default_factory=dict, max_length=64
-    )
+    shares: dict[int, tuple[ExactDecimal, ExactDecimal]] = Field(default_factory=dict)
     origin: str = Field(max_length=120)
 
 
@@ -396,18 +395,16 @@ class Study(Noun):
     name: Slug
     as_of: dt.date
     repeat: int = Field(default=0, ge=0, le=1000)
-    analyses: tuple[Name, ...] = Field(default=("rfm",), min_length=1, max_length=16)
+    analyses: tuple[str, ...] = Field(default=("rfm",), min_length=1)
     currency: CurrencyCode = "EUR"
-    time_zone: str = Field(default="UTC", max_length=64)
-    holders: tuple[Slug, ...] = Field(default=(), max_length=1000)
+    time_zone: str = "UTC"
+    holders: tuple[Slug, ...] = ()
     placement: Literal["distributed", "local", "central"] = "distributed"
     mechanism: Literal["integer", "opacus"] = "integer"
     budget: Budget
     cleaning: Cleaning = Cleaning()
     bounds: Bounds = Bounds()
-    rates: dict[CurrencyCode, Annotated[tuple[RateStep, ...], Field(max_length=20_000)]] = Field(
-        default_factory=dict, max_length=200
-    )
+    rates: dict[CurrencyCode, tuple[RateStep, ...]] = Field(default_factory=dict)
     rfm: RfmOptions = RfmOptions()
     churn: ChurnOptions = ChurnOptions()
     clusters: ClusterOptions = ClusterOptions()

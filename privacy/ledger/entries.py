@@ -11,8 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from privacy.accounting.events import GaussianSum
-from privacy.contract.canonical import ExactDecimal, Noun, sha256_hex
-from privacy.contract.limits import MOST_MEMBERS, Name, RunId, Sequence, Time
+from privacy.contract.canonical import ExactDecimal, Noun, sha256_hex, since
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -25,9 +24,9 @@ ENTRY_LIMIT = 256 << 20
 class Question(Noun):
     """Names one attempt of one question of one run. A holder answers at most one plan core under one of these."""
 
-    run: RunId
-    round: int = Field(ge=1, le=1_000_000)
-    attempt: int = Field(ge=1, le=1_000_000)
+    run: str = Field(min_length=1, max_length=64)
+    round: int = Field(ge=1)
+    attempt: int = Field(ge=1)
 
 
 class PeriodCap(Noun):
@@ -53,17 +52,38 @@ class PeriodCap(Noun):
 
 
 class Opened(Noun):
-    """First entry: whose ledger this is and the lifetime cap for one person. A later one changes the caps.
+    """First entry: whose ledger this is and the lifetime cap for one person. A later one changes the caps, or K.
 
     A coordinator states no cap: its ledger plans by study, and the holders' ledgers are the guarantee.
+
+    Attributes:
+        owner, role: whose.
+        epsilon, delta: lifetime cap for one person.
+        period: cap of each period.
+        records: K, at how many holders of the federation the caps count one person; None where it is not stated (a
+            coordinator, or a ledger of before there was K), which counts as all of them.
     """
 
     kind: Literal["opened"] = "opened"
-    owner: Name
+    owner: str
     role: Literal["holder", "coordinator"]
     epsilon: ExactDecimal | None = None
     delta: ExactDecimal | None = None
     period: PeriodCap | None = None
+    records: int | None = since("0.2.0", None, ge=1, le=1000)
+
+    def carrying(self, before: Opened | None) -> Opened:
+        """The same with the K that was stated before, where this one states none: silence takes nothing back."""
+        if self.records is not None or before is None:
+            return self
+        return self.model_copy(update={"records": before.records})
+
+    def no_lower(self, before: Opened | None) -> Opened:
+        """The same, but that K does not fall below what was stated before."""
+        stated = None if before is None else before.records
+        if stated is None or (self.records is not None and self.records >= stated):
+            return self
+        return self.model_copy(update={"records": stated})
 
 
 class Reserved(Noun):
@@ -90,24 +110,24 @@ class Reserved(Noun):
 
     kind: Literal["reserved"] = "reserved"
     question: Question
-    study: Name
+    study: str
     study_digest: Digest
     core: Digest
-    analysis: Name
-    title: Name
-    statistic: Name
+    analysis: str
+    title: str
+    statistic: str
     statistic_digest: Digest
     event: GaussianSum
-    records: int = Field(ge=1, le=1_000_000)
+    records: int = Field(ge=1)
     placement: Literal["distributed", "local", "central"]
-    holders: tuple[Name, ...] = Field(max_length=MOST_MEMBERS)
-    colluding: int = Field(ge=1, le=1_000_000)
-    sampler: Name
+    holders: tuple[str, ...]
+    colluding: int = Field(ge=1)
+    sampler: str
     assurance: Literal["integer", "float"] = "integer"
     roster: Digest
-    policy: Name
-    software: Name
-    time: Time
+    policy: str
+    software: str
+    time: int
 
 
 class Answered(Noun):
@@ -178,12 +198,12 @@ class ResultAccepted(Noun):
     """
 
     kind: Literal["result"] = "result"
-    run: RunId
-    made_by: RunId
+    run: str = Field(min_length=1, max_length=64)
+    made_by: str = Field(min_length=1, max_length=64)
     study_digest: Digest
     result: Digest | None
     finish: Digest
-    time: Time
+    time: int
 
 
 class RosterAccepted(Noun):
@@ -196,7 +216,7 @@ class RosterAccepted(Noun):
     """
 
     kind: Literal["roster"] = "roster"
-    version: int = Field(ge=1, le=1 << 31)
+    version: int = Field(ge=1)
     roster: Digest
     previous: Digest | Literal[""]
     key: Digest
@@ -206,10 +226,10 @@ class Decided(Noun):
     """The holder's operator decided by hand whether a study may be answered; the latest decision counts."""
 
     kind: Literal["decided"] = "decided"
-    study: Name
+    study: str
     study_digest: Digest
     decision: Literal["approved", "denied"]
-    time: Time
+    time: int
 
 
 class Declined(Noun):
@@ -223,10 +243,10 @@ class Declined(Noun):
     """
 
     kind: Literal["declined"] = "declined"
-    study: Name
+    study: str
     study_digest: Digest
     code: str = Field(pattern=r"^[a-z_]{1,20}$")
-    time: Time
+    time: int
 
 
 class Departed(Noun):
@@ -235,7 +255,7 @@ class Departed(Noun):
     kind: Literal["departed"] = "departed"
     roster: Digest
     statement: Digest
-    time: Time
+    time: int
 
 
 class Lost(Noun):
@@ -257,13 +277,13 @@ class Recovered(Noun):
     """
 
     kind: Literal["recovered"] = "recovered"
-    lost_from: int = Field(ge=1, le=1 << 53)
-    lost_to: Sequence
+    lost_from: int = Field(ge=1)
+    lost_to: int = Field(ge=0)
     head: Digest
-    witnesses: tuple[Name, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
-    bundles: tuple[Digest, ...] = Field(max_length=MOST_MEMBERS)
+    witnesses: tuple[str, ...] = Field(min_length=1)
+    bundles: tuple[Digest, ...]
     spent: Literal["found", "all"]
-    time: Time
+    time: int
 
 
 Fact = Annotated[
@@ -292,6 +312,6 @@ class Entry(Noun):
     being a dictionary of guessable facts. The first entry's previous hash is 64 zeros.
     """
 
-    sequence: int = Field(ge=1, le=1 << 53)
+    sequence: int = Field(ge=1)
     salt: str = Field(pattern=r"^[0-9a-f]{32}$")
     fact: Fact

@@ -193,7 +193,7 @@ class Ledger:
 
     @classmethod
     def open_or_create(cls, path: Path, opened: Opened) -> Ledger:
-        """Open the ledger at ``path``, or create it; a changed cap is recorded.
+        """Open the ledger at ``path``, or create it; changed caps and a K that has grown are recorded.
 
         Raises:
             LedgerError: if the ledger is damaged or belongs to another party.
@@ -211,8 +211,10 @@ class Ledger:
             return ledger
         if state.owner != (opened.owner, opened.role):
             raise LedgerError(f"{path} is not the ledger of {opened.role} {opened.owner}")
-        if state.opened != opened:
-            ledger.append(opened)
+        with ledger._transaction() as connection:
+            before = ledger._current(connection).opened
+            if opened.no_lower(before) != before:
+                ledger._add(connection, opened.no_lower(before))
         return ledger
 
     # --- reading -----------------------------------------------------------------------------------------------
@@ -252,7 +254,7 @@ class Ledger:
             return _stored_hash(connection, sequence)
 
     def spent(self, study_digest: str | None = None) -> Fraction:
-        """Sum of mu^2 for one person over all charges, or over those of one study."""
+        """Sum of mu^2: over all charges for one record of a person, or over one study's for a person by its k."""
         state = self.state
         return (state.total if study_digest is None else state.of_study(study_digest)).squared_mu
 

@@ -31,29 +31,40 @@ class Caps(NamedTuple):
     """Limits that a charge must keep, in epsilon and delta for one person.
 
     Attributes:
-        study: the study's own promise; charges are added up per study digest.
+        study: the study's own promise, with the study's k; charges are added up per study digest.
         lifetime: cap over all studies ever; None for a coordinator, which keeps one ledger for many studies.
         period: cap over all studies in each period; None where there is none.
+        records: K of lifetime and period: at how many holders of the federation one person may be; None for a
+            coordinator.
     """
 
     study: tuple[Decimal, Decimal]
     lifetime: tuple[Decimal, Decimal] | None
     period: PeriodCap | None = None
+    records: int | None = None
 
 
 class Total(NamedTuple):
-    """What several charges cost one person together: the sums of mu^2 and of kappa."""
+    """What several charges cost together: the sums of mu^2 and of kappa."""
 
     squared_mu: Fraction = Fraction(0)
     kappa: Fraction = Fraction(0)
 
-    def plus(self, event: GaussianSum, records: int) -> Total:
-        """With one more charge."""
-        return self.and_also(Total(event.squared_mu(records), event.kappa))
+    def plus(self, event: GaussianSum, records: int = 1) -> Total:
+        """With one more charge, for a person with so many records."""
+        return self.and_also(Total(event.squared_mu(records), records * event.kappa))
 
     def and_also(self, other: Total) -> Total:
         """Both together."""
         return Total(add_price(self.squared_mu, other.squared_mu), add_price(self.kappa, other.kappa))
+
+    def at(self, records: int) -> Total:
+        """The same for a person at so many holders, each of whose ledgers adds up to this for one record.
+
+        mu adds up over the holders (Minkowski), so mu^2 grows with the square; a person's questions are those of all
+        these ledgers, so kappa grows with their number.
+        """
+        return Total(records * records * self.squared_mu, records * self.kappa)
 
 
 class Days:
@@ -67,11 +78,11 @@ class Days:
         self._days: dict[int, Total] = {}  # by the latest day that a charge or one before it names
         self._latest = 0
 
-    def add(self, charge: Reserved) -> None:
-        """One more charge."""
+    def add(self, charge: Reserved, records: int = 1) -> None:
+        """One more charge, for a person with so many records."""
         self._latest = max(self._latest, charge.time)
         day = self._latest // DAY
-        self._days[day] = self._days.get(day, Total()).plus(charge.event, charge.records)
+        self._days[day] = self._days.get(day, Total()).plus(charge.event, records)
 
     def of(self, period: PeriodCap, time: int) -> Total:
         """What was charged in the period into which a charge at ``time`` would fall."""
@@ -83,13 +94,51 @@ class Days:
         return total
 
 
+class Life:
+    """What counts as spent for life, for one record of a person: all charges, and what a recovery could not find.
+
+    Lost charges that nobody found (``spent`` is ``all``) count as a whole lifetime cap at every K that was in force
+    since: they kept K^2 times their sum within the cap, and a K that is lowered afterwards must not make room again.
+    """
+
+    def __init__(self) -> None:
+        self._opened: Opened | None = None
+        self._before = Total()  # counted when the newest such recovery was made
+        self._since = Total()
+        self._full = Fraction(0)  # the lifetime cap then, in mu^2
+        self._least = 1  # smallest K since
+
+    def open(self, opened: Opened) -> None:
+        """Caps and K from here on."""
+        self._opened = opened
+        self._least = min(self._least, opened.records or 1)
+
+    def charge(self, event: GaussianSum) -> None:
+        """One more charge."""
+        self._since = self._since.plus(event)
+
+    def recover(self, recovered: Recovered) -> None:
+        """A backup was put back."""
+        opened = self._opened
+        if recovered.spent != "all" or opened is None or opened.epsilon is None or opened.delta is None:
+            return
+        self._before, self._since = self.total, Total()
+        self._full = squared_cap(float(opened.epsilon), float(opened.delta))
+        self._least = opened.records or 1
+
+    @property
+    def total(self) -> Total:
+        """The sums, for one record."""
+        before = self._before._replace(squared_mu=max(self._before.squared_mu, self._full / self._least**2))
+        return before.and_also(self._since)
+
+
 class LedgerState:
     """What the facts of a ledger, taken one after another, say.
 
     Attributes:
-        opened: the newest statement of owner and caps, None before the first entry.
+        opened: the newest statement of owner, caps and K, None before the first entry.
         owner: owner and role, as first stated.
-        total: of all charges.
         released: core to the digest of its release.
         decisions: study digest to the operator's latest decision.
         declined: (study digest, code) of every recorded refusal.
@@ -101,27 +150,30 @@ class LedgerState:
     def __init__(self) -> None:
         self.opened: Opened | None = None
         self.owner: tuple[str, str] | None = None
-        self.total = Total()
         self.released: dict[str, str] = {}
         self.decisions: dict[str, Literal["approved", "denied"]] = {}
         self.declined: set[tuple[str, str]] = set()
         self.evidence: set[tuple[str, str]] = set()
         self.rosters: set[str] = set()
         self.results: dict[tuple[str, str], ResultAccepted] = {}
+        self._life = Life()
         self._days = Days()
         self._studies: dict[str, Total] = {}
         self._holders: dict[str, tuple[str, ...]] = {}
         self._cores: dict[Question, str] = {}
         self._questions: dict[str, Question] = {}
         self._charged: dict[str, list[str]] = {}
+        self._named: set[str] = set()
 
     def take(self, fact: Fact) -> None:
         """Go on by one fact."""
         if isinstance(fact, Opened):
-            self.opened = fact
+            self.opened = fact.carrying(self.opened)
+            self._life.open(self.opened)
             self.owner = self.owner or (fact.owner, fact.role)
         elif isinstance(fact, Reserved):
-            self.total = self.total.plus(fact.event, fact.records)
+            self._life.charge(fact.event)
+            self._named.update(fact.holders)
             self._studies[fact.study_digest] = self.of_study(fact.study_digest).plus(fact.event, fact.records)
             self._days.add(fact)
             self._holders[fact.study_digest] = fact.holders
@@ -129,7 +181,7 @@ class LedgerState:
             self._questions[fact.core] = fact.question
             self._charged.setdefault(fact.study_digest, []).append(fact.core)
         elif isinstance(fact, Recovered):
-            self.total = after_recovery(self.total, fact, self.opened)
+            self._life.recover(fact)
         elif isinstance(fact, Released):
             self.released[fact.core] = fact.release
         elif isinstance(fact, Decided):
@@ -143,12 +195,26 @@ class LedgerState:
         elif isinstance(fact, ResultAccepted):
             self.results.setdefault((fact.run, fact.made_by), fact)  # the first one stands
 
+    @property
+    def total(self) -> Total:
+        """What counts as spent for life, for one record of a person."""
+        return self._life.total
+
+    def counted_on(self, holders: int = 0) -> int:
+        """K: at how many holders the caps count one person; all that there are where the ledger does not say.
+
+        Args:
+            holders: of the roster in force; holders that charges name count as well.
+        """
+        stated = None if self.opened is None else self.opened.records
+        return stated or max(holders, len(self._named), 1)
+
     def of_study(self, study_digest: str) -> Total:
-        """What the charges of one study cost."""
+        """What the charges of one study cost one person, with the study's k."""
         return self._studies.get(study_digest, Total())
 
     def of_period(self, period: PeriodCap, time: int) -> Total:
-        """What was charged in the period into which a charge at ``time`` would fall."""
+        """What was charged in the period into which a charge at ``time`` would fall, for one record."""
         return self._days.of(period, time)
 
     def core_of(self, question: Question) -> str | None:
@@ -171,7 +237,7 @@ class LedgerState:
         """Refuse a charge that repeats a question or passes a cap.
 
         Raises:
-            LedgerError: if the ledger was never opened.
+            LedgerError: if the ledger was never opened, or nobody says at how many holders a person may be.
             ProtocolError: if this question was charged before.
             BudgetError: if a cap would be passed.
         """
@@ -179,32 +245,33 @@ class LedgerState:
             raise LedgerError("this ledger was never opened for an owner; nothing can be charged to it")
         if charge.question in self._cores:
             raise ProtocolError("this attempt of this question was charged before")
-        _within("the study's budget", self.of_study(charge.study_digest), charge, caps.study)
+        study = self.of_study(charge.study_digest)
+        _within("the study's budget", study, study.plus(charge.event, charge.records), caps.study)
+        if caps.period is None and caps.lifetime is None:
+            return
+        k = max(caps.records or 0, self.opened.records or 0)
+        if k == 0:
+            raise LedgerError("nobody says at how many holders a person may be; no cap can be kept for one")
+        who = f" for a person at {k} holders" if k > 1 else ""
         if caps.period is not None:
             before = self.of_period(caps.period, charge.time)
-            _within("the budget of this period", before, charge, (caps.period.epsilon, caps.period.delta))
+            period = (caps.period.epsilon, caps.period.delta)
+            _within(f"the budget of this period{who}", before.at(k), before.plus(charge.event).at(k), period)
         if caps.lifetime is not None:
-            _within("the lifetime cap", self.total, charge, caps.lifetime)
+            before = self.total
+            _within(f"the lifetime cap{who}", before.at(k), before.plus(charge.event).at(k), caps.lifetime)
 
 
-def after_recovery(total: Total, recovered: Recovered, opened: Opened | None) -> Total:
-    """What counts as spent after a recovery: all of the lifetime cap where lost charges could not be found again."""
-    if recovered.spent != "all" or opened is None or opened.epsilon is None or opened.delta is None:
-        return total
-    full = squared_cap(float(opened.epsilon), float(opened.delta))
-    return Total(max(total.squared_mu, full), total.kappa)
-
-
-def _within(name: str, before: Total, charge: Reserved, cap: tuple[Decimal, Decimal]) -> None:
+def _within(name: str, before: Total, after: Total, cap: tuple[Decimal, Decimal]) -> None:
     epsilon, delta = cap
-    after = before.plus(charge.event, charge.records)
     if after.squared_mu > squared_cap(float(epsilon), float(delta)):
         spent = epsilon_spent(before.squared_mu, float(delta))
         would = epsilon_spent(after.squared_mu, float(delta))
         raise BudgetError(
             f"{name} does not suffice: epsilon {spent:.3f} of {epsilon} is spent, "
             f"and this question would make it {would:.3f}",
-            hint="lower the study's epsilon, or let the holder's operator decide about the cap",
+            hint="lower the study's epsilon; let the holder's operator decide about the cap; or, where customers are "
+            "at fewer holders, declare so (`cohortium holder declare`, then `holder persons`)",
         )
     if after.kappa > KAPPA_CAP:
         raise BudgetError(

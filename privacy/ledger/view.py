@@ -20,7 +20,10 @@ class _Value(BaseModel):
 
 
 class Charge(_Value):
-    """One charge; ``epsilon`` is its own price and ``total`` that of all charges so far, for one person."""
+    """One charge; ``epsilon`` is its own price and ``total`` that of all charges so far, for one person.
+
+    At a holder both are for a person at K holders; ``k`` is what the charge's study counts on.
+    """
 
     study: str
     question: str
@@ -34,7 +37,7 @@ class Charge(_Value):
 
 
 class LedgerView(_Value):
-    """A whole ledger. ``cap_epsilon`` is None for a coordinator, which has no lifetime cap."""
+    """A whole ledger. ``cap_epsilon`` and ``counted`` (K) are None for a coordinator, which has no lifetime cap."""
 
     owner: str
     role: str
@@ -42,13 +45,17 @@ class LedgerView(_Value):
     head: str
     delta: float
     cap_epsilon: float | None
+    counted: int | None
     spent_epsilon: float
     charges: tuple[Charge, ...]
     notes: tuple[str, ...]
 
 
-def view_ledger(path: Path) -> LedgerView:
+def view_ledger(path: Path, *, holders: int = 0) -> LedgerView:
     """Read a ledger and price it.
+
+    Args:
+        holders: of the federation, for a ledger that does not state K.
 
     Raises:
         LedgerError: if its chain is broken, or it was never opened.
@@ -62,12 +69,13 @@ def view_ledger(path: Path) -> LedgerView:
     delta = float(opened.delta) if opened.delta is not None else _SHOWN_DELTA
     released = {fact.core for fact in facts if isinstance(fact, Released)}
     failed = {fact.core: fact.reason for fact in facts if isinstance(fact, Failed)}
+    counted = ledger.state.counted_on(holders) if opened.role == "holder" else None
     total = Fraction(0)
     charges = []
     for fact in facts:
         if not isinstance(fact, Reserved):
             continue
-        price = fact.event.squared_mu(fact.records)
+        price = fact.event.squared_mu(counted or fact.records)
         total += price
         if fact.core in released:
             outcome = "released"
@@ -96,6 +104,7 @@ def view_ledger(path: Path) -> LedgerView:
         entries=head.sequence,
         head=head.hash,
         delta=delta,
+        counted=counted,
         cap_epsilon=None if opened.epsilon is None else float(opened.epsilon),
         spent_epsilon=epsilon_spent(total, delta),
         charges=tuple(charges),

@@ -221,7 +221,8 @@ def demo_bundles(target: Path) -> None:
         root = Path(folder)
         world = generate(root / "data", customers=20_000)
         (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
-        workspace = Workspace.create(root, {name: root / "data" / name for name in world.holders})
+        sources = {name: root / "data" / name for name in world.holders}
+        workspace = Workspace.create(root, sources, declared=world.most_holders)
         run_local(read_toml(root / "study.toml", Study), workspace, transport="in-process")
         target.mkdir(parents=True)
         export(workspace.coordinator.root, target / "coordinator.bundle")
@@ -250,7 +251,8 @@ def small_world(target: Path) -> None:
         )
         for name in world.holders:
             (root / "data" / name / "policy.toml").write_text(policy, encoding="utf-8")
-        workspace = Workspace.create(root, {name: root / "data" / name for name in world.holders})
+        sources = {name: root / "data" / name for name in world.holders}
+        workspace = Workspace.create(root, sources, declared=world.most_holders)
         run_local(read_toml(root / "study.toml", Study), workspace, transport="in-process")
         first = world.holders[0]
         ignored = shutil.ignore_patterns("keys", "sales", "tables", "*.csv", "*.html")

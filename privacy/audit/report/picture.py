@@ -16,7 +16,7 @@ def over_time(story: Story, language: Language) -> str:
     import datetime as dt
 
     days = list(story.days)
-    values = [story.epsilon(squared) for squared in story.days.values()]
+    values = [story.epsilon(story.for_a_person(own)) for own in story.days.values()]
     span = max((days[-1] - days[0]).days, 1)
     edge = dt.timedelta(days=max(1, span // 20))
     cap = next(iter(story.caps()), None)

@@ -59,11 +59,12 @@ class _Page:
         self._made = made
         self._language = language
         self._say: Say = partial(_text, language=language)
-        self._most = max(holders, key=lambda story: story.total.person)
+        self._most = max(holders, key=lambda story: story.for_a_person(story.total.own))
+        self._spent = self._most.for_a_person(self._most.total.own)
 
     def values(self) -> dict[str, Any]:
-        say, most = self._say, self._most
-        guess = self._guess(most.total.person)
+        say = self._say
+        guess = self._guess(self._spent)
         failed = [claim for claim in self._verdict.claims if claim.verdict == "FAIL"]
         count = len(self._verdict.claims)
         return {
@@ -116,13 +117,29 @@ class _Page:
 
     def _plain(self, guess: str) -> list[str]:
         say, most = self._say, self._most
-        k = max((study.records for study in most.studies.values()), default=1)
-        sentences = [say("plain_guess", k=k, guess=guess)]
+        sentences = [say("plain_guess", k=most.counted, guess=guess)]
         for cap in most.caps()[:1]:
             sentences.append(
                 say("plain_left", holder=most.owner, used=f"{100 * cap.used:.0f}", left=_down(cap.remaining))
             )
-        return [*sentences, say("plain_forever"), say("plain_not")]
+        return [*sentences, *self._person(), say("plain_forever"), say("plain_not")]
+
+    def _person(self) -> list[str]:
+        """One person over all records together, in a sentence."""
+        say, person = self._say, self._verdict.person
+        if person is None:
+            return []
+        fields = {
+            "holders": say("separator").join(person.holders),
+            "k": person.k,
+            "spent": epsilon_text(person.epsilon),
+            "delta": delta_text(person.delta),
+            "cap": "–" if person.cap is None else plain(person.cap),
+        }
+        sentences = [say("plain_person" if person.exact else "plain_person_bound", **fields)]
+        if person.missing:
+            sentences.append(say("plain_person_missing", missing=say("separator").join(person.missing)))
+        return sentences
 
     def _cards(self, guess: str) -> list[tuple[str, str, str]]:
         say, most = self._say, self._most
@@ -131,7 +148,7 @@ class _Page:
         studies = {digest for story in self._stories for digest in story.studies}
         refused = sum(len(story.declined) for story in self._stories)
         return [
-            (say("card_spent"), epsilon_text(most.epsilon(most.total.person)), limit),
+            (say("card_spent"), epsilon_text(most.epsilon(self._spent)), limit),
             (say("card_guess"), f"{guess}%", say("card_guess_blind")),
             (say("card_studies"), str(len(studies)), say("card_questions", count=most.total.questions)),
             (say("card_refused"), str(refused), say("card_refused_note")),
@@ -156,17 +173,22 @@ class _Page:
                 [
                     story.owner,
                     f"{plain(life.epsilon)} (δ {delta_text(life.delta)})" if life else "–",
+                    str(story.counted),
                     *self._relations(story, story.total),
                     f"{100 * life.used:.0f}%" if life else "–",
                     _down(life.remaining) if life else "–",
                     in_period,
                 ]
             )
-        heads = [say(key) for key in ("holder", "cap", "person", "own", "everywhere", "used", "left", "this_period")]
+        heads = [
+            say(key)
+            for key in ("holder", "cap", "counted", "person", "own", "everywhere", "used", "left", "this_period")
+        ]
         return {"heads": heads, "rows": rows}
 
     def _relations(self, story: Story, total: Sum) -> list[str]:
-        return [epsilon_text(story.epsilon(value)) for value in (total.person, total.own, total.everywhere)]
+        values = (story.for_a_person(total.own), total.own, story.everywhere(total.own))
+        return [epsilon_text(story.epsilon(value)) for value in values]
 
     def _picture(self) -> Any:
         if not self._most.days:
@@ -272,10 +294,10 @@ class _Page:
             "studies": studies or say("none"),
             "names": names,
             "federation": federation,
-            "spent": epsilon_text(most.epsilon(most.total.person)),
+            "spent": epsilon_text(most.epsilon(self._spent)),
             "cap": plain(cap.epsilon) if cap else "–",
             "guess": guess,
-            "everywhere": epsilon_text(most.epsilon(most.total.everywhere)),
+            "everywhere": epsilon_text(most.epsilon(most.everywhere(most.total.own))),
             "labels": labels,
         }
 

@@ -34,6 +34,22 @@ TEXTS: dict[str, Text] = COMMON | {
         "epsilon {left}, or several smaller ones.",
         "{holder} 已使用终身预算的 {used}%。剩余部分可支持一项 ε 为 {left} 的分析，或若干更小的分析。",
     ),
+    "plain_person": Text(
+        "One person over all records together, who is a customer of {holders}: epsilon {spent} at delta {delta}, of "
+        "{cap}. No other person at {k} holder(s) comes nearer to the cap.",
+        "合并全部记录后的单个人（同时为 {holders} 的客户）：ε 为 {spent}（δ = {delta}），上限 {cap}。在 {k} 个持有方处"
+        "的其他任何人都不比此人更接近上限。",
+    ),
+    "plain_person_bound": Text(
+        "One person over all records together, at any {k} holder(s): epsilon at most {spent} at delta {delta}, of "
+        "{cap}; nearest to the cap are customers of {holders}.",
+        "合并全部记录后，任意 {k} 个持有方处的单个人：ε 至多为 {spent}（δ = {delta}），上限 {cap}；最接近上限的是 "
+        "{holders} 的客户。",
+    ),
+    "plain_person_missing": Text(
+        "The records of {missing} are not here, and what a person there lost is not in this figure.",
+        "缺少 {missing} 的记录，此人在该处的损失未计入上述数值。",
+    ),
     "plain_forever": Text(
         "What is spent stays spent: a result that is known cannot be taken back, and no budget is ever given back.",
         "已用预算不可收回：已公开的结果无法撤回，预算也从不退还。",
@@ -55,6 +71,7 @@ TEXTS: dict[str, Text] = COMMON | {
     "budget_caption": Text("Epsilon for one person, at each holder's own delta", "单个人的 ε（按各持有方的 δ）"),
     "holder": Text("Holder", "持有方"),
     "cap": Text("Cap for life", "终身上限"),
+    "counted": Text("K", "K"),
     "person": Text("Spent: person", "已用：个人"),
     "own": Text("own", "单一记录"),
     "everywhere": Text("at every holder", "在所有持有方"),
@@ -64,10 +81,11 @@ TEXTS: dict[str, Text] = COMMON | {
     "period_cell": Text("{spent} of {cap}, to {until}", "{spent} / {cap}，至 {until}"),
     "no_period": Text("no cap by period", "无周期上限"),
     "relations": Text(
-        "Person: all records of one person at up to k holders, as declared. Own: one customer id at one holder. "
-        "At every holder: if the declaration is wrong and a person is a customer of all of them.",
-        "个人：一个人在至多 k 个持有方处的全部记录（按声明）。单一记录：某一持有方处的一个客户编号。在所有持有方"
-        "：若声明有误、此人是所有持有方的客户。",
+        "Person: all records of one person at K holders of the federation: as many as the holder declared, or all of "
+        "them; of a study, at its own k. Own: one customer id at one holder. At every holder: if the declaration is "
+        "wrong and a person is a customer of all of them.",
+        "个人：一个人在联盟中 K 个持有方处的全部记录（K 为该持有方所声明的数目，未声明则为全部持有方；分析项目则按其"
+        "自身的 k）。单一记录：某一持有方处的一个客户编号。在所有持有方：若声明有误、此人是所有持有方的客户。",
     ),
     "warn_80": Text("{holder} has used 80% or more of a cap.", "{holder} 的某一上限已使用 80% 以上。"),
     "time_title": Text("Spent over time", "预算使用过程"),
