@@ -244,7 +244,7 @@ def audit_verify(
                 soft_wrap=True,
             )
         table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
-        for column in ("ledger", "charges", "K", "delta", "closed form", "dp_accounting", "Opacus", "lifetime cap"):
+        for column in ("ledger", "charges", "K", "delta", "closed form", "dp_accounting", "Opacus", "cap"):
             table.add_column(column, justify="left" if column == "ledger" else "right")
         for spent in verdict.spent:
             table.add_row(

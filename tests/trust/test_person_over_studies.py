@@ -7,6 +7,7 @@ import json
 import logging
 import shutil
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from decimal import Decimal
 from fractions import Fraction
@@ -21,7 +22,9 @@ from hypothesis import strategies as st
 from protocol_kit import LyingCoordinator
 from test_ledger import charge as a_charge
 
+import cohortium
 import privacy.audit.persons
+from clients.holder import HolderFolder
 from clients.ledgers import count_on, counted_at, known_holders, open_ledger
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
@@ -30,11 +33,13 @@ from privacy.audit.story import read_story
 from privacy.audit.verify import verify
 from privacy.contract.charging import below_declarations, holders_of_a_person
 from privacy.contract.identity import Declarations, Member, Roster
+from privacy.contract.membership import fingerprint
 from privacy.errors import BudgetError, CohortiumError, ConfigError, LedgerError, NotEnoughHolders
 from privacy.ledger import Caps, Ledger, LedgerState, Opened, PeriodCap, Recovered, Reserved
 from privacy.ledger.view import view_ledger
 from server.check import check_study
-from simulations.kit import MemoryFederation
+from server.enrolment import Enrolment
+from simulations.kit import MemoryFederation, demo_policy, make_keys
 
 Patch = pytest.MonkeyPatch
 
@@ -409,6 +414,57 @@ def test_study_check_tells_what_a_study_over_some_holders_takes_and_who_refuses(
     refused = check_study(study_over("few", SIX[:3], "1", k=2), holders=3, roster=roster_of(*SIX, a2=2)).warnings
     assert any("a1, a3 will refuse this study" in text for text in refused)
     assert not any("refuse" in text for text in check_study(study, holders=3).warnings)
+
+
+@pytest.fixture
+def typed(tmp_path: Path, monkeypatch: Patch, capsys: pytest.CaptureFixture[str]) -> Callable[[str], tuple[int, str]]:
+    """Type a command line; gives exit code and what was shown, without line breaks."""
+
+    def run(line: str) -> tuple[int, str]:
+        monkeypatch.setattr(sys, "argv", ["cohortium", *line.split()])
+        with pytest.raises(SystemExit) as ended:
+            cohortium.main()
+        shown = capsys.readouterr()
+        return int(ended.value.code or 0), " ".join((shown.out + shown.err).split())
+
+    return run
+
+
+def test_operators_see_k_declare_and_lower_it(tmp_path: Path, typed: Callable[[str], tuple[int, str]]) -> None:
+    """A holder's folder, from nothing declared to two: what its commands say of K on the way."""
+    roster = make_keys(tmp_path, SIX[:4])
+    home = HolderFolder(tmp_path / "holders" / "a1")
+    (home.root / "policy.toml").write_text(demo_policy(4), encoding="utf-8")
+    code, told = typed(f"holder persons {home.root}")
+    assert (code, "at 4 holder(s) of the federation (K). It has 4." in told) == (0, True)
+    assert "`cohortium holder declare --max-holders-per-customer`" in told
+    assert opened_in(home.ledger()) == [4]
+    code, told = typed(f"holder persons {home.root} --holders 3 --yes")
+    assert (code, "may be at 4 holders" in told) == (3, True), "not before a roster carries the declaration"
+
+    enrolment = Enrolment(tmp_path / "coordinator")
+    enrolment.take(home.member.declare(Declarations(max_holders_per_customer=2)))
+    signed, update = enrolment.publish()
+    assert update.roster.version == roster.version + 1
+    home.member.accept(signed, fingerprint(update.roster.digest))
+    code, told = typed(f"holder persons {home.root}")
+    assert "at 4 holder(s)" in told
+    assert f"it would be 2: `cohortium holder persons {home.root} --holders 2`" in told
+    code, told = typed(f"holder persons {home.root} --holders 2 --yes --json")
+    assert json.loads(told) == {"before": 4, "holders": 4, "implied": 2, "k": 2}
+    assert opened_in(home.ledger()) == [4, 2]
+
+    study = tmp_path / "study.toml"
+    study.write_text('name = "half"\nas_of = 2025-01-01\nholders = ["a1", "b1"]\n[budget]\nepsilon = 1\ndelta = 1e-6\n')
+    code, told = typed(f"budget plan {home.root} --study {study} --json")
+    assert (json.loads(told)["k"], json.loads(told)["study_k"]) == (2, 2)
+    other = HolderFolder(tmp_path / "holders" / "b1")
+    (other.root / "policy.toml").write_text(demo_policy(4), encoding="utf-8")
+    other.ledger()
+    code, told = typed(f"budget plan {other.root} --study {study}")
+    assert "counts one person at 2 holder(s), this ledger at 4: it takes 4 times as much" in told
+    code, told = typed(f"study check {study} --coordinator {tmp_path / 'coordinator'}")
+    assert "the caps of b1 count one at 4 of the federation's 4 (K). So it takes 4 times as much of their life" in told
 
 
 # --- the auditor -------------------------------------------------------------------------------------------------
