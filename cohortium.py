@@ -27,7 +27,7 @@ from privacy.presentation.terminal import (
     up,
     up_or_dash,
 )
-from server.commands import coordinator_app, model_app, show_rankings
+from server.commands import coordinator_app, model_app, show_rankings, warn_of_certificate
 from simulations.commands import audit_test
 
 if TYPE_CHECKING:
@@ -502,6 +502,7 @@ def _where(workspace: Path | None, coordinator: Path | None, transport: Transpor
 
         folder = CoordinatorFolder(root=coordinator)
         folder.roster()
+        warn_of_certificate(coordinator)
         return _Where(
             folder, lambda study, patience, progress: run_served(study, folder, patience=patience, progress=progress)
         )

@@ -22,7 +22,7 @@ from privacy.contract.messages import (
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, PolicyError
 from privacy.ledger import Head
-from privacy.statistics import STATISTICS_OF
+from privacy.statistics import STATISTICS_OF, ByHolder
 
 
 class Refused(CohortiumError):
@@ -210,6 +210,8 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     known = (frozenset(request.names), len(request.days)) if request else (frozenset(), 0)
     if not names <= known[0] or days > known[1]:
         raise Refused("policy", "the question looks at features or days that the study does not name")
+    if isinstance(core.statistic, ByHolder) and not set(core.statistic.holders) <= set(study.holders or roster.holders):
+        raise Refused("policy", "the question is about a holder that the study does not name")
     if core.bound != core.statistic.bound:
         raise Refused("declined", "the plan states another bound than this release computes")
     mechanism = core.mechanism

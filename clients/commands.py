@@ -17,7 +17,6 @@ from privacy.presentation.rosters import (
     FingerprintOption,
     accept_roster,
     asked,
-    new_member,
     rotation_written,
     wrote,
 )
@@ -96,7 +95,7 @@ def holder_init(
             )
         text = checked_policy_toml(epsilon=lifetime_epsilon)
     declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
-    asked(MemberFolder(folder), federation, new_member(name, "holder", declared), as_json=as_json)
+    asked(MemberFolder(folder), federation, name, "holder", declared, as_json=as_json)
     if text:
         policy.write_text(text, encoding="utf-8")
 

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 from clients.admission import Accepted, Refused, check_core, check_heads, check_hello, check_readies
 from clients.answering import Sampler, masked_answer, noise_share
 from clients.approvals import Approvals
+from clients.asked import read_request
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
 from clients.evidence import keep_evidence
 from clients.ledgers import counted_at
@@ -31,6 +32,7 @@ from privacy.contract.canonical import sha256_hex
 from privacy.contract.charging import charge_for
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.keeping import kept
+from privacy.contract.limits import MOST_WORDS
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
@@ -107,6 +109,19 @@ class _Run:
     plans: dict[Question, tuple[Accepted, Signed]] = field(default_factory=dict)
     noise: dict[str, NDArray[np.int64]] = field(default_factory=dict)
 
+    def make_room(self, core: PlanCore, signed: Signed) -> None:
+        """Whether the noise and the text of one more plan fit into what a run may keep; answered ones are let go.
+
+        Raises:
+            Refused: if they do not.
+        """
+        if core.question in self.plans:
+            return
+        kept_words = sum(len(noise) for noise in self.noise.values())
+        kept_bytes = sum(len(text.body) for _, text in self.plans.values())
+        if kept_words + core.statistic.dim + (kept_bytes + len(signed.body)) // 8 > MOST_WORDS:
+            raise Refused("busy", f"plans and their noise take more than {MOST_WORDS} words of one run")
+
 
 def _rows(run: _Run, core: PlanCore) -> Any:
     """What a question's statistic reads.
@@ -181,7 +196,7 @@ class HolderNode:
         delay = steady_delay
         self._asked = None
         try:
-            asked = Request.parse(request)
+            asked = read_request(request, len(self._roster.holders))
             if asked.statement.kind in (HelloRequest.__name__, FinishRequest.__name__):
                 delay = doubling_delay  # these two work through the data
             return self._dispatch(asked), delay
@@ -320,6 +335,7 @@ class HolderNode:
         for other, (_, public) in accepted.hellos.items():
             if other != self.holder:
                 run.mask_key.shared_with(public)  # an unusable key is found out here, before any charge
+        run.make_room(core, signed)
         if accepted.digest not in run.noise:  # drawn now, so that the answer's timing does not show the noise
             run.noise[accepted.digest] = noise_share(core.mechanism, core.statistic.dim, self._sampler)
         run.plans[core.question] = (accepted, signed)
@@ -380,6 +396,7 @@ class HolderNode:
             reply,
             [kept(contribution, accepted.digest)],
         )
+        del run.plans[request.question]  # it stands on the disk; asked again, the stored answer is sent
         log.info("run %s: answered question %d", request.question.run, request.question.round)
         return reply
 

@@ -255,7 +255,7 @@ class HolderPolicy(Noun):
         if "churn" in study.analyses and study.churn.figures not in self.allow.figures:
             raise PolicyError("the policy does not allow figures by holder (churn.figures)")
         if study.mechanism not in self.allow.mechanisms:
-            raise PolicyError(f"the policy does not allow {study.mechanism} noise")
+            raise PolicyError(f"the policy does not allow the mechanism {study.mechanism}")
         if study.budget.epsilon > self.allow.max_study_epsilon:
             raise PolicyError("the study's epsilon is above the policy's")
         if study.budget.effective_delta > self.allow.max_study_delta:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from pathlib import Path
 
 from privacy.contract.canonical import canonical_json
 from privacy.contract.identity import Signed
+from privacy.contract.limits import is_run_id
 from privacy.contract.messages import ReadyRequest, ReleaseNotice
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Question
 from privacy.private_files import write_private
-
-_RUN = re.compile(r"^[a-z0-9][a-z0-9-]{0,63}$")
 
 
 class RunFolder:
@@ -83,6 +81,6 @@ class RunFolder:
         return self._folder(question.run) / f"plan-{question.round:03d}-{question.attempt:03d}.json"
 
     def _folder(self, run: str) -> Path:
-        if not _RUN.match(run):
+        if not is_run_id(run):
             raise ProtocolError("a run's id has a form that is not allowed")
         return self.root / run

@@ -10,11 +10,13 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
-from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
+from privacy.contract.identity import Declarations, Identity, Member, Role, Roster, Signed
 from privacy.contract.membership import (
     JoinRequest,
+    KeyChange,
     Leave,
     RosterUpdate,
     Rotation,
@@ -46,29 +48,30 @@ class MemberFolder:
         """The private key that the carrier knows a holder's node by."""
         return self.root / "keys" / "node.pem"
 
-    def create(self, federation: str, member: Member, *, with_node: bool) -> Signed:
-        """Make this member's keys and its request to join; ``member``'s keys are filled in.
+    def create(self, federation: str, name: str, role: Role, declarations: Declarations | None = None) -> Signed:
+        """Make this member's keys, a holder's node's too, and its request to join.
 
         Raises:
             ConfigError: if there are keys already.
         """
-        identity = Identity.create(member.id, self.signing_key)
-        node_key = create_node_key(self.node_key) if with_node else ""
-        entry = member.model_copy(update={"public_key": identity.public_key, "node_key": node_key})
+        identity = Identity.create(name, self.signing_key)
+        node_key = create_node_key(self.node_key) if role == "holder" else ""
+        entry = Member(id=name, role=role, public_key=identity.public_key, node_key=node_key, declarations=declarations)
         return self._ask(federation, entry, identity)
 
     def declare(self, declarations: Declarations) -> Signed:
-        """A new request with other declarations; keys and role stay.
+        """A new request with other declarations; keys and role stay. It is about the version in force here.
 
         Raises:
             ConfigError: if this folder has no request.
         """
-        request = self.request()
-        entry = request.member.model_copy(update={"declarations": declarations})
-        return self._ask(request.federation, entry, self.identity())
+        request, roster = self.request(), self.roster()
+        news = {"declarations": declarations, "number": request.member.number + 1}
+        entry = request.member.model_copy(update=news)
+        return self._ask(request.federation, entry, self.identity(), answers=roster.digest if roster else "")
 
-    def _ask(self, federation: str, member: Member, identity: Identity) -> Signed:
-        signed = identity.sign(JoinRequest(federation=federation, member=member))
+    def _ask(self, federation: str, member: Member, identity: Identity, *, answers: str = "") -> Signed:
+        signed = identity.sign(JoinRequest(federation=federation, member=member, answers=answers))
         write_private(self.root / "request.json", signed.canonical())
         return signed
 
@@ -126,9 +129,31 @@ class MemberFolder:
         paths = sorted((self.root / "rosters").glob("roster-v*.json"), key=_version)
         return tuple(Signed.parse(path.read_bytes()) for path in paths)
 
+    def published(self) -> tuple[RosterUpdate, ...]:
+        """What was signed in them, oldest first."""
+        return tuple(RosterUpdate.parse(signed.body) for signed in self.updates())
+
     def rosters(self) -> tuple[Roster, ...]:
         """The rosters in them, newest first."""
-        return tuple(RosterUpdate.parse(signed.body).roster for signed in reversed(self.updates()))
+        return tuple(update.roster for update in reversed(self.published()))
+
+    def history(self) -> tuple[Roster, ...]:
+        """All versions that were accepted here, newest first.
+
+        Raises:
+            ConfigError: if one is missing: without it nobody knows which keys were dropped.
+        """
+        rosters = self.rosters()
+        missing = [str(newer.version - 1) for newer, older in pairwise(rosters) if newer.previous != older.digest]
+        newest = self.roster()
+        if newest is not None and (not rosters or rosters[0] != newest):
+            missing.append(str(newest.version))
+        if missing:
+            raise ConfigError(
+                f"version {', '.join(missing)} of the roster is not in {self.root / 'rosters'} as it was accepted",
+                hint="put it back from a backup, or from another member's rosters/: they are the same",
+            )
+        return rosters
 
     def latest(self) -> RosterUpdate | None:
         """The newest accepted version; None before the first."""
@@ -141,7 +166,7 @@ class MemberFolder:
         Raises:
             ProtocolError: if it is wrong, or does not list this member with the keys that are here.
         """
-        update = check_update(signed, self.roster())
+        update = check_update(signed, self.roster(), earlier=self.history())
         self._own_keys(update.roster)
         return update
 
@@ -177,14 +202,18 @@ class MemberFolder:
             self._ask(roster.federation, listed, identity)
 
     def _own_keys(self, roster: Roster) -> None:
-        """Refuse a roster that lists this member with other keys than are here, today's or those that follow."""
-        own = self.request().member
+        """Refuse a roster that lists this member with other keys than are here, today's or those that follow.
+
+        What it declares is what it asked for last, or what the version in force says: a request may not have arrived.
+        """
+        own, before = self.request().member, self.roster()
         listed = roster.member(own.id)
         if listed is None:
             raise ProtocolError(f"this roster does not list {own.id}: it was removed from {roster.federation}")
-        stated = (listed.role, listed.declarations) == (own.role, own.declarations)
+        was = before.member(own.id) if before else None
+        stated = {_stated(own), _stated(was) if was else _stated(own)}
         for rotated in (False, True):
-            if stated and self._keys(own, rotated=rotated) == (listed.public_key, listed.node_key):
+            if _stated(listed) in stated and self._keys(own, rotated=rotated) == (listed.public_key, listed.node_key):
                 return
         raise ProtocolError(
             f"this roster lists {own.id} otherwise than this folder's keys and request say",
@@ -214,8 +243,8 @@ class MemberFolder:
 
     # --- change of keys, and leaving -----------------------------------------------------------------------------
 
-    def rotate(self) -> Signed:
-        """Make keys that will take the place of today's, and the old key's word for it.
+    def rotate(self) -> KeyChange:
+        """Make keys that will take the place of today's, and the word of the old key and of the new one for it.
 
         Today's stay in use until a version of the roster that lists the new ones is accepted. Asking again gives the
         same new keys.
@@ -232,14 +261,15 @@ class MemberFolder:
             create_node_key(node)
         if not new.exists():  # the last to be made: with it a rotation is under way
             Identity.create(own.id, new)
+        following = Identity.load(own.id, new)
         rotation = Rotation(
             federation=roster.federation,
             member=own.id,
             old_key=own.public_key,
-            new_key=Identity.load(own.id, new).public_key,
+            new_key=following.public_key,
             node_key=public_node_key(load_node_key(node)) if own.node_key else "",
         )
-        return self.identity().sign(rotation)
+        return KeyChange(rotation=self.identity().sign(rotation), possession=following.sign(rotation))
 
     def leave(self, checkpoint: Signed | None) -> Signed:
         """This member's word that it leaves; then its private keys are gone.
@@ -263,6 +293,11 @@ class MemberFolder:
     def has_left(self) -> bool:
         """Whether this member left its federation."""
         return (self.root / "leave.json").exists()
+
+
+def _stated(member: Member) -> tuple[str, Declarations | None, int]:
+    """What a member is listed as, apart from its keys."""
+    return member.role, member.declarations, member.number
 
 
 def _next(path: Path) -> Path:

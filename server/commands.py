@@ -13,8 +13,8 @@ from rich.table import Table
 from privacy.contract.canonical import describe_validation
 from privacy.contract.membership import fingerprint
 from privacy.errors import ConfigError
-from privacy.presentation.rosters import members_as_json, read_signed, show_members, wrote
-from privacy.presentation.terminal import Json, command_group, print_json, screen, up
+from privacy.presentation.rosters import members_as_json, read_sent, show_members, wrote
+from privacy.presentation.terminal import Json, command_group, errors, print_json, screen, up
 
 if TYPE_CHECKING:
     from privacy.contract.churn_results import RankingFigures
@@ -67,7 +67,7 @@ def coordinator_enrol(
 
     enrolment = Enrolment(folder)
     for file in files:
-        statement = enrolment.take(read_signed(file))
+        statement = enrolment.take(read_sent(file))
         name = statement.member if isinstance(statement.member, str) else statement.member.id
         key = "" if isinstance(statement.member, str) else f", key {fingerprint(statement.member.public_key)}"
         screen.print(f"Taken: {type(statement).__name__} of [bold]{escape(name)}[/]{key}", soft_wrap=True)
@@ -101,12 +101,49 @@ def coordinator_publish(folder: CoordinatorPath, as_json: Json = False) -> None:
     enrolment = Enrolment(folder)
     before = enrolment.member.roster()
     _, update = enrolment.publish()
+    warn_of_certificate(folder)
     path = folder / "rosters" / f"roster-v{update.roster.version}.json"
     if as_json:
         print_json({"file": str(path), **members_as_json(update, before)})
         return
     show_members(update, before)
     wrote(path, "Send it to every member. They compare its fingerprint with each other, not with you.")
+
+
+@coordinator_app.command("renew-certificate")
+def coordinator_renew_certificate(
+    folder: CoordinatorPath,
+    all_joined: Annotated[
+        bool,
+        typer.Option(
+            "--all-joined", help="Change now: every holder's operator says that it joined the version with both."
+        ),
+    ] = False,
+    days: Annotated[int, typer.Option(help="How long the new one is valid.", min=1, max=825)] = 825,
+) -> None:
+    """Put a new authority and certificate in the server's place, step by step, without stopping anything."""
+    from server.enrolment import Enrolment
+    from server.renewal import Renewal
+
+    renewal = Renewal(folder)
+    if not renewal.under_way and not renewal.to_drop:
+        renewal.begin(host=Enrolment(folder).config.host, days=days)
+        screen.print("A new authority waits. `cohortium coordinator publish` makes the version that carries both.")
+    elif renewal.to_drop:
+        screen.print("The server has its new certificate. `cohortium coordinator publish` drops the old authority.")
+    elif renewal.ready or all_joined:
+        renewal.switch()
+        screen.print(
+            "The server shows its new certificate; `serve` takes it up within seconds. "
+            "`cohortium coordinator publish` drops the old authority."
+        )
+    else:
+        published = "" if renewal.carried_since else " `cohortium coordinator publish` sends it to them first."
+        screen.print(
+            f"The server changes by itself when these have joined the version with both authorities and been asked in "
+            f"a study: {escape(', '.join(renewal.waiting_for()))}.{published}",
+            soft_wrap=True,
+        )
 
 
 @coordinator_app.command("serve")
@@ -132,6 +169,15 @@ def coordinator_serve(
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     serve(folder, stop=stop, with_gateway=gateway, superlink_port=superlink_port)
+
+
+def warn_of_certificate(folder: Path) -> None:
+    """Say when the end of the server's certificate is near."""
+    from server.renewal import Renewal
+
+    warning = Renewal(folder).warning()
+    if warning is not None:
+        errors.print(f"[yellow]Warning:[/] {escape(warning[1])}", soft_wrap=True)
 
 
 @model_app.command("show")

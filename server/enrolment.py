@@ -13,13 +13,26 @@ from pydantic import Field
 
 from privacy.contract.canonical import Noun, read_toml
 from privacy.contract.code import code_digest
-from privacy.contract.identity import Member, Roster, Signed
-from privacy.contract.membership import JoinRequest, Leave, RosterUpdate, Rotation, check_update, read_request
+from privacy.contract.identity import Roster, Signed
+from privacy.contract.membership import (
+    RULES,
+    JoinRequest,
+    KeyChange,
+    Leave,
+    RosterUpdate,
+    Rotation,
+    check_fresh,
+    check_no_return,
+    check_possession,
+    check_update,
+    read_request,
+)
 from privacy.contract.study import Slug
 from privacy.errors import ConfigError, ProtocolError
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
 from server.flower.certificates import write_certificates
+from server.renewal import Renewal
 
 NAME = "coordinator.toml"
 
@@ -66,8 +79,7 @@ class Enrolment:
         if path.exists():
             raise ConfigError(f"{path} exists: this folder is a coordinator's already")
         enrolment = cls(root)
-        own = Member(id=config.coordinator, role="coordinator", public_key="0" * 64)
-        enrolment.member.create(config.federation, own, with_node=False)
+        enrolment.member.create(config.federation, config.coordinator, "coordinator")
         write_certificates(root / "keys", host=config.host, days=days)
         listen = f'listen = "{config.listen}"\n' if config.listen else '# listen = "0.0.0.0:9443"  # if another one\n'
         path.write_text(
@@ -88,16 +100,17 @@ class Enrolment:
 
     # --- what waits ------------------------------------------------------------------------------------------------
 
-    def take(self, signed: Signed) -> JoinRequest | Rotation | Leave:
+    def take(self, sent: Signed | KeyChange) -> JoinRequest | Rotation | Leave:
         """Check what a member sent, and keep it for the next version; a later one of a member takes its place.
 
         Raises:
-            ProtocolError: if it is not what it says, or is for another federation.
+            ProtocolError: if it is not what it says, is an old one, or is for another federation.
         """
-        statement = self._read(signed)
+        statement = self._read(sent)
         if statement.federation != self.config.federation:
             raise ProtocolError(f"it is for {statement.federation}, and this is {self.config.federation}")
-        write_private(self._waiting(signed.signer), signed.canonical())
+        signer = sent.rotation.signer if isinstance(sent, KeyChange) else sent.signer
+        write_private(self._waiting(signer), sent.canonical())
         return statement
 
     def revoke(self, name: str) -> None:
@@ -112,45 +125,60 @@ class Enrolment:
             raise ConfigError(f"{name} is no member that could be removed")
         write_private(self._waiting(name), b"revoked")
 
-    def waiting(self) -> dict[str, Literal["revoked"] | Signed]:
+    def waiting(self) -> dict[str, Literal["revoked"] | Signed | KeyChange]:
         """What waits, by member."""
-        found: dict[str, Literal["revoked"] | Signed] = {}
+        found: dict[str, Literal["revoked"] | Signed | KeyChange] = {}
         for path in sorted((self.root / "enrolment").glob("*.json")):
             data = path.read_bytes()
-            found[path.stem] = "revoked" if data == b"revoked" else Signed.parse(data)
+            if data == b"revoked":
+                found[path.stem] = "revoked"
+            else:
+                found[path.stem] = KeyChange.parse(data) if data.startswith(b'{"possession":') else Signed.parse(data)
         return found
 
     def _waiting(self, name: str) -> Path:
         return self.root / "enrolment" / f"{name}.json"
 
-    def _read(self, signed: Signed) -> JoinRequest | Rotation | Leave:
+    def _read(self, sent: Signed | KeyChange) -> JoinRequest | Rotation | Leave:
         roster = self.member.roster()
-        if signed.kind == JoinRequest.__name__:
-            request = read_request(signed)
-            if request.member.role == "coordinator" and request.member.id != self.config.coordinator:
-                raise ProtocolError("a federation has one coordinator")
-            listed = roster.member(request.member.id) if roster else None
-            if listed is not None and listed.public_key != request.member.public_key:
-                raise ProtocolError(
-                    f"{listed.id} is a member with another key",
-                    hint="a changed key comes as a rotation that the old key signed; after a lost key, revoke the "
-                    "member, publish, and enrol it anew",
-                )
-            return request
+        if isinstance(sent, Signed) and sent.kind == JoinRequest.__name__:
+            return self._request(sent, roster)
         if roster is None:
             raise ProtocolError("there is no roster yet that this could be about")
-        if signed.kind == Rotation.__name__:
-            rotation = signed.open(Rotation, roster, signer=signed.signer)
-            listed = roster.member(rotation.member)
-            if listed is None or rotation.member != signed.signer or listed.public_key != rotation.old_key:
-                raise ProtocolError("the rotation is not of the key that the roster lists")
-            return rotation
-        if signed.kind == Leave.__name__:
-            leave = signed.open(Leave, roster, signer=signed.signer)
-            if (leave.member, leave.roster) != (signed.signer, roster.digest):
+        if isinstance(sent, KeyChange):
+            return self._rotation(sent, roster)
+        if sent.kind == Leave.__name__:
+            leave = sent.open(Leave, roster, signer=sent.signer)
+            if (leave.member, leave.roster) != (sent.signer, roster.digest):
                 raise ProtocolError("it is about another roster or member")
             return leave
-        raise ProtocolError(f"a signed {signed.kind} is nothing that a roster is made of")
+        raise ProtocolError(f"a signed {sent.kind} is nothing that a roster is made of")
+
+    def _request(self, signed: Signed, roster: Roster | None) -> JoinRequest:
+        request = read_request(signed)
+        if request.member.role == "coordinator" and request.member.id != self.config.coordinator:
+            raise ProtocolError("a federation has one coordinator")
+        listed = roster.member(request.member.id) if roster else None
+        if listed is not None and listed.public_key != request.member.public_key:
+            raise ProtocolError(
+                f"{listed.id} is a member with another key",
+                hint="a changed key comes as a rotation that the old key signed; after a lost key, revoke the "
+                "member, publish, and enrol it anew",
+            )
+        check_no_return((request.member,), roster, self.member.history())
+        check_fresh(request, roster)
+        return request
+
+    def _rotation(self, change: KeyChange, roster: Roster) -> Rotation:
+        name = change.rotation.signer
+        rotation = change.rotation.open(Rotation, roster, signer=name)
+        listed = roster.member(rotation.member)
+        if listed is None or rotation.member != name or listed.public_key != rotation.old_key:
+            raise ProtocolError("the rotation is not of the key that the roster lists")
+        check_possession(rotation, change.possession)
+        keys = {"public_key": rotation.new_key, "node_key": rotation.node_key}
+        check_no_return((listed.model_copy(update=keys),), roster, self.member.history())
+        return rotation
 
     # --- publishing --------------------------------------------------------------------------------------------------
 
@@ -165,24 +193,24 @@ class Enrolment:
         own = self.member.signed_request()
         if before is None:
             members[config.coordinator] = self.member.request().member
-        requests, rotations, leaves = ([own] if before is None else []), [], []
-        for name, signed in self.waiting().items():
-            if signed == "revoked":
+        requests, changes, leaves = ([own] if before is None else []), [], []
+        for name, sent in self.waiting().items():
+            if sent == "revoked":
                 members.pop(name, None)
                 continue
-            statement = self._read(signed)
-            if isinstance(statement, JoinRequest):
-                if signed in requests:
-                    continue  # the coordinator's own
-                members[name] = statement.member
-                requests.append(signed)
-            elif isinstance(statement, Rotation):
+            statement = self._read(sent)
+            if isinstance(sent, KeyChange) and isinstance(statement, Rotation):
                 keys = {"public_key": statement.new_key, "node_key": statement.node_key}
                 members[name] = members[name].model_copy(update=keys)
-                rotations.append(signed)
-            else:
+                changes.append(sent)
+            elif isinstance(sent, Signed) and isinstance(statement, JoinRequest):
+                if sent in requests:
+                    continue  # the coordinator's own
+                members[name] = statement.member
+                requests.append(sent)
+            elif isinstance(sent, Signed):
                 members.pop(name, None)
-                leaves.append(signed)
+                leaves.append(sent)
         roster = Roster(
             federation=config.federation,
             version=before.version + 1 if before else 1,
@@ -194,10 +222,12 @@ class Enrolment:
         update = RosterUpdate(
             roster=roster,
             requests=tuple(requests),
-            rotations=tuple(rotations),
+            rotations=tuple(change.rotation for change in changes),
+            possessions=tuple(change.possession for change in changes),
             leaves=tuple(leaves),
             address=config.address,
-            certificate=(self.root / "keys" / "ca.pem").read_text(encoding="ascii"),
+            certificate=Renewal(self.root).authorities,
+            rules=RULES,
         )
         if latest is not None and before is not None:
             same = (before.members, before.releases, latest.address, latest.certificate)
@@ -215,7 +245,7 @@ class Enrolment:
         """
         update = self.draft()
         signed = self.member.identity().sign(update)
-        check_update(signed, self.member.roster())  # what the others will check
+        check_update(signed, self.member.roster(), earlier=self.member.history())  # what the others will check
         self.member.put_in_force(signed, update)
         for name in self.waiting():
             self._waiting(name).unlink()

@@ -23,6 +23,7 @@ from privacy.contract.charging import below_declarations, charge_for, records_pe
 from privacy.contract.code import code_digest
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.keeping import kept
+from privacy.contract.limits import reply_bytes
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
@@ -360,7 +361,7 @@ class Federation:
         for holder in core.holders:
             try:
                 raw = replies.get(holder)
-                signed, answer = self._statement(raw, Contribution, holder)
+                signed, answer = self._statement(raw, Contribution, holder, words=statistic.dim + CHECK_WORDS)
                 payload = _vector_bytes(raw)
                 if (answer.core, answer.holder, answer.payload) != (core.digest, holder, sha256_hex(payload)):
                     raise ProtocolError("declined")
@@ -474,14 +475,19 @@ class Federation:
         requests = {holder: Request(statement=signed).canonical() for holder, signed in statements.items()}
         return self._transport.exchange(requests, timeout=timeout, on_reply=self._progress.reply)
 
-    def _statement(self, raw: bytes | None, model: type[R], holder: str) -> tuple[Signed, R]:
+    def _statement(self, raw: bytes | None, model: type[R], holder: str, *, words: int = 0) -> tuple[Signed, R]:
         """Read a holder's signed statement.
+
+        Args:
+            words: of the masked vector that comes with it.
 
         Raises:
             ProtocolError: whose message is a refusal's code, or ``no answer``.
         """
         if raw is None:
             raise ProtocolError("no answer")
+        if len(raw) > reply_bytes(model.__name__, len(self.roster.holders), words):
+            raise ProtocolError("an answer that is too large")
         statement = Reply.parse(raw).statement
         if statement.kind == Refusal.__name__:
             raise ProtocolError(statement.open(Refusal, self.roster, signer=holder).code)

@@ -29,6 +29,7 @@ from server.pages import write_pages
 from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
+from server.renewal import Renewal
 from server.shares_only import earlier_shares_only
 from server.spending import check_accountants, spending_of
 from server.studies import Results
@@ -151,6 +152,7 @@ def run_study(
         prices = plan(study)
         everyone = len(study.holders or roster.holders)
         federation.join()
+        Renewal(folder.root).note_joined(roster, federation.participants)
         outcomes: dict[str, Any] = {}
         for name in study.analyses:
 

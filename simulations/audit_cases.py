@@ -136,6 +136,16 @@ _CANDIDATES: dict[type, tuple[Any, ...]] = {
 }
 
 
+def candidates_of(kind: type) -> Any:
+    """Customers at the ends of what a table of that kind can hold."""
+    return joined(*_CANDIDATES[kind])
+
+
+def crowd_of(kind: type) -> Any:
+    """A few ordinary customers, in a table of that kind."""
+    return _CROWD[kind]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Case:
     """One kind of statistic, ready to be attacked.

@@ -12,7 +12,7 @@ from privacy.errors import AuditError, ConfigError
 from privacy.presentation.terminal import Json, Quiet, errors, print_json, screen
 
 if TYPE_CHECKING:
-    from privacy.audit.empirical import Audited, EmpiricalReport, Power
+    from privacy.audit.empirical import Audited, Checked, EmpiricalReport, Power
     from privacy.audit.membership import Interval, MembershipResult
 
 
@@ -55,6 +55,7 @@ def audit_test(
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
+    from simulations.audit_checks import checked_all
     from simulations.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, settings_of
 
     settings = settings_of(tuple(statistic or ()), tuple(item.value for item in placement or PlacementOption))
@@ -72,7 +73,11 @@ def audit_test(
         for result in plan.run(on_release=lambda: bars.advance(task)):
             results.append(result)
             bars.update(task, description=next(names))
-    report = report_of(plan, tuple(results))
+        kinds = tuple(dict.fromkeys(setting.kind for setting in settings))
+        placements = tuple(dict.fromkeys(setting.placement for setting in settings))
+        bars.update(task, description="real nodes, and generators")
+        checked = tuple(checked_all(kinds, placements, whole=not (statistic or placement), faults=faults))
+    report = report_of(plan, tuple(results), checked)
     if as_json:
         print_json({"passed": report.passed, **report.model_dump(mode="json")})
     else:
@@ -151,6 +156,7 @@ def _chance(value: float) -> str:
 
 
 def _show(report: EmpiricalReport) -> None:
+    _show_checked(report.checked)
     _show_table("The code as it is: every lower bound must lie below the claim", report.audited, report.delta)
     if report.planted:
         _show_table("With planted faults: every lower bound must lie above the claim", report.planted, report.delta)
@@ -166,6 +172,21 @@ def _show(report: EmpiricalReport) -> None:
             "was not caught. Do not answer studies with it, and report this.",
             soft_wrap=True,
         )
+
+
+def _show_checked(checked: tuple[Checked, ...]) -> None:
+    """How many of each kind hold or are caught, and each that does not."""
+    from rich.table import Table
+
+    table = Table(title="What needs no guessing", title_justify="left")
+    for column in ("checked", "planted", "cases", "verdict"):
+        table.add_column(column)
+    for what, fault in dict.fromkeys((item.what, item.fault) for item in checked):
+        items = [item for item in checked if (item.what, item.fault) == (what, fault)]
+        failed = [f"{item.where}: {item.wrong or 'not caught'}" for item in items if item.verdict == "FAIL"]
+        verdict = "[green]PASS[/]" if not failed else "[bold red]FAIL[/] " + "; ".join(failed)
+        table.add_row(what, fault, str(len(items)), verdict)
+    screen.print(table)
 
 
 def _show_table(title: str, rows: tuple[Audited, ...], delta: float) -> None:

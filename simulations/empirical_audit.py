@@ -19,7 +19,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.accounting.gdp import epsilon_of, root
-from privacy.audit.empirical import DELTA, FALSE_ALARM, Attack, Audited, EmpiricalReport, Guesses, Power, attack_result
+from privacy.audit.empirical import (
+    DELTA,
+    FALSE_ALARM,
+    Attack,
+    Audited,
+    Checked,
+    EmpiricalReport,
+    Guesses,
+    Power,
+    attack_result,
+)
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError
@@ -231,7 +241,7 @@ class Plan:
             yield audited(setting, trials=self.trials, alpha=FALSE_ALARM / self.attacks, on_release=on_release)
 
 
-def report_of(plan: Plan, results: tuple[Audited, ...]) -> EmpiricalReport:
+def report_of(plan: Plan, results: tuple[Audited, ...], checked: tuple[Checked, ...] = ()) -> EmpiricalReport:
     """The report of a run that is over."""
     return EmpiricalReport(
         version=software_version(),
@@ -242,4 +252,5 @@ def report_of(plan: Plan, results: tuple[Audited, ...]) -> EmpiricalReport:
         power=plan.power,
         audited=tuple(item for item in results if not item.fault),
         planted=tuple(item for item in results if item.fault),
+        checked=checked,
     )

@@ -23,7 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from privacy.errors import AuditError
-from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.fresh_keys import fresh_key
+from privacy.mechanisms.sampler import discrete_gaussian, drawn_from, stream_of
 
 #: Bytes at the end of each draw that stay the same: 32 bits, and up to 7 that ``getrandbits`` shifts out.
 _KEPT = 5
@@ -76,6 +77,15 @@ def twins(make: str, *, folders: Sequence[Path] = ()) -> tuple[Any, Any]:
         raise AuditError("a process and its twin could not be compared", hint=result.stderr[-300:])
     first, second = json.loads(result.stdout)
     return first, second
+
+
+#: A stream with a good key that was made when this module was loaded, and lives on in every copy of the process.
+_LONG_LIVED = stream_of(fresh_key("a planted fault"))
+
+
+def noise_of_a_kept_stream() -> list[int]:
+    """A planted fault: the generator is as wide as the real one, and kept in memory between draws."""
+    return drawn_from(_SCALE, _SIZE, _LONG_LIVED, _LONG_LIVED).tolist()
 
 
 def _double(make: Callable[[], Any]) -> tuple[Any, Any]:

@@ -14,7 +14,7 @@ from clients.ledgers import open_ledger
 from clients.node import HolderNode
 from clients.policy import HolderPolicy, policy_toml
 from clients.runs import RunFolder
-from privacy.contract.identity import Declarations, Identity, Member, Roster
+from privacy.contract.identity import Declarations, Identity, Roster
 from privacy.contract.membership import fingerprint
 from privacy.contract.study import Study
 from privacy.mechanisms.sampler import discrete_gaussian
@@ -50,8 +50,7 @@ def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo", d
     enrolment = Enrolment.create(root / "coordinator", config, days=30)
     members = {holder: MemberFolder(root / "holders" / holder) for holder in holders}
     for holder, member in members.items():
-        own = Member(id=holder, role="holder", public_key="0" * 64, declarations=stated)
-        enrolment.take(member.create(federation, own, with_node=True))
+        enrolment.take(member.create(federation, holder, "holder", stated))
     signed, update = enrolment.publish()
     told = fingerprint(update.roster.digest)  # in a federation the operators read it to each other
     for member in members.values():

@@ -78,14 +78,13 @@ def test_from_backup_and_export_to_report_and_recovery(run: Run, tmp_path: Path)
 
 
 def test_an_auditor_keeps_heads_and_shows_them(run: Run, tmp_path: Path) -> None:
-    from privacy.contract.identity import Member
     from privacy.contract.membership import fingerprint
     from privacy.member_folder import MemberFolder
     from server.enrolment import Enrolment
 
     federation = federation_at(tmp_path / "federation")
     hub, auditor = Enrolment(federation.folder.root), MemberFolder(tmp_path / "audit")
-    hub.take(auditor.create("demo", Member(id="auditor", role="auditor", public_key="0" * 64), with_node=False))
+    hub.take(auditor.create("demo", "auditor", "auditor"))
     signed, update = hub.publish()
     auditor.accept(signed, fingerprint(update.roster.digest))
     code, said = run("auditor", "heads", tmp_path / "audit", "-o", tmp_path / "none.json")

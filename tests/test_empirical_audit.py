@@ -22,6 +22,7 @@ from cohortium import app
 from privacy.audit.empirical import (
     FALSE_ALARM,
     Audited,
+    Checked,
     Guesses,
     Power,
     attack_result,
@@ -33,6 +34,8 @@ from privacy.audit.empirical import (
 from privacy.errors import AuditError, ConfigError
 from privacy.statistics import CATALOGUE
 from simulations.audit_cases import HOLDERS, QUESTIONS, case_of
+from simulations.audit_generators import FAULTS as GENERATOR_FAULTS
+from simulations.audit_generators import narrow, resumed
 from simulations.empirical_audit import CLAIMED_MU, Plan, Setting, audited, faulty, settings_of
 from simulations.planted_faults import FAULTS, Fault
 from simulations.release_path import ReleasePath
@@ -199,6 +202,31 @@ def test_a_planted_fault_is_caught(name: str, kind: str, placement: str, trials:
     assert result.verdict == "PASS"
 
 
+# --- what needs no guessing ------------------------------------------------------------------------------------------
+
+# Real nodes' noise against charges: trust/test_charged_is_what_ran.py. Two attempts: trust/test_noise_of_attempts.py.
+
+
+def test_noise_is_not_narrow_and_not_kept() -> None:
+    assert narrow() == ""
+    assert resumed() == ""
+
+
+def test_a_narrow_seed_and_a_stream_that_is_kept_are_caught() -> None:
+    for fault in ("a seed of 32 bits", "a stream that is kept"):
+        _, check, planting = GENERATOR_FAULTS[fault]
+        with planting():
+            assert check(), fault
+
+
+@pytest.mark.parametrize(
+    ("wrong", "fault", "verdict"),
+    [("", "", "PASS"), ("it does", "", "FAIL"), ("", "planted", "FAIL"), ("it does", "planted", "PASS")],
+)
+def test_a_verdict_without_guessing(wrong: str, fault: str, verdict: str) -> None:
+    assert Checked(what="noise", where="here", fault=fault, wrong=wrong).verdict == verdict
+
+
 # --- the report and the command --------------------------------------------------------------------------------------
 
 
@@ -227,6 +255,7 @@ def test_the_command_says_what_it_would_notice(monkeypatch: pytest.MonkeyPatch) 
     assert "Would notice half of the variance with probability" in shown.output
     assert "accuses correct code" in shown.output
     assert "PASS" in shown.output
+    assert "noise as charged" in shown.output
 
 
 def test_the_command_ends_with_a_code_when_a_claim_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:

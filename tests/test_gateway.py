@@ -221,7 +221,7 @@ def test_the_list_is_of_the_calls_that_a_node_makes() -> None:
     source = inspect.getsource(connection)
     made = set()
     for name, method in inspect.getmembers(FleetHttpClient, inspect.isfunction):
-        if name[0].isupper() and f"_client.{name}" in source:
+        if name[0].isupper() and f"FleetHttpClient.{name}" in source:
             made.add(inspect.getsource(method).split('path="')[1].split('"')[0].encode())
     assert made == gateway.FLEET_CALLS.keys()
 

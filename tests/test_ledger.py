@@ -68,7 +68,7 @@ def digest(text: str) -> str:
 
 def charge(number: int = 1, *, study: str = "one", event: GaussianSum = CHARGE, records: int = 1) -> Reserved:
     return Reserved(
-        question=Question(run=f"run-{study}", round=number, attempt=1),
+        question=Question(run=f"run-{study}".replace(" ", "-"), round=number, attempt=1),
         study=study,
         study_digest=digest(study),
         core=digest(f"core {study} {number}"),

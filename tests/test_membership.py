@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
 from privacy.contract.membership import (
     JoinRequest,
+    KeyChange,
     RosterUpdate,
     Rotation,
     changes,
@@ -32,8 +33,7 @@ CONFIG = CoordinatorConfig(federation="shops", coordinator="hub", address="hub.e
 
 def asked(folder: Path, name: str, **fields: object) -> tuple[MemberFolder, Signed]:
     member = MemberFolder(folder / name)
-    entry = Member(id=name, role="holder", public_key="0" * 64, **fields)
-    return member, member.create("shops", entry, with_node=True)
+    return member, member.create("shops", name, "holder", **fields)
 
 
 class Shops:
@@ -164,7 +164,7 @@ def test_a_request_must_be_signed_by_the_key_it_names(tmp_path: Path) -> None:
 
 def test_a_request_for_another_federation_is_not_taken(shops: Shops, tmp_path: Path) -> None:
     member = MemberFolder(tmp_path / "stray")
-    request = member.create("elsewhere", Member(id="stray", role="holder", public_key="0" * 64), with_node=True)
+    request = member.create("elsewhere", "stray", "holder")
     with pytest.raises(ProtocolError, match="for elsewhere"):
         shops.hub.take(request)
 
@@ -313,7 +313,7 @@ def test_a_rotation_signed_by_another_key_is_not_taken(shops: Shops, tmp_path: P
         federation="shops", member="beta", old_key=old.public_key, new_key=stranger.public_key, node_key=old.node_key
     )
     with pytest.raises(ProtocolError, match="signature"):
-        shops.hub.take(stranger.sign(rotation))
+        shops.hub.take(KeyChange(rotation=stranger.sign(rotation), possession=stranger.sign(rotation)))
     _, request = asked(tmp_path / "new", "beta")
     with pytest.raises(ProtocolError, match="a member with another key"):
         shops.hub.take(request)

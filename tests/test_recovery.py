@@ -14,7 +14,6 @@ from privacy.audit.export import export, write_heads
 from privacy.audit.heads import RememberedHeads, read_heads
 from privacy.audit.recovery import recover, restore
 from privacy.audit.verify import verify
-from privacy.contract.identity import Member
 from privacy.contract.membership import fingerprint
 from privacy.contract.messages import Checkpoint
 from privacy.contract.study import Study
@@ -73,7 +72,7 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> tuple[MemoryFederation
     west = MemberFolder(home(federation, "west"))
     hub.take(west.rotate())
     auditor = MemberFolder(federation.root / "auditor")
-    hub.take(auditor.create("demo", Member(id="auditor", role="auditor", public_key="0" * 64), with_node=False))
+    hub.take(auditor.create("demo", "auditor", "auditor"))
     signed, update = hub.publish()
     told = fingerprint(update.roster.digest)
     for member in (auditor, *(MemberFolder(home(federation, name)) for name in NAMES)):

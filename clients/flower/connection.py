@@ -12,6 +12,7 @@ which takes two.
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -90,30 +91,59 @@ class FleetConnection:
     """
 
     def __init__(self, *, address: str, root_certificate: Path, key: ec.EllipticCurvePrivateKey) -> None:
-        try:
-            certificate = root_certificate.read_bytes()
-        except OSError as error:
-            raise ConfigError(
-                f"the root certificate {root_certificate} cannot be read: {error.strerror}",
-                hint="ask the coordinator's operator for ca.pem",
-            ) from None
+        self._address = address
+        self._root_certificate = root_certificate
+        self._key = key
         self._public_key = public_key_to_bytes(key.public_key())
         self._node = Node()
+        self._lock = threading.Lock()
+        self._authorities = self._read_authorities()
+        self._client = self._connect(self._authorities)
+        self._left: list[FleetHttpClient] = []
+
+    def _read_authorities(self) -> bytes:
         try:
-            self._client = FleetHttpClient.from_server_address(
-                address,
+            return self._root_certificate.read_bytes()
+        except OSError as error:
+            raise ConfigError(
+                f"the root certificate {self._root_certificate} cannot be read: {error.strerror}",
+                hint="ask the coordinator's operator for ca.pem",
+            ) from None
+
+    def _connect(self, authorities: bytes) -> FleetHttpClient:
+        try:
+            return FleetHttpClient.from_server_address(
+                self._address,
                 False,
-                certificate,
+                authorities,
                 interceptors=[
                     RuntimeVersionHttpInterceptor(component_name="SuperNode"),
-                    NodeAuthHttpInterceptor(key, key.public_key()),
+                    NodeAuthHttpInterceptor(self._key, self._key.public_key()),
                 ],
             )
         except (ValueError, OSError):  # ssl.SSLError is an OSError
             raise ConfigError(
-                f"{root_certificate} is not a PEM certificate",
+                f"{self._root_certificate} is not a PEM certificate",
                 hint="ask the coordinator's operator for ca.pem",
             ) from None
+
+    def _trust_anew(self, used: FleetHttpClient) -> bool:
+        """Whether other authorities have come with a version of the roster that was accepted since; they are used now.
+
+        A client that another thread may be using is closed at the end only.
+
+        Args:
+            used: the client that did not trust the server.
+        """
+        with self._lock:
+            if self._client is not used:  # the other thread was first
+                return True
+            authorities = self._read_authorities()
+            if authorities == self._authorities:
+                return False
+            self._left.append(self._client)
+            self._client, self._authorities = self._connect(authorities), authorities
+            return True
 
     def __enter__(self) -> Self:
         return self
@@ -121,25 +151,26 @@ class FleetConnection:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._client.close()
+        for client in (*self._left, self._client):
+            client.close()
 
     def activate(self) -> None:
         """Say that this node is here; needed once, and again when the SuperLink has forgotten it."""
         request = ActivateNodeRequest(public_key=self._public_key, heartbeat_interval=HEARTBEAT_INTERVAL)
-        self._node = Node(node_id=_call(self._client.ActivateNode, request).node_id)
+        self._node = Node(node_id=self._call(FleetHttpClient.ActivateNode, request).node_id)
 
     def deactivate(self) -> None:
         """Say that this node leaves; a registered node may come back."""
-        _call(self._client.DeactivateNode, DeactivateNodeRequest(node_id=self._node.node_id))
+        self._call(FleetHttpClient.DeactivateNode, DeactivateNodeRequest(node_id=self._node.node_id))
 
     def heartbeat(self) -> bool:
         """Say that this node is alive; False if the SuperLink wants it to activate again."""
         request = SendNodeHeartbeatRequest(node=self._node, heartbeat_interval=HEARTBEAT_INTERVAL)
-        return bool(_call(self._client.SendNodeHeartbeat, request).success)
+        return bool(self._call(FleetHttpClient.SendNodeHeartbeat, request).success)
 
     def receive(self, limit: int) -> Request | None:
         """The next request, or None; its data is None if it is malformed or over ``limit`` bytes."""
-        response = _call(self._client.PullMessages, PullMessagesRequest(node=self._node))
+        response = self._call(FleetHttpClient.PullMessages, PullMessagesRequest(node=self._node))
         if not response.messages_list:
             return None
         message = response.messages_list[0]
@@ -163,7 +194,29 @@ class FleetConnection:
             # Flower knows a message by its tree of objects; this one has no others, and is never pushed itself.
             message_object_trees=[ObjectTree(object_id=message.object_id)],
         )
-        _call(self._client.PushMessages, push)
+        self._call(FleetHttpClient.PushMessages, push)
+
+    def _call(self, method: Callable[[FleetHttpClient, Any], _T], request: object) -> _T:
+        client = self._client
+        try:
+            return method(client, request)
+        except httpx.HTTPStatusError as error:
+            status = error.response.status_code
+            if status >= 500 or status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS):
+                raise Unreachable(f"HTTP {status}") from None
+            raise Refused(f"HTTP {status}") from None
+        except httpx.TransportError as error:
+            # A certificate that does not verify is a new one, a wrong set-up or an attack; only the first mends itself.
+            if "CERTIFICATE_VERIFY_FAILED" not in str(error):
+                raise Unreachable(type(error).__name__) from None
+            if self._trust_anew(client):
+                raise Unreachable("the roster has brought another authority") from None
+            raise ConfigError(
+                "the SuperLink's certificate is not signed by the given root certificate",
+                hint="compare ca.pem with the coordinator's operator before you go on",
+            ) from None
+        except ValueError:  # Flower raises it for a body that is no protobuf
+            raise Unreachable("unreadable answer") from None
 
 
 def unpack(message: MessageProto) -> bytes | None:
@@ -173,23 +226,3 @@ def unpack(message: MessageProto) -> bytes | None:
     except Exception:
         return None
     return data if isinstance(data, bytes) else None
-
-
-def _call(method: Callable[[Any], _T], request: object) -> _T:
-    try:
-        return method(request)
-    except httpx.HTTPStatusError as error:
-        status = error.response.status_code
-        if status >= 500 or status in (httpx.codes.REQUEST_TIMEOUT, httpx.codes.TOO_MANY_REQUESTS):
-            raise Unreachable(f"HTTP {status}") from None
-        raise Refused(f"HTTP {status}") from None
-    except httpx.TransportError as error:
-        # A certificate that does not verify is a wrong set-up or an attack: waiting does not mend it.
-        if "CERTIFICATE_VERIFY_FAILED" in str(error):
-            raise ConfigError(
-                "the SuperLink's certificate is not signed by the given root certificate",
-                hint="compare ca.pem with the coordinator's operator before you go on",
-            ) from None
-        raise Unreachable(type(error).__name__) from None
-    except ValueError:  # Flower raises it for a body that is no protobuf
-        raise Unreachable("unreadable answer") from None

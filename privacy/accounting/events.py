@@ -44,11 +44,11 @@ class GaussianSum(Noun):
     """
 
     kind: Literal["gaussian_sum"] = "gaussian_sum"
-    squared_norm: int = Field(ge=1)
-    gamma: int = Field(ge=1)
-    dim: int = Field(ge=1)
-    share_scale: int = Field(ge=1)
-    protecting_shares: int = Field(ge=1)
+    squared_norm: int = Field(ge=1, le=1 << 128)
+    gamma: int = Field(ge=1, le=1 << 64)
+    dim: int = Field(ge=1, le=1 << 40)
+    share_scale: int = Field(ge=1, le=1 << 64)
+    protecting_shares: int = Field(ge=1, le=1_000_000)
 
     @property
     def variance(self) -> int:

@@ -24,6 +24,7 @@ from pydantic import Field
 
 from privacy.contract.canonical import Noun, canonical_json
 from privacy.contract.identity import Identity, Signed
+from privacy.contract.limits import Name, Sequence, Time
 from privacy.contract.study import Slug
 from privacy.errors import LedgerError
 from privacy.ledger import Head, Ledger, read_ledger_rows
@@ -43,11 +44,11 @@ _ENTRY = b'{"entry":'
 class BundleHeader(Noun):
     """Whose bundle it is."""
 
-    format: int
+    format: int = Field(ge=0, le=1_000_000)
     owner: Slug
     role: Literal["holder", "coordinator", "auditor"]
     federation: Slug
-    software: str
+    software: Name
 
 
 class BundleSeal(Noun):
@@ -61,9 +62,9 @@ class BundleSeal(Noun):
 
     owner: Slug
     content: Digest
-    sequence: int = Field(ge=0)
+    sequence: Sequence
     head: Digest
-    time: int
+    time: Time
 
 
 class Line(NamedTuple):

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from privacy.audit.export import ledger_path
 from privacy.member_folder import MemberFolder
-from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, new_member, rotation_written
+from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, rotation_written
 from privacy.presentation.terminal import (
     Json,
     Quiet,
@@ -310,7 +310,7 @@ def auditor_init(
     as_json: Json = False,
 ) -> None:
     """Make an auditor's key and the request to join, to be sent to the coordinator."""
-    asked(MemberFolder(folder), federation, new_member(name, "auditor"), as_json=as_json)
+    asked(MemberFolder(folder), federation, name, "auditor", as_json=as_json)
 
 
 @auditor_app.command("join")

@@ -159,6 +159,27 @@ class Audited(_Value):
         return "PASS" if self.refuted == bool(self.fault) else "FAIL"
 
 
+class Checked(_Value):
+    """Something that needs no guessing: it holds or not.
+
+    Attributes:
+        what: was checked, in a few words.
+        where: in which case of it.
+        fault: what was planted; empty for the code as it is.
+        wrong: what was found; empty where it holds.
+    """
+
+    what: str
+    where: str
+    fault: str = ""
+    wrong: str = ""
+
+    @property
+    def verdict(self) -> Literal["PASS", "FAIL"]:
+        """PASS: it holds in the code as it is, or a planted fault was caught."""
+        return "PASS" if bool(self.wrong) == bool(self.fault) else "FAIL"
+
+
 class Power(_Value):
     """What the audit would notice, and how often it errs.
 
@@ -201,6 +222,7 @@ class EmpiricalReport(_Value):
         power: see there.
         audited: the code as it is.
         planted: the same with faults, where they were asked for.
+        checked: what needs no guessing, without and with faults.
     """
 
     version: str
@@ -211,11 +233,13 @@ class EmpiricalReport(_Value):
     power: Power
     audited: tuple[Audited, ...]
     planted: tuple[Audited, ...] = ()
+    checked: tuple[Checked, ...] = ()
 
     @property
     def passed(self) -> bool:
-        """Whether no claim was refuted and every planted fault was caught."""
-        return all(item.verdict == "PASS" for item in (*self.audited, *self.planted))
+        """Whether no claim was refuted, everything checked holds and every planted fault was caught."""
+        verdicts = [item.verdict for item in (*self.audited, *self.planted)] + [item.verdict for item in self.checked]
+        return set(verdicts) <= {"PASS"}
 
 
 def attack_result(attack: Attack, guesses: Guesses, alpha: float) -> AttackResult:

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import TypeVar
 
 from privacy.contract.canonical import Noun, sha256_hex
-from privacy.contract.identity import Identity, Roster, Signed
+from privacy.contract.identity import Identity, Roster, Signed, SignedStatements
+from privacy.contract.limits import Time
 from privacy.contract.messages import Checkpoint, Contribution, Finished, PlanCore, ReadyRequest
 from privacy.contract.study import Slug
 from privacy.errors import ConfigError, LedgerError, ProtocolError
@@ -33,8 +34,8 @@ class Heads(Noun):
     federation: Slug
     member: Slug
     own: Signed | None
-    seen: tuple[Signed, ...]
-    time: int
+    seen: SignedStatements
+    time: Time
 
     @property
     def all(self) -> tuple[Signed, ...]:

@@ -48,20 +48,23 @@ class History:
         self.versions: dict[int, str] = {}
         self.wrong: list[str] = []
         self._newest: Roster | None = None
+        self._rules = 1  # those of the last version: an earlier release's history is read, and never gone back to
         self._keys: dict[str, set[str]] = {}
         self._coordinators: set[str] = set()
 
     def take(self, value: Any) -> None:
         """Go on by one version."""
         try:
-            update: RosterUpdate | None = check_update(Signed.model_validate(value), self._newest)
+            update: RosterUpdate | None = check_update(
+                Signed.model_validate(value), self._newest, earlier=tuple(self.rosters.values()), least=self._rules
+            )
         except (ProtocolError, ValueError) as error:
             text = error.message if isinstance(error, ProtocolError) else "it is malformed"
             self.wrong.append(f"after version {self._newest.version if self._newest else 0}: {text}")
             update = _claimed(value)
         if update is None:
             return
-        self._newest = update.roster
+        self._newest, self._rules = update.roster, max(self._rules, update.rules)
         self.rosters[update.roster.digest] = update.roster
         self.versions[update.roster.version] = update.roster.digest
         self._coordinators.add(update.roster.coordinator)

@@ -7,6 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from privacy.contract.estimates import Estimate, Value
+from privacy.contract.limits import Day, Name
 from privacy.contract.models import LogisticModel, NetworkModel
 
 
@@ -37,19 +38,19 @@ class RankingFigures(Value):
         calibration: empty for baselines, whose scores are not probabilities.
     """
 
-    code: str
+    code: Name
     auc: Estimate
     average_precision: Estimate
     churn_rate: Estimate
     top_lift: Estimate
     top_share: Estimate
-    calibration: tuple[CalibrationPoint, ...] = ()
+    calibration: tuple[CalibrationPoint, ...] = Field(default=(), max_length=256)
 
 
 class TrainingRound(Value):
     """One question of the training: its title and the length of the step that it led to."""
 
-    title: str
+    title: Name
     step: float
 
 
@@ -70,14 +71,14 @@ class ChurnResult(Value):
     """
 
     family: Literal["logistic", "network"]
-    horizon_days: int
-    active_days: int
-    training_days: tuple[str, ...]
-    test_day: str
-    score_day: str
+    horizon_days: int = Field(ge=1, le=36_600)
+    active_days: int = Field(ge=1, le=36_600)
+    training_days: tuple[Day, ...] = Field(max_length=24)
+    test_day: Day
+    score_day: Day
     model: LogisticModel | NetworkModel
     customers: Estimate
     quality: RankingFigures
-    baselines: tuple[RankingFigures, ...]
-    by_holder: dict[str, RankingFigures] = Field(default_factory=dict)
-    rounds: tuple[TrainingRound, ...] = ()
+    baselines: tuple[RankingFigures, ...] = Field(max_length=64)
+    by_holder: dict[Name, RankingFigures] = Field(default_factory=dict, max_length=1000)
+    rounds: tuple[TrainingRound, ...] = Field(default=(), max_length=1000)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Annotated
+
 from pydantic import Field
 
 from privacy.contract.clusters import Clusters
 from privacy.contract.estimates import Estimate, Value
+from privacy.contract.limits import Name
+
+#: Number of a cluster, of one that merges others, or of how many there are.
+ClusterId = Annotated[int, Field(ge=0, le=10_000_000)]
 
 
 class ClusterFigures(Value):
@@ -22,21 +28,21 @@ class ClusterFigures(Value):
         change: of the share since the earlier run, where there is one and the cluster was in it.
     """
 
-    id: int
+    id: ClusterId
     customers: Estimate
     revenue: Estimate | None
     share: Estimate | None
     cap: float
-    typical: dict[str, Estimate]
-    apart: dict[str, float]
+    typical: dict[Name, Estimate] = Field(max_length=64)
+    apart: dict[Name, float] = Field(max_length=64)
     change: Estimate | None = None
 
 
 class ClusterMove(Value):
     """What became of a cluster since the earlier run: ``stayed``, ``moved``, ``new``, ``gone``; how far, on scales."""
 
-    id: int
-    what: str
+    id: ClusterId
+    what: Name
     distance: float
 
 
@@ -53,8 +59,8 @@ class ClusterResult(Value):
     """
 
     clusters: Clusters
-    figures: tuple[ClusterFigures, ...]
+    figures: tuple[ClusterFigures, ...] = Field(max_length=64)
     customers: Estimate
-    silhouettes: dict[int, float] = Field(default_factory=dict)
-    tree: tuple[tuple[int, int, float], ...] = ()
-    moves: tuple[ClusterMove, ...] = ()
+    silhouettes: dict[ClusterId, float] = Field(default_factory=dict, max_length=64)
+    tree: tuple[tuple[ClusterId, ClusterId, float], ...] = Field(default=(), max_length=64)
+    moves: tuple[ClusterMove, ...] = Field(default=(), max_length=128)

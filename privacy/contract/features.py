@@ -47,6 +47,10 @@ ListedValue = Annotated[
 ]
 
 
+#: A raw value that a scale may name.
+_Raw = Annotated[int, Field(ge=-(1 << 41), le=1 << 41)]
+
+
 class Scale(Noun):
     """A public step function from a raw integer to a scaled one.
 
@@ -65,11 +69,11 @@ class Scale(Noun):
     """
 
     kind: Literal["linear", "log", "quantiles"]
-    low: int = Field(default=0, ge=-(1 << 41), le=1 << 41)
-    high: int = Field(default=1, ge=-(1 << 41), le=1 << 41)
-    offset: int = Field(default=1, ge=-(1 << 41), le=1 << 41)
+    low: _Raw = 0
+    high: _Raw = 1
+    offset: _Raw = 1
     steps: int = Field(default=512, ge=2, le=4096)
-    upper: tuple[int, ...] = Field(default=(), max_length=4096)
+    upper: tuple[_Raw, ...] = Field(default=(), max_length=4096)
     missing: int = Field(default=UNIT, ge=-UNIT, le=UNIT)
 
     @model_validator(mode="after")
@@ -82,8 +86,6 @@ class Scale(Noun):
             raise ValueError("low + offset must be positive")
         if any(low >= high for low, high in pairwise(self.upper)):
             raise ValueError("thresholds must ascend")
-        if self.upper and (self.upper[0] < -(1 << 41) or self.upper[-1] > 1 << 41):
-            raise ValueError("thresholds are out of range")
         return self
 
     @property

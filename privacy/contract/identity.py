@@ -7,16 +7,22 @@ from typing import Annotated, Literal, Self, TypeVar
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
-from privacy.contract.canonical import Noun
+from privacy.contract.canonical import Noun, since
+from privacy.contract.limits import LONGEST_BODY, MOST_MEMBERS
+from privacy.contract.points import check_signing_key
 from privacy.contract.study import Slug
 from privacy.errors import ProtocolError
 from privacy.private_keys import create_signing_key, load_signing_key
 
-PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+#: An Ed25519 public key under which only the owner of its private key can sign.
+PublicKey = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$"), AfterValidator(check_signing_key)]
 #: A node's public key as one line of OpenSSH text without a comment; empty where a member runs no node.
 NodeKey = Annotated[str, Field(pattern=r"^(ecdsa-sha2-nistp384 [A-Za-z0-9+/=]{100,250})?$")]
+
+
+Role = Literal["holder", "coordinator", "auditor"]
 
 
 class Declarations(Noun):
@@ -45,13 +51,15 @@ class Member(Noun):
         public_key: Ed25519 public key, 64 hexadecimal digits.
         node_key: of a holder's node.
         declarations: of a holder; None in a rehearsal where nobody made any.
+        number: grows with each of this member's requests, so that none of them counts twice.
     """
 
     id: Slug
-    role: Literal["holder", "coordinator", "auditor"]
+    role: Role
     public_key: PublicKey
     node_key: NodeKey = ""
     declarations: Declarations | None = None
+    number: int = since("0.2.0", 0, ge=0, le=1_000_000)
 
 
 class Roster(Noun):
@@ -67,10 +75,10 @@ class Roster(Noun):
     """
 
     federation: Slug
-    version: int = Field(ge=1)
-    members: tuple[Member, ...]
+    version: int = Field(ge=1, le=1 << 31)
+    members: tuple[Member, ...] = Field(max_length=MOST_MEMBERS)
     previous: Annotated[str, Field(pattern=r"^([0-9a-f]{64})?$")] = ""
-    releases: tuple[PublicKey, ...] = Field(default=(), max_length=2)
+    releases: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = Field(default=(), max_length=2)
 
     @model_validator(mode="after")
     def _proper(self) -> Self:
@@ -171,7 +179,7 @@ class Signed(Noun):
 
     kind: str = Field(max_length=40)
     signer: str = Field(max_length=63)
-    body: str
+    body: str = Field(max_length=LONGEST_BODY)
     signature: str = Field(pattern=r"^[0-9a-f]{128}$")
 
     def open(self, model: type[N], roster: Roster, *, signer: str | None = None) -> N:
@@ -211,3 +219,7 @@ class Signed(Noun):
         if value.canonical().decode() != self.body:
             raise ProtocolError(f"a {model.__name__} is not in canonical form")
         return value
+
+
+#: Statements of several members, one of each at most.
+SignedStatements = Annotated[tuple[Signed, ...], Field(max_length=MOST_MEMBERS)]

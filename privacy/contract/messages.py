@@ -7,7 +7,8 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.contract.canonical import Noun, canonical_json, sha256_hex, since
-from privacy.contract.identity import Signed
+from privacy.contract.identity import Signed, SignedStatements
+from privacy.contract.limits import ATTACHMENTS, MOST_MEMBERS, MOST_WORDS, RunId, Time, vector_text
 from privacy.contract.study import Slug, Study
 from privacy.ledger.entries import Digest, Question
 from privacy.mechanisms.gaussian import SumMechanism
@@ -42,7 +43,7 @@ RefusalCode = Literal[
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 #: A text that is carried beside the statement that names its digest.
-Attachment = Annotated[str, Field(max_length=64 << 20)]
+Attachment = Annotated[str, Field(max_length=ATTACHMENTS)]
 
 #: Number of a ledger entry.
 EntryNumber = Annotated[int, Field(ge=1, le=1 << 53)]
@@ -69,16 +70,16 @@ class Hello(Noun):
         expires: seconds since 1970, UTC.
     """
 
-    protocol: int
+    protocol: int = Field(ge=0, le=1_000_000)
     federation: Slug
     roster: Digest
     study: Digest
-    run: str = Field(min_length=1, max_length=64)
+    run: RunId
     holder: Slug
     mask_key: Hex32
     nonce: Hex32
     checkpoint: Signed
-    expires: int
+    expires: Time
 
 
 class Ready(Noun):
@@ -114,10 +115,10 @@ class Finished(Noun):
     """
 
     holder: Slug
-    run: str
+    run: RunId
     checkpoint: Signed
-    heads: tuple[Checkpoint, ...]
-    charged: tuple[Digest, ...]
+    heads: tuple[Checkpoint, ...] = Field(max_length=MOST_MEMBERS)
+    charged: tuple[Digest, ...] = Field(max_length=10_000)
 
 
 # --- statements of the coordinator -----------------------------------------------------------------------------
@@ -152,7 +153,7 @@ class PlanCore(Noun):
         expires: seconds since 1970, UTC.
     """
 
-    protocol: int
+    protocol: int = Field(ge=0, le=1_000_000)
     federation: Slug
     roster: Digest
     study: Digest
@@ -163,10 +164,10 @@ class PlanCore(Noun):
     bound: ContributionBound
     mechanism: SumMechanism
     records: int = Field(ge=1, le=1000)
-    participants: tuple[Participant, ...] = Field(min_length=2)
+    participants: tuple[Participant, ...] = Field(min_length=2, max_length=1000)
     coordinator: Signed
     code: Digest
-    expires: int
+    expires: Time
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -184,20 +185,20 @@ class PlanCore(Noun):
 class HelloRequest(Noun):
     """Asks a holder to take part in a run of a study."""
 
-    protocol: int
+    protocol: int = Field(ge=0, le=1_000_000)
     federation: Slug
     roster: Digest
-    run: str = Field(min_length=1, max_length=64)
+    run: RunId
     study: Study
     code: Digest
-    expires: int
+    expires: Time
 
 
 class ReadyRequest(Noun):
     """Shows a holder the plan core and the HELLOs that it names."""
 
     core: PlanCore
-    hellos: tuple[Signed, ...]
+    hellos: SignedStatements
 
 
 class AnswerRequest(Noun):
@@ -205,7 +206,7 @@ class AnswerRequest(Noun):
 
     question: Question
     core: Digest
-    readies: tuple[Signed, ...]
+    readies: SignedStatements
 
 
 class ReleaseNotice(Noun):
@@ -219,7 +220,7 @@ class ReleaseNotice(Noun):
     question: Question
     core: Digest
     release: Digest
-    values: str | None
+    values: str | None = Field(max_length=ATTACHMENTS)
 
 
 class FinishRequest(Noun):
@@ -229,11 +230,11 @@ class FinishRequest(Noun):
         heads: newest signed checkpoints of all participants and of the coordinator.
     """
 
-    run: str = Field(min_length=1, max_length=64)
+    run: RunId
     study: Digest
-    releases: tuple[ReleaseNotice, ...]
-    result: str
-    heads: tuple[Signed, ...]
+    releases: tuple[ReleaseNotice, ...] = Field(max_length=10_000)
+    result: str = Field(max_length=ATTACHMENTS)
+    heads: SignedStatements
 
 
 # --- what carries statements -----------------------------------------------------------------------------------
@@ -250,7 +251,7 @@ class Request(Noun):
 
     statement: Signed
     since: tuple[EntryNumber, ...] = Field(default=(), max_length=MOST_PATHS)
-    attachments: dict[Digest, Attachment] = Field(default={}, max_length=1002)
+    attachments: dict[Digest, Attachment] = Field(default={}, max_length=MOST_MEMBERS)
 
 
 class Reply(Noun):
@@ -263,8 +264,8 @@ class Reply(Noun):
     """
 
     statement: Signed
-    vector: str = ""
-    since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=1002)
+    vector: str = Field(default="", max_length=vector_text(MOST_WORDS))
+    since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=MOST_MEMBERS)
 
 
 def release_digest(core: str, values: str) -> str:

@@ -24,6 +24,7 @@ from privacy.contract.churn_results import CalibrationPoint, RankingFigures
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import ScaledFeature
 from privacy.contract.identity import Roster, Signed
+from privacy.contract.limits import RunId
 from privacy.contract.models import LogisticModel, NetworkModel
 from privacy.contract.study import CurrencyCode, Slug
 from privacy.errors import ConfigError, ProtocolError
@@ -172,7 +173,7 @@ class ModelRecord(Noun):
     federation: Slug
     study: Slug
     study_digest: Digest
-    run: str = Field(max_length=80)
+    run: RunId
     finished: dt.date
     software: str = Field(max_length=80)
     family: Literal["logistic", "network"]

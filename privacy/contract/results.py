@@ -12,16 +12,27 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from privacy.contract.churn_results import ChurnResult
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.coarse import is_coarse, step_of
 from privacy.contract.estimates import Estimate, Value
+from privacy.contract.limits import MOST_MEMBERS, Day, Name, RunId
 from privacy.contract.segments import SchemeName, SegmentRules
 from privacy.contract.study import Study
+
+#: Most lines of a list that grows with runs or questions.
+_LINES = 10_000
+#: Segmentation to segment code to its share.
+_Shares = Annotated[
+    dict[Name, Annotated[dict[Name, Estimate], Field(max_length=64)]],
+    Field(max_length=8),
+]
+#: Holders, once or twice each.
+_Holders = Annotated[tuple[Name, ...], Field(max_length=2 * MOST_MEMBERS)]
 
 
 class SegmentFigures(Value):
@@ -34,9 +45,9 @@ class SegmentFigures(Value):
         customers, orders, revenue: totals; None as well where the study withholds totals.
     """
 
-    code: str
-    en: str
-    zh: str
+    code: Name
+    en: Name
+    zh: Name
     suppressed: bool
     customers: Estimate | None = None
     orders: Estimate | None = None
@@ -59,7 +70,7 @@ class SchemeFigures(Value):
     """
 
     scheme: SchemeName
-    segments: tuple[SegmentFigures, ...]
+    segments: tuple[SegmentFigures, ...] = Field(max_length=64)
     total_customers: Estimate | None
     total_orders: Estimate | None
     total_revenue: Estimate | None
@@ -94,8 +105,8 @@ class Distribution(Value):
     """
 
     feature: Literal["recency_days", "orders", "money"]
-    upper: tuple[float, ...]
-    share: tuple[float, ...]
+    upper: tuple[float, ...] = Field(max_length=4096)
+    share: tuple[float, ...] = Field(max_length=4096)
     cuts: tuple[float, float, float, float]
     high: float
     rank_margin: tuple[float, float, float, float]
@@ -124,10 +135,10 @@ class RfmResult(Value):
 
     rules: SegmentRules
     customers: Estimate | None
-    distributions: tuple[Distribution, ...]
-    schemes: tuple[SchemeFigures, ...]
+    distributions: tuple[Distribution, ...] = Field(max_length=8)
+    schemes: tuple[SchemeFigures, ...] = Field(max_length=8)
     money_cap: float
-    orders_cap: int
+    orders_cap: int = Field(ge=0, le=1 << 53)
     revenue_above_cap: float
 
     def check_complete(self) -> None:
@@ -150,11 +161,11 @@ class RfmResult(Value):
 class QuestionCost(Value):
     """What one answered attempt of one question cost. ``mu`` is the Gaussian-DP parameter, one person at k holders."""
 
-    question: str
-    attempt: int
+    question: Name
+    attempt: int = Field(ge=0, le=1_000_000)
     outcome: Literal["released", "failed"]
     mu: float
-    holders: int
+    holders: int = Field(ge=0, le=1_000_000)
 
 
 class Spending(Value):
@@ -178,14 +189,14 @@ class Spending(Value):
     delta: float
     epsilon_promised: float
     epsilon_person: float
-    k: int
+    k: int = Field(ge=0, le=1_000_000)
     epsilon_all_holders: float
     epsilon_own: float
     best_guess: float
     best_guess_promised: float
-    questions: tuple[QuestionCost, ...]
+    questions: tuple[QuestionCost, ...] = Field(max_length=_LINES)
     epsilon_all_runs: float | None = None
-    studies: int = 1
+    studies: int = Field(default=1, ge=0, le=1 << 53)
     epsilon_opacus: float | None = None
 
 
@@ -200,11 +211,11 @@ class EarlierRun(Value):
         same_cuts: whether it used the same cut points as this run.
     """
 
-    as_of: str
-    repeat: int
+    as_of: Day
+    repeat: int = Field(ge=0, le=1000)
     customers: Estimate | None
-    shares: dict[str, dict[str, Estimate]]
-    revenue_shares: dict[str, dict[str, Estimate]]
+    shares: _Shares
+    revenue_shares: _Shares
     epsilon_person: float
     same_cuts: bool
 
@@ -220,7 +231,7 @@ class EarlierRun(Value):
 class Timing(Value):
     """Seconds by step of a run; of the coordinator's own clock, never of a holder."""
 
-    step: str
+    step: Name
     seconds: float
 
 
@@ -235,11 +246,11 @@ class LedgerDifference(Value):
         ended: at the coordinator: ``released``, the reason of a failure, or ``cut off``.
     """
 
-    holder: str
-    core: str
-    question: str
+    holder: Name
+    core: Name
+    question: Name
     charged: Literal["holder", "coordinator"]
-    ended: str
+    ended: Name
 
     @property
     def text(self) -> str:
@@ -268,21 +279,21 @@ class StudyResult(Value):
     """
 
     study: Study
-    study_digest: str
-    run: str
-    finished: str
-    version: str
-    participants: tuple[str, ...]
-    missing: tuple[str, ...]
-    differences: tuple[LedgerDifference, ...] = ()
-    uncompared: tuple[str, ...] = ()
-    transport: str
+    study_digest: Name
+    run: RunId
+    finished: Day
+    version: Name
+    participants: _Holders
+    missing: _Holders
+    differences: tuple[LedgerDifference, ...] = Field(default=(), max_length=_LINES)
+    uncompared: _Holders = ()
+    transport: Name
     rfm: RfmResult | None = None
     churn: ChurnResult | None = None
     clusters: ClusterResult | None = None
     spending: Spending
-    timings: tuple[Timing, ...]
-    earlier: tuple[EarlierRun, ...] = ()
+    timings: tuple[Timing, ...] = Field(max_length=_LINES)
+    earlier: tuple[EarlierRun, ...] = Field(default=(), max_length=_LINES)
 
     @property
     def totals_withheld(self) -> bool:

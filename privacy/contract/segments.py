@@ -221,7 +221,7 @@ class SegmentRules(Noun):
     """
 
     cuts: CutPoints
-    thresholds: tuple[ThresholdRule, ...] = ()
+    thresholds: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
     money_unit: int = Field(ge=1, le=1000)
 
     def segments(self, scheme: str) -> tuple[Segment, ...]:

@@ -20,10 +20,13 @@ from pydantic import Field, StringConstraints, field_validator, model_validator
 from privacy.contract.canonical import ExactDecimal, Noun
 from privacy.contract.clusters import Clusters
 from privacy.contract.features import FEATURES, FeatureLists, FeatureName, FeatureRequest, ListedValue, ScaledFeature
+from privacy.contract.limits import Name
 from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 
 #: Names that become file names, labels and ids: short, lower case, safe everywhere.
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+#: What stands in one cell of a holder's source.
+_Cell = Annotated[str, Field(max_length=200)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 #: Fraction digits of the currencies that do not have two (ISO 4217).
@@ -83,7 +86,7 @@ class Budget(Noun):
     size_class: int = Field(default=100_000, ge=100, le=1_000_000_000)
     colluding_holders: int = Field(default=1, ge=1, le=1000)
     spare_attempts: int = Field(default=1, ge=0, le=5)
-    split: dict[str, Annotated[ExactDecimal, Field(gt=0, le=1000)]] = Field(default_factory=dict)
+    split: dict[Name, Annotated[ExactDecimal, Field(gt=0, le=1000)]] = Field(default_factory=dict, max_length=16)
 
     @property
     def effective_delta(self) -> Decimal:
@@ -116,11 +119,11 @@ class Cleaning(Noun):
         non_goods: product codes that are not goods (postage, fees); compared trimmed and in upper case.
     """
 
-    null_ids: tuple[str, ...] = DEFAULT_NULL_IDS
+    null_ids: tuple[_Cell, ...] = Field(default=DEFAULT_NULL_IDS, max_length=1000)
     duplicates: Literal["drop", "keep"] = "drop"
     cancellation_prefix: str = Field(default="", max_length=16)
     returns: Literal["drop", "net"] = "drop"
-    non_goods: tuple[str, ...] = ()
+    non_goods: tuple[_Cell, ...] = Field(default=(), max_length=10_000)
 
     @field_validator("null_ids")
     @classmethod
@@ -158,8 +161,8 @@ class FixedCuts(Noun):
         money: high is at least this much, in the study's currency.
     """
 
-    recency_days: int = Field(ge=0)
-    orders: int = Field(ge=1)
+    recency_days: int = Field(ge=0, le=1_000_000)
+    orders: int = Field(ge=1, le=_MINOR_LIMIT)
     money: ExactDecimal = Field(ge=0)
 
 
@@ -199,7 +202,7 @@ class RfmOptions(Noun):
     """
 
     cut_points: Literal["new", "previous"] | KnownCuts = "new"
-    report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1)
+    report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1, max_length=8)
     high_low: Literal["median"] | FixedCuts = "median"
     rules: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
     floor: int = Field(default=20, ge=0, le=1_000_000)
@@ -285,7 +288,9 @@ class KnownClusters(Noun):
     """
 
     clusters: Clusters
-    shares: dict[int, tuple[ExactDecimal, ExactDecimal]] = Field(default_factory=dict)
+    shares: dict[Annotated[int, Field(ge=1, le=1_000_000)], tuple[ExactDecimal, ExactDecimal]] = Field(
+        default_factory=dict, max_length=64
+    )
     origin: str = Field(max_length=120)
 
 
@@ -395,16 +400,18 @@ class Study(Noun):
     name: Slug
     as_of: dt.date
     repeat: int = Field(default=0, ge=0, le=1000)
-    analyses: tuple[str, ...] = Field(default=("rfm",), min_length=1)
+    analyses: tuple[Name, ...] = Field(default=("rfm",), min_length=1, max_length=16)
     currency: CurrencyCode = "EUR"
-    time_zone: str = "UTC"
-    holders: tuple[Slug, ...] = ()
+    time_zone: str = Field(default="UTC", max_length=64)
+    holders: tuple[Slug, ...] = Field(default=(), max_length=1000)
     placement: Literal["distributed", "local", "central"] = "distributed"
     mechanism: Literal["integer", "opacus"] = "integer"
     budget: Budget
     cleaning: Cleaning = Cleaning()
     bounds: Bounds = Bounds()
-    rates: dict[CurrencyCode, tuple[RateStep, ...]] = Field(default_factory=dict)
+    rates: dict[CurrencyCode, Annotated[tuple[RateStep, ...], Field(max_length=20_000)]] = Field(
+        default_factory=dict, max_length=200
+    )
     rfm: RfmOptions = RfmOptions()
     churn: ChurnOptions = ChurnOptions()
     clusters: ClusterOptions = ClusterOptions()

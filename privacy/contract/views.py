@@ -37,7 +37,7 @@ class LinearView(Noun):
     """
 
     features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=64)
-    centre: tuple[Annotated[int, Field(ge=-UNIT, le=UNIT)], ...] = ()
+    centre: tuple[Annotated[int, Field(ge=-UNIT, le=UNIT)], ...] = Field(default=(), max_length=64)
     radius: int = Field(ge=1, le=64 * UNIT)
     constant: int = Field(default=UNIT, ge=0, le=64 * UNIT)
     matrix: tuple[_Row, ...] = Field(default=(), max_length=65)

@@ -12,6 +12,7 @@ from pydantic import Field
 
 from privacy.accounting.events import GaussianSum
 from privacy.contract.canonical import ExactDecimal, Noun, sha256_hex, since
+from privacy.contract.limits import MOST_MEMBERS, Name, RunId, Sequence, Time
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
@@ -24,9 +25,9 @@ ENTRY_LIMIT = 256 << 20
 class Question(Noun):
     """Names one attempt of one question of one run. A holder answers at most one plan core under one of these."""
 
-    run: str = Field(min_length=1, max_length=64)
-    round: int = Field(ge=1)
-    attempt: int = Field(ge=1)
+    run: RunId
+    round: int = Field(ge=1, le=1_000_000)
+    attempt: int = Field(ge=1, le=1_000_000)
 
 
 class PeriodCap(Noun):
@@ -65,7 +66,7 @@ class Opened(Noun):
     """
 
     kind: Literal["opened"] = "opened"
-    owner: str
+    owner: Name
     role: Literal["holder", "coordinator"]
     epsilon: ExactDecimal | None = None
     delta: ExactDecimal | None = None
@@ -110,24 +111,24 @@ class Reserved(Noun):
 
     kind: Literal["reserved"] = "reserved"
     question: Question
-    study: str
+    study: Name
     study_digest: Digest
     core: Digest
-    analysis: str
-    title: str
-    statistic: str
+    analysis: Name
+    title: Name
+    statistic: Name
     statistic_digest: Digest
     event: GaussianSum
-    records: int = Field(ge=1)
+    records: int = Field(ge=1, le=1_000_000)
     placement: Literal["distributed", "local", "central"]
-    holders: tuple[str, ...]
-    colluding: int = Field(ge=1)
-    sampler: str
+    holders: tuple[Name, ...] = Field(max_length=MOST_MEMBERS)
+    colluding: int = Field(ge=1, le=1_000_000)
+    sampler: Name
     assurance: Literal["integer", "float"] = "integer"
     roster: Digest
-    policy: str
-    software: str
-    time: int
+    policy: Name
+    software: Name
+    time: Time
 
 
 class Answered(Noun):
@@ -198,12 +199,12 @@ class ResultAccepted(Noun):
     """
 
     kind: Literal["result"] = "result"
-    run: str = Field(min_length=1, max_length=64)
-    made_by: str = Field(min_length=1, max_length=64)
+    run: RunId
+    made_by: RunId
     study_digest: Digest
     result: Digest | None
     finish: Digest
-    time: int
+    time: Time
 
 
 class RosterAccepted(Noun):
@@ -216,7 +217,7 @@ class RosterAccepted(Noun):
     """
 
     kind: Literal["roster"] = "roster"
-    version: int = Field(ge=1)
+    version: int = Field(ge=1, le=1 << 31)
     roster: Digest
     previous: Digest | Literal[""]
     key: Digest
@@ -226,10 +227,10 @@ class Decided(Noun):
     """The holder's operator decided by hand whether a study may be answered; the latest decision counts."""
 
     kind: Literal["decided"] = "decided"
-    study: str
+    study: Name
     study_digest: Digest
     decision: Literal["approved", "denied"]
-    time: int
+    time: Time
 
 
 class Declined(Noun):
@@ -243,10 +244,10 @@ class Declined(Noun):
     """
 
     kind: Literal["declined"] = "declined"
-    study: str
+    study: Name
     study_digest: Digest
     code: str = Field(pattern=r"^[a-z_]{1,20}$")
-    time: int
+    time: Time
 
 
 class Departed(Noun):
@@ -255,7 +256,7 @@ class Departed(Noun):
     kind: Literal["departed"] = "departed"
     roster: Digest
     statement: Digest
-    time: int
+    time: Time
 
 
 class Lost(Noun):
@@ -277,13 +278,13 @@ class Recovered(Noun):
     """
 
     kind: Literal["recovered"] = "recovered"
-    lost_from: int = Field(ge=1)
-    lost_to: int = Field(ge=0)
+    lost_from: int = Field(ge=1, le=1 << 53)
+    lost_to: Sequence
     head: Digest
-    witnesses: tuple[str, ...] = Field(min_length=1)
-    bundles: tuple[Digest, ...]
+    witnesses: tuple[Name, ...] = Field(min_length=1, max_length=MOST_MEMBERS)
+    bundles: tuple[Digest, ...] = Field(max_length=MOST_MEMBERS)
     spent: Literal["found", "all"]
-    time: int
+    time: Time
 
 
 Fact = Annotated[
@@ -312,6 +313,6 @@ class Entry(Noun):
     being a dictionary of guessable facts. The first entry's previous hash is 64 zeros.
     """
 
-    sequence: int = Field(ge=1)
+    sequence: int = Field(ge=1, le=1 << 53)
     salt: str = Field(pattern=r"^[0-9a-f]{32}$")
     fact: Fact

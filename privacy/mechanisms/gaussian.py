@@ -45,7 +45,7 @@ class SumMechanism(Noun):
 
     placement: Placement
     holders: int = Field(ge=2, le=1000)
-    colluding: int = Field(ge=1)
+    colluding: int = Field(ge=1, le=1000)
     share_scale: int = Field(ge=MIN_SHARE_SCALE, le=MAX_SHARE_SCALE)
     noise: Noise = "integer"
 

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from rich.markup import escape
 from rich.table import Table
 
-from privacy.contract.identity import Declarations, Member, Roster, Signed
-from privacy.contract.membership import JoinRequest, RosterUpdate, changes, fingerprint
+from privacy.contract.canonical import Noun
+from privacy.contract.identity import Declarations, Member, Role, Roster, Signed
+from privacy.contract.membership import JoinRequest, KeyChange, RosterUpdate, changes, fingerprint
+from privacy.contract.study import Slug
 from privacy.errors import ConfigError, ProtocolError
 from privacy.member_folder import MemberFolder
 from privacy.presentation.terminal import Json, command_group, print_json, screen
@@ -27,11 +29,15 @@ FingerprintOption = Annotated[
     ),
 ]
 
+N = TypeVar("N", bound=Noun)
+
+_SLUG: TypeAdapter[str] = TypeAdapter(Slug)
+
 _WORDS = {
     "added": "new member",
     "removed": "removed by the coordinator",
     "left": "left by itself",
-    "key": "new key, signed by the old one",
+    "key": "new key, signed by it and the old one",
     "declarations": "declares something else",
 }
 
@@ -42,8 +48,24 @@ def read_signed(path: Path) -> Signed:
     Raises:
         ConfigError: if it is no such file.
     """
+    return _read(path, Signed)
+
+
+def read_sent(path: Path) -> Signed | KeyChange:
+    """What a member sent to change the roster: a signed statement, or a change of keys.
+
+    Raises:
+        ConfigError: if it is no such file.
+    """
     try:
-        return Signed.parse(path.read_bytes())
+        return _read(path, KeyChange)
+    except ConfigError:
+        return _read(path, Signed)
+
+
+def _read(path: Path, kind: type[N]) -> N:
+    try:
+        return kind.parse(path.read_bytes())
     except OSError as error:
         raise ConfigError(f"{path} cannot be read: {error.strerror}", hint="check the path") from None
     except ProtocolError:
@@ -125,33 +147,22 @@ def accept_roster(member: MemberFolder, path: Path, typed: str | None, *, as_jso
     return update
 
 
-def new_member(name: str, role: Literal["holder", "auditor"], declared: Declarations | None = None) -> Member:
-    """An entry for a roster, whose keys are still to be made.
-
-    Raises:
-        ConfigError: if the name is none.
-    """
-    try:
-        return Member(id=name, role=role, public_key="0" * 64, declarations=declared)
-    except ValidationError:
-        raise ConfigError(
-            f"{name!r} is no short name", hint="lower case letters, digits, - and _, as in store-3; at most 63"
-        ) from None
-
-
-def asked(member: MemberFolder, federation: str, entry: Member, *, as_json: bool) -> None:
+def asked(
+    member: MemberFolder, federation: str, name: str, role: Role, declared: Declarations | None = None, *, as_json: bool
+) -> None:
     """Make a member's keys and its request to join, and say what comes next.
 
     Raises:
-        ConfigError: if there are keys already, or the federation's name is none.
+        ConfigError: if there are keys already, or a name is none.
     """
-    try:
-        JoinRequest(federation=federation, member=entry)
-    except ValidationError:
-        raise ConfigError(
-            f"{federation!r} is no federation's name", hint="lower case letters, digits, - and _"
-        ) from None
-    request = JoinRequest.parse(member.create(federation, entry, with_node=entry.role == "holder").body)
+    for what, text in (("short name", name), ("federation's name", federation)):
+        try:
+            _SLUG.validate_python(text)
+        except ValidationError:
+            raise ConfigError(
+                f"{text!r} is no {what}", hint="lower case letters, digits, - and _, as in store-3; at most 63"
+            ) from None
+    request = JoinRequest.parse(member.create(federation, name, role, declared).body)
     path = member.root / "request.json"
     key = fingerprint(request.member.public_key)
     if as_json:

@@ -76,7 +76,7 @@ class AnchorSums(Statistic[FeatureTable]):
     view: LinearView
     day: int = Field(ge=0, le=23)
     anchors: tuple[_Row, ...] = Field(min_length=1, max_length=256)
-    radii: tuple[Annotated[int, Field(ge=1, le=64 * UNIT)], ...]
+    radii: tuple[Annotated[int, Field(ge=1, le=64 * UNIT)], ...] = Field(max_length=256)
     count_amplitude: int = Field(ge=1, le=1000)
     offset_amplitude: int = Field(ge=1, le=1000)
     facts: tuple[CappedFact, ...] = Field(default=(), max_length=8)

@@ -47,8 +47,8 @@ class ContributionBound(Noun):
     """
 
     gamma: int = Field(ge=1, le=1 << 40)
-    squared_norm: int = Field(ge=1)
-    max_abs: int = Field(ge=1)
+    squared_norm: int = Field(ge=1, le=1 << 128)
+    max_abs: int = Field(ge=1, le=1 << 64)
 
 
 class Statistic(Noun, ABC, Generic[R]):

@@ -14,6 +14,10 @@ from privacy.statistics.score_histogram import ScoreHistogram
 _Holder = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
+#: Cells of all holders together; a thousand holders have a thousand each.
+_MOST_CELLS = 1 << 20
+
+
 class ByHolder(Statistic[FeatureTable]):
     """One block per holder, each the inner statistic of that holder's customers.
 
@@ -34,6 +38,8 @@ class ByHolder(Statistic[FeatureTable]):
     def _ordered(self) -> Self:
         if list(self.holders) != sorted(set(self.holders)):
             raise ValueError("holders must be sorted, each once")
+        if self.dim > _MOST_CELLS:
+            raise ValueError(f"all holders together have at most {_MOST_CELLS} cells")
         return self
 
     @property

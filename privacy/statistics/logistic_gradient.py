@@ -39,7 +39,7 @@ class LogisticGradient(Statistic[FeatureTable]):
     reads = FeatureTable
     kind: Literal["logistic_gradient"] = "logistic_gradient"
     view: LinearView
-    weights: tuple[_Weight, ...]
+    weights: tuple[_Weight, ...] = Field(max_length=65)
     days: Days
     norm: int = Field(ge=1, le=1_000_000)
 

@@ -18,7 +18,7 @@ import math
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -63,13 +63,11 @@ class FactGrid(Noun):
     """
 
     fact: Literal["recency_days", "orders", "money", "tenure_days"]
-    upper: tuple[int, ...] = Field(min_length=1, max_length=4095)
+    upper: tuple[Annotated[int, Field(ge=-(1 << 62), le=1 << 62)], ...] = Field(min_length=1, max_length=4095)
     permille: int = Field(ge=1, le=1000)
 
     @model_validator(mode="after")
     def _ascending(self) -> Self:
-        if self.upper[0] < -(1 << 62) or self.upper[-1] > 1 << 62:
-            raise ValueError("upper ends must fit 64 bits")
         if any(low >= high for low, high in pairwise(self.upper)):
             raise ValueError("upper ends must ascend")
         return self

@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
+from privacy.errors import ConfigError
 from privacy.private_files import write_private
 
 _DAY = dt.timedelta(days=1)
@@ -70,10 +71,21 @@ def write_certificates(folder: Path, *, host: str = "127.0.0.1", days: int = 30)
 def expires_within(path: Path, *, days: int) -> bool:
     """Whether a certificate (PEM file) expires within so many days; also true of one that cannot be read."""
     try:
-        certificate = x509.load_pem_x509_certificate(path.read_bytes())
-    except (OSError, ValueError):
+        return expiry_of(path) < dt.datetime.now(dt.UTC) + days * _DAY
+    except ConfigError:
         return True
-    return certificate.not_valid_after_utc < dt.datetime.now(dt.UTC) + days * _DAY
+
+
+def expiry_of(path: Path) -> dt.datetime:
+    """When a certificate (PEM file) ends.
+
+    Raises:
+        ConfigError: if it cannot be read.
+    """
+    try:
+        return x509.load_pem_x509_certificate(path.read_bytes()).not_valid_after_utc
+    except (OSError, ValueError):
+        raise ConfigError(f"{path} is no certificate that can be read", hint="put it back from a backup") from None
 
 
 def _names(host: str) -> list[x509.GeneralName]:

@@ -92,6 +92,21 @@ class FleetService:
             self._processes.stop(self._gateway)
             self._gateway = None
 
+    def restart_gateway(self, timeout: float = 60.0) -> None:
+        """Let the gateway show the certificate that is in its folder now; nodes and runs go on by themselves.
+
+        Where another proxy stands before the SuperLink, that one is its operator's to reload.
+
+        Raises:
+            SuperLinkFailed: if it does not listen again.
+        """
+        if self._has_gateway:
+            self.stop_gateway()
+            self.start_gateway()
+            self.wait_until_ready(timeout)
+        else:
+            log.warning("the server's certificate has changed: reload the proxy that shows it")
+
     def wait_until_ready(self, timeout: float = 60.0) -> None:
         """Wait until both listen.
 

@@ -226,7 +226,7 @@ def roster_of(*holders: str, **declared: int) -> Roster:
         )
         for name in holders
     ]  # fmt: skip
-    members.append(Member(id="hub", role="coordinator", public_key="f" * 64))
+    members.append(Member(id="hub", role="coordinator", public_key="e" * 64))
     return Roster(federation="shops", version=1, members=tuple(sorted(members, key=lambda member: member.id)))
 
 
