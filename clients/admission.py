@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from statistics import median_low
 
 from clients.policy import HolderPolicy
 from privacy.contract.charging import below_declarations, records_per_person
@@ -23,6 +24,9 @@ from privacy.contract.study import Study
 from privacy.errors import CohortiumError, PolicyError
 from privacy.ledger import Head
 from privacy.statistics import STATISTICS_OF, ByHolder
+
+#: Seconds by which a holder's clock may be ahead of the median of all participants' when they said HELLO.
+MAX_AHEAD = 3600
 
 
 class Refused(CohortiumError):
@@ -142,6 +146,7 @@ def _check_hellos(
     if len(signed) != len(request.hellos) or set(signed) != set(core.holders):
         raise Refused("declined", "the plan does not come with one HELLO of each participant")
     hellos: dict[str, tuple[str, str]] = {}
+    times: dict[str, int] = {}
     for participant in core.participants:
         statement = signed[participant.holder]
         if statement.digest != participant.hello:
@@ -157,12 +162,23 @@ def _check_hellos(
             raise Refused("stale", "a HELLO belongs to another run, study or roster")
         if hello.expires <= now or hello.protocol != PROTOCOL:
             raise Refused("stale", "a HELLO has expired")
+        times[participant.holder] = hello.time
         hellos[participant.holder] = (participant.hello, hello.mask_key)
     if len({key for _, key in hellos.values()}) != len(hellos):
         raise Refused("declined", "two participants show the same mask key")
     if signed.get(own_hello.signer) != own_hello:
         raise Refused("stale", "the plan does not hold this process's own HELLO")
+    _check_clock(times, own_hello.signer)
     return hellos
+
+
+def _check_clock(times: Mapping[str, int], own: str) -> None:
+    """A clock that was put forward would open a new period, and with it fill the period's cap again."""
+    if not all(times.values()):
+        raise Refused("declined", "a HELLO does not say what time it is")
+    ahead = times[own] - median_low(times.values())
+    if ahead > MAX_AHEAD:
+        raise Refused("stale", f"this machine's clock is {ahead} s ahead of the other holders': compare them")
 
 
 def _check_checkpoints(core: PlanCore, *, roster: Roster, seen: Mapping[str, Head]) -> dict[str, Head]:

@@ -288,7 +288,7 @@ class LiveNode:
                 self._node, self._wrong = node, ""
                 log.info("policy, roster, keys or holder.toml have changed and count from now on")
             self._seen = look
-        return self._node.decline(self._wrong) if self._wrong else self._node.handle(request)
+        return self._node.decline(request, self._wrong) if self._wrong else self._node.handle(request)
 
     def _look(self) -> tuple[tuple[int, int, int] | None, ...]:
         root = self._folder.root

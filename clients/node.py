@@ -27,6 +27,7 @@ from clients.ledgers import counted_at
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
+from clients.under_way import Moment, jumped, longest_idle
 from privacy.audit.budget import use_of_caps
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.charging import charge_for
@@ -106,8 +107,12 @@ class _Run:
     mask_key: MaskKey
     tables: Mapping[str, Rows]
     expires: int
+    began: Moment
+    used: float
     plans: dict[Question, tuple[Accepted, Signed]] = field(default_factory=dict)
     noise: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+
+    asked: bool = False
 
     def make_room(self, core: PlanCore, signed: Signed) -> None:
         """Whether the noise and the text of one more plan fit into what a run may keep; answered ones are let go.
@@ -162,6 +167,7 @@ class HolderNode:
         self._runs: dict[str, _Run] = {}
         self._lock = threading.Lock()
         self._asked: Study | None = None
+        self._request = ""
 
     def adopt(self, other: HolderNode) -> None:
         """Go on with the runs of the node that this one takes the place of, under this one's policy and roster."""
@@ -183,10 +189,11 @@ class HolderNode:
             on_grid(self._clock, started, delay)
         return reply
 
-    def decline(self, reason: str) -> bytes:
+    def decline(self, request: bytes, reason: str) -> bytes:
         """Refuse a request without looking at it; leaves on the time grid."""
         started = self._clock.monotonic()
         with self._lock:
+            self._request = sha256_hex(request)
             reply = self._refuse("declined", reason)
             on_grid(self._clock, started, steady_delay)
         return reply
@@ -195,6 +202,8 @@ class HolderNode:
         """The reply, and the grid on which it leaves."""
         delay = steady_delay
         self._asked = None
+        self._request = sha256_hex(request)
+        self._end_runs_of_another_time()
         try:
             asked = read_request(request, len(self._roster.holders))
             if asked.statement.kind in (HelloRequest.__name__, FinishRequest.__name__):
@@ -215,7 +224,7 @@ class HolderNode:
     def _refuse(self, code: RefusalCode, reason: str) -> bytes:
         log.warning("refused (%s): %s", code, reason)
         self._record_refusal(code)
-        return self._reply(Refusal(holder=self.holder, code=code))
+        return self._reply(Refusal(holder=self.holder, code=code, request=self._request))
 
     def _record_refusal(self, code: RefusalCode) -> None:
         """Write the first refusal of a kind, of a study that the coordinator signed for, into the ledger."""
@@ -264,7 +273,7 @@ class HolderNode:
                 name: old for name, old in self._runs.items() if old.expires > now and old.study != request.study
             }
             if len(self._runs) >= MAX_RUNS:
-                raise Refused("busy", f"{MAX_RUNS} runs are under way")
+                self._make_room_for_a_run()
             if self._ledger.restored:
                 raise Refused("stale", "the ledger was restored from a backup: `cohortium holder recover` comes first")
             log.info("run %s: preparing the customer table for study %s", request.run, request.study.name)
@@ -280,8 +289,11 @@ class HolderNode:
                 nonce=fresh_key("nonce").hex(),
                 checkpoint=self._checkpoint(),
                 expires=now + HELLO_LIFETIME,
+                time=now,
             )
             run = _Run(
+                began=Moment(now, self._clock.monotonic()),
+                used=self._clock.monotonic(),
                 study=request.study,
                 invitation=signed,
                 hello=self._identity.sign(hello),
@@ -293,6 +305,7 @@ class HolderNode:
             self._folder.keep_study(request.run, request.study)
         elif run.study != request.study:
             raise Refused("equivocation", "one run, two studies")
+        run.used = self._clock.monotonic()
         return Reply(statement=run.hello).canonical()
 
     def _check_consent(self, study: Study, now: int) -> None:
@@ -309,6 +322,7 @@ class HolderNode:
     def _ready(self, request: ReadyRequest, signed: Signed) -> bytes:
         core = request.core
         run = self._run(core.question.run)
+        run.asked = True
         self._asked = run.study
         self._check_consent(run.study, self._clock.now())
         charged = self._ledger.reserved_core(core.question)
@@ -454,11 +468,26 @@ class HolderNode:
     def _run(self, run: str) -> _Run:
         if run not in self._runs:
             raise Refused("unknown_run", "this process said no HELLO in that run")
+        self._runs[run].used = self._clock.monotonic()
         return self._runs[run]
 
     def _counted(self) -> int:
         """K: at how many holders the caps count one of this holder's customers."""
         return counted_at(self._ledger.state, self._roster, self.holder)
+
+    def _make_room_for_a_run(self) -> None:
+        """Let the run go that the coordinator has not come back to for longer than it waits for anybody."""
+        idle = longest_idle(self._runs, self._clock.monotonic())
+        if idle is None:
+            raise Refused("busy", f"{MAX_RUNS} runs are under way")
+        log.warning("run %s makes room for another: nothing was asked in it for longer than its study waits", idle)
+        del self._runs[idle]
+
+    def _end_runs_of_another_time(self) -> None:
+        now = Moment(self._clock.now(), self._clock.monotonic())
+        for name in [name for name, run in self._runs.items() if jumped(run, now)]:
+            log.warning("run %s ends here: this machine's clock was set, or it slept", name)
+            del self._runs[name]
 
     def _charge(self, accepted: Accepted, study: Study) -> tuple[Reserved, Caps]:
         return charge_for(

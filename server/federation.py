@@ -122,6 +122,7 @@ class Federation:
         self._spare = study.budget.spare_attempts
         self._invitation: Signed | None = None
         self._hellos: dict[str, Signed] = {}
+        self._sent: dict[str, str] = {}  # by holder, the digest of the request that it was sent last
         self._checkpoints: dict[str, Signed] = {}
         self._shared: list[Release] = []
 
@@ -473,6 +474,7 @@ class Federation:
 
     def _exchange(self, statements: Mapping[str, Signed], timeout: float) -> dict[str, bytes]:
         requests = {holder: Request(statement=signed).canonical() for holder, signed in statements.items()}
+        self._sent |= {holder: sha256_hex(request) for holder, request in requests.items()}
         return self._transport.exchange(requests, timeout=timeout, on_reply=self._progress.reply)
 
     def _statement(self, raw: bytes | None, model: type[R], holder: str, *, words: int = 0) -> tuple[Signed, R]:
@@ -490,8 +492,20 @@ class Federation:
             raise ProtocolError("an answer that is too large")
         statement = Reply.parse(raw).statement
         if statement.kind == Refusal.__name__:
-            raise ProtocolError(statement.open(Refusal, self.roster, signer=holder).code)
+            raise ProtocolError(self._refusal(statement, holder))
         return statement, statement.open(model, self.roster, signer=holder)
+
+    def _refusal(self, signed: Signed, holder: str) -> str:
+        """The code of a refusal, which is kept; one of another request says nothing about this one.
+
+        Raises:
+            ProtocolError: if it is not the holder's word on what it was asked last.
+        """
+        refusal = signed.open(Refusal, self.roster, signer=holder)
+        if (refusal.holder, refusal.request) != (holder, self._sent.get(holder)):
+            raise ProtocolError("a refusal of another request")
+        self._ledger.keep([kept(signed, self.run)])
+        return refusal.code
 
     def _own_checkpoint(self) -> Signed:
         """The coordinator's word on its own ledger."""

@@ -103,7 +103,12 @@ def lenient_policy(*, epsilon: str = "8", delta: str = "0.000001", **allow: Any)
 
 
 class FakeClock(Clock):
-    """Moves only when told; waiting moves it. Shows when each reply left, by thread."""
+    """Moves only when told; waiting moves it. Shows when each reply left, by thread.
+
+    Attributes:
+        wall: what the wall clock would show without the time that has passed; who changes it sets the clock.
+        elapsed: seconds that have passed, on both clocks.
+    """
 
     def __init__(self, start: int = 1_800_000_000) -> None:
         self.wall = start
@@ -111,7 +116,7 @@ class FakeClock(Clock):
         self.left: list[tuple[int, float]] = []
 
     def now(self) -> int:
-        return self.wall
+        return self.wall + int(self.elapsed)
 
     def monotonic(self) -> float:
         return self.elapsed

@@ -259,4 +259,4 @@ def test_rounds_with_random_kills_lose_nothing(tmp_path: Path) -> None:
 
 
 def test_a_refusal_has_a_code_from_the_list_alone() -> None:
-    assert set(Refusal.model_fields) == {"holder", "code"}
+    assert set(Refusal.model_fields) == {"holder", "code", "request"}

@@ -173,7 +173,7 @@ def test_out_of_hours_nothing_is_answered_and_a_run_that_lasts_longer_ends(tmp_p
     liar.greet()
     core = liar.core()
     shown = liar.show(core)
-    clock.wall += 2 * 3600 + 1  # beyond the end of the hours, within the life of the plan
+    clock.elapsed += 2 * 3600 + 1  # beyond the end of the hours, within the life of the plan
     assert liar.ask("alpha", core, [answer.statement for answer in shown.values()]).code == "hours"
     later = kit.LyingCoordinator(federation, kit.small_study(name="later"))
     assert set(greeted(later).values()) == {"hours"}

@@ -582,7 +582,7 @@ def test_a_plan_is_refused_and_nothing_is_charged(
     code, attempt = READY_CASES[case]
     answer = attempt(greeted)
     assert answer.code == code
-    assert set(json.loads(answer.statement.body)) == {"holder", "code"}, "a code and nothing else"
+    assert set(json.loads(answer.statement.body)) == {"holder", "code", "request"}, "a code, for what"
     for holder in HOLDERS:
         assert set(kit.kinds(kit.holder_ledger(federation, holder))) <= {"opened", "declined"}
 
@@ -899,7 +899,7 @@ def test_a_confirmed_plan_expires(tmp_path: Path) -> None:
     coordinator.greet()
     core = coordinator.core()
     readies = coordinator.readies(core)
-    clock.wall = core.expires
+    clock.elapsed += core.expires - clock.now()
     assert coordinator.ask("alpha", core, readies).code == "stale"
     assert kit.charged_by(federation)["alpha"] == 0
 
@@ -1006,7 +1006,7 @@ def test_runs_that_have_expired_take_no_place(tmp_path: Path) -> None:
     for number in range(clients.node.MAX_RUNS):
         coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
         coordinator.greet("alpha")
-    clock.wall += clients.node.HELLO_LIFETIME
+    clock.elapsed += clients.node.HELLO_LIFETIME
     late = LyingCoordinator(federation, kit.small_study(name="late"), run="run-late")
     assert late.send("alpha", late.hello_request()).code == "Hello"
 
@@ -1813,10 +1813,11 @@ def test_statements_have_no_free_form_field() -> None:
     assert fields == {
         "Hello": {
             "protocol", "federation", "roster", "study", "run", "holder", "mask_key", "nonce", "checkpoint", "expires",
+            "time",
         },
         "Ready": {"holder", "core"},
         "Contribution": {"holder", "core", "payload", "checkpoint"},
-        "Refusal": {"holder", "code"},
+        "Refusal": {"holder", "code", "request"},
         "Reply": {"statement", "vector", "since"},
     }  # fmt: skip
     assert {

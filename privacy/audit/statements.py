@@ -24,6 +24,7 @@ from privacy.contract.messages import (
     PlanCore,
     Ready,
     ReadyRequest,
+    Refusal,
 )
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
@@ -150,6 +151,8 @@ class Statements:
                     self._finished(signed)
                 case "Checkpoint":
                     self._head(signed)
+                case "Refusal":
+                    self._refusal(signed)
                 case "Heads":
                     self._told(signed)
                 case _:
@@ -267,6 +270,10 @@ class Statements:
         self._head(said.checkpoint, owner=signed.signer)
         for head in said.heads:  # countersigned: this holder saw them
             self._scratch.put("head", head.member, head.sequence, head.head, signed.signer)
+
+    def _refusal(self, signed: Signed) -> None:
+        if self._history.open(signed, Refusal).holder != signed.signer:
+            raise ProtocolError(f"{signed.signer} refused in somebody else's name")
 
     def _told(self, signed: Signed) -> None:
         for one in self._history.open(signed, Heads).all:

@@ -68,6 +68,7 @@ class Hello(Noun):
         nonce: 32 random bytes.
         checkpoint: the holder's ledger as it stands.
         expires: seconds since 1970, UTC.
+        time: the holder's clock when it said this; 0 in statements of release 0.1.
     """
 
     protocol: int = Field(ge=0, le=1_000_000)
@@ -80,6 +81,7 @@ class Hello(Noun):
     nonce: Hex32
     checkpoint: Signed
     expires: Time
+    time: Time = since("0.2.0", 0)
 
 
 class Ready(Noun):
@@ -99,10 +101,15 @@ class Contribution(Noun):
 
 
 class Refusal(Noun):
-    """A holder's no."""
+    """A holder's no.
+
+    Attributes:
+        request: SHA-256 of the bytes of the request that it answers; empty in statements of release 0.1.
+    """
 
     holder: Slug
     code: RefusalCode
+    request: Digest | Literal[""] = since("0.2.0", "")
 
 
 class Finished(Noun):

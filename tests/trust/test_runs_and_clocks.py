@@ -1,0 +1,217 @@
+"""Runs end and free their holders however they end; clocks that were set end runs and open no second period."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from pathlib import Path
+
+import protocol_kit as kit
+import pytest
+from protocol_kit import LyingCoordinator
+
+from clients.node import HolderNode
+from clients.policy import HolderPolicy
+from clients.under_way import Moment, jumped
+from privacy.contract.canonical import sha256_hex
+from privacy.contract.messages import Refusal
+from privacy.errors import NotEnoughHolders
+from privacy.ledger import PeriodCap
+from simulations.kit import MemoryFederation
+
+
+@pytest.fixture
+def clock() -> kit.FakeClock:
+    return kit.FakeClock()
+
+
+def _runs(node: HolderNode) -> set[str]:
+    return set(node._runs)
+
+
+def _begun(federation: MemoryFederation, number: int, *, asked: bool = False) -> LyingCoordinator:
+    """A run that somebody began and did not end."""
+    coordinator = LyingCoordinator(federation, kit.small_study(name=f"s{number}"), run=f"run-{number}")
+    coordinator.greet()
+    if asked:
+        coordinator.show(coordinator.core(), "alpha")
+    return coordinator
+
+
+# --- room for a fifth run ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("asked", [False, True])
+def test_a_run_that_nobody_comes_back_to_makes_room_for_a_fifth(
+    tmp_path: Path, clock: kit.FakeClock, asked: bool
+) -> None:
+    """Before its first plan others may still prepare: then it is kept for as long as they have."""
+    federation = kit.federation_at(tmp_path, clock=clock)
+    runs = [_begun(federation, number, asked=asked) for number in range(4)]
+    later = LyingCoordinator(federation, kit.small_study(name="later"), run="run-later")
+    waits = runs[0].study.waits.answering if asked else runs[0].study.waits.joining
+    clock.elapsed += waits - 10
+    assert later.send("alpha", later.hello_request()).code == "busy"
+    clock.elapsed += 11
+    kept = runs[0]
+    assert kept.show(kept.core(round=2), "alpha")["alpha"].code == "Ready", "it was come back to"
+    later.greet("alpha")
+    assert _runs(federation.nodes["alpha"]) == {"run-0", "run-2", "run-3", "run-later"}, "the longest idle one went"
+    gone = runs[1]
+    assert gone.show(gone.core(round=2), "alpha")["alpha"].code == "unknown_run"
+    assert "run-1" in _runs(federation.nodes["beta"]), "nobody asked there for a fifth"
+
+
+def test_each_request_of_a_run_counts_as_coming_back(tmp_path: Path, clock: kit.FakeClock) -> None:
+    federation = kit.federation_at(tmp_path, clock=clock)
+    runs = [_begun(federation, number, asked=True) for number in range(4)]
+    waits = runs[0].study.waits.answering
+    clock.elapsed += waits - 1
+    first, second, third, _ = runs
+    first.send("alpha", first.hello_request())
+    second.show(second.core(round=2), "alpha")
+    assert third.ask("alpha", third.core(), ()).code == "declined", "a refused request is one, too"
+    clock.elapsed += 2
+    later = LyingCoordinator(federation, kit.small_study(name="later"), run="run-later")
+    later.greet("alpha")
+    assert _runs(federation.nodes["alpha"]) == {"run-0", "run-1", "run-2", "run-later"}
+
+
+# --- clocks that are set -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("jump", "goes_on"), [(59, True), (-59, True), (62, False), (-62, False), (40 * 86_400, False)]
+)
+def test_a_clock_that_is_set_ends_the_runs(tmp_path: Path, clock: kit.FakeClock, jump: int, goes_on: bool) -> None:
+    federation = kit.federation_at(tmp_path, clock=clock)
+    coordinator = _begun(federation, 1)
+    core = coordinator.core()
+    readies = coordinator.readies(core)
+    clock.wall += jump
+    answer = coordinator.ask("alpha", core, readies)
+    assert answer.code == ("Contribution" if goes_on else "unknown_run")
+    assert kit.charged_by(federation)["alpha"] == int(goes_on)
+
+
+def test_many_small_steps_of_a_clock_add_up_and_time_that_passes_does_not(tmp_path: Path, clock: kit.FakeClock) -> None:
+    federation = kit.federation_at(tmp_path, clock=clock)
+    coordinator = _begun(federation, 1)
+    for _ in range(4):
+        clock.elapsed += 3600
+        coordinator.send("alpha", coordinator.hello_request())
+    assert _runs(federation.nodes["alpha"]) == {"run-1"}
+    for _ in range(4):
+        clock.wall += 20
+        coordinator.send("alpha", coordinator.hello_request(run="another", expires=1))
+    assert not _runs(federation.nodes["alpha"])
+
+
+def test_the_rule_in_figures() -> None:
+    class Run:
+        began = Moment(1000, 5.0)
+
+    assert not jumped(Run(), Moment(1060, 5.0))  # type: ignore[arg-type]
+    assert jumped(Run(), Moment(1061, 5.0))  # type: ignore[arg-type]
+    assert jumped(Run(), Moment(1000, 70.0))  # type: ignore[arg-type]
+    assert not jumped(Run(), Moment(1000 + 9999, 5.0 + 9999))  # type: ignore[arg-type]
+
+
+# --- clocks that differ ------------------------------------------------------------------------------------------
+
+PERIOD = PeriodCap(epsilon=Decimal(1), delta=Decimal("0.000001"), days=30, start=dt.date(2027, 1, 1))
+
+
+def _ahead(federation: MemoryFederation, coordinator: LyingCoordinator, holder: str, seconds: int) -> kit.FakeClock:
+    """One holder's node starts again with a clock of its own; the other holders have said HELLO."""
+    clock = kit.FakeClock(coordinator.now + seconds)
+    others = federation._clock
+    federation._clock = clock
+    federation.nodes[holder] = federation.start(holder)
+    federation._clock = others
+    hello = coordinator.send(holder, coordinator.hello_request(expires=clock.now() + 3600))
+    coordinator.hellos[holder] = hello.statement
+    coordinator.checkpoints[holder] = hello.value.checkpoint
+    return clock
+
+
+@pytest.mark.parametrize(("seconds", "code"), [(3600, "Ready"), (3601, "stale"), (5 * 3600, "stale"), (-3601, "Ready")])
+def test_a_clock_more_than_an_hour_ahead_of_the_others_answers_nothing(
+    tmp_path: Path, clock: kit.FakeClock, seconds: int, code: str
+) -> None:
+    federation = kit.federation_at(tmp_path, clock=clock)
+    coordinator = LyingCoordinator(federation)
+    coordinator.greet("beta", "gamma")
+    _ahead(federation, coordinator, "alpha", seconds)
+    core = coordinator.core("alpha", "beta", "gamma", expires=coordinator.now + 6 * 3600)
+    shown = coordinator.show(core)
+    assert shown["alpha"].code == code
+    assert {shown[holder].code for holder in ("beta", "gamma")} == {"Ready"}, "only who is ahead of the others stops"
+
+
+def test_a_clock_put_forward_opens_no_second_period(tmp_path: Path, clock: kit.FakeClock) -> None:
+    policy = HolderPolicy.model_validate(
+        {"lifetime": {"epsilon": "8", "delta": "0.000001"}, "period": PERIOD.model_dump()}
+    )
+    federation = kit.federation_at(tmp_path, clock=clock, policy=policy)
+    first = LyingCoordinator(federation, kit.small_study(name="first"), run="run-1")
+    first.greet()
+    core = first.core(share=kit.Fraction(9, 10))
+    readies = first.readies(core)
+    assert first.ask("alpha", core, readies).code == "Contribution"
+    second = LyingCoordinator(federation, kit.small_study(name="second"), run="run-2")
+    second.greet()
+    wide = second.core(share=kit.Fraction(9, 10))
+    assert second.show(wide, "alpha")["alpha"].code == "budget", "this period is used up"
+    ahead = _ahead(federation, second, "alpha", 31 * 86_400)
+    again = second.core(share=kit.Fraction(9, 10), expires=ahead.now() + 3600)
+    # The HELLOs of the others are long past for a clock that is a month ahead, and it is more than an hour ahead.
+    assert second.show(again, "alpha")["alpha"].code == "stale"
+    assert kit.charged_by(federation)["alpha"] == 1
+
+
+def test_a_hello_that_does_not_say_the_time_is_taken_by_nobody(tmp_path: Path) -> None:
+    """As release 0.1 wrote it: it can be read, and its bytes stay."""
+    coordinator = LyingCoordinator(kit.federation_at(tmp_path))
+    coordinator.greet()
+    old = coordinator.send("beta", coordinator.hello_request()).value.model_copy(update={"time": 0})
+    assert b'"time"' not in old.canonical()
+    coordinator.hellos["beta"] = kit.Identity.load("beta", tmp_path / "holders" / "beta" / "keys" / "signing.pem").sign(
+        old
+    )
+    assert coordinator.show(coordinator.core(), "alpha")["alpha"].code == "declined"
+
+
+# --- refusals ----------------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_names_the_request_that_it_answers(tmp_path: Path) -> None:
+    coordinator = LyingCoordinator(kit.federation_at(tmp_path))
+    for request in (b"garbage", b"", b"x" * (5 << 20)):
+        refusal = coordinator.send_bytes("alpha", request).value
+        assert isinstance(refusal, Refusal)
+        assert refusal.request == sha256_hex(request)
+    old = refusal.model_copy(update={"request": ""})
+    assert b'"request"' not in old.canonical(), "as release 0.1 wrote it"
+
+
+@pytest.mark.parametrize("replayed", [True, False])
+def test_a_refusal_of_another_request_is_none_and_others_are_kept(tmp_path: Path, replayed: bool) -> None:
+    """Somebody on the way who has a refusal of yesterday cannot take a holder out of today's run as if by its word."""
+    federation = kit.federation_at(tmp_path)
+    old = LyingCoordinator(federation).send("beta", LyingCoordinator(federation).hello_request(expires=1))
+    assert old.code == "stale"
+
+    def hook(holder: str, kind: str, count: int, request: bytes, forward: kit.Handler) -> bytes | None:
+        if (holder, kind) != ("beta", "ready"):
+            return forward(request)
+        return old.raw if replayed else forward(b"not what was asked" * count)
+
+    notes = kit.Notes()
+    asker = kit.coordinator_of(federation, hook=hook, progress=notes)
+    asker.join()
+    with pytest.raises(NotEnoughHolders):
+        asker.ask("rfm", "cut points", kit.STATISTIC, kit.price(asker.study))
+    assert "beta does not take part: a refusal of another request" in notes.notes
+    kinds = [statement.kind for statement in federation.folder.ledger().statements()]
+    assert kinds.count("Refusal") == len([note for note in notes.notes if note.endswith("policy")]) == 2
