@@ -58,12 +58,13 @@ class Recorder:
         self.asked, self.drawn = [], []
 
 
-def study_for(placement: Placement, **budget: Any) -> Study:
+def study_for(placement: Placement, name: str = "audit", holders: Sequence[str] = (), **budget: Any) -> Study:
     """A study that may ask every kind of question."""
     features = ("recency_days", "orders_90")
     return Study.model_validate(
         {
-            "name": f"audit-{placement}",
+            "name": name,
+            "holders": tuple(holders),
             "as_of": "2025-01-01",
             "analyses": ("rfm", "churn", "clusters"),
             "placement": placement,

@@ -56,19 +56,22 @@ def audit_test(
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
     from simulations.audit_checks import checked_all
-    from simulations.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, settings_of
+    from simulations.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, series_of, settings_of
 
     settings = settings_of(tuple(statistic or ()), tuple(item.value for item in placement or PlacementOption))
     if faults:
         settings += faulty(settings)
-    plan = Plan(settings=settings, trials=QUICK_TRIALS if quick else TRIALS)
+    whole = not (statistic or placement)
+    plan = Plan(
+        settings=(*settings, *(series_of(faults=faults) if whole else ())), trials=QUICK_TRIALS if quick else TRIALS
+    )
     if not as_json:
-        _show_power(plan.power, len(settings))
+        _show_power(plan.power, len(plan.settings))
     columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(), TimeRemainingColumn())
     with Progress(*columns, console=errors, disable=quiet or as_json) as bars:
         task = bars.add_task("starting", total=plan.releases)
         results = []
-        names = iter([str(setting) for setting in settings[1:]] + ["done"])
+        names = iter([str(setting) for setting in plan.settings[1:]] + ["done"])
         bars.update(task, description=str(settings[0]))
         for result in plan.run(on_release=lambda: bars.advance(task)):
             results.append(result)
@@ -76,7 +79,7 @@ def audit_test(
         kinds = tuple(dict.fromkeys(setting.kind for setting in settings))
         placements = tuple(dict.fromkeys(setting.placement for setting in settings))
         bars.update(task, description="real nodes, and generators")
-        checked = tuple(checked_all(kinds, placements, whole=not (statistic or placement), faults=faults))
+        checked = tuple(checked_all(kinds, placements, whole=whole, faults=faults))
     report = report_of(plan, tuple(results), checked)
     if as_json:
         print_json({"passed": report.passed, **report.model_dump(mode="json")})

@@ -39,6 +39,8 @@ from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
 from privacy.statistics import CATALOGUE
 from privacy.statistics.base import IntArray
 from simulations.audit_cases import HOLDERS, QUESTIONS, Case, case_of
+from simulations.audit_series import FAULTS as SERIES_FAULTS
+from simulations.audit_series import SERIES, Series
 from simulations.planted_faults import FAULTS, Fault
 from simulations.release_path import ReleasePath
 
@@ -67,6 +69,10 @@ class Setting:
         """Who attacks; nobody has a share to compare with where the coordinator adds the noise."""
         return ("coalition", "memory") if self.placement == "central" else ("coalition", "memory", "twin")
 
+    def rehearsal(self) -> Rehearsal:
+        """Holders and a coordinator, ready to release."""
+        return Rehearsal(self)
+
     def __str__(self) -> str:
         return ", ".join([self.kind, self.placement] + ([self.fault.name] if self.fault else []))
 
@@ -93,6 +99,14 @@ def faulty(settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
         for fault in FAULTS
         if setting.placement in fault.placements and fault.applies(QUESTIONS[setting.kind])
     )
+
+
+def series_of(*, faults: bool) -> tuple[Series, ...]:
+    """All series of studies about one person, and every fault in one where it shows."""
+    found = tuple(Series(kind=kind) for kind in SERIES)
+    if not faults:
+        return found
+    return found + tuple(Series(kind=fault.series, fault=fault) for fault in SERIES_FAULTS)
 
 
 class Rehearsal:
@@ -168,7 +182,7 @@ class Rehearsal:
         return float(vector.astype(np.float64) @ self._target / (self._target @ self._target))
 
 
-def audited(setting: Setting, *, trials: int, alpha: float, on_release: Callable[[], None]) -> Audited:
+def audited(setting: Setting | Series, *, trials: int, alpha: float, on_release: Callable[[], None]) -> Audited:
     """Attack one setting.
 
     Args:
@@ -178,7 +192,7 @@ def audited(setting: Setting, *, trials: int, alpha: float, on_release: Callable
         on_release: called after every release.
     """
     started = time.perf_counter()
-    rehearsal = Rehearsal(setting)
+    rehearsal = setting.rehearsal()
     scores: dict[Attack, NDArray[np.float64]] = {attack: np.zeros((2, trials)) for attack in setting.attacks}
     _, remembered = rehearsal.scores(False, np.zeros(rehearsal.statistic.dim, dtype=np.int64))
     for trial in range(trials):
@@ -217,7 +231,7 @@ class Plan:
         trials: releases with the target, and as many without, for each.
     """
 
-    settings: tuple[Setting, ...]
+    settings: tuple[Setting | Series, ...]
     trials: int
 
     @property

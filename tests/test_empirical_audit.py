@@ -36,6 +36,8 @@ from privacy.statistics import CATALOGUE
 from simulations.audit_cases import HOLDERS, QUESTIONS, case_of
 from simulations.audit_generators import FAULTS as GENERATOR_FAULTS
 from simulations.audit_generators import narrow, resumed
+from simulations.audit_series import FAULTS as SERIES_FAULTS
+from simulations.audit_series import SERIES, Series, SeriesFault
 from simulations.empirical_audit import CLAIMED_MU, Plan, Setting, audited, faulty, settings_of
 from simulations.planted_faults import FAULTS, Fault
 from simulations.release_path import ReleasePath
@@ -200,6 +202,28 @@ def test_a_planted_fault_is_caught(name: str, kind: str, placement: str, trials:
     assert result.refuted
     assert result.attacks[0].mu > result.claimed_mu
     assert result.verdict == "PASS"
+
+
+# --- several releases about one person -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("kind", SERIES)
+def test_a_person_at_all_holders_loses_no_more_than_the_cap_over_all_studies(kind: str) -> None:
+    """Real nodes were asked for as much as they take. The score is the best there is: its deviation is 1 / mu."""
+    rehearsed = Series(kind=kind).rehearsal()
+    assert rehearsed.lost <= rehearsed.mu * (1 + 1e-6)
+    none = np.zeros(0, dtype=np.int64)
+    for present in (False, True):
+        errors = [rehearsed.scores(present, none)[0]["coalition"] - present for _ in range(60)]
+        low, high = stats.chi2.ppf([1e-9, 1 - 1e-9], len(errors))
+        assert low < sum(error**2 for error in errors) * rehearsed.lost**2 < high
+
+
+@pytest.mark.parametrize("fault", SERIES_FAULTS, ids=lambda fault: fault.name)
+def test_a_cap_that_is_added_up_wrongly_costs_half_of_the_noise(fault: SeriesFault) -> None:
+    """An attacker notices that for certain: ``test_the_short_version_has_power``."""
+    rehearsed = Series(kind=fault.series, fault=fault).rehearsal()
+    assert rehearsed.lost > 0.999 * math.sqrt(2) * rehearsed.mu
 
 
 # --- what needs no guessing ------------------------------------------------------------------------------------------
