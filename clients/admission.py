@@ -23,6 +23,7 @@ from privacy.contract.messages import (
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, PolicyError
 from privacy.ledger import Head
+from privacy.secure_sum.masks import cancel
 from privacy.statistics import STATISTICS_OF, ByHolder
 
 #: Seconds by which a holder's clock may be ahead of the median of all participants' when they said HELLO.
@@ -242,15 +243,23 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
 
 
 def check_readies(core: Accepted, readies: tuple[Signed, ...], roster: Roster) -> None:
-    """Whether every participant confirmed this very core.
+    """Whether every participant confirmed this very core, with check words that add up to zero.
+
+    With them the masks of the answers will cancel, or whoever then answers otherwise is named by its own word.
 
     Raises:
-        Refused: if one is missing, twice, or for another core.
+        Refused: if one is missing, twice, or for another core; or their check words do not add up.
     """
     signers = [statement.signer for statement in readies]
     if sorted(signers) != list(core.core.holders):
         raise Refused("declined", "not every participant is ready")
+    words: list[str] = []
     for statement in readies:
         ready = statement.open(Ready, roster, signer=statement.signer)
+        words.append(ready.check)
         if ready.core != core.digest or ready.holder != statement.signer:
             raise Refused("equivocation", f"{statement.signer} is ready for another plan")
+    if not all(words) or not cancel(words):
+        raise Refused(
+            "mismatch", "the check words of the participants do not add up: somebody's masks would not cancel"
+        )

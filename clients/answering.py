@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from privacy.mechanisms import SumMechanism
-from privacy.secure_sum.masks import MaskKey, mask, to_bytes
+from privacy.secure_sum.masks import MaskKey, announced, mask, to_bytes
 from privacy.statistics.base import IntArray
 
 #: Draws noise: standard deviation in integer units, and how many draws.
@@ -41,3 +41,9 @@ def masked_answer(
         holder, key, hellos, core: see :func:`privacy.secure_sum.masks.mask`.
     """
     return to_bytes(mask(exact + share, holder=holder, key=key, hellos=hellos, core=core))
+
+
+def check_words(*, holder: str, key: MaskKey, hellos: Mapping[str, tuple[str, str]], core: str) -> str:
+    """The check words with which the answer to a core will end: the answer's own code, without data or noise."""
+    nothing = np.zeros(0, dtype=np.int64)
+    return announced(masked_answer(nothing, nothing, holder=holder, key=key, hellos=hellos, core=core))

@@ -20,7 +20,7 @@ from privacy.presentation.rosters import (
     rotation_written,
     wrote,
 )
-from privacy.presentation.terminal import Json, command_group, print_json, screen
+from privacy.presentation.terminal import Json, command_group, print_json, screen, up
 
 if TYPE_CHECKING:
     from clients.data.guess_nouns import Question
@@ -257,6 +257,57 @@ def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"]) 
     study = approvals.find(wanted)
     approvals.decide(study, decision, now=int(time.time()))
     screen.print(f"{study.name} ({study.digest[:12]}): {decision}, and written into the ledger.")
+
+
+@holder_app.command("losses")
+def holder_losses(
+    folder: HolderPath,
+    accept: Annotated[
+        bool, typer.Option("--accept", help="You know why: let studies go on, and count these no longer.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List the charges whose release never came, and what part of the lifetime cap they took; let studies go on."""
+    import time
+
+    from clients.holder import HolderFolder
+    from privacy.accounting.events import epsilon_spent, squared_cap
+    from privacy.ledger import LossesAccepted
+
+    holder = HolderFolder(folder)
+    lifetime, ledger = holder.policy().lifetime, holder.ledger()
+    charges = tuple(ledger.state.losses.unreleased.values())
+    delta = float(lifetime.delta)
+    k = ledger.state.counted_on(len(holder.roster().holders))
+    prices = [k * k * one.squared_mu for one in charges]
+    part = float(sum(prices) / squared_cap(float(lifetime.epsilon), delta))
+    if accept and charges:
+        ledger.append(LossesAccepted(charges=len(charges), time=int(time.time())))
+    rows = [
+        (one.name, one.run, one.title, epsilon_spent(price, delta)) for one, price in zip(charges, prices, strict=True)
+    ]
+    if as_json:
+        fields = ("study", "run", "question", "epsilon")
+        listed = [dict(zip(fields, row, strict=True)) for row in rows]
+        allowed = float(lifetime.max_unreleased)
+        print_json({"charges": listed, "part": part, "max_unreleased": allowed, "accepted": accept})
+        return
+    if not rows:
+        screen.print("Every charge led to a release, or was accepted before.")
+        return
+    table = Table("study", "run", "question", "epsilon")
+    for name, run, title, epsilon in rows:
+        table.add_row(escape(name), escape(run), escape(title), up(epsilon))
+    screen.print(table)
+    screen.print(
+        f"{part:.0%} of the lifetime cap went to charges without a release; {lifetime.max_unreleased:.0%} may. "
+        "Those of a study that goes on, or whose results you missed, still get theirs when it is run again.",
+        soft_wrap=True,
+    )
+    if accept:
+        screen.print("Accepted, and written into the ledger: these count no longer.")
+    else:
+        screen.print("cohortium holder losses FOLDER --accept, when you know why", style="dim")
 
 
 @holder_app.command("recover")

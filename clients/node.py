@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.admission import Accepted, Refused, check_core, check_heads, check_hello, check_readies
-from clients.answering import Sampler, masked_answer, noise_share
+from clients.answering import Sampler, check_words, masked_answer, noise_share
 from clients.approvals import Approvals
 from clients.asked import read_request
 from clients.clock import Clock, doubling_delay, on_grid, steady_delay
@@ -43,6 +43,8 @@ from privacy.contract.messages import (
     FinishRequest,
     Hello,
     HelloRequest,
+    Opening,
+    OpenRequest,
     PlanCore,
     Ready,
     ReadyRequest,
@@ -54,11 +56,11 @@ from privacy.contract.messages import (
 )
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
-from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, PolicyError, ProtocolError
+from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, LossesError, PolicyError, ProtocolError
 from privacy.fresh_keys import fresh_key
 from privacy.ledger import Answered, Caps, Declined, Head, Ledger, Question, Released, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
-from privacy.secure_sum.masks import MaskKey
+from privacy.secure_sum.masks import MaskKey, announced, check_keys
 from privacy.statistics import Rows, Statistic
 
 log = logging.getLogger("cohortium.holder")
@@ -99,7 +101,12 @@ class HolderData(Protocol):
 
 @dataclass(kw_only=True)
 class _Run:
-    """What a process remembers of a run; gone when it ends, and with it the mask key."""
+    """What a process remembers of a run; gone when it ends, and with it the mask key.
+
+    Attributes:
+        opened: cores whose check keys were shown. They are never answered: not by this process, which remembers them
+            as long as its mask key, and not by another, which has no key for them.
+    """
 
     study: Study
     invitation: Signed
@@ -111,6 +118,7 @@ class _Run:
     used: float
     plans: dict[Question, tuple[Accepted, Signed]] = field(default_factory=dict)
     noise: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    opened: set[str] = field(default_factory=set)
 
     asked: bool = False
 
@@ -211,6 +219,8 @@ class HolderNode:
             return self._dispatch(asked), delay
         except Refused as error:
             return self._refuse(error.code, error.message), delay
+        except LossesError as error:
+            return self._refuse("approval", f"{error.message}: {error.hint}"), delay
         except PolicyError as error:
             return self._refuse("policy", error.message), delay
         except BudgetError as error:
@@ -239,7 +249,7 @@ class HolderNode:
         except LedgerError as error:  # a refusal is a refusal, recorded or not
             log.error("the refusal could not be recorded: %s", error.message)
 
-    def _reply(self, statement: Ready | Finished | Refusal) -> bytes:
+    def _reply(self, statement: Ready | Opening | Finished | Refusal) -> bytes:
         return Reply(statement=self._identity.sign(statement)).canonical()
 
     def _dispatch(self, request: Request) -> bytes:
@@ -249,6 +259,8 @@ class HolderNode:
                 return self._hello(signed.open(HelloRequest, self._roster, signer=coordinator), signed)
             case "ReadyRequest":
                 return self._ready(signed.open(ReadyRequest, self._roster, signer=coordinator), signed)
+            case "OpenRequest":
+                return self._open(signed.open(OpenRequest, self._roster, signer=coordinator))
             case "AnswerRequest":
                 return self._answer(signed.open(AnswerRequest, self._roster, signer=coordinator), signed)
             case "FinishRequest":
@@ -259,7 +271,7 @@ class HolderNode:
         sequence, value = head or self._ledger.head
         return self._identity.sign(Checkpoint(member=self.holder, sequence=sequence, head=value))
 
-    # --- the four requests -------------------------------------------------------------------------------------
+    # --- the five requests -------------------------------------------------------------------------------------
 
     def _hello(self, request: HelloRequest, signed: Signed) -> bytes:
         now = self._clock.now()
@@ -334,6 +346,8 @@ class HolderNode:
         if charged is not None or (earlier is not None and earlier[0].digest != core.digest):
             first = earlier[1].canonical().decode() if earlier else self._folder.plan_text(core.question)
             self._keep_evidence("equivocation", first, signed, _TWO_PLANS)
+        if core.digest in run.opened:
+            raise Refused("mismatch", "the check keys of this plan were shown")
         accepted = check_core(
             request,
             study=run.study,
@@ -346,15 +360,32 @@ class HolderNode:
             shrunk_to=self._ledger.answered_set(core.study),
         )
         self._ledger.check(*self._charge(accepted, run.study))
-        for other, (_, public) in accepted.hellos.items():
-            if other != self.holder:
-                run.mask_key.shared_with(public)  # an unusable key is found out here, before any charge
         run.make_room(core, signed)
+        # An unusable mask key of somebody's is found out here, before any charge.
+        check = check_words(holder=self.holder, key=run.mask_key, hellos=accepted.hellos, core=accepted.digest)
         if accepted.digest not in run.noise:  # drawn now, so that the answer's timing does not show the noise
             run.noise[accepted.digest] = noise_share(core.mechanism, core.statistic.dim, self._sampler)
         run.plans[core.question] = (accepted, signed)
         self._ledger.remember(accepted.checkpoints)
-        return self._reply(Ready(holder=self.holder, core=accepted.digest))
+        return self._reply(Ready(holder=self.holder, core=accepted.digest, check=check))
+
+    def _open(self, request: OpenRequest) -> bytes:
+        """Show the check keys of a core that was not answered, and never answer it."""
+        if self._ledger.state.question_of(request.core) is not None:
+            raise Refused("already_answered", "the check keys of a plan that was answered are not shown")
+        for run in self._runs.values():
+            for accepted, _ in run.plans.values():
+                if accepted.digest == request.core:
+                    return self._opening(run, accepted)
+        raise Refused("stale", "this plan was not shown before")
+
+    def _opening(self, run: _Run, accepted: Accepted) -> bytes:
+        core = accepted.digest
+        run.opened.add(core)
+        run.noise.pop(core, None)
+        log.warning("run %s: the check words of a plan do not add up; it is not answered", accepted.core.question.run)
+        keys = check_keys(holder=self.holder, key=run.mask_key, hellos=accepted.hellos, core=core)
+        return self._reply(Opening(holder=self.holder, core=core, keys=keys))
 
     def _answer(self, request: AnswerRequest, signed: Signed) -> bytes:
         stored = self._ledger.stored_answer(request.core)
@@ -370,6 +401,8 @@ class HolderNode:
         if plan is None or plan[0].digest != request.core:
             raise Refused("stale", "this plan was not shown before")
         accepted, text = plan
+        if accepted.digest in run.opened:
+            raise Refused("mismatch", "the check keys of this plan were shown: it is never answered")
         self._asked = run.study
         self._check_consent(run.study, self._clock.now())
         check_readies(accepted, request.readies, self._roster)
@@ -402,6 +435,7 @@ class HolderNode:
                 core=accepted.digest,
                 payload=payload,
                 checkpoint=self._checkpoint(charged_head),
+                check=announced(masked),
             )
         )
         reply = Reply(statement=contribution, vector=base64.b64encode(masked).decode()).canonical()
@@ -497,6 +531,7 @@ class HolderNode:
             lifetime=(self._policy.lifetime.epsilon, self._policy.lifetime.delta),
             period=self._policy.period,
             counted=self._counted(),
+            unreleased=self._policy.lifetime.max_unreleased,
             sampler=SAMPLER if accepted.core.mechanism.holder_scale else "",
             software=software_version(),
             now=self._clock.now(),

@@ -12,7 +12,7 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
-from privacy.contract.canonical import ExactDecimal, Noun, read_toml
+from privacy.contract.canonical import ExactDecimal, Noun, read_toml, since
 from privacy.contract.features import FEATURES, FeatureName
 from privacy.contract.messages import PlanCore
 from privacy.contract.study import Slug, Study
@@ -58,6 +58,7 @@ _TEMPLATE = """\
 [lifetime]                      # mandatory: over all studies ever answered, for one person
 epsilon = {epsilon}
 delta = 1e-6
+# max_unreleased = 0.1          # part of it (of its mu^2) that charges without a release may take; then you are asked
 
 # [period]                      # a further cap for each period; P periods used to the end are sqrt(P) times one's mu
 # epsilon = 2
@@ -79,6 +80,7 @@ min_participants = {participants}            # fewest holders in one sum
 min_hidden = {hidden}                  # smallest (holders - colluding holders)
 # min_colluding = 1             # against how many colluding holders a study must guard
 # required = []                 # holders without whom this one does not take part
+# without = []                  # holders with whom this one does not take part
 # min_own_share = 0           # least part of the protecting noise (of its variance) that is this holder's own, 0 to 1
 # approval = "none"             # or "by_hand": each new study waits for `cohortium holder approve`
 
@@ -126,10 +128,13 @@ class LifetimeBudget(Noun):
     Attributes:
         epsilon: the cap, for one person, at ``delta``.
         delta: probability bound.
+        max_unreleased: part of the cap, in mu^2, that charges without a release may take before plans wait for the
+            operator, 0 to 1; one such charge, the dearest, is always let pass.
     """
 
     epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=50)
     delta: ExactDecimal = Field(ge=Decimal("1e-18"), le=Decimal("0.001"))
+    max_unreleased: ExactDecimal = since("0.2.0", Decimal("0.1"), ge=0, le=1)
 
 
 class Allow(Noun):
@@ -149,6 +154,7 @@ class Allow(Noun):
         studies: names of studies; empty allows any.
         columns: what studies may look at of a customer; empty allows all.
         required: holders without whom this one does not take part.
+        without: holders with whom this one does not take part.
         min_own_share: least part of the variance of the noise that protects a release that is this holder's own
             share: with it, the promise needs fewer others to be honest.
         approval: ``by_hand``: a new study is answered only after the operator approved it.
@@ -166,6 +172,7 @@ class Allow(Noun):
     studies: tuple[Slug, ...] = ()
     columns: tuple[Column, ...] = ()
     required: tuple[Slug, ...] = ()
+    without: tuple[Slug, ...] = since("0.2.0", ())
     min_own_share: ExactDecimal = Field(default=Decimal(0), ge=0, le=1)
     approval: Literal["none", "by_hand"] = "none"
 
@@ -231,6 +238,9 @@ class HolderPolicy(Noun):
     def _usable(self) -> Self:
         if not self.allow.analyses:
             raise ValueError("allow.analyses is empty: nothing would ever be answered")
+        both = sorted(set(self.allow.required) & set(self.allow.without))
+        if both:
+            raise ValueError(f"allow.required and allow.without both name {both[0]}: nothing would ever be answered")
         return self
 
     def admit_study(self, study: Study) -> None:
@@ -247,6 +257,8 @@ class HolderPolicy(Noun):
             raise PolicyError(f"the policy does not allow studies to look at: {unwanted}")
         if study.holders and not set(self.allow.required) <= set(study.holders):
             raise PolicyError("a holder whom the policy asks for is not invited")
+        if set(self.allow.without) & set(study.holders):
+            raise PolicyError("a holder with whom the policy does not go together is invited")
         extra = [name for name in study.analyses if name not in self.allow.analyses]
         if extra:
             raise PolicyError(f"the policy does not allow the analysis {extra[0]}")
@@ -278,6 +290,8 @@ class HolderPolicy(Noun):
             raise PolicyError("the policy does not allow this noise")
         if not set(self.allow.required) <= set(core.holders):
             raise PolicyError("a holder whom the policy asks for does not take part")
+        if set(self.allow.without) & set(core.holders):
+            raise PolicyError("a holder with whom the policy does not go together takes part")
         if mechanism.holder_scale == 0 and self.allow.min_own_share > 0:
             raise PolicyError("none of the noise would be this holder's own")
         if self.allow.min_own_share * mechanism.protecting_shares > 1:

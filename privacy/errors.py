@@ -64,6 +64,10 @@ class PolicyError(CohortiumError):
     exit_code = 6
 
 
+class LossesError(PolicyError):
+    """Charges without a release took more than the holder's policy lets pass without its operator."""
+
+
 class ProtocolError(CohortiumError):
     """A message is malformed, unsigned, stale, replayed or contradicts another."""
 

@@ -83,6 +83,29 @@ def coordinator_revoke(folder: CoordinatorPath, member: Annotated[str, typer.Arg
     screen.print(f"{escape(member)} will be left out of the next version. `cohortium coordinator publish` makes it.")
 
 
+@coordinator_app.command("readmit")
+def coordinator_readmit(
+    folder: CoordinatorPath, member: Annotated[str, typer.Argument(help="Its short name.")]
+) -> None:
+    """Ask a holder again that was proved false, or was ready and then silent twice: when you know what it was."""
+    import time
+
+    from privacy.ledger import Readmitted
+    from server.run import CoordinatorFolder
+
+    place = CoordinatorFolder(root=folder)
+    with place.locked():
+        ledger = place.ledger()
+        out = ledger.state.losses.readmissible
+        if member not in out:
+            raise ConfigError(
+                f"{member} is asked to take part already",
+                hint=f"not asked are: {', '.join(sorted(out)) or 'none'}",
+            )
+        ledger.append(Readmitted(member=member, time=int(time.time())))
+    screen.print(f"{escape(member)} is asked again, and that is written into the ledger.")
+
+
 @coordinator_app.command("rotate-key")
 def coordinator_rotate_key(folder: CoordinatorPath) -> None:
     """Make a new signing key for the coordinator; it counts from the next version on, which the old key signs."""

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +33,8 @@ from privacy.contract.messages import (
     FinishRequest,
     Hello,
     HelloRequest,
+    Opening,
+    OpenRequest,
     Participant,
     PlanCore,
     Ready,
@@ -47,13 +49,16 @@ from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
-from privacy.ledger import Caps, Failed, Head, Ledger, Question, Released, Reserved, Statement
+from privacy.ledger import EVIDENCE, Caps, Evidence, Failed, Head, Ledger, Question, Released, Reserved, Statement
+from privacy.ledger.losses import SILENCES
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.secure_sum.masks import CHECK_WORDS, MaskMismatch, UintArray, from_bytes
+from privacy.secure_sum.masks import CHECK_WORDS, MaskMismatch, UintArray, announced, cancel, from_bytes
 from privacy.statistics import Statistic
 from server.aggregation.adding import released_sum
+from server.attempts import Answers, Confirmed
 from server.comparison import differences
+from server.openings import check_opening, compare
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
 from server.releases import Release, ReleaseStore
@@ -85,6 +90,13 @@ class Patience:
         return cls(hello=float(study.waits.joining), answer=float(study.waits.answering))
 
 
+#: What is said of a member that is not asked to take part, and why.
+_SUSPENDED = {
+    "false": "was proved false",
+    "silent": f"was ready and then silent {SILENCES} times in this study",
+}
+
+
 class Federation:
     """The holders of one study, as its analyses see them."""
 
@@ -107,12 +119,14 @@ class Federation:
         everyone = tuple(sorted(study.holders or roster.holders))
         # A study's set of holders may only shrink, over all its runs: holders refuse anything else.
         answered = ledger.answered_set(study.digest)
-        self.invited = tuple(holder for holder in everyone if answered is None or holder in answered)
+        self._ledger = ledger
+        self.invited = tuple(
+            holder for holder in everyone if (answered is None or holder in answered) and holder not in self._suspended
+        )
         self.run = f"{study.name[:40]}-{secrets.token_hex(8)}".replace("_", "-")
         self.missing = [holder for holder in everyone if holder not in self.invited]
         self.differences: list[LedgerDifference] = []
         self._identity = identity
-        self._ledger = ledger
         self._releases = releases
         self._transport = transport
         self._patience = patience or Patience.of(study)
@@ -131,6 +145,11 @@ class Federation:
         """Holders that said HELLO and are still there, sorted."""
         return tuple(sorted(self._hellos))
 
+    @property
+    def _suspended(self) -> Mapping[str, str]:
+        """Who is not asked to take part in this study, as the ledger says, until the operator readmits it."""
+        return self._ledger.state.losses.suspended(self.study.digest)
+
     # --- joining -----------------------------------------------------------------------------------------------
 
     def join(self) -> None:
@@ -139,6 +158,9 @@ class Federation:
         Raises:
             NotEnoughHolders: naming who is not ready, and with which code where one came.
         """
+        for holder, why in self._suspended.items():
+            if holder in self.missing:
+                self._progress.note(f"{holder} is not asked: it {_SUSPENDED[why]} (`cohortium coordinator readmit`)")
         unknown = sorted(set(self.invited) - set(self.roster.holders))
         if unknown:
             raise ConfigError(
@@ -222,7 +244,7 @@ class Federation:
             plan = self._plan(analysis, title, statistic, squared_mu, attempt)
             if plan is None:
                 continue
-            release = self._attempt(*plan, title=title, statistic=statistic)
+            release = self._attempt(plan, title=title, statistic=statistic)
             if release is not None:
                 return release
             if self._spare == 0:
@@ -232,7 +254,10 @@ class Federation:
                     "(questions already released are not asked again)",
                 )
             self._spare -= 1
-            gone = tuple(sorted(set(self.invited) - set(self.participants) - set(self.missing)))
+            suspended = self._suspended
+            away = sorted(set(self.invited) - set(self.participants) - set(self.missing))
+            gone = tuple(holder for holder in away if holder not in suspended)
+            self.missing += [holder for holder in away if holder in suspended]
             if gone:  # a node that was restarted may come back with a new HELLO
                 refused = self._greet(gone, self._patience.answer)
                 self.missing += [holder for holder in gone if holder in refused]
@@ -243,8 +268,12 @@ class Federation:
 
     def _plan(
         self, analysis: str, title: str, statistic: Statistic, squared_mu: Fraction, attempt: int
-    ) -> tuple[PlanCore, Signed, list[Signed]] | None:
-        """Build a core and let everybody confirm it; None if somebody did not (nothing is charged)."""
+    ) -> Confirmed | None:
+        """Build a core and let everybody confirm it; None if somebody did not (nothing is charged).
+
+        Raises:
+            MaskMismatch: if two holders' masks would not cancel and nobody can say whose fault it is.
+        """
         holders = self.participants
         mechanism = self._mechanism(statistic, squared_mu)
         core = PlanCore(
@@ -272,19 +301,62 @@ class Federation:
         self._progress.step(f"{title}: showing the plan", holders)
         replies = self._exchange(dict.fromkeys(holders, request), self._patience.answer)
         readies: list[Signed] = []
+        words: dict[str, str] = {}
         lost: dict[str, str] = {}
         for holder in holders:
             try:
                 signed, ready = self._statement(replies.get(holder), Ready, holder)
-                if ready.core != core.digest or ready.holder != holder:
+                if ready.core != core.digest or ready.holder != holder or not ready.check:
                     raise ProtocolError("declined")
                 readies.append(signed)
+                words[holder] = ready.check
             except ProtocolError as error:
                 lost[holder] = error.message
+        plan = Confirmed(core=core, shown=request, readies=tuple(readies), words=words)
+        if not lost and not cancel(words.values()):
+            lost = self._open(plan)
         if not lost:
-            return core, request, readies
+            return plan
         self._without(lost)
         return None
+
+    def _open(self, plan: Confirmed) -> dict[str, str]:
+        """Find out whose check words are wrong before anybody is charged; who goes no further with the plan, and why.
+
+        Raises:
+            MaskMismatch: naming pairs that disagree, where nobody else is the cause.
+        """
+        core = plan.core
+        self._progress.step(f"{core.title}: check words do not add up", core.holders)
+        request = self._identity.sign(OpenRequest(core=core.digest))
+        replies = self._exchange(dict.fromkeys(core.holders, request), self._patience.answer)
+        opened: dict[str, Opening] = {}
+        signed: dict[str, Signed] = {}
+        lost: dict[str, str] = {}
+        for holder in core.holders:
+            try:
+                signed[holder], opening = self._statement(replies.get(holder), Opening, holder)
+                check_opening(opening, holder=holder, core=core.digest, holders=core.holders)
+                opened[holder] = opening
+            except ProtocolError as error:
+                lost[holder] = error.message
+        found = compare(plan.words, opened)
+        for ready in plan.readies:
+            if ready.signer in found.false:
+                proof = signed[ready.signer]
+                self._ledger.append(
+                    Evidence(what="check", first=ready.digest, second=proof.digest, blamed=ready.signer),
+                    [kept(ready, EVIDENCE), kept(proof, EVIDENCE)],
+                )
+                lost[ready.signer] = "its check words do not follow from its own keys"
+        if found.apart and not lost:
+            pairs = "; ".join(f"{low} and {high}" for low, high in found.apart)
+            raise MaskMismatch(
+                f"{core.title}: the masks of {pairs} would not cancel, and nobody can say whose fault it is. "
+                "Nothing was charged",
+                hint="let their operators restart their nodes and compare versions; a study can name its holders",
+            )
+        return lost
 
     def _mechanism(self, statistic: Statistic, squared_mu: Fraction) -> SumMechanism:
         """The noise that a question gets among the holders that are there now.
@@ -321,56 +393,67 @@ class Federation:
         back = set(restarted) - set(self._greet(restarted, self._patience.answer)) if restarted else set()
         self.missing += [holder for holder in lost if holder not in back]
 
-    def _attempt(
-        self, core: PlanCore, shown: Signed, readies: list[Signed], *, title: str, statistic: Statistic
-    ) -> Release | None:
+    def _attempt(self, plan: Confirmed, *, title: str, statistic: Statistic) -> Release | None:
         """Charge, ask, add up. None if the attempt failed; it stays charged."""
+        core = plan.core
         charge, caps = self._charge(core)
-        asked = self._identity.sign(AnswerRequest(question=core.question, core=core.digest, readies=tuple(readies)))
+        asked = self._identity.sign(AnswerRequest(question=core.question, core=core.digest, readies=plan.readies))
         said = [kept(self._invitation, self.run)] if self._invitation is not None else []
-        said += [kept(shown, core.digest), kept(asked, core.digest)]
+        said += [kept(plan.shown, core.digest), kept(asked, core.digest)]
         grant = self._ledger.reserve(charge, caps, said)
         self._progress.step(f"{title}: asking", core.holders)
         grant.use(core.digest)
-        reason: Literal["missing_answer", "mask_mismatch", "stopped"] = "stopped"
         try:
             replies = self._exchange(dict.fromkeys(core.holders, asked), self._patience.answer)
-            vectors, lost = self._read_answers(core, statistic, replies)
-            if lost:
-                reason = "missing_answer"
-                for holder, code in lost.items():
-                    self._progress.note(f"{holder} did not answer: {code}")
-                    self._hellos.pop(holder, None)
-            else:
+            answers = self._read_answers(plan, statistic, replies)
+            self._let_go(answers)
+            failed = answers.failure(core)
+            if failed is None:
                 try:
-                    values = released_sum(core.mechanism, vectors)
+                    values = released_sum(core.mechanism, answers.vectors)
                 except MaskMismatch:
-                    reason = "mask_mismatch"
+                    failed = Failed(question=core.question, core=core.digest, reason="mask_mismatch")
                 else:
                     return self._release(core, statistic, values, title)
         except BaseException:
-            self._fail(core, "stopped", title)
+            self._fail(Failed(question=core.question, core=core.digest, reason="stopped"), title)
             raise
-        self._fail(core, reason, title)
+        self._fail(failed, title)
         return None
 
-    def _read_answers(
-        self, core: PlanCore, statistic: Statistic, replies: Mapping[str, bytes]
-    ) -> tuple[list[UintArray], dict[str, str]]:
+    def _let_go(self, answers: Answers) -> None:
+        """Go on without who spoiled an attempt."""
+        for holder, code in answers.lost.items():
+            self._progress.note(f"{holder} did not answer: {code}")
+        for holder in answers.false:
+            self._progress.note(
+                f"{holder} answered with other check words than it had announced: it is not asked again"
+            )
+        for holder in (*answers.lost, *answers.false):
+            del self._hellos[holder]
+
+    def _read_answers(self, plan: Confirmed, statistic: Statistic, replies: Mapping[str, bytes]) -> Answers:
+        core = plan.core
         vectors: list[UintArray] = []
+        false: list[str] = []
         lost: dict[str, str] = {}
         for holder in core.holders:
             try:
                 raw = replies.get(holder)
                 signed, answer = self._statement(raw, Contribution, holder, words=statistic.dim + CHECK_WORDS)
                 payload = _vector_bytes(raw)
-                if (answer.core, answer.holder, answer.payload) != (core.digest, holder, sha256_hex(payload)):
+                stated = (answer.core, answer.holder, answer.payload, answer.check)
+                if stated != (core.digest, holder, sha256_hex(payload), announced(payload)):
                     raise ProtocolError("declined")
-                vectors.append(from_bytes(payload, statistic.dim + CHECK_WORDS))
+                vector = from_bytes(payload, statistic.dim + CHECK_WORDS)
                 self._note_checkpoint(holder, answer.checkpoint, kept(signed, core.digest))
+                if answer.check == plan.words[holder]:
+                    vectors.append(vector)
+                else:
+                    false.append(holder)
             except ProtocolError as error:
                 lost[holder] = error.message
-        return vectors, lost
+        return Answers(vectors=tuple(vectors), lost=lost, false=tuple(false))
 
     def _release(
         self,
@@ -394,14 +477,9 @@ class Federation:
         self._shared.append(release)
         return release
 
-    def _fail(
-        self,
-        core: PlanCore,
-        reason: Literal["missing_answer", "mask_mismatch", "stopped"],
-        title: str,
-    ) -> None:
-        self._ledger.append(Failed(question=core.question, core=core.digest, reason=reason))
-        self._progress.note(f"{title}: attempt {core.question.attempt} failed ({reason}); it stays charged")
+    def _fail(self, failed: Failed, title: str) -> None:
+        self._ledger.append(failed)
+        self._progress.note(f"{title}: attempt {failed.question.attempt} failed ({failed.reason}); it stays charged")
 
     # --- ending ------------------------------------------------------------------------------------------------
 

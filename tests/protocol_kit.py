@@ -38,6 +38,7 @@ from privacy.contract.messages import (
     FinishRequest,
     Hello,
     HelloRequest,
+    Opening,
     Participant,
     PlanCore,
     Ready,
@@ -97,9 +98,12 @@ def small_study(*, budget: Mapping[str, Any] | None = None, **changes: Any) -> S
     )
 
 
-def lenient_policy(*, epsilon: str = "8", delta: str = "0.000001", **allow: Any) -> HolderPolicy:
+def lenient_policy(
+    *, epsilon: str = "8", delta: str = "0.000001", max_unreleased: str = "0.1", **allow: Any
+) -> HolderPolicy:
     """A holder's policy, with changes to what it allows."""
-    return HolderPolicy.model_validate({"lifetime": {"epsilon": epsilon, "delta": delta}, "allow": allow})
+    lifetime = {"epsilon": epsilon, "delta": delta, "max_unreleased": max_unreleased}
+    return HolderPolicy.model_validate({"lifetime": lifetime, "allow": allow})
 
 
 class FakeClock(Clock):
@@ -151,7 +155,7 @@ class Answer(NamedTuple):
 
 
 _STATEMENTS: dict[str, type[Noun]] = {
-    model.__name__: model for model in (Hello, Ready, Contribution, Finished, Refusal)
+    model.__name__: model for model in (Hello, Ready, Opening, Contribution, Finished, Refusal)
 }
 
 

@@ -18,7 +18,7 @@ from privacy.contract.identity import Identity
 from privacy.contract.messages import Contribution, Refusal, Reply
 from privacy.errors import NotEnoughHolders
 from privacy.ledger import Released
-from privacy.secure_sum.masks import to_bytes
+from privacy.secure_sum.masks import CHECK_WORDS, announced, to_bytes
 from server.federation import LIFETIME, Federation
 from simulations.chaos import CoordinatorKilled, run_chaos
 from simulations.kit import MemoryFederation
@@ -90,9 +90,9 @@ def _oversized(federation: MemoryFederation, kept: list[bytes], reply: bytes) ->
     """A vector that is longer than the question, properly signed by a cheating holder."""
     parsed = Reply.parse(reply)
     body = Contribution.parse(parsed.statement.body)
-    vector = to_bytes(kit.np.zeros(kit.STATISTIC.dim + 2, dtype=kit.np.uint64))
+    vector = to_bytes(kit.np.zeros(kit.STATISTIC.dim + CHECK_WORDS + 1, dtype=kit.np.uint64))
     identity = Identity.load("beta", federation.root / "holders" / "beta" / "keys" / "signing.pem")
-    signed = identity.sign(body.model_copy(update={"payload": sha256_hex(vector)}))
+    signed = identity.sign(body.model_copy(update={"payload": sha256_hex(vector), "check": announced(vector)}))
     return Reply(statement=signed, vector=kit.base64.b64encode(vector).decode()).canonical()
 
 

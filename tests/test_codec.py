@@ -79,10 +79,12 @@ from privacy.ledger import (
     Entry,
     Evidence,
     Failed,
+    LossesAccepted,
     Lost,
     Opened,
     PeriodCap,
     Question,
+    Readmitted,
     Recovered,
     Released,
     Reserved,
@@ -228,12 +230,17 @@ DECLARED = Member(
 NEXT_ROSTER = ROSTER.model_copy(update={"version": 2, "previous": ROSTER.digest, "releases": (d("code"), d("older"))})
 PERIOD = PeriodCap(epsilon=Decimal(1), delta=Decimal("0.000001"), days=90, start=dt.date(2026, 1, 1))
 EXAMPLES: tuple[Noun, ...] = (
-    Allow(), Answered(question=QUESTION, core=d("core"), payload=d("payload")), STUDY.bounds, BUDGET, CHECKPOINT,
+    Allow(without=("gamma",)), Answered(question=QUESTION, core=d("core"), payload=d("payload")), STUDY.bounds,
+    BUDGET, CHECKPOINT,
     STUDY.cleaning, CORE.bound, RULES.cuts, CORE, EVENT, HELLO, QUESTION, RESERVED, NOTICE, STUDY,
-    m.Contribution(holder="alpha", core=d("core"), payload=d("payload"), checkpoint=checkpoint("alpha")),
+    m.Contribution(
+        holder="alpha", core=d("core"), payload=d("payload"), checkpoint=checkpoint("alpha"), check=d("words")
+    ),
+    m.OpenRequest(core=d("core")), m.Opening(holder="alpha", core=d("core"), keys={"beta": d("key")}),
     Entry(sequence=2, salt="0" * 32, fact=RESERVED),
-    Evidence(what="equivocation", first="{}", second="[]"), STATISTICS["prefix_sums"][1].grids[0],
-    Failed(question=QUESTION, core=d("core"), reason="stopped"), Lost(),
+    Evidence(what="check", first=d("ready"), second=d("opening"), blamed="beta"), STATISTICS["prefix_sums"][1].grids[0],
+    Failed(question=QUESTION, core=d("core"), reason="check_words", blamed=("beta",), silent=("gamma",)), Lost(),
+    Readmitted(member="beta", time=9), LossesAccepted(charges=3, time=9),
     Recovered(lost_from=3, lost_to=4, head=d("head"), witnesses=("beta",), bundles=(), spent="all", time=9),
     BundleHeader(format=1, owner="alpha", role="holder", federation="test", software="cohortium"),
     Heads(federation="test", member="alpha", own=checkpoint("alpha"), seen=(checkpoint("beta"),), time=9),
@@ -255,7 +262,7 @@ EXAMPLES: tuple[Noun, ...] = (
         certificate="x", possessions=HELLOS, rules=2,
     ),
     Change(what="added", member="alpha", role="holder"),
-    LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")),
+    LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001"), max_unreleased=Decimal("0.25")),
     Opened(owner="alpha", role="holder", epsilon=Decimal("4.5"), delta=Decimal("0.0000001"), period=PERIOD, records=4),
     PERIOD,
     ResultAccepted(
@@ -265,7 +272,8 @@ EXAMPLES: tuple[Noun, ...] = (
     Decided(study="trial", study_digest=d("study"), decision="denied", time=9),
     Declined(study="trial", study_digest=d("study"), code="policy", time=9),
     Departed(roster=d("roster"), statement=d("leave"), time=9), CORE.participants[0],
-    CORE.statistic, STATISTICS["segment_totals"][1], STUDY.rates["USD"][0], m.Ready(holder="alpha", core=d("core")),
+    CORE.statistic, STATISTICS["segment_totals"][1], STUDY.rates["USD"][0],
+    m.Ready(holder="alpha", core=d("core"), check=d("words")),
     m.ReadyRequest(core=CORE, hellos=HELLOS), m.Refusal(holder="alpha", code="stale"),
     Release(title="cut points", study=STUDY.digest, statistic=d("s"), question=QUESTION, core=CORE.digest,
             mechanism=CORE.mechanism, holders=("alpha", "beta", "gamma"), values=(5, -7, 2**62)),

@@ -308,11 +308,11 @@ def test_every_part_of_the_plan_is_in_the_key(changed: tuple) -> None:
 def test_check_words_are_the_same_alone_and_behind_data_and_cancel(size: int) -> None:
     keys, hellos = federation(size)
     alone = {
-        name: announced(mask(np.zeros(0, dtype=np.int64), holder=name, key=key, hellos=hellos, core=CORE))
+        name: announced(to_bytes(mask(np.zeros(0, dtype=np.int64), holder=name, key=key, hellos=hellos, core=CORE)))
         for name, key in keys.items()
     }
     behind = masked(some_values(list(keys)), keys, hellos)
-    assert list(alone.values()) == [announced(vector) for vector in behind]
+    assert list(alone.values()) == [announced(to_bytes(vector)) for vector in behind]
     assert cancel(alone.values())
     for name in keys:
         assert not cancel({**alone, name: "0" * 63 + "1"}.values())
@@ -323,10 +323,10 @@ def test_check_words_follow_from_the_keys_that_are_opened_and_from_nothing_else(
     vectors = dict(zip(keys, masked(some_values(list(keys)), keys, hellos), strict=True))
     opened = {name: check_keys(holder=name, key=key, hellos=hellos, core=CORE) for name, key in keys.items()}
     for name, own in opened.items():
-        assert words_of(name, own) == announced(vectors[name])
+        assert words_of(name, own) == announced(to_bytes(vectors[name]))
         for other, value in own.items():
             assert opened[other][name] == value
-            assert words_of(name, {**own, other: "0" * 64}) != announced(vectors[name])
+            assert words_of(name, {**own, other: "0" * 64}) != announced(to_bytes(vectors[name]))
 
 
 def check_opened_keys_unmask_no_data(root: object = None, patch: object = None) -> None:

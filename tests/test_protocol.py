@@ -40,6 +40,7 @@ from privacy.contract.messages import (
     FinishRequest,
     Hello,
     HelloRequest,
+    Opening,
     Ready,
     ReadyRequest,
     Refusal,
@@ -835,7 +836,7 @@ def test_the_lifetime_cap_holds_over_studies(tmp_path: Path) -> None:
 
 
 def test_a_new_name_for_the_same_study_does_not_refill_the_lifetime_budget(tmp_path: Path) -> None:
-    federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(epsilon="2"))
+    federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(epsilon="2", max_unreleased="1"))
     codes = []
     for number in range(6):
         coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
@@ -1501,8 +1502,9 @@ def test_a_holder_that_restarts_for_ever_does_not_keep_the_run_for_ever(federati
     assert kit.charged_by(federation) == dict.fromkeys(HOLDERS, 0)
 
 
-def test_masks_that_do_not_cancel_spend_the_attempt(federation: MemoryFederation) -> None:
-    """A holder that masks with another key (a cheat, or a fault) is not found out, but the sum is not used."""
+def test_masks_that_do_not_cancel_spend_the_attempt_and_name_who_changed_them(tmp_path: Path) -> None:
+    """A holder that masks with another key (a cheat, or a fault) answers otherwise than it announced."""
+    federation = kit.federation_at(tmp_path, *FOUR)
     notes = kit.Notes()
 
     def hook(holder: str, kind: str, count: int, request: bytes, forward: Handler) -> bytes | None:
@@ -1518,10 +1520,10 @@ def test_masks_that_do_not_cancel_spend_the_attempt(federation: MemoryFederation
     coordinator = kit.coordinator_of(federation, hook=hook, progress=notes)
     coordinator.join()
     release = _ask(coordinator)
-    assert release.question.attempt == 2
+    assert (release.question.attempt, release.holders) == (2, ("alpha", "delta", "gamma"))
     facts = list(federation.folder.ledger().facts())
-    assert [fact.reason for fact in facts if fact.kind == "failed"] == ["mask_mismatch"]
-    assert kit.charged_by(federation) == dict.fromkeys(HOLDERS, 2)
+    assert [(fact.reason, fact.blamed) for fact in facts if fact.kind == "failed"] == [("check_words", ("beta",))]
+    assert kit.charged_by(federation) == {"alpha": 2, "beta": 1, "delta": 2, "gamma": 2}
 
 
 def test_a_repeated_request_is_answered_with_the_same_bytes(federation: MemoryFederation) -> None:
@@ -1809,20 +1811,23 @@ def test_a_second_request_does_not_time_the_first_more_finely(tmp_path: Path) ->
 
 def test_statements_have_no_free_form_field() -> None:
     """Everything a holder can send: digests, keys, ids, numbers of the ledger, codes; no text, no metrics."""
-    fields = {model.__name__: set(model.model_fields) for model in (Hello, Ready, Contribution, Refusal, Reply)}
+    fields = {
+        model.__name__: set(model.model_fields) for model in (Hello, Ready, Opening, Contribution, Refusal, Reply)
+    }
     assert fields == {
         "Hello": {
             "protocol", "federation", "roster", "study", "run", "holder", "mask_key", "nonce", "checkpoint", "expires",
             "time",
         },
-        "Ready": {"holder", "core"},
-        "Contribution": {"holder", "core", "payload", "checkpoint"},
+        "Ready": {"holder", "core", "check"},
+        "Opening": {"holder", "core", "keys"},
+        "Contribution": {"holder", "core", "payload", "checkpoint", "check"},
         "Refusal": {"holder", "code", "request"},
         "Reply": {"statement", "vector", "since"},
     }  # fmt: skip
     assert {
         "schema", "policy", "budget", "version", "busy", "stale", "unknown_run", "equivocation", "already_answered",
-        "approval", "hours", "declined",
+        "approval", "hours", "mismatch", "declined",
     } == CODES  # fmt: skip
 
 

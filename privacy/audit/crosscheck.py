@@ -12,6 +12,10 @@ from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History
 from privacy.audit.walk import SHARED, Walk
 from privacy.contract.study import Study
+from privacy.secure_sum.masks import cancel
+
+#: First protocol in which READY announces check words.
+_CHECK_WORDS_SINCE = 3
 
 
 def plans_fit(walk: Walk, scratch: Scratch) -> Iterator[Claim]:
@@ -40,10 +44,54 @@ def plans_fit(walk: Walk, scratch: Scratch) -> Iterator[Claim]:
         if not scratch.one("SELECT 1 FROM ready WHERE party = ? AND core = ? AND holder = ?", party, core, holder)
     ]
     yield judged(party, "every participant confirmed every plan that was charged", missing, f"{total} plans")
+    yield _rehearsed(walk, scratch)
+    yield _as_announced(walk, scratch)
     if party.startswith("holder "):
         yield _own_answers(walk, scratch, lost)
     else:
         yield _answers_of_all(walk, scratch)
+
+
+def _rehearsed(walk: Walk, scratch: Scratch) -> Claim:
+    """Check words were announced for every plan that was charged, and add up to zero (since protocol 3)."""
+    wrong = []
+    count = 0
+    for core, position in scratch.ask(
+        "SELECT plan.core, position FROM plan JOIN charge USING (party, core) WHERE plan.party = ? AND protocol >= ?",
+        walk.party,
+        _CHECK_WORDS_SINCE,
+    ):
+        count += 1
+        words = [
+            text for (text,) in scratch.ask("SELECT words FROM ready WHERE party = ? AND core = ?", walk.party, core)
+        ]
+        if not all(words) or not cancel(words):
+            wrong.append(f"entry {position} charges {core[:12]}, whose check words do not add up to zero")
+    return judged(walk.party, "check words added up before anything was charged", wrong, f"{count} plans")
+
+
+def _as_announced(walk: Walk, scratch: Scratch) -> Claim:
+    """Answers end with the check words that were announced, but for those that an entry names as the cause."""
+    wrong = []
+    count = 0
+    for core, holder, said, sent, blamed in scratch.ask(
+        "SELECT core, holder, ready.words, contribution.words, position FROM contribution "
+        "JOIN ready USING (party, core, holder) LEFT JOIN blamed USING (party, core, holder) WHERE party = ?",
+        walk.party,
+    ):
+        count += 1
+        if said != sent and blamed is None:
+            wrong.append(f"the answer of {holder} to {core[:12]} ends otherwise than it had announced")
+        elif said == sent and blamed is not None:
+            wrong.append(f"entry {blamed} blames {holder}, whose answer to {core[:12]} ends as it had announced")
+    for core, holder, position in scratch.ask(
+        "SELECT core, holder, position FROM blamed WHERE party = ? AND NOT EXISTS "
+        "(SELECT 1 FROM contribution WHERE contribution.party = blamed.party AND contribution.core = blamed.core "
+        "AND contribution.holder = blamed.holder)",
+        walk.party,
+    ):
+        wrong.append(f"entry {position} blames {holder} for {core[:12]}, and shows no answer of it")
+    return judged(walk.party, "answers end with the check words that were announced", wrong, f"{count} answers")
 
 
 def _own_answers(walk: Walk, scratch: Scratch, lost: bool) -> Claim:

@@ -18,10 +18,13 @@ CREATE TABLE outcome (party TEXT, core TEXT, kind TEXT, position INTEGER, value 
 CREATE INDEX outcome_core ON outcome (party, kind, core);
 CREATE TABLE head (subject TEXT, sequence INTEGER, hash TEXT, witness TEXT,
                    PRIMARY KEY (subject, sequence, hash, witness)) WITHOUT ROWID;
-CREATE TABLE plan (party TEXT, core TEXT, facts TEXT, holders TEXT, PRIMARY KEY (party, core)) WITHOUT ROWID;
-CREATE TABLE ready (party TEXT, core TEXT, holder TEXT, PRIMARY KEY (party, core, holder)) WITHOUT ROWID;
+CREATE TABLE plan (party TEXT, core TEXT, facts TEXT, holders TEXT, protocol INTEGER,
+                   PRIMARY KEY (party, core)) WITHOUT ROWID;
+CREATE TABLE ready (party TEXT, core TEXT, holder TEXT, words TEXT, PRIMARY KEY (party, core, holder)) WITHOUT ROWID;
 CREATE TABLE contribution (party TEXT, core TEXT, holder TEXT, payload TEXT, sequence INTEGER, hash TEXT,
-                           PRIMARY KEY (party, core, holder)) WITHOUT ROWID;
+                           words TEXT, PRIMARY KEY (party, core, holder)) WITHOUT ROWID;
+CREATE TABLE blamed (party TEXT, core TEXT, holder TEXT, position INTEGER,
+                     PRIMARY KEY (party, core, holder, position)) WITHOUT ROWID;
 BEGIN;
 """
 

@@ -21,6 +21,7 @@ from privacy.contract.messages import (
     Finished,
     Hello,
     HelloRequest,
+    Opening,
     PlanCore,
     Ready,
     ReadyRequest,
@@ -29,6 +30,7 @@ from privacy.contract.messages import (
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import Evidence, Question
+from privacy.secure_sum.masks import words_of
 
 N = TypeVar("N", bound=Noun)
 
@@ -125,6 +127,7 @@ class Statements:
         self._named = {digest for _, fact in evidence for digest in (fact.first, fact.second)}
         self._contradicting = {fact.second for _, fact in evidence}
         self._shown: dict[str, tuple[Question, str] | None] = {}
+        self._own_words: dict[str, Ready | Opening] = {}
         self.studies: dict[str, Study] = {}
         self._history = history
         self._scratch = scratch
@@ -171,6 +174,11 @@ class Statements:
         if digest not in self._named:
             return False
         about: tuple[Question, str] | None = None
+        if signed.kind in (Ready.__name__, Opening.__name__):
+            model: type[Ready | Opening] = Ready if signed.kind == Ready.__name__ else Opening
+            self._own_words[digest] = self._history.open(signed, model, by=signed.signer)
+            self._shown[digest] = None
+            return True
         if signed.kind == ReadyRequest.__name__:
             core = self._history.open(signed, ReadyRequest, by="coordinator").core
             about = core.question, core.digest
@@ -189,10 +197,25 @@ class Statements:
         for position, fact in self._evidence:
             missing = [digest for digest in (fact.first, fact.second) if digest and digest not in self._shown]
             wrong += [f"the statement {digest[:12]} that entry {position} names is not here" for digest in missing]
+            if fact.what == "check":
+                if not missing and not self._proves(fact):
+                    wrong.append(f"what entry {position} keeps does not prove {fact.blamed} false")
+                continue
             first, second = self._shown.get(fact.first), self._shown.get(fact.second)
             if first and second and (first[0] != second[0] or first[1] == second[1]):
                 wrong.append(f"the two statements that entry {position} names do not contradict each other")
         return wrong
+
+    def _proves(self, fact: Evidence) -> bool:
+        """Whether a READY and an opening of one holder for one core contradict each other."""
+        ready, opening = self._own_words.get(fact.first), self._own_words.get(fact.second)
+        return (
+            isinstance(ready, Ready)
+            and isinstance(opening, Opening)
+            and {ready.holder, opening.holder} == {fact.blamed}
+            and ready.core == opening.core
+            and words_of(fact.blamed, opening.keys) != ready.check
+        )
 
     def _invitation(self, signed: Signed) -> None:
         request = self._history.open(signed, HelloRequest, by="coordinator")
@@ -220,7 +243,9 @@ class Statements:
         self._cost(core, study, roster, name)
         charge, _ = charge_for(core, study=study, policy="", lifetime=None, sampler="", software="", now=0)
         facts = charge.model_dump(mode="json", include=set(SHARED))
-        self._scratch.put("plan", self.party, core.digest, canonical_json(facts).decode(), " ".join(core.holders))
+        self._scratch.put(
+            "plan", self.party, core.digest, canonical_json(facts).decode(), " ".join(core.holders), core.protocol
+        )
 
     def _cost(self, core: PlanCore, study: Study, roster: Roster, name: str) -> None:
         """What fixes the price follows from the study, the roster and this release's own catalogue."""
@@ -256,14 +281,16 @@ class Statements:
             ready = self._history.open(one, Ready, by=one.signer)
             if ready.holder != one.signer or ready.core != request.core:
                 raise ProtocolError(f"{one.signer} confirmed another plan than {request.core[:12]}")
-            self._scratch.put("ready", self.party, request.core, one.signer)
+            self._scratch.put("ready", self.party, request.core, one.signer, ready.check)
 
     def _contribution(self, signed: Signed) -> None:
         said = self._history.open(signed, Contribution)
         if said.holder != signed.signer:
             raise ProtocolError(f"{signed.signer} answered in the name of {said.holder}")
         point = self._head(said.checkpoint, owner=said.holder)
-        self._scratch.put("contribution", self.party, said.core, said.holder, said.payload, point.sequence, point.head)
+        self._scratch.put(
+            "contribution", self.party, said.core, said.holder, said.payload, point.sequence, point.head, said.check
+        )
 
     def _finished(self, signed: Signed) -> None:
         said = self._history.open(signed, Finished)

@@ -21,8 +21,10 @@ from privacy.ledger import (
     Evidence,
     Failed,
     Head,
+    LossesAccepted,
     Lost,
     Opened,
+    Readmitted,
     Recovered,
     Released,
     Reserved,
@@ -132,10 +134,21 @@ class Walk:
         elif isinstance(fact, Departed):
             self._departed = True
         elif isinstance(fact, Evidence):
-            what = "results" if fact.what == "result" else "plans"
-            self._wrong["evidence"].append(f"entry {position} keeps two contradicting {what} of the coordinator")
+            if fact.what == "check":
+                self.notes.append(
+                    f"{self.party} proved {fact.blamed} false before anybody was charged, entry {position}"
+                )
+            else:
+                what = "results" if fact.what == "result" else "plans"
+                self._wrong["evidence"].append(f"entry {position} keeps two contradicting {what} of the coordinator")
             if not fact.holds_texts:
                 self.evidence.append((position, fact))
+        elif isinstance(fact, Readmitted):
+            self.notes.append(f"{self.party}'s operator lets {fact.member} take part again, entry {position}")
+        elif isinstance(fact, LossesAccepted):
+            self.notes.append(
+                f"{self.party}'s operator let {fact.charges} charges without a release pass, entry {position}"
+            )
         elif isinstance(fact, Declined):
             self.notes.append(f"{self.party} refused study {fact.study} ({fact.code}), entry {position}")
 
@@ -269,7 +282,18 @@ class Walk:
             self._wrong["order"].append(f"entry {position} is a second answer to one plan")
         if earlier is not None and fact.kind == "released" and earlier[0] != text:
             self._wrong["order"].append(f"entry {position} is a second, different release of one plan")
+        if isinstance(fact, Failed):
+            self._blame(fact, position)
         self._scratch.put("outcome", self.party, fact.core, fact.kind, position, text)
+
+    def _blame(self, fact: Failed, position: int) -> None:
+        if (fact.reason == "check_words") != bool(fact.blamed):
+            self._wrong["order"].append(
+                f"entry {position} blames nobody for check words, or somebody for another thing"
+            )
+        for holder in fact.blamed:
+            self._scratch.put("blamed", self.party, fact.core, holder, position)
+            self.notes.append(f"{self.party}: {holder} answered otherwise than it had announced, entry {position}")
 
     # --- what comes out ----------------------------------------------------------------------------------------
 

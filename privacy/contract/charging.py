@@ -54,6 +54,7 @@ def charge_for(
     lifetime: tuple[Decimal, Decimal] | None,
     period: PeriodCap | None = None,
     counted: int | None = None,
+    unreleased: Decimal | None = None,
     sampler: str,
     software: str,
     now: int,
@@ -65,6 +66,7 @@ def charge_for(
         lifetime: the holder's (epsilon, delta) cap over all studies; None for the coordinator.
         period: the holder's cap of each period, if it has one.
         counted: K of both, at how many holders one person may be; None for the coordinator.
+        unreleased: part of the lifetime cap that its charges without a release may take; None for the coordinator.
         sampler: who made this party's noise; empty where it adds none.
         software: release of cohortium.
         now: seconds since 1970, UTC.
@@ -92,4 +94,5 @@ def charge_for(
         time=now,
     )
     promise = (study.budget.epsilon, study.budget.effective_delta)
-    return charge, Caps(study=promise, lifetime=lifetime, period=period, records=counted)
+    caps = Caps(study=promise, lifetime=lifetime, period=period, records=counted, unreleased=unreleased)
+    return charge, caps

@@ -37,8 +37,12 @@ RefusalCode = Literal[
     "already_answered",
     "approval",
     "hours",
+    "mismatch",
     "declined",
 ]
+
+#: Form of check words: four words, or nothing in a statement of an earlier protocol.
+CHECK = r"^([0-9a-f]{64})?$"
 
 Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -85,19 +89,41 @@ class Hello(Noun):
 
 
 class Ready(Noun):
-    """A holder's word that it would answer exactly this core. Costs nothing and depends on no row."""
+    """A holder's word that it would answer exactly this core. Costs nothing and depends on no row.
+
+    Attributes:
+        check: the check words with which its answer will end; empty before protocol 3, and then not taken.
+    """
 
     holder: Slug
     core: Digest
+    check: str = since("0.2.0", "", pattern=CHECK)
 
 
 class Contribution(Noun):
-    """A holder's answer: which core, the digest of the masked vector, and its ledger after the charge."""
+    """A holder's answer: which core, the digest of the masked vector, and its ledger after the charge.
+
+    Attributes:
+        check: the check words with which the vector ends; its READY has announced the same.
+    """
 
     holder: Slug
     core: Digest
     payload: Digest
     checkpoint: Signed
+    check: str = since("0.2.0", "", pattern=CHECK)
+
+
+class Opening(Noun):
+    """A holder's check keys for one core, which it then never answers. They mask nothing but zeros.
+
+    Attributes:
+        keys: each other participant to the check key shared with it.
+    """
+
+    holder: Slug
+    core: Digest
+    keys: dict[Slug, Hex32] = Field(max_length=MOST_MEMBERS)
 
 
 class Refusal(Noun):
@@ -208,6 +234,12 @@ class ReadyRequest(Noun):
     hellos: SignedStatements
 
 
+class OpenRequest(Noun):
+    """Asks for the check keys of a core whose check words do not add up, before anybody was asked to answer it."""
+
+    core: Digest
+
+
 class AnswerRequest(Noun):
     """Asks for the answer, with everybody's READY."""
 
@@ -265,7 +297,7 @@ class Reply(Noun):
     """What a holder sends back: one signed statement, and what need not be signed.
 
     Attributes:
-        statement: signed Hello, Ready, Contribution, Finished or Refusal.
+        statement: signed Hello, Ready, Opening, Contribution, Finished or Refusal.
         vector: base64 of little-endian uint64, only with a Contribution.
         since: the newest entry that this holder remembers of each other party's ledger, beside a Hello; a hint.
     """

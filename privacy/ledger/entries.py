@@ -150,12 +150,20 @@ class Released(Noun):
 
 
 class Failed(Noun):
-    """An attempt ended without a release. Nothing is given back."""
+    """An attempt ended without a release. Nothing is given back.
+
+    Attributes:
+        blamed: whose answer has other check words than its READY announced, which both statements prove.
+        silent: who was ready and then gave no answer that counts, by the coordinator's word alone; empty where nobody
+            answered, which is the network's fault or the coordinator's own.
+    """
 
     kind: Literal["failed"] = "failed"
     question: Question
     core: Digest
-    reason: Literal["missing_answer", "mask_mismatch", "stopped"]
+    reason: Literal["missing_answer", "check_words", "mask_mismatch", "stopped"]
+    blamed: tuple[Name, ...] = since("0.2.0", (), max_length=MOST_MEMBERS)
+    silent: tuple[Name, ...] = since("0.2.0", (), max_length=MOST_MEMBERS)
 
 
 class Evidence(Noun):
@@ -163,15 +171,18 @@ class Evidence(Noun):
 
     Attributes:
         what: which rule they break together. ``equivocation``: two plans, or a plan and an answer, under one question;
-            ``result``: two results that one run made, or two releases of one plan, here or at two holders.
+            ``result``: two results that one run made, or two releases of one plan, here or at two holders;
+            ``check``: a READY whose check words do not follow from the keys that its signer then opened.
         first, second: digests of the signed statements, whose texts are kept beside the ledger; ``first`` is empty
             where it was lost. Release 0.1 wrote the texts themselves here, of whatever length they arrived.
+        blamed: the holder that signed both, where it is one.
     """
 
     kind: Literal["evidence"] = "evidence"
-    what: Literal["equivocation", "result"]
+    what: Literal["equivocation", "result", "check"]
     first: str = Field(max_length=ENTRY_LIMIT)
     second: str = Field(max_length=ENTRY_LIMIT)
+    blamed: Name = since("0.2.0", "")
 
     @property
     def holds_texts(self) -> bool:
@@ -250,6 +261,27 @@ class Declined(Noun):
     time: Time
 
 
+class Readmitted(Noun):
+    """The coordinator's operator lets a member take part again that was proved false, or fell silent twice."""
+
+    kind: Literal["readmitted"] = "readmitted"
+    member: Name
+    time: Time
+
+
+class LossesAccepted(Noun):
+    """The holder's operator has seen charges without a release and lets studies go on: these count no longer.
+
+    Attributes:
+        charges: how many there were.
+        time: the writer's clock; a claim.
+    """
+
+    kind: Literal["losses_accepted"] = "losses_accepted"
+    charges: int = Field(ge=0, le=1 << 53)
+    time: Time
+
+
 class Departed(Noun):
     """The ledger's owner left the federation; ``statement`` is the digest of what it signed about that."""
 
@@ -298,6 +330,8 @@ Fact = Annotated[
     | RosterAccepted
     | Decided
     | Declined
+    | Readmitted
+    | LossesAccepted
     | Departed
     | Lost
     | Recovered,

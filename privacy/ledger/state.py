@@ -22,6 +22,7 @@ from privacy.ledger.entries import (
     ResultAccepted,
     RosterAccepted,
 )
+from privacy.ledger.losses import Losses
 
 #: Seconds of a day.
 DAY = 86_400
@@ -36,12 +37,14 @@ class Caps(NamedTuple):
         period: cap over all studies in each period; None where there is none.
         records: K of lifetime and period: at how many holders of the federation one person may be; None for a
             coordinator.
+        unreleased: part of the lifetime cap, in mu^2, that charges without a release may take; None for no limit.
     """
 
     study: tuple[Decimal, Decimal]
     lifetime: tuple[Decimal, Decimal] | None
     period: PeriodCap | None = None
     records: int | None = None
+    unreleased: Decimal | None = None
 
 
 class Total(NamedTuple):
@@ -143,6 +146,7 @@ class LedgerState:
         decisions: study digest to the operator's latest decision.
         declined: (study digest, code) of every recorded refusal.
         evidence: (which rule, digest of the first statement) of every recorded contradiction.
+        losses: charges without a release, and who was the cause.
         rosters: digests of the rosters that the owner accepted.
         results: (run, run that made it) to the result that was handed out, oldest first.
     """
@@ -155,6 +159,7 @@ class LedgerState:
         self.declined: set[tuple[str, str]] = set()
         self.evidence: set[tuple[str, str]] = set()
         self.rosters: set[str] = set()
+        self.losses = Losses()
         self.results: dict[tuple[str, str], ResultAccepted] = {}
         self._life = Life()
         self._days = Days()
@@ -167,6 +172,7 @@ class LedgerState:
 
     def take(self, fact: Fact) -> None:
         """Go on by one fact."""
+        self.losses.take(fact)
         if isinstance(fact, Opened):
             self.opened = fact.carrying(self.opened)
             self._life.open(self.opened)
@@ -240,6 +246,7 @@ class LedgerState:
             LedgerError: if the ledger was never opened, or nobody says at how many holders a person may be.
             ProtocolError: if this question was charged before.
             BudgetError: if a cap would be passed.
+            LossesError: if too many charges before this one led to no release.
         """
         if self.opened is None:
             raise LedgerError("this ledger was never opened for an owner; nothing can be charged to it")
@@ -260,6 +267,8 @@ class LedgerState:
         if caps.lifetime is not None:
             before = self.total
             _within(f"the lifetime cap{who}", before.at(k), before.plus(charge.event).at(k), caps.lifetime)
+            if caps.unreleased is not None:
+                self.losses.admit(charge, part=caps.unreleased, lifetime=caps.lifetime, records=k)
 
 
 def _within(name: str, before: Total, after: Total, cap: tuple[Decimal, Decimal]) -> None:

@@ -108,5 +108,5 @@ def view_ledger(path: Path, *, holders: int = 0) -> LedgerView:
         cap_epsilon=None if opened.epsilon is None else float(opened.epsilon),
         spent_epsilon=epsilon_spent(total, delta),
         charges=tuple(charges),
-        notes=(f"{evidence} pair(s) of contradicting plans are kept as evidence",) if evidence else (),
+        notes=(f"{evidence} pair(s) of contradicting statements are kept as evidence",) if evidence else (),
     )

@@ -143,9 +143,9 @@ def words_of(holder: str, keys: Mapping[str, str]) -> str:
     return to_bytes(total).hex()
 
 
-def announced(masked: UintArray) -> str:
-    """The check words at the end of a masked vector: 64 hexadecimal digits, little-endian words."""
-    return to_bytes(masked[-CHECK_WORDS:]).hex()
+def announced(masked: bytes) -> str:
+    """The check words at the end of a masked vector's bytes: 64 hexadecimal digits, little-endian words."""
+    return masked[-8 * CHECK_WORDS :].hex()
 
 
 def cancel(words: Iterable[str]) -> bool:
