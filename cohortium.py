@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Annotated, NamedTuple, NoReturn
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
+import server.analyses
 from clients.commands import holder_app
 from privacy.audit.commands import audit_app, auditor_app, budget_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
@@ -27,14 +31,12 @@ from privacy.presentation.terminal import (
     up,
     up_or_dash,
 )
-from server.commands import coordinator_app, model_app, show_rankings, warn_of_certificate
+from server.commands import coordinator_app, warn_of_certificate
 from simulations.commands import audit_test
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from privacy.contract.churn_results import ChurnResult
-    from privacy.contract.cluster_results import ClusterResult
     from privacy.contract.results import StudyResult
     from privacy.contract.study import Study
     from server.federation import Patience
@@ -45,6 +47,13 @@ if TYPE_CHECKING:
 _EXTRA_MODULES = {
     "flwr", "ibis", "duckdb", "jinja2", "matplotlib", "pandas", "psycopg", "pyarrow", "safetensors",
 }  # fmt: skip
+
+
+def room_commands() -> list[typer.Typer]:
+    """Groups of commands that analyses bring: ``app`` in the ``commands.py`` of a room, where there is one."""
+    rooms = [f"server.analyses.{module.name}" for module in iter_modules(server.analyses.__path__) if module.ispkg]
+    return [import_module(f"{room}.commands").app for room in rooms if find_spec(f"{room}.commands") is not None]
+
 
 app = typer.Typer(
     name="cohortium",
@@ -65,7 +74,7 @@ for group in (
     ledger_app,
     audit_app,
     budget_app,
-    model_app,
+    *room_commands(),
 ):
     app.add_typer(group)
 
@@ -553,44 +562,14 @@ def _run(
 
 
 def _show_result(result: StudyResult, target: Path) -> None:
+    from server.analyses.catalogue import ANALYSES
     from server.report.render import describe_spending
 
-    rfm = result.rfm
-    if rfm is not None:
-        for figures in rfm.schemes:
-            table = Table(
-                title=f"Segments ({figures.scheme}), {result.study.as_of}, {result.study.currency}",
-                caption="± is the half-width of the 95% interval of noise and rounding; totals are withheld"
-                if result.totals_withheld
-                else "± is the half-width of the 95% interval of the privacy noise; counts are customer records",
-                title_justify="left",
-                caption_justify="left",
-            )
-            columns = ("records", "of revenue") if result.totals_withheld else ("records", "share", "revenue", "share")
-            for column in ("segment", "", *columns):
-                table.add_column(column, justify="left" if column in ("segment", "") else "right")
-            for row in figures.segments:
-                if result.totals_withheld:
-                    shares = (row.share_of_customers, row.share_of_revenue)
-                    shown = ["" if share is None else f"{share.value:.1%} ±{share.margin:.1%}" for share in shares]
-                    table.add_row(row.en, row.zh, *(["suppressed", ""] if row.suppressed else shown))
-                    continue
-                if row.customers is None or row.revenue is None:
-                    table.add_row(row.en, row.zh, "suppressed", "", "", "")
-                    continue
-                table.add_row(
-                    row.en,
-                    row.zh,
-                    f"{row.customers.value:,.0f} ±{row.customers.margin:,.0f}",
-                    "" if row.share_of_customers is None else f"{row.share_of_customers.value:.1%}",
-                    f"{row.revenue.value:,.0f} ±{row.revenue.margin:,.0f}",
-                    "" if row.share_of_revenue is None else f"{row.share_of_revenue.value:.1%}",
-                )
-            screen.print(table)
-    if result.clusters is not None:
-        _show_clusters(result.clusters, result.study)
-    if result.churn is not None:
-        _show_churn(result.churn, target)
+    for analysis in ANALYSES:
+        figures = analysis.figures(result)
+        if figures is not None:
+            for shown in analysis.terminal(figures, result, target):
+                screen.print(shown, soft_wrap=True)
     screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
     if result.missing:
         screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
@@ -603,45 +582,6 @@ def _show_result(result: StudyResult, target: Path) -> None:
     steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
     screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")
     screen.print(f"Report: [bold]{escape(str(target / 'report.html'))}[/]", soft_wrap=True)
-
-
-def _show_clusters(clusters: ClusterResult, study: Study) -> None:
-    """One line a cluster."""
-    from privacy.presentation.cluster_words import cluster_words
-    from privacy.presentation.numbers import shown
-
-    words = cluster_words(clusters.figures, "en", study=study)
-    table = Table(
-        title=f"Clusters, {study.as_of}, {study.currency}",
-        caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",
-        title_justify="left",
-        caption_justify="left",
-    )
-    # Spend is known only where customers are compared by it.
-    with_revenue = any(row.revenue is not None for row in clusters.figures)
-    for column in ("cluster", "", "records", "share, %", *(("revenue",) if with_revenue else ())):
-        table.add_column(column, justify="left" if column == "" else "right")
-    for row in clusters.figures:
-        figures = [shown(row.customers, decimals=0), row.share and shown(row.share, decimals=1, scale=100)]
-        if with_revenue:
-            figures.append(row.revenue and shown(row.revenue, decimals=0))
-        table.add_row(
-            str(row.id),
-            words[row.id],
-            *("" if figure is None else f"{figure.value} ±{figure.margin}" for figure in figures),
-        )
-    screen.print(table)
-
-
-def _show_churn(churn: ChurnResult, target: Path) -> None:
-    from server.model_record import MODEL
-
-    days = ", ".join(churn.training_days)
-    show_rankings(
-        f"Churn within {churn.horizon_days} days, tested on {churn.test_day} (trained on {days})",
-        (churn.quality, *churn.baselines),
-    )
-    screen.print(f"Model: [bold]{escape(str(target / MODEL))}[/]", soft_wrap=True)
 
 
 if __name__ == "__main__":

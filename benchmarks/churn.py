@@ -50,8 +50,8 @@ from privacy.errors import DataError
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.statistics import Statistic
 from server.aggregation.noise import central_noise
-from server.analyses.churn import rounds_of
-from server.analyses.learning import train_logistic, train_network
+from server.analyses.churn.learning import train_logistic, train_network
+from server.analyses.churn.run import rounds_of
 from server.planning import plan, planned_mechanism
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"

@@ -65,7 +65,7 @@ from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.statistics import Statistic
 from privacy.statistics.anchor_sums import nearest
-from server.analyses import clusters
+from server.analyses.clusters import run as clusters
 from server.planning import plan, planned_mechanism
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"

@@ -28,8 +28,8 @@ from rfm_accuracy import (
 from privacy.contract.segments import CutPoints
 from privacy.contract.study import Study
 from privacy.mechanisms.sampler import discrete_gaussian
-from server.analyses import rfm
-from server.analyses.cut_points import cumulate, smoothed, total_customers
+from server.analyses.rfm import run as rfm
+from server.analyses.rfm.cut_points import cumulate, smoothed, total_customers
 
 
 def prefix_sum_cuts(study: Study, tables: Tables) -> tuple[CutPoints, CutPoints]:

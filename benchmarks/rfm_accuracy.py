@@ -29,8 +29,8 @@ from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.statistics import SegmentTotals, Statistic
 from privacy.statistics.prefix_sums import FactGrid
-from server.analyses import rfm
-from server.analyses.cut_points import QUINTILES
+from server.analyses.rfm import run as rfm
+from server.analyses.rfm.cut_points import QUINTILES
 from server.planning import plan, planned_mechanism
 
 TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"

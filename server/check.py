@@ -14,8 +14,8 @@ from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.statistics import GAMMA, ContributionBound, Statistic
-from server.analyses import CATALOGUE
-from server.analyses.expectation import Expectation
+from server.analyses.catalogue import CATALOGUE
+from server.expectation import Expectation
 from server.planning import plan, planned_mechanism
 
 
@@ -101,7 +101,7 @@ def check_study(
                 total_with_retry=epsilon_spent(total + price, delta) if spare else None,
             )
         )
-    expectations = []
+    expectations: list[Expectation] = []
     for analysis in study.analyses:
 
         def planned(title: str, statistic: Statistic, analysis: str = analysis) -> SumMechanism:

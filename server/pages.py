@@ -17,14 +17,14 @@ log = logging.getLogger("cohortium.coordinator")
 
 
 def write_pages(result: StudyResult, folder: CoordinatorFolder) -> tuple[str, ...]:
-    """Write the report, and of a churn model its signed file, summary and card, beside a result that was kept before.
+    """Write the report, and what analyses leave beside a result, such as a signed model, where it was kept before.
 
     Returns:
         What could not be written, in words for the operator: no page stands between a release and its record.
     """
     target = folder.results.folder(result.study)
     failed = []
-    for what, write in (("the report", _report), ("the model's files", _model)):
+    for what, write in (("the report", _report), ("its other files", _files)):
         try:
             write(result, folder, target)
         except Exception as error:  # whatever is wrong with a page, the result is there
@@ -42,9 +42,12 @@ def _report(result: StudyResult, folder: CoordinatorFolder, target: Path) -> Non
     (target / REPORT).write_text(render_report(result), encoding="utf-8")
 
 
-def _model(result: StudyResult, folder: CoordinatorFolder, target: Path) -> None:
-    from server.model_record import write_model  # here: pictures are slow to import
+def _files(result: StudyResult, folder: CoordinatorFolder, target: Path) -> None:
+    from server.analyses.catalogue import ANALYSES  # here: pictures are slow to import
+    from server.analysis import ResultFolder
 
-    if result.churn is not None:
-        federation = folder.roster().federation
-        write_model(result, result.churn, identity=folder.identity(), federation=federation, target=target)
+    place = ResultFolder(path=target, identity=folder.identity(), federation=folder.roster().federation)
+    for analysis in ANALYSES:
+        figures = analysis.figures(result)
+        if figures is not None:
+            analysis.files(figures, result, place)

@@ -11,7 +11,7 @@ from privacy.contract.study import Study
 from privacy.errors import BudgetError
 from privacy.mechanisms import Placement, SumMechanism, calibrate
 from privacy.statistics import Statistic
-from server.analyses import CATALOGUE
+from server.analyses.catalogue import CATALOGUE
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -23,14 +23,13 @@ from privacy.ledger import Ledger, Opened
 from privacy.mechanisms import SumMechanism
 from privacy.member_folder import MemberFolder
 from privacy.statistics import Statistic
-from server.analyses import CATALOGUE
+from server.analyses.catalogue import CATALOGUE
 from server.federation import Federation, Patience
 from server.pages import write_pages
 from server.planning import plan, planned_mechanism
 from server.progress import JsonLines, Progress, Stopwatch, silent
 from server.releases import Release, ReleaseStore
 from server.renewal import Renewal
-from server.shares_only import earlier_shares_only
 from server.spending import check_accountants, spending_of
 from server.studies import Results
 
@@ -163,9 +162,10 @@ def run_study(
                 return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
 
             outcomes[name] = CATALOGUE[name].run(study, ask, planned)
-        before = folder.results.earlier(study, outcomes["rfm"].rules.cuts) if "rfm" in outcomes else ()
-        if study.rfm.totals == "shares":  # earlier runs may have had totals
-            before = tuple(earlier_shares_only(run) for run in before)
+        before = folder.results.named(study.name)
+        compared = tuple(
+            run for name, found in outcomes.items() for run in CATALOGUE[name].earlier(study, found, before)
+        )
         result = StudyResult(
             study=study,
             study_digest=study.digest,
@@ -177,7 +177,7 @@ def run_study(
             transport=transport.name,
             spending=spending_of(study, ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
-            earlier=before,
+            earlier=compared,
             **outcomes,
         )
         uncompared = federation.finish(result.model_dump_json())

@@ -40,7 +40,7 @@ from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.statistics import Statistic
 from privacy.statistics.anchor_sums import nearest
 from privacy.statistics.base import IntArray
-from server.analyses import CATALOGUE
+from server.analyses.catalogue import CATALOGUE
 from server.federation import Federation
 from server.planning import plan, planned_mechanism
 from server.releases import Release, ReleaseStore

@@ -30,7 +30,7 @@ from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism
 from privacy.statistics import CATALOGUE as STATISTICS
 from privacy.statistics import STATISTICS_OF
 from privacy.statistics.base import Statistic
-from server.analyses import CATALOGUE
+from server.analyses.catalogue import CATALOGUE
 from server.releases import Release
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -283,10 +283,10 @@ def test_no_command_option_is_about_noise() -> None:
 def test_the_catalogues_name_the_same_analyses() -> None:
     assert set(ANALYSES) == set(CATALOGUE) == set(STATISTICS_OF)
     assert len(set(ANALYSES)) == len(ANALYSES)
-    for name, module in CATALOGUE.items():
-        assert module.__name__ == f"server.analyses.{name}"
-        for function in ("weights", "run", "forecast"):
-            assert callable(getattr(module, function))
+    assert tuple(CATALOGUE) == ANALYSES, "reports show them in this order"
+    for name, analysis in CATALOGUE.items():
+        assert analysis.name == name
+        assert analysis.section.package == f"server.analyses.{name}"
 
 
 def test_every_statistic_belongs_to_an_analysis_and_to_a_module_of_its_own() -> None:

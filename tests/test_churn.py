@@ -38,7 +38,8 @@ from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.ledger import Reserved
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.statistics import ByHolder, Statistic
-from server.analyses import churn, learning
+from server.analyses.churn import learning
+from server.analyses.churn import run as churn
 from server.check import check_study
 from server.federation import Federation
 from server.planning import plan, planned_mechanism

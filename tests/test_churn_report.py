@@ -10,13 +10,12 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import string
 from functools import cache
-from pathlib import Path
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from all_texts import text
 from test_colours import BLACK, PAIRS, PLAIN, SHAPES, TEXTS, WHITE, full
 from test_report import PLAIN as RFM_RESULT
 from test_report import Page as ReportPage
@@ -28,14 +27,12 @@ from privacy.contract.models import WEIGHT, LogisticModel, NetworkModel
 from privacy.contract.results import QuestionCost, StudyResult, Timing
 from privacy.contract.study import CHURN_FEATURES, ChurnOptions
 from privacy.presentation.texts import LANGUAGES
-from server.analyses.churn import _BINS, _predicted
-from server.analyses.ranking import ranking
-from server.report import card_texts, churn_pictures, churn_texts
-from server.report.churn import churn_findings, churn_section, top_rate
+from server.analyses.churn import card_texts
+from server.analyses.churn import pictures as churn_pictures
+from server.analyses.churn.ranking import ranking
+from server.analyses.churn.run import _BINS, _predicted
+from server.analyses.churn.section import churn_findings, churn_section, top_rate
 from server.report.render import render_report
-from server.report.texts import text
-
-REPORT = Path(churn_texts.__file__).parent
 
 
 class Page(ReportPage):
@@ -142,7 +139,7 @@ def html(name: str) -> str:
     if name == "card":
         from test_model_file import made
 
-        from server.model_card import render_card
+        from server.analyses.churn.model_card import render_card
 
         return render_card(made("logistic"))
     return render_report(kinds()[name])
@@ -197,31 +194,13 @@ def test_pages_use_colours_from_the_list(name: str) -> None:
     used = {full(colour) for colour in re.findall(r"(?<!&)#[0-9a-f]{6}\b", html(name))}
     from test_colours import SHADES
 
-    from server.report.pictures import SCORES
+    from privacy.presentation.pictures import SCORES
 
     assert used - listed - {*SCORES, *SHADES} == set()
 
 
 def test_same_result_same_bytes() -> None:
     assert render_report(kinds()["network"]) == html("network")
-
-
-@pytest.mark.parametrize("texts", [churn_texts.CHURN, card_texts.CARD], ids=["churn", "card"])
-def test_every_text_is_in_both_languages_and_used(texts) -> None:
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in [*sorted(REPORT.iterdir()), REPORT.parent / "model_card.py"]
-        if path.suffix in (".py", ".j2") and not path.name.endswith("texts.py")
-    )
-    composed = ("question_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_")
-    for key, entry in texts.items():
-        fields = [{name for _, name, _, _ in string.Formatter().parse(said) if name} for said in entry]
-        assert fields[0] == fields[1], f"{key}: the languages have different fields"
-        if key != "title_gap":
-            assert re.search(r"[一-鿿]", entry.zh), f"{key} is not translated"
-            assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
-        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
-        assert key.startswith(composed) or re.search(rf"""["']{key}["']""", source), f"{key} is not used"
 
 
 # --- what it says
@@ -415,7 +394,7 @@ def test_the_card_says_what_is_in_the_file() -> None:
 def test_the_card_tells_who_added_the_noise(placement: str, noise: str, says: str) -> None:
     from test_model_file import made
 
-    from server.model_card import render_card
+    from server.analyses.churn.model_card import render_card
 
     file = made("logistic")
     privacy = file.record.privacy.model_copy(update={"placement": placement, "mechanism": noise})

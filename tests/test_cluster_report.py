@@ -12,7 +12,6 @@ from __future__ import annotations
 import io
 import itertools
 import re
-import string
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -20,6 +19,7 @@ from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from all_texts import text
 from rich.console import Console
 from test_churn_report import Page
 from test_colours import BLACK, PAIRS, PLAIN, SHADES, SHAPES, TEXTS, WHITE, contrast, full
@@ -33,15 +33,12 @@ from privacy.contract.results import QuestionCost, StudyResult, Timing
 from privacy.contract.study import ClusterOptions, KnownClusters
 from privacy.presentation.cluster_words import WORDS, beyond_noise, cluster_words
 from privacy.presentation.features import feature_heading, feature_value
-from privacy.presentation.pictures import CUSTOMERS
+from privacy.presentation.pictures import CUSTOMERS, SCORES
 from privacy.presentation.texts import LANGUAGES
-from server.report import cluster_pictures, cluster_texts
-from server.report.clusters import cluster_findings, cluster_section
-from server.report.pictures import SCORES
+from server.analyses.clusters import pictures as cluster_pictures
+from server.analyses.clusters.section import cluster_findings, cluster_section
 from server.report.render import render_report
-from server.report.texts import text
 
-REPORT = Path(cluster_texts.__file__).parent
 RFM = ("recency_days", "orders", "money")
 MANY = (*RFM, "tenure_days", "order_value", "basket", "interval_days", "weekend_share", "trend", "momentum")
 STUDY = RFM_RESULT.study.model_copy(update={"name": "spring", "currency": "EUR"})
@@ -237,31 +234,6 @@ def test_numbers_on_circles_stand_out() -> None:
 
 def test_same_result_same_bytes() -> None:
     assert render_report(kinds()["moves"]) == html("moves")
-
-
-def test_every_text_is_in_both_languages_and_used() -> None:
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in sorted(REPORT.iterdir())
-        if path.suffix in (".py", ".j2") and not path.name.endswith("texts.py")
-    )
-    composed = (
-        "question_",
-        "card_clusters_",
-        "clusters_number_",
-        "clusters_limit_",
-        "count_",
-        "moves_",
-        "cluster_heat",
-    )
-    composed += ("cluster_parallel",)
-    for key, entry in cluster_texts.CLUSTERS.items():
-        fields = [{name for _, name, _, _ in string.Formatter().parse(said) if name} for said in entry]
-        assert fields[0] == fields[1], f"{key}: the languages have different fields"
-        assert re.search(r"[一-鿿]", entry.zh), f"{key} is not translated"
-        assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
-        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
-        assert key.startswith(composed) or re.search(rf"""["']{key}["']""", source), f"{key} is not used"
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

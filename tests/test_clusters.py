@@ -31,8 +31,8 @@ from privacy.errors import DataError, NotEnoughHolders
 from privacy.ledger import Reserved
 from privacy.statistics import GridCounts, Statistic
 from privacy.statistics.anchor_sums import nearest
-from server.analyses import clusters
-from server.analyses.support_points import SupportPoints, grid_points
+from server.analyses.clusters import run as clusters
+from server.analyses.clusters.support_points import SupportPoints, grid_points
 from server.check import check_study
 from server.planning import plan, planned_mechanism
 from server.run import run_study

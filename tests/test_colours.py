@@ -21,8 +21,7 @@ from test_report import rendered
 from clients.report.actions import Actions
 from clients.report.page import holder_report
 from clients.report.pictures import EVERYONE, OWN
-from privacy.presentation.pictures import CUSTOMERS, HAIRLINE, INK, MUTED, REVENUE
-from server.report.pictures import CUT, SCORES
+from privacy.presentation.pictures import CUSTOMERS, CUT, HAIRLINE, INK, MUTED, REVENUE, SCORES
 
 ROOT = Path(__file__).parents[1]
 STYLES = [ROOT / "privacy/presentation/page.css", ROOT / "clients/report/holder.css", ROOT / "server/report/report.css"]

@@ -43,7 +43,8 @@ from privacy.contract.model_file import (
 from privacy.contract.models import LogisticModel
 from privacy.contract.study import Budget, ChurnOptions, Study
 from privacy.errors import ConfigError, ProtocolError
-from server.model_record import CARD, MODEL, SUMMARY, describe_model, write_model
+from server.analyses.churn.model_record import CARD, MODEL, SUMMARY, describe_model, write_model
+from server.analysis import ResultFolder
 from server.run import run_study
 from simulations.kit import MemoryFederation, make_keys
 
@@ -280,7 +281,8 @@ def results(tmp_path: Path) -> Path:
     target.mkdir(parents=True)
     (tmp_path / "coordinator" / "roster.json").write_bytes(roster.canonical())
     churn = churn_result()
-    write_model(study_result(churn), churn, identity=keys["coordinator"], federation=roster.federation, target=target)
+    folder = ResultFolder(path=target, identity=keys["coordinator"], federation=roster.federation)
+    write_model(churn, study_result(churn), folder)
     return target
 
 

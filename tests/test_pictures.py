@@ -15,7 +15,7 @@ import pytest
 from test_report import PLAIN
 
 from privacy.contract.results import Distribution
-from server.report.pictures import distribution, segment_shares
+from server.analyses.rfm.pictures import distribution, segment_shares
 
 DOCS = Path(__file__).parents[1] / "docs"
 

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from privacy.contract.churn_results import RankingFigures
-from server.analyses.ranking import (
+from server.analyses.churn.ranking import (
     TOP,
     area_under_curve,
     average_precision,

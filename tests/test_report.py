@@ -6,17 +6,16 @@ import datetime as dt
 import math
 import re
 import shutil
-import string
 import subprocess
 from decimal import Decimal
 from functools import cache
 from html.parser import HTMLParser
-from pathlib import Path
 from urllib.parse import quote
 from xml.etree import ElementTree
 
 import numpy as np
 import pytest
+from all_texts import text
 
 from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
 from privacy.contract.customers import CustomerColumns
@@ -34,14 +33,12 @@ from privacy.contract.results import (
 )
 from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
 from privacy.contract.study import Budget, Cleaning, FixedCuts, KnownCuts, RfmOptions, Study
-from privacy.presentation import pages as shared_pages
+from privacy.presentation.change import change
 from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
 from privacy.presentation.texts import LANGUAGES
-from server.report import pictures
-from server.report.findings import scheme_findings
+from server.analyses.rfm import pictures
+from server.analyses.rfm.findings import scheme_findings
 from server.report.render import describe_spending, render_report
-from server.report.texts import OWN, TEXTS, text
-from server.report.trend import change
 
 UNIT = 100  # cents
 
@@ -407,49 +404,6 @@ def test_no_time_of_rendering_and_no_maker_in_the_pictures() -> None:
     assert "Matplotlib" not in html
     assert "<metadata" not in html
     assert str(dt.date.today()) not in html
-
-
-def test_every_text_is_there_in_both_languages() -> None:
-    alike = {
-        "plus_minus",
-        "rate_fixed",
-        "definition_eight",
-        "definition_grid",
-        "cut_at",
-        "percent_with_margin",
-        "value_with_margin",
-    }
-    for key, entry in TEXTS.items():
-        fields = [{f for _, f, _, _ in string.Formatter().parse(words) if f} for words in entry]
-        assert fields[0] == fields[1], f"{key}: the languages have different fields"
-        assert all(word.strip() for word in entry) or key == "sentence_gap", key
-        if key in alike or key in ("sentence_gap",):
-            continue
-        assert re.search(r"[一-鿿、]", entry.zh) or key == "step_of_question", f"{key} is not translated"
-        assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
-        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
-
-
-def test_every_text_is_used() -> None:
-    folders = [Path(module.__file__).parent for module in (pictures, shared_pages)]
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for folder in folders
-        for path in sorted(folder.iterdir())
-        if path.suffix in (".py", ".j2") and path.name != "texts.py"
-    )
-    composed = (
-        "month_", "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_",
-        "returns_", "duplicates_", "totals_",
-    )  # fmt: skip
-    unused = [
-        key
-        for key in OWN
-        if not re.search(rf"""["']{key}["']""", source)
-        and not key.startswith(composed)
-        and key not in ("released", "failed")  # outcomes are keys themselves
-    ]
-    assert unused == []
 
 
 @pytest.mark.parametrize("name", ["plain", "large", "central", "trend", "known"])

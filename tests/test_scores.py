@@ -39,7 +39,7 @@ from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError
 from privacy.statistics import ByHolder, ScoreHistogram
 from privacy.statistics.score_histogram import ScoredModel
-from server.analyses import ranking as released
+from server.analyses.churn import ranking as released
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)
 STUDY = make_study(analyses=("churn",))

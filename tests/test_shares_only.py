@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import protocol_kit as kit
 import pytest
+from all_texts import text as report_text
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -40,14 +41,13 @@ from privacy.presentation.texts import LANGUAGES
 from privacy.secure_sum.masks import unmask
 from privacy.statistics import Statistic
 from privacy.statistics.segment_totals import SegmentEstimate
-from server.analyses import rfm
-from server.analyses.rfm import scheme_figures
+from server.analyses.rfm import run as rfm
+from server.analyses.rfm.run import scheme_figures
+from server.analyses.rfm.shares_only import earlier_shares_only, shares_only
 from server.check import check_study
 from server.planning import plan, planned_mechanism
 from server.report.render import render_report
-from server.report.texts import text as report_text
 from server.run import run_study
-from server.shares_only import earlier_shares_only, shares_only
 from simulations.kit import MemoryFederation
 
 # --- the grid ----------------------------------------------------------------------------------------------------

@@ -20,15 +20,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.estimates import Estimate
+from privacy.contract.estimates import Z95, Estimate
 from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.contract.segments import CutPoints
 
 Verdict = Literal["higher", "lower", "alike", "unknown"]
 FloatArray = NDArray[np.float64]
-
-#: Normal quantile of a two-sided 95% interval.
-Z95 = NormalDist().inv_cdf(0.975)
 
 #: What is compared; more is better in each.
 MEASURES = ("repurchase", "orders_per_customer", "revenue_per_order", "revenue_per_customer", "top_spenders",

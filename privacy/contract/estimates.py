@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+#: Half-width of the 95% interval of a standard normal deviate.
+Z95 = 1.959963984540054
+
 
 class Value(BaseModel):
     """Base of everything in a result: frozen, and no field that is not named."""

@@ -520,8 +520,8 @@ class Study(Noun):
         return self.rates.get(currency)
 
 
-#: The analyses that a study may name. ``server/analyses`` has one module of the same name each (checked by a test).
-ANALYSES: tuple[str, ...] = ("rfm", "churn", "clusters")
+#: The analyses that a study may name, in the order of pages. ``server/analyses`` has a room of the same name each.
+ANALYSES: tuple[str, ...] = ("rfm", "clusters", "churn")
 
 _DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
 

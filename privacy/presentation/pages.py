@@ -33,10 +33,11 @@ def render_page(template: str, *, package: str, pages: Sequence[dict[str, Any]],
         package: name of the package that the page belongs to.
         pages: one mapping per language, in the order of ``LANGUAGES``; ``title`` is the page's title.
         subject: stands after the title in the window's title.
-        style: name of a style sheet of ``package`` that is added to the shared one, if any.
+        style: name of a style sheet of ``package``, or ``package/name``, that is added to the shared one, if any.
     """
     script = _resource(_SHARED, "language.js.j2").strip()
-    css = _resource(_SHARED, "page.css") + (_resource(package, style) if style else "")
+    owner, _, sheet = style.rpartition("/")
+    css = _resource(_SHARED, "page.css") + (_resource(owner or package, sheet) if sheet else "")
     return (
         _environment(package)
         .get_template(template)
@@ -63,9 +64,11 @@ def _environment(package: str) -> jinja2.Environment:
     import jinja2
 
     def load(name: str) -> str | None:
-        for place in (package, _SHARED):
-            if resources.files(place).joinpath(name).is_file():
-                return _resource(place, name)
+        """A page's own template, one that all share, or ``package/name``: that of a section of another package."""
+        owner, _, file = name.rpartition("/")
+        for place in (owner,) if owner else (package, _SHARED):
+            if resources.files(place).joinpath(file).is_file():
+                return _resource(place, file)
         return None
 
     return jinja2.Environment(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 from xml.etree import ElementTree
 
 if TYPE_CHECKING:
@@ -23,6 +23,12 @@ HAIRLINE = "#d7dde4"
 #: light one still stands out from white paper. ``tests/test_colours.py`` holds every colour to that.
 CUSTOMERS = "#6895c5"
 REVENUE = "#123f6d"
+CUT = "#b5480a"
+#: Scores 1 to 5, light to dark.
+SCORES = ("#d6e4f2", "#b3cde6", "#86aed5", "#3f78ad", "#14538f")
+
+#: Pictures are drawn for desks and paper, and for phones.
+Width = Literal["wide", "narrow"]
 
 _POINTS_PER_INCH = 72
 

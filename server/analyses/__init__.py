@@ -1,13 +1,5 @@
-"""The catalogue of analyses. Each is ordinary sequential code that asks a federation for releases.
+"""Rooms, one for each analysis: what it asks a federation for, and what it makes of the releases for people.
 
-To add one: a module here with ``weights``, ``run`` and ``forecast``, a line in ``CATALOGUE``, its name in
-``privacy.contract.study.ANALYSES`` and its statistics in ``privacy.statistics.STATISTICS_OF``.
+Halls find rooms through :mod:`server.analyses.catalogue`; a room imports halls and what is below them, never another
+room.
 """
-
-from __future__ import annotations
-
-from types import ModuleType
-
-from server.analyses import churn, clusters, rfm
-
-CATALOGUE: dict[str, ModuleType] = {"rfm": rfm, "churn": churn, "clusters": clusters}

@@ -1,38 +1,27 @@
-"""Turn a ``StudyResult`` into one self-contained HTML page in English and Chinese.
+"""Turn a ``StudyResult`` into one self-contained HTML page in English and Chinese: the frame around the sections.
 
-The page loads nothing (:mod:`privacy.presentation.pages`).
+Each analysis gives a section (:class:`privacy.section.Section`); nothing here knows one by name. The page loads nothing
+(:mod:`privacy.presentation.pages`).
 """
 
 from __future__ import annotations
 
 import datetime as dt
 import math
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
 from privacy.contract.canonical import plain_decimal
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import RfmResult, SchemeFigures, Spending, StudyResult
-from privacy.contract.segments import SegmentRules
-from privacy.contract.study import FixedCuts, KnownCuts, RateStep, Study, minor_digits
-from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
-from privacy.presentation.pages import inline, render_page
+from privacy.contract.results import Spending, StudyResult
+from privacy.contract.study import RateStep, Study
+from privacy.presentation.cells import Cell
+from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
+from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
-from privacy.presentation.words import amount, definition, segment_name
-from server.report import pictures
-from server.report.cells import Cell, cell
-from server.report.churn import churn_cards, churn_findings, churn_section, question_name
-from server.report.clusters import cluster_cards, cluster_findings, cluster_section
-from server.report.findings import (
-    all_runs_sentences,
-    describe_spending,
-    guess_sentence,
-    scheme_findings,
-    spent_sentence,
-)
-from server.report.texts import TEXTS, text
-from server.report.trend import over_time
+from privacy.section import Section, View
+from server.analyses.catalogue import ANALYSES
+from server.report.findings import all_runs_sentences, describe_spending, guess_sentence, spent_sentence
+from server.report.texts import text
 
 __all__ = ["describe_spending", "render_report"]
 
@@ -42,13 +31,6 @@ _ROUNDING = 1e-9
 #: The first day of a rate that has always been in force (see ``Study``).
 _ALWAYS = dt.date(1900, 1, 1)
 
-#: By title: what is said of one holder that left, and of several.
-_MISSING_NOTES = {
-    "title": ("missing_note", "missing_note_many"),
-    "title_churn": ("missing_note_churn", "missing_note_churn_many"),
-    "title_clusters": ("missing_note_clusters", "missing_note_clusters_many"),
-}
-
 
 def render_report(result: StudyResult) -> str:
     """The report as HTML text; the same result gives the same bytes.
@@ -56,334 +38,83 @@ def render_report(result: StudyResult) -> str:
     Args:
         result: what a run left with the coordinator.
     """
-    pages = [_page(result, language) for language in LANGUAGES]
     return render_page(
         "report.html.j2",
         package="server.report",
-        pages=pages,
+        pages=[_page(result, language) for language in LANGUAGES],
         subject=result.study.name,
         style="report.css",
     )
 
 
 def _page(result: StudyResult, language: Language) -> dict[str, Any]:
-    study = result.study
-    page: dict[str, Any] = {
-        "title": text(_title(result), language),
+    sections = _sections(result, language)
+    notes = [note for section, view in sections for note in section.notes(view)]
+    return {
+        "title": _title(sections, language),
         "language": language,
         "tag": LANGUAGE_TAGS[language],
         "t": partial(_text, language=language),
-        "study": study.name,
-        "as_of": day_text(study.as_of, language),
+        "study": result.study.name,
+        "as_of": day_text(result.study.as_of, language),
         "finished": day_text(dt.date.fromisoformat(result.finished[:10]), language),
         "holders": list(result.participants),
         "missing": list(result.missing),
-        "missing_note": _missing_note(result, language),
+        "missing_note": _missing_note(result, sections, language),
         "withheld": result.totals_withheld,
         "version": result.version,
-        "cards": _cards(result, language),
-        "findings": [],
-        "schemes": [],
-        "trend": over_time(result, language),
-        "clusters": None,
-        "churn": None,
-        "cuts": None,
+        "cards": [*(card for section, view in sections for card in section.cards(view)), _spent_card(result, language)],
+        "findings": [finding for section, view in sections for finding in section.findings(view)],
+        "notes": list(dict.fromkeys(notes)),
+        "sections": [
+            {"template": f"{section.package}/{section.template}", "values": section.body(view), "t": view.say}
+            for section, view in sections
+        ],
         "privacy": _privacy(result, language),
         "run": _run(result, language),
-        "rules": _study_rules(study, language),
+        "rules": _study_rules(result.study, language),
     }
-    if result.rfm is not None:
-        if result.rfm.schemes:
-            page["findings"] = scheme_findings(result.rfm.schemes[0], language)
-        page["schemes"] = [_scheme(scheme, result.rfm, result, language) for scheme in result.rfm.schemes]
-        page["cuts"] = _cuts(result.rfm, study, language)
-    if result.clusters is not None:
-        page["findings"] += cluster_findings(result.clusters, result.study, language)
-        page["clusters"] = cluster_section(result.clusters, result.study, language)
-    if result.churn is not None:
-        page["findings"] += churn_findings(result.churn, language)
-        page["churn"] = churn_section(result.churn, language)
-    return page
 
 
-def _title(result: StudyResult) -> str:
-    """Key of the title: what the report is about, where that is one thing."""
-    if result.rfm is not None or (result.churn is not None and result.clusters is not None):
-        return "title"
-    return "title_churn" if result.churn is not None else "title_clusters" if result.clusters is not None else "title"
+def _sections(result: StudyResult, language: Language) -> list[tuple[Section[Any], View[Any]]]:
+    """The sections of what the run measured, in the order of the page."""
+    found: list[tuple[Section[Any], View[Any]]] = []
+    for analysis in ANALYSES:
+        figures, section = analysis.figures(result), analysis.section
+        if figures is not None:
+            counted = any(before.counts for before, _ in found)
+            view = View(figures=figures, result=result, language=language, text=section.text, counted=counted)
+            found.append((section, view))
+    return found
+
+
+def _title(sections: list[tuple[Section[Any], View[Any]]], language: Language) -> str:
+    """What the report is about, where that is one thing."""
+    if len(sections) == 1:
+        section, view = sections[0]
+        return view.say(section.title)
+    return text("title", language)
+
+
+def _missing_note(result: StudyResult, sections: list[tuple[Section[Any], View[Any]]], language: Language) -> str:
+    """What it means for the figures that holders dropped out."""
+    if not result.missing or not sections:
+        return ""
+    section, view = sections[0]
+    return view.say(section.missing[len(result.missing) > 1], holders=join(list(result.missing), language))
+
+
+def _spent_card(result: StudyResult, language: Language) -> Cell:
+    spending = result.spending
+    return Cell(
+        text("privacy_spent", language),
+        epsilon_text(spending.epsilon_person),
+        text("of_promised", language, promised=plain(spending.epsilon_promised)),
+    )
 
 
 def _text(key: str, *, language: Language, **fields: object) -> str:
     return text(key, language, **fields)
-
-
-def _missing_note(result: StudyResult, language: Language) -> str:
-    if not result.missing:
-        return ""
-    title = _title(result)
-    about = "title_clusters" if title == "title" and result.rfm is None else title  # says nothing of segments
-    key = _MISSING_NOTES[about][len(result.missing) > 1]
-    return text(key, language, holders=join(list(result.missing), language))
-
-
-def _cards(result: StudyResult, language: Language) -> list[Cell]:
-    """The large figures at the top: name, value, and what stands under it. Averages where totals are withheld."""
-    cards = []
-    if result.rfm is not None:
-        say = partial(_text, language=language, currency=result.study.currency)
-        figures: list[tuple[str, Estimate | None, int]] = [(say("customer_records"), result.rfm.customers, 0)]
-        if result.rfm.schemes:
-            first = result.rfm.schemes[0]
-            if result.totals_withheld:
-                digits = minor_digits(result.study.currency)
-                figures.append((say("orders_per_customer"), first.orders_per_customer, 2))
-                figures.append((say("revenue_per_customer"), first.revenue_per_customer, digits))
-                figures.append((say("revenue_per_order"), first.revenue_per_order, digits))
-            else:
-                figures.append((say("orders"), first.total_orders, 0))
-                figures.append((say("revenue_in"), first.total_revenue, 0))
-        for label, estimate, decimals in figures:
-            if estimate is not None:
-                value, margin = shown(estimate, decimals=decimals)
-                cards.append(Cell(label, value, text("plus_minus", language, margin=margin)))
-    if result.clusters is not None:
-        cards += cluster_cards(result.clusters, result.study, language, records=result.rfm is None)
-    if result.churn is not None:
-        cards += [Cell(*card) for card in churn_cards(result.churn, language)]
-    spending = result.spending
-    cards.append(
-        Cell(
-            text("privacy_spent", language),
-            epsilon_text(spending.epsilon_person),
-            text("of_promised", language, promised=plain(spending.epsilon_promised)),
-        )
-    )
-    return cards
-
-
-#: Columns that are totals.
-_TOTALS = ("customers", "orders", "revenue")
-
-
-def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language: Language) -> dict[str, Any]:
-    say = partial(_text, language=language)
-    study, withheld = result.study, result.totals_withheld
-    digits = minor_digits(study.currency)
-    floor = _floor(scheme, study)
-    labels = {
-        "customers": say("customer_records"),
-        "share_of_customers": say("share_of_customers"),
-        "orders": say("orders"),
-        "revenue": say("revenue_in", currency=study.currency),
-        "share_of_revenue": say("share_of_revenue"),
-        "orders_per_customer": say("orders_per_customer"),
-        "revenue_per_customer": say("revenue_per_customer", currency=study.currency),
-        "revenue_per_order": say("revenue_per_order", currency=study.currency),
-    }
-    form = {
-        "customers": (0, 1),
-        "share_of_customers": (1, 100),
-        "orders": (0, 1),
-        "revenue": (0, 1),
-        "share_of_revenue": (1, 100),
-        "orders_per_customer": (2, 1),
-        "revenue_per_customer": (digits, 1),
-        "revenue_per_order": (digits, 1),
-    }
-    if withheld:
-        form = {name: shape for name, shape in form.items() if name not in _TOTALS}
-    rows: list[dict[str, Any]] = []
-    for position, segment in enumerate(scheme.segments):
-        cells = None
-        if not segment.suppressed:
-            cells = [
-                cell(labels[name], getattr(segment, name), decimals=decimals, scale=scale)
-                for name, (decimals, scale) in form.items()
-            ]
-        rows.append(
-            {
-                "name": segment_name(segment, language),
-                "definition": definition(scheme.scheme, position, segment.code, rfm.rules, language),
-                "cells": cells,
-            }
-        )
-    totals = {
-        "customers": scheme.total_customers,
-        "orders": scheme.total_orders,
-        "revenue": scheme.total_revenue,
-        "orders_per_customer": scheme.orders_per_customer,
-        "revenue_per_customer": scheme.revenue_per_customer,
-        "revenue_per_order": scheme.revenue_per_order,
-    }
-    total = [cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
-    above = rfm.revenue_above_cap * 100
-    origin = _origin(study)
-    cap = "note_cap_share" if withheld else "note_cap_known" if origin else "note_cap"
-    two_estimates = "note_totals_missing" if result.missing else "note_totals"
-    if origin:
-        two_estimates = "note_totals_known"  # there was one question only
-    return {
-        "code": scheme.scheme,
-        "title": say(f"scheme_{scheme.scheme}"),
-        "wide": inline(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
-        "narrow": inline(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
-        "columns": [labels[name] for name in form],
-        "rows": rows,
-        "total": total,
-        "two_estimates": "" if withheld else say(two_estimates),
-        "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
-        "any_suppressed": any(segment.suppressed for segment in scheme.segments),
-        "suppressed": say("suppressed_share" if withheld else "suppressed", floor=floor),
-        "note_suppressed": say("note_suppressed_share" if withheld else "note_suppressed", floor=floor),
-        "note_interval": say("note_interval_share" if withheld else "note_interval"),
-        "cap": say(
-            cap,
-            money=amount(Decimal(repr(rfm.money_cap)), digits),
-            currency=study.currency,
-            orders=f"{rfm.orders_cap:,}",
-            share=plain(above) if withheld else f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
-        ),
-    }
-
-
-def _floor(scheme: SchemeFigures, study: Study) -> Any:
-    """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
-    if scheme.least_share is not None:
-        return f"{plain(100 * scheme.least_share)}%"
-    return max(study.rfm.floor, 1)  # a count below one is never shown
-
-
-def _origin(study: Study) -> str:
-    """The earlier run whose cut points the study uses; empty where it found its own."""
-    known = study.rfm.cut_points
-    return known.origin if isinstance(known, KnownCuts) else ""
-
-
-def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
-    say = partial(_text, language=language)
-    currency = study.currency
-    digits = minor_digits(currency)
-    rules = rfm.rules
-    money = [amount(Decimal(cut) / rules.money_unit, digits) for cut in rules.cuts.money]
-    money_high = amount(Decimal(rules.cuts.money_high) / rules.money_unit, digits)
-    cuts = rules.cuts
-    words = [
-        say("words_recent", days=f"{cuts.recency_days[0]:,}"),
-        say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
-        say("words_spending", money=money[3], currency=currency),
-    ]
-    origin = _origin(study)
-    if origin:
-        high = "words_high_known"
-    else:
-        high = "words_high_fixed" if isinstance(study.rfm.high_low, FixedCuts) else "words_high_median"
-    words.append(
-        say(
-            high,
-            days=f"{cuts.recency_high:,}",
-            orders=f"{cuts.orders_high:,}",
-            money=money_high,
-            currency=currency,
-        )
-    )
-    score_rows = [
-        (
-            str(score),
-            _days_range(score, cuts.recency_days, language),
-            _orders_range(score, cuts.orders, language),
-            _money_range(score, rules, digits, language),
-        )
-        for score in (5, 4, 3, 2, 1)
-    ]
-    margins: dict[str, list[str]] = {
-        facts.feature: [_points(margin) for margin in facts.rank_margin] for facts in rfm.distributions
-    }
-    values = {
-        "recency_days": ([f"{cut:,}" for cut in cuts.recency_days], f"{cuts.recency_high:,}"),
-        "orders": ([f"{cut:,}" for cut in cuts.orders], f"{cuts.orders_high:,}"),
-        "money": (money, money_high),
-    }
-    table = [
-        {
-            "name": say(f"feature_{feature}", currency=currency),
-            "cuts": list(zip(quintiles, margins.get(feature, [""] * 4), strict=True)),
-            "high": high_cut,
-        }
-        for feature, (quintiles, high_cut) in values.items()
-    ]
-    return {
-        "origin": origin,
-        "lead": say("cuts_lead_known" if origin else "cuts_lead", origin=origin),
-        "caption": say("cuts_caption_known" if origin else "cuts_caption", origin=origin),
-        "pictures": [
-            (
-                say(f"feature_{facts.feature}", currency=currency),
-                inline(pictures.distribution(facts, language, currency=currency)),
-            )
-            for facts in rfm.distributions
-        ],
-        "words": words,
-        "score_columns": [
-            say("score"),
-            say("score_days"),
-            say("score_orders"),
-            say("score_money", currency=currency),
-        ],
-        "scores": score_rows,
-        "high": (
-            say("range_up_to", high=f"{cuts.recency_high:,}"),
-            say("range_from", low=f"{cuts.orders_high:,}"),
-            say("range_over", low=money_high),
-        ),
-        "table": table,
-        "ties": len(set(cuts.orders)) < 4 or cuts.orders[0] <= 1,
-    }
-
-
-def _points(rank_margin: float) -> str:
-    """A rank margin in percentage points, rounded up to the digits that mean something."""
-    return shown(Estimate(value=0.0, margin=rank_margin), decimals=2, scale=100).margin
-
-
-def _days_range(score: int, cuts: tuple[int, ...], language: Language) -> str:
-    low = 0 if score == 5 else cuts[4 - score] + 1
-    if score == 1:
-        return text("range_over", language, low=f"{cuts[3]:,}")
-    return _whole_range(low, cuts[5 - score], language, open_low=score == 5)
-
-
-def _orders_range(score: int, cuts: tuple[int, ...], language: Language) -> str:
-    low = max(1, cuts[score - 2]) if score > 1 else 1
-    if score == 5:
-        return text("range_from", language, low=f"{low:,}")
-    return _whole_range(low, cuts[score - 1] - 1, language, open_low=False)
-
-
-def _whole_range(low: int, high: int, language: Language, *, open_low: bool) -> str:
-    if high < low:
-        return text("range_empty", language)
-    if low == high:
-        return f"{low:,}"
-    if open_low:
-        return text("range_up_to", language, high=f"{high:,}")
-    return text("range_between", language, low=f"{low:,}", high=f"{high:,}")
-
-
-def _money_range(score: int, rules: SegmentRules, digits: int, language: Language) -> str:
-    """Amounts of a score. Spending is in whole minor units, so "more than 96.27" is "from 96.28"."""
-    cuts = rules.cuts.money
-
-    def money(minor: int) -> str:
-        return amount(Decimal(minor) / rules.money_unit, digits)
-
-    if score == 1:
-        return text("range_up_to", language, high=money(cuts[0]))
-    if score == 5:
-        return text("range_over", language, low=money(cuts[3]))
-    low, high = cuts[score - 2] + 1, cuts[score - 1]
-    if high < low:
-        return text("range_empty", language)
-    return text("range_between", language, low=money(low), high=money(high))
 
 
 def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
@@ -449,26 +180,27 @@ def _questions(spending: Spending, language: Language) -> list[tuple[str, str, s
 
 
 def _question(title: str, language: Language) -> str:
-    """The name of a question."""
-    return question_name(title, language) or _known("question", title, language)
+    """The name of a question; its title where no analysis knows it."""
+    names = (analysis.question_name(title, language) for analysis in ANALYSES)
+    return next((name for name in names if name is not None), title)
 
 
-def _known(family: str, code: str, language: Language) -> str:
-    """The name of a step or question that this report knows, else its code as it is."""
-    key = f"{family}_{code.replace(' ', '_')}"
-    return text(key, language) if key in TEXTS else code
+def _known(code: str, language: Language) -> str:
+    """The name of a step that this report knows, else its code as it is."""
+    key = f"step_{code.replace(' ', '_')}"
+    return text(key, language) if key in text else code
 
 
 def _step(code: str, language: Language) -> str:
     """The name of a step, such as ``joining`` or ``cut points: asking``."""
     question, colon, step = code.partition(": ")
     if not colon:
-        return _known("step", code, language)
+        return _known(code, language)
     return text(
         "step_of_question",
         language,
         question=_question(question, language),
-        step=_known("step", step, language),
+        step=_known(step, language),
     )
 
 
@@ -492,9 +224,7 @@ def _run(result: StudyResult, language: Language) -> dict[str, Any]:
 
 def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
     say = partial(_text, language=language)
-    cleaning, bounds = study.cleaning, study.bounds
-    digits = minor_digits(study.currency)
-    low, high = (Decimal(amount).scaleb(-digits) for amount in study.money_bounds)
+    cleaning = study.cleaning
     ids = [item or say("rule_empty") for item in cleaning.null_ids]
     rates = [_rate(code, step, study.currency, language) for code, steps in study.rates.items() for step in steps]
     rules = [
@@ -508,20 +238,9 @@ def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
         (say("rule_non_goods"), say("separator").join(cleaning.non_goods) or say("none")),
         (say("rule_size_class"), f"{study.budget.size_class:,}"),
     ]
-    if "rfm" in study.analyses:
-        limits = say(
-            "bounds",
-            days=f"{bounds.recency_max_days:,}",
-            orders=f"{bounds.orders_max:,}",
-            low=amount(low, digits),
-            high=amount(high, digits),
-            currency=study.currency,
-        )
-        rules += [
-            (say("rule_bounds"), limits),
-            (say("rule_floor"), f"{study.rfm.floor:,}"),
-            (say("rule_totals"), say(f"totals_{study.rfm.totals}")),
-        ]
+    for analysis in ANALYSES:
+        if analysis.name in study.analyses:
+            rules += analysis.rules(study, language)
     return rules
 
 

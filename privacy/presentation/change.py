@@ -1,0 +1,39 @@
+"""Whether two noisy figures differ by more than their noise explains."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+from privacy.contract.estimates import Estimate
+from privacy.presentation.numbers import Shown, shown
+
+
+class Change(NamedTuple):
+    """How a share differs from an earlier one; ``difference`` is now minus then, as a share from -1 to 1."""
+
+    difference: Estimate
+
+    @property
+    def beyond_noise(self) -> bool:
+        """Whether the noise does not explain the difference (95%)."""
+        return abs(self.difference.value) > self.difference.margin
+
+    @property
+    def verdict(self) -> str:
+        """Key of the text that says what the difference means."""
+        if not self.beyond_noise:
+            return "trend_same"
+        return "trend_up" if self.difference.value > 0 else "trend_down"
+
+
+def change(now: Estimate, then: Estimate) -> Change:
+    """The difference of two independent estimates, with its margin."""
+    return Change(Estimate(value=now.value - then.value, margin=math.hypot(now.margin, then.margin)))
+
+
+def signed(difference: Estimate) -> Shown:
+    """A difference of shares in percentage points, with its sign."""
+    value, margin = shown(difference, decimals=1, scale=100)
+    is_zero = not value.strip("-0.,")
+    return Shown(value if is_zero or value.startswith("-") else f"+{value}", margin)

@@ -1,0 +1,1 @@
+"""Churn, on the coordinator's side."""

@@ -1,0 +1,37 @@
+"""Ways to rank customers, side by side on the terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from rich.markup import escape
+from rich.table import Table
+
+from privacy.contract.churn_results import RankingFigures
+from privacy.presentation.numbers import shown
+
+
+def rankings_table(title: str, rows: Sequence[RankingFigures]) -> Table:
+    """One line a way to rank customers."""
+    columns = {
+        "auc": ("AUC", 3, 1),
+        "average_precision": ("average precision", 3, 1),
+        "top_lift": ("lift, top tenth", 2, 1),
+        "top_share": ("churned in the top tenth, %", 1, 100),
+        "churn_rate": ("churned, %", 1, 100),
+    }
+    table = Table(
+        title=title,
+        caption="± is the half-width of the 95% interval, of the privacy noise and of chance",
+        title_justify="left",
+        caption_justify="left",
+    )
+    table.add_column("ranked by")
+    for heading, _, _ in columns.values():
+        table.add_column(heading, justify="right")
+    for row in rows:
+        figures = [
+            shown(getattr(row, key), decimals=decimals, scale=scale) for key, (_, decimals, scale) in columns.items()
+        ]
+        table.add_row(escape(row.code), *(f"{figure.value} ±{figure.margin}" for figure in figures))
+    return table

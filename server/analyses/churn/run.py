@@ -1,0 +1,163 @@
+"""Churn: who will not buy again within a horizon; one model for all holders, tested on a later day than it learnt from.
+
+The questions of the training are in :mod:`server.analyses.churn.learning`; then follows the *evaluation*: scores by
+outcome on the day of the test, of the model and of recency by itself.
+"""
+
+from __future__ import annotations
+
+import math
+from fractions import Fraction
+
+import numpy as np
+
+from privacy.contract.churn_results import ChurnResult, RankingFigures
+from privacy.contract.estimates import Z95, Estimate
+from privacy.contract.models import LOGIT, FeatureRank, LogisticModel, NetworkModel
+from privacy.contract.study import Study
+from privacy.errors import DataError
+from privacy.statistics import ByHolder, ScoreHistogram
+from privacy.statistics.score_histogram import ScoredModel, logit_bins
+from server.analyses.churn.learning import train_logistic, train_network, training_weights
+from server.analyses.churn.ranking import ranking
+from server.analysis import Ask, Planned
+from server.expectation import Expectation
+
+NAME = "churn"
+EVALUATION = "evaluation"
+BY_HOLDER = "evaluation by holder"
+
+#: Bins of logits: 20, half a unit wide, from -4.5 to 4.5. More bins would add up more noise.
+_BINS = logit_bins(10, 0.5)
+#: Recency by itself: from -1 to 1, a bin about a month wide at two months and a week at one week.
+_RANK_BINS = logit_bins(10, 0.1)
+#: Shares of the evaluation's squared sensitivity, in thousandths.
+_PERMILLE = {"model": 800, "recency_days": 200}
+_ROUNDS = {"logistic": 3, "network": 4}
+
+
+def rounds_of(study: Study) -> int:
+    """How many gradient steps the study's training takes."""
+    return study.churn.rounds or _ROUNDS[study.churn.model]
+
+
+def weights(study: Study) -> dict[str, Fraction]:
+    """Title of each question to its share of the budget."""
+    share = Fraction(study.churn.evaluation_share)
+    training = training_weights(rounds_of(study))
+    shares = {title: weight * (1 - share) for title, weight in training.items()}
+    return shares | {EVALUATION: share} | ({BY_HOLDER: share} if study.churn.figures == "by_holder" else {})
+
+
+def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
+    """The analysis.
+
+    Args:
+        study: what was agreed.
+        ask: asks a question by its title.
+        planned: unused; the noise of each release is read from the release.
+
+    Raises:
+        DataError: if nearly all customers churned, or nearly none, so that there is nothing to learn.
+    """
+    options = study.churn
+    days = options.days(study.as_of)
+    learning = tuple(range(options.training_days))
+    test = options.training_days
+    train = train_network if options.model == "network" else train_logistic
+    model, steps = train(study.scaled(options.features), learning, rounds=rounds_of(study), ask=ask)
+    question = evaluation_statistic(study, model)
+    release = ask(EVALUATION, question)
+    figures = {}
+    counted = question.decode(release.array, release.deviation)
+    for code, (counts, deviation) in zip(_PERMILLE, counted, strict=True):
+        figures[code] = ranking(code, counts, deviation, _predicted() if code == "model" else None)
+    counts, deviation = counted[0]
+    quality = figures.pop("model")
+    if quality is None:
+        raise DataError(
+            "churned customers and others cannot both be told from the noise on the day of the test",
+            hint="use another horizon_days or active_days, a larger epsilon, or invite more holders",
+        )
+    return ChurnResult(
+        family=options.model,
+        horizon_days=options.horizon_days,
+        active_days=options.active_days,
+        training_days=tuple(days[index].isoformat() for index in learning),
+        test_day=days[test].isoformat(),
+        score_day=days[-1].isoformat(),
+        model=model,
+        customers=Estimate(value=float(counts.sum()), margin=Z95 * deviation * math.sqrt(counts.size)),
+        quality=quality,
+        baselines=tuple(found for found in figures.values() if found is not None),
+        by_holder=_by_holder(question, release.holders, ask) if options.figures == "by_holder" else {},
+        rounds=steps,
+    )
+
+
+def _by_holder(evaluation: ScoreHistogram, holders: tuple[str, ...], ask: Ask) -> dict[str, RankingFigures]:
+    """The model's quality at each holder; a holder whose figures the noise hides is left out."""
+    inner = evaluation.model_copy(update={"models": evaluation.models[:1]})
+    question = ByHolder(inner=inner, holders=holders)
+    release = ask(BY_HOLDER, question)
+    found = {}
+    for holder in holders:
+        (counts, deviation), *_ = inner.decode(question.part_of(holder, release.array), release.deviation)
+        figures = ranking(holder, counts, deviation)
+        if figures is not None:
+            found[holder] = figures
+    return found
+
+
+def evaluation_statistic(study: Study, model: LogisticModel | NetworkModel) -> ScoreHistogram:
+    """The last question: scores by outcome on the day of the test."""
+    recency = FeatureRank(features=study.scaled(("recency_days",)))
+    return ScoreHistogram(
+        day=study.churn.training_days,
+        models=(
+            ScoredModel(model=model, upper=_BINS, permille=_PERMILLE["model"]),
+            ScoredModel(model=recency, upper=_RANK_BINS, permille=_PERMILLE["recency_days"]),
+        ),
+    )
+
+
+def _predicted() -> np.ndarray:
+    """The probability in the middle of each bin of logits."""
+    ends = np.array(_BINS) / LOGIT
+    half = (ends[1] - ends[0]) / 2
+    middles = np.concatenate([[ends[0] - half], ends + half])
+    return np.asarray(1 / (1 + np.exp(-middles)))
+
+
+def probe(study: Study) -> ScoreHistogram:
+    """The evaluation with a placeholder for the model; its noise and size do not depend on it."""
+    features = study.scaled(study.churn.features)
+    return evaluation_statistic(study, LogisticModel(features=features, weights=(0,) * (len(features) + 1)))
+
+
+def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
+    """Expected margin of the area under the curve, if ``size_class`` customers count on the day of the test.
+
+    For scores like those of a model with an area of 0.8 and as many churned customers as others.
+    """
+    question = probe(study)
+    deviation = planned(EVALUATION, question).released_deviation
+    (_, noise), _ = question.decode(np.zeros(question.dim, dtype=np.int64), deviation)
+    middles = np.linspace(-4.75, 4.75, len(_BINS) + 1)
+    odds = 1 / (1 + np.exp(-middles))
+    people = np.exp(-(middles**2) / 8)
+    people *= study.budget.size_class / people.sum()
+    figures = ranking("model", np.stack([people * (1 - odds), people * odds], axis=1), noise)
+    margin = 0.5 if figures is None else min(0.5, figures.auc.margin)
+    return (
+        Expectation(
+            analysis=NAME,
+            code="auc_margin",
+            value=margin,
+            text=f"churn model's AUC         off by up to {margin:.3f}",
+            warning="The quality of the churn model will hardly be known. Raise epsilon or churn.evaluation_share, or "
+            "invite more customers."
+            if margin > 0.1
+            else "",
+        ),
+    )

@@ -1,0 +1,272 @@
+"""The report's section on churn: what is predicted, how good it is, what the scores are made of, and their limits.
+
+Everything here is computed from released figures (:class:`privacy.contract.churn_results.ChurnResult`).
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from privacy.contract.churn_results import ChurnResult, RankingFigures, TrainingRound
+from privacy.contract.estimates import Estimate
+from privacy.contract.features import FEATURES, ScaledFeature
+from privacy.contract.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.presentation.cells import Cell
+from privacy.presentation.change import change
+from privacy.presentation.numbers import day_text, plain, shown
+from privacy.presentation.pages import inline
+from privacy.presentation.texts import Language, join
+from privacy.presentation.words import percent
+from privacy.section import Section, View
+from server.analyses.churn import pictures
+from server.analyses.churn.texts import text
+
+#: Figures of a ranking with their decimals and scale, in the order of the table's columns.
+_COLUMNS = {
+    "auc": (3, 1),
+    "average_precision": (3, 1),
+    "top_lift": (2, 1),
+    "top_share": (1, 100),
+    "churn_rate": (1, 100),
+}
+_TRAINING = re.compile(r"training (\d+) of (\d+)")
+
+
+def question_name(title: str, language: Language) -> str | None:
+    """The name of a numbered training question; None for any other title."""
+    found = _TRAINING.fullmatch(title)
+    return text("question_training", language, number=found[1], rounds=found[2]) if found else None
+
+
+def cards(view: View[ChurnResult]) -> list[Cell]:
+    """How well the model ranks, and how many churn."""
+    churn, language = view.figures, view.language
+    quality = churn.quality
+    figures = (
+        (text("card_auc", language), shown(quality.auc, decimals=3), ""),
+        (text("card_top_share", language), shown(quality.top_share, decimals=1, scale=100), "%"),
+        (
+            text("card_churn_rate", language, days=churn.horizon_days),
+            shown(quality.churn_rate, decimals=1, scale=100),
+            "%",
+        ),
+    )
+    return [
+        Cell(label, figure.value + unit, text("plus_minus", language, margin=figure.margin))
+        for label, figure, unit in figures
+    ]
+
+
+def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
+    """What the test says, in two or three sentences."""
+    quality = churn.quality
+    sentences = [
+        text(
+            "churn_finding_top",
+            language,
+            top=percent(top_rate(quality), language),
+            all=percent(quality.churn_rate, language),
+            days=churn.horizon_days,
+        )
+    ]
+    auc = _in_words(quality.auc, language)
+    recency = next((figures.auc for figures in churn.baselines if figures.code == "recency_days"), None)
+    if recency is None:
+        sentences.append(text("churn_finding_alone", language, auc=auc))
+    else:
+        against = change(quality.auc, recency)
+        verdict = "better" if against.difference.value > 0 else "worse"
+        key = f"churn_finding_{verdict if against.beyond_noise else 'tie'}"
+        sentences.append(text(key, language, auc=auc, recency=_in_words(recency, language)))
+    if quality.auc.value - quality.auc.margin <= 0.5:
+        sentences.append(text("churn_finding_coin", language))
+    return sentences
+
+
+def top_rate(quality: RankingFigures) -> Estimate:
+    """Churn rate among the tenth of customers with the highest scores, at most 1.
+
+    The margin takes lift and churn rate as independent; part of their errors cancels out, so it is rather too wide.
+    """
+    lift, rate = quality.top_lift, quality.churn_rate
+    margin = math.hypot(lift.margin * rate.value, rate.margin * lift.value)
+    return Estimate(value=min(lift.value * rate.value, 1.0), margin=margin)
+
+
+def churn_section(churn: ChurnResult, language: Language) -> dict[str, Any]:
+    """What the template ``churn.html.j2`` needs."""
+    return {
+        "facts": _facts(churn, language),
+        "quality": quality_table((churn.quality, *churn.baselines), language),
+        "by_holder": quality_table(tuple(churn.by_holder.values()), language, names=tuple(churn.by_holder))
+        if churn.by_holder
+        else None,
+        "quality_notes": quality_notes(churn.quality, language),
+        "calibration": calibration(churn.quality, language),
+        "features": features(churn.model, language),
+        "training": _training(churn.rounds, language),
+        "limits": [
+            text("limit_correlation", language),
+            text("limit_drift", language, days=churn.horizon_days),
+            text("limit_margins", language),
+            text("limit_records", language),
+            text("limit_people", language),
+        ],
+    }
+
+
+def quality_table(rows: Sequence[RankingFigures], language: Language, *, names: Sequence[str] = ()) -> dict[str, Any]:
+    """A table of rankings.
+
+    Args:
+        rows: the rankings.
+        language: of the labels.
+        names: of the rows, where they are not ways to rank.
+    """
+    labels = {name: text(f"quality_{name}", language) for name in _COLUMNS}
+    return {
+        "columns": list(labels.values()),
+        "rows": [
+            {
+                "name": name,
+                "cells": [
+                    Cell(labels[column], *shown(getattr(row, column), decimals=decimals, scale=scale))
+                    for column, (decimals, scale) in _COLUMNS.items()
+                ],
+            }
+            for name, row in zip(names or [_ranked_by(row.code, language) for row in rows], rows, strict=True)
+        ],
+    }
+
+
+def quality_notes(quality: RankingFigures, language: Language) -> list[str]:
+    """What the columns of the quality table mean, with what is possible at this churn rate."""
+    rate = min(max(quality.churn_rate.value, 0.001), 1.0)
+    return [
+        text("note_auc", language),
+        text("note_average_precision", language, rate=plain(rate, 2)),
+        text("note_lift", language, lift=plain(min(1 / rate, 10), 2), share=plain(min(10 / rate, 100), 2)),
+    ]
+
+
+def calibration(quality: RankingFigures, language: Language) -> dict[str, Any] | None:
+    """Both pictures by group of scores and what they say; None where no group stands out from the noise."""
+    points = quality.calibration
+    if not points:
+        return None
+    weight = math.fsum(point.share for point in points)
+    predicted = math.fsum(point.predicted * point.share for point in points) / weight
+    off = predicted - quality.churn_rate.value
+    verdict = "good" if abs(off) <= quality.churn_rate.margin else "high" if off > 0 else "low"
+    return {
+        "picture": inline(pictures.calibration(points, language)),
+        "lift": inline(pictures.lift(points, quality.churn_rate, language)),
+        "verdict": text(
+            f"calibration_{verdict}",
+            language,
+            predicted=shown(Estimate(value=predicted, margin=quality.churn_rate.margin), decimals=1, scale=100).value,
+            observed=percent(quality.churn_rate, language),
+        ),
+        "outside": any(not 0 <= point.observed.value <= 1 for point in points),
+    }
+
+
+def features(model: LogisticModel | NetworkModel, language: Language) -> dict[str, Any]:
+    """The picture of the weights, and whether it is a network's linear path only."""
+    rows = [(_feature_name(feature, language), weight) for feature, weight in _weights(model)]
+    return {
+        "wide": inline(pictures.weights(rows, language, width="wide")),
+        "narrow": inline(pictures.weights(rows, language, width="narrow")),
+        "direct": isinstance(model, NetworkModel),
+    }
+
+
+def family_name(model: LogisticModel | NetworkModel, language: Language) -> str:
+    """The kind of model, in words."""
+    units = len(model.hidden) if isinstance(model, NetworkModel) else 0
+    return text(f"family_{model.kind}", language, features=len(model.features), units=units)
+
+
+def _weights(model: LogisticModel | NetworkModel) -> list[tuple[ScaledFeature, float]]:
+    """Features with their weights, in units of log odds, from what raises the score most to what lowers it most."""
+    if isinstance(model, NetworkModel):
+        weights: tuple[int, ...] = model.output[len(model.hidden) : -1]
+    else:
+        weights = model.weights[:-1]
+    pairs = [(feature, weight / WEIGHT) for feature, weight in zip(model.features, weights, strict=True)]
+    return sorted(pairs, key=lambda pair: -pair[1])
+
+
+def _feature_name(feature: ScaledFeature, language: Language) -> str:
+    entry = FEATURES[feature.name]
+    return entry.zh if language == "zh" else entry.en
+
+
+def _ranked_by(code: str, language: Language) -> str:
+    return text(f"quality_{code}", language)
+
+
+def _in_words(estimate: Estimate, language: Language) -> str:
+    value, margin = shown(estimate, decimals=3)
+    return text("value_with_margin", language, value=value, margin=margin)
+
+
+def _facts(churn: ChurnResult, language: Language) -> list[tuple[str, str]]:
+    def day(iso: str) -> str:
+        return day_text(dt.date.fromisoformat(iso), language)
+
+    test = dt.date.fromisoformat(churn.test_day)
+    end = day_text(test + dt.timedelta(days=churn.horizon_days - 1), language)
+    cutoffs = join([day(iso) for iso in churn.training_days], language)
+    count, margin = shown(churn.customers, decimals=0)
+    return [
+        (text("churn_outcome", language), text("churn_outcome_is", language, days=churn.horizon_days)),
+        (text("churn_who", language), text("churn_who_is", language, days=churn.active_days)),
+        (
+            text("churn_trained", language),
+            text("churn_trained_is", language, cutoffs=cutoffs, days=churn.horizon_days),
+        ),
+        (text("churn_tested", language), text("churn_tested_is", language, day=day(churn.test_day), end=end)),
+        (text("churn_scored", language), text("churn_scored_is", language, day=day(churn.score_day))),
+        (
+            text("churn_customers", language),
+            text(
+                "churn_customers_is",
+                language,
+                count=text("value_with_margin", language, value=count, margin=margin),
+                rate=percent(churn.quality.churn_rate, language),
+            ),
+        ),
+        (text("churn_model", language), family_name(churn.model, language)),
+    ]
+
+
+def _training(rounds: Sequence[TrainingRound], language: Language) -> dict[str, Any] | None:
+    if not rounds:
+        return None
+    first, last = rounds[0].step, rounds[-1].step
+    if len(rounds) == 1 or first <= 0:
+        note = text("training_one", language)
+    else:
+        note = text("training_shrinks", language, share=f"{100 * last / first:.0f}")
+    return {
+        "rows": [(question_name(item.title, language) or item.title, f"{item.step:.2f}") for item in rounds],
+        "notes": [note, text("training_loss", language)],
+    }
+
+
+#: The section on churn.
+SECTION = Section(
+    package="server.analyses.churn",
+    text=text,
+    title="title_churn",
+    cards=cards,
+    findings=lambda view: churn_findings(view.figures, view.language),
+    body=lambda view: churn_section(view.figures, view.language),
+    notes=lambda view: [view.say("churn_margin_note")],
+    missing=("missing_note_churn", "missing_note_churn_many"),
+)

@@ -1,0 +1,20 @@
+"""What halls need of this room: one object."""
+
+from __future__ import annotations
+
+from privacy.contract.cluster_results import ClusterResult
+from server.analyses.clusters.earlier import with_known_centres
+from server.analyses.clusters.run import NAME, forecast, run, weights
+from server.analyses.clusters.section import SECTION
+from server.analyses.clusters.terminal import tables
+from server.analysis import ServerAnalysis
+
+ANALYSIS: ServerAnalysis[ClusterResult] = ServerAnalysis(
+    name=NAME,
+    weights=weights,
+    run=run,
+    forecast=forecast,
+    section=SECTION,
+    terminal=tables,
+    resolve=with_known_centres,
+)

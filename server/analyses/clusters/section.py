@@ -1,0 +1,371 @@
+"""The report's section on clusters: who is in them, what sets them apart, and what changed since the earlier run.
+
+Everything here is computed from released figures (:class:`privacy.contract.cluster_results.ClusterResult`).
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from functools import partial
+from typing import Any, NamedTuple
+
+from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
+from privacy.contract.estimates import Estimate
+from privacy.contract.features import FeatureName
+from privacy.contract.study import ClusterOptions, KnownClusters, Study, minor_digits
+from privacy.presentation.cells import Cell, cell, written
+from privacy.presentation.change import Change, change, signed
+from privacy.presentation.cluster_words import cluster_words
+from privacy.presentation.features import feature_heading, feature_name, feature_value
+from privacy.presentation.numbers import shown
+from privacy.presentation.pages import inline
+from privacy.presentation.texts import Language, join
+from privacy.presentation.words import amount, percent
+from privacy.section import Section, View
+from server.analyses.clusters import pictures
+from server.analyses.clusters.texts import text
+
+#: With more features than this, typical values stand in a table with a row a feature, not a row a cluster.
+_COLUMNS = 6
+#: Below this mean silhouette, groups are not separate (Kaufman and Rousseeuw 1990: 0.26 to 0.50 is "weak, could be
+#: artificial").
+_SEPARATE = 0.5
+#: Silhouettes within this of the best are as good.
+_NEAR = 0.02
+#: No such limit on activity is stated (``ClusterOptions.active_days``).
+_ALWAYS = ClusterOptions().active_days
+_MOVES = ("stayed", "moved", "new", "gone")
+
+
+class Row(NamedTuple):
+    """One row of a table: the name, a line under it, and the figures."""
+
+    name: str
+    words: str
+    cells: list[Cell]
+
+
+def cards(view: View[ClusterResult]) -> list[Cell]:
+    """How many clusters, and how many records where nothing else on the page says that."""
+    clusters, study, language = view.figures, view.result.study, view.language
+    found = []
+    if not view.counted:
+        value, margin = shown(clusters.customers, decimals=0)
+        found.append(Cell(text("customer_records", language), value, text("plus_minus", language, margin=margin)))
+    label = text("card_clusters", language)
+    found.append(Cell(label, str(len(clusters.figures)), text(f"card_clusters_{_chosen(clusters, study)}", language)))
+    return found
+
+
+def cluster_findings(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
+    """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences."""
+    words = cluster_words(clusters.figures, language, study=study)
+    sized = [(figures, figures.share) for figures in clusters.figures if figures.share is not None]
+    if not sized:
+        return [text("clusters_finding_none", language)]
+
+    def named(figures: ClusterFigures) -> str:
+        return text("cluster_with_words", language, id=figures.id, words=words[figures.id])
+
+    (largest, share), *others = sorted(sized, key=lambda item: -item[1].value)
+    if others and not change(share, others[0][1]).beyond_noise:
+        sentences = [
+            text(
+                "clusters_finding_largest_tie",
+                language,
+                first=named(largest),
+                first_share=percent(share, language),
+                second=named(others[0][0]),
+                second_share=percent(others[0][1], language),
+            )
+        ]
+    else:
+        sentences = [
+            text(
+                "clusters_finding_largest",
+                language,
+                cluster=named(largest),
+                share=percent(share, language),
+            )
+        ]
+    by_revenue = [(figures, figures.revenue, share) for figures, share in sized if figures.revenue is not None]
+    if by_revenue:
+        (richest, most, its_share), *poorer = sorted(by_revenue, key=lambda item: -item[1].value)
+        if poorer and not change(most, poorer[0][1]).beyond_noise:
+            sentences.append(
+                text(
+                    "clusters_finding_revenue_tie",
+                    language,
+                    first=named(richest),
+                    second=named(poorer[0][0]),
+                )
+            )
+        else:
+            value, margin = shown(most, decimals=0)
+            sentences.append(
+                text(
+                    "clusters_finding_revenue",
+                    language,
+                    cluster=named(richest),
+                    revenue=text("value_with_margin", language, value=value, margin=margin),
+                    currency=study.currency,
+                    share=percent(its_share, language),
+                )
+            )
+    known = study.clusters.centres
+    if clusters.moves and isinstance(known, KnownClusters):
+        sentences.append(_moves_finding(clusters, known, language))
+    return sentences
+
+
+def cluster_section(clusters: ClusterResult, study: Study, language: Language) -> dict[str, Any]:
+    """What the template ``clusters.html.j2`` needs."""
+    say = partial(text, language=language)
+    words = cluster_words(clusters.figures, language, study=study)
+    return {
+        "facts": _facts(clusters, study, language),
+        "sizes": _sizes(clusters, study, words, language),
+        "notes": _notes(clusters, study, language),
+        "typical": _typical(clusters, study, words, language),
+        "typical_notes": _typical_notes(clusters, language),
+        "heat": _both_widths(partial(pictures.heat_map, clusters, language)),
+        "parallel": _both_widths(partial(pictures.parallel, clusters, language)),
+        "map": inline(pictures.centre_map(clusters, language, currency=study.currency)) if _mappable(clusters) else "",
+        "tree": inline(pictures.tree(clusters, language)) if clusters.tree else "",
+        "silhouette": _silhouette(clusters, language),
+        "moves": _moves(clusters, study, words, language),
+        "limits": [
+            say(f"clusters_limit_{name}") for name in ("borders", "cause", "margins", "records", "people")
+        ],
+    }  # fmt: skip
+
+
+def _both_widths(draw: partial[str]) -> dict[str, Any]:
+    return {"wide": inline(draw(width="wide")), "narrow": inline(draw(width="narrow"))}
+
+
+def _mappable(clusters: ClusterResult) -> bool:
+    return len(clusters.clusters.features) > 1
+
+
+def _with_revenue(clusters: ClusterResult) -> bool:
+    """Whether the study's features contain spend; revenue was not asked otherwise."""
+    return any(figures.revenue is not None for figures in clusters.figures)
+
+
+def _name(number: int, language: Language) -> str:
+    return text("cluster_name", language, id=number)
+
+
+def _facts(clusters: ClusterResult, study: Study, language: Language) -> list[tuple[str, str]]:
+    say = partial(text, language=language)
+    options = study.clusters
+    origin = options.centres.origin if isinstance(options.centres, KnownClusters) else ""
+    tried = clusters.silhouettes
+    number = say(
+        f"clusters_number_{_chosen(clusters, study)}",
+        k=len(clusters.figures),
+        low=min(tried, default=0),
+        high=max(tried, default=0),
+        origin=origin,
+    )
+    everyone = options.active_days >= _ALWAYS
+    who = say("clusters_who_all") if everyone else say("clusters_who_is", days=f"{options.active_days:,}")
+    return [
+        (
+            say("clusters_by"),
+            join([feature_name(item.name, language, of=item.of) for item in clusters.clusters.features], language),
+        ),
+        (say("clusters_number"), number),
+        (say("clusters_who"), who),
+    ]
+
+
+def _chosen(clusters: ClusterResult, study: Study) -> str:
+    """Where the number of clusters comes from: ``found``, ``fixed`` or ``kept``."""
+    if clusters.silhouettes:
+        return "found"
+    return "kept" if not study.clusters.k and isinstance(study.clusters.centres, KnownClusters) else "fixed"
+
+
+# --- tables -----------------------------------------------------------------------------------------------------
+
+
+def _sizes(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any]:
+    columns = {"customers": text("customer_records", language), "share": text("share_of_customers", language)}
+    if _with_revenue(clusters):
+        columns["revenue"] = text("revenue_in", language, currency=study.currency)
+    form = {"customers": (0, 1), "share": (1, 100), "revenue": (0, 1)}
+    rows = [
+        Row(
+            _name(figures.id, language),
+            words[figures.id],
+            [
+                cell(label, getattr(figures, name), decimals=form[name][0], scale=form[name][1])
+                for name, label in columns.items()
+            ],
+        )
+        for figures in clusters.figures
+    ]
+    return {"columns": list(columns.values()), "rows": rows, "first": text("cluster", language)}
+
+
+def _notes(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
+    notes = [text("cluster_note_words", language), text("note_records", language)]
+    if _with_revenue(clusters):
+        digits = minor_digits(study.currency)
+        caps = [
+            text(
+                "cluster_cap",
+                language,
+                id=figures.id,
+                money=amount(Decimal(repr(figures.cap)), digits),
+                currency=study.currency,
+            )
+            for figures in clusters.figures
+        ]
+        notes.append(text("cluster_note_cap", language, caps=text("separator", language).join(caps)))
+    if any(row.weak for figures in clusters.figures for row in _weak_cells(figures)):
+        notes.append(text("note_weak", language))
+    return notes
+
+
+def _weak_cells(figures: ClusterFigures) -> list[Cell]:
+    return [cell("", estimate, decimals=0) for estimate in (figures.customers, figures.revenue) if estimate]
+
+
+def _typical(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any]:
+    """Typical values; a row is a cluster where there are few features, else a feature."""
+    currency = study.currency
+    features = clusters.clusters.features
+    names: list[FeatureName] = [feature.name for feature in features]
+    headings = {item.name: feature_heading(item.name, language, currency=currency, of=item.of) for item in features}
+
+    def value(figures: ClusterFigures, name: FeatureName, label: str) -> Cell:
+        estimate = figures.typical[name]
+        # Of a typical value the margin alone says little: zero orders a month is known as well as ten.
+        return written(label, estimate, feature_value(name, estimate, currency=currency))._replace(weak=False)
+
+    if len(names) <= _COLUMNS:
+        rows = [
+            Row(
+                _name(figures.id, language),
+                words[figures.id],
+                [value(figures, name, headings[name]) for name in names],
+            )
+            for figures in clusters.figures
+        ]
+        return {"columns": list(headings.values()), "rows": rows, "first": text("cluster", language)}
+    columns = [_name(figures.id, language) for figures in clusters.figures]
+    rows = [
+        Row(
+            headings[name],
+            "",
+            [value(figures, name, column) for figures, column in zip(clusters.figures, columns, strict=True)],
+        )
+        for name in names
+    ]
+    return {"columns": columns, "rows": rows, "first": text("cluster_feature", language)}
+
+
+#: Features that a customer with a single order does not have.
+_OF_INTERVALS = ("interval_days", "interval_spread", "interval_variation", "recency_ratio", "overdue", "on_time")
+
+
+def _typical_notes(clusters: ClusterResult, language: Language) -> list[str]:
+    notes = [text("cluster_note_typical", language)]
+    if any(feature.name in _OF_INTERVALS for feature in clusters.clusters.features):
+        notes.append(text("cluster_note_missing", language))
+    return notes
+
+
+# --- number of clusters -----------------------------------------------------------------------------------------
+
+
+def _silhouette(clusters: ClusterResult, language: Language) -> dict[str, Any] | None:
+    if not clusters.silhouettes:
+        return None
+    k = len(clusters.figures)
+    best = clusters.silhouettes[k]
+    notes = [text("silhouette_note", language)]
+    if best < _SEPARATE:
+        notes.append(text("silhouette_weak", language, least=_SEPARATE))
+    near = [str(number) for number, value in clusters.silhouettes.items() if number != k and best - value <= _NEAR]
+    if near:
+        notes.append(text("silhouette_flat", language, others=join(near, language), near=_NEAR))
+    return {"picture": inline(pictures.silhouettes(clusters.silhouettes, k, language)), "notes": notes}
+
+
+# --- since the earlier run --------------------------------------------------------------------------------------
+
+
+def _moves_finding(clusters: ClusterResult, known: KnownClusters, language: Language) -> str:
+    counts = {what: sum(move.what == what for move in clusters.moves) for what in _MOVES}
+    changes = [Change(figures.change) for figures in clusters.figures if figures.change is not None]
+    return text(
+        "clusters_finding_moves",
+        language,
+        origin=known.origin,
+        counts=join(
+            [text(f"count_{what}", language, count=count) for what, count in counts.items() if count], language
+        ),
+        beyond=sum(item.beyond_noise for item in changes),
+        of=len(changes),
+    )
+
+
+def _moves(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any] | None:
+    known = study.clusters.centres
+    if not clusters.moves or not isinstance(known, KnownClusters):
+        return None
+    columns = {
+        "what": text("moves_what", language),
+        "now": text("moves_now", language),
+        "then": text("moves_then", language),
+        "difference": text("trend_difference", language),
+        "verdict": text("trend_verdict", language),
+    }
+    figures = {item.id: item for item in clusters.figures}
+    order = sorted(clusters.moves, key=lambda move: (_MOVES.index(move.what), move.id))
+    return {
+        "title": text("cluster_moves", language, origin=known.origin),
+        "columns": columns,
+        "rows": [_move(move, figures.get(move.id), known, words, language) for move in order],
+        "notes": [text("moves_note", language), text("trend_note_margin", language), text("trend_note_runs", language)],
+    }
+
+
+def _move(
+    move: ClusterMove,
+    figures: ClusterFigures | None,
+    known: KnownClusters,
+    words: dict[int, str],
+    language: Language,
+) -> dict[str, Any]:
+    now = figures.share if figures is not None else None
+    then = known.shares.get(move.id)
+    before = Estimate(value=float(then[0]), margin=float(then[1])) if then is not None else None
+    found = Change(figures.change) if figures is not None and figures.change is not None else None
+    return {
+        "name": _name(move.id, language),
+        "words": words.get(move.id, ""),
+        "what": text(f"moves_{move.what}", language),
+        "now": shown(now, decimals=1, scale=100) if now else None,
+        "then": shown(before, decimals=1, scale=100) if before else None,
+        "difference": signed(found.difference) if found else None,
+        "verdict": text(found.verdict, language) if found else None,
+        "weak": found is not None and not found.beyond_noise,
+    }
+
+
+#: The section on clusters.
+SECTION = Section(
+    package="server.analyses.clusters",
+    text=text,
+    title="title_clusters",
+    cards=cards,
+    findings=lambda view: cluster_findings(view.figures, view.result.study, view.language),
+    body=lambda view: cluster_section(view.figures, view.result.study, view.language),
+    notes=lambda view: [view.say("margin_note")],
+    missing=("missing_note_clusters", "missing_note_clusters_many"),
+)

@@ -1,0 +1,1 @@
+"""RFM segments, on the coordinator's side."""

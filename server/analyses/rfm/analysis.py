@@ -1,0 +1,22 @@
+"""What halls need of this room: one object."""
+
+from __future__ import annotations
+
+from privacy.contract.results import RfmResult
+from server.analyses.rfm.earlier import compared, with_known_cuts
+from server.analyses.rfm.run import NAME, forecast, run, weights
+from server.analyses.rfm.section import SECTION, rules
+from server.analyses.rfm.terminal import tables
+from server.analysis import ServerAnalysis
+
+ANALYSIS: ServerAnalysis[RfmResult] = ServerAnalysis(
+    name=NAME,
+    weights=weights,
+    run=run,
+    forecast=forecast,
+    section=SECTION,
+    terminal=tables,
+    resolve=with_known_cuts,
+    earlier=compared,
+    rules=rules,
+)

@@ -1,0 +1,213 @@
+"""From noisy prefix sums to cut points: post-processing only, so it costs nothing."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.linalg import solve_triangular, toeplitz
+from scipy.optimize import isotonic_regression, lsq_linear
+
+from privacy.contract.estimates import Z95
+from privacy.statistics.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
+
+FloatArray = NDArray[np.float64]
+
+#: Ranks of the quintile cuts.
+QUINTILES = (0.2, 0.4, 0.6, 0.8)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Cumulative:
+    """A fact's estimated cumulative distribution.
+
+    Attributes:
+        grid: the bins.
+        share: share of customers in bins 0 to j, ascending from 0 or more to 1; shape ``(bins,)``.
+        estimate: what it was made from.
+        customers: the number of customers it was scaled by.
+    """
+
+    grid: FactGrid
+    share: FloatArray
+    estimate: PrefixEstimate
+    customers: float
+
+    def rank_margin(self, rank: float) -> float:
+        """Half-width of the 95% interval of the true rank of the cut meant for ``rank``, as a share."""
+        j = self.first_reaching(rank)
+        estimate = self.estimate
+        variance = (
+            estimate.deviation[j] ** 2 - 2 * rank * estimate.total_covariance[j] + rank**2 * estimate.deviation[-1] ** 2
+        )
+        return Z95 * math.sqrt(max(variance, 0.0)) / max(self.customers, 1.0)
+
+    def tail_deviation(self) -> FloatArray:
+        """Standard deviation of the number of customers above each bin, shape ``(bins,)``."""
+        e = self.estimate
+        variance = e.deviation**2 - 2 * e.total_covariance + e.deviation[-1] ** 2
+        return np.asarray(np.sqrt(np.maximum(variance, 0.0)))
+
+    def first_reaching(self, rank: float) -> int:
+        """First bin whose cumulative share reaches ``rank``."""
+        return min(int(np.searchsorted(self.share, rank - 1e-12)), self.grid.bins - 1)
+
+
+def total_customers(estimates: Sequence[PrefixEstimate]) -> tuple[float, float]:
+    """Number of customers and its standard deviation, from all facts' totals weighted by their precision."""
+    totals = np.array([estimate.prefix[-1] for estimate in estimates])
+    variances = np.array([estimate.deviation[-1] ** 2 for estimate in estimates])
+    if np.all(variances == 0):
+        return float(totals.mean()), 0.0
+    precision = 1 / variances
+    return max(float(totals @ precision / precision.sum()), 1.0), float(1 / math.sqrt(precision.sum()))
+
+
+def cumulate(estimate: PrefixEstimate, customers: float) -> Cumulative:
+    """Fit an ascending distribution: bring the total to ``customers`` (each prefix moves with it as far as it is
+    correlated with it), then isotonic regression, weighted by precision."""
+    prefix = estimate.prefix.copy()
+    total_variance = estimate.deviation[-1] ** 2
+    if total_variance > 0:
+        prefix += estimate.total_covariance / total_variance * (customers - prefix[-1])
+    weights = 1 / np.maximum(estimate.deviation, 1e-9) ** 2
+    fitted = isotonic_regression(prefix, weights=weights).x
+    share = np.clip(fitted / customers, 0.0, 1.0)
+    share[-1] = 1.0
+    return Cumulative(grid=estimate.grid, share=share, estimate=estimate, customers=customers)
+
+
+#: Length scales, in bins, among which the data's own likelihood chooses.
+_LENGTHS = (8.0, 24.0, 64.0)
+
+
+@cache
+def _smooth_basis(bins: int, length: float) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Eigenvalues, eigenvectors of ``T K T'`` and ``K T'`` for a Matern-3/2 kernel K over bins, T the root."""
+    distance = np.abs(np.arange(bins)[:, None] - np.arange(bins)[None, :]) / length
+    kernel = (1 + distance) * np.exp(-distance)
+    root = toeplitz(root_coefficients(bins), np.zeros(bins))
+    values, vectors = np.linalg.eigh(root @ kernel @ root.T)
+    return np.maximum(values, 0.0), vectors, kernel @ root.T
+
+
+def smoothed(estimate: PrefixEstimate) -> PrefixEstimate:
+    """Empirical Bayes: the same prefix sums under a prior of smoothly varying bins.
+
+    For facts that vary over many narrow bins (days, log money): noise that jumps from bin to bin is not signal. The
+    prior's size and length scale are those under which the release is likeliest; everything is computed from the
+    release, so it is free (figures: ``benchmarks/cut_points.py``). Margins stay those of the unsmoothed estimate.
+    """
+    if estimate.deviation[-1] == 0:
+        return estimate
+    bins = estimate.grid.bins
+    root = np.array(root_coefficients(bins))
+    noise = estimate.deviation[0]  # the first prefix carries one coordinate's noise, since c_0 is 1
+    # The release itself, in customers: the inverse of what decode did.
+    observed = solve_triangular(toeplitz(root, np.zeros(bins)), estimate.prefix, lower=True)
+    best: tuple[float, FloatArray] | None = None
+    for length in _LENGTHS:
+        values, vectors, gain = _smooth_basis(bins, length)
+        projected = vectors.T @ observed
+        for size in np.geomspace(1e-2, 1e10, 49):
+            variance = size * values + noise**2
+            likelihood = -0.5 * float((projected**2 / variance + np.log(variance)).sum())
+            if best is None or likelihood > best[0]:
+                best = (likelihood, size * gain @ (vectors @ (projected / variance)))
+    if best is None:
+        return estimate
+    return replace(estimate, prefix=np.cumsum(best[1]))
+
+
+def lower_cut(distribution: Cumulative, rank: float, *, logarithmic: bool) -> int:
+    """The value at or below which a share ``rank`` of customers lies; an integer in the fact's unit.
+
+    A whole bin is taken where bins are single values; in wider bins the cut is interpolated, linearly or on the
+    logarithm. The lowest and highest (open) bins give their closed end.
+    """
+    upper = distribution.grid.upper
+    j = distribution.first_reaching(rank)
+    if j == 0:
+        return upper[0]
+    if j >= len(upper):
+        return upper[-1]
+    low, high = upper[j - 1], upper[j]
+    if high - low <= 1:
+        return high
+    before, after = distribution.share[j - 1], distribution.share[j]
+    part = (rank - before) / (after - before) if after > before else 1.0
+    if logarithmic and low > 0:
+        return round(low * (high / low) ** part)
+    return round(low + part * (high - low))
+
+
+def count_cut(distribution: Cumulative, rank: float) -> int:
+    """The smallest count such that at least a share ``rank`` of customers has a smaller one.
+
+    Customers with equal counts always fall on the same side: no cut splits a tie. Above the resolved counts the
+    cut is one more than the largest.
+    """
+    upper = distribution.grid.upper
+    j = distribution.first_reaching(rank)
+    return upper[j] + 1 if j < len(upper) else upper[-1] + 1
+
+
+def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) -> tuple[int, float]:
+    """A cap that balances what clipping loses against the noise it saves, and the share of the sum above it.
+
+    It minimises the expected sum of absolute errors over all cells: squares would let the one cell with the largest
+    customers decide, and drown the others in noise.
+
+    Chosen on the released distribution, so it is free and needs nobody's guess. Where the estimated number of
+    customers no longer stands out from its noise, the tail is extrapolated (spend is heavy-tailed; taking the
+    invisible tail as empty would claim that clipping loses almost nothing).
+
+    Args:
+        distribution: of the amounts.
+        unit_deviation: standard deviation, in customers, of the noise of one coordinate of the later question.
+        cells: how many cells that question has.
+
+    Returns:
+        The cap, in the fact's unit, and the estimated share of the total above it.
+    """
+    upper = np.array(distribution.grid.upper, dtype=np.float64)
+    above = _with_tail(distribution, upper)
+    counts = -np.diff(np.concatenate([[distribution.customers], above]))
+    lower = np.concatenate([[0.0], upper[:-1]])
+    value = np.sqrt(np.maximum(lower, 1.0) * upper)
+    excess = np.array([(counts * np.maximum(value - cap, 0)).sum() for cap in upper])
+    noise = upper * unit_deviation * math.sqrt(2 / math.pi) * cells  # expected absolute error of all cells
+    best = int(np.argmin(excess + noise))
+    total = float((counts * value).sum())
+    return int(upper[best]), float(excess[best] / total) if total > 0 else 0.0
+
+
+def _with_tail(distribution: Cumulative, upper: FloatArray) -> FloatArray:
+    """Estimated number of customers above each closed bin, its invisible end extrapolated; shape ``(bins - 1,)``.
+
+    Extrapolated is a parabola of log(number above) over log(amount), fitted from the median on with weights by
+    precision, bent downwards or straight (log-normal and Pareto tails are the two ends of that), and falling at
+    least as 1/amount at the end of what is visible.
+    """
+    above = (1 - distribution.share[:-1]) * distribution.customers
+    deviation = distribution.tail_deviation()[:-1]
+    visible = np.flatnonzero(above > 2 * deviation)
+    start = min(distribution.first_reaching(0.5), len(upper) - 1)
+    end = int(visible.max()) if visible.size else start
+    if end - start < 4 or above[end] <= 0:
+        return np.asarray(above)
+    position = np.log(upper / upper[end])
+    fitted = np.arange(start, end + 1)
+    level = np.log(above[fitted] / above[end])
+    weight = above[fitted] / np.maximum(deviation[fitted], 1e-9)
+    # level = slope * position + bend * position^2, through the last visible point, with bend <= 0.
+    design = np.column_stack([position[fitted], position[fitted] ** 2]) * weight[:, None]
+    bounds = ([-np.inf, -np.inf], [-1.0, 0.0])
+    slope, bend = lsq_linear(design, level * weight, bounds=bounds).x
+    tail = position[end:]
+    above[end:] = above[end] * np.exp(slope * tail + bend * tail**2)
+    return np.asarray(above)

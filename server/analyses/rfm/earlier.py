@@ -1,0 +1,74 @@
+"""What a study of segments takes from its earlier runs, and what its report compares them by."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+
+from privacy.contract.results import EarlierRun, RfmResult, StudyResult
+from privacy.contract.study import KnownCuts, RfmOptions, Study
+from privacy.errors import ConfigError
+from server.analyses.rfm.shares_only import earlier_shares_only
+
+
+def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
+    """A study with the cut points written out that ``cut_points = "previous"`` refers to.
+
+    Raises:
+        ConfigError: if there is no earlier run, or it was in another currency.
+    """
+    if study.rfm.cut_points != "previous" or "rfm" not in study.analyses:
+        return study
+    earlier = [r for r in before if r.study.as_of < study.as_of and r.rfm is not None]
+    if not earlier or (last := earlier[-1].rfm) is None:
+        raise ConfigError(
+            f"there is no earlier run of {study.name} whose cut points could be used",
+            hint='run it once with cut_points = "new"',
+        )
+    if earlier[-1].study.currency != study.currency:
+        raise ConfigError("the earlier run was in another currency", hint='use cut_points = "new"')
+    used = earlier[-1].study.rfm.cut_points
+    origin = used.origin if isinstance(used, KnownCuts) else f"{study.name} {earlier[-1].study.as_of}"
+    known = KnownCuts(
+        cuts=last.rules.cuts,
+        money_cap=round(last.money_cap * last.rules.money_unit),
+        orders_cap=last.orders_cap,
+        above_cap=Decimal(str(round(last.revenue_above_cap, 6))),
+        origin=origin,
+    )
+    return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.rfm), "cut_points": known})})
+
+
+def compared(study: Study, rfm: RfmResult, before: Sequence[StudyResult]) -> list[EarlierRun]:
+    """Earlier runs of a study, for the trend in its report.
+
+    Args:
+        study: the run that is being reported.
+        rfm: its figures.
+        before: all results of studies of its name, oldest first.
+    """
+    runs = []
+    for result in before:
+        if (result.study.as_of, result.study.repeat) >= (study.as_of, study.repeat) or result.rfm is None:
+            continue
+        runs.append(
+            EarlierRun(
+                as_of=result.study.as_of.isoformat(),
+                repeat=result.study.repeat,
+                customers=result.rfm.customers,
+                shares={
+                    scheme.scheme: {
+                        row.code: row.share_of_customers for row in scheme.segments if row.share_of_customers
+                    }
+                    for scheme in result.rfm.schemes
+                },
+                revenue_shares={
+                    scheme.scheme: {row.code: row.share_of_revenue for row in scheme.segments if row.share_of_revenue}
+                    for scheme in result.rfm.schemes
+                },
+                epsilon_person=result.spending.epsilon_person,
+                same_cuts=result.rfm.rules.cuts == rfm.rules.cuts,
+            )
+        )
+    # Earlier runs may have had totals.
+    return [earlier_shares_only(run) for run in runs] if study.rfm.totals == "shares" else runs

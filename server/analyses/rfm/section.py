@@ -1,0 +1,336 @@
+"""The report's sections on segments: who they are and what they bring, what changed, and where the cuts lie."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from decimal import Decimal
+from functools import partial
+from typing import Any
+
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
+from privacy.contract.segments import SegmentRules
+from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
+from privacy.presentation.cells import Cell, cell
+from privacy.presentation.numbers import plain, shown
+from privacy.presentation.pages import inline
+from privacy.presentation.texts import Language
+from privacy.presentation.words import amount, definition, segment_name
+from privacy.section import Section, View
+from server.analyses.rfm import pictures
+from server.analyses.rfm.findings import scheme_findings
+from server.analyses.rfm.texts import text
+from server.analyses.rfm.trend import over_time
+
+
+def cards(view: View[RfmResult]) -> list[Cell]:
+    """Totals, or averages where totals are withheld."""
+    rfm, result, language = view.figures, view.result, view.language
+    say = partial(_text, language=language, currency=result.study.currency)
+    figures: list[tuple[str, Estimate | None, int]] = [(say("customer_records"), rfm.customers, 0)]
+    if rfm.schemes:
+        first = rfm.schemes[0]
+        if result.totals_withheld:
+            digits = minor_digits(result.study.currency)
+            figures.append((say("orders_per_customer"), first.orders_per_customer, 2))
+            figures.append((say("revenue_per_customer"), first.revenue_per_customer, digits))
+            figures.append((say("revenue_per_order"), first.revenue_per_order, digits))
+        else:
+            figures.append((say("orders"), first.total_orders, 0))
+            figures.append((say("revenue_in"), first.total_revenue, 0))
+    found = []
+    for label, estimate, decimals in figures:
+        if estimate is not None:
+            value, margin = shown(estimate, decimals=decimals)
+            found.append(Cell(label, value, text("plus_minus", language, margin=margin)))
+    return found
+
+
+def findings(view: View[RfmResult]) -> list[str]:
+    """What the first segmentation says."""
+    return scheme_findings(view.figures.schemes[0], view.language) if view.figures.schemes else []
+
+
+def body(view: View[RfmResult]) -> dict[str, Any]:
+    """What the template needs."""
+    return {
+        "schemes": [_scheme(scheme, view.figures, view.result, view.language) for scheme in view.figures.schemes],
+        "trend": over_time(view.result, view.language),
+        "cuts": _cuts(view.figures, view.result.study, view.language),
+    }
+
+
+def notes(view: View[RfmResult]) -> Sequence[str]:
+    """What margins are, and the caps."""
+    say, result = view.say, view.result
+    margin = say("margin_note_share" if result.totals_withheld else "margin_note")
+    return [margin, *([_cap(view.figures, result, view.language)] if view.figures.schemes else [])]
+
+
+def rules(study: Study, language: Language) -> list[tuple[str, str]]:
+    """What a study sets for segments."""
+    say = partial(_text, language=language)
+    bounds, digits = study.bounds, minor_digits(study.currency)
+    low, high = (Decimal(limit).scaleb(-digits) for limit in study.money_bounds)
+    limits = say(
+        "bounds",
+        days=f"{bounds.recency_max_days:,}",
+        orders=f"{bounds.orders_max:,}",
+        low=amount(low, digits),
+        high=amount(high, digits),
+        currency=study.currency,
+    )
+    return [
+        (say("rule_bounds"), limits),
+        (say("rule_floor"), f"{study.rfm.floor:,}"),
+        (say("rule_totals"), say(f"totals_{study.rfm.totals}")),
+    ]
+
+
+def _text(key: str, *, language: Language, **fields: object) -> str:
+    return text(key, language, **fields)
+
+
+#: Columns that are totals.
+_TOTALS = ("customers", "orders", "revenue")
+
+
+def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language: Language) -> dict[str, Any]:
+    say = partial(_text, language=language)
+    study, withheld = result.study, result.totals_withheld
+    digits = minor_digits(study.currency)
+    floor = _floor(scheme, study)
+    labels = {
+        "customers": say("customer_records"),
+        "share_of_customers": say("share_of_customers"),
+        "orders": say("orders"),
+        "revenue": say("revenue_in", currency=study.currency),
+        "share_of_revenue": say("share_of_revenue"),
+        "orders_per_customer": say("orders_per_customer"),
+        "revenue_per_customer": say("revenue_per_customer", currency=study.currency),
+        "revenue_per_order": say("revenue_per_order", currency=study.currency),
+    }
+    form = {
+        "customers": (0, 1),
+        "share_of_customers": (1, 100),
+        "orders": (0, 1),
+        "revenue": (0, 1),
+        "share_of_revenue": (1, 100),
+        "orders_per_customer": (2, 1),
+        "revenue_per_customer": (digits, 1),
+        "revenue_per_order": (digits, 1),
+    }
+    if withheld:
+        form = {name: shape for name, shape in form.items() if name not in _TOTALS}
+    rows: list[dict[str, Any]] = []
+    for position, segment in enumerate(scheme.segments):
+        cells = None
+        if not segment.suppressed:
+            cells = [
+                cell(labels[name], getattr(segment, name), decimals=decimals, scale=scale)
+                for name, (decimals, scale) in form.items()
+            ]
+        rows.append(
+            {
+                "name": segment_name(segment, language),
+                "definition": definition(scheme.scheme, position, segment.code, rfm.rules, language),
+                "cells": cells,
+            }
+        )
+    totals = {
+        "customers": scheme.total_customers,
+        "orders": scheme.total_orders,
+        "revenue": scheme.total_revenue,
+        "orders_per_customer": scheme.orders_per_customer,
+        "revenue_per_customer": scheme.revenue_per_customer,
+        "revenue_per_order": scheme.revenue_per_order,
+    }
+    total = [cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
+    two_estimates = "note_totals_missing" if result.missing else "note_totals"
+    if _origin(study):
+        two_estimates = "note_totals_known"  # there was one question only
+    return {
+        "code": scheme.scheme,
+        "title": say(f"scheme_{scheme.scheme}"),
+        "wide": inline(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
+        "narrow": inline(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
+        "columns": [labels[name] for name in form],
+        "rows": rows,
+        "total": total,
+        "two_estimates": "" if withheld else say(two_estimates),
+        "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
+        "any_suppressed": any(segment.suppressed for segment in scheme.segments),
+        "suppressed": say("suppressed_share" if withheld else "suppressed", floor=floor),
+        "note_suppressed": say("note_suppressed_share" if withheld else "note_suppressed", floor=floor),
+        "note_interval": say("note_interval_share" if withheld else "note_interval"),
+        "cap": _cap(rfm, result, language),
+    }
+
+
+def _cap(rfm: RfmResult, result: StudyResult, language: Language) -> str:
+    """With how much a record counts at most, and how much that leaves out."""
+    study, withheld = result.study, result.totals_withheld
+    above = rfm.revenue_above_cap * 100
+    key = "note_cap_share" if withheld else "note_cap_known" if _origin(study) else "note_cap"
+    return text(
+        key,
+        language,
+        money=amount(Decimal(repr(rfm.money_cap)), minor_digits(study.currency)),
+        currency=study.currency,
+        orders=f"{rfm.orders_cap:,}",
+        share=plain(above) if withheld else f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",
+    )
+
+
+def _floor(scheme: SchemeFigures, study: Study) -> Any:
+    """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
+    if scheme.least_share is not None:
+        return f"{plain(100 * scheme.least_share)}%"
+    return max(study.rfm.floor, 1)  # a count below one is never shown
+
+
+def _origin(study: Study) -> str:
+    """The earlier run whose cut points the study uses; empty where it found its own."""
+    known = study.rfm.cut_points
+    return known.origin if isinstance(known, KnownCuts) else ""
+
+
+def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
+    say = partial(_text, language=language)
+    currency = study.currency
+    digits = minor_digits(currency)
+    rules = rfm.rules
+    money = [amount(Decimal(cut) / rules.money_unit, digits) for cut in rules.cuts.money]
+    money_high = amount(Decimal(rules.cuts.money_high) / rules.money_unit, digits)
+    cuts = rules.cuts
+    words = [
+        say("words_recent", days=f"{cuts.recency_days[0]:,}"),
+        say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
+        say("words_spending", money=money[3], currency=currency),
+    ]
+    origin = _origin(study)
+    if origin:
+        high = "words_high_known"
+    else:
+        high = "words_high_fixed" if isinstance(study.rfm.high_low, FixedCuts) else "words_high_median"
+    words.append(
+        say(
+            high,
+            days=f"{cuts.recency_high:,}",
+            orders=f"{cuts.orders_high:,}",
+            money=money_high,
+            currency=currency,
+        )
+    )
+    score_rows = [
+        (
+            str(score),
+            _days_range(score, cuts.recency_days, language),
+            _orders_range(score, cuts.orders, language),
+            _money_range(score, rules, digits, language),
+        )
+        for score in (5, 4, 3, 2, 1)
+    ]
+    margins: dict[str, list[str]] = {
+        facts.feature: [_points(margin) for margin in facts.rank_margin] for facts in rfm.distributions
+    }
+    values = {
+        "recency_days": ([f"{cut:,}" for cut in cuts.recency_days], f"{cuts.recency_high:,}"),
+        "orders": ([f"{cut:,}" for cut in cuts.orders], f"{cuts.orders_high:,}"),
+        "money": (money, money_high),
+    }
+    table = [
+        {
+            "name": say(f"feature_{feature}", currency=currency),
+            "cuts": list(zip(quintiles, margins.get(feature, [""] * 4), strict=True)),
+            "high": high_cut,
+        }
+        for feature, (quintiles, high_cut) in values.items()
+    ]
+    return {
+        "origin": origin,
+        "lead": say("cuts_lead_known" if origin else "cuts_lead", origin=origin),
+        "caption": say("cuts_caption_known" if origin else "cuts_caption", origin=origin),
+        "pictures": [
+            (
+                say(f"feature_{facts.feature}", currency=currency),
+                inline(pictures.distribution(facts, language, currency=currency)),
+            )
+            for facts in rfm.distributions
+        ],
+        "words": words,
+        "score_columns": [
+            say("score"),
+            say("score_days"),
+            say("score_orders"),
+            say("score_money", currency=currency),
+        ],
+        "scores": score_rows,
+        "high": (
+            say("range_up_to", high=f"{cuts.recency_high:,}"),
+            say("range_from", low=f"{cuts.orders_high:,}"),
+            say("range_over", low=money_high),
+        ),
+        "table": table,
+        "ties": len(set(cuts.orders)) < 4 or cuts.orders[0] <= 1,
+    }
+
+
+def _points(rank_margin: float) -> str:
+    """A rank margin in percentage points, rounded up to the digits that mean something."""
+    return shown(Estimate(value=0.0, margin=rank_margin), decimals=2, scale=100).margin
+
+
+def _days_range(score: int, cuts: tuple[int, ...], language: Language) -> str:
+    low = 0 if score == 5 else cuts[4 - score] + 1
+    if score == 1:
+        return text("range_over", language, low=f"{cuts[3]:,}")
+    return _whole_range(low, cuts[5 - score], language, open_low=score == 5)
+
+
+def _orders_range(score: int, cuts: tuple[int, ...], language: Language) -> str:
+    low = max(1, cuts[score - 2]) if score > 1 else 1
+    if score == 5:
+        return text("range_from", language, low=f"{low:,}")
+    return _whole_range(low, cuts[score - 1] - 1, language, open_low=False)
+
+
+def _whole_range(low: int, high: int, language: Language, *, open_low: bool) -> str:
+    if high < low:
+        return text("range_empty", language)
+    if low == high:
+        return f"{low:,}"
+    if open_low:
+        return text("range_up_to", language, high=f"{high:,}")
+    return text("range_between", language, low=f"{low:,}", high=f"{high:,}")
+
+
+def _money_range(score: int, rules: SegmentRules, digits: int, language: Language) -> str:
+    """Amounts of a score. Spending is in whole minor units, so "more than 96.27" is "from 96.28"."""
+    cuts = rules.cuts.money
+
+    def money(minor: int) -> str:
+        return amount(Decimal(minor) / rules.money_unit, digits)
+
+    if score == 1:
+        return text("range_up_to", language, high=money(cuts[0]))
+    if score == 5:
+        return text("range_over", language, low=money(cuts[3]))
+    low, high = cuts[score - 2] + 1, cuts[score - 1]
+    if high < low:
+        return text("range_empty", language)
+    return text("range_between", language, low=money(low), high=money(high))
+
+
+#: The sections on segments.
+SECTION = Section(
+    package="server.analyses.rfm",
+    text=text,
+    title="title",
+    missing=("missing_note", "missing_note_many"),
+    cards=cards,
+    findings=findings,
+    body=body,
+    notes=notes,
+    counts=True,
+)

@@ -1,0 +1,130 @@
+"""The report's section "Over time": this run beside the earlier runs of the same study.
+
+Only the first reported segmentation is compared. Every share comes from a release of its own run, so that the noises
+are independent and a difference has the margin ``hypot(margin, margin)``.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from typing import Any
+
+from privacy.contract.estimates import Estimate
+from privacy.contract.results import EarlierRun, SchemeFigures, SegmentFigures, StudyResult
+from privacy.contract.study import KnownCuts
+from privacy.presentation.change import Change, change, signed
+from privacy.presentation.numbers import day_text, shown
+from privacy.presentation.pages import inline
+from privacy.presentation.texts import Language
+from privacy.presentation.words import segment_name
+from server.analyses.rfm import pictures
+from server.analyses.rfm.texts import text
+
+
+def over_time(result: StudyResult, language: Language) -> dict[str, Any] | None:
+    """What the template needs for the section; None where there is nothing earlier to compare with.
+
+    Earlier runs that did not report this segmentation, or none of its segments, are left out.
+    """
+    if not result.earlier or result.rfm is None or not result.rfm.schemes:
+        return None
+    scheme = result.rfm.schemes[0]
+    title = text(f"scheme_{scheme.scheme}", language)
+    runs = [run for run in result.earlier if run.shares.get(scheme.scheme)]
+    if not runs:
+        return {"comparable": False, "lead": text("trend_none", language, scheme=title)}
+    last = runs[-1]
+    day = _run_name(last, language)
+    changes = _changes(scheme, last)
+    points = [_point(run, scheme.scheme) for run in runs]
+    points.append(
+        pictures.Moment(
+            day=result.study.as_of,
+            shares={row.code: row.share_of_customers for row in scheme.segments if row.share_of_customers is not None},
+            same_cuts=True,
+        )
+    )
+    return {
+        "comparable": True,
+        "lead": _finding(scheme, changes, day, language),
+        "cuts": _cuts_sentence(result, last, day, language),
+        "wide": inline(pictures.trend(scheme, points, language, width="wide")),
+        "narrow": inline(pictures.trend(scheme, points, language, width="narrow")),
+        "hollow": not all(run.same_cuts for run in runs),
+        "scheme": title,
+        "columns": {
+            "now": text("trend_now", language),
+            "then": text("trend_then", language, day=day),
+            "difference": text("trend_difference", language),
+            "verdict": text("trend_verdict", language),
+        },
+        "rows": [
+            _row(row, last.shares[scheme.scheme].get(row.code), changes.get(row.code), language)
+            for row in scheme.segments
+        ],
+    }
+
+
+def _run_name(run: EarlierRun, language: Language) -> str:
+    """An earlier run by its as-of day, and its number where the day was run more than once."""
+    day = day_text(dt.date.fromisoformat(run.as_of), language)
+    return text("trend_repeat", language, day=day, repeat=run.repeat) if run.repeat else day
+
+
+def _point(run: EarlierRun, scheme: str) -> pictures.Moment:
+    return pictures.Moment(
+        day=dt.date.fromisoformat(run.as_of), shares=dict(run.shares[scheme]), same_cuts=run.same_cuts
+    )
+
+
+def _changes(scheme: SchemeFigures, last: EarlierRun) -> dict[str, Change]:
+    """By segment code, where both runs show the segment."""
+    then = last.shares[scheme.scheme]
+    return {
+        row.code: change(row.share_of_customers, then[row.code])
+        for row in scheme.segments
+        if row.share_of_customers is not None and row.code in then
+    }
+
+
+def _finding(scheme: SchemeFigures, changes: dict[str, Change], day: str, language: Language) -> str:
+    moved = sorted(
+        (code for code, item in changes.items() if item.beyond_noise),
+        key=lambda code: -abs(changes[code].difference.value),
+    )
+    if not changes:
+        return text("trend_finding_nothing", language, day=day)
+    if not moved:
+        return text("trend_finding_none", language, day=day)
+    segment = next(row for row in scheme.segments if row.code == moved[0])
+    value, margin = signed(changes[moved[0]].difference)
+    return text(
+        "trend_finding",
+        language,
+        count=len(moved),
+        of=len(changes),
+        day=day,
+        segment=segment_name(segment, language),
+        difference=text("value_with_margin", language, value=value, margin=margin),
+    )
+
+
+def _cuts_sentence(result: StudyResult, last: EarlierRun, day: str, language: Language) -> str:
+    if last.same_cuts:
+        return text("trend_cuts_same", language, day=day)
+    known = result.study.rfm.cut_points
+    if isinstance(known, KnownCuts):
+        return text("trend_cuts_other", language, day=day, origin=known.origin)
+    return text("trend_cuts_new", language, day=day)
+
+
+def _row(row: SegmentFigures, then: Estimate | None, found: Change | None, language: Language) -> dict[str, Any]:
+    now = row.share_of_customers
+    return {
+        "name": segment_name(row, language),
+        "now": shown(now, decimals=1, scale=100) if now else None,
+        "then": shown(then, decimals=1, scale=100) if then else None,
+        "difference": signed(found.difference) if found else None,
+        "verdict": text(found.verdict, language) if found else None,
+        "weak": found is not None and not found.beyond_noise,
+    }
