@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clients.data.cleaning import read_exclusion_list
 from clients.data.config import HolderConfig
 from clients.data.sources.locations import resolve
 from clients.holder import HolderFolder
@@ -60,7 +61,7 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
         spelling: the id in any way in which the source spells it.
 
     Raises:
-        ConfigError: if the id is empty.
+        ConfigError: if the id is empty, or has a line break and there is an exclusion list.
         DataError: if a target of ``labels.toml`` cannot be written; everything else is done then.
     """
     if not spelling.strip():
@@ -87,11 +88,16 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
 def _exclude(config: HolderConfig, root: Path, spelling: str) -> Path | None:
     if config.source.exclude is None:
         return None
+    if set(spelling.strip()) & set("\r\n"):
+        raise ConfigError(
+            "an id with a line break cannot stand on the exclusion list", hint="leave these rows out with source.where"
+        )
     path = resolve(root, config.source.exclude)
     known = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    if spelling.strip() not in {line.split(",")[0].strip() for line in known.splitlines()}:
-        with path.open("a", encoding="utf-8") as file:
-            file.write(("" if not known or known.endswith("\n") else "\n") + spelling.strip() + "\n")
+    if not path.exists() or spelling.strip() not in read_exclusion_list(config, base=root):
+        with path.open("a", encoding="utf-8", newline="") as file:
+            file.write("" if not known or known.endswith("\n") else "\n")
+            csv.writer(file, lineterminator="\n").writerow([spelling.strip()])
     return path
 
 

@@ -39,12 +39,13 @@ from clients.data.guess import new_holder_file
 from clients.data.scratch import empty_scratch, scratch_folder
 from clients.data.sources import fetch, open_source
 from clients.data.sources.lines import LONGEST, Shape, Sieve
+from clients.forget import _exclude
 from clients.holder import HolderFolder, LiveNode
 from privacy.contract.canonical import read_toml
 from privacy.contract.features import FeatureRequest
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.contract.study import Study
-from privacy.errors import CohortiumError, DataError
+from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.statistics import SegmentTotals
 
 HEAD = b"customer,order,time,amount,note\n"
@@ -555,6 +556,17 @@ def test_a_stray_quote_takes_nobody_off_the_exclusion_list(tmp_path, line):
     assert "VICTIM" not in caught.value.message
     (tmp_path / "opt-out.csv").write_text('c1\n12" x\nc2\n"c3, x",y\r\n')
     assert read_exclusion_list(config, base=tmp_path) == ("c1", '12" x', "c2", "c3, x")
+
+
+@pytest.mark.parametrize("spelling", ['"abc', "a,b", '12" x', "c9"])
+def test_who_is_forgotten_stands_on_the_list_as_spelled(tmp_path, spelling):
+    config = config_of(exclude="opt-out.csv")
+    (tmp_path / "opt-out.csv").write_text("c1")
+    for _ in range(2):
+        _exclude(config, tmp_path, spelling)
+    assert read_exclusion_list(config, base=tmp_path) == ("c1", spelling)
+    with pytest.raises(ConfigError, match="line break"):
+        _exclude(config, tmp_path, "a\nb")
 
 
 # --- tests of the tester -----------------------------------------------------------------------------------------
