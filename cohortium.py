@@ -562,6 +562,7 @@ def _run(
 
 
 def _show_result(result: StudyResult, target: Path) -> None:
+    from privacy.contract.membership import result_fingerprint
     from server.analyses.catalogue import ANALYSES
     from server.report.render import describe_spending
 
@@ -578,6 +579,13 @@ def _show_result(result: StudyResult, target: Path) -> None:
         screen.print(f"[{colour}]Ledgers differ:[/] {escape(difference.text)}", soft_wrap=True)
     if result.uncompared:
         screen.print(f"[yellow]Ledgers not compared with:[/] {', '.join(result.uncompared)}")
+    if result.handed_out is not None:
+        total = len(result.confirmed) + len(result.unconfirmed)
+        late = f", not yet by {', '.join(result.unconfirmed)}" if result.unconfirmed else ""
+        screen.print(
+            f"The same result was confirmed by {len(result.confirmed)} of {total} holders{late}.", soft_wrap=True
+        )
+        screen.print(f"Fingerprint of the result: [bold]{result_fingerprint(result.handed_out)}[/]", soft_wrap=True)
     seconds = sum(timing.seconds for timing in result.timings)
     steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
     screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")

@@ -431,13 +431,20 @@ def holder_report(
 ) -> None:
     """Write your own page: your customers against the consortium's. Stays on this machine and costs nothing."""
     from clients.holder import HolderFolder
-    from clients.report.files import write_holder_report
+    from clients.report.files import handed_to, write_holder_report
 
     path = write_holder_report(HolderFolder(folder), run, output)
+    handed = handed_to(HolderFolder(folder), run)
     if as_json:
-        print_json({"report": str(path)})
-    else:
-        screen.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+        confirmed = None if handed.agreed is None else {"holders": handed.agreed, "of": handed.total}
+        print_json({"report": str(path), "fingerprint": handed.fingerprint, "confirmed": confirmed})
+        return
+    screen.print(f"Wrote {escape(str(path))}", soft_wrap=True)
+    screen.print(
+        f"Fingerprint of the result, for another holder to compare: [bold]{handed.fingerprint}[/]", soft_wrap=True
+    )
+    if handed.agreed is not None:
+        screen.print(f"The same result was confirmed by {handed.agreed} of {handed.total} holders.", soft_wrap=True)
 
 
 @holder_app.command("forget")

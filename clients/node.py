@@ -26,6 +26,7 @@ from clients.evidence import keep_evidence
 from clients.ledgers import counted_at
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
+from clients.results import Results
 from clients.runs import RunFolder
 from clients.under_way import Moment, jumped, longest_idle
 from privacy.audit.budget import use_of_caps
@@ -52,13 +53,14 @@ from privacy.contract.messages import (
     RefusalCode,
     Reply,
     Request,
-    release_digest,
+    Witnessed,
+    WitnessRequest,
 )
 from privacy.contract.study import Study
 from privacy.contract.version import software_version
 from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, LossesError, PolicyError, ProtocolError
 from privacy.fresh_keys import fresh_key
-from privacy.ledger import Answered, Caps, Declined, Head, Ledger, Question, Released, Reserved
+from privacy.ledger import Answered, Caps, Declined, Head, Ledger, Question, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey, announced, check_keys
 from privacy.statistics import Rows, Statistic
@@ -176,6 +178,9 @@ class HolderNode:
         self._lock = threading.Lock()
         self._asked: Study | None = None
         self._request = ""
+        self._results = Results(
+            holder=self.holder, roster=roster, ledger=ledger, folder=runs, evidence=self._keep_evidence
+        )
 
     def adopt(self, other: HolderNode) -> None:
         """Go on with the runs of the node that this one takes the place of, under this one's policy and roster."""
@@ -249,7 +254,7 @@ class HolderNode:
         except LedgerError as error:  # a refusal is a refusal, recorded or not
             log.error("the refusal could not be recorded: %s", error.message)
 
-    def _reply(self, statement: Ready | Opening | Finished | Refusal) -> bytes:
+    def _reply(self, statement: Ready | Opening | Finished | Witnessed | Refusal) -> bytes:
         return Reply(statement=self._identity.sign(statement)).canonical()
 
     def _dispatch(self, request: Request) -> bytes:
@@ -264,14 +269,17 @@ class HolderNode:
             case "AnswerRequest":
                 return self._answer(signed.open(AnswerRequest, self._roster, signer=coordinator), signed)
             case "FinishRequest":
-                return self._finish(signed.open(FinishRequest, self._roster, signer=coordinator))
+                finish = signed.open(FinishRequest, self._roster, signer=coordinator)
+                return self._finish(finish, signed, request.attachments)
+            case "WitnessRequest":
+                return self._witness(signed.open(WitnessRequest, self._roster, signer=coordinator))
         raise ProtocolError("unknown kind of request")
 
     def _checkpoint(self, head: Head | None = None) -> Signed:
         sequence, value = head or self._ledger.head
         return self._identity.sign(Checkpoint(member=self.holder, sequence=sequence, head=value))
 
-    # --- the five requests -------------------------------------------------------------------------------------
+    # --- the requests ------------------------------------------------------------------------------------------
 
     def _hello(self, request: HelloRequest, signed: Signed) -> bytes:
         now = self._clock.now()
@@ -302,6 +310,7 @@ class HolderNode:
                 checkpoint=self._checkpoint(),
                 expires=now + HELLO_LIFETIME,
                 time=now,
+                unwitnessed=self._results.unwitnessed(),
             )
             run = _Run(
                 began=Moment(now, self._clock.monotonic()),
@@ -359,6 +368,7 @@ class HolderNode:
             own_hash=self._ledger.hash_at,
             shrunk_to=self._ledger.answered_set(core.study),
         )
+        self._results.compare_hellos(request.hellos)
         self._ledger.check(*self._charge(accepted, run.study))
         run.make_room(core, signed)
         # An unusable mask key of somebody's is found out here, before any charge.
@@ -448,35 +458,20 @@ class HolderNode:
         log.info("run %s: answered question %d", request.question.run, request.question.round)
         return reply
 
-    def _finish(self, request: FinishRequest) -> bytes:
+    def _finish(self, request: FinishRequest, signed: Signed, attachments: Mapping[str, str]) -> bytes:
         study = self._folder.study(request.run)
         if study.digest != request.study:
             raise Refused("stale", "the results are of another study")
-        withheld = study.rfm.totals == "shares"
-        recorded = self._ledger.state
-        known = dict(recorded.released)
-        shown = dict(known)
-        for notice in request.releases:
-            if recorded.question_of(notice.core) != notice.question:
-                raise Refused("declined", "a release is shown that this holder did not answer")
-            if (notice.values is None) != withheld:
-                raise Refused("declined", "values are shown or withheld otherwise than the study says")
-            if notice.values is not None and release_digest(notice.core, notice.values) != notice.release:
-                raise Refused("declined", "a release does not fit its digest")
-            if shown.setdefault(notice.core, notice.release) != notice.release:
-                raise Refused("equivocation", "another release of the same plan is recorded")
+        shown = self._results.check(request, signed, attachments, study)
         heads = check_heads(request.heads, roster=self._roster, seen=self._ledger.peers())
         own = heads.pop(self.holder, None)
         if own is not None and self._ledger.hash_at(own.sequence) != own.hash:
             raise Refused("stale", "this holder's own ledger is older than it was, or another: restore the right one")
-        self._ledger.remember(heads, [kept(signed, request.run) for signed in request.heads])
-        for notice in request.releases:
-            if notice.core not in known:
-                self._ledger.append(Released(question=notice.question, core=notice.core, release=notice.release))
-                known[notice.core] = notice.release
-        self._folder.keep_result(request.run, request.releases, request.result)
+        self._ledger.remember(heads, [kept(head, request.run) for head in request.heads])
+        self._results.record(request, signed, shown, now=self._clock.now())
         try:
-            self.label(request.run)
+            if shown.result is not None:
+                self.label(request.run)
         except (ConfigError, DataError) as error:  # the releases are recorded; labels can be written again any time
             log.error("the labels were not all written: %s %s", error.message, error.hint)
         self._runs.pop(request.run, None)
@@ -489,8 +484,15 @@ class HolderNode:
                 for member, head in sorted(heads.items())
             ),
             charged=tuple(sorted(self._ledger.state.charged_for(request.study))),
+            handed=shown.word,
         )
         return self._reply(finished)
+
+    def _witness(self, request: WitnessRequest) -> bytes:
+        own, agreed = self._results.compare(request)
+        said = self._identity.sign(Witnessed(holder=self.holder, handed=own, agreed=agreed))
+        self._ledger.keep([kept(said, request.made_by)])
+        return Reply(statement=said).canonical()
 
     def label(self, run: str) -> Sequence[Path]:
         """Label the holder's own customers by what a run released: segment rules, models, centres."""

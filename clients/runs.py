@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from privacy.contract.canonical import canonical_json
+from privacy.contract.canonical import canonical_json, sha256_hex
 from privacy.contract.identity import Signed
 from privacy.contract.limits import is_run_id
-from privacy.contract.messages import ReadyRequest, ReleaseNotice
+from privacy.contract.messages import ReadyRequest
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
-from privacy.ledger import Question
+from privacy.ledger import Question, Released
 from privacy.private_files import write_private
 
 
@@ -29,11 +30,39 @@ class RunFolder:
         """Keep the signed plan that is about to be answered."""
         write_private(self._plan_path(question), plan.canonical())
 
-    def keep_result(self, run: str, releases: tuple[ReleaseNotice, ...], result: str) -> None:
-        """Keep the releases and the coordinator's result."""
+    def keep_result(self, run: str, releases: Iterable[Released], values: Mapping[str, str], result: str) -> None:
+        """Keep the releases and the coordinator's result; an earlier, different result of the run stays beside it.
+
+        Args:
+            values: core to the released values as text; empty where they are withheld.
+        """
         folder = self._folder(run)
-        write_private(folder / "releases.json", canonical_json([r.model_dump(mode="json") for r in releases]))
+        shown = [
+            release.model_dump(mode="json", exclude={"kind"}) | {"values": values.get(release.core)}
+            for release in releases
+        ]
+        before = self.result(run)
+        if before is not None and before != result:
+            write_private(folder / f"result-{sha256_hex(before.encode())[:16]}.json", before.encode())
+        write_private(folder / "releases.json", canonical_json(shown))
         write_private(folder / "result.json", result.encode())
+
+    def keep_witnesses(self, run: str, made_by: str, holders: Iterable[str]) -> None:
+        """Keep who else was handed the same result; those that are known stay."""
+        known = self.witnesses(run, made_by)
+        if known.issuperset(holders):
+            return
+        all_known = self._all_witnesses(run) | {made_by: sorted(known.union(holders))}
+        write_private(self._folder(run) / "witnesses.json", canonical_json(all_known))
+
+    def witnesses(self, run: str, made_by: str) -> frozenset[str]:
+        """Holders that are known to have been handed the same result, which the run ``made_by`` made."""
+        return frozenset(self._all_witnesses(run).get(made_by, ()))
+
+    def _all_witnesses(self, run: str) -> dict[str, list[str]]:
+        path = self._folder(run) / "witnesses.json"
+        found: dict[str, list[str]] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        return found
 
     def study(self, run: str) -> Study:
         """The study of a run.

@@ -10,7 +10,7 @@ import base64
 import binascii
 import secrets
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import TypeVar
@@ -29,8 +29,6 @@ from privacy.contract.messages import (
     AnswerRequest,
     Checkpoint,
     Contribution,
-    Finished,
-    FinishRequest,
     Hello,
     HelloRequest,
     Opening,
@@ -40,7 +38,6 @@ from privacy.contract.messages import (
     Ready,
     ReadyRequest,
     Refusal,
-    ReleaseNotice,
     Reply,
     Request,
 )
@@ -57,7 +54,7 @@ from privacy.secure_sum.masks import CHECK_WORDS, MaskMismatch, UintArray, annou
 from privacy.statistics import Statistic
 from server.aggregation.adding import released_sum
 from server.attempts import Answers, Confirmed
-from server.comparison import differences
+from server.handing_out import HandingOut
 from server.openings import check_opening, compare
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
@@ -126,6 +123,8 @@ class Federation:
         self.run = f"{study.name[:40]}-{secrets.token_hex(8)}".replace("_", "-")
         self.missing = [holder for holder in everyone if holder not in self.invited]
         self.differences: list[LedgerDifference] = []
+        self.witnesses: tuple[str, ...] = ()
+        self.unconfirmed: tuple[str, ...] = ()
         self._identity = identity
         self._releases = releases
         self._transport = transport
@@ -486,74 +485,59 @@ class Federation:
     def finish(self, result: str) -> tuple[str, ...]:
         """Show the releases and the result to the holders, who record them and label their customers.
 
-        Where the study withholds totals, holders get the releases' digests without their values. Holders that dropped
-        out after they had answered get the releases that they are in.
+        All holders get the same signed FINISH, and compare; where the study withholds totals, they get the releases'
+        digests without their values. Holders that dropped out after they had answered get those that they are in.
 
         Returns:
             Holders that did not confirm (they can catch up when the study is run again; it costs nothing). Where the
-            ledgers of the others differ from the coordinator's is in ``differences`` afterwards.
+            ledgers of the others differ from the coordinator's is in ``differences`` afterwards, and who compared the
+            result with the others, and who did not, in ``witnesses`` and ``unconfirmed``.
+
+        Raises:
+            LedgerError: if this run handed out another result before.
         """
-        holders = self.participants
-        self._progress.step("handing out the results", holders)
-        silent_ones = self._hand_out(self.run, holders, self._shared, result, self._patience.hello)
-        for run, left in self._left_out().items():
-            for holder, releases in left.items():
-                silent_ones += self._hand_out(run, (holder,), releases, result, self._patience.answer)
-        return tuple(silent_ones)
-
-    def _left_out(self) -> dict[str, dict[str, list[Release]]]:
-        """Holders that dropped out after they had answered: by run, the releases that they are in."""
-        found: dict[str, dict[str, list[Release]]] = {}
-        for release in self._shared:
-            for holder in release.holders:
-                if holder not in self._hellos:
-                    found.setdefault(release.question.run, {}).setdefault(holder, []).append(release)
-        return found
-
-    def _hand_out(
-        self, run: str, holders: tuple[str, ...], releases: Sequence[Release], result: str, patience: float
-    ) -> list[str]:
-        """Show releases to holders that took part in all of them; those that did not confirm."""
-        withheld = self.study.rfm.totals == "shares"
-        request = self._identity.sign(
-            FinishRequest(
-                run=run,
-                study=self.study.digest,
-                releases=tuple(
-                    ReleaseNotice(
-                        question=release.question,
-                        core=release.core,
-                        release=release.content_digest,
-                        values=None if withheld else release.text,
-                    )
-                    for release in releases
-                ),
-                result=result,
-                heads=(*(self._checkpoints[holder] for holder in self.participants), self._own_checkpoint()),
-            )
+        ending = HandingOut(
+            study=self.study,
+            run=self.run,
+            identity=self._identity,
+            ledger=self._ledger,
+            progress=self._progress,
+            exchange=self._send,
+            read=self._statement,
+            note=self._note_checkpoint,
+            now=self._now,
         )
-        replies = self._exchange(dict.fromkeys(holders, request), patience)
-        silent_ones = []
-        facts = tuple(self._ledger.facts())
-        for holder in holders:
-            try:
-                signed, finished = self._statement(replies.get(holder), Finished, holder)
-                self._note_checkpoint(holder, finished.checkpoint, kept(signed, run))
-                for difference in differences(holder, finished.charged, facts, self.study.digest):
-                    if difference not in self.differences:  # a holder may be shown the results of several runs
-                        self.differences.append(difference)
-                        self._progress.note(difference.text)
-            except ProtocolError as error:
-                self._progress.note(f"{holder} did not record the results: {error.message}")
-                silent_ones.append(holder)
-        return silent_ones
+        heads = (*(self._checkpoints[holder] for holder in self.participants), self._own_checkpoint())
+        own = ending.sign(self.run, self._shared, result, heads)
+        self._progress.step("handing out the results", self.participants)
+        ending.hand_out(own, self.participants, self._shared, result, self._patience.hello)
+        for run, holders in self._left_out().items():
+            theirs = [release for release in self._shared if run in (self.run, release.question.run)]
+            signed = own if run == self.run else ending.sign(run, theirs, result, heads)
+            ending.hand_out(signed, holders, theirs, result, self._patience.answer)
+        ending.witness(self._patience.answer)
+        self.differences = ending.differences
+        self.witnesses = ending.witnesses
+        self.unconfirmed = tuple(sorted(ending.holders - set(ending.witnesses)))
+        return tuple(ending.silent)
+
+    def _left_out(self) -> dict[str, tuple[str, ...]]:
+        """Holders that dropped out after they had answered, by the run in which they did, sorted."""
+        found: dict[str, set[str]] = {}
+        for release in self._shared:
+            gone = set(release.holders) - self._hellos.keys()
+            found.setdefault(release.question.run, set()).update(gone)
+        return {run: tuple(sorted(holders)) for run, holders in found.items() if holders}
 
     # --- helpers -----------------------------------------------------------------------------------------------
 
     def _exchange(self, statements: Mapping[str, Signed], timeout: float) -> dict[str, bytes]:
-        requests = {holder: Request(statement=signed).canonical() for holder, signed in statements.items()}
-        self._sent |= {holder: sha256_hex(request) for holder, request in requests.items()}
-        return self._transport.exchange(requests, timeout=timeout, on_reply=self._progress.reply)
+        return self._send({holder: Request(statement=signed) for holder, signed in statements.items()}, timeout)
+
+    def _send(self, requests: Mapping[str, Request], timeout: float) -> dict[str, bytes]:
+        carried = {holder: request.canonical() for holder, request in requests.items()}
+        self._sent |= {holder: sha256_hex(request) for holder, request in carried.items()}
+        return self._transport.exchange(carried, timeout=timeout, on_reply=self._progress.reply)
 
     def _statement(self, raw: bytes | None, model: type[R], holder: str, *, words: int = 0) -> tuple[Signed, R]:
         """Read a holder's signed statement.

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from privacy.contract.canonical import sha256_hex
 from privacy.contract.identity import Identity, Roster
 from privacy.contract.results import StudyResult, Timing
 from privacy.contract.study import Study
@@ -180,12 +181,16 @@ def run_study(
             earlier=compared,
             **outcomes,
         )
-        uncompared = federation.finish(result.model_dump_json())
+        handed_out = result.model_dump_json()
+        uncompared = federation.finish(handed_out)
         result = result.model_copy(
             update={
                 "timings": (*earlier, *watch.timings()),
                 "differences": tuple(federation.differences),
                 "uncompared": (*uncompared, *result.missing),
+                "handed_out": sha256_hex(handed_out.encode()),
+                "confirmed": federation.witnesses,
+                "unconfirmed": federation.unconfirmed,
             }
         )
         folder.results.keep(result)

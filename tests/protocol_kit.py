@@ -24,7 +24,7 @@ from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
 from privacy.accounting.events import squared_cap
-from privacy.contract.canonical import Noun
+from privacy.contract.canonical import Noun, sha256_hex
 from privacy.contract.charging import records_per_person
 from privacy.contract.code import code_digest
 from privacy.contract.customers import CustomerColumns
@@ -44,9 +44,12 @@ from privacy.contract.messages import (
     Ready,
     ReadyRequest,
     Refusal,
-    ReleaseNotice,
+    ReleaseDigest,
+    ReleaseText,
     Reply,
     Request,
+    Witnessed,
+    WitnessRequest,
 )
 from privacy.contract.study import Study
 from privacy.contract.transport import Handler
@@ -155,8 +158,17 @@ class Answer(NamedTuple):
 
 
 _STATEMENTS: dict[str, type[Noun]] = {
-    model.__name__: model for model in (Hello, Ready, Opening, Contribution, Finished, Refusal)
+    model.__name__: model for model in (Hello, Ready, Opening, Contribution, Finished, Witnessed, Refusal)
 }
+
+
+class ReleaseNotice(Noun):
+    """A release as a test hands it out: its digest in the FINISH, its values attached unless they are None."""
+
+    question: Question
+    core: str
+    release: str
+    values: str | None
 
 
 def sign_raw(identity: Identity, kind: str, body: str) -> Signed:
@@ -292,10 +304,34 @@ class LyingCoordinator:
         request = AnswerRequest(question=question or core.question, core=core.digest, readies=tuple(readies))
         return self.send(holder, request)
 
-    def finish(self, holder: str, *notices: ReleaseNotice, **changes: Any) -> Answer:
+    def finish_request(self, *notices: ReleaseNotice, result: str | None = "{}", **changes: Any) -> FinishRequest:
+        """What is signed at the end of the run, with changes."""
+        request = FinishRequest(
+            run=self.run,
+            made_by=self.run,
+            study=self.study.digest,
+            releases=tuple(
+                ReleaseDigest(question=notice.question, core=notice.core, release=notice.release) for notice in notices
+            ),
+            result=None if result is None else sha256_hex(result.encode()),
+            heads=(),
+        )
+        return request.model_copy(update=changes)
+
+    def finish(self, holder: str, *notices: ReleaseNotice, result: str | None = "{}", **changes: Any) -> Answer:
         """End the run at a holder."""
-        request = FinishRequest(run=self.run, study=self.study.digest, releases=notices, result="{}", heads=())
-        return self.send(holder, request.model_copy(update=changes))
+        signed = self.identity.sign(self.finish_request(*notices, result=result, **changes))
+        texts = {} if result is None else {sha256_hex(result.encode()): result}
+        texts |= {
+            notice.release: ReleaseText(core=notice.core, values=notice.values).canonical().decode()
+            for notice in notices
+            if notice.values is not None
+        }
+        return self.send_bytes(holder, carried(signed, attachments=texts))
+
+    def witness(self, holder: str, *finished: Signed, **changes: Any) -> Answer:
+        """Show a holder what all confirmed."""
+        return self.send(holder, WitnessRequest(made_by=self.run, finished=finished).model_copy(update=changes))
 
 
 # --- ledgers -----------------------------------------------------------------------------------------------------

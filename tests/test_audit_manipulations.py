@@ -119,7 +119,7 @@ def truncated_coordinator(copy: Copy) -> None:
 
 def forked(copy: Copy) -> None:
     """The last entries are other ones of the same length."""
-    copy.rechain("south", lambda facts: [*facts[:5], facts[6], facts[5]])
+    copy.rechain("south", lambda facts: [*facts[:-2], facts[-1], facts[-2]])
 
 
 def resalted(copy: Copy) -> None:
@@ -242,6 +242,31 @@ def charged_after_leaving(copy: Copy) -> None:
 
 def contradicting_plans(copy: Copy) -> None:
     copy.rechain("north", lambda f: [*f, {"kind": "evidence", "what": "equivocation", "first": "{}", "second": "{}"}])
+
+
+def finish_left_out(copy: Copy) -> None:
+    copy.bundle("north").restate("FinishRequest", lambda _: None).write()
+
+
+def another_result(copy: Copy) -> None:
+    copy.rechain("north", _facts("result", lambda fact: fact.update(result="a" * 64)))
+
+
+def second_result(copy: Copy) -> None:
+    def again(facts: Facts) -> Facts:
+        last = next(fact for fact in facts if fact["kind"] == "result")
+        return [*facts, {**last, "finish": "b" * 64}]
+
+    copy.rechain("north", again)
+
+
+def told_otherwise(copy: Copy) -> None:
+    """The coordinator signed another result for one holder, which recorded just that."""
+    bundle = copy.bundle("north")
+    (signed,) = bundle.statements("FinishRequest")
+    other = resign(copy.root, signed, lambda body: body.update(result="c" * 64))
+    told = _facts("result", lambda fact: fact.update(result="c" * 64, finish=other.digest))
+    bundle.restate("FinishRequest", lambda _: other).rechain(told).write()
 
 
 def invented_recovery(copy: Copy) -> None:
@@ -416,7 +441,7 @@ MANIPULATIONS: dict[str, tuple[Callable[..., None], str, str]] = {
     "an entry is inserted": (inserted_entry, "the chain is intact", "broken at entry 4"),
     "entries are reordered": (reordered_entries, "the chain is intact", "broken at entry 3"),
     "an entry has another number": (renumbered_entry, "the chain is intact", "broken at entry 5"),
-    "a ledger is cut off": (truncated, "nobody has seen another story of it", "ends before entry 7"),
+    "a ledger is cut off": (truncated, "nobody has seen another story of it", "ends before entry 8"),
     "the coordinator's ledger is cut off": (
         truncated_coordinator, "nobody has seen another story of it", "ends before entry"),
     "a ledger is forked": (forked, "nobody has seen another story of it", "differs at entry"),
@@ -450,10 +475,20 @@ MANIPULATIONS: dict[str, tuple[Callable[..., None], str, str]] = {
         charged_after_leaving, "nothing was charged against its owner's word", "had left the federation"),
     "the coordinator showed contradicting plans": (
         contradicting_plans, "the coordinator never showed contradicting plans here", "two contradicting plans"),
+    "the signed result is left out": (
+        finish_left_out, "every result follows from a signed statement", "is not here, or says something else"),
+    "another result is recorded": (
+        another_result, "every result follows from a signed statement", "is not here, or says something else"),
+    "a release is recorded otherwise than it was signed": (
+        another_release, "every result follows from a signed statement", "records another release"),
+    "a second result of a run is recorded": (
+        second_result, "the coordinator handed out one result a run here", "takes a second result of run"),
+    "one holder was handed another result": (
+        told_otherwise, "everybody was handed the same results", "handed out 2 different results"),
     "a recovery is invented": (
         invented_recovery, "what a recovery says was lost was seen by others", "nobody here has seen the head"),
-    "an entry is of an unknown kind": (unknown_kind, "the chain is intact", "entry 8"),
-    "an entry is not canonical": (not_canonical, "entries are in canonical form", "entry 7 is not in canonical form"),
+    "an entry is of an unknown kind": (unknown_kind, "the chain is intact", "entry 9"),
+    "an entry is not canonical": (not_canonical, "entries are in canonical form", "entry 8 is not in canonical form"),
     "a ledger is somebody else's": (another_owner, "the ledger is its owner's", "the ledger is not"),
     "a bundle is changed after it was sealed": (
         changed_after_sealing, "the bundle is as its owner sealed it", "changed after it was sealed"),

@@ -130,6 +130,7 @@ STUDY = Study(
     ),
 )
 EVENT = GaussianSum(squared_norm=1 << 40, gamma=1 << 20, dim=24, share_scale=4_000_000, protecting_shares=2)
+HANDED = m.HandedOut(run="run-1", made_by="run-2", finish=d("finish"), result=d("result"))
 HELLO = m.Hello(
     protocol=1,
     federation="test",
@@ -141,6 +142,7 @@ HELLO = m.Hello(
     nonce="2" * 64,
     checkpoint=checkpoint("alpha"),
     expires=1_800_000_000,
+    unwitnessed=(HANDED,),
 )
 CORE = m.PlanCore(
     protocol=1,
@@ -217,7 +219,7 @@ MODEL_RECORD = ModelRecord(
     test_day=dt.date(2024, 10, 3), score_day=dt.date(2025, 1, 1), holders=3, evaluation=EVALUATION, privacy=SPENT,
     intended_use=(WORDS,), not_for=(WORDS,),
 )  # fmt: skip
-NOTICE = m.ReleaseNotice(question=QUESTION, core=CORE.digest, release=d("release"), values="1 -2 3")
+NOTICE = m.ReleaseDigest(question=QUESTION, core=CORE.digest, release=d("release"))
 HELLOS = (PEOPLE["alpha"].sign(HELLO),)
 
 #: One example of every noun; ``test_every_noun_has_an_example`` keeps it complete.
@@ -245,8 +247,16 @@ EXAMPLES: tuple[Noun, ...] = (
     BundleHeader(format=1, owner="alpha", role="holder", federation="test", software="cohortium"),
     Heads(federation="test", member="alpha", own=checkpoint("alpha"), seen=(checkpoint("beta"),), time=9),
     BundleSeal(owner="alpha", content=d("content"), sequence=3, head=d("head"), time=9),
-    m.Finished(holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,), charged=(d("core"),)),
-    m.FinishRequest(run="run-1", study=STUDY.digest, releases=(NOTICE,), result="{}", heads=HELLOS), STUDY.rfm.high_low,
+    m.Finished(
+        holder="alpha", run="run-1", checkpoint=checkpoint("alpha"), heads=(CHECKPOINT,), charged=(d("core"),),
+        handed=HANDED,
+    ),
+    HANDED, m.Witnessed(holder="alpha", handed=(HANDED,), agreed=("alpha", "beta")),
+    m.ReleaseText(core=CORE.digest, values="1 -2 3"), m.WitnessRequest(made_by="run-2", finished=HELLOS),
+    m.FinishRequest(
+        run="run-1", made_by="run-2", study=STUDY.digest, releases=(NOTICE,), result=d("result"), heads=HELLOS
+    ),
+    STUDY.rfm.high_low,
     m.AnswerRequest(question=QUESTION, core=d("core"), readies=HELLOS),
     m.HelloRequest(
         protocol=1, federation="test", roster=ROSTER.digest, run="run-1", study=STUDY, code=d("code"), expires=9
@@ -490,7 +500,8 @@ RANDOM: dict[str, st.SearchStrategy[Noun]] = {
     "Checkpoint": st.builds(m.Checkpoint, member=_slug, sequence=st.integers(1, 1 << 53), head=_hex64),
     "Contribution": st.builds(m.Contribution, holder=_slug, core=_hex64, payload=_hex64, checkpoint=_signed),
     "Answered": st.builds(Answered, question=_question, core=_hex64, payload=_hex64),
-    "ReleaseNotice": st.builds(m.ReleaseNotice, question=_question, core=_hex64, release=_hex64, values=st.text()),
+    "ReleaseDigest": st.builds(m.ReleaseDigest, question=_question, core=_hex64, release=_hex64),
+    "ReleaseText": st.builds(m.ReleaseText, core=_hex64, values=st.text()),
     "Refusal": st.builds(m.Refusal, holder=_slug, code=st.sampled_from(["busy", "policy", "declined"])),
     "GaussianSum": st.builds(
         GaussianSum,
@@ -617,7 +628,7 @@ def test_junk_gives_a_protocol_error(kind: type[Noun], data: bytes | str) -> Non
 @given(st.binary(max_size=200))
 @settings(max_examples=100)
 def test_random_bytes_give_a_protocol_error(data: bytes) -> None:
-    for kind in (m.Reply, Signed, m.ReleaseNotice):
+    for kind in (m.Reply, Signed, m.ReleaseText):
         with pytest.raises(ProtocolError):
             kind.parse(data)
 

@@ -739,10 +739,11 @@ def test_a_result_is_recorded_with_its_releases_and_what_was_signed_in_one_step(
     said = Statement("c" * 64, "FinishRequest", "hub", "r", "{}")
     released = Released(question=Question(run="r", round=1, attempt=1), core="d" * 64, release="e" * 64)
     ledger.record_result(first, [released], [said])
-    ledger.record_result(first.model_copy(update={"finish": "f" * 64}), [], [])
-    assert [fact.kind for fact in ledger.facts()] == ["opened", "released", "result", "result"]
+    with pytest.raises(LedgerError, match="one result, once"):
+        ledger.record_result(first.model_copy(update={"finish": "f" * 64}), [], [])
+    assert [fact.kind for fact in ledger.facts()] == ["opened", "released", "result"]
     for state in (ledger.state, Ledger(ledger.path).state):
-        assert state.results == {("r", "r"): first}, "the first one stands"
+        assert state.results == {("r", "r"): first}
         assert state.released == {"d" * 64: "e" * 64}
     assert ledger.statement("c" * 64) == said
     assert ledger.statement("f" * 64) is None

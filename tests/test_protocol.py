@@ -27,7 +27,7 @@ import protocol_kit as kit
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from protocol_kit import HOLDERS, Answer, LyingCoordinator
+from protocol_kit import HOLDERS, Answer, LyingCoordinator, ReleaseNotice
 
 import clients.answering
 import clients.node
@@ -37,7 +37,6 @@ from privacy.contract.messages import (
     Checkpoint,
     Contribution,
     Finished,
-    FinishRequest,
     Hello,
     HelloRequest,
     Opening,
@@ -45,7 +44,6 @@ from privacy.contract.messages import (
     ReadyRequest,
     Refusal,
     RefusalCode,
-    ReleaseNotice,
     Reply,
     Request,
     release_digest,
@@ -717,7 +715,8 @@ def test_heads_are_countersigned_at_the_end_and_what_was_signed_is_kept(tmp_path
         known = kit.holder_ledger(federation, one.holder).peers()
         assert known == {head.member: (head.sequence, head.head) for head in one.heads}
     kinds = Counter(statement.kind for statement in at_coordinator)
-    assert kinds == {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "Finished": 3}
+    said = {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "FinishRequest": 1}
+    assert kinds == said | {"Finished": 3, "Witnessed": 3}
     at_alpha = Counter(statement.kind for statement in kit.holder_ledger(federation, "alpha").statements())
     assert at_alpha == {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 2, "Checkpoint": 4}
 
@@ -729,7 +728,7 @@ def test_an_older_head_at_the_end_is_refused(greeted: LyingCoordinator) -> None:
     assert greeted.finish("alpha", heads=(early,)).code == "stale"
     assert greeted.finish("alpha", heads=(greeted.own_checkpoint(),)).code == "Finished"
     own = _signed_checkpoint(greeted, "alpha", 9, "f" * 64)
-    assert greeted.finish("alpha", heads=(own,)).code == "stale"
+    assert greeted.finish("alpha", heads=(own,), made_by="run-2").code == "stale"
 
 
 def check_the_coordinator_notices_a_rolled_back_ledger(root: Path) -> None:
@@ -959,9 +958,12 @@ def test_a_second_release_of_one_core_is_refused(federation: MemoryFederation, g
     forged = notice.values.replace(" ", " 0 ", 1)
     other = notice.model_copy(update={"values": forged, "release": release_digest(notice.core, forged)})
     ledger = kit.holder_ledger(federation, "alpha")
-    before = ledger.head
-    assert greeted.finish("alpha", other).code == "equivocation"
-    assert ledger.head == before
+    before = kit.kinds(ledger)
+    # Another run of the study may make another result of the same releases, and not of another release.
+    for made_by in ("run-1", "run-2"):
+        assert greeted.finish("alpha", other, made_by=made_by).code == "equivocation"
+    assert kit.kinds(ledger) == [*before, "evidence"], "once for each first statement"
+    assert greeted.finish("alpha", notice, made_by="run-3").code == "Finished"
 
 
 def test_two_releases_of_one_core_in_one_message_are_refused(
@@ -974,7 +976,7 @@ def test_two_releases_of_one_core_in_one_message_are_refused(
     before = ledger.head
     assert greeted.finish("alpha", notice, other).code == "equivocation"
     assert ledger.head == before
-    assert greeted.finish("alpha", notice, notice).code == "Finished"
+    assert greeted.finish("alpha", notice).code == "Finished"
     assert [fact.kind for fact in ledger.facts()].count("released") == 1
 
 
@@ -1783,9 +1785,7 @@ def check_a_second_request_does_not_time_the_first(root: Path) -> None:
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=Blocking(clock, 1.1))
     coordinator = LyingCoordinator(federation)
     hello = kit.carried(coordinator.identity.sign(coordinator.hello_request()))
-    other = coordinator.identity.sign(
-        FinishRequest(run="run-9", study="0" * 64, releases=(), result="{}", heads=())
-    ).model_copy(update={"kind": "ReadyRequest"})
+    other = coordinator.identity.sign(coordinator.finish_request()).model_copy(update={"kind": "ReadyRequest"})
     node = federation.nodes["alpha"]
     threads = [threading.Thread(target=node.handle, args=(hello,))]
     threads[0].start()
@@ -1818,6 +1818,7 @@ def test_statements_have_no_free_form_field() -> None:
         "Hello": {
             "protocol", "federation", "roster", "study", "run", "holder", "mask_key", "nonce", "checkpoint", "expires",
             "time",
+            "unwitnessed",
         },
         "Ready": {"holder", "core", "check"},
         "Opening": {"holder", "core", "keys"},

@@ -102,7 +102,7 @@ def eventful(tmp_path_factory: pytest.TempPathFactory) -> tuple[MemoryFederation
         [federation.root / f"{name}-heads.json" for name in ("east", "north", "coordinator")],
         [federation.root / f"{name}.bundle" for name in ("east", "north", "coordinator")],
     )
-    assert (done.lost, done.charges, done.witnesses) == (6, 2, ("coordinator", "east", "north"))
+    assert (done.lost, done.charges, done.witnesses) == (7, 2, ("coordinator", "east", "north"))
     federation.nodes["south"] = federation.start("south")
     ask(federation, "recovered")
     write_heads(home(federation, "south"), out / "south-heads.json")

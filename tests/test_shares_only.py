@@ -32,7 +32,7 @@ from clients.report.texts import text as holder_text
 from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate
-from privacy.contract.messages import FinishRequest, ReleaseNotice, Request, release_digest
+from privacy.contract.messages import FinishRequest, Request, release_digest
 from privacy.contract.results import Distribution, RfmResult, StudyResult
 from privacy.contract.segments import CutPoints, SegmentRules
 from privacy.contract.study import ANALYSES, Study
@@ -377,9 +377,12 @@ def test_nothing_that_is_handed_out_holds_a_total(tmp_path: Path, holders: tuple
             assert {scheme[f"total_{fact}"] for fact in ("customers", "orders", "revenue")} == {None}
             for segment in scheme["segments"]:
                 assert {segment[fact] for fact in ("customers", "orders", "revenue")} == {None}
-    finishes = [Request.parse(data).statement.body for kind, data in run.sent if kind == "finish"]
+    finishes = [Request.parse(data) for kind, data in run.sent if kind == "finish"]
     assert len(finishes) == len(holders)
-    assert all(notice.values is None for body in finishes for notice in FinishRequest.parse(body).releases)
+    for request in finishes:
+        shown = FinishRequest.parse(request.statement.body)
+        assert len(shown.releases) == 2
+        assert set(request.attachments) == {shown.result}, "digests of releases, and no values"
     # The coordinator's operator still has them; that is what the documents say.
     assert len(run.released()) > 100
 
@@ -443,7 +446,7 @@ def test_a_holder_takes_values_only_where_the_study_shows_them(tmp_path: Path, t
     core = coordinator.core()
     readies = coordinator.readies(core)
     values = " ".join(map(str, unmask([coordinator.ask(name, core, readies).vector for name in kit.HOLDERS])))
-    with_values = ReleaseNotice(
+    with_values = kit.ReleaseNotice(
         question=core.question, core=core.digest, release=release_digest(core.digest, values), values=values
     )
     without = with_values.model_copy(update={"values": None})

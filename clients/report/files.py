@@ -13,9 +13,11 @@ from clients.labels import ClusterHistory, ScoreHistory
 from clients.report.actions import default_actions_toml, read_actions
 from clients.report.own_churn import OwnChurn, own_churn
 from clients.report.own_clusters import OwnClusters, own_clusters
-from clients.report.page import Earlier, holder_report
+from clients.report.page import Earlier, Handed, holder_report
 from clients.runs import RunFolder
 from clients.scores.scoring import ChurnModel, released_model
+from privacy.contract.canonical import sha256_hex
+from privacy.contract.membership import result_fingerprint
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
@@ -58,6 +60,7 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
         earlier=_earlier(folder, runs, study),
         cuts_checked=True,
         actions_file=actions.name,
+        handed=handed_result(runs, result, chosen, folder.config().holder),
     )
     target = output or folder.root / "report" / f"{study.name}-{study.as_of.isoformat()}.html"
     write_private(target, page.encode())
@@ -96,6 +99,28 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
             hint="keep the folder of the run as it is, and show it to an auditor",
         )
     return result
+
+
+def handed_to(folder: HolderFolder, run: str | None = None) -> Handed:
+    """What a holder was handed of a run, the last one that ended if None.
+
+    Raises:
+        ConfigError, ProtocolError: as :func:`write_holder_report`.
+    """
+    runs = RunFolder(folder.state / "runs")
+    chosen = run or _last(runs)
+    return handed_result(runs, recorded_result(runs, chosen), chosen, folder.config().holder)
+
+
+def handed_result(runs: RunFolder, result: StudyResult, run: str, holder: str) -> Handed:
+    """What a holder was handed of a run, for its people to compare with others'."""
+    text = (runs.root / run / "result.json").read_bytes()
+    agreed = runs.witnesses(run, result.run)
+    return Handed(
+        fingerprint=result_fingerprint(sha256_hex(text)),
+        agreed=len(agreed) or None,
+        total=len(agreed.union(result.participants, (holder,))),
+    )
 
 
 def _table(folder: HolderFolder, study: Study) -> CustomerTable:

@@ -60,6 +60,21 @@ class Earlier:
     table: CustomerTable
 
 
+@dataclass(frozen=True, kw_only=True)
+class Handed:
+    """The result as this holder got it.
+
+    Attributes:
+        fingerprint: of its text.
+        agreed: how many holders are known to have been handed the same, this one included; None where nobody compared.
+        total: how many there are.
+    """
+
+    fingerprint: str
+    agreed: int | None
+    total: int
+
+
 def holder_report(
     *,
     holder: str,
@@ -71,6 +86,7 @@ def holder_report(
     earlier: Earlier | None = None,
     cuts_checked: bool = False,
     actions_file: str = "actions.toml",
+    handed: Handed | None = None,
 ) -> str:
     """The page as HTML text; the same input gives the same bytes.
 
@@ -84,6 +100,7 @@ def holder_report(
         earlier: an earlier run, for movement.
         cuts_checked: whether the cut points were found in the plan that this holder's node answered.
         actions_file: name of the file of actions, for the text.
+        handed: which text this holder was handed, and who else.
 
     Raises:
         ConfigError: if the run measured no segments and has neither model nor clusters, or the earlier one is not
@@ -98,7 +115,7 @@ def holder_report(
         )
     pages = []
     for language in LANGUAGES:
-        values = _frame(holder, result, language)
+        values = _frame(holder, result, language) | {"handed": handed and _handed(handed, language)}
         if facts is not None:
             values |= _Page(facts, actions, language, cuts_checked, actions_file).values()
         values["clusters"] = clusters and cluster_section(
@@ -113,6 +130,16 @@ def holder_report(
         subject=f"{holder} · {result.study.name}",
         style="holder.css",
     )
+
+
+def _handed(handed: Handed, language: Language) -> dict[str, str]:
+    """Fingerprint, and how many holders are known to have been handed the same; nothing is known before release 0.2."""
+    known = handed.agreed is not None
+    counts = {"count": handed.agreed, "total": handed.total}
+    return {
+        "fingerprint": handed.fingerprint,
+        "confirmed": text("confirmed_by", language, **counts) if known else "",
+    }
 
 
 def _frame(holder: str, result: StudyResult, language: Language) -> dict[str, Any]:

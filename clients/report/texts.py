@@ -386,6 +386,10 @@ OWN: dict[str, Text] = {
         "The consortium's figures and cut points are as the coordinator stated them.",
         "联盟的数字和分割点以协调方所述为准。",
     ),
+    "compare_note": Text(
+        "Whoever was handed the same result reads out the same eight groups: compare them with another holder.",
+        "收到同一结果的持有方读出的八组数字相同；请与其他持有方核对。",
+    ),
     "run_line": Text("Study digest {digest}", "分析项目摘要 {digest}"),
 }
 

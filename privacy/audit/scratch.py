@@ -25,6 +25,9 @@ CREATE TABLE contribution (party TEXT, core TEXT, holder TEXT, payload TEXT, seq
                            words TEXT, PRIMARY KEY (party, core, holder)) WITHOUT ROWID;
 CREATE TABLE blamed (party TEXT, core TEXT, holder TEXT, position INTEGER,
                      PRIMARY KEY (party, core, holder, position)) WITHOUT ROWID;
+CREATE TABLE result (party TEXT, run TEXT, made_by TEXT, position INTEGER, finish TEXT, result TEXT, source TEXT,
+                     PRIMARY KEY (party, run, made_by, finish, source)) WITHOUT ROWID;
+CREATE TABLE told (party TEXT, finish TEXT, core TEXT, value TEXT, PRIMARY KEY (party, finish, core)) WITHOUT ROWID;
 BEGIN;
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
 from privacy.audit.findings import Claim, judged
@@ -19,6 +19,8 @@ from privacy.contract.messages import (
     Checkpoint,
     Contribution,
     Finished,
+    FinishRequest,
+    HandedOut,
     Hello,
     HelloRequest,
     Opening,
@@ -26,6 +28,7 @@ from privacy.contract.messages import (
     Ready,
     ReadyRequest,
     Refusal,
+    Witnessed,
 )
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
@@ -111,6 +114,28 @@ def _claimed(value: Any) -> RosterUpdate | None:
         return None
 
 
+#: What a statement says of results: its words on what was handed out, and (core, release) of those that it lists.
+_Said = tuple[tuple[HandedOut, ...], set[tuple[str, str]]]
+
+
+def _word(signed: Signed, finish: FinishRequest) -> HandedOut:
+    return HandedOut(run=finish.run, made_by=finish.made_by, finish=signed.digest, result=finish.result)
+
+
+def _contradict(said: Mapping[str, _Said], fact: Evidence) -> bool:
+    """Whether the statements that a fact names say different things of one result, or of one plan's release.
+
+    Where one of them is not here, that is what is wrong.
+    """
+    if fact.first not in said or fact.second not in said:
+        return True
+    (ours, first), (theirs, second) = said[fact.first], said[fact.second]
+    if any(one.contradicts(other) for one in ours for other in theirs):
+        return True
+    both = first | second
+    return len({core for core, _ in both}) < len(both)
+
+
 class Statements:
     """Takes the statements of one bundle and gathers what is wrong with them."""
 
@@ -128,6 +153,7 @@ class Statements:
         self._contradicting = {fact.second for _, fact in evidence}
         self._shown: dict[str, tuple[Question, str] | None] = {}
         self._own_words: dict[str, Ready | Opening] = {}
+        self._results: dict[str, _Said] = {}
         self.studies: dict[str, Study] = {}
         self._history = history
         self._scratch = scratch
@@ -152,6 +178,10 @@ class Statements:
                     self._contribution(signed)
                 case "Finished":
                     self._finished(signed)
+                case "FinishRequest":
+                    self._finish(signed)
+                case "Witnessed":
+                    self._witnessed(signed)
                 case "Checkpoint":
                     self._head(signed)
                 case "Refusal":
@@ -185,11 +215,25 @@ class Statements:
         elif signed.kind == AnswerRequest.__name__:
             asked = self._history.open(signed, AnswerRequest, by="coordinator")
             about = asked.question, asked.core
+        else:
+            self._results[digest] = self._said_of_results(signed)
         self._shown[digest] = about
         if digest in self._contradicting:
             return True
         query = "SELECT 1 FROM charge WHERE party = ? AND core = ?"
         return about is not None and not self._scratch.one(query, self.party, about[1])
+
+    def _said_of_results(self, signed: Signed) -> _Said:
+        """What a statement says of results, whoever's it is; nothing where it is about something else."""
+        if signed.kind == FinishRequest.__name__:
+            finish = self._history.open(signed, FinishRequest, by="coordinator")
+            return (_word(signed, finish),), {(notice.core, notice.release) for notice in finish.releases}
+        if signed.kind == Finished.__name__:
+            handed = self._history.open(signed, Finished).handed
+            return () if handed is None else (handed,), set()
+        if signed.kind == Hello.__name__:
+            return self._history.open(signed, Hello).unwitnessed, set()
+        return (), set()
 
     def _contradictions(self) -> list[str]:
         """What is wrong with the evidence that the ledger names."""
@@ -202,7 +246,8 @@ class Statements:
                     wrong.append(f"what entry {position} keeps does not prove {fact.blamed} false")
                 continue
             first, second = self._shown.get(fact.first), self._shown.get(fact.second)
-            if first and second and (first[0] != second[0] or first[1] == second[1]):
+            alike = fact.what == "result" and not _contradict(self._results, fact)
+            if alike or (first and second and (first[0] != second[0] or first[1] == second[1])):
                 wrong.append(f"the two statements that entry {position} names do not contradict each other")
         return wrong
 
@@ -297,6 +342,26 @@ class Statements:
         self._head(said.checkpoint, owner=signed.signer)
         for head in said.heads:  # countersigned: this holder saw them
             self._scratch.put("head", head.member, head.sequence, head.head, signed.signer)
+        if said.handed is not None:
+            self._handed(said.handed, f"holder {signed.signer}", "Finished")
+
+    def _finish(self, signed: Signed) -> None:
+        request = self._history.open(signed, FinishRequest, by="coordinator")
+        for one in request.heads:
+            self._head(one)
+        for notice in request.releases:
+            self._scratch.put("told", self.party, signed.digest, notice.core, notice.release)
+        self._handed(_word(signed, request), self.party, "FinishRequest")
+
+    def _witnessed(self, signed: Signed) -> None:
+        said = self._history.open(signed, Witnessed)
+        if said.holder != signed.signer:
+            raise ProtocolError(f"{signed.signer} confirmed results in the name of {said.holder}")
+        for word in said.handed:
+            self._handed(word, f"holder {signed.signer}", "Witnessed")
+
+    def _handed(self, word: HandedOut, party: str, source: str) -> None:
+        self._scratch.put("result", party, word.run, word.made_by, 0, word.finish, word.result or "", source)
 
     def _refusal(self, signed: Signed) -> None:
         if self._history.open(signed, Refusal).holder != signed.signer:

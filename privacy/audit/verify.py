@@ -28,6 +28,7 @@ from privacy.audit.crosscheck import (
 from privacy.audit.findings import Claim, Spent, Verdict, judged
 from privacy.audit.heads import read_heads
 from privacy.audit.persons import counted_as_declared, within_the_cap
+from privacy.audit.results import results_kept, same_results
 from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History, Statements
 from privacy.audit.walk import Walk
@@ -91,6 +92,7 @@ class _Audit:
             same_rosters(self._histories),
             same_story(walks, scratch),
             all_charged(walks, scratch),
+            same_results(scratch),
         ):
             self._claims.extend(claims)
         known = {holder for _, history in self._histories for holder in history.holders}
@@ -171,6 +173,7 @@ class _Audit:
         self._claims.extend(rosters_fit(walk, history, (header.owner, header.role)))
         self._claims.extend(statements.claims())
         self._claims.extend(plans_fit(walk, self._scratch))
+        self._claims.append(results_kept(walk, self._scratch))
         self._claims.append(studies_within(walk, statements.studies))
         if header.role == "holder":
             self._claims.append(counted_as_declared(walk, history))

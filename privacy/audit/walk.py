@@ -28,6 +28,7 @@ from privacy.ledger import (
     Recovered,
     Released,
     Reserved,
+    ResultAccepted,
     RosterAccepted,
 )
 from privacy.ledger.chain import EMPTY, Row, read_entry
@@ -92,7 +93,18 @@ class Walk:
         self._lost_run = 0
         self._wrong: dict[str, list[str]] = {
             name: []
-            for name in ("form", "order", "cap", "sets", "noise", "generator", "permission", "evidence", "recovery")
+            for name in (
+                "form",
+                "order",
+                "cap",
+                "sets",
+                "noise",
+                "generator",
+                "permission",
+                "evidence",
+                "results",
+                "recovery",
+            )
         }
 
     def take(self, row: Row, name: str, mark: Callable[[str], str]) -> None:
@@ -133,14 +145,16 @@ class Walk:
             (self._denied.add if fact.decision == "denied" else self._denied.discard)(fact.study_digest)
         elif isinstance(fact, Departed):
             self._departed = True
+        elif isinstance(fact, ResultAccepted):
+            self._result(fact, position)
         elif isinstance(fact, Evidence):
             if fact.what == "check":
                 self.notes.append(
                     f"{self.party} proved {fact.blamed} false before anybody was charged, entry {position}"
                 )
             else:
-                what = "results" if fact.what == "result" else "plans"
-                self._wrong["evidence"].append(f"entry {position} keeps two contradicting {what} of the coordinator")
+                what, name = ("results", "results") if fact.what == "result" else ("plans", "evidence")
+                self._wrong[name].append(f"entry {position} keeps two contradicting {what} of the coordinator")
             if not fact.holds_texts:
                 self.evidence.append((position, fact))
         elif isinstance(fact, Readmitted):
@@ -295,6 +309,19 @@ class Walk:
             self._scratch.put("blamed", self.party, fact.core, holder, position)
             self.notes.append(f"{self.party}: {holder} answered otherwise than it had announced, entry {position}")
 
+    def _result(self, fact: ResultAccepted, position: int) -> None:
+        earlier = self._scratch.one(
+            "SELECT position FROM result WHERE party = ? AND run = ? AND made_by = ? AND source = 'ledger'",
+            self.party,
+            fact.run,
+            fact.made_by,
+        )
+        if earlier is not None:
+            self._wrong["results"].append(f"entry {position} takes a second result of run {fact.made_by}")
+        self._scratch.put(
+            "result", self.party, fact.run, fact.made_by, position, fact.finish, fact.result or "", "ledger"
+        )
+
     # --- what comes out ----------------------------------------------------------------------------------------
 
     def claims(self, price: Spent) -> Iterator[Claim]:
@@ -326,6 +353,12 @@ class Walk:
             "the coordinator never showed contradicting plans here",
             wrong["evidence"],
             "no evidence of it is kept",
+        )
+        yield judged(
+            about,
+            "the coordinator handed out one result a run here",
+            wrong["results"],
+            f"{counts['result']} results, no evidence of another",
         )
         if self.lost or wrong["recovery"]:
             yield judged(about, "recoveries are in order", wrong["recovery"], f"{len(self.lost)} recoveries")

@@ -44,7 +44,10 @@ _REQUESTS: Final = {
     "ReadyRequest": (4 * _MIB, 4 * _KIB),
     "AnswerRequest": (64 * _KIB, 8 * _KIB),  # for each holder its READY, and a path from the head that others remember
     "OpenRequest": (64 * _KIB, 4 * _KIB),
-    "WitnessRequest": (64 * _KIB, 4 * _KIB),
+    "WitnessRequest": (
+        4 * _MIB,
+        32 * _KIB,
+    ),  # for each holder its Finished: all heads, and what it charged for the study
     "FinishRequest": (4 * _MIB, 0),
 }
 #: Which request a statement of a holder answers; replies have the size of their requests.

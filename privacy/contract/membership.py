@@ -129,7 +129,22 @@ def fingerprint(digest: str) -> str:
     Args:
         digest: 64 hexadecimal digits.
     """
-    number = int.from_bytes(hashlib.sha256(b"cohortium/fingerprint/v1\x00" + bytes.fromhex(digest)).digest())
+    return _spoken(b"cohortium/fingerprint/v1\x00", digest)
+
+
+def result_fingerprint(digest: str) -> str:
+    """The same for the text of a result; one of a roster never looks like one of a result.
+
+    Who hands out two results picks both texts, so all eight groups are compared: four would be 2^33 tries.
+
+    Args:
+        digest: SHA-256 of the text that was handed out, 64 hexadecimal digits.
+    """
+    return _spoken(b"cohortium/result-fingerprint/v1\x00", digest)
+
+
+def _spoken(domain: bytes, digest: str) -> str:
+    number = int.from_bytes(hashlib.sha256(domain + bytes.fromhex(digest)).digest())
     digits = str(number % 10 ** (_GROUPS * _GROUP)).zfill(_GROUPS * _GROUP)
     return " ".join(digits[start : start + _GROUP] for start in range(0, len(digits), _GROUP))
 

@@ -6,13 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.contract.canonical import Noun, canonical_json, sha256_hex, since
+from privacy.contract.canonical import Noun, since
 from privacy.contract.identity import Signed, SignedStatements
 from privacy.contract.limits import ATTACHMENTS, MOST_MEMBERS, MOST_WORDS, RunId, Time, vector_text
 from privacy.contract.study import Slug, Study
 from privacy.ledger.entries import Digest, Question
 from privacy.mechanisms.gaussian import SumMechanism
 from privacy.statistics import AnyStatistic, ContributionBound
+
+#: Results that a HELLO names, and runs of one study whose answers are in one result.
+MAX_UNWITNESSED, MAX_RUNS_OF_A_RESULT = 8, 100
 
 #: Version of the protocol; holders and coordinator must agree.
 PROTOCOL = 3
@@ -64,6 +67,31 @@ class Checkpoint(Noun):
 # --- statements of a holder ------------------------------------------------------------------------------------
 
 
+class HandedOut(Noun):
+    """What a run handed out, in one party's word.
+
+    Attributes:
+        run: under which the questions were asked.
+        made_by: the run that made the result: the same one, or a later one of the same study.
+        finish: digest of the signed FINISH; one for each (run, made_by), alike for all holders.
+        result: SHA-256 of the result's text; None where the run ended without one.
+    """
+
+    run: RunId
+    made_by: RunId
+    finish: Digest
+    result: Digest | None
+
+    def contradicts(self, other: HandedOut) -> bool:
+        """Whether no honest coordinator can have handed out both: one FINISH a run, and one text for all of them.
+
+        Results that different runs made are different results, also of one study: they contradict nothing.
+        """
+        if self.made_by != other.made_by:
+            return False
+        return self.finish != other.finish if self.run == other.run else self.result != other.result
+
+
 class Hello(Noun):
     """A holder's word that it takes part in a run, once per run and process.
 
@@ -73,6 +101,7 @@ class Hello(Noun):
         checkpoint: the holder's ledger as it stands.
         expires: seconds since 1970, UTC.
         time: the holder's clock when it said this; 0 in statements of release 0.1.
+        unwitnessed: the newest results that not all holders are known to have been handed alike, newest first.
     """
 
     protocol: int = Field(ge=0, le=1_000_000)
@@ -86,6 +115,7 @@ class Hello(Noun):
     checkpoint: Signed
     expires: Time
     time: Time = since("0.2.0", 0)
+    unwitnessed: tuple[HandedOut, ...] = since("0.2.0", (), max_length=MAX_UNWITNESSED)
 
 
 class Ready(Noun):
@@ -145,6 +175,7 @@ class Finished(Noun):
         checkpoint: its ledger after that.
         heads: the heads of all parties that it was shown and keeps: with this it countersigns them.
         charged: cores that its ledger has charged for the run's study, sorted; all of them were asked of it.
+        handed: what it was handed; None before release 0.2.
     """
 
     holder: Slug
@@ -152,6 +183,20 @@ class Finished(Noun):
     checkpoint: Signed
     heads: tuple[Checkpoint, ...] = Field(max_length=MOST_MEMBERS)
     charged: tuple[Digest, ...] = Field(max_length=10_000)
+    handed: HandedOut | None = since("0.2.0", None)
+
+
+class Witnessed(Noun):
+    """A holder's word that everybody whom it was shown was handed the same as itself.
+
+    Attributes:
+        handed: its own word on what a run made: one for each run whose answers it has a part in.
+        agreed: whose signed ``Finished`` it saw and found alike, sorted.
+    """
+
+    holder: Slug
+    handed: tuple[HandedOut, ...] = Field(min_length=1, max_length=MAX_RUNS_OF_A_RESULT)
+    agreed: tuple[Slug, ...] = Field(max_length=MOST_MEMBERS)
 
 
 # --- statements of the coordinator -----------------------------------------------------------------------------
@@ -248,32 +293,57 @@ class AnswerRequest(Noun):
     readies: SignedStatements
 
 
-class ReleaseNotice(Noun):
-    """Which core led to which release.
+class ReleaseText(Noun):
+    """A release in full, as it is attached to a FINISH; its digest is what ledgers record.
 
     Attributes:
-        release: digest of core and values, as :func:`release_digest` computes it.
-        values: decimal text of int64, separated by spaces; None where the study withholds totals.
+        values: decimal text of int64, separated by spaces.
     """
+
+    core: Digest
+    values: Attachment
+
+
+class ReleaseDigest(Noun):
+    """Which core led to which release: the digest of a :class:`ReleaseText`."""
 
     question: Question
     core: Digest
     release: Digest
-    values: str | None = Field(max_length=ATTACHMENTS)
 
 
 class FinishRequest(Noun):
-    """Ends a run: the releases, and the result as the coordinator reads it (JSON, for the holder's people).
+    """Ends a run: what was released, and what came out, by their digests; alike for all holders, who keep it.
+
+    The texts are attached to the request: the result as the coordinator reads it (JSON, for the holder's people), and
+    each release that the receiver has a part in, unless the study withholds totals.
 
     Attributes:
+        run: under which the questions were asked.
+        made_by: the run that made the result: the same one, or a later one of the same study.
+        releases: all of the run that the result rests on.
+        result: SHA-256 of its text; None where the run ended without one.
         heads: newest signed checkpoints of all participants and of the coordinator.
     """
 
     run: RunId
+    made_by: RunId
     study: Digest
-    releases: tuple[ReleaseNotice, ...] = Field(max_length=10_000)
-    result: str = Field(max_length=ATTACHMENTS)
+    releases: tuple[ReleaseDigest, ...] = Field(max_length=10_000)
+    result: Digest | None
     heads: SignedStatements
+
+
+class WitnessRequest(Noun):
+    """Shows every holder what all holders confirmed, so that each of them can compare.
+
+    Attributes:
+        made_by: the run that made the result.
+        finished: signed Finished, one a holder and run.
+    """
+
+    made_by: RunId
+    finished: SignedStatements
 
 
 # --- what carries statements -----------------------------------------------------------------------------------
@@ -283,7 +353,7 @@ class Request(Noun):
     """What the coordinator sends: one signed statement, and what need not be signed.
 
     Attributes:
-        statement: signed HelloRequest, ReadyRequest, AnswerRequest or FinishRequest.
+        statement: signed HelloRequest, ReadyRequest, AnswerRequest, FinishRequest or WitnessRequest.
         since: entries of the receiver's ledger that others remember; a hint from where it should show a path.
         attachments: texts that the statement names by their SHA-256.
     """
@@ -297,7 +367,7 @@ class Reply(Noun):
     """What a holder sends back: one signed statement, and what need not be signed.
 
     Attributes:
-        statement: signed Hello, Ready, Opening, Contribution, Finished or Refusal.
+        statement: signed Hello, Ready, Opening, Contribution, Finished, Witnessed or Refusal.
         vector: base64 of little-endian uint64, only with a Contribution.
         since: the newest entry that this holder remembers of each other party's ledger, beside a Hello; a hint.
     """
@@ -309,4 +379,4 @@ class Reply(Noun):
 
 def release_digest(core: str, values: str) -> str:
     """Digest of a release: the core it answers and its values."""
-    return sha256_hex(canonical_json({"core": core, "values": values}))
+    return ReleaseText(core=core, values=values).digest

@@ -276,6 +276,9 @@ class StudyResult(Value):
         participants: holders whose records are in the figures.
         missing: holders that dropped out on the way.
         earlier: earlier runs of the study, oldest first.
+        handed_out: SHA-256 of this result's text as holders got it; None in that text itself.
+        confirmed: holders that compared what they were handed with all others that confirmed it, and found it alike.
+        unconfirmed: the other holders that it was handed to.
     """
 
     study: Study
@@ -294,6 +297,9 @@ class StudyResult(Value):
     spending: Spending
     timings: tuple[Timing, ...] = Field(max_length=_LINES)
     earlier: tuple[EarlierRun, ...] = Field(default=(), max_length=_LINES)
+    handed_out: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+    confirmed: _Holders = ()
+    unconfirmed: _Holders = ()
 
     @property
     def totals_withheld(self) -> bool:

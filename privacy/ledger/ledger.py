@@ -314,8 +314,14 @@ class Ledger:
     def record_result(
         self, accepted: ResultAccepted, released: Iterable[Released], statements: Iterable[Statement]
     ) -> Head:
-        """Record a result that was handed out, the releases in it that are new here, and what was signed about it."""
+        """Record a result that was handed out, the releases in it that are new here, and what was signed about it.
+
+        Raises:
+            LedgerError: if that run handed out another result before; nothing is written.
+        """
         with self._transaction() as connection:
+            if (accepted.run, accepted.made_by) in self._current(connection).results:
+                raise LedgerError("a run hands out one result, once")
             _keep(connection, statements)
             facts: list[Fact] = [*released, accepted]
             head = self._verified

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from privacy.contract.canonical import plain_decimal
+from privacy.contract.membership import result_fingerprint
 from privacy.contract.results import Spending, StudyResult
 from privacy.contract.study import RateStep, Study
 from privacy.presentation.cells import Cell
@@ -216,10 +217,27 @@ def _run(result: StudyResult, language: Language) -> dict[str, Any]:
             (say("version"), result.version, False),
             (say("run_id"), result.run, True),
             (say("digest"), result.study_digest, True),
+            *_confirmation(result, language),
         ],
         "timings": [(_step(item.step, language), f"{item.seconds:,.2f}") for item in result.timings],
         "total": f"{total:,.2f}",
     }
+
+
+def _confirmation(result: StudyResult, language: Language) -> list[tuple[str, str, bool]]:
+    """What the holders were handed, for people to compare, and who compared it; nothing for runs before release 0.2."""
+    if result.handed_out is None:
+        return []
+    say = partial(_text, language=language)
+    total = len(result.confirmed) + len(result.unconfirmed)
+    confirmed = say("confirmed_by", count=len(result.confirmed), total=total)
+    if result.unconfirmed:
+        holders = join(list(result.unconfirmed), language)
+        confirmed = say("not_confirmed_by", confirmed=confirmed, holders=holders)
+    return [
+        (say("result_fingerprint"), result_fingerprint(result.handed_out), True),
+        (say("confirmed"), confirmed, False),
+    ]
 
 
 def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:

@@ -258,7 +258,7 @@ KINDS = {
     "ReadyRequest": (4 << 20) + 3 * 4096,
     "AnswerRequest": (64 << 10) + 3 * 8192,
     "OpenRequest": (64 << 10) + 3 * 4096,
-    "WitnessRequest": (64 << 10) + 3 * 4096,
+    "WitnessRequest": (4 << 20) + 3 * 32768,
     "FinishRequest": (4 << 20) + (64 << 20),
     "Whatever": 64 << 10,
 }
