@@ -90,12 +90,9 @@ def test_a_question_takes_two_exchanges_and_ends_as_it_was_announced(tmp_path: P
     ask(coordinator)
     ask(coordinator, "segments")
     assert coordinator.finish("{}") == ()
-    sent = {(holder, kind): count for (holder, kind), count in coordinator._transport.sent.items()}
-    assert sent == {
-        (holder, kind): count
-        for holder in kit.HOLDERS
-        for kind, count in (("hello", 1), ("ready", 2), ("answer", 2), ("finish", 1))
-    }
+    sent = coordinator._transport.sent
+    for holder in kit.HOLDERS:
+        assert [sent[holder, kind] for kind in ("hello", "ready", "open", "answer")] == [1, 2, 0, 2]
     ledger = federation.folder.ledger()
     said = {kind: [s.text for s in ledger.statements() if s.kind == kind] for kind in ("AnswerRequest", "Contribution")}
     requests = [kit.Signed.parse(text).open(AnswerRequest, federation.roster) for text in said["AnswerRequest"]]
