@@ -42,6 +42,7 @@ from privacy.contract.messages import (
     Contribution,
     Finished,
     FinishRequest,
+    HandedOut,
     Hello,
     HelloRequest,
     Opening,
@@ -462,6 +463,10 @@ class HolderNode:
         study = self._folder.study(request.run)
         if study.digest != request.study:
             raise Refused("stale", "the results are of another study")
+        self._runs.pop(request.run, None)  # over, whatever it hands out: the table and the mask key go
+        if request.says_nothing:
+            log.info("run %s ended without a result", request.run)
+            return self._reply(self._finished(request, {}, None))
         shown = self._results.check(request, signed, attachments, study)
         heads = check_heads(request.heads, roster=self._roster, seen=self._ledger.peers())
         own = heads.pop(self.holder, None)
@@ -474,8 +479,10 @@ class HolderNode:
                 self.label(request.run)
         except (ConfigError, DataError) as error:  # the releases are recorded; labels can be written again any time
             log.error("the labels were not all written: %s %s", error.message, error.hint)
-        self._runs.pop(request.run, None)
-        finished = Finished(
+        return self._reply(self._finished(request, heads, shown.word))
+
+    def _finished(self, request: FinishRequest, heads: Mapping[str, Head], handed: HandedOut | None) -> Finished:
+        return Finished(
             holder=self.holder,
             run=request.run,
             checkpoint=self._checkpoint(),
@@ -484,9 +491,8 @@ class HolderNode:
                 for member, head in sorted(heads.items())
             ),
             charged=tuple(sorted(self._ledger.state.charged_for(request.study))),
-            handed=shown.word,
+            handed=handed,
         )
-        return self._reply(finished)
 
     def _witness(self, request: WitnessRequest) -> bytes:
         own, agreed = self._results.compare(request)

@@ -29,6 +29,7 @@ from privacy.contract.messages import (
     AnswerRequest,
     Checkpoint,
     Contribution,
+    FinishRequest,
     Hello,
     HelloRequest,
     Opening,
@@ -65,6 +66,9 @@ LIFETIME = 6 * 3600
 
 #: Plans shown for one question at most. Plans cost nothing until they are answered; this only ends a loop.
 MAX_PLANS = 20
+
+#: Seconds that the end of a run without a result waits for holders' replies.
+ENDING = 5.0
 
 R = TypeVar("R", bound=Noun)
 
@@ -134,6 +138,7 @@ class Federation:
         self._round = 0
         self._spare = study.budget.spare_attempts
         self._invitation: Signed | None = None
+        self._busy: set[str] = set()  # holders that may keep a table in memory for this run
         self._hellos: dict[str, Signed] = {}
         self._sent: dict[str, str] = {}  # by holder, the digest of the request that it was sent last
         self._checkpoints: dict[str, Signed] = {}
@@ -197,10 +202,12 @@ class Federation:
         self._invitation = self._invitation or request
         self._progress.step("joining", holders)
         replies = self._exchange(dict.fromkeys(holders, request), patience)
+        self._busy.update(holder for holder in holders if holder not in replies)  # it may still prepare its table
         failed: dict[str, str] = {}
         for holder in holders:
             try:
                 signed, hello = self._statement(replies.get(holder), Hello, holder)
+                self._busy.add(holder)
                 if (hello.run, hello.study, hello.roster, hello.holder) != (
                     self.run,
                     self.study.digest,
@@ -515,11 +522,29 @@ class Federation:
             theirs = [release for release in self._shared if run in (self.run, release.question.run)]
             signed = own if run == self.run else ending.sign(run, theirs, result, heads)
             ending.hand_out(signed, holders, theirs, result, self._patience.answer)
+        self._busy -= {*self.participants, *self._left_out().get(self.run, ())}
+        self.end()
         ending.witness(self._patience.answer)
         self.differences = ending.differences
         self.witnesses = ending.witnesses
         self.unconfirmed = tuple(sorted(ending.holders - set(ending.witnesses)))
         return tuple(ending.silent)
+
+    def end(self) -> None:
+        """Tell holders that got no result of this run that it is over, so that they let go of what they keep for it.
+
+        To be called however a run ends, also by an interrupt; no run fails of this, and it takes seconds at most.
+        """
+        left, self._busy = tuple(sorted(self._busy)), set()
+        if not left:
+            return
+        over = self._identity.sign(
+            FinishRequest(run=self.run, made_by=self.run, study=self.study.digest, releases=(), result=None, heads=())
+        )
+        try:
+            self._exchange(dict.fromkeys(left, over), min(self._patience.answer, ENDING))
+        except Exception as error:  # whatever ended the run is what its caller is told
+            self._progress.note(f"the holders were not told that the run is over: {error}")
 
     def _left_out(self) -> dict[str, tuple[str, ...]]:
         """Holders that dropped out after they had answered, by the run in which they did, sorted."""

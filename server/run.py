@@ -8,7 +8,7 @@ import importlib
 import os
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -135,7 +135,8 @@ def run_study(
     study = folder.results.resolve(study)
     check_accountants(study)
     watch = Stopwatch(progress)
-    with folder.locked():
+    with ExitStack() as ending:
+        ending.enter_context(folder.locked())
         folder.results.check_free(study)
         roster = folder.roster()
         ledger = folder.ledger()
@@ -149,6 +150,7 @@ def run_study(
             patience=patience,
             progress=watch,
         )
+        ending.callback(federation.end)
         prices = plan(study)
         everyone = len(study.holders or roster.holders)
         federation.join()

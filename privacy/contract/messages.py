@@ -333,6 +333,11 @@ class FinishRequest(Noun):
     result: Digest | None
     heads: SignedStatements
 
+    @property
+    def says_nothing(self) -> bool:
+        """Whether it only ends the run: nothing was released and nothing came out, so there is nothing to keep."""
+        return self.result is None and not self.releases
+
 
 class WitnessRequest(Noun):
     """Shows every holder what all holders confirmed, so that each of them can compare.

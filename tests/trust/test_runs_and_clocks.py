@@ -8,15 +8,20 @@ from pathlib import Path
 
 import protocol_kit as kit
 import pytest
-from protocol_kit import LyingCoordinator
+from bundle_kit import export_all
+from protocol_kit import HOLDERS, LyingCoordinator
 
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.under_way import Moment, jumped
+from privacy.audit.verify import verify
 from privacy.contract.canonical import sha256_hex
-from privacy.contract.messages import Refusal
+from privacy.contract.keeping import kept
+from privacy.contract.messages import FinishRequest, Refusal
+from privacy.contract.results import StudyResult
 from privacy.errors import NotEnoughHolders
 from privacy.ledger import PeriodCap
+from server.run import run_study
 from simulations.kit import MemoryFederation
 
 
@@ -215,3 +220,100 @@ def test_a_refusal_of_another_request_is_none_and_others_are_kept(tmp_path: Path
     assert "beta does not take part: a refusal of another request" in notes.notes
     kinds = [statement.kind for statement in federation.folder.ledger().statements()]
     assert kinds.count("Refusal") == len([note for note in notes.notes if note.endswith("policy")]) == 2
+
+
+# --- a run that ends, however it ends ------------------------------------------------------------------------------
+
+
+def _free(federation: MemoryFederation) -> bool:
+    return not any(_runs(node) for node in federation.nodes.values())
+
+
+def _losing(step: str, lost: str = "beta") -> kit.Hook:
+    def hook(holder: str, kind: str, count: int, request: bytes, forward: kit.Handler) -> bytes | None:
+        return None if (holder, kind) == (lost, step) else forward(request)
+
+    return hook
+
+
+@pytest.mark.parametrize("step", ["hello", "ready", "answer"])
+def test_a_run_that_fails_frees_everybody_who_said_hello(tmp_path: Path, step: str) -> None:
+    federation = kit.federation_at(tmp_path)
+    ledgers = {holder: kit.holder_ledger(federation, holder) for holder in HOLDERS}
+    with pytest.raises(NotEnoughHolders):
+        _study_over(federation, _losing(step))
+    assert _free(federation)
+    for ledger in ledgers.values():
+        assert not {"released", "result"} & set(kit.kinds(ledger)), "an end without a result leaves no entry"
+
+
+def test_an_interrupted_run_frees_everybody_and_the_interrupt_is_what_is_told(tmp_path: Path) -> None:
+    federation = kit.federation_at(tmp_path)
+
+    def hook(holder: str, kind: str, count: int, request: bytes, forward: kit.Handler) -> bytes | None:
+        if kind == "ready":
+            raise KeyboardInterrupt
+        return forward(request)
+
+    with pytest.raises(KeyboardInterrupt):
+        _study_over(federation, hook)
+    assert _free(federation)
+
+
+def test_a_carrier_that_fails_hides_nothing(tmp_path: Path) -> None:
+    federation = kit.federation_at(tmp_path)
+
+    def hook(holder: str, kind: str, count: int, request: bytes, forward: kit.Handler) -> bytes | None:
+        if kind == "ready":
+            raise KeyboardInterrupt
+        if kind == "finish":
+            raise RuntimeError("the carrier is gone")
+        return forward(request)
+
+    with pytest.raises(KeyboardInterrupt):
+        _study_over(federation, hook)
+
+
+def test_who_fell_out_on_the_way_is_freed_when_the_run_ends(tmp_path: Path) -> None:
+    """It confirmed no plan and answered nothing: it gets no result, and is told that the run is over."""
+    policy = kit.lenient_policy(min_participants=2, min_hidden=1)
+    federation = kit.federation_at(tmp_path, policy=policy)
+    result = _study_over(federation, _losing("ready"))
+    assert result.missing == ("beta",)
+    assert _free(federation)
+    assert "result" not in kit.kinds(kit.holder_ledger(federation, "beta"))
+    assert "result" in kit.kinds(kit.holder_ledger(federation, "alpha"))
+
+
+def test_a_finish_that_is_refused_ends_the_run_all_the_same(tmp_path: Path) -> None:
+    federation = kit.federation_at(tmp_path)
+    coordinator = LyingCoordinator(federation)
+    coordinator.greet()
+    assert coordinator.finish("alpha", heads=(coordinator.hellos["beta"],)).code == "declined"
+    assert not _runs(federation.nodes["alpha"])
+    assert _runs(federation.nodes["beta"])
+
+
+def test_an_end_without_a_result_contradicts_no_result(tmp_path: Path) -> None:
+    """Also where somebody shows it to an auditor beside the result that the run made."""
+    federation = kit.federation_at(tmp_path)
+    asker = kit.coordinator_of(federation)
+    asker.join()
+    asker.ask("rfm", "cut points", kit.STATISTIC, kit.price(asker.study))
+    over = asker._identity.sign(
+        FinishRequest(run=asker.run, made_by=asker.run, study=asker.study.digest, releases=(), result=None, heads=())
+    )
+    asker.finish("{}")
+    kit.holder_ledger(federation, "beta").keep([kept(over, asker.run)])
+    bundles = export_all(federation, tmp_path / "bundles")
+    verdict = verify(sorted(bundles.iterdir()), third=False)
+    assert not [claim for claim in verdict.claims if claim.verdict == "FAIL" and "result" in claim.claim]
+
+
+def _study_over(federation: MemoryFederation, hook: kit.Hook) -> StudyResult:
+    return run_study(
+        kit.small_study(),
+        folder=federation.folder,
+        transport=kit.HookedTransport(federation, hook),
+        patience=kit.Patience(hello=5, answer=5),
+    )
