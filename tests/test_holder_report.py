@@ -37,6 +37,7 @@ from clients.scores.bands import BANDS
 from privacy.contract.code import LEFT_OUT
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate
+from privacy.contract.membership import result_fingerprint
 from privacy.contract.results import StudyResult
 from privacy.contract.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.contract.study import Study
@@ -540,6 +541,11 @@ def test_the_page_of_a_real_run_costs_nothing_and_is_the_owners(months: Months, 
     assert text("movement", "en", day="1 December 2024") in words
     richest = table.ids[int(np.argmax(table.columns.money))]
     assert richest in words
+    assert result_fingerprint(str(months.results[1].handed_out)) in words
+    everyone = len(months.results[1].participants)
+    for language in ("en", "zh"):
+        confirmed = text("confirmed_by", language, count=everyone, total=everyone)
+        assert confirmed in " ".join(Page(path.read_text(encoding="utf-8")).words[language])
     (folder.root / "actions.toml").write_text('[important_value]\nen = "Bake them a cake."\n', encoding="utf-8")
     other = write_holder_report(folder, months.results[1].run, tmp_path / "mine.html")
     assert other == tmp_path / "mine.html"

@@ -16,6 +16,7 @@ from bundle_kit import export_all
 from protocol_kit import HOLDERS, LyingCoordinator, ReleaseNotice
 
 import clients.results
+import cohortium
 from clients.runs import RunFolder
 from privacy.audit.verify import verify
 from privacy.contract.canonical import sha256_hex
@@ -351,6 +352,29 @@ def test_after_different_results_no_plan_is_confirmed_any_more(tmp_path: Path) -
         assert "result" in evidence_of(kit.holder_ledger(federation, holder))
 
 
+def test_who_dropped_out_is_handed_the_result_under_the_run_that_it_answered_and_compares_too(tmp_path: Path) -> None:
+    """A question of a run that was cut off is in the result of the next, which one holder leaves on the way."""
+    names = ("alpha", "beta", "delta", "gamma")
+    federation = kit.federation_at(tmp_path / "federation", *names)
+    cut_off = run_of(federation)
+
+    def hook(holder: str, kind: str, count: int, request: bytes, forward: Handler) -> bytes | None:
+        return None if (holder, kind) == ("gamma", "ready") else forward(request)
+
+    coordinator = run_of(federation, hook)
+    coordinator.ask("rfm", "another", kit.OTHER_STATISTIC, kit.price(coordinator.study))
+    assert coordinator.finish('{"story":"one"}') == ()
+    assert (coordinator.witnesses, coordinator.unconfirmed) == (names, ())
+    (theirs,) = results_of(kit.holder_ledger(federation, "gamma"))
+    (ours,) = results_of(kit.holder_ledger(federation, "alpha"))
+    assert (theirs.run, theirs.made_by) == (cut_off.run, coordinator.run)
+    assert (ours.run, ours.made_by) == (coordinator.run, coordinator.run)
+    assert theirs.result == ours.result
+    assert theirs.finish != ours.finish
+    bundles = export_all(federation, tmp_path / "bundles")
+    assert [c for c in verify(sorted(bundles.iterdir()), third=False).claims if c.verdict == "FAIL"] == []
+
+
 def test_a_hello_names_eight_results_at_most_the_newest_first(tmp_path: Path) -> None:
     federation = kit.federation_at(tmp_path)
     coordinator, notice = answered(federation)
@@ -390,13 +414,22 @@ def test_a_results_fingerprint_is_eight_groups_and_no_rosters(tmp_path: Path) ->
     assert result_fingerprint(digest) != result_fingerprint(sha256_hex(b"{ }"))
 
 
-def test_an_honest_run_passes_the_audit_and_no_bundle_holds_a_value(tmp_path: Path) -> None:
+def test_an_honest_run_passes_the_audit_and_no_bundle_holds_a_value(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     federation = kit.federation_at(tmp_path / "federation")
     result = run_study(kit.small_study(), folder=federation.folder, transport=federation.transport)
     assert (result.confirmed, result.unconfirmed) == (HOLDERS, ())
     for holder in HOLDERS:
         text = (folder_of(federation, holder).root / result.run / "result.json").read_bytes()
         assert sha256_hex(text) == result.handed_out
+    (page,) = (federation.folder.root / "results").rglob("report.html")
+    cohortium._show_result(result, tmp_path)
+    html, terminal = page.read_text(encoding="utf-8"), capsys.readouterr().out
+    for place in (html, terminal):
+        assert result_fingerprint(str(result.handed_out)) in place
+        assert "The same result was confirmed by 3 of 3 holders" in place
+    assert "3 个持有方中有 3 个确认收到同一结果" in html
     bundles = export_all(federation, tmp_path / "bundles")
     verdict = verify(sorted(bundles.iterdir()), third=False)
     assert [claim for claim in verdict.claims if claim.verdict == "FAIL"] == []
