@@ -199,10 +199,11 @@ def test_results_of_one_run_have_an_end(tmp_path: Path, monkeypatch: Patch) -> N
     assert codes == ["Finished", "Finished", "Finished", "busy", "Finished"]
 
 
-def test_a_run_that_ends_without_a_result_is_recorded_and_writes_nothing(tmp_path: Path) -> None:
+def test_releases_without_a_result_are_recorded_and_write_nothing(tmp_path: Path) -> None:
     federation = kit.federation_at(tmp_path)
-    coordinator, _ = answered(federation)
-    assert coordinator.finish("alpha", result=None).code == "Finished"
+    coordinator, notice = answered(federation)
+    assert coordinator.finish("alpha", result=None).value.handed is None, "it only ends the run"
+    assert coordinator.finish("alpha", notice(1), result=None).code == "Finished"
     (fact,) = results_of(kit.holder_ledger(federation, "alpha"))
     assert fact.result is None
     assert folder_of(federation, "alpha").result(coordinator.run) is None
