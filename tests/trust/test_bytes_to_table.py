@@ -293,10 +293,10 @@ def test_the_fast_sieve_is_the_rule(separator, width, texts, odd):
         assert wrong.name == reason
 
 
-@pytest.mark.parametrize("separator", [",", "\t", "\\", "\u00a6"])
+@pytest.mark.parametrize("separator", [",", "\t", "\\", "\u00a6", " "])
 def test_duckdb_reads_well_formed_lines_as_each_says_alone(tmp_path, separator):
     """All lines of up to six signs out of five, in one file."""
-    signs = [separator, '"', "a", " ", "'"]
+    signs = sorted({separator, '"', "a", " ", "'"})
     texts = [""]
     every: list[str] = []
     for _ in range(6):
@@ -304,7 +304,7 @@ def test_duckdb_reads_well_formed_lines_as_each_says_alone(tmp_path, separator):
         every += texts
     shape = Shape(separator, 3)
     right = [text for text in every if shape.wrong(text.encode()) is None]
-    assert len(right) > 1000
+    assert len(right) > 500
     (tmp_path / "sales-0.csv").write_text(separator.join("xyz") + "\n" + "\n".join(right), encoding="utf-8")
     config = config_of(columns={"customer": "x", "time": "y", "amount": "z"}, csv={"separator": separator})
     found = rows_of(tmp_path, config)

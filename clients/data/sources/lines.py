@@ -52,7 +52,8 @@ class Shape:
         self.separator, self.width = separator.encode(), width
         s = re.escape(self.separator)
         plain = rb"[^" + s + rb"]*" if len(self.separator) == 1 else rb"(?:(?!" + s + rb").)*"
-        one = rb'(?:"[^"]*(?:""[^"]*)*"|(?! *")' + plain + rb")"
+        blanks = b"" if separator == " " else rb" *"
+        one = rb'(?:"[^"]*(?:""[^"]*)*"|(?!' + blanks + rb'")' + plain + rb")"
         self._line = re.compile(one + rb"(?:" + s + one + rb"){%d}" % (width - 1), re.DOTALL)
         self._field = re.compile(one + rb"(?=" + s + rb"|\Z)", re.DOTALL)
 
