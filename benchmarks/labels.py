@@ -69,8 +69,9 @@ def make_table(path: Path, customers: int, seed: int, *, draws: int = 0) -> None
 
 def label(table: Path, holder: Path, day: dt.date) -> float:
     """Write labels as a holder's node does at the end of a run; seconds."""
+    from clients.analyses.rfm.labels import LabelHistory, Snapshot
     from clients.data.customer_table import CustomerTable
-    from clients.labels import write_labels
+    from clients.labels.export import publish
     from privacy.contract.segments import CutPoints, SegmentRules
     from privacy.contract.study import Study
 
@@ -85,7 +86,8 @@ def label(table: Path, holder: Path, day: dt.date) -> float:
     import pyarrow.parquet  # noqa: F401
 
     start = time.perf_counter()
-    write_labels(CustomerTable.load(table), SegmentRules(cuts=cuts, money_unit=100), study, folder=holder / "labels")
+    customers, rules = CustomerTable.load(table), SegmentRules(cuts=cuts, money_unit=100)
+    publish(lambda: Snapshot.of(customers, rules, study), LabelHistory(holder / "state" / "labels"), holder)
     return time.perf_counter() - start
 
 

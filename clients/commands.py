@@ -393,7 +393,7 @@ def holder_labels(
 ) -> None:
     """Write your customers' segments, churn scores and clusters from a run's releases. Costs nothing, asks nobody."""
     from clients.holder import HolderFolder
-    from clients.labels import export_labels, to_label
+    from clients.labels.export import export_labels, to_label
     from clients.runs import RunFolder
 
     holder = HolderFolder(folder)

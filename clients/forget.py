@@ -23,9 +23,8 @@ from clients.data.cleaning import read_exclusion_list
 from clients.data.config import HolderConfig
 from clients.data.sources.locations import resolve
 from clients.holder import HolderFolder
-from clients.labels import export_labels
 from clients.labels.config import read_labels_config
-from clients.labels.history import HISTORIES
+from clients.labels.export import export_labels, histories_of_all
 from privacy.contract.study import parse_day
 from privacy.errors import ConfigError
 from privacy.private_files import private_file
@@ -75,7 +74,7 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     days = sorted({(path.parent.name, parse_day(path.stem[:10])) for path in _parquet(kept) if _take_out(path, found)})
     deleted = list(_delete(sorted((folder.state / "tables").glob("*")), set()))
     for study, day in days:
-        if any(day in kind(kept).days(study) for kind in HISTORIES):
+        if any(day in kind(kept).days(study) for kind in histories_of_all()):
             export_labels(folder.root, study, day)
     # What labels.toml's targets did not write over: selections, and files of targets that it no longer has.
     targets = {folder.root / target.folder for target in read_labels_config(folder.root).file}

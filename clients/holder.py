@@ -14,21 +14,17 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from clients.analysis import HolderContext
 from clients.approvals import Approvals
 from clients.clock import Clock
 from clients.data.config import HolderConfig
 from clients.data.scratch import empty_scratch
-from clients.groups.assignment import assign, released_clusters
 from clients.ledgers import open_ledger
 from clients.node import HolderNode
 from clients.policy import HolderPolicy
 from clients.runs import RunFolder
-from clients.scores.facts import narrowed, with_facts
-from clients.scores.scoring import released_model, score
 from privacy.contract.canonical import read_toml
 from privacy.contract.identity import Roster
 from privacy.contract.study import Study
@@ -36,11 +32,7 @@ from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.ledger import Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
-from privacy.statistics import Rows, SegmentTotals, Statistic
-
-if TYPE_CHECKING:
-    from clients.data.customer_table import CustomerTable
-    from clients.data.features import CustomerFeatures
+from privacy.statistics import Rows, Statistic
 
 log = logging.getLogger("cohortium.holder")
 
@@ -58,110 +50,31 @@ class SourceData:
             ConfigError: if the study has no rate for a currency that the holder declares.
             DataError: if the source cannot be read as described.
         """
-        from clients.data.customer_table import cached_customer_table
-        from clients.data.features import cached_features
+        from clients.analyses.catalogue import ANALYSES  # here: a node starts without DuckDB
 
-        config, base = self._folder.config(), self._folder.root
-        config.check_currencies(study)
-        tables: dict[str, Rows] = {}
-        if "rfm" in study.analyses:
-            tables["rfm"] = cached_customer_table(config, study, base=base, state=self._folder.state).columns
-        for name, request in study.feature_requests.items():
-            # What scores need beside the study's features is asked for here, so that both are of the same rows.
-            asked = with_facts(request) if name == "churn" else request
-            found = cached_features(config, study, asked, base=base, state=self._folder.state)
-            tables[name] = narrowed(found.table, request.names)
-        return tables
+        context = self._folder.context(study)
+        context.config.check_currencies(study)
+        return {analysis.name: analysis.reads(context) for analysis in ANALYSES if analysis.name in study.analyses}
 
     def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
-        """Write labels of the holder's own customers by a run's last segment rules, scores by its model, and clusters.
+        """Write labels of the holder's own customers by what a run released.
 
         Raises:
             DataError: naming all that was not written, after everything else was.
         """
+        from clients.analyses.catalogue import ANALYSES
+
+        context = self._folder.context(study, answered, stated)
         written: list[Path] = []
         failed: list[CohortiumError] = []
-        parts = (
-            partial(self._write_segments, study, answered),
-            partial(self._write_scores, study, answered),
-            partial(self._write_clusters, study, answered, stated),
-        )
-        for write in parts:
+        for analysis in ANALYSES:
             try:
-                written += write()
+                written += analysis.label(context)
             except (ConfigError, DataError) as error:
                 failed.append(error)
         if failed:
             raise DataError("\n".join(error.message for error in failed), hint=failed[0].hint)
         return tuple(written)
-
-    def _write_segments(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
-        from clients.labels import write_labels
-
-        totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
-        if not totals:
-            return ()
-        return write_labels(self._customers(study), totals[-1].rules, study, folder=self._folder.root / "labels")
-
-    def _write_scores(self, study: Study, answered: Sequence[Statistic]) -> Sequence[Path]:
-        from clients.labels import ScoreSnapshot, write_scores
-
-        model = released_model(answered)
-        if model is None or "churn" not in study.analyses:
-            return ()
-
-        def make() -> ScoreSnapshot:
-            features = own_features(self._folder, study)
-            last = len(study.churn.days(study.as_of)) - 1
-            scores = score(model, features.table, last, horizon_days=study.churn.horizon_days)
-            return ScoreSnapshot.of(scores, features.ids, self._customers(study), model, study)
-
-        return write_scores(make, folder=self._folder.root / "labels")
-
-    def _write_clusters(self, study: Study, answered: Sequence[Statistic], stated: str | None) -> Sequence[Path]:
-        from clients.labels import ClusterSnapshot, write_clusters
-
-        if "clusters" not in study.analyses:
-            return ()
-        result = released_clusters(answered, stated)
-        if result is None:
-            return ()
-
-        def make() -> ClusterSnapshot:
-            features = own_cluster_features(self._folder, study)
-            assigned = assign(result.clusters, features.table)
-            return ClusterSnapshot.of(assigned, features.ids, self._customers(study), result, study)
-
-        return write_clusters(make, folder=self._folder.root / "labels")
-
-    def _customers(self, study: Study) -> CustomerTable:
-        from clients.data.customer_table import cached_customer_table
-
-        return cached_customer_table(self._folder.config(), study, base=self._folder.root, state=self._folder.state)
-
-
-def own_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
-    """Features and facts of the holder's customers at the days of the study's churn analysis, as the study saw them.
-
-    Raises:
-        ConfigError, DataError: if the source cannot be read as described.
-    """
-    from clients.data.features import cached_features
-
-    request = with_facts(study.feature_requests["churn"])
-    return cached_features(folder.config(), study, request, base=folder.root, state=folder.state)
-
-
-def own_cluster_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
-    """Features of the holder's customers as of the study's day, as its cluster analysis saw them.
-
-    Raises:
-        ConfigError, DataError: if the source cannot be read as described.
-    """
-    from clients.data.features import cached_features
-
-    request = study.feature_requests["clusters"]
-    return cached_features(folder.config(), study, request, base=folder.root, state=folder.state)
 
 
 @dataclass(frozen=True)
@@ -187,6 +100,14 @@ class HolderFolder:
             ConfigError: if it is missing or wrong.
         """
         return read_toml(self.root / "holder.toml", HolderConfig)
+
+    def context(self, study: Study, answered: Sequence[Statistic] = (), stated: str | None = None) -> HolderContext:
+        """What analyses may ask of this folder, about one study.
+
+        Raises:
+            ConfigError: if ``holder.toml`` is missing or wrong.
+        """
+        return HolderContext(config=self.config(), root=self.root, study=study, answered=answered, stated=stated)
 
     def roster(self) -> Roster:
         """The roster that this holder accepted.

@@ -15,8 +15,8 @@ from privacy.contract.identity import Identity
 from privacy.contract.results import EarlierRun, StudyResult
 from privacy.contract.study import Study
 from privacy.mechanisms import SumMechanism
+from privacy.presentation.section import Section
 from privacy.presentation.texts import Language
-from privacy.section import Section
 from privacy.statistics import Statistic
 from server.expectation import Expectation
 from server.releases import Release

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from test_cluster_report import cluster_result
 
-from clients.report.cluster_actions import _RULES, suggestions
-from clients.report.cluster_texts import CLUSTERS
-from clients.report.texts import text
+from clients.analyses.clusters.suggestions import _RULES, suggestions
+from clients.analyses.clusters.texts import text
 from privacy.contract.features import FeatureLists, FeatureName
 from privacy.presentation.texts import LANGUAGES
 
@@ -61,7 +60,7 @@ def test_every_rule_has_its_words_and_is_tested_above() -> None:
     (cases,) = (mark.args[1] for mark in test_what_sets_a_cluster_apart_decides.pytestmark)
     tested = {key for _, _, key in cases}
     assert {key for key, _ in _RULES} <= tested
-    assert {key for key in CLUSTERS if key.startswith("suggest_")} == tested | {"suggest_category", "suggest_channel"}
+    assert {key for key in text.own if key.startswith("suggest_")} == tested | {"suggest_category", "suggest_channel"}
 
 
 def test_listed_values_that_a_cluster_likes_are_named() -> None:

@@ -17,19 +17,19 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from holder_kit import cluster_section, text, write_clusters
 from hypothesis import given
 from hypothesis import strategies as st
 from test_cluster_report import PLACES, cluster_result
 from test_labels import make_study, make_table
 from test_scores import Query, configure, database, server  # noqa: F401
 
+from clients.analyses.clusters.assignment import EXACT, Assigned, assign, fits_the_plan, released_clusters
+from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
+from clients.analyses.clusters.own import LISTED, own_clusters
 from clients.data.features import CustomerFeatures
-from clients.groups.assignment import EXACT, Assigned, assign, fits_the_plan, released_clusters
-from clients.labels import ClusterHistory, ClusterSnapshot, export_labels, write_clusters
+from clients.labels.export import export_labels
 from clients.report.actions import parse_actions
-from clients.report.cluster_section import cluster_section
-from clients.report.own_clusters import LISTED, own_clusters
-from clients.report.texts import text
 from privacy.contract.clusters import Clusters, plain_view
 from privacy.contract.features import UNIT, FeatureTable
 from privacy.contract.study import KnownClusters, Study
@@ -298,7 +298,7 @@ def test_without_spend_the_page_has_one_share_and_the_most_typical_customers() -
         nearest_first = mine[np.argsort(assigned.distance[mine], kind="stable")]
         assert [item.customer_id for item in line.listed] == IDS[nearest_first].tolist()
     for language in LANGUAGES:
-        section = cluster_section(own, parse_actions(""), study, language, actions_file="actions.toml")
+        section = cluster_section(own, parse_actions(""), study, language)
         assert all(row["money"] == [] and row["money_verdict"] is None for row in section["rows"])
         for picture in (section["wide"], section["narrow"]):
             assert text("panel_customers", language) in picture

@@ -15,11 +15,11 @@ from pathlib import Path
 import colorspacious
 import numpy as np
 import pytest
+from holder_kit import holder_report
 from test_holder_report import own_rows, page_of, result_of, table_of
 from test_report import rendered
 
 from clients.report.actions import Actions
-from clients.report.page import holder_report
 from clients.report.pictures import EVERYONE, OWN
 from privacy.presentation.pictures import CUSTOMERS, CUT, HAIRLINE, INK, MUTED, REVENUE, SCORES
 

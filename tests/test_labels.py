@@ -18,13 +18,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from holder_kit import write_labels
 from hypothesis import given
 from hypothesis import strategies as st
 
+from clients.analyses.rfm.labels import LabelHistory, Snapshot
 from clients.data.customer_table import CleaningReport, CustomerTable
 from clients.data.spellings import Spellings
-from clients.labels import LabelHistory, Snapshot, export_labels, write_labels
 from clients.labels.config import FileTarget
+from clients.labels.export import export_labels
 from clients.labels.files import write_files
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
@@ -498,7 +500,8 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
-from clients.labels import day_rows, rows
+from clients.analyses.rfm import labels as rows
+from clients.labels import day_rows
 from test_labels import LATER, TABLE, make_rules, make_study, july
 day_rows.BLOCK = 2
 blocks, written = rows.LabelRows.blocks, []
@@ -569,7 +572,7 @@ def test_previous_and_changed_against_a_dictionary(rows, data):
         index = rules.assign("eight", make_table([(name, *row) for name, row in rows.items()]).columns)
         return {name: rules.segments("eight")[item].code for name, item in zip(rows, index, strict=True)}
 
-    from clients.labels import LabelRows
+    from clients.analyses.rfm.labels import LabelRows
 
     labels = LabelRows(snapshot(second), snapshot(first), is_latest=True)
     found = pa.Table.from_batches(labels.blocks(), schema=labels.schema()).to_pylist()

@@ -76,7 +76,7 @@ def engine() -> Any:
     """The module with torch and Opacus."""
     pytest.importorskip("torch", reason="torch comes with [train]")
     pytest.importorskip("opacus", reason="Opacus comes with [train]")
-    from clients.models import network
+    from clients.analyses.churn import network
 
     return network
 

@@ -18,21 +18,23 @@ import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from holder_kit import write_labels, write_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres_server import PASSWORD, Server, running_server
 from test_labels import TABLE, configure, make_rules, make_study
 
-import clients.scores.scoring as scoring
+import clients.analyses.churn.scoring as scoring
+from clients.analyses.churn.bands import BANDS, CERTAIN, band_of
+from clients.analyses.churn.facts import Facts, narrowed, with_facts
+from clients.analyses.churn.intervals import LOST_AFTER, NOTICE_DAYS, IntervalModel, days_after, fit_intervals, timing
+from clients.analyses.churn.labels import ScoreHistory, ScoreSnapshot
+from clients.analyses.churn.quality import FEWEST, area_under_curve, average_precision, ranked, top_share
+from clients.analyses.churn.reasons import ABOVE, BELOW, REASONS, UNKNOWN, contributions, main_reasons, said
+from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, released_model, score
 from clients.data.customer_table import CustomerTable
 from clients.data.spellings import Spellings
-from clients.labels import ScoreHistory, ScoreSnapshot, export_labels, write_labels, write_scores
-from clients.report.churn_quality import FEWEST, area_under_curve, average_precision, ranked, top_share
-from clients.scores.bands import BANDS, CERTAIN, band_of
-from clients.scores.facts import Facts, narrowed, with_facts
-from clients.scores.intervals import LOST_AFTER, NOTICE_DAYS, IntervalModel, days_after, fit_intervals, timing
-from clients.scores.reasons import ABOVE, BELOW, REASONS, UNKNOWN, contributions, main_reasons, said
-from clients.scores.scoring import ChurnModel, Scores, probabilities, released_model, score
+from clients.labels.export import export_labels
 from privacy.contract.features import FEATURES, MISSING, FeatureTable
 from privacy.contract.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.contract.study import Study

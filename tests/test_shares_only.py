@@ -20,6 +20,8 @@ import numpy as np
 import protocol_kit as kit
 import pytest
 from all_texts import text as report_text
+from holder_kit import Earlier, holder_report
+from holder_kit import text as holder_text
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
@@ -27,8 +29,6 @@ from test_holder_report import table_of
 from test_report import Page, chromium
 
 from clients.report.actions import Actions
-from clients.report.page import Earlier, holder_report
-from clients.report.texts import text as holder_text
 from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate

@@ -24,12 +24,15 @@ COMPOSED = (
     "month_", "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_", "returns_",
     "duplicates_", "totals_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_",
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
+    "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
+    "groups_limit_", "claim_", "name_", "panel_",
 )  # fmt: skip
 #: Outcomes of a question are keys themselves; the others are the same in both languages.
 CODES = {"released", "failed"}
 ALIKE = {
     "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "percent_with_margin",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question",
+    "act_revenue", "churn_auc",
 }  # fmt: skip
 HAN = r"[一-鿿]"
 

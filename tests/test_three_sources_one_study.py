@@ -26,9 +26,9 @@ import pyarrow.parquet as pq
 import pytest
 from postgres_server import PASSWORD, Server, running_server
 
+from clients.analyses.rfm import labels as label_rows
 from clients.holder import HolderFolder, SourceData
 from clients.labels import day_rows
-from clients.labels import rows as label_rows
 from clients.node import HolderNode
 from clients.runs import RunFolder
 from privacy.contract.identity import Identity

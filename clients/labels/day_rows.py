@@ -2,7 +2,7 @@
 
 A snapshot is what is kept of a day; ``DayRows`` sets it beside the study's snapshot before it and turns both, block by
 block, into the columns that files and tables have. What a row says is its kind's own business: segments are in
-``rows``, churn scores in ``score_rows``, clusters in ``cluster_rows``.
+``labels.py`` of the analysis' room.
 """
 
 from __future__ import annotations

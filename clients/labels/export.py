@@ -11,17 +11,12 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
-from clients.data.customer_table import CustomerTable
-from clients.labels.cluster_rows import ClusterSnapshot
 from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
 from clients.labels.databases import write_database
 from clients.labels.day_rows import DayRows, DaySnapshot
 from clients.labels.files import FORMATS, write_files
-from clients.labels.history import HISTORIES, ClusterHistory, DayHistory, LabelHistory, ScoreHistory
-from clients.labels.rows import Snapshot
-from clients.labels.score_rows import ScoreSnapshot
+from clients.labels.history import DayHistory
 from privacy.contract.canonical import describe_validation
-from privacy.contract.segments import SegmentRules
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, ConfigError, DataError
 
@@ -44,43 +39,6 @@ class Written:
     place: str
     rows: int
     path: Path | None = None
-
-
-def write_labels(table: CustomerTable, rules: SegmentRules, study: Study, *, folder: Path) -> tuple[Path, ...]:
-    """Label the holder's customers by a study's segment rules, and write the labels wherever ``labels.toml`` says.
-
-    See :func:`publish`.
-
-    Args:
-        table: the holder's customers.
-        rules: what the study released.
-        study: the study.
-        folder: the holder's ``labels`` folder; ``labels.toml`` and ``state`` are beside it.
-    """
-    root = folder.parent
-    return publish(lambda: Snapshot.of(table, rules, study), LabelHistory(_kept(root)), root)
-
-
-def write_scores(scores: Callable[[], ScoreSnapshot], *, folder: Path) -> tuple[Path, ...]:
-    """Write churn scores wherever ``labels.toml`` says; see :func:`publish`.
-
-    Args:
-        scores: makes them.
-        folder: as for :func:`write_labels`.
-    """
-    root = folder.parent
-    return publish(scores, ScoreHistory(_kept(root)), root)
-
-
-def write_clusters(clusters: Callable[[], ClusterSnapshot], *, folder: Path) -> tuple[Path, ...]:
-    """Write clusters wherever ``labels.toml`` says; see :func:`publish`.
-
-    Args:
-        clusters: makes them.
-        folder: as for :func:`write_labels`.
-    """
-    root = folder.parent
-    return publish(clusters, ClusterHistory(_kept(root)), root)
 
 
 def publish(make: Callable[[], S], history: DayHistory[S, Any], root: Path) -> tuple[Path, ...]:
@@ -154,14 +112,14 @@ def export_labels(
         chosen = {"changed_only": changed_only, "segment": segment}
         selected = (_checked(FileTarget, item.model_dump() | chosen) for item in files)
         targets = Labels(file=tuple({(item.folder, item.format): item for item in selected}.values()))
-    histories = [kind(_kept(root)) for kind in HISTORIES]
+    histories = [kind(_kept(root)) for kind in histories_of_all()]
     there = [history for history in histories if as_of in history.days(study)]
     if not there:
         histories[0].load(study, as_of)  # says what is missing
-    kinds = {type(history) for history in there}
-    if segment is not None and LabelHistory not in kinds:
+    selectable = frozenset[str]().union(*(history.selectable for history in there))
+    if segment is not None and "segment" not in selectable:
         raise ConfigError(f"study {study} has no segments to select by", hint="leave the selection out")
-    if changed_only and not kinds & {LabelHistory, ClusterHistory}:
+    if changed_only and "changed" not in selectable:
         raise ConfigError(f"study {study} has no segments and no clusters to change", hint="leave the selection out")
     return _write_all([history.rows(study, as_of) for history in there], targets, root)
 
@@ -170,8 +128,15 @@ def to_label(root: Path, study: Study) -> bool:
     """Whether labels, scores or clusters that a study gives are not kept yet."""
     return any(
         history.analysis in study.analyses and study.as_of not in history(_kept(root)).days(study.name)
-        for history in HISTORIES
+        for history in histories_of_all()
     )
+
+
+def histories_of_all() -> tuple[type[DayHistory[Any, Any]], ...]:
+    """Every kind of rows about own customers that is kept and written."""
+    from clients.analyses.catalogue import ANALYSES  # here: rooms write their labels with this module
+
+    return tuple(analysis.history for analysis in ANALYSES)
 
 
 def _kept(root: Path) -> Path:

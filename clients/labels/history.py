@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import datetime as dt
 from pathlib import Path
-from typing import Any, ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic, Literal, TypeVar
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clients.labels.cluster_rows import ClusterRows, ClusterSnapshot
 from clients.labels.day_rows import DayRows, DaySnapshot
-from clients.labels.rows import LabelRows, Snapshot
-from clients.labels.score_rows import ScoreRows, ScoreSnapshot
 from privacy.contract.study import parse_day
 from privacy.errors import ConfigError, DataError
 from privacy.private_files import private_file
@@ -32,6 +29,7 @@ class DayHistory(Generic[S, R]):
     Attributes:
         what, one: what it keeps, in words; and one of them.
         analysis: the analysis that they come from.
+        selectable: whether rows can be selected by what has changed, and by segment.
         snapshot_of: the snapshots' class.
         rows_of: the class of what is written of them; its ``kind`` is in the files' names.
     """
@@ -39,6 +37,7 @@ class DayHistory(Generic[S, R]):
     what: ClassVar[str]
     one: ClassVar[str]
     analysis: ClassVar[str]
+    selectable: ClassVar[frozenset[Literal["changed", "segment"]]] = frozenset()
     snapshot_of: type[S]
     rows_of: type[R]
 
@@ -84,6 +83,11 @@ class DayHistory(Generic[S, R]):
             raise DataError(f"{path} holds another study's {self.what}", hint="delete it, and label that run again")
         return snapshot
 
+    def latest(self, study: str, *, before: dt.date) -> S | None:
+        """The latest snapshot of a study before a day; None where there is none."""
+        days = [day for day in self.days(study) if day < before]
+        return self.load(study, days[-1]) if days else None
+
     def rows(self, study: str, as_of: dt.date) -> R:
         """A snapshot beside the study's latest earlier one.
 
@@ -92,43 +96,9 @@ class DayHistory(Generic[S, R]):
             DataError: if a file is damaged.
         """
         days = self.days(study)
-        before = [day for day in days if day < as_of]
-        earlier = self.load(study, before[-1]) if before else None
-        return self.rows_of(self.load(study, as_of), earlier, is_latest=as_of == days[-1] if days else True)
+        snapshot, earlier = self.load(study, as_of), self.latest(study, before=as_of)
+        return self.rows_of(snapshot, earlier, is_latest=as_of == days[-1] if days else True)
 
     def _path(self, study: str, as_of: dt.date) -> Path:
         kind = f"-{self.rows_of.kind}" if self.rows_of.kind else ""
         return self._root / study / f"{as_of.isoformat()}{kind}.parquet"
-
-
-class LabelHistory(DayHistory[Snapshot, LabelRows]):
-    """Segments."""
-
-    what, one = "labels", "label"
-    analysis = "rfm"
-    snapshot_of = Snapshot
-    rows_of = LabelRows
-
-
-class ScoreHistory(DayHistory[ScoreSnapshot, ScoreRows]):
-    """Churn scores."""
-
-    what, one = "churn scores", "score"
-    analysis = "churn"
-    snapshot_of = ScoreSnapshot
-    rows_of = ScoreRows
-
-
-class ClusterHistory(DayHistory[ClusterSnapshot, ClusterRows]):
-    """Clusters."""
-
-    what, one = "clusters", "cluster"
-    analysis = "clusters"
-    snapshot_of = ClusterSnapshot
-    rows_of = ClusterRows
-
-
-#: Every kind of rows about own customers that is kept and written.
-HISTORIES: tuple[type[LabelHistory] | type[ScoreHistory] | type[ClusterHistory], ...] = (
-    LabelHistory, ScoreHistory, ClusterHistory,
-)  # fmt: skip

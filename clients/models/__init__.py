@@ -24,7 +24,7 @@ def encode_sum(statistic: Statistic[Any], rows: Any, *, holder: str) -> IntArray
     if isinstance(statistic, ByHolder):
         return statistic.sum_of(holder, rows)
     if isinstance(statistic, NetworkGradient) and has_opacus():
-        from clients.models.network import encode_sum as encode_network_sum  # here: torch is slow to import
+        from clients.analyses.churn.network import encode_sum as encode_network_sum  # here: torch is slow to import
 
         return encode_network_sum(statistic, rows)
     return statistic.encode_sum(rows)

@@ -5,14 +5,6 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Cell(NamedTuple):
-    """One figure of a table: its column's name (for phones), the value and its margin, where they have one."""
-
-    label: str
-    value: str
-    margin: str = ""
-
-
 class Judged(NamedTuple):
     """A verdict: its column's name, a sign, a word, and a class for the colour."""
 

@@ -19,17 +19,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Z95, Estimate
-from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
-from privacy.contract.segments import CutPoints
 
 Verdict = Literal["higher", "lower", "alike", "unknown"]
 FloatArray = NDArray[np.float64]
-
-#: What is compared; more is better in each.
-MEASURES = ("repurchase", "orders_per_customer", "revenue_per_order", "revenue_per_customer", "top_spenders",
-            "recent_five", "recent_four")  # fmt: skip
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,46 +40,6 @@ class Compared:
     everyone: Estimate | None
     verdict: Verdict
     strength: float
-
-
-@dataclass(frozen=True, kw_only=True)
-class SegmentLine:
-    """A segment of the holder beside the consortium's.
-
-    Attributes:
-        figures: the consortium's.
-        customers: the holder's customers in it, exact.
-        revenue: their money in major units, exact, without the cap.
-        share_of_customers, share_of_revenue: compared; revenue is capped on both sides. Revenue is None where the
-            holder's capped total is not positive.
-    """
-
-    figures: SegmentFigures
-    customers: int
-    revenue: float
-    share_of_customers: Compared
-    share_of_revenue: Compared | None
-
-
-@dataclass(frozen=True, kw_only=True)
-class Standing:
-    """The holder as a whole.
-
-    Attributes:
-        customers: own, exact.
-        revenue: own money in major units, exact, without the cap.
-        share_of_customers: own share of the consortium's records; None where the noise hides the total, or the study
-            withholds it.
-        share_of_revenue: the same of revenue, capped on both sides.
-        weight: share of records as a number from 0 to 1, for arithmetic; 0 where it is not known, which gives the
-            widest margins.
-    """
-
-    customers: int
-    revenue: float
-    share_of_customers: Estimate | None
-    share_of_revenue: Estimate | None
-    weight: float
 
 
 def strictness(comparisons: int) -> float:
@@ -116,171 +69,8 @@ def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparis
     return Compared(own=own, everyone=everyone, verdict=verdict, strength=strength)
 
 
-def records(rfm: RfmResult, scheme: SchemeFigures, *, complete: bool) -> Estimate | None:
-    """Number of the consortium's records: the sharper estimate, unless a holder left between the questions.
-
-    None where the study withholds totals.
-    """
-    return rfm.customers if complete else scheme.total_customers
-
-
-def standing(columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures, *, complete: bool) -> Standing:
-    """The holder's share of the consortium's records and revenue."""
-    unit = rfm.rules.money_unit
-    everyone = records(rfm, scheme, complete=complete)
-    share = _part(float(len(columns)), everyone)
-    return Standing(
-        customers=len(columns),
-        revenue=float(columns.money.sum()) / unit,
-        share_of_customers=share,
-        share_of_revenue=_part(float(_capped_money(columns, rfm).sum()), scheme.total_revenue),
-        weight=min(max(share.value if share else 0.0, 0.0), 1.0),
-    )
-
-
-def measures(
-    columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures, *, complete: bool, weight: float
-) -> dict[str, Compared]:
-    """The measures of ``MEASURES``, compared. Orders and money are capped on both sides, as in the release."""
-    cuts: CutPoints = rfm.rules.cuts
-    orders = np.clip(columns.orders, -rfm.orders_cap, rfm.orders_cap).astype(np.float64)
-    money = _capped_money(columns, rfm)
-    people = records(rfm, scheme, complete=complete)
-    facts = {facts.feature: facts for facts in rfm.distributions}  # none where earlier cut points were used
-    recency, spend, ordered = (facts.get(feature) for feature in ("recency_days", "money", "orders"))
-    own = {
-        "repurchase": own_share(columns.orders >= 2),
-        "orders_per_customer": _own_mean(orders),
-        "revenue_per_order": _own_ratio(money, orders),
-        "revenue_per_customer": _own_mean(money),
-        "top_spenders": own_share(columns.money > cuts.money[3]),
-        "recent_five": own_share(columns.recency_days <= cuts.recency_days[0]),
-        "recent_four": own_share(columns.recency_days <= cuts.recency_days[1]),
-    }
-    everyone = {
-        "repurchase": _more_than_one(ordered) if ordered else None,
-        "orders_per_customer": _quotient(scheme.total_orders, people) or scheme.orders_per_customer,
-        "revenue_per_order": _quotient(scheme.total_revenue, scheme.total_orders) or scheme.revenue_per_order,
-        "revenue_per_customer": _quotient(scheme.total_revenue, people) or scheme.revenue_per_customer,
-        "top_spenders": _above(_at_cut(spend, 3)) if spend else None,
-        "recent_five": _at_cut(recency, 0) if recency else None,
-        "recent_four": _at_cut(recency, 1) if recency else None,
-    }
-    return {name: compare(own[name], everyone[name], weight=weight, comparisons=len(MEASURES)) for name in MEASURES}
-
-
-def segment_lines(
-    columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures, *, weight: float
-) -> tuple[SegmentLine, ...]:
-    """Every segment of a scheme, compared."""
-    index = rfm.rules.assign(scheme.scheme, columns)
-    money = _capped_money(columns, rfm)
-    total = float(money.sum())
-    comparisons = 2 * len(scheme.segments)
-    lines = []
-    for position, figures in enumerate(scheme.segments):
-        mine = index == position
-        revenue = None
-        if total > 0:
-            share = float(money[mine].sum()) / total
-            chance = Z95 * float(np.sqrt((((mine - share) * money) ** 2).sum())) / total
-            own = Estimate(value=share, margin=chance)
-            revenue = compare(own, figures.share_of_revenue, weight=weight, comparisons=comparisons)
-        lines.append(
-            SegmentLine(
-                figures=figures,
-                customers=int(mine.sum()),
-                revenue=float(columns.money[mine].sum()) / rfm.rules.money_unit,
-                share_of_customers=compare(
-                    own_share(mine), figures.share_of_customers, weight=weight, comparisons=comparisons
-                ),
-                share_of_revenue=revenue,
-            )
-        )
-    return tuple(lines)
-
-
-def _capped_money(columns: CustomerColumns, rfm: RfmResult) -> FloatArray:
-    """Money in major units as the release counts it."""
-    return np.clip(columns.money / rfm.rules.money_unit, -rfm.money_cap, rfm.money_cap)
-
-
 def own_share(mask: NDArray[np.bool_]) -> Estimate:
     """A share; the margin is Agresti and Coull's, which is not zero where nobody or everybody is in it."""
     count = len(mask)
     centre = (float(mask.sum()) + 2) / (count + 4)
     return Estimate(value=float(mask.mean()), margin=Z95 * math.sqrt(centre * (1 - centre) / (count + 4)))
-
-
-def _own_mean(values: FloatArray) -> Estimate:
-    value = float(values.mean())
-    if len(values) < 2:
-        return Estimate(value=value, margin=abs(value))
-    return Estimate(value=value, margin=Z95 * float(values.std(ddof=1)) / math.sqrt(len(values)))
-
-
-def _own_ratio(top: FloatArray, bottom: FloatArray) -> Estimate:
-    """Ratio of two sums over customers, its chance margin linearised; every customer has at least one order."""
-    total = float(bottom.sum())
-    value = float(top.sum()) / total
-    if len(top) < 2:
-        return Estimate(value=value, margin=abs(value))
-    return Estimate(value=value, margin=Z95 * float(np.sqrt(((top - value * bottom) ** 2).sum())) / total)
-
-
-def _part(own: float, total: Estimate | None) -> Estimate | None:
-    """An exact part of a noisy total; None where the total is withheld or not clear of zero."""
-    if total is None or total.value <= total.margin:
-        return None
-    share = own / total.value
-    return Estimate(value=share, margin=abs(share) * total.margin / total.value)
-
-
-def _quotient(top: Estimate | None, bottom: Estimate | None) -> Estimate | None:
-    """Ratio of two released totals, margin to first order; None where one is withheld or the lower near zero."""
-    if top is None or bottom is None or bottom.value <= bottom.margin:
-        return None
-    value = top.value / bottom.value
-    return Estimate(value=value, margin=math.hypot(top.margin, value * bottom.margin) / bottom.value)
-
-
-def _more_than_one(orders: Distribution) -> Estimate:
-    """Share of records with two or more orders.
-
-    The distribution states margins at its quintile cuts only. The largest of them is taken: one order is the lowest
-    bin, whose prefix sum carries the least noise of all.
-    """
-    return Estimate(value=1 - orders.share[0], margin=max(orders.rank_margin))
-
-
-def _at_cut(facts: Distribution, position: int) -> Estimate:
-    """Share of the consortium's records at or below a quintile cut: meant to be a whole fifth.
-
-    A cut is a whole day, or a point in a bin of money. The margin adds what one day (one bin of 2.7%) may hold to the
-    margin of the cut's rank.
-    """
-    rank = (position + 1) / 5
-    return Estimate(value=rank, margin=facts.rank_margin[position] + _step_mass(facts, facts.cuts[position]))
-
-
-def _above(share: Estimate) -> Estimate:
-    return Estimate(value=1 - share.value, margin=share.margin)
-
-
-#: Width of the bins in which money is counted, as a factor on the amount.
-_MONEY_STEP = 1.028
-
-
-def _step_mass(facts: Distribution, cut: float) -> float:
-    """Share of the records in one day, or one bin of money, around a cut, from the bars of the distribution."""
-    upper = np.array(facts.upper)
-    bar = min(int(np.searchsorted(upper, cut)), len(upper) - 1)
-    if bar == 0 and facts.feature == "money":
-        return facts.share[0]  # everything up to a small amount: its width on a scale of ratios is not known
-    if bar == 0:  # the first bar begins at 0 days, or at 1 order
-        width = upper[0] + (1 if facts.feature == "recency_days" else 0)
-    elif facts.feature == "money":
-        width = math.log(upper[bar] / upper[bar - 1]) / math.log(_MONEY_STEP)
-    else:
-        width = upper[bar] - upper[bar - 1]
-    return facts.share[bar] / max(width, 1.0)

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from clients.data.customer_table import CustomerTable, cached_customer_table
-from clients.groups.assignment import fits_the_plan
-from clients.holder import HolderFolder, own_cluster_features, own_features
-from clients.labels import ClusterHistory, ScoreHistory
+from clients.analyses.catalogue import ANALYSES
+from clients.analysis import Earlier
+from clients.holder import HolderFolder
 from clients.report.actions import default_actions_toml, read_actions
-from clients.report.own_churn import OwnChurn, own_churn
-from clients.report.own_clusters import OwnClusters, own_clusters
-from clients.report.page import Earlier, Handed, holder_report
+from clients.report.page import Handed, holder_report
 from clients.runs import RunFolder
-from clients.scores.scoring import ChurnModel, released_model
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.membership import result_fingerprint
 from privacy.contract.results import StudyResult
 from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
 from privacy.private_files import write_private
-from privacy.statistics import SegmentTotals
 
 
 def write_holder_report(folder: HolderFolder, run: str | None = None, output: Path | None = None) -> Path:
@@ -50,15 +46,20 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
     actions = folder.root / "actions.toml"
     if not actions.exists():
         write_private(actions, default_actions_toml().encode())
+    context = folder.context(study, answered)
+    before = partial(_earlier, folder, runs, study)
+    own = {}
+    for analysis in ANALYSES:
+        figures = analysis.figures(result)
+        found = None if figures is None else analysis.own(context, figures, result, before)
+        if found is not None:
+            own[analysis.name] = found
     page = holder_report(
         holder=folder.config().holder,
-        table=None if result.rfm is None else _table(folder, study),
         result=result,
+        own=own,
         actions=read_actions(actions),
-        churn=_churn(folder, study, result, released_model(answered)),
-        clusters=_clusters(folder, study, result),
-        earlier=_earlier(folder, runs, study),
-        cuts_checked=True,
+        checked=True,
         actions_file=actions.name,
         handed=handed_result(runs, result, chosen, folder.config().holder),
     )
@@ -85,14 +86,10 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
             f"the result of run {run} cannot be read", hint="ask the coordinator for its release"
         ) from None
     answered = tuple(plan.core.statistic for plan in runs.released_plans(run))
-    totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
     fits = result.study == runs.study(run) and result.run == run
-    if result.rfm is not None:
-        fits = fits and bool(totals) and totals[-1].rules == result.rfm.rules
-    if result.churn is not None:
-        fits = fits and result.churn.model == released_model(answered)
-    if result.clusters is not None:
-        fits = fits and fits_the_plan(result.clusters.clusters, answered)
+    for analysis in ANALYSES:
+        figures = analysis.figures(result)
+        fits = fits and (figures is None or analysis.fits(figures, answered))
     if not fits:
         raise ProtocolError(
             f"the coordinator's result of run {run} does not fit what this holder answered",
@@ -123,34 +120,6 @@ def handed_result(runs: RunFolder, result: StudyResult, run: str, holder: str) -
     )
 
 
-def _table(folder: HolderFolder, study: Study) -> CustomerTable:
-    config = folder.config()
-    config.check_currencies(study)
-    return cached_customer_table(config, study, base=folder.root, state=folder.state)
-
-
-def _churn(folder: HolderFolder, study: Study, result: StudyResult, model: ChurnModel | None) -> OwnChurn | None:
-    """The holder's churn figures, beside its scores of the latest earlier day; None where the run has no model."""
-    if result.churn is None or model is None:
-        return None
-    folder.config().check_currencies(study)
-    history = ScoreHistory(folder.state / "labels")
-    before = [day for day in history.days(study.name) if day < study.as_of]
-    earlier = history.load(study.name, before[-1]) if before else None
-    return own_churn(own_features(folder, study), model, study, result.churn, earlier=earlier)
-
-
-def _clusters(folder: HolderFolder, study: Study, result: StudyResult) -> OwnClusters | None:
-    """The holder's clusters, beside those of the latest earlier day; None where the run has none."""
-    if result.clusters is None:
-        return None
-    folder.config().check_currencies(study)
-    history = ClusterHistory(folder.state / "labels")
-    before = [day for day in history.days(study.name) if day < study.as_of]
-    earlier = history.load(study.name, before[-1]) if before else None
-    return own_clusters(own_cluster_features(folder, study), study, result.clusters, earlier=earlier)
-
-
 def _last(runs: RunFolder) -> str:
     ended = [run for run in runs.runs() if (runs.root / run / "result.json").exists()]
     if not ended:
@@ -170,5 +139,4 @@ def _earlier(folder: HolderFolder, runs: RunFolder, study: Study) -> Earlier | N
             best = (other, run)
     if best is None:
         return None
-    result = recorded_result(runs, best[1])
-    return Earlier(result=result, table=_table(folder, best[0])) if result.rfm is not None else None
+    return Earlier(result=recorded_result(runs, best[1]), context=folder.context(best[0]))

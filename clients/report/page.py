@@ -1,63 +1,26 @@
 """The holder's own page: one self-contained HTML file in English and Chinese (:mod:`privacy.presentation.pages`).
 
-It sets what a run released against this holder's own exact rows. Nothing is asked, charged or sent for it.
+It sets what a run released against this holder's own exact rows. Nothing is asked, charged or sent for it. What stands
+in it are the sections of the analyses; the frame knows none of them by name.
 """
 
 from __future__ import annotations
 
 import datetime as dt
-import math
-from collections.abc import Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from decimal import Decimal
 from functools import partial
 from typing import Any
 
-import numpy as np
-
-from clients.data.customer_table import CustomerTable
+from clients.analyses.catalogue import ANALYSES
+from clients.analysis import HolderView
 from clients.report.actions import Actions
-from clients.report.cells import MARKS, Cell, Judged, shade
-from clients.report.churn_section import churn_section
-from clients.report.cluster_section import cluster_section
-from clients.report.comparison import (
-    MEASURES,
-    Compared,
-    SegmentLine,
-    Standing,
-    measures,
-    segment_lines,
-    standing,
-    strictness,
-)
-from clients.report.findings import SHARES, decimals_of, findings
-from clients.report.movement import Movement, Mover, movement
-from clients.report.own_churn import OwnChurn
-from clients.report.own_clusters import OwnClusters, is_cluster_code
-from clients.report.pictures import Pair, compared_shares
 from clients.report.texts import text
-from clients.report.yardstick import CutLine, yardstick
-from clients.scores.bands import BANDS
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
-from privacy.contract.segments import Segment, SegmentRules
-from privacy.contract.study import KnownCuts, minor_digits
-from privacy.errors import ConfigError, DataError
-from privacy.presentation.numbers import day_text, grouped, plain, shown
-from privacy.presentation.pages import inline, render_page
+from privacy.contract.results import StudyResult
+from privacy.errors import ConfigError
+from privacy.presentation.numbers import day_text
+from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
-from privacy.presentation.words import amount, definition, percent, segment_name
-
-#: Ids shown for each segment.
-LISTED = 10
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Earlier:
-    """An earlier run of the same study, and this holder's customers at its as-of day."""
-
-    result: StudyResult
-    table: CustomerTable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,13 +41,10 @@ class Handed:
 def holder_report(
     *,
     holder: str,
-    table: CustomerTable | None,
     result: StudyResult,
+    own: Mapping[str, Any],
     actions: Actions,
-    churn: OwnChurn | None = None,
-    clusters: OwnClusters | None = None,
-    earlier: Earlier | None = None,
-    cuts_checked: bool = False,
+    checked: bool = False,
     actions_file: str = "actions.toml",
     handed: Handed | None = None,
 ) -> str:
@@ -92,37 +52,45 @@ def holder_report(
 
     Args:
         holder: this holder's name.
-        table: its customers at the run's as-of day; not needed where the run measured no segments.
         result: the run, as the coordinator stated it.
+        own: the holder's own figures, by the analysis that they are of.
         actions: what to do with each segment and cluster, and in each band of risk.
-        churn: its churn figures, where the run has a model.
-        clusters: its clusters, where the run has some.
-        earlier: an earlier run, for movement.
-        cuts_checked: whether the cut points were found in the plan that this holder's node answered.
+        checked: whether what was released was found in the plans that this holder's node answered.
         actions_file: name of the file of actions, for the text.
         handed: which text this holder was handed, and who else.
 
     Raises:
-        ConfigError: if the run measured no segments and has neither model nor clusters, or the earlier one is not
-            earlier or in another currency.
-        DataError: if the holder has no customer at the as-of day.
+        ConfigError: if the run measured nothing that there is a section for.
     """
-    needed = churn is None and clusters is None
-    facts = None if table is None else _segment_facts(holder, table, result, earlier, needed=needed)
-    if facts is None and needed:
+    if not own:
         raise ConfigError(
-            f"run {result.run} measured no segments, no churn and no clusters", hint="choose a run of such a study"
+            f"run {result.run} measured nothing that this page shows", hint="choose a run of another study"
         )
+    # A section of the file may be about anything that some analysis knows, also one that this run did not ask for.
+    unknown = tuple(sorted(code for code in actions.codes if not any(item.knows(code, result) for item in ANALYSES)))
+    since = next((day for item in ANALYSES if item.name in own and (day := item.since(own[item.name]))), None)
     pages = []
     for language in LANGUAGES:
-        values = _frame(holder, result, language) | {"handed": handed and _handed(handed, language)}
-        if facts is not None:
-            values |= _Page(facts, actions, language, cuts_checked, actions_file).values()
-        values["clusters"] = clusters and cluster_section(
-            clusters, actions, result.study, language, actions_file=actions_file
-        )
-        values["churn"] = churn and churn_section(churn, actions, result.study, language, actions_file=actions_file)
-        pages.append(values)
+        sections = []
+        for analysis in ANALYSES:
+            if analysis.name not in own:
+                continue
+            section = analysis.section
+            view = HolderView(
+                figures=own[analysis.name],
+                result=result,
+                language=language,
+                text=section.text,
+                holder=holder,
+                actions=actions,
+                actions_file=actions_file,
+                unknown=unknown,
+                checked=checked,
+            )
+            template = f"{section.package}/{section.template}"
+            sections.append({"template": template, "values": section.body(view), "t": view.say})
+        frame = _frame(holder, result, since, language)
+        pages.append(frame | {"sections": sections, "handed": handed and _handed(handed, language)})
     return render_page(
         "holder.html.j2",
         package="clients.report",
@@ -142,7 +110,7 @@ def _handed(handed: Handed, language: Language) -> dict[str, str]:
     }
 
 
-def _frame(holder: str, result: StudyResult, language: Language) -> dict[str, Any]:
+def _frame(holder: str, result: StudyResult, since: dt.date | None, language: Language) -> dict[str, Any]:
     """What stands around the sections."""
     say = partial(_text, language=language)
     notices = [say("withheld_note")] if result.totals_withheld else []
@@ -155,442 +123,17 @@ def _frame(holder: str, result: StudyResult, language: Language) -> dict[str, An
         "language": language,
         "tag": LANGUAGE_TAGS[language],
         "t": say,
-        "currency": result.study.currency,
         "holder": holder,
         "study": result.study.name,
         "as_of": day_text(result.study.as_of, language),
         "count": say("compared_count", count=len(result.participants)),
-        "since": "",
+        "since": day_text(since, language) if since else "",
         "notices": notices,
-        "segments": False,
         "run": result.run,
         "digest": result.study_digest,
         "version": result.version,
     }
 
 
-def _segment_facts(
-    holder: str, table: CustomerTable, result: StudyResult, earlier: Earlier | None, *, needed: bool
-) -> _Facts | None:
-    """What the sections on segments are made of; None where the run measured none and they are not ``needed``."""
-    if result.rfm is None or not result.rfm.schemes:
-        if not needed:
-            return None
-        raise ConfigError(f"run {result.run} measured no segments", hint="choose a run of an rfm study")
-    if len(table) == 0:
-        raise DataError(
-            f"there is no customer before {result.study.as_of}",
-            hint="`cohortium holder check` shows what became of the rows",
-        )
-    if earlier is not None:
-        if earlier.result.rfm is None or earlier.result.study.as_of >= result.study.as_of:
-            raise ConfigError(f"run {earlier.result.run} is no earlier run of this study")
-        if earlier.result.study.currency != result.study.currency:
-            raise ConfigError("the earlier run is in another currency", hint="choose one in the same currency")
-    return _Facts.of(holder, table, result, result.rfm, earlier)
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class _Facts:
-    """Everything that is the same in both languages."""
-
-    holder: str
-    table: CustomerTable
-    result: StudyResult
-    rfm: RfmResult
-    standing: Standing
-    measures: dict[str, Compared]
-    segments: tuple[tuple[SchemeFigures, tuple[SegmentLine, ...]], ...]
-    movement: Movement | None
-    since: dt.date | None
-    complete: bool
-
-    @classmethod
-    def of(
-        cls, holder: str, table: CustomerTable, result: StudyResult, rfm: RfmResult, earlier: Earlier | None
-    ) -> _Facts:
-        first, complete, columns = rfm.schemes[0], not result.missing, table.columns
-        stand = standing(columns, rfm, first, complete=complete)
-        moves = None
-        if earlier is not None and earlier.result.rfm is not None:
-            moves = movement(
-                first.scheme,
-                now=table,
-                then=earlier.table,
-                rules=rfm.rules,
-                rules_then=earlier.result.rfm.rules,
-            )
-        return cls(
-            holder=holder,
-            table=table,
-            result=result,
-            rfm=rfm,
-            standing=stand,
-            measures=measures(columns, rfm, first, complete=complete, weight=stand.weight),
-            segments=tuple(
-                (scheme, segment_lines(columns, rfm, scheme, weight=stand.weight)) for scheme in rfm.schemes
-            ),
-            movement=moves,
-            since=earlier.result.study.as_of if earlier else None,
-            complete=complete,
-        )
-
-
-class _Page:
-    """The page's values in one language."""
-
-    def __init__(
-        self, facts: _Facts, actions: Actions, language: Language, cuts_checked: bool, actions_file: str
-    ) -> None:
-        self._facts = facts
-        self._actions = actions
-        self._language = language
-        self._checked = cuts_checked
-        self._file = actions_file
-        self._study = facts.result.study
-        self._currency = self._study.currency
-        self._digits = minor_digits(self._currency)
-        self._unit = facts.rfm.rules.money_unit
-        self._say = partial(_text, language=language)
-        self._withheld = facts.result.totals_withheld
-
-    def values(self) -> dict[str, Any]:
-        """What the template's sections on segments need."""
-        facts, say = self._facts, self._say
-        rows = len(facts.segments[0][1])
-        return {
-            "segments": True,
-            "since": day_text(facts.since, self._language) if facts.since else "",
-            "findings": findings(
-                facts.measures,
-                facts.segments[0][1],
-                facts.movement,
-                self._language,
-                cuts=facts.rfm.rules.cuts,
-                currency=self._currency,
-                since=facts.since,
-            ),
-            "cards": self._cards(),
-            "measures": [self._measure(name) for name in MEASURES],
-            "measure_notes": [
-                say("note_both_margins_share" if self._withheld else "note_both_margins"),
-                say("note_strict", factor=f"{strictness(len(MEASURES)):.1f}", count=len(MEASURES)),
-                say("note_fifths") if facts.rfm.distributions else say("note_not_asked", origin=self._origin()),
-                say(
-                    "note_capped_measures",
-                    money=self._money_cap(),
-                    currency=self._currency,
-                    orders=f"{facts.rfm.orders_cap:,}",
-                ),
-            ],
-            "schemes": [self._scheme(scheme, lines) for scheme, lines in facts.segments],
-            "segment_notes": [
-                say("note_revenue_shares"),
-                say("note_strict", factor=f"{strictness(2 * rows):.1f}", count=2 * rows),
-            ],
-            "movement": self._movement(),
-            "actions": self._act(),
-            "yardstick": self._yardstick(),
-            "limits": self._limits(),
-        }
-
-    def _origin(self) -> str:
-        """The earlier run whose cut points this one used; empty where it found its own."""
-        known = self._study.rfm.cut_points
-        return known.origin if isinstance(known, KnownCuts) else ""
-
-    def _cards(self) -> list[tuple[str, str, str]]:
-        stand, say = self._facts.standing, self._say
-        customers = (say("own_customers"), f"{stand.customers:,}", say("own_exact"))
-        revenue = (say("own_revenue", currency=self._currency), self._whole(stand.revenue), say("own_exact"))
-        if self._withheld:
-            return [customers, revenue]
-        return [
-            customers,
-            self._share_card("part_of_customers", stand.share_of_customers, "of_records"),
-            revenue,
-            self._share_card("part_of_revenue", stand.share_of_revenue, "of_revenue"),
-        ]
-
-    def _share_card(self, label: str, share: Estimate | None, below: str) -> tuple[str, str, str]:
-        if share is None:
-            return (self._say(label), self._say("not_known"), self._say("hidden_by_noise"))
-        value, margin = shown(share, decimals=1, scale=100)
-        return (self._say(label), f"{value}%", self._say(below, margin=margin))
-
-    def _measure(self, name: str) -> dict[str, Any]:
-        compared, cuts, say = self._facts.measures[name], self._facts.rfm.rules.cuts, self._say
-        days = cuts.recency_days[0 if name == "recent_five" else 1]
-        money = amount(Decimal(cuts.money[3]) / self._unit, self._digits)
-        form = {"decimals": 1, "scale": 100} if name in SHARES else {"decimals": decimals_of(name, self._currency)}
-        own, everyone = compared.own, compared.everyone
-        exact = shown(Estimate(value=own.value, margin=0.0), **form).value  # chance takes no digit from a fact
-        words = {"higher": "better", "lower": "worse", "alike": "within_noise", "unknown": "not_known"}
-        return {
-            "name": say(f"name_{name}", days=f"{days:,}", money=money, currency=self._currency),
-            "own": Cell(say("you"), exact, shown(own, **form).margin),
-            "everyone": Cell(say("everyone"), *shown(everyone, **form)) if everyone else Cell(say("everyone"), ""),
-            "verdict": self._judged("verdict", compared, words),
-        }
-
-    def _judged(self, label: str, compared: Compared | None, words: dict[str, str]) -> Judged:
-        verdict = compared.verdict if compared is not None else "unknown"
-        return Judged(self._say(label), MARKS[verdict], self._say(words[verdict]), verdict)
-
-    def _scheme(self, scheme: SchemeFigures, lines: Sequence[SegmentLine]) -> dict[str, Any]:
-        say = self._say
-        floor = self._floor(scheme)
-        pairs = [
-            Pair(segment_name(line.figures, self._language), line.share_of_customers, line.share_of_revenue)
-            for line in lines
-        ]
-        hidden_short = say("suppressed_short", floor=floor)
-        picture = partial(compared_shares, pairs, self._language, hidden=hidden_short, salt=scheme.scheme)
-        hidden = "note_hidden_share" if self._withheld else "note_hidden"
-        return {
-            "code": scheme.scheme,
-            "title": say(f"scheme_{scheme.scheme}"),
-            "wide": inline(picture(width="wide")),
-            "narrow": inline(picture(width="narrow")),
-            "rows": [self._segment(scheme, position, line) for position, line in enumerate(lines)],
-            "hidden": say(hidden, floor=floor) if any(line.figures.suppressed for line in lines) else "",
-        }
-
-    def _floor(self, scheme: SchemeFigures) -> Any:
-        """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
-        if scheme.least_share is not None:
-            return f"{plain(100 * scheme.least_share)}%"
-        return max(self._study.rfm.floor, 1)
-
-    def _segment(self, scheme: SchemeFigures, position: int, line: SegmentLine) -> dict[str, Any]:
-        say = self._say
-        words = {"higher": "above", "lower": "below", "alike": "alike", "unknown": "not_shown"}
-        customers, revenue = line.share_of_customers, line.share_of_revenue
-        return {
-            "name": segment_name(line.figures, self._language),
-            "definition": definition(scheme.scheme, position, line.figures.code, self._facts.rfm.rules, self._language),
-            "customers": Cell(say("column_customers"), f"{line.customers:,}"),
-            "share": Cell(say("column_own_share"), _exact_percent(customers)),
-            "all_share": Cell(say("column_all_share"), *_percent(customers)),
-            "verdict": self._judged("column_compared", customers, words),
-            "revenue": Cell(say("column_revenue", currency=self._currency), self._whole(line.revenue)),
-            "revenue_share": Cell(say("column_own_revenue"), _exact_percent(revenue)),
-            "all_revenue": Cell(say("column_all_revenue"), *_percent(revenue)),
-            "revenue_verdict": self._judged("column_compared", revenue, words),
-        }
-
-    def _movement(self) -> dict[str, Any] | None:
-        moves, since, say = self._facts.movement, self._facts.since, self._say
-        if moves is None or since is None:
-            return None
-        new, gone = int(moves.new.sum()), int(moves.gone.sum())
-        scheme = self._facts.segments[0][0].scheme
-        if moves.changed_own_cuts is not None:
-            yard = say("this_cuts", own=f"{moves.changed_own_cuts:,}")
-        else:
-            yard = say("this_rules" if scheme == "rules" else "same_cuts")
-        names = [segment_name(segment, self._language) for segment in moves.segments]
-        return {
-            "title": say("movement", day=day_text(since, self._language)),
-            "lead": say(
-                "movement_lead",
-                changed=f"{moves.changed:,}",
-                both=f"{int(moves.matrix.sum()):,}",
-                up=f"{moves.up:,}",
-                down=f"{moves.down:,}",
-                level=say("movement_level", level=f"{moves.level:,}") if moves.level else "",
-                new=f"{new:,}",
-                gone=say("movement_gone", gone=f"{gone:,}") if gone else "",
-            ),
-            "yard": yard,
-            "direction": say({"eight": "up_eight", "rules": "up_rules"}.get(scheme, "up_grid")),
-            "columns": list(range(1, len(names) + 1)),
-            "rows": [
-                {
-                    "number": position + 1,
-                    "name": name,
-                    "cells": [
-                        (f"{count:,}" if count else "·", shade(count, int(row.sum())), position == other)
-                        for other, count in enumerate(row.tolist())
-                    ],
-                    "gone": f"{left:,}" if left else "·",
-                    "total": f"{int(row.sum()) + left:,}",
-                }
-                for position, (name, row, left) in enumerate(zip(names, moves.matrix, moves.gone.tolist(), strict=True))
-            ],
-            "new": [f"{count:,}" if count else "·" for count in moves.new.tolist()],
-            "new_total": f"{new:,}",
-            "totals": [f"{count:,}" for count in (moves.matrix.sum(axis=0) + moves.new).tolist()],
-            "any_gone": gone > 0,
-            "gone_total": f"{gone:,}",
-            "total": f"{len(self._facts.table):,}",
-            "lists": [
-                (say("fallen"), self._movers(moves.fallen, names)),
-                (say("risen"), self._movers(moves.risen, names)),
-            ],
-        }
-
-    def _movers(self, movers: Sequence[Mover], names: Sequence[str]) -> list[tuple[str, str, str]]:
-        return [(m.customer_id, f"{names[m.before]} → {names[m.after]}", self._minor(m.money)) for m in movers]
-
-    def _act(self) -> dict[str, Any]:
-        say, facts = self._say, self._facts
-        scheme, lines = facts.segments[0]
-        columns = facts.table.columns
-        index = facts.rfm.rules.assign(scheme.scheme, columns)
-        segments = []
-        for position, line in enumerate(lines):
-            code = line.figures.code
-            action = self._actions.of(code)
-            words = action.text(self._language) if action else say("act_none", code=code, file=self._file)
-            mine = np.flatnonzero(index == position)
-            first = mine[np.argsort(-columns.money[mine], kind="stable")][:LISTED]
-            share = f"{100 * line.customers / len(facts.table):.1f}"
-            segments.append(
-                {
-                    "name": segment_name(line.figures, self._language),
-                    "definition": definition(scheme.scheme, position, code, facts.rfm.rules, self._language),
-                    "action": words,
-                    "size": say("act_size", count=f"{line.customers:,}", share=share)
-                    if line.customers
-                    else say("act_empty"),
-                    "revenue": say("act_revenue", revenue=self._whole(line.revenue), currency=self._currency)
-                    if line.customers
-                    else "",
-                    "ids": [
-                        (
-                            str(facts.table.ids[row]),
-                            f"{columns.recency_days[row]:,}",
-                            f"{columns.orders[row]:,}",
-                            self._minor(int(columns.money[row])),
-                        )
-                        for row in first
-                    ],
-                }
-            )
-        known = {segment.code for segment in _all_segments(facts.rfm.rules)} | {band.code for band in BANDS}
-        # Clusters are not counted in codes that are known: a study without them says nothing of their actions.
-        unknown = sorted(code for code in self._actions.codes - known if not is_cluster_code(code))
-        return {
-            "lead": say("act_lead", file=self._file, count=LISTED),
-            "unknown": say("act_unknown", file=self._file, codes=join(unknown, self._language)) if unknown else "",
-            "segments": segments,
-        }
-
-    def _yardstick(self) -> dict[str, Any]:
-        facts, say = self._facts, self._say
-        columns = facts.table.columns
-        yard = yardstick(columns, facts.rfm, self._study, scheme=facts.segments[0][0].scheme)
-        count = len(columns)
-        return {
-            "gain": self._gain(yard.lines) if yard.lines else say("gain_not_asked", origin=self._origin()),
-            "relabelled": say("relabelled", count=f"{yard.relabelled:,}", share=f"{100 * yard.relabelled / count:.1f}"),
-            "rows": [self._cut(line) for line in yard.lines],
-            "note": say("yard_note_share" if self._withheld else "yard_note"),
-        }
-
-    def _gain(self, lines: Sequence[CutLine]) -> str:
-        better = sum(line.together_tighter for line in lines)
-        if self._withheld:
-            key = "gain_share"
-        else:
-            key = "gain_all" if better == len(lines) else "gain_some" if better else "gain_none"
-        factor = min(line.own_margin / line.everyone_margin for line in lines)
-        return self._say(
-            key,
-            count=f"{len(self._facts.table):,}",
-            own=_points(max(line.own_margin for line in lines)),
-            all=_points(max(line.everyone_margin for line in lines)),
-            factor=f"{factor:.1f}",
-            lines=len(lines),
-            better=better,
-        )
-
-    def _cut(self, line: CutLine) -> dict[str, str]:
-        say, percentage = self._say, round(100 * line.rank)
-        money = line.feature == "money"
-        name = say("yard_money" if money else "yard_days", percent=percentage, currency=self._currency)
-
-        def value(number: float) -> str:
-            return (
-                amount(Decimal(repr(round(float(number), self._digits))), self._digits) if money else f"{number:,.0f}"
-            )
-
-        def interval(ends: tuple[float, float]) -> str:
-            # Outwards, so that what is shown still covers what it promises.
-            low, high = value(math.floor(ends[0])), value(math.ceil(ends[1]))
-            return say("yard_interval", low=low, high=high)
-
-        factor = line.own_margin / line.everyone_margin
-        sharper = say("yard_them", factor=f"{factor:.1f}") if line.together_tighter else say("yard_you")
-        return {
-            "name": name,
-            "own": value(line.own),
-            "own_range": say("yard_range", interval=interval(line.own_interval), points=_points(line.own_margin)),
-            "all": value(line.everyone),
-            "all_range": say(
-                "yard_range", interval=interval(line.everyone_interval), points=_points(line.everyone_margin)
-            ),
-            "sharper": sharper if line.comparable else MARKS["unknown"],
-        }
-
-    def _limits(self) -> list[str]:
-        facts, say, rfm = self._facts, self._say, self._facts.rfm
-        money = facts.table.columns.money / self._unit
-        above = float(np.maximum(money - rfm.money_cap, 0).sum())
-        total = float(np.maximum(money, 0).sum())
-        holders = join(list(facts.result.participants), self._language)
-        part = facts.standing.share_of_customers
-        sentences = [
-            say("limit_margin"),
-            say("limit_cause"),
-            say("limit_who", holders=holders, part=percent(part, self._language))
-            if part
-            else say("limit_who_unknown", holders=holders),
-            say("limit_records"),
-            say(
-                "limit_cap_share" if self._withheld else "limit_cap",
-                money=self._money_cap(),
-                currency=self._currency,
-                share=plain(100 * rfm.revenue_above_cap) if self._withheld else f"{100 * rfm.revenue_above_cap:.1f}",
-                own=f"{100 * above / total:.1f}" if total > 0 else "0.0",
-            ),
-            say("limit_stated" if self._checked else "limit_stated_unchecked"),
-        ]
-        if len(facts.result.participants) == 2:
-            sentences.insert(3, say("limit_two_share" if self._withheld else "limit_two"))
-        if self._withheld:
-            sentences.append(say("limit_withheld"))
-        return sentences
-
-    def _money_cap(self) -> str:
-        return amount(Decimal(repr(self._facts.rfm.money_cap)), self._digits)
-
-    def _whole(self, value: float) -> str:
-        return grouped(Decimal(repr(value)), 0)
-
-    def _minor(self, value: int) -> str:
-        return grouped(Decimal(value).scaleb(-self._digits), self._digits)
-
-
 def _text(key: str, *, language: Language, **fields: object) -> str:
     return text(key, language, **fields)
-
-
-def _exact_percent(compared: Compared | None) -> str:
-    return f"{100 * compared.own.value:.1f}" if compared else ""
-
-
-def _percent(compared: Compared | None) -> tuple[str, str]:
-    if compared is None or compared.everyone is None:
-        return "", ""
-    return shown(compared.everyone, decimals=1, scale=100)
-
-
-def _points(margin: float) -> str:
-    """A rank margin in percentage points, rounded up to the digits that mean something."""
-    return shown(Estimate(value=0.0, margin=margin), decimals=2, scale=100).margin
-
-
-def _all_segments(rules: SegmentRules) -> list[Segment]:
-    return [segment for scheme in ("eight", "ten", "eleven", "rules") for segment in rules.segments(scheme)]

@@ -41,7 +41,7 @@ def compared_shares(
     hidden: str,
     width: Width,
     salt: str,
-    title: str = "picture_compared",
+    title: str = "",
     shares: Sequence[Share] = _SHARES,
 ) -> str:
     """Own and consortium's share of customers and of revenue in each group; black lines: 95% of the noise.
@@ -52,11 +52,11 @@ def compared_shares(
         hidden: what stands for a share of the consortium that is not shown.
         width: ``wide`` puts the two shares side by side, ``narrow`` below each other with names above the bars.
         salt: tells this picture's ids from those of others on the page.
-        title: key of the picture's title.
+        title: the picture's title; that of segments where none is given.
         shares: which are drawn.
     """
     picture = (_wide if width == "wide" else _narrow)(pairs, language, hidden, shares)
-    return svg(picture, f"{salt}-{language}-{width}", text(title, language))
+    return svg(picture, f"{salt}-{language}-{width}", title or text("picture_compared", language))
 
 
 def _wide(pairs: Sequence[Pair], language: Language, hidden: str, shares: Sequence[Share]) -> Figure:

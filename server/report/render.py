@@ -1,7 +1,7 @@
 """Turn a ``StudyResult`` into one self-contained HTML page in English and Chinese: the frame around the sections.
 
-Each analysis gives a section (:class:`privacy.section.Section`); nothing here knows one by name. The page loads nothing
-(:mod:`privacy.presentation.pages`).
+Each analysis gives a section (:mod:`privacy.presentation.section`); nothing here knows one by name. The page loads
+nothing (:mod:`privacy.presentation.pages`).
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from privacy.contract.study import RateStep, Study
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import render_page
+from privacy.presentation.section import Section, View
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
-from privacy.section import Section, View
 from server.analyses.catalogue import ANALYSES
 from server.report.findings import all_runs_sentences, describe_spending, guess_sentence, spent_sentence
 from server.report.texts import text

@@ -19,9 +19,9 @@ from privacy.presentation.cells import Cell
 from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown
 from privacy.presentation.pages import inline
+from privacy.presentation.section import Section, View
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import percent
-from privacy.section import Section, View
 from server.analyses.churn import pictures
 from server.analyses.churn.texts import text
 

@@ -19,9 +19,9 @@ from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading, feature_name, feature_value
 from privacy.presentation.numbers import shown
 from privacy.presentation.pages import inline
+from privacy.presentation.section import Section, View
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import amount, percent
-from privacy.section import Section, View
 from server.analyses.clusters import pictures
 from server.analyses.clusters.texts import text
 

@@ -14,9 +14,9 @@ from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import plain, shown
 from privacy.presentation.pages import inline
+from privacy.presentation.section import Section, View
 from privacy.presentation.texts import Language
 from privacy.presentation.words import amount, definition, segment_name
-from privacy.section import Section, View
 from server.analyses.rfm import pictures
 from server.analyses.rfm.findings import scheme_findings
 from server.analyses.rfm.texts import text

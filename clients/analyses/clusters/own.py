@@ -12,12 +12,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clients.analyses.clusters.assignment import Assigned, assign
+from clients.analyses.clusters.labels import ClusterSnapshot
 from clients.data.features import CustomerFeatures
-from clients.groups.assignment import Assigned, assign
-from clients.labels import ClusterSnapshot
-from clients.report.comparison import Z95, Compared, compare, own_share
+from clients.report.comparison import Compared, compare, own_share
 from privacy.contract.cluster_results import ClusterFigures, ClusterResult
-from privacy.contract.estimates import Estimate
+from privacy.contract.estimates import Z95, Estimate
 from privacy.contract.features import FeatureName
 from privacy.contract.study import KnownClusters, Study, minor_digits
 

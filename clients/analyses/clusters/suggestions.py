@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 
-from clients.report.texts import text
+from clients.analyses.clusters.texts import text
 from privacy.contract.cluster_results import ClusterFigures
 from privacy.contract.features import FeatureLists
 from privacy.presentation.cluster_words import WORDS, big_enough, setting_apart

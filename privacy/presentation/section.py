@@ -46,6 +46,11 @@ def _say(text: Texts, language: Language, key: str, **fields: object) -> str:
     return text(key, language, **fields)
 
 
+def no_cards(view: View[Any]) -> Sequence[Cell]:
+    """For a section that has no large figures of its own."""
+    return ()
+
+
 def nothing(view: View[Any]) -> Sequence[str]:
     """For a section that has none of something."""
     return ()
@@ -72,8 +77,8 @@ class Section(Generic[R]):
     text: Texts
     title: str
     missing: tuple[str, str]
-    cards: Callable[[View[R]], Sequence[Cell]]
-    findings: Callable[[View[R]], Sequence[str]]
-    body: Callable[[View[R]], Mapping[str, Any]]
+    body: Callable[[Any], Mapping[str, Any]]
+    cards: Callable[[View[R]], Sequence[Cell]] = no_cards
+    findings: Callable[[View[R]], Sequence[str]] = nothing
     notes: Callable[[View[R]], Sequence[str]] = nothing
     counts: bool = False

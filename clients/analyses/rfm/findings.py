@@ -6,9 +6,10 @@ import datetime as dt
 import math
 from collections.abc import Mapping, Sequence
 
-from clients.report.comparison import MEASURES, Compared, SegmentLine
-from clients.report.movement import Movement
-from clients.report.texts import text
+from clients.analyses.rfm.comparison import MEASURES, SegmentLine
+from clients.analyses.rfm.movement import Movement
+from clients.analyses.rfm.texts import text
+from clients.report.comparison import Compared
 from privacy.contract.estimates import Estimate
 from privacy.contract.segments import CutPoints
 from privacy.contract.study import minor_digits

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.report.comparison import Z95
+from clients.analyses.rfm.comparison import Z95
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.results import Distribution, RfmResult
 from privacy.contract.segments import CutPoints

@@ -16,12 +16,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clients.analyses.churn.bands import BANDS, band_of
+from clients.analyses.churn.intervals import days_after
+from clients.analyses.churn.reasons import REASONS, Said, said
+from clients.analyses.churn.scoring import ChurnModel, Scores
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
-from clients.scores.bands import BANDS, band_of
-from clients.scores.intervals import days_after
-from clients.scores.reasons import REASONS, Said, said
-from clients.scores.scoring import ChurnModel, Scores
+from clients.labels.history import DayHistory
 from privacy.contract.features import FeatureName
 from privacy.contract.study import Study, minor_digits
 
@@ -238,3 +239,12 @@ def _sentences(features: Sequence[FeatureName]) -> list[Said]:
     return [
         said(name, level, raises=bool(effect)) for name in features for level in range(_LEVELS) for effect in range(2)
     ]
+
+
+class ScoreHistory(DayHistory[ScoreSnapshot, ScoreRows]):
+    """Churn scores of every day."""
+
+    what, one = "churn scores", "score"
+    analysis = "churn"
+    snapshot_of = ScoreSnapshot
+    rows_of = ScoreRows

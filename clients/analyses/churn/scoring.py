@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.scores.bands import CERTAIN
-from clients.scores.facts import Facts, IntArray, lacking
-from clients.scores.intervals import Timing, fit_intervals, timing
-from clients.scores.reasons import REASONS, Reasons, contributions, main_reasons
+from clients.analyses.churn.bands import CERTAIN
+from clients.analyses.churn.facts import Facts, IntArray, lacking
+from clients.analyses.churn.intervals import Timing, fit_intervals, timing
+from clients.analyses.churn.reasons import REASONS, Reasons, contributions, main_reasons
 from privacy.contract.features import FeatureTable
 from privacy.contract.models import LOGIT, LogisticModel, NetworkModel
 from privacy.errors import DataError

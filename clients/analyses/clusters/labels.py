@@ -16,9 +16,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clients.analyses.clusters.assignment import Assigned
 from clients.data.customer_table import CustomerTable
-from clients.groups.assignment import Assigned
 from clients.labels.day_rows import IDS, DayRows, decimals
+from clients.labels.history import DayHistory
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.clusters import Clusters
 from privacy.contract.study import KnownClusters, Study
@@ -188,3 +189,13 @@ class ClusterRows(DayRows[ClusterSnapshot]):
         if not self.follows:
             columns["previous_as_of"] = pa.nulls(len(rows), pa.date32())
         return columns
+
+
+class ClusterHistory(DayHistory[ClusterSnapshot, ClusterRows]):
+    """Clusters of every day."""
+
+    what, one = "clusters", "cluster"
+    analysis = "clusters"
+    snapshot_of = ClusterSnapshot
+    rows_of = ClusterRows
+    selectable = frozenset({"changed"})

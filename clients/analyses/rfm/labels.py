@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
+from clients.labels.history import DayHistory
 from privacy.contract.segments import SCHEMES, Segment, SegmentRules
 from privacy.contract.study import Study, minor_digits
 from privacy.errors import ConfigError
@@ -225,3 +226,13 @@ def _without_spellings(table: pa.Table) -> pa.Table:
     unknown = pa.nulls(len(table), pa.string())
     none = pa.ListArray.from_arrays(pa.array([0] * (len(table) + 1), pa.int32()), pa.array([], pa.string()))
     return table.add_column(1, "source_id", unknown).add_column(2, "also_spelled", none)
+
+
+class LabelHistory(DayHistory[Snapshot, LabelRows]):
+    """Segments of every day."""
+
+    what, one = "labels", "label"
+    analysis = "rfm"
+    snapshot_of = Snapshot
+    rows_of = LabelRows
+    selectable = frozenset({"changed", "segment"})

@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
-from clients.report import churn_pictures as pictures
-from clients.report.actions import Actions
-from clients.report.cells import Cell
-from clients.report.churn_quality import Ranked
+from clients.analyses.churn import pictures
+from clients.analyses.churn.bands import CERTAIN, Band
+from clients.analyses.churn.own import AtRisk, BandLine, OwnChurn
+from clients.analyses.churn.quality import Ranked
+from clients.analyses.churn.texts import text
+from clients.analysis import HolderView
 from clients.report.comparison import compare
-from clients.report.own_churn import AtRisk, BandLine, OwnChurn
-from clients.report.texts import text
-from clients.scores.bands import CERTAIN, Band
 from privacy.contract.churn_results import RankingFigures
 from privacy.contract.estimates import Estimate
-from privacy.contract.study import Study, minor_digits
+from privacy.contract.study import minor_digits
+from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.texts import Language
+from privacy.presentation.section import Section
 
 #: Figures of a ranking with their decimals.
 _FIGURES = {"auc": 3, "average_precision": 3, "top_lift": 2}
@@ -29,30 +27,15 @@ _FIGURES = {"auc": 3, "average_precision": 3, "top_lift": 2}
 _HIGH = 2
 
 
-def churn_section(
-    own: OwnChurn, actions: Actions, study: Study, language: Language, *, actions_file: str
-) -> dict[str, Any]:
-    """Everything that the template needs.
-
-    Args:
-        own: the holder's figures.
-        actions: what to do by band.
-        study: the study.
-        language: of the words.
-        actions_file: name of the file of actions, for the text.
-    """
-    return _Section(own, actions, study, language, actions_file).values()
-
-
 class _Section:
-    def __init__(self, own: OwnChurn, actions: Actions, study: Study, language: Language, actions_file: str) -> None:
-        self._own = own
-        self._actions = actions
-        self._study = study
-        self._language = language
-        self._file = actions_file
-        self._digits = minor_digits(study.currency)
-        self._say: Callable[..., str] = partial(_text, language=language)
+    def __init__(self, view: HolderView[OwnChurn]) -> None:
+        self._own = view.figures
+        self._actions = view.actions
+        self._study = view.result.study
+        self._language = view.language
+        self._file = view.actions_file
+        self._digits = minor_digits(self._study.currency)
+        self._say = view.say
 
     def values(self) -> dict[str, Any]:
         own, say, options = self._own, self._say, self._study.churn
@@ -300,5 +283,11 @@ class _Section:
         return grouped(Decimal(minor).scaleb(-self._digits), 0)
 
 
-def _text(key: str, *, language: Language, **fields: object) -> str:
-    return text(key, language, **fields)
+#: The section on churn.
+SECTION: Section[OwnChurn] = Section(
+    package="clients.analyses.churn",
+    text=text,
+    title="holder_title",
+    missing=("missing_others", "missing_others"),
+    body=lambda view: _Section(view).values(),
+)

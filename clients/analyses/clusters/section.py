@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from decimal import Decimal
-from functools import partial
 from typing import Any
 
-from clients.report.actions import Actions
-from clients.report.cells import MARKS, Cell, Judged, shade
-from clients.report.cluster_actions import suggestions
+from clients.analyses.clusters.own import LISTED, ClusterLine, ClusterMoves, Listed, OwnClusters, action_code
+from clients.analyses.clusters.suggestions import suggestions
+from clients.analyses.clusters.texts import text
+from clients.analysis import HolderView
+from clients.report.cells import MARKS, Judged, shade
 from clients.report.comparison import Compared, strictness
-from clients.report.own_clusters import LISTED, ClusterLine, ClusterMoves, Listed, OwnClusters, action_code
 from clients.report.pictures import Pair, Share, compared_shares
-from clients.report.texts import text
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import FEATURES, MISSING, FeatureName
-from privacy.contract.study import Study, minor_digits
+from privacy.contract.study import minor_digits
+from privacy.presentation.cells import Cell
 from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading, feature_value
 from privacy.presentation.numbers import day_text, grouped, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.texts import Language
+from privacy.presentation.section import Section
 from privacy.presentation.words import percent
 
 #: Units in which a raw value is what people read.
@@ -31,33 +30,18 @@ _WORDS = {"higher": "above", "lower": "below", "alike": "alike", "unknown": "not
 _TOLD = 2
 
 
-def cluster_section(
-    own: OwnClusters, actions: Actions, study: Study, language: Language, *, actions_file: str
-) -> dict[str, Any]:
-    """Everything that the template needs.
-
-    Args:
-        own: the holder's figures.
-        actions: what to do by cluster (``cluster_<id>``).
-        study: the study.
-        language: of the words.
-        actions_file: name of the file of actions, for the text.
-    """
-    return _Section(own, actions, study, language, actions_file).values()
-
-
 class _Section:
-    def __init__(self, own: OwnClusters, actions: Actions, study: Study, language: Language, actions_file: str) -> None:
-        self._own = own
-        self._actions = actions
-        self._study = study
-        self._language = language
-        self._file = actions_file
-        self._digits = minor_digits(study.currency)
-        self._say: Callable[..., str] = partial(_text, language=language)
-        self._words = cluster_words(own.result.figures, language, study=study)
-        self._suggested = suggestions(own.result.figures, language, lists=study.clusters.lists)
-        self._with_money = any(line.money is not None for line in own.lines)
+    def __init__(self, view: HolderView[OwnClusters]) -> None:
+        self._own = view.figures
+        self._actions = view.actions
+        self._study = view.result.study
+        self._language = view.language
+        self._file = view.actions_file
+        self._digits = minor_digits(self._study.currency)
+        self._say = view.say
+        self._words = cluster_words(self._own.result.figures, view.language, study=self._study)
+        self._suggested = suggestions(self._own.result.figures, view.language, lists=self._study.clusters.lists)
+        self._with_money = any(line.money is not None for line in self._own.lines)
 
     def values(self) -> dict[str, Any]:
         own, say, study = self._own, self._say, self._study
@@ -148,7 +132,7 @@ class _Section:
                 hidden=self._say("groups_hidden"),
                 width=width,
                 salt="groups",
-                title="groups_picture",
+                title=self._say("groups_picture"),
                 shares=shares,
             )
         )
@@ -280,9 +264,9 @@ def _points(share: float) -> str:
     return f"{100 * share:.1f}"
 
 
-def _released(compared: Compared | None) -> Sequence[str]:
+def _released(compared: Compared | None) -> tuple[str, str]:
     if compared is None or compared.everyone is None:
-        return ("",)
+        return "", ""
     return shown(compared.everyone, decimals=1, scale=100)
 
 
@@ -290,5 +274,11 @@ def _count(count: int) -> str:
     return f"{count:,}" if count else "·"
 
 
-def _text(key: str, *, language: Language, **fields: object) -> str:
-    return text(key, language, **fields)
+#: The section on clusters.
+SECTION: Section[OwnClusters] = Section(
+    package="clients.analyses.clusters",
+    text=text,
+    title="holder_title",
+    missing=("missing_others", "missing_others"),
+    body=lambda view: _Section(view).values(),
+)

@@ -13,14 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clients.analyses.churn.bands import BANDS, CERTAIN, Band, band_of
+from clients.analyses.churn.facts import Facts, IntArray
+from clients.analyses.churn.intervals import days_after, fit_intervals
+from clients.analyses.churn.labels import ScoreSnapshot
+from clients.analyses.churn.quality import Ranked, ranked
+from clients.analyses.churn.reasons import Said, said
+from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
 from clients.data.features import CustomerFeatures
-from clients.labels import ScoreSnapshot
-from clients.report.churn_quality import Ranked, ranked
-from clients.scores.bands import BANDS, CERTAIN, Band, band_of
-from clients.scores.facts import Facts, IntArray
-from clients.scores.intervals import days_after, fit_intervals
-from clients.scores.reasons import Said, said
-from clients.scores.scoring import ChurnModel, Scores, probabilities, score
 from privacy.contract.churn_results import ChurnResult
 from privacy.contract.models import logits_of
 from privacy.contract.study import Study
@@ -111,7 +111,7 @@ def own_churn(
     """Work out a holder's churn figures.
 
     Args:
-        features: its customers, with facts (``clients.scores.facts``), at the days of the study's churn analysis.
+        features: its customers, with facts (:mod:`clients.analyses.churn.facts`), at the days of the study's analysis.
         model: the one that the study released.
         study: the study.
         result: the analysis' result, as the coordinator stated it.

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.scores.facts import Facts, IntArray
+from clients.analyses.churn.facts import Facts, IntArray
 
 FloatArray = NDArray[np.float64]
 

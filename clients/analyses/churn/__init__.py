@@ -1,0 +1,1 @@
+"""Churn, on a holder's side."""

@@ -1,0 +1,76 @@
+"""What halls need of this room: one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from clients.analyses.churn.bands import BANDS
+from clients.analyses.churn.facts import narrowed, with_facts
+from clients.analyses.churn.labels import ScoreHistory, ScoreSnapshot
+from clients.analyses.churn.own import OwnChurn, own_churn
+from clients.analyses.churn.scoring import released_model, score
+from clients.analyses.churn.section import SECTION
+from clients.analysis import Earlier, HolderAnalysis, HolderContext
+from clients.data.features import CustomerFeatures
+from clients.labels.export import publish
+from privacy.contract.churn_results import ChurnResult
+from privacy.contract.results import StudyResult
+from privacy.statistics import Rows, Statistic
+
+NAME = "churn"
+
+
+def own_features(context: HolderContext) -> CustomerFeatures:
+    """Features and facts of the holder's customers at the days of the study's churn analysis, as the study saw them."""
+    # What scores need beside the study's features is asked for with them, so that both are of the same rows.
+    return context.features(with_facts(context.study.feature_requests[NAME]))
+
+
+def _reads(context: HolderContext) -> Rows:
+    return narrowed(own_features(context).table, context.study.feature_requests[NAME].names)
+
+
+def _fits(figures: ChurnResult, answered: Sequence[Statistic[Any]]) -> bool:
+    return figures.model == released_model(answered)
+
+
+def _own(
+    context: HolderContext, figures: ChurnResult, result: StudyResult, before: Callable[[], Earlier | None]
+) -> OwnChurn | None:
+    model = released_model(context.answered)
+    if model is None:
+        return None
+    earlier = ScoreHistory(context.state / "labels").latest(context.study.name, before=context.study.as_of)
+    return own_churn(own_features(context), model, context.study, figures, earlier=earlier)
+
+
+def _label(context: HolderContext) -> Sequence[Path]:
+    model, study = released_model(context.answered), context.study
+    if model is None or NAME not in study.analyses:
+        return ()
+
+    def make() -> ScoreSnapshot:
+        features = own_features(context)
+        last = len(study.churn.days(study.as_of)) - 1
+        scores = score(model, features.table, last, horizon_days=study.churn.horizon_days)
+        return ScoreSnapshot.of(scores, features.ids, context.customers(), model, study)
+
+    return publish(make, ScoreHistory(context.state / "labels"), context.root)
+
+
+def _knows(code: str, result: StudyResult) -> bool:
+    return any(code == band.code for band in BANDS)
+
+
+ANALYSIS: HolderAnalysis[ChurnResult, OwnChurn] = HolderAnalysis(
+    name=NAME,
+    reads=_reads,
+    fits=_fits,
+    own=_own,
+    section=SECTION,
+    label=_label,
+    history=ScoreHistory,
+    knows=_knows,
+)

@@ -1,0 +1,1 @@
+"""Clusters, on a holder's side."""

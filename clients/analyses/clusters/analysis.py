@@ -1,0 +1,73 @@
+"""What halls need of this room: one object."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from clients.analyses.clusters.assignment import assign, fits_the_plan, released_clusters
+from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
+from clients.analyses.clusters.own import OwnClusters, is_cluster_code, own_clusters
+from clients.analyses.clusters.section import SECTION
+from clients.analysis import Earlier, HolderAnalysis, HolderContext
+from clients.data.features import CustomerFeatures
+from clients.labels.export import publish
+from privacy.contract.cluster_results import ClusterResult
+from privacy.contract.results import StudyResult
+from privacy.statistics import Rows, Statistic
+
+NAME = "clusters"
+
+
+def own_features(context: HolderContext) -> CustomerFeatures:
+    """Features of the holder's customers as of the study's day, as its cluster analysis saw them."""
+    return context.features(context.study.feature_requests[NAME])
+
+
+def _reads(context: HolderContext) -> Rows:
+    return own_features(context).table
+
+
+def _fits(figures: ClusterResult, answered: Sequence[Statistic[Any]]) -> bool:
+    return fits_the_plan(figures.clusters, answered)
+
+
+def _own(
+    context: HolderContext, figures: ClusterResult, result: StudyResult, before: Callable[[], Earlier | None]
+) -> OwnClusters:
+    earlier = ClusterHistory(context.state / "labels").latest(context.study.name, before=context.study.as_of)
+    return own_clusters(own_features(context), context.study, figures, earlier=earlier)
+
+
+def _label(context: HolderContext) -> Sequence[Path]:
+    study = context.study
+    if NAME not in study.analyses:
+        return ()
+    found = released_clusters(context.answered, context.stated)
+    if found is None:
+        return ()
+
+    def make() -> ClusterSnapshot:
+        features = own_features(context)
+        assigned = assign(found.clusters, features.table)
+        return ClusterSnapshot.of(assigned, features.ids, context.customers(), found, study)
+
+    return publish(make, ClusterHistory(context.state / "labels"), context.root)
+
+
+def _knows(code: str, result: StudyResult) -> bool:
+    # Also where a study has no clusters: its page says nothing of their actions.
+    return is_cluster_code(code)
+
+
+ANALYSIS: HolderAnalysis[ClusterResult, OwnClusters] = HolderAnalysis(
+    name=NAME,
+    reads=_reads,
+    fits=_fits,
+    own=_own,
+    section=SECTION,
+    label=_label,
+    history=ClusterHistory,
+    knows=_knows,
+)

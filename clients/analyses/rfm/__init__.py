@@ -1,0 +1,1 @@
+"""RFM segments, on a holder's side."""

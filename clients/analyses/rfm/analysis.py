@@ -1,0 +1,61 @@
+"""What halls need of this room: one object."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from clients.analyses.rfm.labels import LabelHistory, Snapshot
+from clients.analyses.rfm.own import OwnSegments, own_segments
+from clients.analyses.rfm.section import SECTION
+from clients.analysis import HolderAnalysis, HolderContext
+from clients.labels.export import publish
+from privacy.contract.results import RfmResult, StudyResult
+from privacy.contract.segments import SegmentRules
+from privacy.statistics import Rows, SegmentTotals, Statistic
+
+NAME = "rfm"
+
+
+def _reads(context: HolderContext) -> Rows:
+    return context.customers().columns
+
+
+def released_rules(answered: Sequence[Statistic[Any]]) -> SegmentRules | None:
+    """The segment rules of a run's last question on segments."""
+    totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
+    return totals[-1].rules if totals else None
+
+
+def _fits(figures: RfmResult, answered: Sequence[Statistic[Any]]) -> bool:
+    return figures.rules == released_rules(answered)
+
+
+def _label(context: HolderContext) -> Sequence[Path]:
+    rules = released_rules(context.answered)
+    if rules is None:
+        return ()
+    table = context.customers()
+    return publish(
+        lambda: Snapshot.of(table, rules, context.study), LabelHistory(context.state / "labels"), context.root
+    )
+
+
+def _knows(code: str, result: StudyResult) -> bool:
+    rules = result.rfm.rules if result.rfm is not None else None
+    schemes = ("eight", "ten", "eleven", "rules")
+    return rules is not None and any(code == segment.code for name in schemes for segment in rules.segments(name))
+
+
+ANALYSIS: HolderAnalysis[RfmResult, OwnSegments] = HolderAnalysis(
+    name=NAME,
+    reads=_reads,
+    fits=_fits,
+    own=own_segments,
+    section=SECTION,
+    label=_label,
+    history=LabelHistory,
+    knows=_knows,
+    since=lambda own: own.since,
+)

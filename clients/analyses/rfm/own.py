@@ -1,0 +1,114 @@
+"""The holder's customers by segment: exact, from its own rows, beside what the consortium released."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from clients.analyses.rfm.comparison import (
+    Compared,
+    SegmentLine,
+    Standing,
+    measures,
+    segment_lines,
+    standing,
+)
+from clients.analyses.rfm.movement import Movement, movement
+from clients.analysis import Earlier, HolderContext
+from clients.data.customer_table import CustomerTable
+from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
+from privacy.errors import ConfigError, DataError
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class OwnSegments:
+    """The holder's customers by segment, beside the consortium's: everything that is the same in both languages.
+
+    Attributes:
+        table: the holder's customers at the run's as-of day.
+        rfm: what was released.
+        standing, measures, segments: compared.
+        movement, since: against the earlier run, and its day; None where there is none.
+        complete: whether no holder dropped out.
+    """
+
+    table: CustomerTable
+    result: StudyResult
+    rfm: RfmResult
+    standing: Standing
+    measures: dict[str, Compared]
+    segments: tuple[tuple[SchemeFigures, tuple[SegmentLine, ...]], ...]
+    movement: Movement | None
+    since: dt.date | None
+    complete: bool
+
+    def __repr__(self) -> str:
+        return "OwnSegments(<private>)"
+
+
+def own_segments(
+    context: HolderContext, rfm: RfmResult, result: StudyResult, before: Callable[[], Earlier | None]
+) -> OwnSegments | None:
+    """What the page shows of segments; None where the run measured none.
+
+    Raises:
+        ConfigError: if the earlier run is not earlier, or in another currency.
+        DataError: if the holder has no customer at the as-of day.
+    """
+    if not rfm.schemes:
+        return None
+    earlier = before()
+    return compared_segments(
+        context.customers(),
+        rfm,
+        result,
+        earlier=None if earlier is None or earlier.result.rfm is None else earlier.result,
+        then=None if earlier is None or earlier.result.rfm is None else earlier.context.customers(),
+    )
+
+
+def compared_segments(
+    table: CustomerTable,
+    rfm: RfmResult,
+    result: StudyResult,
+    *,
+    earlier: StudyResult | None = None,
+    then: CustomerTable | None = None,
+) -> OwnSegments:
+    """The same from tables.
+
+    Args:
+        table: the holder's customers at the run's as-of day.
+        rfm: what was released.
+        result: the run.
+        earlier, then: an earlier run of the study with segments, and the holder's customers at its day, for movement.
+
+    Raises:
+        ConfigError, DataError: as :func:`own_segments`.
+    """
+    if len(table) == 0:
+        raise DataError(
+            f"there is no customer before {result.study.as_of}",
+            hint="`cohortium holder check` shows what became of the rows",
+        )
+    moves = None
+    first, complete, columns = rfm.schemes[0], not result.missing, table.columns
+    if earlier is not None and then is not None:
+        if earlier.rfm is None or earlier.study.as_of >= result.study.as_of:
+            raise ConfigError(f"run {earlier.run} is no earlier run of this study")
+        if earlier.study.currency != result.study.currency:
+            raise ConfigError("the earlier run is in another currency", hint="choose one in the same currency")
+        moves = movement(first.scheme, now=table, then=then, rules=rfm.rules, rules_then=earlier.rfm.rules)
+    stand = standing(columns, rfm, first, complete=complete)
+    return OwnSegments(
+        table=table,
+        result=result,
+        rfm=rfm,
+        standing=stand,
+        measures=measures(columns, rfm, first, complete=complete, weight=stand.weight),
+        segments=tuple((scheme, segment_lines(columns, rfm, scheme, weight=stand.weight)) for scheme in rfm.schemes),
+        movement=moves,
+        since=earlier.study.as_of if earlier is not None else None,
+        complete=complete,
+    )

@@ -1,1 +1,0 @@
-"""Clusters at the holder: the released centres, applied to its own customers."""
