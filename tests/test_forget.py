@@ -51,7 +51,7 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> HolderFolder:
     for day in ("2024-05-01", "2024-06-01"):
         run(workspace, read_study(root, STUDY.replace("2024-06-01", day).replace("epsilon = 1", "epsilon = 4")))
     write_holder_report(holder, None, None)
-    from clients.labels import export_labels
+    from clients.labels.export import export_labels
     from privacy.contract.study import parse_day
 
     export_labels(holder.root, "spring", parse_day("2024-06-01"), formats=("csv",), changed_only=True)

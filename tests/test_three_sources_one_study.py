@@ -317,7 +317,8 @@ import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
 from clients.holder import HolderFolder
-from clients.labels import day_rows, rows
+from clients.analyses.rfm import labels as rows
+from clients.labels import day_rows
 day_rows.BLOCK = 100
 blocks, seen = rows.LabelRows.blocks, []
 def dying(*arguments, wide=False, **options):

@@ -17,8 +17,10 @@ from typing import Any
 import pytest
 from pydantic import BaseModel, TypeAdapter
 
+from clients.analyses.churn.labels import ScoreHistory
+from clients.analyses.clusters.labels import ClusterHistory
+from clients.analyses.rfm.labels import LabelHistory
 from clients.holder import HolderFolder
-from clients.labels.history import ClusterHistory, LabelHistory, ScoreHistory
 from clients.runs import RunFolder
 from privacy.audit.verify import verify
 from privacy.contract.canonical import Noun
