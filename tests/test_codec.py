@@ -486,7 +486,12 @@ _hex64 = st.text("0123456789abcdef", min_size=64, max_size=64)
 _slug = st.from_regex(r"[a-z0-9][a-z0-9_-]{0,20}", fullmatch=True)
 _cut = st.integers(-(2**62), 2**62)
 _four = st.lists(_cut, min_size=4, max_size=4).map(sorted).map(tuple)
-_question = st.builds(Question, run=st.text(min_size=1, max_size=64), round=st.integers(1), attempt=st.integers(1))
+_question = st.builds(
+    Question,
+    run=st.from_regex(r"[a-z0-9][a-z0-9-]{0,63}", fullmatch=True),
+    round=st.integers(1, 1_000_000),
+    attempt=st.integers(1, 1_000_000),
+)
 _signed = st.builds(
     Signed,
     kind=st.text(max_size=40),
@@ -505,14 +510,17 @@ RANDOM: dict[str, st.SearchStrategy[Noun]] = {
     "Refusal": st.builds(m.Refusal, holder=_slug, code=st.sampled_from(["busy", "policy", "declined"])),
     "GaussianSum": st.builds(
         GaussianSum,
-        squared_norm=st.integers(1),
-        gamma=st.integers(1),
-        dim=st.integers(1),
-        share_scale=st.integers(1),
-        protecting_shares=st.integers(1),
+        squared_norm=st.integers(1, 1 << 128),
+        gamma=st.integers(1, 1 << 64),
+        dim=st.integers(1, 1 << 40),
+        share_scale=st.integers(1, 1 << 64),
+        protecting_shares=st.integers(1, 1_000_000),
     ),
     "ContributionBound": st.builds(
-        ContributionBound, gamma=st.integers(1, 1 << 40), squared_norm=st.integers(1), max_abs=st.integers(1)
+        ContributionBound,
+        gamma=st.integers(1, 1 << 40),
+        squared_norm=st.integers(1, 1 << 128),
+        max_abs=st.integers(1, 1 << 64),
     ),
     "SumMechanism": st.integers(2, 1000).flatmap(
         lambda holders: st.builds(
@@ -549,7 +557,7 @@ RANDOM: dict[str, st.SearchStrategy[Noun]] = {
     ),
     "Opened": st.builds(
         Opened,
-        owner=st.text(),
+        owner=st.text(max_size=120),
         role=st.sampled_from(["holder", "coordinator"]),
         epsilon=st.none() | st.decimals("0.01", 50, places=6),
         delta=st.none() | st.decimals("0.000001", 1, places=6),
