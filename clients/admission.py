@@ -8,21 +8,23 @@ from statistics import median_low
 
 from clients.policy import HolderPolicy
 from privacy.contract.charging import below_declarations, records_per_person
+from privacy.contract.checkpoints import Fault, Shown, compared, read_checkpoint, taken
 from privacy.contract.code import code_digest
 from privacy.contract.identity import Roster, Signed
 from privacy.contract.messages import (
     PROTOCOL,
-    Checkpoint,
+    Finished,
     Hello,
     HelloRequest,
     PlanCore,
     Ready,
     ReadyRequest,
     RefusalCode,
+    WitnessRequest,
 )
 from privacy.contract.study import Study
 from privacy.errors import CohortiumError, PolicyError
-from privacy.ledger import Head
+from privacy.ledger import Head, HeadPath
 from privacy.secure_sum.masks import cancel
 from privacy.statistics import STATISTICS_OF, ByHolder
 
@@ -207,16 +209,23 @@ def check_heads(heads: tuple[Signed, ...], *, roster: Roster, seen: Mapping[str,
 
 
 def _check_head(signed: Signed, *, roster: Roster, seen: Mapping[str, Head]) -> Head:
-    checkpoint = signed.open(Checkpoint, roster, signer=signed.signer)
-    owner, head = checkpoint.member, Head(checkpoint.sequence, checkpoint.head)
-    if owner != signed.signer:
-        raise Refused("declined", f"{signed.signer} shows a head of somebody else's ledger")
-    before = seen.get(owner)
-    if before is not None and head.sequence < before.sequence:
-        raise Refused("stale", f"the ledger of {owner} is shown older than it was")
-    if before is not None and head.sequence == before.sequence and head.hash != before.hash:
-        raise Refused("equivocation", f"the ledger of {owner} is shown with another head")
+    owner = signed.signer
+    head = read_checkpoint(signed, roster, owner).head
+    _refuse_head(compared(seen.get(owner), head), owner)
     return head
+
+
+def _refuse_head(fault: Fault | None, owner: str) -> None:
+    match fault:
+        case "older":
+            raise Refused("stale", f"the ledger of {owner} is shown older than it was")
+        case "other":
+            raise Refused("equivocation", f"the ledger of {owner} is shown with another head")
+        case "unproved":
+            raise Refused(
+                "stale",
+                f"the ledger of {owner} does not show that it goes on from what was seen of it: was it put back?",
+            )
 
 
 def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
@@ -242,10 +251,13 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     mechanism.check_range(core.bound)
 
 
-def check_readies(core: Accepted, readies: tuple[Signed, ...], roster: Roster) -> None:
+def check_readies(core: Accepted, readies: tuple[Signed, ...], roster: Roster) -> dict[str, Ready]:
     """Whether every participant confirmed this very core, with check words that add up to zero.
 
     With them the masks of the answers will cancel, or whoever then answers otherwise is named by its own word.
+
+    Returns:
+        Their READYs.
 
     Raises:
         Refused: if one is missing, twice, or for another core; or their check words do not add up.
@@ -253,13 +265,76 @@ def check_readies(core: Accepted, readies: tuple[Signed, ...], roster: Roster) -
     signers = [statement.signer for statement in readies]
     if sorted(signers) != list(core.core.holders):
         raise Refused("declined", "not every participant is ready")
-    words: list[str] = []
+    opened: dict[str, Ready] = {}
     for statement in readies:
-        ready = statement.open(Ready, roster, signer=statement.signer)
-        words.append(ready.check)
+        ready = opened[statement.signer] = statement.open(Ready, roster, signer=statement.signer)
         if ready.core != core.digest or ready.holder != statement.signer:
             raise Refused("equivocation", f"{statement.signer} is ready for another plan")
+    words = [ready.check for ready in opened.values()]
     if not all(words) or not cancel(words):
         raise Refused(
             "mismatch", "the check words of the participants do not add up: somebody's masks would not cancel"
         )
+    return opened
+
+
+def check_grown(
+    core: Accepted,
+    readies: Mapping[str, Ready],
+    *,
+    roster: Roster,
+    seen: Mapping[str, Head],
+    paths: Mapping[str, HeadPath],
+) -> dict[str, Head]:
+    """Heads that may be remembered: each goes on from what this holder has seen of that ledger.
+
+    Args:
+        readies: what all participants said of their ledgers when they were ready.
+        seen: the newest heads of others that this holder remembers, now: another run may have moved them.
+        paths: by owner; they need no signature, since each is checked against a signed root.
+
+    Returns:
+        The heads of all participants, its own among them, and of the coordinator.
+
+    Raises:
+        Refused: if one of the ledgers is older than, other than, or not shown to go on from, what was seen of it.
+    """
+    shown: dict[str, Shown] = {}
+    for holder, ready in readies.items():
+        if ready.checkpoint is None:
+            raise Refused("stale", f"{holder} is ready without a word on its ledger")
+        shown[holder] = read_checkpoint(ready.checkpoint, roster, holder)
+        _refuse_head(compared(core.checkpoints.get(holder), shown[holder].head), holder)
+    shown[roster.coordinator] = read_checkpoint(core.core.coordinator, roster, roster.coordinator)
+    for owner, one in shown.items():
+        _refuse_head(taken(seen.get(owner), one, paths.get(owner)), owner)
+    return {owner: one.head for owner, one in shown.items()}
+
+
+def newer_heads(
+    request: WitnessRequest, *, roster: Roster, holder: str, seen: Mapping[str, Head], paths: Mapping[str, HeadPath]
+) -> dict[str, tuple[Head, Signed]]:
+    """Heads with which others ended a run, as far as they may be remembered: without a path, what was seen stays.
+
+    Args:
+        request: what all confirmed, its signatures checked.
+        holder: who asks; its own ledger is not among them.
+
+    Returns:
+        Owner to head and signed checkpoint.
+
+    Raises:
+        Refused: if a ledger is shown with another head at the length at which it was seen.
+    """
+    found: dict[str, tuple[Head, Signed]] = {}
+    for signed in request.finished:
+        checkpoint = Finished.parse(signed.body).checkpoint
+        one = read_checkpoint(checkpoint, roster, signed.signer)
+        fault = taken(seen.get(signed.signer), one, paths.get(signed.signer))
+        if fault == "other":
+            _refuse_head(fault, signed.signer)
+        if fault is None and signed.signer != holder:
+            before = found.get(signed.signer)  # a holder ends several runs with one result
+            if before is None or before[0].sequence < one.head.sequence:
+                found[signed.signer] = one.head, checkpoint
+    return found

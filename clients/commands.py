@@ -173,7 +173,7 @@ def holder_leave(
 
     from clients.holder import HolderFolder
     from privacy.audit.export import export
-    from privacy.contract.messages import Checkpoint
+    from privacy.contract.checkpoints import signed_checkpoint
     from privacy.ledger import Departed
 
     holder = HolderFolder(folder)
@@ -182,8 +182,8 @@ def holder_leave(
         typer.confirm(f"Leave {roster.federation} and destroy this holder's private keys?", abort=True)
     own = member.identity()
     bundle = folder / f"{own.member}.bundle"
-    _, (sequence, head) = export(folder, bundle)  # while there is a key to seal it with
-    words = member.leave(own.sign(Checkpoint(member=own.member, sequence=sequence, head=head)))
+    _, head = export(folder, bundle)  # while there is a key to seal it with
+    words = member.leave(signed_checkpoint(own, ledger, head))
     ledger.append(Departed(roster=roster.digest, statement=words.digest, time=int(time.time())))
     wrote(bundle, "Send it to the auditor: the last that this key seals. The signed word names its head.")
     wrote(folder / "leave.json", "Send it to the coordinator's operator, and to the auditor.")

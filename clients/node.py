@@ -17,7 +17,16 @@ from typing import Any, Literal, NoReturn, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.admission import Accepted, Refused, check_core, check_heads, check_hello, check_readies
+from clients.admission import (
+    Accepted,
+    Refused,
+    check_core,
+    check_grown,
+    check_heads,
+    check_hello,
+    check_readies,
+    newer_heads,
+)
 from clients.answering import Sampler, check_words, masked_answer, noise_share
 from clients.approvals import Approvals
 from clients.asked import read_request
@@ -32,6 +41,7 @@ from clients.under_way import Moment, jumped, longest_idle
 from privacy.audit.budget import use_of_caps
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.charging import charge_for
+from privacy.contract.checkpoints import signed_checkpoint
 from privacy.contract.identity import Identity, Roster, Signed
 from privacy.contract.keeping import kept
 from privacy.contract.limits import MOST_WORDS
@@ -61,7 +71,7 @@ from privacy.contract.study import Study
 from privacy.contract.version import software_version
 from privacy.errors import BudgetError, ConfigError, DataError, LedgerError, LossesError, PolicyError, ProtocolError
 from privacy.fresh_keys import fresh_key
-from privacy.ledger import Answered, Caps, Declined, Head, Ledger, Question, Reserved
+from privacy.ledger import Answered, Caps, Declined, Head, HeadPath, Ledger, Question, Reserved
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.secure_sum.masks import MaskKey, announced, check_keys
 from privacy.statistics import Rows, Statistic
@@ -78,6 +88,7 @@ MAX_PLANS = 200
 RECORDED: tuple[RefusalCode, ...] = ("policy", "budget", "approval", "hours", "version", "schema")
 MAX_DECLINED = 1000
 
+_OLDER = "this holder's own ledger is older than it was, or another: restore the right one"
 _TWO_PLANS = "two plans under one run, round and attempt"
 
 #: Runs that a process takes part in at once; each keeps a customer table in memory.
@@ -255,8 +266,10 @@ class HolderNode:
         except LedgerError as error:  # a refusal is a refusal, recorded or not
             log.error("the refusal could not be recorded: %s", error.message)
 
-    def _reply(self, statement: Ready | Opening | Finished | Witnessed | Refusal) -> bytes:
-        return Reply(statement=self._identity.sign(statement)).canonical()
+    def _reply(
+        self, statement: Ready | Opening | Finished | Witnessed | Refusal, paths: tuple[HeadPath, ...] = ()
+    ) -> bytes:
+        return Reply(statement=self._identity.sign(statement), paths=paths).canonical()
 
     def _dispatch(self, request: Request) -> bytes:
         coordinator, signed = self._roster.coordinator, request.statement
@@ -264,21 +277,20 @@ class HolderNode:
             case "HelloRequest":
                 return self._hello(signed.open(HelloRequest, self._roster, signer=coordinator), signed)
             case "ReadyRequest":
-                return self._ready(signed.open(ReadyRequest, self._roster, signer=coordinator), signed)
+                return self._ready(signed.open(ReadyRequest, self._roster, signer=coordinator), request)
             case "OpenRequest":
                 return self._open(signed.open(OpenRequest, self._roster, signer=coordinator))
             case "AnswerRequest":
-                return self._answer(signed.open(AnswerRequest, self._roster, signer=coordinator), signed)
+                return self._answer(signed.open(AnswerRequest, self._roster, signer=coordinator), request)
             case "FinishRequest":
                 finish = signed.open(FinishRequest, self._roster, signer=coordinator)
-                return self._finish(finish, signed, request.attachments)
+                return self._finish(finish, request)
             case "WitnessRequest":
-                return self._witness(signed.open(WitnessRequest, self._roster, signer=coordinator))
+                return self._witness(signed.open(WitnessRequest, self._roster, signer=coordinator), request.paths)
         raise ProtocolError("unknown kind of request")
 
     def _checkpoint(self, head: Head | None = None) -> Signed:
-        sequence, value = head or self._ledger.head
-        return self._identity.sign(Checkpoint(member=self.holder, sequence=sequence, head=value))
+        return signed_checkpoint(self._identity, self._ledger, head)
 
     # --- the requests ------------------------------------------------------------------------------------------
 
@@ -328,7 +340,8 @@ class HolderNode:
         elif run.study != request.study:
             raise Refused("equivocation", "one run, two studies")
         run.used = self._clock.monotonic()
-        return Reply(statement=run.hello).canonical()
+        known = {member: head.sequence for member, head in self._ledger.peers().items() if self._roster.member(member)}
+        return Reply(statement=run.hello, since=known).canonical()
 
     def _check_consent(self, study: Study, now: int) -> None:
         """Refuse out of hours, and what the operator denied, or has not approved where that is needed."""
@@ -341,8 +354,8 @@ class HolderNode:
             self._approvals.propose(study)
             raise Refused("approval", f"study {study.name} waits for approval: `cohortium holder studies`")
 
-    def _ready(self, request: ReadyRequest, signed: Signed) -> bytes:
-        core = request.core
+    def _ready(self, request: ReadyRequest, asked: Request) -> bytes:
+        core, signed = request.core, asked.statement
         run = self._run(core.question.run)
         run.asked = True
         self._asked = run.study
@@ -370,6 +383,9 @@ class HolderNode:
             shrunk_to=self._ledger.answered_set(core.study),
         )
         self._results.compare_hellos(request.hellos)
+        head = self._ledger.head
+        if any(sequence > head.sequence for sequence in asked.since):
+            raise Refused("stale", "others remember entries that this ledger does not have: restore the right one")
         self._ledger.check(*self._charge(accepted, run.study))
         run.make_room(core, signed)
         # An unusable mask key of somebody's is found out here, before any charge.
@@ -377,8 +393,8 @@ class HolderNode:
         if accepted.digest not in run.noise:  # drawn now, so that the answer's timing does not show the noise
             run.noise[accepted.digest] = noise_share(core.mechanism, core.statistic.dim, self._sampler)
         run.plans[core.question] = (accepted, signed)
-        self._ledger.remember(accepted.checkpoints)
-        return self._reply(Ready(holder=self.holder, core=accepted.digest, check=check))
+        ready = Ready(holder=self.holder, core=accepted.digest, check=check, checkpoint=self._checkpoint(head))
+        return self._reply(ready, self._ledger.paths(asked.since, head.sequence))
 
     def _open(self, request: OpenRequest) -> bytes:
         """Show the check keys of a core that was not answered, and never answer it."""
@@ -398,7 +414,8 @@ class HolderNode:
         keys = check_keys(holder=self.holder, key=run.mask_key, hellos=accepted.hellos, core=core)
         return self._reply(Opening(holder=self.holder, core=core, keys=keys))
 
-    def _answer(self, request: AnswerRequest, signed: Signed) -> bytes:
+    def _answer(self, request: AnswerRequest, asked: Request) -> bytes:
+        signed = asked.statement
         stored = self._ledger.stored_answer(request.core)
         if stored is not None:
             return stored  # redelivered: the same bytes, never a second computation
@@ -416,7 +433,11 @@ class HolderNode:
             raise Refused("mismatch", "the check keys of this plan were shown: it is never answered")
         self._asked = run.study
         self._check_consent(run.study, self._clock.now())
-        check_readies(accepted, request.readies, self._roster)
+        readies = check_readies(accepted, request.readies, self._roster)
+        heads = check_grown(accepted, readies, roster=self._roster, seen=self._ledger.peers(), paths=asked.paths)
+        own = heads.pop(self.holder)
+        if self._ledger.hash_at(own.sequence) != own.hash:
+            raise Refused("stale", _OLDER)
         if accepted.core.expires <= self._clock.now():
             raise Refused("stale", "the plan has expired")
 
@@ -426,7 +447,7 @@ class HolderNode:
             kept(text, accepted.digest),
             kept(signed, accepted.digest),
         ]
-        grant = self._ledger.reserve(*self._charge(accepted, run.study), said)
+        grant = self._ledger.reserve(*self._charge(accepted, run.study), said, heads)
         charged_head = self._ledger.head
         grant.use(accepted.digest)
         self._warn_of_caps()
@@ -449,7 +470,11 @@ class HolderNode:
                 check=announced(masked),
             )
         )
-        reply = Reply(statement=contribution, vector=base64.b64encode(masked).decode()).canonical()
+        reply = Reply(
+            statement=contribution,
+            vector=base64.b64encode(masked).decode(),
+            paths=self._ledger.paths([own.sequence], charged_head.sequence),
+        ).canonical()
         self._ledger.record_answer(
             Answered(question=request.question, core=accepted.digest, payload=payload),
             reply,
@@ -459,33 +484,36 @@ class HolderNode:
         log.info("run %s: answered question %d", request.question.run, request.question.round)
         return reply
 
-    def _finish(self, request: FinishRequest, signed: Signed, attachments: Mapping[str, str]) -> bytes:
+    def _finish(self, request: FinishRequest, asked: Request) -> bytes:
         study = self._folder.study(request.run)
         if study.digest != request.study:
             raise Refused("stale", "the results are of another study")
         self._runs.pop(request.run, None)  # over, whatever it hands out: the table and the mask key go
         if request.says_nothing:
             log.info("run %s ended without a result", request.run)
-            return self._reply(self._finished(request, {}, None))
-        shown = self._results.check(request, signed, attachments, study)
+            return self._finished(request, asked, {}, None)
+        shown = self._results.check(request, asked.statement, asked.attachments, study)
         heads = check_heads(request.heads, roster=self._roster, seen=self._ledger.peers())
         own = heads.pop(self.holder, None)
         if own is not None and self._ledger.hash_at(own.sequence) != own.hash:
-            raise Refused("stale", "this holder's own ledger is older than it was, or another: restore the right one")
-        self._ledger.remember(heads, [kept(head, request.run) for head in request.heads])
-        self._results.record(request, signed, shown, now=self._clock.now())
+            raise Refused("stale", _OLDER)
+        self._ledger.keep([kept(head, request.run) for head in request.heads])
+        self._results.record(request, asked.statement, shown, now=self._clock.now())
         try:
             if shown.result is not None:
                 self.label(request.run)
         except (ConfigError, DataError) as error:  # the releases are recorded; labels can be written again any time
             log.error("the labels were not all written: %s %s", error.message, error.hint)
-        return self._reply(self._finished(request, heads, shown.word))
+        return self._finished(request, asked, heads, shown.word)
 
-    def _finished(self, request: FinishRequest, heads: Mapping[str, Head], handed: HandedOut | None) -> Finished:
-        return Finished(
+    def _finished(
+        self, request: FinishRequest, asked: Request, heads: Mapping[str, Head], handed: HandedOut | None
+    ) -> bytes:
+        own = self._ledger.head
+        finished = Finished(
             holder=self.holder,
             run=request.run,
-            checkpoint=self._checkpoint(),
+            checkpoint=self._checkpoint(own),
             heads=tuple(
                 Checkpoint(member=member, sequence=head.sequence, head=head.hash)
                 for member, head in sorted(heads.items())
@@ -493,11 +521,15 @@ class HolderNode:
             charged=tuple(sorted(self._ledger.state.charged_for(request.study))),
             handed=handed,
         )
+        return self._reply(finished, self._ledger.paths(asked.since, own.sequence))
 
-    def _witness(self, request: WitnessRequest) -> bytes:
+    def _witness(self, request: WitnessRequest, paths: Mapping[str, HeadPath]) -> bytes:
         own, agreed = self._results.compare(request)
         said = self._identity.sign(Witnessed(holder=self.holder, handed=own, agreed=agreed))
-        self._ledger.keep([kept(said, request.made_by)])
+        shown = newer_heads(request, roster=self._roster, holder=self.holder, seen=self._ledger.peers(), paths=paths)
+        words = (said, *(word for _, word in shown.values()))
+        heads = {owner: head for owner, (head, _) in shown.items()}
+        self._ledger.remember(heads, [kept(word, request.made_by) for word in words])
         return Reply(statement=said).canonical()
 
     def label(self, run: str) -> Sequence[Path]:

@@ -27,7 +27,6 @@ from privacy.contract.limits import reply_bytes
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
-    Checkpoint,
     Contribution,
     FinishRequest,
     Hello,
@@ -47,7 +46,7 @@ from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.contract.version import software_version
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
-from privacy.ledger import EVIDENCE, Caps, Evidence, Failed, Head, Ledger, Question, Released, Reserved, Statement
+from privacy.ledger import EVIDENCE, Caps, Evidence, Failed, Ledger, Question, Released, Reserved
 from privacy.ledger.losses import SILENCES
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER
@@ -56,6 +55,7 @@ from privacy.statistics import Statistic
 from server.aggregation.adding import released_sum
 from server.attempts import Answers, Confirmed
 from server.handing_out import HandingOut
+from server.heads import PeerHeads
 from server.openings import check_opening, compare
 from server.planning import planned_mechanism
 from server.progress import Progress, silent
@@ -141,7 +141,7 @@ class Federation:
         self._busy: set[str] = set()  # holders that may keep a table in memory for this run
         self._hellos: dict[str, Signed] = {}
         self._sent: dict[str, str] = {}  # by holder, the digest of the request that it was sent last
-        self._checkpoints: dict[str, Signed] = {}
+        self._heads = PeerHeads(ledger=ledger, identity=identity, roster=roster)
         self._shared: list[Release] = []
 
     @property
@@ -215,8 +215,8 @@ class Federation:
                     holder,
                 ):
                     raise ProtocolError("declined")
+                self._heads.joined(holder, signed, hello.checkpoint)
                 self._hellos[holder] = signed
-                self._note_checkpoint(holder, hello.checkpoint)
             except ProtocolError as error:
                 failed[holder] = error.message
         return failed
@@ -295,10 +295,10 @@ class Federation:
             mechanism=mechanism,
             records=self.records,
             participants=tuple(
-                Participant(holder=holder, hello=self._hellos[holder].digest, checkpoint=self._checkpoints[holder])
+                Participant(holder=holder, hello=self._hellos[holder].digest, checkpoint=self._heads.newest[holder])
                 for holder in holders
             ),
-            coordinator=self._own_checkpoint(),
+            coordinator=self._heads.own(),
             code=code_digest(),
             expires=self._now() + LIFETIME,
         )
@@ -314,10 +314,12 @@ class Federation:
                 signed, ready = self._statement(replies.get(holder), Ready, holder)
                 if ready.core != core.digest or ready.holder != holder or not ready.check:
                     raise ProtocolError("declined")
+                self._heads.ready(holder, ready.checkpoint)
                 readies.append(signed)
                 words[holder] = ready.check
             except ProtocolError as error:
                 lost[holder] = error.message
+        lost = lost or self._heads.behind(holders)
         plan = Confirmed(core=core, shown=request, readies=tuple(readies), words=words)
         if not lost and not cancel(words.values()):
             lost = self._open(plan)
@@ -394,6 +396,8 @@ class Federation:
         """Go on without these holders; one that only forgot the run may say HELLO again."""
         for holder, code in lost.items():
             self._progress.note(f"{holder} does not take part: {code}")
+            if code == "stale" and (others := self._heads.ahead(holder)):
+                self._progress.note(f"a later entry of the ledger of {holder} is remembered by {', '.join(others)}")
             del self._hellos[holder]
         restarted = tuple(holder for holder, code in lost.items() if code == "unknown_run")
         back = set(restarted) - set(self._greet(restarted, self._patience.answer)) if restarted else set()
@@ -406,7 +410,7 @@ class Federation:
         asked = self._identity.sign(AnswerRequest(question=core.question, core=core.digest, readies=plan.readies))
         said = [kept(self._invitation, self.run)] if self._invitation is not None else []
         said += [kept(plan.shown, core.digest), kept(asked, core.digest)]
-        grant = self._ledger.reserve(charge, caps, said)
+        grant = self._ledger.reserve(charge, caps, said, self._heads.confirmed(core.holders))
         self._progress.step(f"{title}: asking", core.holders)
         grant.use(core.digest)
         try:
@@ -452,11 +456,14 @@ class Federation:
                 if stated != (core.digest, holder, sha256_hex(payload), announced(payload)):
                     raise ProtocolError("declined")
                 vector = from_bytes(payload, statistic.dim + CHECK_WORDS)
-                self._note_checkpoint(holder, answer.checkpoint, kept(signed, core.digest))
-                if answer.check == plan.words[holder]:
-                    vectors.append(vector)
-                else:
+                said = kept(signed, core.digest)
+                if answer.check != plan.words[holder]:
+                    self._ledger.keep([said])
                     false.append(holder)
+                    continue
+                self._heads.answered(holder, core.holders)
+                self._heads.took(holder, answer.checkpoint, said)
+                vectors.append(vector)
             except ProtocolError as error:
                 lost[holder] = error.message
         return Answers(vectors=tuple(vectors), lost=lost, false=tuple(false))
@@ -511,10 +518,10 @@ class Federation:
             progress=self._progress,
             exchange=self._send,
             read=self._statement,
-            note=self._note_checkpoint,
+            note=self._heads.took,
             now=self._now,
         )
-        heads = (*(self._checkpoints[holder] for holder in self.participants), self._own_checkpoint())
+        heads = (*(self._heads.newest[holder] for holder in self.participants), self._heads.own())
         own = ending.sign(self.run, self._shared, result, heads)
         self._progress.step("handing out the results", self.participants)
         ending.hand_out(own, self.participants, self._shared, result, self._patience.hello)
@@ -560,9 +567,10 @@ class Federation:
         return self._send({holder: Request(statement=signed) for holder, signed in statements.items()}, timeout)
 
     def _send(self, requests: Mapping[str, Request], timeout: float) -> dict[str, bytes]:
-        carried = {holder: request.canonical() for holder, request in requests.items()}
-        self._sent |= {holder: sha256_hex(request) for holder, request in carried.items()}
-        return self._transport.exchange(carried, timeout=timeout, on_reply=self._progress.reply)
+        carried = self._heads.carried(requests, self.participants)
+        sent = {holder: request.canonical() for holder, request in carried.items()}
+        self._sent |= {holder: sha256_hex(request) for holder, request in sent.items()}
+        return self._transport.exchange(sent, timeout=timeout, on_reply=self._progress.reply)
 
     def _statement(self, raw: bytes | None, model: type[R], holder: str, *, words: int = 0) -> tuple[Signed, R]:
         """Read a holder's signed statement.
@@ -577,9 +585,11 @@ class Federation:
             raise ProtocolError("no answer")
         if len(raw) > reply_bytes(model.__name__, len(self.roster.holders), words):
             raise ProtocolError("an answer that is too large")
-        statement = Reply.parse(raw).statement
+        reply = Reply.parse(raw)
+        statement = reply.statement
         if statement.kind == Refusal.__name__:
             raise ProtocolError(self._refusal(statement, holder))
+        self._heads.replied(holder, reply)
         return statement, statement.open(model, self.roster, signer=holder)
 
     def _refusal(self, signed: Signed, holder: str) -> str:
@@ -593,27 +603,6 @@ class Federation:
             raise ProtocolError("a refusal of another request")
         self._ledger.keep([kept(signed, self.run)])
         return refusal.code
-
-    def _own_checkpoint(self) -> Signed:
-        """The coordinator's word on its own ledger."""
-        head = self._ledger.head
-        return self._identity.sign(Checkpoint(member=self._identity.member, sequence=head.sequence, head=head.hash))
-
-    def _note_checkpoint(self, holder: str, signed: Signed, *statements: Statement) -> None:
-        """Keep a holder's newest checkpoint, and the statements that it came with.
-
-        Raises:
-            ProtocolError: if its ledger went back or changed.
-        """
-        checkpoint = signed.open(Checkpoint, self.roster, signer=holder)
-        head = Head(checkpoint.sequence, checkpoint.head)
-        before = self._ledger.peers().get(holder)
-        if before is not None and (
-            head.sequence < before.sequence or (head.sequence == before.sequence and head.hash != before.hash)
-        ):
-            raise ProtocolError("its ledger is older than it was, or was changed")
-        self._ledger.remember({holder: head}, statements)
-        self._checkpoints[holder] = signed
 
 
 def _vector_bytes(raw: bytes | None) -> bytes:

@@ -26,13 +26,13 @@ from clients.runs import RunFolder
 from privacy.accounting.events import squared_cap
 from privacy.contract.canonical import Noun, sha256_hex
 from privacy.contract.charging import records_per_person
+from privacy.contract.checkpoints import signed_checkpoint
 from privacy.contract.code import code_digest
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.identity import Identity, Signed, _to_sign
 from privacy.contract.messages import (
     PROTOCOL,
     AnswerRequest,
-    Checkpoint,
     Contribution,
     Finished,
     FinishRequest,
@@ -53,7 +53,7 @@ from privacy.contract.messages import (
 )
 from privacy.contract.study import Study
 from privacy.contract.transport import Handler
-from privacy.ledger import Ledger, Question, Reserved
+from privacy.ledger import Head, HeadPath, Ledger, Question, Reserved
 from privacy.mechanisms import calibrate
 from privacy.secure_sum.masks import from_bytes
 from privacy.statistics import PrefixSums, Statistic
@@ -177,6 +177,11 @@ def sign_raw(identity: Identity, kind: str, body: str) -> Signed:
     return Signed(kind=kind, signer=identity.member, body=body, signature=signature)
 
 
+def readies_as_they_are(core: object, readies: Sequence[Signed], roster: object) -> dict[str, Ready]:
+    """In place of the holder's check of READYs: they are read, and nothing is asked of them."""
+    return {signed.signer: Ready.parse(signed.body) for signed in readies}
+
+
 def carried(statement: Signed, **beside: Any) -> bytes:
     """A signed statement as the coordinator sends it."""
     return Request(statement=statement, **beside).canonical()
@@ -194,18 +199,56 @@ class LyingCoordinator:
         self.now = federation._clock.now()
         self.hellos: dict[str, Signed] = {}
         self.checkpoints: dict[str, Signed] = {}
+        self.paths: dict[str, tuple[HeadPath, ...]] = {}
 
     # --- carrying ----------------------------------------------------------------------------------------------
 
     def send_bytes(self, holder: str, request: bytes) -> Answer:
         """Hand bytes to a holder's node and read its signed reply."""
         raw = self.federation.nodes[holder].handle(request)
-        statement = Reply.parse(raw).statement
-        return Answer(raw, statement, statement.open(_STATEMENTS[statement.kind], self.roster, signer=holder))
+        reply = Reply.parse(raw)
+        statement = reply.statement
+        value = statement.open(_STATEMENTS[statement.kind], self.roster, signer=holder)
+        if isinstance(value, Ready | Finished):
+            self.paths[holder] = reply.paths
+        if isinstance(value, Ready | Contribution) and holder in self.checkpoints:
+            self.checkpoints[holder] = value.checkpoint
+        return Answer(raw, statement, value)
 
     def send(self, holder: str, request: Noun, *, signer: Identity | None = None) -> Answer:
         """Sign and hand over a request."""
-        return self.send_bytes(holder, carried((signer or self.identity).sign(request)))
+        signed = (signer or self.identity).sign(request)
+        return self.send_bytes(holder, carried(signed, **self.beside(holder, request)))
+
+    def beside(self, holder: str, request: Noun) -> dict[str, Any]:
+        """The hints and the paths that an honest coordinator carries beside a request."""
+        if isinstance(request, ReadyRequest | FinishRequest):
+            return {"since": self.remembered_of(holder)}
+        if not isinstance(request, AnswerRequest | WitnessRequest):
+            return {}
+        seen = self.ledger_of(holder).peers()
+        fitting = {
+            owner: next((path for path in paths if owner in seen and path.sequence == seen[owner].sequence), None)
+            for owner, paths in self.paths.items()
+        }
+        return {"paths": {owner: path for owner, path in fitting.items() if path is not None} | self.own_path(seen)}
+
+    def ledger_of(self, holder: str) -> Ledger:
+        """A holder's ledger: its node's, where the node is in this process."""
+        node = self.federation.nodes[holder]
+        return node._ledger if isinstance(node, HolderNode) else holder_ledger(self.federation, holder)
+
+    def remembered_of(self, holder: str) -> tuple[int, ...]:
+        """Entries of a holder's ledger that others remember."""
+        others = [self.ledger_of(name) for name in self.federation.nodes if name != holder]
+        heads = [ledger.peers().get(holder) for ledger in (*others, self.federation.folder.ledger())]
+        return tuple(sorted({head.sequence for head in heads if head is not None}))
+
+    def own_path(self, seen: Mapping[str, Head]) -> dict[str, HeadPath]:
+        """How the coordinator's ledger goes on from what somebody has seen of it."""
+        own, ledger = self.roster.coordinator, self.federation.folder.ledger()
+        paths = ledger.paths([seen[own].sequence], ledger.head.sequence) if own in seen else ()
+        return dict(zip([own], paths, strict=False))
 
     # --- making ------------------------------------------------------------------------------------------------
 
@@ -277,8 +320,7 @@ class LyingCoordinator:
 
     def own_checkpoint(self) -> Signed:
         """The coordinator's word on its ledger."""
-        head = self.federation.folder.ledger().head
-        return self.identity.sign(Checkpoint(member=self.identity.member, sequence=head.sequence, head=head.hash))
+        return signed_checkpoint(self.identity, self.federation.folder.ledger())
 
     def ready_request(self, core: PlanCore) -> ReadyRequest:
         """The request that shows a core."""
@@ -301,8 +343,13 @@ class LyingCoordinator:
         self, holder: str, core: PlanCore, readies: Sequence[Signed], *, question: Question | None = None
     ) -> Answer:
         """Ask for the answer."""
-        request = AnswerRequest(question=question or core.question, core=core.digest, readies=tuple(readies))
-        return self.send(holder, request)
+        return self.send(holder, self.answer_request(core, readies, question=question))
+
+    def answer_request(
+        self, core: PlanCore, readies: Sequence[Signed], *, question: Question | None = None
+    ) -> AnswerRequest:
+        """The request for the answer."""
+        return AnswerRequest(question=question or core.question, core=core.digest, readies=tuple(readies))
 
     def finish_request(self, *notices: ReleaseNotice, result: str | None = "{}", **changes: Any) -> FinishRequest:
         """What is signed at the end of the run, with changes."""
@@ -320,14 +367,15 @@ class LyingCoordinator:
 
     def finish(self, holder: str, *notices: ReleaseNotice, result: str | None = "{}", **changes: Any) -> Answer:
         """End the run at a holder."""
-        signed = self.identity.sign(self.finish_request(*notices, result=result, **changes))
+        request = self.finish_request(*notices, result=result, **changes)
         texts = {} if result is None else {sha256_hex(result.encode()): result}
         texts |= {
             notice.release: ReleaseText(core=notice.core, values=notice.values).canonical().decode()
             for notice in notices
             if notice.values is not None
         }
-        return self.send_bytes(holder, carried(signed, attachments=texts))
+        beside = self.beside(holder, request)
+        return self.send_bytes(holder, carried(self.identity.sign(request), attachments=texts, **beside))
 
     def witness(self, holder: str, *finished: Signed, **changes: Any) -> Answer:
         """Show a holder what all confirmed."""

@@ -392,6 +392,19 @@ def head_of_another_story(copy: Copy) -> None:
     bundle.write()
 
 
+def ready_with_another_root(copy: Copy) -> None:
+    """South's key signed a root over other entries, with which it could show a path that its ledger has not."""
+
+    def other(body: dict[str, Any]) -> None:
+        ready = Signed.model_validate(body["readies"][2])
+        checkpoint = Signed.model_validate(json.loads(ready.body)["checkpoint"])
+        forged = resign(copy.root, checkpoint, lambda inner: inner.update(root="f" * 64)).model_dump(mode="json")
+        changed = resign(copy.root, ready, lambda inner: inner.update(checkpoint=forged))
+        body["readies"][2] = changed.model_dump(mode="json")
+
+    copy.bundle("north").restate("AnswerRequest", lambda signed: resign(copy.root, signed, other)).write()
+
+
 def two_stories_of_an_absent_ledger(copy: Copy) -> None:
     head_of_another_story(copy)
     (copy.bundles / "north.bundle").unlink()
@@ -517,6 +530,8 @@ MANIPULATIONS: dict[str, tuple[Callable[..., None], str, str]] = {
         answer_of_a_holder_left_out, "every release has a signed answer of each participant", "answer of east"),
     "a holder signed another head": (
         head_of_another_story, "nobody has seen another story of it", "differs at entry 2, whose head holder east"),
+    "a holder signed another root": (
+        ready_with_another_root, "roots that it signed are those of its entries", "the root that it signed with entry"),
     "an absent ledger tells two stories": (
         two_stories_of_an_absent_ledger, "it tells everybody the same story (its ledger is not here)",
         "north signed 2 different heads at entry 2"),

@@ -79,6 +79,7 @@ from privacy.ledger import (
     Entry,
     Evidence,
     Failed,
+    HeadPath,
     LossesAccepted,
     Lost,
     Opened,
@@ -91,6 +92,7 @@ from privacy.ledger import (
     ResultAccepted,
     RosterAccepted,
 )
+from privacy.ledger.paths import Passage
 from privacy.mechanisms import SumMechanism
 from privacy.statistics import ContributionBound
 from privacy.statistics.base import Statistic
@@ -106,7 +108,7 @@ def d(text: str) -> str:
 
 
 QUESTION = Question(run="run-1", round=2, attempt=1)
-CHECKPOINT = m.Checkpoint(member="alpha", sequence=4, head=d("head"))
+CHECKPOINT = m.Checkpoint(member="alpha", sequence=4, head=d("head"), root=d("root"))
 
 
 def checkpoint(name: str) -> Signed:
@@ -231,6 +233,7 @@ DECLARED = Member(
 )  # fmt: skip
 NEXT_ROSTER = ROSTER.model_copy(update={"version": 2, "previous": ROSTER.digest, "releases": (d("code"), d("older"))})
 PERIOD = PeriodCap(epsilon=Decimal(1), delta=Decimal("0.000001"), days=90, start=dt.date(2026, 1, 1))
+HEAD_PATH = HeadPath(sequence=7, hashes=(d("one"), d("two")), passage=Passage(previous=d("before"), body="{}"))
 EXAMPLES: tuple[Noun, ...] = (
     Allow(without=("gamma",)), Answered(question=QUESTION, core=d("core"), payload=d("payload")), STUDY.bounds,
     BUDGET, CHECKPOINT,
@@ -283,15 +286,20 @@ EXAMPLES: tuple[Noun, ...] = (
     Declined(study="trial", study_digest=d("study"), code="policy", time=9),
     Departed(roster=d("roster"), statement=d("leave"), time=9), CORE.participants[0],
     CORE.statistic, STATISTICS["segment_totals"][1], STUDY.rates["USD"][0],
-    m.Ready(holder="alpha", core=d("core"), check=d("words")),
+    m.Ready(holder="alpha", core=d("core"), checkpoint=checkpoint("alpha"), check=d("words")),
     m.ReadyRequest(core=CORE, hellos=HELLOS), m.Refusal(holder="alpha", code="stale"),
     Release(title="cut points", study=STUDY.digest, statistic=d("s"), question=QUESTION, core=CORE.digest,
             mechanism=CORE.mechanism, holders=("alpha", "beta", "gamma"), values=(5, -7, 2**62)),
     Released(question=QUESTION, core=d("core"), release=d("release")),
     m.Reply(
-        statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA", since={"beta": 7}
+        statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA", since={"beta": 7},
+        paths=(HEAD_PATH,),
     ),
-    m.Request(statement=PEOPLE["alpha"].sign(CHECKPOINT), since=(3, 7), attachments={d("text"): "text"}), STUDY.rfm,
+    m.Request(
+        statement=PEOPLE["alpha"].sign(CHECKPOINT), since=(3, 7), paths={"beta": HEAD_PATH},
+        attachments={d("text"): "text"},
+    ),
+    HEAD_PATH, HEAD_PATH.passage, STUDY.rfm,
     NEXT_ROSTER, RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
     SCALED, Scale(kind="log", high=3650), STUDY.churn, FEATURE_LISTS,
     FeatureRequest(names=LISTED, days=(STUDY.as_of,), horizon_days=90, lists=FEATURE_LISTS),

@@ -36,6 +36,7 @@ import clients.data.features
 import clients.node
 import privacy.ledger.ledger
 import privacy.mechanisms.gaussian
+import server.heads
 import server.planning
 from clients.data.config import HolderConfig
 from clients.data.customer_table import build_customer_table
@@ -652,7 +653,7 @@ def answers_twice(patch: Patch) -> None:
 
 
 def ready_not_checked(patch: Patch) -> None:
-    patch.setattr(clients.node, "check_readies", lambda *_: None)
+    patch.setattr(clients.node, "check_readies", kit.readies_as_they_are)
 
 
 def peers_ledgers_not_compared(patch: Patch) -> None:
@@ -661,10 +662,7 @@ def peers_ledgers_not_compared(patch: Patch) -> None:
 
 
 def rollback_accepted(patch: Patch) -> None:
-    def note(self: Federation, holder: str, signed: Any, *statements: Any) -> None:
-        self._checkpoints[holder] = signed
-
-    patch.setattr(Federation, "_note_checkpoint", note)
+    patch.setattr(server.heads, "compared", lambda before, head: None)
 
 
 def own_ledger_not_compared(patch: Patch) -> None:

@@ -145,12 +145,12 @@ def check_masks_of_different_plans_do_not_cancel(root: Path, monkeypatch: pytest
     coordinator = LyingCoordinator(federation)
     coordinator.greet()
     first, second = coordinator.core(), coordinator.core(title="another title")
-    coordinator.show(first, "alpha", "beta")
-    coordinator.show(second, "gamma")
+    shown = coordinator.show(first, "alpha", "beta") | coordinator.show(second, "gamma")
+    readies = tuple(answer.statement for answer in shown.values())
     with monkeypatch.context() as patch:
-        patch.setattr(clients.node, "check_readies", lambda *_: None)
+        patch.setattr(clients.node, "check_readies", kit.readies_as_they_are)
         vectors = [
-            coordinator.ask(holder, core, ()).vector
+            coordinator.ask(holder, core, readies).vector
             for holder, core in (("alpha", first), ("beta", first), ("gamma", second))
         ]
     with pytest.raises(MaskMismatch):
@@ -659,20 +659,21 @@ def check_older_or_forked_ledgers_of_peers_are_refused(root: Path) -> None:
     federation = kit.federation_at(root)
     coordinator = LyingCoordinator(federation)
     coordinator.greet()
-    core = coordinator.core()
-    readies = coordinator.readies(core)
-    answers = {holder: coordinator.ask(holder, core, readies) for holder in HOLDERS}
     early = dict(coordinator.checkpoints)
-    coordinator.checkpoints = {holder: answer.value.checkpoint for holder, answer in answers.items()}
-    assert coordinator.show(coordinator.core(attempt=2), "alpha")["alpha"].code == "Ready"
+    for number in (1, 2):
+        core = coordinator.core(round=number)
+        readies = coordinator.readies(core)
+        assert {coordinator.ask(holder, core, readies).code for holder in HOLDERS} == {"Contribution"}
+    assert coordinator.show(coordinator.core(round=3, attempt=2), "alpha")["alpha"].code == "Ready"
+    seen = kit.holder_ledger(federation, "alpha").peers()["beta"].sequence
     spent = kit.charged_by(federation)
     for attempt, code, shown in (
         (3, "stale", early["beta"]),
-        (4, "equivocation", _signed_checkpoint(coordinator, "beta", 2, "f" * 64)),
+        (4, "equivocation", _signed_checkpoint(coordinator, "beta", seen, "f" * 64)),
     ):
         newest = coordinator.checkpoints["beta"]
         coordinator.checkpoints["beta"] = shown
-        assert coordinator.show(coordinator.core(attempt=attempt), "alpha")["alpha"].code == code
+        assert coordinator.show(coordinator.core(round=3, attempt=attempt), "alpha")["alpha"].code == code
         coordinator.checkpoints["beta"] = newest
     assert kit.charged_by(federation) == spent
 
@@ -691,7 +692,8 @@ def test_an_older_or_forked_ledger_of_the_coordinator_is_refused(greeted: LyingC
     early = greeted.own_checkpoint()
     greeted.federation.folder.ledger().append(Evidence(what="equivocation", first="", second=""))
     newest = greeted.own_checkpoint()
-    assert greeted.show(greeted.core(), "alpha")["alpha"].code == "Ready"
+    core = greeted.core()
+    assert greeted.ask("alpha", core, greeted.readies(core)).code == "Contribution"
     forked = Checkpoint(member="coordinator", sequence=newest.open(Checkpoint, greeted.roster).sequence, head="f" * 64)
     for attempt, code, shown in (
         (2, "stale", early),
@@ -700,7 +702,7 @@ def test_an_older_or_forked_ledger_of_the_coordinator_is_refused(greeted: LyingC
         (5, "declined", greeted.identity.sign(forked.model_copy(update={"member": "beta"}))),
         (6, "Ready", newest),
     ):
-        core = greeted.core(attempt=attempt, coordinator=shown)
+        core = greeted.core(round=2, attempt=attempt, coordinator=shown)
         assert greeted.show(core, "alpha")["alpha"].code == code, attempt
 
 
@@ -713,19 +715,23 @@ def test_heads_are_countersigned_at_the_end_and_what_was_signed_is_kept(tmp_path
     for one in finished:
         assert {head.member for head in one.heads} == {"coordinator", *HOLDERS} - {one.holder}
         known = kit.holder_ledger(federation, one.holder).peers()
-        assert known == {head.member: (head.sequence, head.head) for head in one.heads}
+        ends = {other.holder: Checkpoint.parse(other.checkpoint.body) for other in finished if other != one}
+        assert {name: tuple(head) for name, head in known.items() if name != "coordinator"} == {
+            name: (end.sequence, end.head) for name, end in ends.items()
+        }, "shown to all at the end, with paths"
     kinds = Counter(statement.kind for statement in at_coordinator)
     said = {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "FinishRequest": 1}
     assert kinds == said | {"Finished": 3, "Witnessed": 3}
     at_alpha = Counter(statement.kind for statement in kit.holder_ledger(federation, "alpha").statements())
-    said |= {"Contribution": 2, "Checkpoint": 4, "Witnessed": 1}
+    said |= {"Contribution": 2, "Checkpoint": 6, "Witnessed": 1}
     assert at_alpha == said
 
 
 def test_an_older_head_at_the_end_is_refused(greeted: LyingCoordinator) -> None:
     early = greeted.own_checkpoint()
     greeted.federation.folder.ledger().append(Evidence(what="equivocation", first="", second=""))
-    greeted.show(greeted.core(), "alpha")
+    core = greeted.core()
+    assert greeted.ask("alpha", core, greeted.readies(core)).code == "Contribution"
     assert greeted.finish("alpha", heads=(early,)).code == "stale"
     assert greeted.finish("alpha", heads=(greeted.own_checkpoint(),)).code == "Finished"
     own = _signed_checkpoint(greeted, "alpha", 9, "f" * 64)
@@ -1821,11 +1827,11 @@ def test_statements_have_no_free_form_field() -> None:
             "time",
             "unwitnessed",
         },
-        "Ready": {"holder", "core", "check"},
+        "Ready": {"holder", "core", "checkpoint", "check"},
         "Opening": {"holder", "core", "keys"},
         "Contribution": {"holder", "core", "payload", "checkpoint", "check"},
         "Refusal": {"holder", "code", "request"},
-        "Reply": {"statement", "vector", "since"},
+        "Reply": {"statement", "vector", "paths", "since"},
     }  # fmt: skip
     assert {
         "schema", "policy", "budget", "version", "busy", "stale", "unknown_run", "equivocation", "already_answered",

@@ -247,7 +247,8 @@ def test_without_bundles_the_whole_lifetime_budget_counts_as_spent(
     federation, _ = small
     folder = _restored(small)
     write_heads(home(federation, "beta"), tmp_path / "beta.json")
-    assert recover(folder, [tmp_path / "beta.json"], all_spent=True).all_spent
+    write_heads(federation.folder.root, tmp_path / "coordinator.json")  # it has seen the last entry
+    assert recover(folder, [tmp_path / "beta.json", tmp_path / "coordinator.json"], all_spent=True).all_spent
     federation.nodes["alpha"] = federation.start("alpha")
     coordinator = LyingCoordinator(federation, small_study(name="third"), run="run-3")
     coordinator.greet()

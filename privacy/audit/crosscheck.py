@@ -12,6 +12,7 @@ from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History
 from privacy.audit.walk import SHARED, Walk
 from privacy.contract.study import Study
+from privacy.ledger.merkle import Peaks
 from privacy.secure_sum.masks import cancel
 
 #: First protocol in which READY announces check words.
@@ -209,6 +210,32 @@ def heads_kept(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
         ]
         yield judged(
             subject, "it tells everybody the same story (its ledger is not here)", forks, "one head at each length"
+        )
+
+
+def roots_fit(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
+    """Each root that a party signed is the one of its entries: with it go the paths by which others take its heads."""
+    for walk in walks:
+        if walk.owner is None:
+            continue
+        peaks, last, count = Peaks(), 0, 0
+        wrong = []
+        for sequence, value, root in scratch.ask(
+            "SELECT entry.sequence, entry.hash, root FROM entry LEFT JOIN root ON root.subject = ? "
+            "AND root.sequence = entry.sequence AND root.hash = entry.hash WHERE entry.party = ? "
+            "ORDER BY entry.sequence",
+            walk.owner[0],
+            walk.party,
+        ):
+            if sequence != last:
+                peaks.append(bytes.fromhex(value))
+                last = sequence
+            if root is not None:
+                count += 1
+                if peaks.root.hex() != root:
+                    wrong.append(f"the root that it signed with entry {sequence} is not the one of its entries")
+        yield judged(
+            walk.party, "roots that it signed are those of its entries", wrong, f"{count} roots computed again"
         )
 
 

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import TypeVar
 
 from privacy.contract.canonical import Noun, sha256_hex
+from privacy.contract.checkpoints import signed_checkpoint
 from privacy.contract.identity import Identity, Roster, Signed, SignedStatements
 from privacy.contract.limits import Time
-from privacy.contract.messages import Checkpoint, Contribution, Finished, PlanCore, ReadyRequest
+from privacy.contract.messages import AnswerRequest, Checkpoint, Contribution, Finished, PlanCore, Ready, ReadyRequest
 from privacy.contract.study import Slug
 from privacy.errors import ConfigError, LedgerError, ProtocolError
 from privacy.ledger import EVIDENCE, Head, Ledger
@@ -45,8 +46,7 @@ class Heads(Noun):
 
 def signed_heads(ledger: Ledger, identity: Identity, federation: str, *, now: int) -> Signed:
     """The heads that a holder or the coordinator can show, signed by it."""
-    head = ledger.head
-    own = identity.sign(Checkpoint(member=identity.member, sequence=head.sequence, head=head.hash))
+    own = signed_checkpoint(identity, ledger)
     newest = _newest(_shown(ledger))
     newest.pop(identity.member, None)
     return identity.sign(
@@ -72,6 +72,9 @@ def _shown(ledger: Ledger) -> Iterable[Signed]:
             core: PlanCore = ReadyRequest.parse(signed.body).core
             yield from (participant.checkpoint for participant in core.participants)
             yield core.coordinator
+        elif signed.kind == AnswerRequest.__name__:
+            readies = (Ready.parse(ready.body) for ready in AnswerRequest.parse(signed.body).readies)
+            yield from (ready.checkpoint for ready in readies if ready.checkpoint is not None)
         elif signed.kind == Contribution.__name__:
             yield Contribution.parse(signed.body).checkpoint
         elif signed.kind == Finished.__name__:

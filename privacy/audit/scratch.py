@@ -18,6 +18,8 @@ CREATE TABLE outcome (party TEXT, core TEXT, kind TEXT, position INTEGER, value 
 CREATE INDEX outcome_core ON outcome (party, kind, core);
 CREATE TABLE head (subject TEXT, sequence INTEGER, hash TEXT, witness TEXT,
                    PRIMARY KEY (subject, sequence, hash, witness)) WITHOUT ROWID;
+CREATE TABLE root (subject TEXT, sequence INTEGER, hash TEXT, root TEXT,
+                   PRIMARY KEY (subject, sequence, hash, root)) WITHOUT ROWID;
 CREATE TABLE plan (party TEXT, core TEXT, facts TEXT, holders TEXT, protocol INTEGER,
                    PRIMARY KEY (party, core)) WITHOUT ROWID;
 CREATE TABLE ready (party TEXT, core TEXT, holder TEXT, words TEXT, PRIMARY KEY (party, core, holder)) WITHOUT ROWID;

@@ -326,6 +326,8 @@ class Statements:
             ready = self._history.open(one, Ready, by=one.signer)
             if ready.holder != one.signer or ready.core != request.core:
                 raise ProtocolError(f"{one.signer} confirmed another plan than {request.core[:12]}")
+            if ready.checkpoint is not None:
+                self._head(ready.checkpoint, owner=one.signer)
             self._scratch.put("ready", self.party, request.core, one.signer, ready.check)
 
     def _contribution(self, signed: Signed) -> None:
@@ -379,6 +381,8 @@ class Statements:
         if point.member != signed.signer:
             raise ProtocolError(f"{signed.signer} signed a head of somebody else's ledger")
         self._scratch.put("head", point.member, point.sequence, point.head, self.party)
+        if point.root:
+            self._scratch.put("root", point.member, point.sequence, point.head, point.root)
         return point
 
     def claims(self) -> Iterator[Claim]:

@@ -20,6 +20,7 @@ from privacy.audit.crosscheck import (
     heads_kept,
     plans_fit,
     recoveries_witnessed,
+    roots_fit,
     rosters_fit,
     same_rosters,
     same_story,
@@ -88,6 +89,7 @@ class _Audit:
         scratch, walks = self._scratch, self._walks
         for claims in (
             heads_kept(walks, scratch),
+            roots_fit(walks, scratch),
             recoveries_witnessed(walks, scratch),
             same_rosters(self._histories),
             same_story(walks, scratch),

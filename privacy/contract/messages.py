@@ -10,7 +10,8 @@ from privacy.contract.canonical import Noun, since
 from privacy.contract.identity import Signed, SignedStatements
 from privacy.contract.limits import ATTACHMENTS, MOST_MEMBERS, MOST_WORDS, RunId, Time, vector_text
 from privacy.contract.study import Slug, Study
-from privacy.ledger.entries import Digest, Question
+from privacy.ledger import HeadPath
+from privacy.ledger.entries import Digest, EntryNumber, Question
 from privacy.mechanisms.gaussian import SumMechanism
 from privacy.statistics import AnyStatistic, ContributionBound
 
@@ -52,16 +53,18 @@ Hex32 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 #: A text that is carried beside the statement that names its digest.
 Attachment = Annotated[str, Field(max_length=ATTACHMENTS)]
 
-#: Number of a ledger entry.
-EntryNumber = Annotated[int, Field(ge=1, le=1 << 53)]
-
 
 class Checkpoint(Noun):
-    """A party's word on how long its ledger is, and the hash of its last entry."""
+    """A party's word on how long its ledger is, and the hash of its last entry.
+
+    Attributes:
+        root: of the hash tree over all entries' hashes; empty before protocol 3, and then it proves nothing.
+    """
 
     member: Slug
     sequence: EntryNumber
     head: Digest
+    root: Digest | Literal[""] = since("0.2.0", "")
 
 
 # --- statements of a holder ------------------------------------------------------------------------------------
@@ -123,11 +126,13 @@ class Ready(Noun):
 
     Attributes:
         check: the check words with which its answer will end; empty before protocol 3, and then not taken.
+        checkpoint: its ledger as it stands; None before protocol 3, and then it is not taken.
     """
 
     holder: Slug
     core: Digest
     check: str = since("0.2.0", "", pattern=CHECK)
+    checkpoint: Signed | None = since("0.2.0", None)
 
 
 class Contribution(Noun):
@@ -360,11 +365,13 @@ class Request(Noun):
     Attributes:
         statement: signed HelloRequest, ReadyRequest, AnswerRequest, FinishRequest or WitnessRequest.
         since: entries of the receiver's ledger that others remember; a hint from where it should show a path.
+        paths: how the ledgers that the statement shows go on from what the receiver remembers of them, by owner.
         attachments: texts that the statement names by their SHA-256.
     """
 
     statement: Signed
     since: tuple[EntryNumber, ...] = Field(default=(), max_length=MOST_PATHS)
+    paths: dict[Slug, HeadPath] = Field(default={}, max_length=MOST_MEMBERS)
     attachments: dict[Digest, Attachment] = Field(default={}, max_length=MOST_MEMBERS)
 
 
@@ -374,11 +381,13 @@ class Reply(Noun):
     Attributes:
         statement: signed Hello, Ready, Opening, Contribution, Finished, Witnessed or Refusal.
         vector: base64 of little-endian uint64, only with a Contribution.
+        paths: how the ledger in the statement's checkpoint goes on from earlier entries.
         since: the newest entry that this holder remembers of each other party's ledger, beside a Hello; a hint.
     """
 
     statement: Signed
     vector: str = Field(default="", max_length=vector_text(MOST_WORDS))
+    paths: tuple[HeadPath, ...] = since("0.2.0", (), max_length=MOST_PATHS)
     since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=MOST_MEMBERS)
 
 

@@ -9,6 +9,7 @@ from privacy.ledger.entries import (
     Declined,
     Departed,
     Entry,
+    EntryNumber,
     Evidence,
     Failed,
     LossesAccepted,
@@ -24,6 +25,7 @@ from privacy.ledger.entries import (
     RosterAccepted,
 )
 from privacy.ledger.ledger import EVIDENCE, Grant, Ledger, Statement, read_ledger, read_ledger_rows
+from privacy.ledger.paths import HeadPath
 from privacy.ledger.state import Caps, LedgerState
 
 __all__ = [
@@ -34,10 +36,12 @@ __all__ = [
     "Declined",
     "Departed",
     "Entry",
+    "EntryNumber",
     "Evidence",
     "Failed",
     "Grant",
     "Head",
+    "HeadPath",
     "Ledger",
     "LedgerState",
     "LossesAccepted",

@@ -15,6 +15,9 @@ from privacy.contract.canonical import ExactDecimal, Noun, sha256_hex, since
 from privacy.contract.limits import MOST_MEMBERS, Name, RunId, Sequence, Time
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+#: Number of a ledger entry.
+EntryNumber = Annotated[int, Field(ge=1, le=1 << 53)]
 _DIGEST = re.compile(r"[0-9a-f]{64}")
 
 #: Longest entry that is read, in bytes. Entries of this release stay far below; release 0.1 wrote evidence of any

@@ -21,6 +21,7 @@ from privacy.contract.canonical import canonical_json
 from privacy.errors import LedgerError
 from privacy.ledger.chain import (
     EMPTY,
+    GENESIS,
     SCHEMA_VERSION,
     Head,
     Row,
@@ -43,6 +44,8 @@ from privacy.ledger.entries import (
     Reserved,
     ResultAccepted,
 )
+from privacy.ledger.merkle import Tree
+from privacy.ledger.paths import HeadPath, Passage, recovery_over
 from privacy.ledger.state import Caps, LedgerState
 from privacy.private_files import private_file
 
@@ -163,7 +166,8 @@ class Ledger:
         self.path = path
         self._lock = threading.RLock()
         self._state = LedgerState()
-        self._verified = EMPTY  # the head that ``_state`` was folded up to
+        self._tree = Tree()
+        self._verified = EMPTY  # the head that ``_state`` and ``_tree`` were folded up to
         self._file: tuple[int, ...] | None = None  # what the file looked like when its chain was last checked
 
     @classmethod
@@ -253,6 +257,28 @@ class Ledger:
         with self._connect() as connection:
             return _stored_hash(connection, sequence)
 
+    def root(self, sequence: int) -> str:
+        """Root of the hash tree over the first so many entries' hashes.
+
+        Raises:
+            LedgerError: if there are not so many.
+        """
+        with self._lock, self._connect() as connection:
+            self._current(connection)
+            if not 1 <= sequence <= len(self._tree):
+                raise LedgerError(f"the ledger {self.path.name} has no entry {sequence}")
+            return self._tree.root(sequence).hex()
+
+    def paths(self, since: Iterable[int], size: int) -> tuple[HeadPath, ...]:
+        """How the ledger, when it had ``size`` entries, went on from earlier ones; those beyond have no path."""
+        with self._lock, self._connect() as connection:
+            recoveries = self._current(connection).recoveries
+            return tuple(
+                self._path(connection, sequence, size, recovery_over(sequence, recoveries))
+                for sequence in sorted(set(since))
+                if 1 <= sequence <= size <= len(self._tree)
+            )
+
     def spent(self, study_digest: str | None = None) -> Fraction:
         """Sum of mu^2: over all charges for one record of a person, or over one study's for a person by its k."""
         state = self.state
@@ -330,15 +356,14 @@ class Ledger:
         return head
 
     def remember(self, heads: Mapping[str, Head], statements: Iterable[Statement] = ()) -> None:
-        """Keep the newest heads of others, so that nobody can show an older ledger later, and what shows them."""
+        """Keep the newest heads of others, so that nobody can show an older ledger later, and what shows them.
+
+        Args:
+            heads: each shown to go on from the one that was remembered before (:func:`privacy.ledger.paths.goes_on`).
+        """
         with self._transaction() as connection:
             _keep(connection, statements)
-            for member, head in heads.items():
-                connection.execute(
-                    "INSERT INTO peers VALUES (?, ?, ?) ON CONFLICT (member) DO UPDATE SET "
-                    "sequence = excluded.sequence, hash = excluded.hash WHERE excluded.sequence > sequence",
-                    (member, head.sequence, head.hash),
-                )
+            _remember(connection, heads)
 
     def keep(self, statements: Iterable[Statement]) -> None:
         """Keep signed statements durably, each once."""
@@ -355,11 +380,18 @@ class Ledger:
             _refuse_restored(connection)
             self._current(connection).admit(charge, caps)
 
-    def reserve(self, charge: Reserved, caps: Caps, statements: Iterable[Statement] = ()) -> Grant:
+    def reserve(
+        self,
+        charge: Reserved,
+        caps: Caps,
+        statements: Iterable[Statement] = (),
+        heads: Mapping[str, Head] | None = None,
+    ) -> Grant:
         """Write the charge durably and give the permission to answer.
 
         Args:
             statements: what was signed that led to the charge; kept with it.
+            heads: heads of others that led to it; remembered with it.
 
         Raises:
             BudgetError: if a cap would be passed; nothing is written.
@@ -369,6 +401,7 @@ class Ledger:
             _refuse_restored(connection)
             self._current(connection).admit(charge, caps)
             _keep(connection, statements)
+            _remember(connection, heads or {})
             self._add(connection, charge)
         return Grant(_TOKEN, charge.question, charge.core)
 
@@ -463,6 +496,7 @@ class Ledger:
             seen = row.sequence
             if seen > self._verified.sequence:
                 self._state.take(read_entry(row, self.path.name).fact)
+                self._tree.append(bytes.fromhex(row.hash))
                 self._verified = Head(row.sequence, row.hash)
             elif seen == self._verified.sequence and row.hash != self._verified.hash:
                 raise broken(self.path.name, seen)
@@ -470,6 +504,15 @@ class Ledger:
             raise broken(self.path.name, seen + 1)
         self._file = look
         return self._state
+
+    def _path(self, connection: sqlite3.Connection, sequence: int, size: int, lost: Recovered | None) -> HeadPath:
+        shown, passage = sequence, None
+        if lost is not None and lost.lost_to < size:
+            shown = lost.lost_to + 1
+            body = connection.execute("SELECT body FROM entries WHERE sequence = ?", (shown,)).fetchone()[0]
+            passage = Passage(previous=_stored_hash(connection, lost.lost_to) or GENESIS, body=body)
+        hashes = tuple(value.hex() for value in self._tree.path(shown - 1, size))
+        return HeadPath(sequence=sequence, hashes=hashes, passage=passage)
 
     def _add(self, connection: sqlite3.Connection, fact: Fact, *, after: Head | None = None) -> Head:
         sequence, previous = after or self._verified
@@ -487,6 +530,14 @@ class Ledger:
 
 def _keep(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
     connection.executemany("INSERT OR IGNORE INTO statements VALUES (?, ?, ?, ?, ?)", statements)
+
+
+def _remember(connection: sqlite3.Connection, heads: Mapping[str, Head]) -> None:
+    connection.executemany(
+        "INSERT INTO peers VALUES (?, ?, ?) ON CONFLICT (member) DO UPDATE SET "
+        "sequence = excluded.sequence, hash = excluded.hash WHERE excluded.sequence > sequence",
+        [(member, head.sequence, head.hash) for member, head in heads.items()],
+    )
 
 
 def _is_restored(connection: sqlite3.Connection) -> bool:

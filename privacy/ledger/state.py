@@ -149,6 +149,7 @@ class LedgerState:
         losses: charges without a release, and who was the cause.
         rosters: digests of the rosters that the owner accepted.
         results: (run, run that made it) to the result that was handed out, oldest first.
+        recoveries: all of them, oldest first.
     """
 
     def __init__(self) -> None:
@@ -162,6 +163,7 @@ class LedgerState:
         self.losses = Losses()
         self.results: dict[tuple[str, str], ResultAccepted] = {}
         self._life = Life()
+        self.recoveries: list[Recovered] = []
         self._days = Days()
         self._studies: dict[str, Total] = {}
         self._holders: dict[str, tuple[str, ...]] = {}
@@ -188,6 +190,7 @@ class LedgerState:
             self._charged.setdefault(fact.study_digest, []).append(fact.core)
         elif isinstance(fact, Recovered):
             self._life.recover(fact)
+            self.recoveries.append(fact)
         elif isinstance(fact, Released):
             self.released[fact.core] = fact.release
         elif isinstance(fact, Decided):

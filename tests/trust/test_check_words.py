@@ -61,19 +61,20 @@ def another_ready(reply: Reply, identity: Identity) -> Reply:
     if reply.statement.kind != "Ready":
         return reply
     said = Ready.parse(reply.statement.body)
-    return Reply(statement=identity.sign(said.model_copy(update={"check": "1" * 64})))
+    return reply.model_copy(update={"statement": identity.sign(said.model_copy(update={"check": "1" * 64}))})
 
 
 def another_answer(reply: Reply, identity: Identity) -> Reply:
     """One check word of the answer differs, properly signed."""
     if not reply.vector:
         return reply
-    vector = np.frombuffer(base64.b64decode(reply.vector), dtype="<u8").copy()
-    vector[-1] += 1
-    payload = vector.tobytes()
+    words = np.frombuffer(base64.b64decode(reply.vector), dtype="<u8").copy()
+    words[-1] += 1
+    payload = words.tobytes()
     said = Contribution.parse(reply.statement.body)
     changed = said.model_copy(update={"payload": sha256_hex(payload), "check": announced(payload)})
-    return Reply(statement=identity.sign(changed), vector=base64.b64encode(payload).decode())
+    vector = base64.b64encode(payload).decode()
+    return reply.model_copy(update={"statement": identity.sign(changed), "vector": vector})
 
 
 def ask(coordinator: Federation, title: str = "cut points") -> object:
