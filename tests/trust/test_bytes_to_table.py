@@ -353,8 +353,8 @@ def test_a_file_without_a_header_is_refused_and_its_first_row_not_quoted(tmp_pat
         (b"customer,order,time,amount\0\nVICTIM,1,2024-01-01,1\n", "cannot be read as names"),
         (b"caf\xe9,order,time,amount\nVICTIM,1,2024-01-01,1\n", "cannot be read as names"),
         (b"x" * (LONGEST + 1) + HEAD, "cannot be read as names"),
-        (gzip.compress(HEAD + b"VICTIM,1,2024-01-01,1\n" * 2000)[:-12], "damaged or cut off"),
-        (gzip.compress(HEAD)[:9], "damaged or cut off"),
+        (gzip.compress(HEAD + b"VICTIM,1,2024-01-01,1\n" * 2000, mtime=0)[:-12], "damaged or cut off"),
+        (gzip.compress(HEAD, mtime=0)[:9], "damaged or cut off"),
         (b"\x28\xb5\x2f\xfdVICTIM", "damaged|cannot be read"),
     ],
 )
