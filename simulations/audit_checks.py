@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from privacy.audit.empirical import Checked
 from privacy.mechanisms import Placement
 from simulations import audit_charges
+from simulations.audit_bytes import checked_bytes, faulty_bytes
 from simulations.audit_charges import checked_charges
 from simulations.audit_generators import checked_generators, faulty_generators
 
@@ -24,8 +25,10 @@ def checked_all(
     yield from checked_charges(kinds, placements)
     if whole:
         yield from checked_generators()
+        yield from checked_bytes()
     if faults:
         for fault in audit_charges.FAULTS:
             yield from checked_charges(kinds[:1], placements, fault)
         if whole:
             yield from faulty_generators()
+            yield from faulty_bytes()

@@ -8,7 +8,6 @@ same for all: no ledger alone can see more than its own part of it.
 
 from __future__ import annotations
 
-import logging
 import math
 import secrets
 import tempfile
@@ -36,7 +35,7 @@ from simulations.audit_cases import QUESTIONS, Case, case_of
 from simulations.audit_charges import coordinator_of, policy_for, study_for
 from simulations.kit import MemoryFederation
 from simulations.release_path import ReleasePath
-from simulations.replacing import Planting, replaced
+from simulations.replacing import Planting, quiet_nodes, replaced
 
 #: The holders of the federation, all of whom have the person.
 SIX = ("east", "mid", "north", "outer", "south", "west")
@@ -189,18 +188,6 @@ class RehearsedSeries:
             sent.append(path.answer(exact, share, holder=holder, key=self._keys[holder], hellos=hellos, core=core))
         values = path.add_up(mechanism, [from_bytes(data, len(data) // 8) for data in sent])
         return (values - len(release.holders) * self._exact[0] - known).astype(np.float64)
-
-
-@contextmanager
-def quiet_nodes() -> Iterator[None]:
-    """Nodes refuse here what they should, and say so to nobody."""
-    log = logging.getLogger("cohortium.holder")
-    level = log.level
-    log.setLevel(logging.CRITICAL)
-    try:
-        yield
-    finally:
-        log.setLevel(level)
 
 
 def _released(root_folder: Path, studies: Sequence[tuple[tuple[str, ...], Fraction]], crowd: Any) -> Iterator[Release]:

@@ -1,7 +1,8 @@
-"""Planting a fault in the running code for a while: for the audit of this installation, and nothing else."""
+"""Changing the running code for a while, to plant a fault: for the audit of this installation, and nothing else."""
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from typing import Any
@@ -19,3 +20,15 @@ def replaced(owner: Any, name: str, value: Any) -> Iterator[None]:
         yield
     finally:
         setattr(owner, name, real)
+
+
+@contextmanager
+def quiet_nodes() -> Iterator[None]:
+    """Nodes refuse here what they should, and say so to nobody."""
+    log = logging.getLogger("cohortium.holder")
+    level = log.level
+    log.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        log.setLevel(level)

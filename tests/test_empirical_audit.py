@@ -33,6 +33,7 @@ from privacy.audit.empirical import (
 )
 from privacy.errors import AuditError, ConfigError
 from privacy.statistics import CATALOGUE
+from simulations.audit_bytes import LINES, checked_bytes, faulty_bytes
 from simulations.audit_cases import HOLDERS, QUESTIONS, case_of
 from simulations.audit_generators import FAULTS as GENERATOR_FAULTS
 from simulations.audit_generators import narrow, resumed
@@ -241,6 +242,17 @@ def test_a_narrow_seed_and_a_stream_that_is_kept_are_caught() -> None:
         _, check, planting = GENERATOR_FAULTS[fault]
         with planting():
             assert check(), fault
+
+
+def test_one_customers_lines_move_a_sum_within_the_bound() -> None:
+    found = list(checked_bytes())
+    assert [f"{item.where}: {item.wrong}" for item in found if item.wrong] == []
+    assert {item.where for item in found} == set(LINES)
+
+
+def test_readers_that_let_lines_reach_others_are_caught() -> None:
+    found = list(faulty_bytes())
+    assert [item.fault for item in found if item.verdict == "PASS"] == ["quotes over lines", "errors ignored"]
 
 
 @pytest.mark.parametrize(

@@ -58,8 +58,9 @@ def ledger_show(
     if view.cap_epsilon is not None:
         screen.print(
             f"Spent for one person over all studies: epsilon {up(view.spent_epsilon)} of at most {view.cap_epsilon:g} "
-            f"at delta {view.delta:.0e}, counted at {view.counted} holder(s) of the federation (K)"
+            f"at delta {view.delta:.0e}"
         )
+        screen.print(f"One person is counted at {view.counted} holder(s) of the federation (K).")
     for note in view.notes:
         screen.print(f"[yellow]Note:[/] {escape(note)}")
 

@@ -157,9 +157,15 @@ class Identity:
         return self._key.public_key().public_bytes_raw().hex()
 
     def sign(self, statement: Noun) -> Signed:
-        """Sign a statement."""
+        """Sign a statement.
+
+        Raises:
+            ProtocolError: if it is longer than anybody would read.
+        """
         kind = type(statement).__name__
         body = statement.canonical().decode()
+        if len(body) > LONGEST_BODY:
+            raise ProtocolError(f"a {kind} of {len(body):,} characters: nobody reads more than {LONGEST_BODY:,}")
         signature = self._key.sign(_to_sign(kind, self.member, body)).hex()
         return Signed(kind=kind, signer=self.member, body=body, signature=signature)
 

@@ -19,10 +19,10 @@ from privacy.audit.bundle import read_bundle
 from privacy.audit.findings import Verdict
 from privacy.audit.heads import signed_heads
 from privacy.audit.verify import verify
-from privacy.contract.canonical import canonical_json
-from privacy.contract.identity import Identity, Signed
+from privacy.contract.canonical import Noun, canonical_json
+from privacy.contract.identity import Identity, Signed, _to_sign
 from privacy.contract.messages import ReadyRequest
-from privacy.errors import CohortiumError, LedgerError
+from privacy.errors import CohortiumError, LedgerError, ProtocolError
 from privacy.ledger import Evidence, Ledger
 
 Patch = pytest.MonkeyPatch
@@ -101,6 +101,32 @@ def test_a_hundred_pieces_are_kept_and_no_more(tmp_path: Path, monkeypatch: Patc
         answer = coordinator.show(coordinator.core(round=number, title="another"), "alpha")["alpha"]
         assert answer.code == "equivocation", "it is refused all the same"
     assert len(_evidence(kit.holder_ledger(coordinator.federation, "alpha"))) == 3
+
+
+def test_a_signed_plan_of_twenty_megabytes_leaves_no_trace(tmp_path: Path) -> None:
+    """What once made a ledger of 40 MiB for ever, and a bundle that nobody could read."""
+    coordinator = _answered(tmp_path)
+    ledger = kit.holder_ledger(coordinator.federation, "alpha")
+    before = ledger.path.stat().st_size, ledger.head
+    statement = json.loads(ReadyRequest(core=coordinator.core(title="another"), hellos=()).canonical())
+    junk = {"kind": "x", "signer": "x", "body": "\\" * (5 << 20), "signature": "0" * 128}
+    body = canonical_json(statement | {"hellos": [junk]}).decode()
+    with pytest.raises(ProtocolError, match="nobody reads more"):
+        coordinator.identity.sign(_Plain(text=body[: 9 << 20]))
+    signature = coordinator.identity._key.sign(_to_sign("ReadyRequest", "coordinator", body)).hex()
+    signed = {"kind": "ReadyRequest", "signer": "coordinator", "body": body, "signature": signature}
+    request = canonical_json({"attachments": {}, "since": [], "statement": signed})
+    assert len(request) > 20 << 20
+    assert coordinator.send_bytes("alpha", request).code == "declined"
+    assert (ledger.path.stat().st_size, ledger.head) == before
+    bundles = export_all(coordinator.federation, tmp_path / "bundles")
+    assert not _failed(verify([bundles / "alpha.bundle"], third=False), "holder alpha")
+
+
+class _Plain(Noun):
+    """A noun of any length."""
+
+    text: str
 
 
 def test_a_request_that_is_not_signed_by_the_coordinator_is_no_evidence(tmp_path: Path) -> None:
