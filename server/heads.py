@@ -153,7 +153,8 @@ class PeerHeads:
         Args:
             holders: who takes part.
         """
-        wanted = self._wanted(tuple(holders))
+        asking = any(request.statement.kind in _ASKING for request in requests.values())
+        wanted = self._wanted(tuple(holders)) if asking else {}
         found = dict(requests)
         for holder, request in requests.items():
             if request.statement.kind in _ASKING:

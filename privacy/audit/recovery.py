@@ -118,7 +118,10 @@ def recover(
     here = ledger.head
     if newest.sequence <= here.sequence:
         if ledger.hash_at(newest.sequence) != newest.hash and not _recovered_before(ledger, newest.sequence):
-            raise LedgerError(f"others have seen another entry {newest.sequence}: this is not the right ledger")
+            raise LedgerError(
+                f"others have seen another entry {newest.sequence}: this is not the right ledger",
+                hint="if it was recovered before without these heads, restore the backup again and recover with all",
+            )
         if not ledger.restored:
             raise LedgerError("this ledger is not behind what others have seen, and needs no recovery")
     lost = max(0, newest.sequence - here.sequence)
