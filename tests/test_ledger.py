@@ -358,7 +358,8 @@ def test_a_charge_of_exactly_the_cap_is_granted_and_one_more_is_not(ledger: Ledg
 
 def test_several_records_of_a_person_cost_their_square(ledger: Ledger) -> None:
     ledger.reserve(charge(1, records=2), CAPS)
-    assert ledger.spent() == 4 * CHARGE.squared_mu()
+    assert ledger.spent() == CHARGE.squared_mu(), "of one record: caps multiply it by K"
+    assert ledger.spent(charge(1, records=2).study_digest) == 4 * CHARGE.squared_mu(), "of the study's k"
     with pytest.raises(BudgetError):
         ledger.reserve(charge(2, records=2), CAPS)
     ledger.reserve(charge(2, records=1), CAPS)

@@ -8,7 +8,7 @@ from itertools import accumulate
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from test_ledger import CAPS, CHARGE, ONE, OPENED, PER_STUDY, charge
 
@@ -66,6 +66,7 @@ def test_every_time_lies_in_exactly_one_period(time: int, days: int) -> None:
     assert begin + index * days * DAY <= time < begin + (index + 1) * days * DAY
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 400), min_size=1, max_size=12))
 def test_whatever_the_clock_says_no_period_is_passed(tmp_path_factory: pytest.TempPathFactory, days: list[int]) -> None:
     ledger = Ledger.create(tmp_path_factory.mktemp("ledger") / "ledger.sqlite", OPENED)
