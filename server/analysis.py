@@ -15,11 +15,11 @@ from privacy.contract.identity import Identity
 from privacy.contract.results import EarlierRun, StudyResult
 from privacy.contract.study import Study
 from privacy.mechanisms import SumMechanism
-from privacy.presentation.section import Section
 from privacy.presentation.texts import Language
 from privacy.statistics import Statistic
 from server.expectation import Expectation
 from server.releases import Release
+from server.report.section import ReportSection
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -85,7 +85,7 @@ class ServerAnalysis(Generic[R]):
     weights: Callable[[Study], Mapping[str, Fraction]]
     run: Callable[[Study, Ask, Planned], R]
     forecast: Callable[[Study, Planned], tuple[Expectation, ...]]
-    section: Section[R]
+    section: ReportSection[R]
     terminal: Callable[[R, StudyResult, Path], Iterable[RenderableType]]
     resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier

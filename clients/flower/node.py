@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import random
 import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from secrets import SystemRandom
 from types import FrameType
 from typing import Literal
 
@@ -235,7 +235,7 @@ class _Node:
 
 def _backoff() -> Iterator[float]:
     """Pauses between attempts to connect: 0.2 s, growing to 3 s, spread so that nodes do not come at once."""
-    spread = random.SystemRandom()
+    spread = SystemRandom()
     pause = 0.2
     while True:
         yield pause * spread.uniform(0.8, 1.2)

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clients.data.customer_table import CustomerTable
+
 #: Rows in one block of output: what is in memory as text at one time.
 BLOCK = 65_536
 #: A snapshot's columns for ids; those of an earlier release have the first one only.
@@ -138,6 +140,16 @@ class DayRows(ABC, Generic[S]):
             "as_of": pa.repeat(self.snapshot.as_of, len(rows)),
             "previous_as_of": pc.if_else(known, before, pa.scalar(None, pa.date32())),
         }
+
+
+def id_columns(own: pa.Array, customers: CustomerTable) -> dict[str, pa.Array]:
+    """The columns of ``IDS`` of customers with these ids; null and empty where the customer table has no such one."""
+    known = pc.index_in(own, value_set=pa.array(customers.ids, pa.string()))
+    return {
+        "customer_id": own,
+        "source_id": pa.array(customers.source_ids, pa.string()).take(known),
+        "also_spelled": customers.also_spelled.as_lists(len(customers)).take(known).fill_null([]),
+    }
 
 
 def decimals(minor: pa.Array, digits: int, *, precision: int = 18) -> pa.Array:

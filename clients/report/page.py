@@ -87,8 +87,7 @@ def holder_report(
                 unknown=unknown,
                 checked=checked,
             )
-            template = f"{section.package}/{section.template}"
-            sections.append({"template": template, "values": section.body(view), "t": view.say})
+            sections.append(section.rendered(view))
         frame = _frame(holder, result, since, language)
         pages.append(frame | {"sections": sections, "handed": handed and _handed(handed, language)})
     return render_page(

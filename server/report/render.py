@@ -18,10 +18,10 @@ from privacy.contract.study import RateStep, Study
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import render_page
-from privacy.presentation.section import Section, View
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
 from server.analyses.catalogue import ANALYSES
 from server.report.findings import all_runs_sentences, describe_spending, guess_sentence, spent_sentence
+from server.report.section import ReportSection, ReportView
 from server.report.texts import text
 
 __all__ = ["describe_spending", "render_report"]
@@ -31,6 +31,10 @@ _ROUNDING = 1e-9
 
 #: The first day of a rate that has always been in force (see ``Study``).
 _ALWAYS = dt.date(1900, 1, 1)
+
+
+#: A section, and what it is made of.
+_Shown = tuple[ReportSection[Any], ReportView[Any]]
 
 
 def render_report(result: StudyResult) -> str:
@@ -67,29 +71,26 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
         "cards": [*(card for section, view in sections for card in section.cards(view)), _spent_card(result, language)],
         "findings": [finding for section, view in sections for finding in section.findings(view)],
         "notes": list(dict.fromkeys(notes)),
-        "sections": [
-            {"template": f"{section.package}/{section.template}", "values": section.body(view), "t": view.say}
-            for section, view in sections
-        ],
+        "sections": [section.rendered(view) for section, view in sections],
         "privacy": _privacy(result, language),
         "run": _run(result, language),
         "rules": _study_rules(result.study, language),
     }
 
 
-def _sections(result: StudyResult, language: Language) -> list[tuple[Section[Any], View[Any]]]:
+def _sections(result: StudyResult, language: Language) -> list[_Shown]:
     """The sections of what the run measured, in the order of the page."""
-    found: list[tuple[Section[Any], View[Any]]] = []
+    found: list[_Shown] = []
     for analysis in ANALYSES:
         figures, section = analysis.figures(result), analysis.section
         if figures is not None:
             counted = any(before.counts for before, _ in found)
-            view = View(figures=figures, result=result, language=language, text=section.text, counted=counted)
+            view = ReportView(figures=figures, result=result, language=language, text=section.text, counted=counted)
             found.append((section, view))
     return found
 
 
-def _title(sections: list[tuple[Section[Any], View[Any]]], language: Language) -> str:
+def _title(sections: list[_Shown], language: Language) -> str:
     """What the report is about, where that is one thing."""
     if len(sections) == 1:
         section, view = sections[0]
@@ -97,7 +98,7 @@ def _title(sections: list[tuple[Section[Any], View[Any]]], language: Language) -
     return text("title", language)
 
 
-def _missing_note(result: StudyResult, sections: list[tuple[Section[Any], View[Any]]], language: Language) -> str:
+def _missing_note(result: StudyResult, sections: list[_Shown], language: Language) -> str:
     """What it means for the figures that holders dropped out."""
     if not result.missing or not sections:
         return ""

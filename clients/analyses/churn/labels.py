@@ -21,7 +21,7 @@ from clients.analyses.churn.intervals import days_after
 from clients.analyses.churn.reasons import REASONS, Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores
 from clients.data.customer_table import CustomerTable
-from clients.labels.day_rows import IDS, DayRows, decimals
+from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from privacy.contract.features import FeatureName
 from privacy.contract.study import Study, minor_digits
@@ -78,13 +78,8 @@ class ScoreSnapshot:
 
         ``customers`` says how the source spells the ids.
         """
-        own = pa.array(ids[scores.rows], pa.string())
-        known = pc.index_in(own, value_set=pa.array(customers.ids, pa.string()))
-        spelled = customers.also_spelled.as_lists(len(customers))
         arrays: dict[str, Any] = {
-            "customer_id": own,
-            "source_id": pa.array(customers.source_ids, pa.string()).take(known),
-            "also_spelled": spelled.take(known).fill_null([]),
+            **id_columns(pa.array(ids[scores.rows], pa.string()), customers),
             "probability": scores.probability,
             "decile": scores.decile,
             "money": scores.money,

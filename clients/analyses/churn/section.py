@@ -287,7 +287,5 @@ class _Section:
 SECTION: Section[OwnChurn] = Section(
     package="clients.analyses.churn",
     text=text,
-    title="holder_title",
-    missing=("missing_others", "missing_others"),
     body=lambda view: _Section(view).values(),
 )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from clients.analyses.clusters.assignment import Assigned
 from clients.data.customer_table import CustomerTable
-from clients.labels.day_rows import IDS, DayRows, decimals
+from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.clusters import Clusters
@@ -67,13 +67,8 @@ class ClusterSnapshot:
 
         ``customers`` says how the source spells the ids.
         """
-        own = pa.array(ids[assigned.rows], pa.string())
-        known = pc.index_in(own, value_set=pa.array(customers.ids, pa.string()))
-        columns = {
-            "customer_id": own,
-            "source_id": pa.array(customers.source_ids, pa.string()).take(known),
-            "also_spelled": customers.also_spelled.as_lists(len(customers)).take(known).fill_null([]),
-        } | {name: getattr(assigned, name) for name in _PLACES}
+        columns = id_columns(pa.array(ids[assigned.rows], pa.string()), customers)
+        columns |= {name: getattr(assigned, name) for name in _PLACES}
         words = [cluster_words(result.figures, language, study=study) for language in ("en", "zh")]
         earlier = study.clusters.centres
         return cls(

@@ -278,7 +278,5 @@ def _count(count: int) -> str:
 SECTION: Section[OwnClusters] = Section(
     package="clients.analyses.clusters",
     text=text,
-    title="holder_title",
-    missing=("missing_others", "missing_others"),
     body=lambda view: _Section(view).values(),
 )

@@ -386,7 +386,5 @@ def _points(margin: float) -> str:
 SECTION: Section[OwnSegments] = Section(
     package="clients.analyses.rfm",
     text=text,
-    title="holder_title",
-    missing=("missing_others", "missing_others"),
     body=lambda view: _Section(view).values(),
 )

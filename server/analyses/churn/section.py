@@ -19,11 +19,11 @@ from privacy.presentation.cells import Cell
 from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.section import Section, View
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import percent
 from server.analyses.churn import pictures
 from server.analyses.churn.texts import text
+from server.report.section import ReportSection, ReportView
 
 #: Figures of a ranking with their decimals and scale, in the order of the table's columns.
 _COLUMNS = {
@@ -42,7 +42,7 @@ def question_name(title: str, language: Language) -> str | None:
     return text("question_training", language, number=found[1], rounds=found[2]) if found else None
 
 
-def cards(view: View[ChurnResult]) -> list[Cell]:
+def cards(view: ReportView[ChurnResult]) -> list[Cell]:
     """How well the model ranks, and how many churn."""
     churn, language = view.figures, view.language
     quality = churn.quality
@@ -260,7 +260,7 @@ def _training(rounds: Sequence[TrainingRound], language: Language) -> dict[str, 
 
 
 #: The section on churn.
-SECTION = Section(
+SECTION = ReportSection(
     package="server.analyses.churn",
     text=text,
     title="title_churn",

@@ -19,11 +19,11 @@ from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading, feature_name, feature_value
 from privacy.presentation.numbers import shown
 from privacy.presentation.pages import inline
-from privacy.presentation.section import Section, View
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import amount, percent
 from server.analyses.clusters import pictures
 from server.analyses.clusters.texts import text
+from server.report.section import ReportSection, ReportView
 
 #: With more features than this, typical values stand in a table with a row a feature, not a row a cluster.
 _COLUMNS = 6
@@ -45,7 +45,7 @@ class Row(NamedTuple):
     cells: list[Cell]
 
 
-def cards(view: View[ClusterResult]) -> list[Cell]:
+def cards(view: ReportView[ClusterResult]) -> list[Cell]:
     """How many clusters, and how many records where nothing else on the page says that."""
     clusters, study, language = view.figures, view.result.study, view.language
     found = []
@@ -359,7 +359,7 @@ def _move(
 
 
 #: The section on clusters.
-SECTION = Section(
+SECTION = ReportSection(
     package="server.analyses.clusters",
     text=text,
     title="title_clusters",

@@ -14,16 +14,16 @@ from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import plain, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.section import Section, View
 from privacy.presentation.texts import Language
 from privacy.presentation.words import amount, definition, segment_name
 from server.analyses.rfm import pictures
 from server.analyses.rfm.findings import scheme_findings
 from server.analyses.rfm.texts import text
 from server.analyses.rfm.trend import over_time
+from server.report.section import ReportSection, ReportView
 
 
-def cards(view: View[RfmResult]) -> list[Cell]:
+def cards(view: ReportView[RfmResult]) -> list[Cell]:
     """Totals, or averages where totals are withheld."""
     rfm, result, language = view.figures, view.result, view.language
     say = partial(_text, language=language, currency=result.study.currency)
@@ -46,12 +46,12 @@ def cards(view: View[RfmResult]) -> list[Cell]:
     return found
 
 
-def findings(view: View[RfmResult]) -> list[str]:
+def findings(view: ReportView[RfmResult]) -> list[str]:
     """What the first segmentation says."""
     return scheme_findings(view.figures.schemes[0], view.language) if view.figures.schemes else []
 
 
-def body(view: View[RfmResult]) -> dict[str, Any]:
+def body(view: ReportView[RfmResult]) -> dict[str, Any]:
     """What the template needs."""
     return {
         "schemes": [_scheme(scheme, view.figures, view.result, view.language) for scheme in view.figures.schemes],
@@ -60,7 +60,7 @@ def body(view: View[RfmResult]) -> dict[str, Any]:
     }
 
 
-def notes(view: View[RfmResult]) -> Sequence[str]:
+def notes(view: ReportView[RfmResult]) -> Sequence[str]:
     """What margins are, and the caps."""
     say, result = view.say, view.result
     margin = say("margin_note_share" if result.totals_withheld else "margin_note")
@@ -323,7 +323,7 @@ def _money_range(score: int, rules: SegmentRules, digits: int, language: Languag
 
 
 #: The sections on segments.
-SECTION = Section(
+SECTION = ReportSection(
     package="server.analyses.rfm",
     text=text,
     title="title",
