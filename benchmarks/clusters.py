@@ -58,9 +58,10 @@ from sklearn.metrics import adjusted_rand_score
 from clients.data.config import Columns, HolderConfig, Source
 from clients.data.features import CustomerFeatures, build_features
 from privacy.accounting.gdp import mu_of
+from privacy.analyses.clusters.options import KnownClusters
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable
-from privacy.contract.study import KnownClusters, Study
+from privacy.contract.study import Study
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.statistics import Statistic

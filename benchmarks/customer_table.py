@@ -86,7 +86,8 @@ def run_ours(path: Path, memory: str) -> tuple[float, object]:
 
     from clients.data.config import HolderConfig
     from clients.data.customer_table import build_customer_table
-    from privacy.contract.study import Budget, Cleaning, Study
+    from privacy.contract.study import Study
+    from privacy.contract.terms import Budget, Cleaning
 
     config = HolderConfig.model_validate(
         {

@@ -15,8 +15,9 @@ import tempfile
 import time
 from pathlib import Path
 
+from privacy.analyses.catalogue import NAMES
 from privacy.contract.canonical import read_toml
-from privacy.contract.study import ANALYSES, Study
+from privacy.contract.study import Study
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 
@@ -40,7 +41,7 @@ def measure(analysis: str, holders: int, customers: int) -> dict[str, float]:
 def main() -> None:
     """Run and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--analysis", choices=ANALYSES, default="rfm")
+    parser.add_argument("--analysis", choices=NAMES, default="rfm")
     parser.add_argument("--holders", type=int, default=3)
     parser.add_argument("--customers", type=int, default=20_000)
     parser.add_argument("--repeats", type=int, default=3)

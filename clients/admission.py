@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from clients.policy import HolderPolicy
+from privacy.analyses.catalogue import STATISTICS_OF
 from privacy.contract.charging import below_declarations, records_per_person
 from privacy.contract.checkpoints import Fault, Shown, compared, read_checkpoint, taken
 from privacy.contract.code import code_digest
@@ -26,7 +27,6 @@ from privacy.contract.study import Study
 from privacy.errors import CohortiumError, PolicyError
 from privacy.ledger import Head, HeadPath
 from privacy.secure_sum.masks import cancel
-from privacy.statistics import STATISTICS_OF, ByHolder
 
 #: Seconds by which a holder's clock may be ahead of the median of all participants' when they said HELLO.
 MAX_AHEAD = 3600
@@ -236,7 +236,7 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     known = (frozenset(request.names), len(request.days)) if request else (frozenset(), 0)
     if not names <= known[0] or days > known[1]:
         raise Refused("policy", "the question looks at features or days that the study does not name")
-    if isinstance(core.statistic, ByHolder) and not set(core.statistic.holders) <= set(study.holders or roster.holders):
+    if not core.statistic.of_holders <= set(study.holders or roster.holders):
         raise Refused("policy", "the question is about a holder that the study does not name")
     if core.bound != core.statistic.bound:
         raise Refused("declined", "the plan states another bound than this release computes")

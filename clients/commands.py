@@ -200,7 +200,6 @@ def holder_leave(
 def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
     """List the studies that wait for your approval, and what was decided. Shows what each would look at and cost."""
     from clients.holder import HolderFolder
-    from clients.policy import columns_of
 
     proposed = HolderFolder(folder).approvals().proposed()
     if as_json:
@@ -209,7 +208,7 @@ def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
                 {
                     "digest": item.study.digest,
                     "decision": item.decision,
-                    "looks_at": sorted(columns_of(item.study)),
+                    "looks_at": sorted(item.study.columns),
                     "study": item.study.model_dump(mode="json"),
                 }
                 for item in proposed
@@ -226,7 +225,7 @@ def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
         study = item.study
         table.add_row(
             escape(study.name), str(study.as_of), str(study.budget.epsilon), f"{study.budget.effective_delta:.0e}",
-            ", ".join(study.analyses), ", ".join(sorted(columns_of(study))), study.placement,
+            ", ".join(study.analyses), ", ".join(sorted(study.columns)), study.placement,
             item.decision or "[yellow]waits[/]", study.digest[:12],
         )  # fmt: skip
     screen.print(table)

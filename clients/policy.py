@@ -12,45 +12,17 @@ from typing import Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
 
+from privacy.analyses.contract import Whose
 from privacy.contract.canonical import ExactDecimal, Noun, read_toml, since
-from privacy.contract.features import FEATURES, FeatureName
+from privacy.contract.columns import Column
 from privacy.contract.messages import PlanCore
-from privacy.contract.study import Slug, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Slug
 from privacy.errors import ConfigError, PolicyError
 from privacy.ledger import PeriodCap
-from privacy.statistics import ByHolder
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 WEEKDAYS: tuple[Weekday, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-
-#: What a study may look at of a customer, in words that an operator decides by.
-Column = Literal["recency", "orders", "money", "basket", "discount", "returns", "daypart", "category", "channel"]
-#: What each feature is made from, beside the days of a customer's orders, which all of them are.
-COLUMN_OF: dict[FeatureName, Column] = {
-    **dict.fromkeys(
-        ("recency_days", "tenure_days", "tenure_180", "recency_ratio", "overdue", "on_time", "idle_share"), "recency"
-    ),
-    **dict.fromkeys(
-        ("orders", "orders_30", "orders_90", "orders_180", "orders_365", "interval_days", "interval_spread",
-         "interval_variation", "trend", "momentum"), "orders",
-    ),
-    **dict.fromkeys(("money", "order_value", "money_30", "money_90", "money_180", "money_365"), "money"),
-    "basket": "basket",
-    "discount_share": "discount",
-    "return_share": "returns",
-    "weekend_share": "daypart",
-    "evening_share": "daypart",
-    **{name: "category" for name, feature in FEATURES.items() if feature.needs == "category"},
-    **{name: "channel" for name, feature in FEATURES.items() if feature.needs == "channel"},
-}  # fmt: skip
-
-
-def columns_of(study: Study) -> frozenset[Column]:
-    """What a study looks at."""
-    rfm: set[Column] = {"recency", "orders", "money"} if "rfm" in study.analyses else set()
-    named = {COLUMN_OF[name] for request in study.feature_requests.values() for name in request.names}
-    return frozenset(rfm | named)
-
 
 #: A commented ``policy.toml``; the values are the defaults, but for the budgets.
 _TEMPLATE = """\
@@ -165,7 +137,7 @@ class Allow(Noun):
     mechanisms: tuple[Literal["integer", "opacus"], ...] = ("integer",)
     max_study_epsilon: ExactDecimal = Field(default=Decimal(4), gt=0, le=50)
     max_study_delta: ExactDecimal = Field(default=Decimal("0.0001"), gt=0, le=Decimal("0.001"))
-    figures: tuple[Literal["overall", "by_holder"], ...] = ("overall",)
+    figures: tuple[Whose, ...] = ("overall",)
     min_participants: int = Field(default=3, ge=2)
     min_colluding: int = Field(default=1, ge=1)
     min_hidden: int = Field(default=2, ge=1)
@@ -251,7 +223,7 @@ class HolderPolicy(Noun):
         """
         if self.allow.studies and study.name not in self.allow.studies:
             raise PolicyError("the policy does not allow a study of this name")
-        looks_at = columns_of(study)
+        looks_at = study.columns
         if self.allow.columns and not looks_at <= set(self.allow.columns):
             unwanted = ", ".join(sorted(looks_at - set(self.allow.columns)))
             raise PolicyError(f"the policy does not allow studies to look at: {unwanted}")
@@ -264,8 +236,9 @@ class HolderPolicy(Noun):
             raise PolicyError(f"the policy does not allow the analysis {extra[0]}")
         if study.placement not in self.allow.placements:
             raise PolicyError(f"the policy does not allow the placement {study.placement}")
-        if "churn" in study.analyses and study.churn.figures not in self.allow.figures:
-            raise PolicyError("the policy does not allow figures by holder (churn.figures)")
+        for analysis in study.chosen:
+            if analysis.consents(study.of(analysis)) - set(self.allow.figures):
+                raise PolicyError(f"the policy does not allow figures by holder ({analysis.name}.figures)")
         if study.mechanism not in self.allow.mechanisms:
             raise PolicyError(f"the policy does not allow the mechanism {study.mechanism}")
         if study.budget.epsilon > self.allow.max_study_epsilon:
@@ -284,7 +257,7 @@ class HolderPolicy(Noun):
         mechanism = core.mechanism
         if core.analysis not in self.allow.analyses or mechanism.placement not in self.allow.placements:
             raise PolicyError("the policy does not allow this question")
-        if isinstance(core.statistic, ByHolder) and "by_holder" not in self.allow.figures:
+        if core.statistic.of_holders and "by_holder" not in self.allow.figures:
             raise PolicyError("the policy does not allow figures by holder")
         if mechanism.noise not in self.allow.mechanisms:
             raise PolicyError("the policy does not allow this noise")

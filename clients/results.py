@@ -106,7 +106,7 @@ class Results:
                 self._evidence("result", self._finish_text(earlier), signed, "a second, different result of one run")
         if sum(run == request.run for run, _ in state.results) >= MAX_RESULTS and word not in self._words(state):
             raise Refused("busy", f"{MAX_RESULTS} results of one run were handed out")
-        withheld = study.rfm.totals == "shares"
+        withheld = study.totals_withheld
         releases: dict[str, Released] = {}
         values: dict[str, str] = {}
         for notice in request.releases:

@@ -167,12 +167,12 @@ def _of_the_federation(study: Study, roster: Roster, k: int) -> list[str]:
 def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -> list[str]:
     found = []
     hidden = holders - study.budget.colluding_holders
-    if holders == 2 and study.rfm.totals == "full":
+    if holders == 2 and not study.totals_withheld:
         found.append(
             "Two holders: each can subtract its own total from the sum and so read the other's, to within the noise "
             "that protects single customers. Holder totals are not secret between two holders."
         )
-    elif hidden < 2 and study.placement == "distributed" and study.rfm.totals == "full":
+    elif hidden < 2 and study.placement == "distributed" and not study.totals_withheld:
         found.append(
             f"Only {hidden} holder is left beyond the {study.budget.colluding_holders} that may collude: its totals "
             "show to them, to within the noise that protects single customers."

@@ -27,7 +27,7 @@ from privacy.contract.membership import (
     check_update,
     read_request,
 )
-from privacy.contract.study import Slug
+from privacy.contract.terms import Slug
 from privacy.errors import ConfigError, ProtocolError
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private

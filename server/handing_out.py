@@ -131,7 +131,7 @@ class HandingOut:
         self.holders.update(holders)
         finish = FinishRequest.parse(signed.body)
         word = HandedOut(run=finish.run, made_by=finish.made_by, finish=signed.digest, result=finish.result)
-        withheld = self._study.rfm.totals == "shares"
+        withheld = self._study.totals_withheld
         requests = {}
         for holder in holders:
             own = () if withheld else (release for release in releases if holder in release.holders)

@@ -23,13 +23,14 @@ from clients.answering import Sampler, masked_answer, noise_share
 from clients.models import encode_sum
 from clients.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
+from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF
 from privacy.audit.empirical import Checked
 from privacy.contract.study import Study
 from privacy.contract.transport import Transport
 from privacy.ledger import Ledger, Reserved
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.statistics import CATALOGUE, STATISTICS_OF, Statistic
+from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.federation import Federation
 from server.releases import Release, ReleaseStore

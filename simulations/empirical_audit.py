@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.accounting.gdp import epsilon_of, root
+from privacy.analyses.catalogue import CATALOGUE
 from privacy.audit.empirical import (
     DELTA,
     FALSE_ALARM,
@@ -36,7 +37,6 @@ from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
-from privacy.statistics import CATALOGUE
 from privacy.statistics.base import IntArray
 from simulations.audit_cases import HOLDERS, QUESTIONS, Case, case_of
 from simulations.audit_series import FAULTS as SERIES_FAULTS

@@ -30,11 +30,13 @@ from clients.holder import HolderFolder, SourceData
 from clients.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.accounting.events import total_squared_mu
 from privacy.accounting.gdp import root
+from privacy.analyses.clusters.options import ClusterOptions
 from privacy.audit.membership import Interval, MembershipResult
 from privacy.contract.clusters import Clusters
 from privacy.contract.features import UNIT, FeatureTable
 from privacy.contract.models import LOGIT, Model, logits_of
-from privacy.contract.study import Budget, ClusterOptions, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Budget
 from privacy.ledger import Reserved
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.statistics import Statistic

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from protocol_kit import federation_at, small_study
 
-from privacy.contract.study import KnownCuts, Study
+from privacy.analyses.rfm.options import KnownCuts
+from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from privacy.ledger import Reserved
 from server.check import check_study

@@ -28,11 +28,12 @@ from scipy.stats import rankdata
 
 from clients.data.config import HolderConfig
 from clients.data.features import build_features
+from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
 from privacy.contract.canonical import read_toml
 from privacy.contract.churn_results import ChurnResult
 from privacy.contract.features import FEATURES, MISSING, UNIT, FeatureTable
 from privacy.contract.models import LOGIT, LogisticModel, NetworkModel, logits_of
-from privacy.contract.study import CHURN_FEATURES, ChurnOptions, Study
+from privacy.contract.study import Study
 from privacy.contract.transport import Handler
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.ledger import Reserved

@@ -30,9 +30,10 @@ from clients.analyses.clusters.own import LISTED, own_clusters
 from clients.data.features import CustomerFeatures
 from clients.labels.export import export_labels
 from clients.report.actions import parse_actions
+from privacy.analyses.clusters.options import KnownClusters
 from privacy.contract.clusters import Clusters, plain_view
 from privacy.contract.features import UNIT, FeatureTable
-from privacy.contract.study import KnownClusters, Study
+from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError
 from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.texts import LANGUAGES

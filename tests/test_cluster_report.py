@@ -25,12 +25,12 @@ from test_churn_report import Page
 from test_colours import BLACK, PAIRS, PLAIN, SHADES, SHAPES, TEXTS, WHITE, contrast, full
 from test_report import PLAIN as RFM_RESULT
 
+from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
 from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
 from privacy.contract.clusters import Centre, Clusters
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import FEATURES, UNIT
 from privacy.contract.results import QuestionCost, StudyResult, Timing
-from privacy.contract.study import ClusterOptions, KnownClusters
 from privacy.presentation.cluster_words import WORDS, beyond_noise, cluster_words
 from privacy.presentation.features import feature_heading, feature_value
 from privacy.presentation.pictures import CUSTOMERS, SCORES

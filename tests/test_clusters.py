@@ -23,10 +23,12 @@ import protocol_kit as kit
 import pytest
 from pydantic import ValidationError
 
+from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
 from privacy.contract.canonical import read_toml
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable
-from privacy.contract.study import ClusterOptions, KnownClusters, Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.errors import DataError, NotEnoughHolders
 from privacy.ledger import Reserved
 from privacy.statistics import GridCounts, Statistic

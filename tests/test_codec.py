@@ -38,6 +38,8 @@ from pydantic import ValidationError
 import privacy
 from clients.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
+from privacy.analyses.clusters.options import ClusterName, ClusterOptions, KnownClusters
+from privacy.analyses.rfm.options import FixedCuts, KnownCuts, RfmOptions
 from privacy.audit.bundle import BundleHeader, BundleSeal
 from privacy.audit.heads import Heads
 from privacy.contract import code
@@ -57,19 +59,8 @@ from privacy.contract.model_file import (
     Words,
 )
 from privacy.contract.segments import CutPoints, ThresholdRule
-from privacy.contract.study import (
-    Bounds,
-    Budget,
-    Cleaning,
-    ClusterName,
-    ClusterOptions,
-    FixedCuts,
-    KnownClusters,
-    KnownCuts,
-    RfmOptions,
-    Study,
-    Waits,
-)
+from privacy.contract.study import Study, Waits
+from privacy.contract.terms import Bounds, Budget, Cleaning
 from privacy.errors import ConfigError, ProtocolError
 from privacy.ledger import (
     Answered,

@@ -36,22 +36,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
+from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF, AnyStatistic
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.features import MISSING, FeatureTable
 from privacy.errors import ConfigError
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
-from privacy.statistics import (
-    CATALOGUE,
-    GAMMA,
-    MAX_RECORDS,
-    STATISTICS_OF,
-    AnyStatistic,
-    ByHolder,
-    ContributionBound,
-    PrefixSums,
-    Statistic,
-    base,
-)
+from privacy.statistics import GAMMA, MAX_RECORDS, ByHolder, ContributionBound, PrefixSums, Statistic, base
 from privacy.statistics.prefix_sums import FactGrid, root_coefficients
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)

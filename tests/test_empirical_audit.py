@@ -19,6 +19,7 @@ import server.aggregation.adding
 import server.federation
 from clients.models import encode_sum
 from cohortium import app
+from privacy.analyses.catalogue import CATALOGUE
 from privacy.audit.empirical import (
     FALSE_ALARM,
     Audited,
@@ -32,7 +33,6 @@ from privacy.audit.empirical import (
     upper_limit,
 )
 from privacy.errors import AuditError, ConfigError
-from privacy.statistics import CATALOGUE
 from simulations.audit_bytes import LINES, checked_bytes, faulty_bytes
 from simulations.audit_cases import HOLDERS, QUESTIONS, case_of
 from simulations.audit_generators import FAULTS as GENERATOR_FAULTS

@@ -32,9 +32,10 @@ from clients.holder import HolderFolder
 from clients.report.actions import parse_actions
 from clients.report.files import recorded_result, write_holder_report
 from clients.runs import RunFolder
+from privacy.analyses.clusters.options import KnownClusters
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.features import UNIT
-from privacy.contract.study import KnownClusters, Study
+from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError, ProtocolError
 from privacy.presentation.texts import LANGUAGES
 from privacy.statistics.anchor_sums import nearest

@@ -18,10 +18,10 @@ from pydantic import ValidationError
 
 from clients.data.config import HolderConfig
 from clients.data.features import build_features, cached_features, check_features
-from clients.policy import columns_of
 from clients.report.files import write_holder_report
+from privacy.analyses.churn.options import CHURN_FEATURES
 from privacy.contract.features import FEATURES, MISSING, FeatureLists, FeatureName, FeatureRequest
-from privacy.contract.study import CHURN_FEATURES, Study
+from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError, NotEnoughHolders
 from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading
@@ -145,7 +145,7 @@ def test_lists_are_part_of_the_request_and_of_what_is_kept(tmp_path: Path) -> No
     assert asked.digest != swapped.digest
     assert asked.feature_requests["clusters"] == FeatureRequest(names=NAMES, days=(AS_OF,), lists=LISTS)
     assert [item.of for item in asked.scaled(NAMES)] == ["", "Toys", "12", "ONLINE", "Straße"]
-    assert columns_of(asked) == {"orders", "category", "channel"}
+    assert asked.columns == {"orders", "category", "channel"}
     # An earlier run's centres are kept only where shares are of the same values.
     assert asked.scaled(NAMES) != swapped.scaled(NAMES)
 

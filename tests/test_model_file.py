@@ -27,6 +27,7 @@ from test_churn_report import churn_result, linear, study_result
 from test_cli import command  # noqa: F401 - a fixture
 
 from clients.policy import Allow, HolderPolicy, LifetimeBudget
+from privacy.analyses.churn.options import ChurnOptions
 from privacy.contract.canonical import sha256_hex
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import FeatureTable
@@ -41,7 +42,8 @@ from privacy.contract.model_file import (
     read_model,
 )
 from privacy.contract.models import LogisticModel
-from privacy.contract.study import Budget, ChurnOptions, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Budget
 from privacy.errors import ConfigError, ProtocolError
 from server.analyses.churn.model_record import CARD, MODEL, SUMMARY, describe_model, write_model
 from server.analysis import ResultFolder

@@ -36,7 +36,8 @@ from scipy import stats
 
 from clients.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Budget, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Budget
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes, mask, to_bytes, unmask

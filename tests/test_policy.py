@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from clients.approvals import MOST, Approvals
 from clients.holder import LiveNode
-from clients.policy import COLUMN_OF, HolderPolicy, Hours, columns_of, policy_toml
+from clients.policy import HolderPolicy, Hours, policy_toml
 from privacy.contract.code import code_digest
+from privacy.contract.columns import COLUMN_OF
 from privacy.contract.features import FEATURES
 from privacy.contract.identity import Declarations
 from privacy.contract.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
@@ -84,9 +85,9 @@ def test_a_study_that_the_policy_does_not_allow(case: str) -> None:
 
 
 def test_what_a_study_looks_at() -> None:
-    assert columns_of(kit.small_study()) == {"recency", "orders", "money"}
+    assert kit.small_study().columns == {"recency", "orders", "money"}
     features = {"features": ["discount_share", "evening_share", "tenure_days"]}
-    assert columns_of(kit.small_study(analyses=["clusters"], clusters=features)) == {"discount", "daypart", "recency"}
+    assert kit.small_study(analyses=["clusters"], clusters=features).columns == {"discount", "daypart", "recency"}
 
 
 PLANS: dict[str, tuple[dict[str, object], str]] = {

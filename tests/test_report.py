@@ -18,6 +18,7 @@ import pytest
 from all_texts import text
 
 from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
+from privacy.analyses.rfm.options import FixedCuts, KnownCuts, RfmOptions
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate
 from privacy.contract.results import (
@@ -32,7 +33,8 @@ from privacy.contract.results import (
     Timing,
 )
 from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Budget, Cleaning, FixedCuts, KnownCuts, RfmOptions, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Budget, Cleaning
 from privacy.presentation.change import change
 from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
 from privacy.presentation.texts import LANGUAGES

@@ -29,13 +29,14 @@ from test_holder_report import table_of
 from test_report import Page, chromium
 
 from clients.report.actions import Actions
+from privacy.analyses.catalogue import NAMES
 from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
 from privacy.contract.customers import CustomerColumns
 from privacy.contract.estimates import Estimate
 from privacy.contract.messages import FinishRequest, Request, release_digest
 from privacy.contract.results import Distribution, RfmResult, StudyResult
 from privacy.contract.segments import CutPoints, SegmentRules
-from privacy.contract.study import ANALYSES, Study
+from privacy.contract.study import Study
 from privacy.mechanisms import SumMechanism
 from privacy.presentation.texts import LANGUAGES
 from privacy.secure_sum.masks import unmask
@@ -550,7 +551,7 @@ def test_study_check_says_what_is_hidden_from_whom() -> None:
     assert all(is_coarse(0.0, value) for value in expected.values())
 
 
-@pytest.mark.parametrize("other", [name for name in ANALYSES if name != "rfm"])
+@pytest.mark.parametrize("other", [name for name in NAMES if name != "rfm"])
 def test_an_analysis_that_would_tell_totals_cannot_be_asked_for_beside_it(other: str) -> None:
     with pytest.raises(ValidationError, match="totals"):
         shares_study(analyses=["rfm", other])

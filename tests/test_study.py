@@ -13,8 +13,10 @@ import pytest
 from pydantic import ValidationError
 
 from privacy.accounting.events import squared_cap
+from privacy.analyses.catalogue import NAMES
 from privacy.contract.canonical import read_toml
-from privacy.contract.study import ANALYSES, Bounds, Budget, Cleaning, RateStep, Study, minor_digits, parse_day
+from privacy.contract.study import Study, parse_day
+from privacy.contract.terms import Bounds, Budget, Cleaning, RateStep, minor_digits
 from privacy.errors import ConfigError
 
 LEAST = """\
@@ -261,7 +263,7 @@ def test_several_errors_are_all_named(tmp_path: Path) -> None:
         assert field in error.value.message
 
 
-@pytest.mark.parametrize("name", ANALYSES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_analysis_can_be_named(name: str, tmp_path: Path) -> None:
     assert read(tmp_path, f"analyses = ['{name}']\n" + LEAST).analyses == (name,)
 

@@ -6,7 +6,7 @@ from importlib import import_module
 from typing import Any
 
 from clients.analysis import HolderAnalysis
-from privacy.contract.study import ANALYSES as NAMES
+from privacy.analyses.catalogue import NAMES
 
 #: In the order of the page's sections.
 ANALYSES: tuple[HolderAnalysis[Any, Any], ...] = tuple(

@@ -37,7 +37,8 @@ from clients.data.config import HolderConfig
 from clients.data.customer_table import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, left_out
-from privacy.contract.study import Budget, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Budget
 from privacy.errors import CohortiumError
 
 #: Shares of all rows above which a rule deserves a warning: up to here it is everyday dirt.

@@ -14,7 +14,8 @@ from typing import Annotated, Self
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from privacy.contract.canonical import Noun
-from privacy.contract.study import CurrencyCode, Slug, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import CurrencyCode, Slug
 from privacy.errors import ConfigError
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]

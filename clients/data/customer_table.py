@@ -45,7 +45,8 @@ from clients.data.sources.opened import LeftOut, Opened
 from clients.data.spellings import Spellings, choose
 from privacy.contract.canonical import canonical_json, sha256_hex
 from privacy.contract.customers import CustomerColumns
-from privacy.contract.study import Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.errors import DataError
 from privacy.private_files import private_file
 

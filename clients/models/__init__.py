@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib.util
 from typing import Any
 
-from privacy.statistics import ByHolder, Statistic
+from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from privacy.statistics.network_gradient import NetworkGradient
 
@@ -21,10 +21,8 @@ def has_opacus() -> bool:
 
 def encode_sum(statistic: Statistic[Any], rows: Any, *, holder: str) -> IntArray:
     """What a holder adds to a sum, shape ``(dim,)``: by the statistic itself, or its engine where there is one."""
-    if isinstance(statistic, ByHolder):
-        return statistic.sum_of(holder, rows)
     if isinstance(statistic, NetworkGradient) and has_opacus():
         from clients.analyses.churn.network import encode_sum as encode_network_sum  # here: torch is slow to import
 
         return encode_network_sum(statistic, rows)
-    return statistic.encode_sum(rows)
+    return statistic.sum_of(holder, rows)

@@ -25,7 +25,7 @@ from pydantic import Field
 from privacy.contract.canonical import Noun, canonical_json
 from privacy.contract.identity import Identity, Signed
 from privacy.contract.limits import Name, Sequence, Time
-from privacy.contract.study import Slug
+from privacy.contract.terms import Slug
 from privacy.errors import LedgerError
 from privacy.ledger import Head, Ledger, read_ledger_rows
 from privacy.ledger.entries import ENTRY_LIMIT, Digest

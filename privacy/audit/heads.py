@@ -14,7 +14,7 @@ from privacy.contract.checkpoints import signed_checkpoint
 from privacy.contract.identity import Identity, Roster, Signed, SignedStatements
 from privacy.contract.limits import Time
 from privacy.contract.messages import AnswerRequest, Checkpoint, Contribution, Finished, PlanCore, Ready, ReadyRequest
-from privacy.contract.study import Slug
+from privacy.contract.terms import Slug
 from privacy.errors import ConfigError, LedgerError, ProtocolError
 from privacy.ledger import EVIDENCE, Head, Ledger
 from privacy.member_folder import MemberFolder

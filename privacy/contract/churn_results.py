@@ -6,7 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from privacy.contract.estimates import Estimate, Value
+from privacy.contract.estimates import Estimate, Figures, Value
 from privacy.contract.limits import Day, Name
 from privacy.contract.models import LogisticModel, NetworkModel
 
@@ -54,7 +54,7 @@ class TrainingRound(Value):
     step: float
 
 
-class ChurnResult(Value):
+class ChurnResult(Figures):
     """The churn analysis' result.
 
     Attributes:

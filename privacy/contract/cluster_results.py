@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import Field
 
 from privacy.contract.clusters import Clusters
-from privacy.contract.estimates import Estimate, Value
+from privacy.contract.estimates import Estimate, Figures, Value
 from privacy.contract.limits import Name
 
 #: Number of a cluster, of one that merges others, or of how many there are.
@@ -46,7 +46,7 @@ class ClusterMove(Value):
     distance: float
 
 
-class ClusterResult(Value):
+class ClusterResult(Figures):
     """The cluster analysis' result.
 
     Attributes:

@@ -19,3 +19,14 @@ class Estimate(Value):
 
     value: float
     margin: float
+
+
+class Figures(Value):
+    """Base of an analysis' result: what of it goes with a study that withholds totals, and what with others."""
+
+    def check_complete(self) -> None:
+        """Raise ValueError if a total is missing; for studies that withhold none."""
+
+    def check_shares_only(self) -> None:
+        """Raise ValueError if a total is there, or a figure finer than the public grid; for studies that withhold."""
+        raise ValueError("the analysis has no form without totals, and the study withholds totals")

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, Field, model_validator
 from privacy.contract.canonical import Noun, since
 from privacy.contract.limits import LONGEST_BODY, MOST_MEMBERS
 from privacy.contract.points import check_signing_key
-from privacy.contract.study import Slug
+from privacy.contract.terms import Slug
 from privacy.errors import ProtocolError
 from privacy.private_keys import create_signing_key, load_signing_key
 

@@ -18,7 +18,7 @@ from pydantic import Field
 from privacy.contract.canonical import Noun, since
 from privacy.contract.identity import Member, NodeKey, PublicKey, Roster, Signed, SignedStatements
 from privacy.contract.limits import MOST_MEMBERS, Name
-from privacy.contract.study import Slug
+from privacy.contract.terms import Slug
 from privacy.errors import ProtocolError
 from privacy.ledger.entries import Digest
 

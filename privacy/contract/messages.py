@@ -6,14 +6,16 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from privacy.analyses.catalogue import AnyStatistic
 from privacy.contract.canonical import Noun, since
 from privacy.contract.identity import Signed, SignedStatements
 from privacy.contract.limits import ATTACHMENTS, MOST_MEMBERS, MOST_WORDS, RunId, Time, vector_text
-from privacy.contract.study import Slug, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Slug
 from privacy.ledger import HeadPath
 from privacy.ledger.entries import Digest, EntryNumber, Question
 from privacy.mechanisms.gaussian import SumMechanism
-from privacy.statistics import AnyStatistic, ContributionBound
+from privacy.statistics import ContributionBound
 
 #: Results that a HELLO names, and runs of one study whose answers are in one result.
 MAX_UNWITNESSED, MAX_RUNS_OF_A_RESULT = 8, 100

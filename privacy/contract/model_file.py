@@ -26,7 +26,7 @@ from privacy.contract.features import ScaledFeature
 from privacy.contract.identity import Roster, Signed
 from privacy.contract.limits import RunId
 from privacy.contract.models import LogisticModel, NetworkModel
-from privacy.contract.study import CurrencyCode, Slug
+from privacy.contract.terms import CurrencyCode, Slug
 from privacy.errors import ConfigError, ProtocolError
 
 #: Largest file that is looked at, in bytes. The largest model has 1,000 weights; its features' thresholds are the rest.

@@ -19,7 +19,7 @@ from pydantic import Field, model_validator
 from privacy.contract.churn_results import ChurnResult
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.coarse import is_coarse, step_of
-from privacy.contract.estimates import Estimate, Value
+from privacy.contract.estimates import Estimate, Figures, Value
 from privacy.contract.limits import MOST_MEMBERS, Day, Name, RunId
 from privacy.contract.segments import SchemeName, SegmentRules
 from privacy.contract.study import Study
@@ -121,7 +121,7 @@ class Distribution(Value):
         return all(math.isclose(step, round(step), abs_tol=1e-6) for step in steps)
 
 
-class RfmResult(Value):
+class RfmResult(Figures):
     """The RFM analysis' result.
 
     Attributes:
@@ -304,7 +304,7 @@ class StudyResult(Value):
     @property
     def totals_withheld(self) -> bool:
         """Whether the study hands out proportions only."""
-        return self.study.rfm.totals == "shares"
+        return self.study.totals_withheld
 
     @model_validator(mode="after")
     def _totals_as_agreed(self) -> Self:

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import FEATURES, FeatureName
-from privacy.contract.study import minor_digits
+from privacy.contract.terms import minor_digits
 from privacy.presentation.numbers import Shown, shown
 from privacy.presentation.texts import Language, Text, say
 

@@ -13,7 +13,7 @@ from rich.table import Table
 from privacy.contract.canonical import Noun
 from privacy.contract.identity import Declarations, Member, Role, Roster, Signed
 from privacy.contract.membership import JoinRequest, KeyChange, RosterUpdate, changes, fingerprint
-from privacy.contract.study import Slug
+from privacy.contract.terms import Slug
 from privacy.errors import ConfigError, ProtocolError
 from privacy.member_folder import MemberFolder
 from privacy.presentation.terminal import Json, command_group, print_json, screen

@@ -1,14 +1,10 @@
-"""The catalogue of statistics: everything that may leave a holder is one of these.
+"""Statistics: what may be asked of a holder, as bounded integer vectors, one per customer, summed.
 
-To add one: a module here and a line in ``CATALOGUE`` and ``AnyStatistic``; the contract tests find it by
-themselves.
+Which of them an analysis may ask for stands in its contract (``privacy/analyses``); all of them together are
+``privacy.analyses.catalogue.CATALOGUE``.
 """
 
 from __future__ import annotations
-
-from typing import Annotated
-
-from pydantic import Field
 
 from privacy.statistics.anchor_sums import AnchorSums
 from privacy.statistics.base import GAMMA, MAX_RECORDS, ContributionBound, Rows, Statistic
@@ -22,55 +18,10 @@ from privacy.statistics.prefix_sums import PrefixSums
 from privacy.statistics.score_histogram import ScoreHistogram
 from privacy.statistics.segment_totals import SegmentTotals
 
-AnyStatistic = Annotated[
-    PrefixSums
-    | AnchorSums
-    | ByHolder
-    | FeatureMoments
-    | FeatureSums
-    | GridCounts
-    | LogisticGradient
-    | NetworkGradient
-    | ScoreHistogram
-    | SegmentTotals,
-    Field(discriminator="kind"),
-]
-
-#: Kind to class.
-CATALOGUE: dict[str, type[Statistic]] = {
-    "anchor_sums": AnchorSums,
-    "by_holder": ByHolder,
-    "feature_moments": FeatureMoments,
-    "feature_sums": FeatureSums,
-    "grid_counts": GridCounts,
-    "logistic_gradient": LogisticGradient,
-    "network_gradient": NetworkGradient,
-    "prefix_sums": PrefixSums,
-    "score_histogram": ScoreHistogram,
-    "segment_totals": SegmentTotals,
-}
-
-#: Which statistics an analysis may ask for; a holder refuses any other.
-STATISTICS_OF: dict[str, tuple[str, ...]] = {
-    "rfm": ("prefix_sums", "segment_totals"),
-    "churn": (
-        "by_holder",
-        "feature_sums",
-        "feature_moments",
-        "logistic_gradient",
-        "network_gradient",
-        "score_histogram",
-    ),
-    "clusters": ("grid_counts", "anchor_sums", "feature_moments"),
-}  # fmt: skip
-
 __all__ = [
-    "CATALOGUE",
     "GAMMA",
     "MAX_RECORDS",
-    "STATISTICS_OF",
     "AnchorSums",
-    "AnyStatistic",
     "ByHolder",
     "ContributionBound",
     "FeatureMoments",

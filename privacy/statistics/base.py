@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +65,9 @@ class Statistic(Noun, ABC, Generic[R]):
     #: Rows encoded at a time where there is no faster sum; fewer where vectors are long.
     CHUNK: ClassVar[int] = 4096
 
+    if TYPE_CHECKING:  # each has its own, as a literal
+        kind: str
+
     @property
     @abstractmethod
     def dim(self) -> int:
@@ -80,6 +83,11 @@ class Statistic(Noun, ABC, Generic[R]):
         """Names of the features that are read, and how many days a table must have; nothing for other rows."""
         return frozenset(), 0
 
+    @property
+    def of_holders(self) -> frozenset[str]:
+        """Holders whose own totals are released; a holder's policy must allow that. Nobody's where all are summed."""
+        return frozenset()
+
     @abstractmethod
     def encode_rows(self, rows: R) -> IntArray:
         """Encode each customer; shape ``(customers, dim)``, int64."""
@@ -91,3 +99,7 @@ class Statistic(Noun, ABC, Generic[R]):
         for start in range(0, len(rows), step):
             total += self.encode_rows(rows.take(slice(start, start + step))).sum(axis=0)
         return total
+
+    def sum_of(self, holder: str, rows: R) -> IntArray:
+        """What a holder adds to the sum of all; shape ``(dim,)``, int64."""
+        return self.encode_sum(rows)

@@ -57,6 +57,11 @@ class ByHolder(Statistic[FeatureTable]):
         """What the inner statistic looks at."""
         return self.inner.looks_at
 
+    @property
+    def of_holders(self) -> frozenset[str]:
+        """All that have a block."""
+        return frozenset(self.holders)
+
     def encode_rows(self, table: FeatureTable) -> IntArray:
         """As the first holder encodes them; the others' rows are the same in another block."""
         rows = np.zeros((len(table), self.dim), dtype=np.int64)

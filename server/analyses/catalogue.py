@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
-from privacy.contract.study import ANALYSES as NAMES
+from privacy.analyses.catalogue import NAMES
 from server.analysis import ServerAnalysis
 
 #: In the order of the report's sections.

@@ -14,7 +14,8 @@ from typing import Any
 from privacy.contract.canonical import plain_decimal
 from privacy.contract.membership import result_fingerprint
 from privacy.contract.results import Spending, StudyResult
-from privacy.contract.study import RateStep, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import RateStep
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import render_page

@@ -15,9 +15,10 @@ import pytest
 from pydantic import ValidationError
 
 from clients.models import encode_sum
+from privacy.analyses.catalogue import CATALOGUE
 from privacy.errors import CohortiumError
 from privacy.mechanisms import PLACEMENTS
-from privacy.statistics import CATALOGUE, Statistic
+from privacy.statistics import Statistic
 from simulations.audit_cases import HOLDERS, QUESTIONS, candidates_of
 from simulations.audit_charges import FAULTS, another_scale_than_charged, checked_charges
 

@@ -20,7 +20,8 @@ from typer.testing import CliRunner
 
 import cohortium
 from privacy.contract.canonical import Noun, canonical_json, since
-from privacy.contract.study import Budget, Study
+from privacy.contract.study import Study
+from privacy.contract.terms import Budget
 from privacy.contract.version import software_version
 from privacy.errors import CohortiumError, ConfigError, ProtocolError
 from server.releases import ReleaseStore

@@ -22,6 +22,7 @@ from clients.analyses.clusters.labels import ClusterHistory
 from clients.analyses.rfm.labels import LabelHistory
 from clients.holder import HolderFolder
 from clients.runs import RunFolder
+from privacy.analyses.catalogue import AnyStatistic
 from privacy.audit.verify import verify
 from privacy.contract.canonical import Noun
 from privacy.contract.identity import Roster, Signed
@@ -30,7 +31,6 @@ from privacy.contract.model_file import read_model
 from privacy.contract.study import Study
 from privacy.ledger import Ledger
 from privacy.ledger.view import view_ledger
-from privacy.statistics import AnyStatistic
 from server.studies import Results
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"

@@ -24,7 +24,8 @@ from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from privacy.contract.features import FeatureName
-from privacy.contract.study import Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 
 _NUMBERED = tuple(range(1, REASONS + 1))
 _FACTS = IDS | {

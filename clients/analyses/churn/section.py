@@ -15,7 +15,7 @@ from clients.analysis import HolderView
 from clients.report.comparison import compare
 from privacy.contract.churn_results import RankingFigures
 from privacy.contract.estimates import Estimate
-from privacy.contract.study import minor_digits
+from privacy.contract.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline

@@ -20,9 +20,10 @@ from clients.analyses.clusters.assignment import Assigned
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
+from privacy.analyses.clusters.options import KnownClusters
 from privacy.contract.cluster_results import ClusterResult
 from privacy.contract.clusters import Clusters
-from privacy.contract.study import KnownClusters, Study
+from privacy.contract.study import Study
 from privacy.presentation.cluster_words import cluster_words
 
 _PLACES = ("cluster", "distance", "second", "second_distance")

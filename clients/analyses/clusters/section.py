@@ -14,7 +14,7 @@ from clients.report.comparison import Compared, strictness
 from clients.report.pictures import Pair, Share, compared_shares
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import FEATURES, MISSING, FeatureName
-from privacy.contract.study import minor_digits
+from privacy.contract.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading, feature_value

@@ -12,7 +12,7 @@ from clients.analyses.rfm.texts import text
 from clients.report.comparison import Compared
 from privacy.contract.estimates import Estimate
 from privacy.contract.segments import CutPoints
-from privacy.contract.study import minor_digits
+from privacy.contract.terms import minor_digits
 from privacy.presentation.numbers import day_text, shown
 from privacy.presentation.texts import Language
 from privacy.presentation.words import percent, segment_name

@@ -19,7 +19,8 @@ from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
 from privacy.contract.segments import SCHEMES, Segment, SegmentRules
-from privacy.contract.study import Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.errors import ConfigError
 
 _FACTS = {

@@ -20,9 +20,10 @@ from clients.analysis import HolderView
 from clients.report.cells import MARKS, Judged, shade
 from clients.report.comparison import Compared, strictness
 from clients.report.pictures import Pair, compared_shares
+from privacy.analyses.rfm.options import KnownCuts
 from privacy.contract.estimates import Estimate
 from privacy.contract.results import SchemeFigures
-from privacy.contract.study import KnownCuts, minor_digits
+from privacy.contract.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
 from privacy.contract.results import StudyResult
-from privacy.contract.study import ClusterOptions, KnownClusters, Study
+from privacy.contract.study import Study
 from privacy.errors import ConfigError
 
 

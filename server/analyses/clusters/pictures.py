@@ -13,7 +13,7 @@ import numpy as np
 
 from privacy.contract.cluster_results import ClusterFigures, ClusterResult
 from privacy.contract.features import FEATURES, UNIT, FeatureName, ScaledFeature
-from privacy.contract.study import minor_digits
+from privacy.contract.terms import minor_digits
 from privacy.presentation.cluster_words import beyond_noise
 from privacy.presentation.features import feature_heading, feature_name
 from privacy.presentation.pictures import (

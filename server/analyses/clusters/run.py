@@ -16,12 +16,14 @@ from statistics import NormalDist
 
 import numpy as np
 
+from privacy.analyses.clusters.options import KnownClusters
 from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
 from privacy.contract.clusters import Centre, Clusters, plain_view
 from privacy.contract.estimates import Z95, Estimate
 from privacy.contract.features import UNIT, ScaledFeature
 from privacy.contract.rows import FloatArray
-from privacy.contract.study import KnownClusters, Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.contract.views import ENTRY, LinearView
 from privacy.errors import DataError
 from privacy.statistics import GAMMA, AnchorSums, FeatureMoments, GridCounts

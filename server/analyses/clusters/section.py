@@ -9,10 +9,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
+from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
 from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
 from privacy.contract.estimates import Estimate
 from privacy.contract.features import FeatureName
-from privacy.contract.study import ClusterOptions, KnownClusters, Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.presentation.cells import Cell, cell, written
 from privacy.presentation.change import Change, change, signed
 from privacy.presentation.cluster_words import cluster_words

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from privacy.analyses.rfm.options import KnownCuts, RfmOptions
 from privacy.contract.results import EarlierRun, RfmResult, StudyResult
-from privacy.contract.study import KnownCuts, RfmOptions, Study
+from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from server.analyses.rfm.shares_only import earlier_shares_only
 

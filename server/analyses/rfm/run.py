@@ -15,11 +15,13 @@ from typing import Literal
 
 import numpy as np
 
+from privacy.analyses.rfm.options import FixedCuts, KnownCuts
 from privacy.contract.coarse import FINEST, class_of, coarsened
 from privacy.contract.estimates import Z95, Estimate
 from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.contract.segments import CutPoints, SegmentRules
-from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.statistics import PrefixSums, SegmentTotals
 from privacy.statistics.prefix_sums import FactGrid
 from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate

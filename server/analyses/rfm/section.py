@@ -7,10 +7,12 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from privacy.analyses.rfm.options import FixedCuts, KnownCuts
 from privacy.contract.estimates import Estimate
 from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
 from privacy.contract.segments import SegmentRules
-from privacy.contract.study import FixedCuts, KnownCuts, Study, minor_digits
+from privacy.contract.study import Study
+from privacy.contract.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import plain, shown
 from privacy.presentation.pages import inline

@@ -9,9 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from privacy.analyses.rfm.options import KnownCuts
 from privacy.contract.estimates import Estimate
 from privacy.contract.results import EarlierRun, SchemeFigures, SegmentFigures, StudyResult
-from privacy.contract.study import KnownCuts
 from privacy.presentation.change import Change, change, signed
 from privacy.presentation.numbers import day_text, shown
 from privacy.presentation.pages import inline

@@ -1,0 +1,40 @@
+"""What follows from the tuple of analyses: their names, and everything that may leave a holder."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import or_
+from typing import TYPE_CHECKING, Annotated, Any
+
+from pydantic import Field
+
+from privacy.analyses import ANALYSES
+from privacy.analyses.contract import AnalysisContract
+from privacy.statistics import Statistic
+
+#: The analyses that a study may name, in the order of pages.
+NAMES: tuple[str, ...] = tuple(analysis.name for analysis in ANALYSES)
+
+#: Contracts by name.
+BY_NAME: dict[str, AnalysisContract[Any]] = {analysis.name: analysis for analysis in ANALYSES}
+
+
+def kind_of(statistic: type[Statistic[Any]]) -> str:
+    """The name under which a statistic travels."""
+    return str(statistic.model_fields["kind"].default)
+
+
+#: Which statistics an analysis may ask for; a holder refuses any other.
+STATISTICS_OF: dict[str, tuple[str, ...]] = {
+    analysis.name: tuple(kind_of(statistic) for statistic in analysis.statistics) for analysis in ANALYSES
+}
+
+#: Kind to class: everything that may leave a holder is one of these.
+CATALOGUE: dict[str, type[Statistic[Any]]] = dict(
+    sorted((kind_of(statistic), statistic) for analysis in ANALYSES for statistic in analysis.statistics)
+)
+
+if TYPE_CHECKING:
+    AnyStatistic = Statistic[Any]
+else:
+    AnyStatistic = Annotated[reduce(or_, CATALOGUE.values()), Field(discriminator="kind")]

@@ -1,0 +1,23 @@
+"""Churn: a model that every holder applies to its own customers, and how good it is out of time."""
+
+from __future__ import annotations
+
+from privacy.analyses.churn.options import ChurnOptions
+from privacy.analyses.contract import AnalysisContract
+from privacy.statistics import (
+    ByHolder,
+    FeatureMoments,
+    FeatureSums,
+    LogisticGradient,
+    NetworkGradient,
+    ScoreHistogram,
+)
+
+CONTRACT = AnalysisContract(
+    name="churn",
+    since="0.1.0",
+    options=ChurnOptions,
+    statistics=(ByHolder, FeatureSums, FeatureMoments, LogisticGradient, NetworkGradient, ScoreHistogram),
+    reads=lambda options, terms: options.request(terms.as_of),
+    consents=lambda options: frozenset({options.figures}),
+)

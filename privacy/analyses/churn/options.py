@@ -1,0 +1,68 @@
+"""What a study says of its churn analysis."""
+
+from __future__ import annotations
+
+import datetime as dt
+from decimal import Decimal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from privacy.contract.canonical import ExactDecimal, Noun
+from privacy.contract.features import FEATURES, FeatureName, FeatureRequest
+
+#: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).
+CHURN_FEATURES: tuple[FeatureName, ...] = (
+    "recency_days", "overdue", "on_time", "idle_share", "tenure_days", "tenure_180", "orders", "orders_365",
+    "orders_180", "orders_90", "momentum", "interval_variation", "money", "money_365", "order_value", "basket",
+)  # fmt: skip
+
+
+class ChurnOptions(Noun):
+    """What the churn analysis predicts, from what, and how it is trained.
+
+    Attributes:
+        model: ``logistic`` (logistic regression) or ``network`` (a small perceptron beside a linear path).
+        horizon_days: a customer without a purchase in this many days has churned.
+        active_days: customers count on a day where their last purchase is at most this many days before it.
+        training_days: at how many days training looks. The last is two horizons before the as-of day, so that its
+            outcomes are known before the day of the test, one horizon before the as-of day; further ones are a
+            horizon apart each. All days of a customer are one contribution.
+        features: inputs, by name; their public scales are those of the catalogue.
+        rounds: gradient steps after the least-squares start; 0 means as many as do well (3, or 4 for a network).
+        evaluation_share: share of the analysis' budget that measures the model's quality.
+        figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with
+            as large a budget as the evaluation over all.
+    """
+
+    model: Literal["logistic", "network"] = "logistic"
+    horizon_days: int = Field(default=90, ge=7, le=1830)
+    active_days: int = Field(default=365, ge=7, le=36_600)
+    training_days: int = Field(default=1, ge=1, le=12)
+    features: tuple[FeatureName, ...] = Field(default=CHURN_FEATURES, min_length=1, max_length=40)
+    rounds: int = Field(default=0, ge=0, le=50)
+    evaluation_share: ExactDecimal = Field(default=Decimal("0.2"), ge=Decimal("0.01"), le=Decimal("0.9"))
+    figures: Literal["overall", "by_holder"] = "overall"
+
+    @model_validator(mode="after")
+    def _distinct(self) -> Self:
+        if len(set(self.features)) != len(self.features):
+            raise ValueError("a feature is named twice")
+        listed = [name for name in self.features if FEATURES[name].listed]
+        if listed:
+            raise ValueError(f"{listed[0]} is a feature of clusters only")
+        return self
+
+    def days(self, as_of: dt.date) -> tuple[dt.date, ...]:
+        """Training days, the day of the test, and the as-of day; ascending."""
+        step = dt.timedelta(days=self.horizon_days)
+        return tuple(as_of - step * back for back in range(self.training_days + 1, -1, -1))
+
+    def request(self, as_of: dt.date) -> FeatureRequest:
+        """What a holder computes for this analysis."""
+        return FeatureRequest(
+            names=tuple(dict.fromkeys((*self.features, "recency_days"))),  # what every model is compared with
+            days=self.days(as_of),
+            horizon_days=self.horizon_days,
+            active_days=self.active_days,
+        )

@@ -1,0 +1,15 @@
+"""Clusters: centres that every holder applies to its own customers, and who is around them."""
+
+from __future__ import annotations
+
+from privacy.analyses.clusters.options import ClusterOptions
+from privacy.analyses.contract import AnalysisContract
+from privacy.statistics import AnchorSums, FeatureMoments, GridCounts
+
+CONTRACT = AnalysisContract(
+    name="clusters",
+    since="0.1.0",
+    options=ClusterOptions,
+    statistics=(GridCounts, AnchorSums, FeatureMoments),
+    reads=lambda options, terms: options.request(terms.as_of),
+)

@@ -1,0 +1,63 @@
+"""What an analysis is to all parties: one object, ``CONTRACT`` of its room ``privacy/analyses/<name>/``.
+
+Studies, admission, policies, results and the auditor's page find contracts through the tuple of ``privacy.analyses``
+and know no analysis by name. A room imports this module and what stands below it, never the catalogue or another room.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, TypeVar
+
+from privacy.contract.canonical import Noun
+from privacy.contract.columns import Column
+from privacy.contract.features import FeatureRequest
+from privacy.contract.terms import Terms
+from privacy.statistics import Statistic
+
+T = TypeVar("T", bound=Noun)
+
+#: Whose figures are released; what a policy must allow by name.
+Whose = Literal["overall", "by_holder"]
+
+
+def _nothing(options: Any) -> frozenset[Any]:
+    return frozenset()
+
+
+def _never(options: Any) -> str:
+    return ""
+
+
+def customer_table(options: Any, terms: Terms) -> None:
+    """For an analysis that reads R, F and M of every customer, and no features."""
+    return
+
+
+@dataclass(frozen=True, kw_only=True)
+class AnalysisContract(Generic[T]):
+    """One analysis.
+
+    Attributes:
+        name: as studies name it; also of its table in ``study.toml``, of its field of results, and of its rooms.
+        since: the release that it came with.
+        options: its table of a study.
+        statistics: what it may ask; a holder refuses any other.
+        reads: the features that it needs of customers; None for the customer table.
+        columns: what it looks at beside the features that it reads, in the words of policies.
+        consents: whose figures it releases; a policy must allow each.
+        withholds: the setting by which results have no totals, as ``study.toml`` has it; empty where they have.
+        has_withheld_form: whether its results have a form without totals; a study that withholds them may name no
+            analysis that has none.
+    """
+
+    name: str
+    since: str
+    options: type[T]
+    statistics: tuple[type[Statistic[Any]], ...]
+    reads: Callable[[T, Terms], FeatureRequest | None] = customer_table
+    columns: Callable[[T], frozenset[Column]] = _nothing
+    consents: Callable[[T], frozenset[Whose]] = _nothing
+    withholds: Callable[[T], str] = _never
+    has_withheld_form: bool = False

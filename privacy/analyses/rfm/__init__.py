@@ -1,0 +1,22 @@
+"""RFM: cut points on recency, frequency and money, and the totals of the segments between them."""
+
+from __future__ import annotations
+
+from privacy.analyses.contract import AnalysisContract
+from privacy.analyses.rfm.options import RfmOptions
+from privacy.statistics import PrefixSums, SegmentTotals
+
+
+def _withholds(options: RfmOptions) -> str:
+    return 'rfm.totals = "shares"' if options.totals == "shares" else ""
+
+
+CONTRACT = AnalysisContract(
+    name="rfm",
+    since="0.1.0",
+    options=RfmOptions,
+    statistics=(PrefixSums, SegmentTotals),
+    columns=lambda options: frozenset({"recency", "orders", "money"}),
+    withholds=_withholds,
+    has_withheld_form=True,
+)

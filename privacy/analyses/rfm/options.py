@@ -1,0 +1,81 @@
+"""What a study says of its RFM analysis."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from privacy.contract.canonical import ExactDecimal, Noun
+from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
+from privacy.contract.terms import MINOR_LIMIT
+
+
+class FixedCuts(Noun):
+    """High/low cuts that the operators set themselves, in place of medians.
+
+    Attributes:
+        recency_days: high (recent) is at most this many days.
+        orders: high is at least this many orders.
+        money: high is at least this much, in the study's currency.
+    """
+
+    recency_days: int = Field(ge=0, le=1_000_000)
+    orders: int = Field(ge=1, le=MINOR_LIMIT)
+    money: ExactDecimal = Field(ge=0)
+
+
+class KnownCuts(Noun):
+    """Cut points that an earlier run released; using them again is free, and movement is customers' movement.
+
+    Attributes:
+        cuts: the cut points.
+        money_cap, orders_cap: with how much a customer counts in the totals at most (minor units, orders).
+        above_cap: the earlier estimate of the share of revenue above ``money_cap``.
+        origin: the run they come from, for people.
+    """
+
+    cuts: CutPoints
+    money_cap: int = Field(ge=1, le=MINOR_LIMIT)
+    orders_cap: int = Field(ge=1, le=1_000_000)
+    above_cap: ExactDecimal = Field(ge=0, le=1)
+    origin: str = Field(max_length=120)
+
+
+class RfmOptions(Noun):
+    """What the RFM analysis releases.
+
+    Attributes:
+        cut_points: ``new`` finds them from the data of all holders; ``previous`` takes those of this study's last
+            earlier as-of date, so that the whole budget measures segments (the coordinator writes them out before
+            holders see the study).
+        report: segmentations whose sizes and revenue are released. Labels of all segmentations are free (every
+            holder applies the cut points to its own customers); totals of n segmentations multiply the squared
+            cost of that question by n.
+        high_low: ``median``, or fixed cuts, for the eight segments.
+        rules: the operators' own segments; the first rule that fits wins.
+        floor: segments whose noisy count is below this are not shown.
+        cut_points_share: share of the budget that finds the cut points; the rest measures the segments.
+        totals: ``full``, or ``shares``: results, reports and what holders get carry proportions and averages on a
+            coarse public grid, and no total. The coordinator's operator still has the noisy totals in ``releases/``.
+    """
+
+    cut_points: Literal["new", "previous"] | KnownCuts = "new"
+    report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1, max_length=8)
+    high_low: Literal["median"] | FixedCuts = "median"
+    rules: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
+    floor: int = Field(default=20, ge=0, le=1_000_000)
+    cut_points_share: ExactDecimal = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=Decimal("0.9"))
+    totals: Literal["full", "shares"] = "full"
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if len(set(self.report)) != len(self.report):
+            raise ValueError("report names a segmentation twice")
+        if "rules" in self.report and not self.rules:
+            raise ValueError("report asks for 'rules', but no [[rfm.rules]] are given")
+        codes = [rule.code for rule in self.rules]
+        if len(set(codes)) != len(codes):
+            raise ValueError("two rules have the same code")
+        return self

@@ -1,0 +1,104 @@
+"""One contract per analysis, one tuple: what studies, admission and policies know of analyses follows."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+from importlib import import_module
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import contract_examples as examples
+import protocol_kit as kit
+import pytest
+
+import privacy.analyses
+from privacy.analyses import ANALYSES
+from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, STATISTICS_OF
+from privacy.analyses.contract import AnalysisContract
+from privacy.contract.canonical import Noun
+from privacy.contract.customers import CustomerColumns
+from privacy.contract.features import FeatureTable
+from privacy.contract.results import StudyResult
+from privacy.contract.study import Study, _section
+from privacy.contract.terms import Terms
+
+each_analysis = pytest.mark.parametrize("analysis", ANALYSES, ids=lambda analysis: analysis.name)
+
+
+def study_of(analysis: AnalysisContract[Any]) -> Study:
+    return kit.small_study(analyses=(analysis.name,))
+
+
+def test_the_tuple_stands_alone() -> None:
+    """The one line of a new analysis: imports, and the tuple."""
+    body = ast.parse(Path(str(privacy.analyses.__file__)).read_text(encoding="utf-8")).body
+    assert isinstance(body[0], ast.Expr)
+    assert all(isinstance(node, ast.Import | ast.ImportFrom) for node in body[1:-1])
+    assert isinstance(body[-1], ast.AnnAssign)
+    assert ast.unparse(body[-1].target) == "ANALYSES"
+
+
+@each_analysis
+def test_a_room_bears_the_name_of_its_analysis_on_every_side(analysis: AnalysisContract[Any]) -> None:
+    room: ModuleType = import_module(f"privacy.analyses.{analysis.name}")
+    assert room.CONTRACT is analysis
+    for side in ("server", "clients"):
+        assert import_module(f"{side}.analyses.{analysis.name}.analysis").ANALYSIS.name == analysis.name
+    assert {analysis.name} <= set(Study.model_fields) & set(StudyResult.model_fields)
+    assert analysis.name not in Terms.model_fields
+
+
+@each_analysis
+def test_an_analysis_asks_statistics_of_the_rows_that_it_reads(analysis: AnalysisContract[Any]) -> None:
+    """Else a question could look at rows whose columns the policy never saw."""
+    request = analysis.reads(analysis.options(), study_of(analysis))
+    assert {kind.reads for kind in analysis.statistics} == {CustomerColumns if request is None else FeatureTable}
+    if request is None:
+        assert analysis.columns(analysis.options()) >= {"recency", "orders", "money"}
+
+
+@each_analysis
+def test_what_is_released_of_single_holders_needs_a_consent(analysis: AnalysisContract[Any]) -> None:
+    asked = [each for kind in STATISTICS_OF[analysis.name] for each in examples.STATISTICS[kind]]
+    assert analysis.consents(analysis.options()) <= {"overall"}, "at its defaults nothing needs a consent"
+    if any(statistic.of_holders for statistic in asked):
+        assert analysis.consents(analysis.options(figures="by_holder")) == {"by_holder"}
+
+
+def test_names_and_statistics_follow_from_the_tuple() -> None:
+    assert tuple(BY_NAME) == NAMES == ("rfm", "clusters", "churn")
+    assert list(CATALOGUE) == sorted(CATALOGUE)
+    for analysis in ANALYSES:
+        assert tuple(CATALOGUE[kind] for kind in STATISTICS_OF[analysis.name]) == analysis.statistics
+
+
+class _Options(Noun):
+    days: int = 30
+
+
+def test_an_analysis_of_a_later_release_leaves_the_text_of_studies_as_it_is() -> None:
+    """Where it is not used; else one more analysis would make every study run before spend again."""
+    later = dataclasses.replace(BY_NAME["clusters"], name="later", since="0.3.0", options=_Options)
+    kind, default = _section(later)
+    grown = type("Study", (Study,), {"__annotations__": {"later": kind}, "later": default, "__module__": __name__})
+    study = kit.small_study()
+    text = study.canonical()
+    assert grown.parse(text).canonical() == text
+    used = grown.model_validate(study.model_dump() | {"later": {"days": 7}})
+    assert b'"later":{"days":7}' in used.canonical()
+    assert used.of(later) == _Options(days=7)
+    with pytest.raises(ValueError, match=r"later\n.*Extra inputs"):
+        Study.model_validate(study.model_dump() | {"later": {"days": 7}})
+
+
+def test_every_part_of_a_room_knows_its_own_room_only() -> None:
+    """Beside import-linter's contracts, for names in strings: halls find rooms through the tuple."""
+    root = Path(str(privacy.analyses.__file__)).parents[2]
+    for side in ("privacy", "server", "clients"):
+        for name in NAMES:
+            others = [f"analyses.{other}" for other in NAMES if other != name]
+            for path in (root / side / "analyses" / name).rglob("*.py"):
+                text = path.read_text(encoding="utf-8")
+                assert not [other for other in others if other in text], path
