@@ -18,7 +18,7 @@ import server.analyses
 from clients.commands import holder_app
 from privacy.audit.commands import audit_app, auditor_app, budget_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
-from privacy.presentation.rosters import roster_app
+from privacy.member_commands import roster_app
 from privacy.presentation.terminal import (
     Json,
     Quiet,
@@ -37,11 +37,11 @@ from simulations.commands import audit_test
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from privacy.contract.results import StudyResult
-    from privacy.contract.study import Study
-    from server.federation import Patience
-    from server.progress import Progress
-    from server.run import CoordinatorFolder
+    from privacy.protocol.study import Study
+    from privacy.results import StudyResult
+    from server.running.federation import Patience
+    from server.running.folder import CoordinatorFolder
+    from server.running.progress import Progress
 
 #: Modules that come with the extra [node]; the base install is what an auditor needs.
 _EXTRA_MODULES = {
@@ -129,7 +129,7 @@ def _show_error(error: CohortiumError) -> None:
 @app.command()
 def version() -> None:
     """Print the release."""
-    from privacy.contract.version import software_version
+    from privacy.kernel.version import software_version
 
     print(software_version())
 
@@ -162,8 +162,8 @@ def demo(
     """Run the main job on this machine: one private RFM segmentation for several data holders."""
     import shutil
 
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study
     from simulations.local import Workspace
 
     if data is not None:
@@ -291,8 +291,8 @@ def study_new(
     import tomllib
     from decimal import Decimal
 
-    from privacy.contract.canonical import describe_validation
-    from privacy.contract.study import Study
+    from privacy.kernel.canonical import describe_validation
+    from privacy.protocol.study import Study
 
     text = _study_toml(name, as_of, epsilon, currency)
     try:
@@ -329,14 +329,14 @@ def study_check(
     as_json: Json = False,
 ) -> None:
     """Show what a study costs and how exact it will be, before any data is touched."""
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
-    from server.check import check_study
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study
+    from server.running.check import check_study
 
     study = read_toml(study_file, Study)
     roster = None
     if coordinator is not None:
-        from server.run import CoordinatorFolder
+        from server.running.folder import CoordinatorFolder
 
         roster = CoordinatorFolder(root=coordinator).roster()
     elif workspace is not None:
@@ -441,7 +441,7 @@ def study_resume(
     A study that has a result is handed out again to holders that had missed it, which costs nothing.
     """
     from server.releases import ReleaseStore
-    from server.resume import found_of
+    from server.running.resume import found_of
 
     where = _where(workspace, coordinator, transport)
     folder = where.folder
@@ -466,9 +466,9 @@ def study_report(
     ],
 ) -> None:
     """Write a recorded result's pages and files again. Nothing is asked or spent."""
-    from server.pages import write_pages
-    from server.run import CoordinatorFolder
-    from server.studies import read_result
+    from server.running.folder import CoordinatorFolder
+    from server.running.pages import write_pages
+    from server.running.studies import read_result
 
     folder = CoordinatorFolder(root=result_folder.resolve().parent.parent)
     result = read_result(result_folder)
@@ -481,8 +481,8 @@ def study_report(
 
 
 def _read_study(study_file: Path, as_of: str | None) -> Study:
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study, parse_day
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study, parse_day
 
     study = read_toml(study_file, Study)
     if as_of is None:
@@ -506,8 +506,8 @@ def _where(workspace: Path | None, coordinator: Path | None, transport: Transpor
             "say where to run it", hint="give --coordinator FOLDER, or --workspace FOLDER for one on this machine"
         )
     if coordinator is not None:
-        from server.deployed import run_served
-        from server.run import CoordinatorFolder
+        from server.running.deployed import run_served
+        from server.running.folder import CoordinatorFolder
 
         folder = CoordinatorFolder(root=coordinator)
         folder.roster()
@@ -536,7 +536,7 @@ def _run(
     waits: tuple[float | None, float | None] = (None, None),
     hand_out: bool = False,
 ) -> StudyResult:
-    from server.federation import Patience
+    from server.running.federation import Patience
 
     results = where.folder.results
     study = results.resolve(study)
@@ -562,7 +562,7 @@ def _run(
 
 
 def _show_result(result: StudyResult, target: Path) -> None:
-    from privacy.contract.membership import result_fingerprint
+    from privacy.protocol.membership import result_fingerprint
     from server.analyses.catalogue import ANALYSES
     from server.report.render import describe_spending
 

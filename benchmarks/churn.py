@@ -39,20 +39,20 @@ from numpy.typing import NDArray
 from rfm_accuracy import Noisy, default_data
 from scipy.stats import rankdata
 
+from clients.answering.policy import HolderPolicy
 from clients.data.config import Columns, HolderConfig, Source
 from clients.data.features import CustomerFeatures, build_features
-from clients.policy import HolderPolicy
-from privacy.contract.canonical import read_toml
-from privacy.contract.features import UNIT, FeatureName, FeatureTable
-from privacy.contract.models import LogisticModel, NetworkModel, logits_of
-from privacy.contract.study import Study
+from privacy.analyses.churn.models import LogisticModel, NetworkModel, logits_of
 from privacy.errors import DataError
+from privacy.kernel.canonical import read_toml
+from privacy.kernel.features import UNIT, FeatureName, FeatureTable
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.aggregation.noise import central_noise
 from server.analyses.churn.learning import train_logistic, train_network
 from server.analyses.churn.run import rounds_of
-from server.planning import plan, planned_mechanism
+from server.running.planning import plan, planned_mechanism
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
 CUTOFF = dt.date(2011, 6, 12)
@@ -512,7 +512,7 @@ def summary(found: Sequence[Row]) -> Iterator[str]:
 
 def time_study(customers: int, holders: int, *, family: str) -> Iterator[str]:
     """Seconds of generated sales to a recorded result: through keys, ledgers, masks and signatures, in one process."""
-    from server.run import run_study
+    from server.running.run import run_study
     from simulations.generator import generate, study_toml
     from simulations.kit import MemoryFederation
 

@@ -58,16 +58,16 @@ from sklearn.metrics import adjusted_rand_score
 from clients.data.config import Columns, HolderConfig, Source
 from clients.data.features import CustomerFeatures, build_features
 from privacy.accounting.gdp import mu_of
+from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.options import KnownClusters
-from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable
-from privacy.contract.study import Study
+from privacy.analyses.clusters.results import ClusterResult
+from privacy.kernel.features import MISSING, UNIT, FeatureName, FeatureTable
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.study import Study
 from privacy.statistics import Statistic
-from privacy.statistics.anchor_sums import nearest
 from server.analyses.clusters import run as clusters
-from server.planning import plan, planned_mechanism
+from server.running.planning import plan, planned_mechanism
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
 AS_OF = dt.date(2011, 12, 10)

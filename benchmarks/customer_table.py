@@ -86,8 +86,8 @@ def run_ours(path: Path, memory: str) -> tuple[float, object]:
 
     from clients.data.config import HolderConfig
     from clients.data.customer_table import build_customer_table
-    from privacy.contract.study import Study
-    from privacy.contract.terms import Budget, Cleaning
+    from privacy.kernel.terms import Budget, Cleaning
+    from privacy.protocol.study import Study
 
     config = HolderConfig.model_validate(
         {

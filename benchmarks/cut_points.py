@@ -25,9 +25,9 @@ from rfm_accuracy import (
     two_level,
 )
 
-from privacy.contract.segments import CutPoints
-from privacy.contract.study import Study
+from privacy.analyses.rfm.segments import CutPoints
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.study import Study
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import cumulate, smoothed, total_customers
 

@@ -48,7 +48,7 @@ def make_table(path: Path, customers: int, seed: int, *, draws: int = 0) -> None
     import numpy as np
 
     from clients.data.customer_table import CleaningReport, CustomerTable
-    from privacy.contract.customers import CustomerColumns
+    from privacy.kernel.customers import CustomerColumns
 
     draw = np.random.default_rng(draws or seed)
     counts = dict.fromkeys(("rows_seen", "netted", "duplicates", "capped", "free", "lines"), 0)
@@ -72,8 +72,8 @@ def label(table: Path, holder: Path, day: dt.date) -> float:
     from clients.analyses.rfm.labels import LabelHistory, Snapshot
     from clients.data.customer_table import CustomerTable
     from clients.labels.export import publish
-    from privacy.contract.segments import CutPoints, SegmentRules
-    from privacy.contract.study import Study
+    from privacy.analyses.rfm.segments import CutPoints, SegmentRules
+    from privacy.protocol.study import Study
 
     cuts = CutPoints(
         recency_days=(60, 150, 300, 450), orders=(2, 3, 4, 6), money=(3000, 6000, 11_000, 22_000),

@@ -22,7 +22,7 @@ from pathlib import Path
 
 from privacy.accounting.events import GaussianSum
 from privacy.audit.verify import verify
-from privacy.contract.canonical import canonical_json, sha256_hex
+from privacy.kernel.canonical import canonical_json, sha256_hex
 from privacy.ledger import Answered, Caps, Ledger, Opened, Question, Released, Reserved
 from privacy.ledger.chain import chain_hash
 

@@ -17,8 +17,8 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
+from privacy.kernel.canonical import read_toml
+from privacy.protocol.study import Study
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 

@@ -21,17 +21,18 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.results import RfmResult
-from privacy.contract.segments import CutPoints
-from privacy.contract.study import Study
+from privacy.analyses.rfm.prefix_sums import FactGrid
+from privacy.analyses.rfm.results import RfmResult
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints
+from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.statistics import SegmentTotals, Statistic
-from privacy.statistics.prefix_sums import FactGrid
+from privacy.protocol.study import Study
+from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import QUINTILES
-from server.planning import plan, planned_mechanism
+from server.running.planning import plan, planned_mechanism
 
 TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"
 HOLDERS = ("alpha", "beta", "gamma")

@@ -33,8 +33,8 @@ FLOOR = 2 * 0.25
 PROGRAM = """
 import json, sys
 from pathlib import Path
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
+from privacy.kernel.canonical import read_toml
+from privacy.protocol.study import Study
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 

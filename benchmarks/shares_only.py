@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from privacy.contract.coarse import coarsened, step_of
+from privacy.figures.public_grid import coarsened, step_of
 
 #: How many differences of two figures that estimate the same thing: next to none, 27 of two segmentations, a year.
 DIFFERENCES = (1, 9, 27, 88, 176)

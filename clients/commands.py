@@ -10,21 +10,21 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from privacy.contract.identity import Declarations
 from privacy.errors import ConfigError
-from privacy.member_folder import MemberFolder
-from privacy.presentation.rosters import (
+from privacy.member_commands import (
     FingerprintOption,
     accept_roster,
     asked,
     rotation_written,
     wrote,
 )
+from privacy.member_folder import MemberFolder
 from privacy.presentation.terminal import Json, command_group, print_json, screen, up
+from privacy.protocol.identity import Declarations
 
 if TYPE_CHECKING:
-    from clients.data.guess_nouns import Question
-    from clients.runs import RunFolder
+    from clients.answering.runs import RunFolder
+    from clients.data.guess.nouns import Question
 
 HolderPath = Annotated[Path, typer.Argument(help="The holder's folder.", file_okay=False)]
 holder_app = command_group("holder", "Check data, answer studies, label customers (data holder).")
@@ -39,12 +39,12 @@ def holder_check(
     as_json: Json = False,
 ) -> None:
     """Look at your own data as a study would: counts per cleaning rule, problems, warnings. Nothing leaves."""
-    from clients.counting import show_counted
+    from clients.answering.counting import show_counted
     from clients.data.check import preflight, render_check
     from clients.data.config import HolderConfig
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
     from privacy.errors import DataError
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study
 
     config = read_toml(config_file, HolderConfig)
     study = read_toml(study_file, Study) if study_file else None
@@ -83,7 +83,7 @@ def holder_init(
 
     Private keys stay here. Set COHORTIUM_PASSPHRASE (or COHORTIUM_PASSPHRASE_FILE) to keep them under a passphrase.
     """
-    from clients.policy import checked_policy_toml
+    from clients.answering.policy import checked_policy_toml
 
     policy = folder / "policy.toml"
     text = ""
@@ -137,7 +137,7 @@ def holder_persons(
     The node raises K by itself when the roster or your declaration grows. Only this command lowers it, and auditors
     ask why.
     """
-    from clients.counting import set_counted, show_counted
+    from clients.answering.counting import set_counted, show_counted
 
     told = set_counted(folder, holders, yes=yes)
     if as_json:
@@ -171,10 +171,10 @@ def holder_leave(
     """Leave the federation: a last bundle for the auditor and a signed word are written, and the keys are destroyed."""
     import time
 
-    from clients.holder import HolderFolder
+    from clients.answering.folder import HolderFolder
     from privacy.audit.export import export
-    from privacy.contract.checkpoints import signed_checkpoint
     from privacy.ledger import Departed
+    from privacy.protocol.checkpoints import signed_checkpoint
 
     holder = HolderFolder(folder)
     member, roster, ledger = holder.member, holder.roster(), holder.ledger()
@@ -199,7 +199,7 @@ def holder_leave(
 @holder_app.command("studies")
 def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
     """List the studies that wait for your approval, and what was decided. Shows what each would look at and cost."""
-    from clients.holder import HolderFolder
+    from clients.answering.folder import HolderFolder
 
     proposed = HolderFolder(folder).approvals().proposed()
     if as_json:
@@ -250,7 +250,7 @@ def holder_deny(folder: HolderPath, study: StudyName) -> None:
 def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"]) -> None:
     import time
 
-    from clients.holder import HolderFolder
+    from clients.answering.folder import HolderFolder
 
     approvals = HolderFolder(folder).approvals()
     study = approvals.find(wanted)
@@ -269,7 +269,7 @@ def holder_losses(
     """List the charges whose release never came, and what part of the lifetime cap they took; let studies go on."""
     import time
 
-    from clients.holder import HolderFolder
+    from clients.answering.folder import HolderFolder
     from privacy.accounting.events import epsilon_spent, squared_cap
     from privacy.ledger import LossesAccepted
 
@@ -344,8 +344,8 @@ def holder_node(
     """Answer studies until stopped. Listens on no port; runs only the code that is installed here."""
     import logging
 
+    from clients.answering.folder import HolderFolder, LiveNode
     from clients.flower.node import run_node
-    from clients.holder import HolderFolder, LiveNode
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for every poll
@@ -391,9 +391,9 @@ def holder_labels(
     as_json: Json = False,
 ) -> None:
     """Write your customers' segments, churn scores and clusters from a run's releases. Costs nothing, asks nobody."""
-    from clients.holder import HolderFolder
-    from clients.labels.export import export_labels, to_label
-    from clients.runs import RunFolder
+    from clients.answering.folder import HolderFolder
+    from clients.answering.runs import RunFolder
+    from clients.labelling import export_labels, to_label
 
     holder = HolderFolder(folder)
     runs = RunFolder(holder.state / "runs")
@@ -429,7 +429,7 @@ def holder_report(
     as_json: Json = False,
 ) -> None:
     """Write your own page: your customers against the consortium's. Stays on this machine and costs nothing."""
-    from clients.holder import HolderFolder
+    from clients.answering.folder import HolderFolder
     from clients.report.files import handed_to, write_holder_report
 
     path = write_holder_report(HolderFolder(folder), run, output)
@@ -454,8 +454,8 @@ def holder_forget(
     as_json: Json = False,
 ) -> None:
     """Take a person out of labels, scores, clusters, stored tables, pages and exports here, and exclude the id."""
+    from clients.answering.folder import HolderFolder
     from clients.forget import forget
-    from clients.holder import HolderFolder
 
     if not yes:
         typer.confirm("Take this person out of everything that is kept here?", abort=True)
@@ -505,7 +505,7 @@ def holder_new(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
 ) -> None:
     """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess."""
-    from clients.data.guess import new_holder_file
+    from clients.data.guess.guess import new_holder_file
 
     password = {"password_env": password_env} if password_env else {"password_file": password_file}
     new_holder_file(

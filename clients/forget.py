@@ -19,15 +19,15 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from clients.answering.folder import HolderFolder
 from clients.data.cleaning import read_exclusion_list
 from clients.data.config import HolderConfig
 from clients.data.sources.locations import resolve
-from clients.holder import HolderFolder
+from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
-from clients.labels.export import export_labels, histories_of_all
-from privacy.contract.study import parse_day
 from privacy.errors import ConfigError
 from privacy.private_files import private_file
+from privacy.protocol.study import parse_day
 
 _IDS = ("customer_id", "source_id")
 

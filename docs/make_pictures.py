@@ -31,8 +31,8 @@ from privacy.audit.export import export
 from privacy.audit.report.render import render_audit
 from privacy.audit.story import read_story
 from privacy.audit.verify import verify
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from server.report.render import render_report
 from simulations.local import Workspace, run_local
 

@@ -13,8 +13,12 @@ from __future__ import annotations
 from itertools import pairwise
 from pathlib import Path
 
-from privacy.contract.identity import Declarations, Identity, Member, Role, Roster, Signed
-from privacy.contract.membership import (
+from privacy.errors import ConfigError, ProtocolError
+from privacy.ledger import Ledger, RosterAccepted
+from privacy.private_files import write_private
+from privacy.private_keys import create_node_key, load_node_key, public_node_key
+from privacy.protocol.identity import Declarations, Identity, Member, Role, Roster, Signed
+from privacy.protocol.membership import (
     JoinRequest,
     KeyChange,
     Leave,
@@ -24,10 +28,6 @@ from privacy.contract.membership import (
     read_request,
     same_fingerprint,
 )
-from privacy.errors import ConfigError, ProtocolError
-from privacy.ledger import Ledger, RosterAccepted
-from privacy.private_files import write_private
-from privacy.private_keys import create_node_key, load_node_key, public_node_key
 
 
 class MemberFolder:

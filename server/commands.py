@@ -9,11 +9,11 @@ import typer
 from pydantic import ValidationError
 from rich.markup import escape
 
-from privacy.contract.canonical import describe_validation
-from privacy.contract.membership import fingerprint
 from privacy.errors import ConfigError
-from privacy.presentation.rosters import members_as_json, read_sent, show_members, wrote
+from privacy.kernel.canonical import describe_validation
+from privacy.member_commands import members_as_json, read_sent, show_members, wrote
 from privacy.presentation.terminal import Json, command_group, errors, print_json, screen
+from privacy.protocol.membership import fingerprint
 
 coordinator_app = command_group("coordinator", "Set up and run a federation (coordinator).")
 
@@ -30,7 +30,7 @@ def coordinator_init(
     days: Annotated[int, typer.Option(help="How long the server's certificate is valid.", min=1, max=825)] = 825,
 ) -> None:
     """Make the coordinator's signing key, certificate authority and server certificate, and coordinator.toml."""
-    from server.enrolment import CoordinatorConfig, Enrolment
+    from server.running.enrolment import CoordinatorConfig, Enrolment
 
     try:
         config = CoordinatorConfig(federation=federation, coordinator=name, address=address, listen=listen)
@@ -46,7 +46,7 @@ def coordinator_enrol(
     files: Annotated[list[Path], typer.Argument(help="Requests, rotations and leaves that members sent.")],
 ) -> None:
     """Take what members signed: requests to join, new declarations, rotated keys, leaves. Counts when published."""
-    from server.enrolment import Enrolment
+    from server.running.enrolment import Enrolment
 
     enrolment = Enrolment(folder)
     for file in files:
@@ -60,7 +60,7 @@ def coordinator_enrol(
 @coordinator_app.command("revoke")
 def coordinator_revoke(folder: CoordinatorPath, member: Annotated[str, typer.Argument(help="Its short name.")]) -> None:
     """Leave a member out of the next version: nothing that it signs counts from there on."""
-    from server.enrolment import Enrolment
+    from server.running.enrolment import Enrolment
 
     Enrolment(folder).revoke(member)
     screen.print(f"{escape(member)} will be left out of the next version. `cohortium coordinator publish` makes it.")
@@ -74,7 +74,7 @@ def coordinator_readmit(
     import time
 
     from privacy.ledger import Readmitted
-    from server.run import CoordinatorFolder
+    from server.running.folder import CoordinatorFolder
 
     place = CoordinatorFolder(root=folder)
     with place.locked():
@@ -92,7 +92,7 @@ def coordinator_readmit(
 @coordinator_app.command("rotate-key")
 def coordinator_rotate_key(folder: CoordinatorPath) -> None:
     """Make a new signing key for the coordinator; it counts from the next version on, which the old key signs."""
-    from server.enrolment import Enrolment
+    from server.running.enrolment import Enrolment
 
     enrolment = Enrolment(folder)
     enrolment.take(enrolment.member.rotate())
@@ -102,7 +102,7 @@ def coordinator_rotate_key(folder: CoordinatorPath) -> None:
 @coordinator_app.command("publish")
 def coordinator_publish(folder: CoordinatorPath, as_json: Json = False) -> None:
     """Sign the next version of the roster, to be sent to every member. Each of them decides whether to accept it."""
-    from server.enrolment import Enrolment
+    from server.running.enrolment import Enrolment
 
     enrolment = Enrolment(folder)
     before = enrolment.member.roster()
@@ -128,8 +128,8 @@ def coordinator_renew_certificate(
     days: Annotated[int, typer.Option(help="How long the new one is valid.", min=1, max=825)] = 825,
 ) -> None:
     """Put a new authority and certificate in the server's place, step by step, without stopping anything."""
-    from server.enrolment import Enrolment
-    from server.renewal import Renewal
+    from server.running.enrolment import Enrolment
+    from server.running.renewal import Renewal
 
     renewal = Renewal(folder)
     if not renewal.under_way and not renewal.to_drop:
@@ -167,7 +167,7 @@ def coordinator_serve(
     import signal
     import threading
 
-    from server.serve import serve
+    from server.running.serve import serve
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)
@@ -179,7 +179,7 @@ def coordinator_serve(
 
 def warn_of_certificate(folder: Path) -> None:
     """Say when the end of the server's certificate is near."""
-    from server.renewal import Renewal
+    from server.running.renewal import Renewal
 
     warning = Renewal(folder).warning()
     if warning is not None:

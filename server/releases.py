@@ -10,11 +10,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.canonical import Noun
-from privacy.contract.messages import release_digest
+from privacy.kernel.canonical import Noun
 from privacy.ledger import Question
 from privacy.ledger.entries import Digest
 from privacy.mechanisms import SumMechanism
+from privacy.protocol.messages import release_digest
 
 
 class Release(Noun):

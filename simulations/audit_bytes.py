@@ -17,12 +17,12 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from clients.answering.engines import encode_sum
 from clients.data.config import HolderConfig
 from clients.data.customer_table import build_customer_table
-from clients.models import encode_sum
 from privacy.audit.empirical import Checked
-from privacy.contract.customers import CustomerColumns
 from privacy.errors import DataError
+from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import IntArray
 from simulations.audit_cases import HOLDERS, QUESTIONS
 from simulations.audit_charges import study_for

@@ -15,29 +15,21 @@ from typing import Any
 
 import numpy as np
 
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable, Scale, ScaledFeature
-from privacy.contract.models import LOGIT, WEIGHT, FeatureRank, LogisticModel
-from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.views import ENTRY, LinearView
-from privacy.statistics import (
-    AnchorSums,
-    ByHolder,
-    FeatureMoments,
-    FeatureSums,
-    GridCounts,
-    LogisticGradient,
-    NetworkGradient,
-    PrefixSums,
-    ScoreHistogram,
-    SegmentTotals,
-    Statistic,
-)
-from privacy.statistics.anchor_sums import CappedFact
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel
+from privacy.analyses.churn.network_gradient import Network, NetworkGradient
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
+from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.features import MISSING, UNIT, FeatureName, FeatureTable, Scale, ScaledFeature
+from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.statistics import FeatureMoments, FeatureSums, Statistic
 from privacy.statistics.base import IntArray
-from privacy.statistics.network_gradient import Network
-from privacy.statistics.prefix_sums import FactGrid
-from privacy.statistics.score_histogram import ScoredModel
 
 #: The holders of the audit. The first ones collude; the target is a customer of the last.
 HOLDERS = ("east", "north", "south", "west")

@@ -16,24 +16,24 @@ from typing import Any
 
 import numpy as np
 
-import clients.node
+import clients.answering.node
 import server.aggregation.adding
 import server.aggregation.noise
-from clients.answering import Sampler, masked_answer, noise_share
-from clients.models import encode_sum
-from clients.policy import HolderPolicy
+from clients.answering.answers import Sampler, masked_answer, noise_share
+from clients.answering.engines import encode_sum
+from clients.answering.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
 from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF
 from privacy.audit.empirical import Checked
-from privacy.contract.study import Study
-from privacy.contract.transport import Transport
 from privacy.ledger import Ledger, Reserved
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.study import Study
+from privacy.protocol.transport import Transport
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
-from server.federation import Federation
 from server.releases import Release, ReleaseStore
+from server.running.federation import Federation
 from simulations.audit_cases import HOLDERS, QUESTIONS, crowd_of
 from simulations.kit import MemoryFederation
 from simulations.replacing import Planting, replaced
@@ -195,7 +195,7 @@ def one_coordinate_without_noise() -> Iterator[None]:
     def fewer(mechanism: SumMechanism, size: int, sampler: Sampler) -> IntArray:
         return np.append(noise_share(mechanism, size - 1, sampler), 0)
 
-    with replaced(clients.node, "noise_share", fewer):
+    with replaced(clients.answering.node, "noise_share", fewer):
         yield
 
 
@@ -206,7 +206,7 @@ def noise_left_out() -> Iterator[None]:
     def bare(exact: IntArray, share: IntArray, **others: Any) -> bytes:
         return masked_answer(exact, np.zeros_like(share), **others)
 
-    with replaced(clients.node, "masked_answer", bare):
+    with replaced(clients.answering.node, "masked_answer", bare):
         yield
 
 

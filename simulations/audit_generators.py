@@ -15,16 +15,15 @@ from typing import Any
 import numpy as np
 
 import server.aggregation.noise
-from clients.answering import noise_share
-from clients.node import HolderNode
+from clients.answering.answers import noise_share
+from clients.answering.node import HolderNode
 from privacy.accounting.events import squared_cap
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.audit.empirical import Checked
-from privacy.contract.messages import Reply
 from privacy.mechanisms import SumMechanism
+from privacy.protocol.messages import Reply
 from privacy.secure_sum.masks import UintArray, from_bytes, unmask
-from privacy.statistics import PrefixSums
 from privacy.statistics.base import IntArray
-from privacy.statistics.prefix_sums import FactGrid
 from simulations.audit_cases import HOLDERS, columns_of
 from simulations.audit_charges import coordinator_of, policy_for, study_for
 from simulations.generators import narrow_entropy, twins

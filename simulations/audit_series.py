@@ -24,8 +24,8 @@ from numpy.typing import NDArray
 from privacy.accounting.events import squared_cap
 from privacy.accounting.gdp import root
 from privacy.audit.empirical import Attack
-from privacy.contract.canonical import sha256_hex
 from privacy.errors import BudgetError, NotEnoughHolders
+from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import Caps, LedgerState, Reserved
 from privacy.mechanisms import Placement
 from privacy.secure_sum.masks import MaskKey, from_bytes

@@ -18,17 +18,16 @@ from pathlib import Path
 
 import numpy as np
 
-from clients.policy import HolderPolicy
+from clients.answering.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.audit.verify import verify
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.study import Study
 from privacy.errors import CohortiumError
+from privacy.kernel.customers import CustomerColumns
 from privacy.ledger import Ledger
-from privacy.statistics import PrefixSums
-from privacy.statistics.prefix_sums import FactGrid
-from server.federation import Federation
+from privacy.protocol.study import Study
 from server.releases import Release, ReleaseStore
+from server.running.federation import Federation
 from simulations.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "delta", "gamma")

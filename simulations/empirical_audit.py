@@ -31,9 +31,9 @@ from privacy.audit.empirical import (
     Power,
     attack_result,
 )
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.version import software_version
 from privacy.errors import ConfigError
+from privacy.kernel.canonical import sha256_hex
+from privacy.kernel.version import software_version
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from concurrent.futures import TimeoutError as FutureTimeout
 
-from privacy.contract.transport import Handler
+from privacy.protocol.transport import Handler
 
 
 class InProcessTransport:
@@ -28,7 +28,7 @@ class InProcessTransport:
         timeout: float,
         on_reply: Callable[[str], None] | None = None,
     ) -> dict[str, bytes]:
-        """See :class:`privacy.contract.transport.Transport`."""
+        """See :class:`privacy.protocol.transport.Transport`."""
         replies: dict[str, bytes] = {}
         pool = ThreadPoolExecutor(max_workers=max(len(requests), 1))
         try:

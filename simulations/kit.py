@@ -8,20 +8,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from clients.answering import Sampler
-from clients.clock import Clock
-from clients.ledgers import open_ledger
-from clients.node import HolderNode
-from clients.policy import HolderPolicy, policy_toml
-from clients.runs import RunFolder
-from privacy.contract.identity import Declarations, Identity, Roster
-from privacy.contract.membership import fingerprint
-from privacy.contract.study import Study
+from clients.answering.answers import Sampler
+from clients.answering.clock import Clock
+from clients.answering.ledgers import open_ledger
+from clients.answering.node import HolderNode
+from clients.answering.policy import HolderPolicy, policy_toml
+from clients.answering.runs import RunFolder
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.member_folder import MemberFolder
+from privacy.protocol.identity import Declarations, Identity, Roster
+from privacy.protocol.membership import fingerprint
+from privacy.protocol.study import Study
 from privacy.statistics import Rows, Statistic
-from server.enrolment import CoordinatorConfig, Enrolment
-from server.run import CoordinatorFolder
+from server.running.enrolment import CoordinatorConfig, Enrolment
+from server.running.folder import CoordinatorFolder
 from simulations.inprocess import InProcessTransport
 
 

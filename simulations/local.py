@@ -11,13 +11,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.holder import HolderFolder
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
+from clients.answering.folder import HolderFolder
 from privacy.errors import ConfigError
-from server.federation import Patience
-from server.progress import Progress, silent
-from server.run import CoordinatorFolder, one_at_a_time, run_study
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
+from server.running.federation import Patience
+from server.running.folder import CoordinatorFolder, one_at_a_time
+from server.running.progress import Progress, silent
+from server.running.run import run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import demo_policy, make_keys
 
@@ -125,7 +126,7 @@ def _run_flower(
 def _run_deployed(
     study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience | None, progress: Progress
 ) -> StudyResult:
-    from server.deployed import ENTRY, run_with
+    from server.running.deployed import ENTRY, run_with
     from simulations.deployment import LocalDeployment, NodeFiles
 
     run_folder = workspace.root / "flower"

@@ -25,27 +25,27 @@ from numpy.typing import NDArray
 from scipy.special import stdtrit
 from scipy.stats import rankdata
 
-from clients.answering import Sampler
-from clients.holder import HolderFolder, SourceData
-from clients.policy import Allow, HolderPolicy, LifetimeBudget
+from clients.answering.answers import Sampler
+from clients.answering.folder import HolderFolder, SourceData
+from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.accounting.events import total_squared_mu
 from privacy.accounting.gdp import root
+from privacy.analyses.churn.models import LOGIT, Model, logits_of
+from privacy.analyses.clusters.anchor_sums import nearest
+from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import ClusterOptions
 from privacy.audit.membership import Interval, MembershipResult
-from privacy.contract.clusters import Clusters
-from privacy.contract.features import UNIT, FeatureTable
-from privacy.contract.models import LOGIT, Model, logits_of
-from privacy.contract.study import Study
-from privacy.contract.terms import Budget
+from privacy.kernel.features import UNIT, FeatureTable
+from privacy.kernel.terms import Budget
 from privacy.ledger import Reserved
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.study import Study
 from privacy.statistics import Statistic
-from privacy.statistics.anchor_sums import nearest
 from privacy.statistics.base import IntArray
 from server.analyses.catalogue import CATALOGUE
-from server.federation import Federation
-from server.planning import plan, planned_mechanism
 from server.releases import Release, ReleaseStore
+from server.running.federation import Federation
+from server.running.planning import plan, planned_mechanism
 from simulations.audit_cases import joined
 from simulations.generator import RATES, generate
 from simulations.kit import MemoryFederation

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-from clients.models import encode_sum
+from clients.answering.engines import encode_sum
+from privacy.analyses.clusters.anchor_sums import AnchorSums
+from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import CHECK_WORDS, UintArray, unmask
-from privacy.statistics import AnchorSums, SegmentTotals, Statistic
+from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.aggregation.adding import released_sum
 from simulations.audit_cases import HOLDERS, joined

@@ -25,13 +25,13 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
 from privacy.errors import CohortiumError
 from privacy.ledger import Reserved
-from server.deployed import ENTRY, run_with
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from server.flower.processes import ChildProcesses
 from server.flower.runs import RunStarter
+from server.running.deployed import ENTRY, run_with
 from simulations.served import ServedFederation, child_of
 
 #: Tries to bring one study to its end.

@@ -10,8 +10,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from clients.answering import Sampler, masked_answer, noise_share
-from clients.models import encode_sum
+from clients.answering.answers import Sampler, masked_answer, noise_share
+from clients.answering.engines import encode_sum
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import UintArray
@@ -25,7 +25,7 @@ class Encode(Protocol):
     """What a holder adds to a sum."""
 
     def __call__(self, statistic: Statistic[Any], rows: Any, /, *, holder: str) -> IntArray:
-        """See :func:`clients.models.encode_sum`."""
+        """See :func:`clients.answering.engines.encode_sum`."""
         ...
 
 

@@ -16,10 +16,10 @@ from pathlib import Path
 import httpx
 
 from privacy.audit.verify import Verdict, verify
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
 from privacy.errors import CarrierError, CohortiumError
+from privacy.kernel.canonical import read_toml
 from privacy.ledger import Answered, Ledger, Released, Reserved
+from privacy.protocol.study import Study
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLinkFiles, child_environment, free_port
 from server.releases import ReleaseStore

@@ -10,9 +10,9 @@ from typing import Any
 
 from privacy.audit.bundle import BundleSeal
 from privacy.audit.export import export
-from privacy.contract.canonical import canonical_json
-from privacy.contract.identity import Identity, Signed
+from privacy.kernel.canonical import canonical_json
 from privacy.ledger.chain import GENESIS, chain_hash
+from privacy.protocol.identity import Identity, Signed
 from simulations.kit import MemoryFederation
 
 

@@ -20,33 +20,22 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable, Scale, ScaledFeature
-from privacy.contract.identity import Identity, Member, Roster
-from privacy.contract.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
-from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.views import ENTRY, LinearView
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram, logit_bins
+from privacy.analyses.clusters.anchor_sums import AnchorEstimates, AnchorSums, CappedFact
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, PrefixSums, root_coefficients
+from privacy.analyses.rfm.segment_totals import AMPLITUDES, SegmentEstimate, SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.features import MISSING, UNIT, FeatureName, FeatureTable, Scale, ScaledFeature
+from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.mechanisms import SumMechanism
-from privacy.statistics import (
-    GAMMA,
-    AnchorSums,
-    ByHolder,
-    FeatureMoments,
-    FeatureSums,
-    GridCounts,
-    LogisticGradient,
-    NetworkGradient,
-    PrefixSums,
-    Rows,
-    ScoreHistogram,
-    SegmentTotals,
-    Statistic,
-)
-from privacy.statistics.anchor_sums import AnchorEstimates, CappedFact
-from privacy.statistics.network_gradient import HIDDEN_SCALE, Network
-from privacy.statistics.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
-from privacy.statistics.score_histogram import ScoredModel, logit_bins
-from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate
+from privacy.protocol.identity import Identity, Member, Roster
+from privacy.statistics import GAMMA, FeatureMoments, FeatureSums, Rows, Statistic
 
 #: (recency_days, orders, money, tenure_days) of one customer.
 Row = tuple[int, int, int, int]

@@ -16,16 +16,16 @@ from clients.analyses.clusters.section import SECTION as CLUSTERS
 from clients.analyses.rfm.labels import LabelHistory, Snapshot
 from clients.analyses.rfm.own import compared_segments
 from clients.analysis import HolderView
+from clients.analysis.actions import Actions
+from clients.answering.folder import HolderFolder
 from clients.data.customer_table import CustomerTable
 from clients.data.features import CustomerFeatures
-from clients.holder import HolderFolder
 from clients.labels.export import publish
 from clients.report import page
-from clients.report.actions import Actions
-from privacy.contract.results import StudyResult
-from privacy.contract.segments import SegmentRules
-from privacy.contract.study import Study
+from privacy.analyses.rfm.segments import SegmentRules
 from privacy.presentation.texts import Language, Text, say
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 
 #: Of all sections of the holder's page, and of its frame.
 TEXTS: ChainMap[str, Text] = ChainMap(*(analysis.section.text for analysis in ANALYSES))

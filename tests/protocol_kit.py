@@ -18,19 +18,22 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.clock import Clock
-from clients.ledgers import open_ledger
-from clients.node import HolderNode
-from clients.policy import HolderPolicy
-from clients.runs import RunFolder
+from clients.answering.clock import Clock
+from clients.answering.ledgers import open_ledger
+from clients.answering.node import HolderNode
+from clients.answering.policy import HolderPolicy
+from clients.answering.runs import RunFolder
 from privacy.accounting.events import squared_cap
-from privacy.contract.canonical import Noun, sha256_hex
-from privacy.contract.charging import records_per_person
-from privacy.contract.checkpoints import signed_checkpoint
-from privacy.contract.code import code_digest
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.identity import Identity, Signed, _to_sign
-from privacy.contract.messages import (
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.kernel.canonical import Noun, sha256_hex
+from privacy.kernel.customers import CustomerColumns
+from privacy.ledger import Head, HeadPath, Ledger, Question, Reserved
+from privacy.mechanisms import calibrate
+from privacy.protocol.charging import records_per_person
+from privacy.protocol.checkpoints import signed_checkpoint
+from privacy.protocol.code import code_digest
+from privacy.protocol.identity import Identity, Signed, _to_sign
+from privacy.protocol.messages import (
     PROTOCOL,
     AnswerRequest,
     Contribution,
@@ -51,15 +54,12 @@ from privacy.contract.messages import (
     Witnessed,
     WitnessRequest,
 )
-from privacy.contract.study import Study
-from privacy.contract.transport import Handler
-from privacy.ledger import Head, HeadPath, Ledger, Question, Reserved
-from privacy.mechanisms import calibrate
+from privacy.protocol.study import Study
+from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import from_bytes
-from privacy.statistics import PrefixSums, Statistic
-from privacy.statistics.prefix_sums import FactGrid
-from server.federation import Federation, Patience
+from privacy.statistics import Statistic
 from server.releases import ReleaseStore
+from server.running.federation import Federation, Patience
 from simulations.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "gamma")

@@ -33,7 +33,7 @@ from privacy.accounting.gdp import best_guess, delta_of, epsilon_of, mu_of, root
 from privacy.ledger import Reserved
 from privacy.mechanisms import SumMechanism
 from privacy.statistics import GAMMA, Statistic
-from server.spending import spending_of
+from server.running.spending import spending_of
 
 GOLDEN = Path(__file__).parent / "golden"
 

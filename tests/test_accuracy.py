@@ -23,14 +23,13 @@ import rfm_accuracy as bench
 from cut_points import compare
 from rfm_accuracy import Tables
 
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.results import RfmResult
-from privacy.contract.segments import CutPoints
+from privacy.analyses.rfm.results import RfmResult
+from privacy.analyses.rfm.segment_totals import AMPLITUDES, SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints
+from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms import SumMechanism
-from privacy.statistics import SegmentTotals
-from privacy.statistics.segment_totals import AMPLITUDES
-from server.federation import Federation
-from server.run import run_study
+from server.running.federation import Federation
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 #: Cut points of F on these customers, from the tie-respecting rule below (``python tests/test_accuracy.py`` prints

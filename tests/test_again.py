@@ -9,12 +9,12 @@ import pytest
 from protocol_kit import federation_at, small_study
 
 from privacy.analyses.rfm.options import KnownCuts
-from privacy.contract.study import Study
 from privacy.errors import ConfigError
 from privacy.ledger import Reserved
-from server.check import check_study
-from server.planning import plan
-from server.run import run_study
+from privacy.protocol.study import Study
+from server.running.check import check_study
+from server.running.planning import plan
+from server.running.run import run_study
 
 
 def _month(number: int, **changes: object) -> Study:

@@ -17,12 +17,12 @@ import privacy.analyses
 from privacy.analyses import ANALYSES
 from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, STATISTICS_OF
 from privacy.analyses.contract import AnalysisContract
-from privacy.contract.canonical import Noun
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.features import FeatureTable
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study, _section
-from privacy.contract.terms import Terms
+from privacy.kernel.canonical import Noun
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.features import FeatureTable
+from privacy.kernel.terms import Terms
+from privacy.protocol.study import Study, _section
+from privacy.results import StudyResult
 
 each_analysis = pytest.mark.parametrize("analysis", ANALYSES, ids=lambda analysis: analysis.name)
 

@@ -30,11 +30,12 @@ from contract_examples import (
 from pydantic import ValidationError
 from scipy.stats import chi2
 
-from privacy.contract.features import MISSING, UNIT, FeatureTable, Scale, ScaledFeature
-from privacy.contract.views import ENTRY, LinearView
+from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact, nearest
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.kernel.features import MISSING, UNIT, FeatureTable, Scale, ScaledFeature
+from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.statistics import GAMMA, AnchorSums, GridCounts, Statistic
-from privacy.statistics.anchor_sums import CappedFact, nearest
+from privacy.statistics import GAMMA, Statistic
 
 DAY = 1
 

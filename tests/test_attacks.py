@@ -13,13 +13,13 @@ import protocol_kit as kit
 import pytest
 from protocol_kit import HOLDERS, LyingCoordinator
 
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.identity import Identity
-from privacy.contract.messages import Contribution, Refusal, Reply
 from privacy.errors import NotEnoughHolders
+from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import Released
+from privacy.protocol.identity import Identity
+from privacy.protocol.messages import Contribution, Refusal, Reply
 from privacy.secure_sum.masks import CHECK_WORDS, announced, to_bytes
-from server.federation import LIFETIME, Federation
+from server.running.federation import LIFETIME, Federation
 from simulations.chaos import CoordinatorKilled, run_chaos
 from simulations.kit import MemoryFederation
 

@@ -15,9 +15,9 @@ from protocol_kit import federation_at, small_study
 
 from privacy.accounting.events import epsilon_spent
 from privacy.audit.verify import verify
-from privacy.contract.canonical import canonical_json
+from privacy.kernel.canonical import canonical_json
 from privacy.ledger.chain import GENESIS, chain_hash
-from server.run import run_study
+from server.running.run import run_study
 
 
 @pytest.fixture(scope="module")

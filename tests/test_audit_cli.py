@@ -78,9 +78,9 @@ def test_from_backup_and_export_to_report_and_recovery(run: Run, tmp_path: Path)
 
 
 def test_an_auditor_keeps_heads_and_shows_them(run: Run, tmp_path: Path) -> None:
-    from privacy.contract.membership import fingerprint
     from privacy.member_folder import MemberFolder
-    from server.enrolment import Enrolment
+    from privacy.protocol.membership import fingerprint
+    from server.running.enrolment import Enrolment
 
     federation = federation_at(tmp_path / "federation")
     hub, auditor = Enrolment(federation.folder.root), MemberFolder(tmp_path / "audit")

@@ -21,9 +21,9 @@ from hypothesis import strategies as st
 from protocol_kit import federation_at, small_study
 
 from privacy.audit.verify import verify
-from privacy.contract.identity import Identity, Signed
-from privacy.contract.messages import Checkpoint
-from server.run import run_study
+from privacy.protocol.identity import Identity, Signed
+from privacy.protocol.messages import Checkpoint
+from server.running.run import run_study
 
 Facts = list[dict[str, Any]]
 

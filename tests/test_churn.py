@@ -28,24 +28,25 @@ from scipy.stats import rankdata
 
 from clients.data.config import HolderConfig
 from clients.data.features import build_features
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel, logits_of
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
-from privacy.contract.canonical import read_toml
-from privacy.contract.churn_results import ChurnResult
-from privacy.contract.features import FEATURES, MISSING, UNIT, FeatureTable
-from privacy.contract.models import LOGIT, LogisticModel, NetworkModel, logits_of
-from privacy.contract.study import Study
-from privacy.contract.transport import Handler
+from privacy.analyses.churn.results import ChurnResult
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
+from privacy.kernel.canonical import read_toml
+from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureTable
 from privacy.ledger import Reserved
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.statistics import ByHolder, Statistic
+from privacy.protocol.study import Study
+from privacy.protocol.transport import Handler
+from privacy.statistics import Statistic
 from server.analyses.churn import learning
 from server.analyses.churn import run as churn
-from server.check import check_study
-from server.federation import Federation
-from server.planning import plan, planned_mechanism
-from server.run import run_study
-from server.spending import spending_of
+from server.running.check import check_study
+from server.running.federation import Federation
+from server.running.planning import plan, planned_mechanism
+from server.running.run import run_study
+from server.running.spending import spending_of
 from simulations.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "gamma")

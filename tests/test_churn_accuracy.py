@@ -24,9 +24,9 @@ import churn as bench
 import clients.data.features as features_module
 from clients.data.config import Columns, HolderConfig, Source
 from clients.data.features import CustomerFeatures, build_features
-from privacy.contract.features import FeatureTable
-from privacy.contract.models import logits_of
-from server.run import run_study
+from privacy.analyses.churn.models import logits_of
+from privacy.kernel.features import FeatureTable
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 pytest.importorskip("sklearn", reason="models without privacy are scikit-learn's")

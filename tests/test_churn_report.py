@@ -20,13 +20,13 @@ from test_colours import BLACK, PAIRS, PLAIN, SHAPES, TEXTS, WHITE, full
 from test_report import PLAIN as RFM_RESULT
 from test_report import Page as ReportPage
 
+from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
-from privacy.contract.churn_results import ChurnResult, TrainingRound
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FEATURES
-from privacy.contract.models import WEIGHT, LogisticModel, NetworkModel
-from privacy.contract.results import QuestionCost, StudyResult, Timing
+from privacy.analyses.churn.results import ChurnResult, TrainingRound
+from privacy.figures.estimates import Estimate
+from privacy.kernel.features import FEATURES
 from privacy.presentation.texts import LANGUAGES
+from privacy.results import QuestionCost, StudyResult, Timing
 from server.analyses.churn import card_texts
 from server.analyses.churn import pictures as churn_pictures
 from server.analyses.churn.ranking import ranking

@@ -20,7 +20,7 @@ import cohortium
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.errors import Busy, CarrierError, CohortiumError
 from privacy.presentation.terminal import up
-from server.run import run_study
+from server.running.run import run_study
 
 STUDY = 'name = "spring"\nas_of = 2025-01-01\n[budget]\nepsilon = 1\ndelta = 1e-6\nsize_class = 10000\n'
 
@@ -105,7 +105,7 @@ def _raising(monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
         secret = "row 4711 of Mrs Example"  # noqa: F841 - a local variable that a traceback must not show
         raise error
 
-    monkeypatch.setattr("server.check.check_study", check)
+    monkeypatch.setattr("server.running.check.check_study", check)
 
 
 @pytest.mark.parametrize("error", [Busy, CarrierError])

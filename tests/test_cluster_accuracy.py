@@ -21,8 +21,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import clusters as bench
 
-from privacy.contract.features import FeatureName
-from server.run import run_study
+from privacy.kernel.features import FeatureName
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 #: Runs of each kind. The bars are several deviations of a median of so many above what twenty runs gave.

@@ -10,7 +10,7 @@ from test_cluster_report import cluster_result
 
 from clients.analyses.clusters.suggestions import _RULES, suggestions
 from clients.analyses.clusters.texts import text
-from privacy.contract.features import FeatureLists, FeatureName
+from privacy.kernel.features import FeatureLists, FeatureName
 from privacy.presentation.texts import LANGUAGES
 
 NOTHING = FeatureLists()

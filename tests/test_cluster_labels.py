@@ -27,18 +27,17 @@ from test_scores import Query, configure, database, server  # noqa: F401
 from clients.analyses.clusters.assignment import EXACT, Assigned, assign, fits_the_plan, released_clusters
 from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
 from clients.analyses.clusters.own import LISTED, own_clusters
+from clients.analysis.actions import parse_actions
 from clients.data.features import CustomerFeatures
-from clients.labels.export import export_labels
-from clients.report.actions import parse_actions
+from clients.labelling import export_labels
+from privacy.analyses.clusters.anchor_sums import AnchorSums, nearest
+from privacy.analyses.clusters.nouns import Clusters, plain_view
 from privacy.analyses.clusters.options import KnownClusters
-from privacy.contract.clusters import Clusters, plain_view
-from privacy.contract.features import UNIT, FeatureTable
-from privacy.contract.study import Study
+from privacy.analyses.clusters.words import cluster_words
 from privacy.errors import ConfigError, DataError
-from privacy.presentation.cluster_words import cluster_words
+from privacy.kernel.features import UNIT, FeatureTable
 from privacy.presentation.texts import LANGUAGES
-from privacy.statistics import AnchorSums
-from privacy.statistics.anchor_sums import nearest
+from privacy.protocol.study import Study
 
 RFM = ("recency_days", "orders", "money")
 IDS = np.array(["007", "=1+1", "Zoë", "gone"], dtype=object)

@@ -25,16 +25,16 @@ from test_churn_report import Page
 from test_colours import BLACK, PAIRS, PLAIN, SHADES, SHAPES, TEXTS, WHITE, contrast, full
 from test_report import PLAIN as RFM_RESULT
 
+from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
-from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
-from privacy.contract.clusters import Centre, Clusters
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FEATURES, UNIT
-from privacy.contract.results import QuestionCost, StudyResult, Timing
-from privacy.presentation.cluster_words import WORDS, beyond_noise, cluster_words
+from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, ClusterResult
+from privacy.analyses.clusters.words import WORDS, beyond_noise, cluster_words
+from privacy.figures.estimates import Estimate
+from privacy.kernel.features import FEATURES, UNIT
 from privacy.presentation.features import feature_heading, feature_value
 from privacy.presentation.pictures import CUSTOMERS, SCORES
 from privacy.presentation.texts import LANGUAGES
+from privacy.results import QuestionCost, StudyResult, Timing
 from server.analyses.clusters import pictures as cluster_pictures
 from server.analyses.clusters.section import cluster_findings, cluster_section
 from server.report.render import render_report
@@ -364,13 +364,19 @@ def test_every_feature_has_words_in_both_languages() -> None:
 
 
 def test_words_say_which_way_and_how_far() -> None:
-    assert cluster_words(cluster_result().figures, "en", study=STUDY)[4] == "recent, frequent, high spend"
-    assert cluster_words(cluster_result().figures, "zh", study=STUDY)[4] == "近期活跃、高频、高消费"
+    assert (
+        cluster_words(cluster_result().figures, "en", options=STUDY.clusters, currency=STUDY.currency)[4]
+        == "recent, frequent, high spend"
+    )
+    assert (
+        cluster_words(cluster_result().figures, "zh", options=STUDY.clusters, currency=STUDY.currency)[4]
+        == "近期活跃、高频、高消费"
+    )
 
     def said(apart: float) -> str:
         first, *rest = cluster_result().figures
         figures = first.model_copy(update={"apart": {**dict.fromkeys(RFM, 0.0), "recency_days": apart}})
-        return cluster_words([figures, *rest], "en", study=STUDY)[first.id]
+        return cluster_words([figures, *rest], "en", options=STUDY.clusters, currency=STUDY.currency)[first.id]
 
     assert [said(apart) for apart in (2.0, 1.0, 0.5)] == ["very long inactive", "long inactive", "rather long inactive"]
     assert said(0.1) == "close to the average"
@@ -379,16 +385,24 @@ def test_words_say_which_way_and_how_far() -> None:
 def test_no_word_rests_on_noise() -> None:
     sure, unsure = cluster_result().figures, cluster_result(error=0.9).figures
     assert all(beyond_noise(sure).values())
-    assert set(cluster_words(unsure, "en", study=STUDY).values()) != set(
-        cluster_words(sure, "en", study=STUDY).values()
+    assert set(cluster_words(unsure, "en", options=STUDY.clusters, currency=STUDY.currency).values()) != set(
+        cluster_words(sure, "en", options=STUDY.clusters, currency=STUDY.currency).values()
     )
-    assert all("average" in words for words in cluster_words(unsure, "en", study=STUDY).values())
+    assert all(
+        "average" in words
+        for words in cluster_words(unsure, "en", options=STUDY.clusters, currency=STUDY.currency).values()
+    )
 
 
 def test_features_that_say_much_the_same_are_named_once() -> None:
     names = ("orders", "orders_90", "orders_180", "money")
     column = np.array([[-0.6], [0.0], [0.6], [0.1]])
-    said = cluster_words(cluster_result(names, np.repeat(column, 4, axis=1)).figures, "en", study=STUDY)
+    said = cluster_words(
+        cluster_result(names, np.repeat(column, 4, axis=1)).figures,
+        "en",
+        options=STUDY.clusters,
+        currency=STUDY.currency,
+    )
     assert said[3].count("frequent") == 1
     assert "high spend" in said[3]
 
@@ -396,7 +410,9 @@ def test_features_that_say_much_the_same_are_named_once() -> None:
 def test_no_two_clusters_are_called_the_same() -> None:
     places = ((0.5, -0.5, 0.0), (0.5, -0.5, 0.05), (-0.5, 0.4, 0.5), (-0.5, 0.4, 0.55))
     for language in LANGUAGES:
-        said = cluster_words(cluster_result(places=places).figures, language, study=STUDY)
+        said = cluster_words(
+            cluster_result(places=places).figures, language, options=STUDY.clusters, currency=STUDY.currency
+        )
         assert len(set(said.values())) == 4
         assert all(re.search(r"\d", words) for words in said.values())
 

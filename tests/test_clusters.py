@@ -23,21 +23,22 @@ import protocol_kit as kit
 import pytest
 from pydantic import ValidationError
 
+from privacy.analyses.clusters.anchor_sums import nearest
+from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
-from privacy.contract.canonical import read_toml
-from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.features import MISSING, UNIT, FeatureName, FeatureTable
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
+from privacy.analyses.clusters.results import ClusterResult
 from privacy.errors import DataError, NotEnoughHolders
+from privacy.kernel.canonical import read_toml
+from privacy.kernel.features import MISSING, UNIT, FeatureName, FeatureTable
+from privacy.kernel.terms import minor_digits
 from privacy.ledger import Reserved
-from privacy.statistics import GridCounts, Statistic
-from privacy.statistics.anchor_sums import nearest
+from privacy.protocol.study import Study
+from privacy.statistics import Statistic
 from server.analyses.clusters import run as clusters
 from server.analyses.clusters.support_points import SupportPoints, grid_points
-from server.check import check_study
-from server.planning import plan, planned_mechanism
-from server.run import run_study
+from server.running.check import check_study
+from server.running.planning import plan, planned_mechanism
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "gamma")

@@ -9,9 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import hashlib
-import importlib
 import json
-import pkgutil
 import shutil
 from collections.abc import Iterator
 from decimal import Decimal
@@ -33,35 +31,22 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from own_nouns import own_nouns
 from pydantic import ValidationError
 
-import privacy
-from clients.policy import Allow, HolderPolicy, Hours, LifetimeBudget
+from clients.answering.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
+from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import ClusterName, ClusterOptions, KnownClusters
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts, RfmOptions
+from privacy.analyses.rfm.prefix_sums import FactGrid
+from privacy.analyses.rfm.segments import CutPoints, ThresholdRule
 from privacy.audit.bundle import BundleHeader, BundleSeal
 from privacy.audit.heads import Heads
-from privacy.contract import code
-from privacy.contract import messages as m
-from privacy.contract.canonical import Noun, canonical_json, plain_decimal, sha256_hex
-from privacy.contract.clusters import Centre, Clusters
-from privacy.contract.features import FeatureLists, FeatureName, FeatureRequest, Scale, ScaledFeature
-from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
-from privacy.contract.membership import Change, JoinRequest, KeyChange, Leave, RosterUpdate, Rotation
-from privacy.contract.model_file import (
-    Evaluation,
-    Measured,
-    ModelRecord,
-    PrivacySpent,
-    Quality,
-    Reliability,
-    Words,
-)
-from privacy.contract.segments import CutPoints, ThresholdRule
-from privacy.contract.study import Study, Waits
-from privacy.contract.terms import Bounds, Budget, Cleaning
 from privacy.errors import ConfigError, ProtocolError
+from privacy.kernel.canonical import Noun, canonical_json, plain_decimal, sha256_hex
+from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, Scale, ScaledFeature
+from privacy.kernel.terms import Bounds, Budget, Cleaning
 from privacy.ledger import (
     Answered,
     Decided,
@@ -85,9 +70,21 @@ from privacy.ledger import (
 )
 from privacy.ledger.paths import Passage
 from privacy.mechanisms import SumMechanism
+from privacy.protocol import code
+from privacy.protocol import messages as m
+from privacy.protocol.identity import Declarations, Identity, Member, Roster, Signed
+from privacy.protocol.membership import Change, JoinRequest, KeyChange, Leave, RosterUpdate, Rotation
+from privacy.protocol.study import Study, Waits
 from privacy.statistics import ContributionBound
-from privacy.statistics.base import Statistic
-from privacy.statistics.prefix_sums import FactGrid
+from server.analyses.churn.model_file import (
+    Evaluation,
+    Measured,
+    ModelRecord,
+    PrivacySpent,
+    Quality,
+    Reliability,
+    Words,
+)
 from server.releases import Release
 
 PEOPLE = identities(["alpha", "beta", "coordinator", "gamma"])
@@ -304,22 +301,8 @@ EXAMPLES: tuple[Noun, ...] = (
 each_example = pytest.mark.parametrize("value", EXAMPLES, ids=lambda value: type(value).__name__)
 
 
-def all_nouns() -> set[type[Noun]]:
-    """Every concrete noun of the contract, of policies and of releases."""
-    for module in pkgutil.walk_packages(privacy.__path__, "privacy."):
-        importlib.import_module(module.name)
-    found, open_ends = set(), [Noun]
-    while open_ends:
-        for kind in open_ends.pop().__subclasses__():
-            open_ends.append(kind)
-            ours = kind.__module__.startswith(("privacy.", "clients.policy", "server.releases"))
-            if ours and kind is not Statistic and "[" not in kind.__name__:  # pydantic's own, of Statistic[...]
-                found.add(kind)
-    return found
-
-
 def test_every_noun_has_an_example() -> None:
-    assert {type(value) for value in EXAMPLES} == all_nouns()
+    assert {type(value) for value in EXAMPLES} == own_nouns()
 
 
 # --- round trips and digests ---------------------------------------------------------------------------------------
@@ -377,7 +360,10 @@ _WORDS = (
 
 def _choices() -> set[str]:
     """All words that a field of some noun may be, such as ``local`` or ``stopped``."""
-    words, open_ends = set(), [field.annotation for kind in all_nouns() for field in kind.model_fields.values()]
+    words, open_ends = (
+        set(),
+        [field.annotation for kind in own_nouns() for field in kind.model_fields.values()],
+    )
     while open_ends:
         annotation = open_ends.pop()
         words |= {word for word in get_args(annotation) if get_origin(annotation) is Literal}
@@ -776,8 +762,8 @@ def test_the_digest_of_the_code_covers_every_file_of_the_contract(
 ) -> None:
     original = code.code_digest()
     copied = tmp_path / "privacy"
-    shutil.copytree(Path(privacy.__path__[0]), copied, ignore=shutil.ignore_patterns("__pycache__"))
-    monkeypatch.setattr(code, "__file__", str(copied / "contract" / "code.py"))
+    shutil.copytree(Path(code.__file__).parents[1], copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "__file__", str(copied / "protocol" / "code.py"))
 
     def now() -> str:
         return code.code_digest.__wrapped__()

@@ -19,8 +19,8 @@ from holder_kit import holder_report
 from test_holder_report import own_rows, page_of, result_of, table_of
 from test_report import rendered
 
-from clients.report.actions import Actions
-from clients.report.pictures import EVERYONE, OWN
+from clients.analysis.actions import Actions
+from clients.analysis.pictures import EVERYONE, OWN
 from privacy.presentation.pictures import CUSTOMERS, CUT, HAIRLINE, INK, MUTED, REVENUE, SCORES
 
 ROOT = Path(__file__).parents[1]

@@ -34,9 +34,9 @@ from clients.data.customer_table import (
     table_key,
 )
 from clients.data.sources import OPENERS, open_source
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.canonical import read_toml
+from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
 NOON = dt.datetime(2024, 5, 1, 12)

@@ -20,10 +20,10 @@ import pytest
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
 from clients.data.features import build_features, cached_features, check_features
-from clients.data.guess import guess_holder
-from privacy.contract.features import MISSING, FeatureRequest
-from privacy.contract.study import Study
+from clients.data.guess.guess import guess_holder
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.features import MISSING, FeatureRequest
+from privacy.protocol.study import Study
 
 AS_OF = dt.date(2024, 6, 1)
 REQUEST = FeatureRequest(names=("discount_share", "orders"), days=(dt.date(2024, 3, 1), AS_OF))

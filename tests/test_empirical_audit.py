@@ -13,11 +13,11 @@ import pytest
 from scipy import stats
 from typer.testing import CliRunner
 
-import clients.answering
-import clients.node
+import clients.answering.answers
+import clients.answering.node
 import server.aggregation.adding
-import server.federation
-from clients.models import encode_sum
+import server.running.federation
+from clients.answering.engines import encode_sum
 from cohortium import app
 from privacy.analyses.catalogue import CATALOGUE
 from privacy.audit.empirical import (
@@ -113,11 +113,11 @@ def test_the_power_of_a_run_and_its_false_alarms() -> None:
 
 def test_the_path_is_made_of_the_functions_that_node_and_coordinator_call() -> None:
     path = ReleasePath()
-    assert path.encode is encode_sum is clients.node.encode_sum
-    assert path.share is clients.answering.noise_share is clients.node.noise_share
-    assert path.answer is clients.answering.masked_answer is clients.node.masked_answer
-    assert path.add_up is server.aggregation.adding.released_sum is server.federation.released_sum
-    default = clients.node.HolderNode.__init__.__kwdefaults__["sampler"]
+    assert path.encode is encode_sum is clients.answering.node.encode_sum
+    assert path.share is clients.answering.answers.noise_share is clients.answering.node.noise_share
+    assert path.answer is clients.answering.answers.masked_answer is clients.answering.node.masked_answer
+    assert path.add_up is server.aggregation.adding.released_sum is server.running.federation.released_sum
+    default = clients.answering.node.HolderNode.__init__.__kwdefaults__["sampler"]
     assert all(path.sampler(holder) is default for holder in HOLDERS)
 
 

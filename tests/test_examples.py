@@ -29,8 +29,8 @@ def test_the_notebook_runs_and_its_study_is_sound(monkeypatch: pytest.MonkeyPatc
 @pytest.mark.flower
 def test_global_electronics_runs_over_flower_with_six_holders(data_folder: Path, tmp_path: Path) -> None:
     """Natural holders, five currencies, overlapping customers; epsilon at the declared k and at all holders."""
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study
     from simulations.local import Workspace, run_local
 
     names: dict = {"__name__": "example"}

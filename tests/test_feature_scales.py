@@ -15,7 +15,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from privacy.contract.features import FEATURES, MISSING, UNIT, FeatureRequest, FeatureTable, Scale, ScaledFeature
+from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureRequest, FeatureTable, Scale, ScaledFeature
 
 LIMIT = 1 << 41
 

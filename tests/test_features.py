@@ -34,9 +34,9 @@ from clients.data.cleaning import cleaned_lines
 from clients.data.config import HolderConfig
 from clients.data.customer_table import build_customer_table
 from clients.data.features import CustomerFeatures, _parts, _sums, build_features, cached_features
-from privacy.contract.features import FEATURES, MISSING, FeatureName, FeatureRequest
-from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.features import FEATURES, MISSING, FeatureName, FeatureRequest
+from privacy.protocol.study import Study
 
 DAY = dt.timedelta(days=1)
 MICROSECOND = dt.timedelta(microseconds=1)

@@ -23,15 +23,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from clients.holder import HolderFolder
-from privacy.contract.canonical import read_toml
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
-from privacy.contract.transport import Handler
+from clients.answering.folder import HolderFolder
 from privacy.errors import BudgetError, CohortiumError, ConfigError, DataError, NotEnoughHolders
+from privacy.kernel.canonical import read_toml
 from privacy.ledger import Ledger, Released, Reserved
-from server.planning import plan
-from server.run import run_study
+from privacy.protocol.study import Study
+from privacy.protocol.transport import Handler
+from privacy.results import StudyResult
+from server.running.planning import plan
+from server.running.run import run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import MemoryFederation, NoWaiting
 from simulations.local import Workspace, run_local
@@ -299,7 +299,7 @@ def test_running_again_after_a_dropout_costs_nothing(tmp_path: Path) -> None:
 
 
 def _hold(root: str, ready: Any, end: Any) -> None:
-    from server.run import CoordinatorFolder
+    from server.running.folder import CoordinatorFolder
 
     with CoordinatorFolder(root=Path(root)).locked():
         ready.set()
@@ -372,7 +372,7 @@ def test_a_holder_whose_data_cannot_be_used_is_not_ready(tmp_path: Path, case: s
     holder, change, word = BAD_DATA[case]
     workspace, study = make_workspace(tmp_path, change), read_study(tmp_path)
     folder = workspace.holder(holder)
-    from clients.holder import SourceData
+    from clients.answering.folder import SourceData
 
     with pytest.raises((DataError, ConfigError)) as told:  # unreadable lines and rows are dropped and counted
         SourceData(folder).tables(study)

@@ -13,8 +13,8 @@ import pytest
 from test_federation_run import STUDY, make_workspace, read_study, run
 
 import cohortium
+from clients.answering.folder import HolderFolder
 from clients.forget import forget
-from clients.holder import HolderFolder
 from clients.report.files import write_holder_report
 from privacy.errors import ConfigError
 from privacy.ledger import Ledger
@@ -51,8 +51,8 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> HolderFolder:
     for day in ("2024-05-01", "2024-06-01"):
         run(workspace, read_study(root, STUDY.replace("2024-06-01", day).replace("epsilon = 1", "epsilon = 4")))
     write_holder_report(holder, None, None)
-    from clients.labels.export import export_labels
-    from privacy.contract.study import parse_day
+    from clients.labelling import export_labels
+    from privacy.protocol.study import parse_day
 
     export_labels(holder.root, "spring", parse_day("2024-06-01"), formats=("csv",), changed_only=True)
     return holder

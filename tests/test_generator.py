@@ -12,8 +12,8 @@ import pytest
 
 from clients.data.config import HolderConfig
 from clients.data.customer_table import CustomerTable, build_customer_table
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
+from privacy.kernel.canonical import read_toml
+from privacy.protocol.study import Study
 from simulations.generator import MISSING_IDS, NON_GOODS, SEASONS, GeneratedWorld, generate, study_toml
 
 

@@ -15,7 +15,7 @@ from rich.console import Console
 
 from clients.data.check import CheckReport, preflight, render_check
 from clients.data.config import HolderConfig
-from privacy.contract.study import Study
+from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "amount": "amount", "currency": "currency"}
 

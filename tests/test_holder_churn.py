@@ -31,18 +31,18 @@ from clients.analyses.churn.facts import with_facts
 from clients.analyses.churn.labels import ScoreHistory
 from clients.analyses.churn.own import LISTED, OwnChurn, own_churn, rankings_on_test_day
 from clients.analyses.churn.scoring import released_model, score
+from clients.analysis.actions import Actions, parse_actions
+from clients.answering.folder import HolderFolder, SourceData
+from clients.answering.runs import RunFolder
 from clients.data.config import HolderConfig
 from clients.data.features import CustomerFeatures, build_features
-from clients.holder import HolderFolder, SourceData
-from clients.report.actions import Actions, parse_actions
 from clients.report.files import recorded_result, write_holder_report
-from clients.runs import RunFolder
-from privacy.contract.models import LOGIT, LogisticModel, logits_of
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
+from privacy.analyses.churn.models import LOGIT, LogisticModel, logits_of
+from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
-from privacy.statistics import SegmentTotals
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 

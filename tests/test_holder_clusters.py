@@ -27,18 +27,18 @@ import cohortium
 from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
 from clients.analyses.clusters.own import LISTED, OwnClusters, is_cluster_code, own_clusters
 from clients.analyses.clusters.suggestions import suggestions
+from clients.analysis.actions import parse_actions
+from clients.answering.folder import HolderFolder
+from clients.answering.runs import RunFolder
 from clients.data.features import CustomerFeatures
-from clients.holder import HolderFolder
-from clients.report.actions import parse_actions
 from clients.report.files import recorded_result, write_holder_report
-from clients.runs import RunFolder
+from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.options import KnownClusters
-from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.features import UNIT
-from privacy.contract.study import Study
+from privacy.analyses.clusters.results import ClusterResult
 from privacy.errors import ConfigError, DataError, ProtocolError
+from privacy.kernel.features import UNIT
 from privacy.presentation.texts import LANGUAGES
-from privacy.statistics.anchor_sums import nearest
+from privacy.protocol.study import Study
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 

@@ -18,14 +18,14 @@ import pytest
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
 from clients.data.customer_table import build_customer_table
-from clients.data.guess import guess_holder, holder_name, holder_toml, new_holder_file
-from clients.data.guess_names import score
-from clients.data.guess_nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
-from clients.data.guess_sheet import machine_zone
-from clients.data.guess_text import date_form, guess_encoding, number_form
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
+from clients.data.guess.guess import guess_holder, holder_name, holder_toml, new_holder_file
+from clients.data.guess.names import score
+from clients.data.guess.nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
+from clients.data.guess.sheet import machine_zone
+from clients.data.guess.text import date_form, guess_encoding, number_form
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.canonical import read_toml
+from privacy.protocol.study import Study
 from simulations.generator import generate
 
 

@@ -26,21 +26,21 @@ from clients.analyses.rfm.comparison import MEASURES, measures, segment_lines, s
 from clients.analyses.rfm.findings import findings
 from clients.analyses.rfm.movement import movement
 from clients.analyses.rfm.yardstick import own_cuts, yardstick
+from clients.analysis.actions import Actions, default_actions_toml, parse_actions
+from clients.analysis.comparison import compare, strictness
+from clients.answering.folder import HolderFolder
+from clients.answering.runs import RunFolder
 from clients.data.customer_table import CleaningReport, CustomerTable, cached_customer_table
-from clients.holder import HolderFolder
-from clients.report.actions import Actions, default_actions_toml, parse_actions
-from clients.report.comparison import compare, strictness
 from clients.report.files import recorded_result, write_holder_report
-from clients.runs import RunFolder
-from privacy.contract.code import LEFT_OUT
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.estimates import Estimate
-from privacy.contract.membership import result_fingerprint
-from privacy.contract.results import StudyResult
-from privacy.contract.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Study
+from privacy.analyses.rfm.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError, ProtocolError
+from privacy.figures.estimates import Estimate
+from privacy.kernel.customers import CustomerColumns
 from privacy.presentation.texts import LANGUAGES
+from privacy.protocol.code import LEFT_OUT
+from privacy.protocol.membership import result_fingerprint
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 

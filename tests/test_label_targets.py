@@ -31,9 +31,9 @@ from test_labels import (
 from test_scores import june as june_scores
 
 from clients.data.customer_table import CustomerTable
+from clients.labelling import export_labels
 from clients.labels.config import DatabaseTarget
-from clients.labels.export import export_labels
-from privacy.contract.segments import SCHEMES
+from privacy.analyses.rfm.segments import SCHEMES
 from privacy.errors import ConfigError, DataError
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)

@@ -25,13 +25,13 @@ from hypothesis import strategies as st
 from clients.analyses.rfm.labels import LabelHistory, Snapshot
 from clients.data.customer_table import CleaningReport, CustomerTable
 from clients.data.spellings import Spellings
+from clients.labelling import export_labels
 from clients.labels.config import FileTarget
-from clients.labels.export import export_labels
 from clients.labels.files import write_files
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Study
+from privacy.analyses.rfm.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.customers import CustomerColumns
+from privacy.protocol.study import Study
 
 
 def make_table(rows: list[tuple[str, int, int, int]]) -> CustomerTable:

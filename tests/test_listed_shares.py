@@ -20,11 +20,11 @@ from clients.data.config import HolderConfig
 from clients.data.features import build_features, cached_features, check_features
 from clients.report.files import write_holder_report
 from privacy.analyses.churn.options import CHURN_FEATURES
-from privacy.contract.features import FEATURES, MISSING, FeatureLists, FeatureName, FeatureRequest
-from privacy.contract.study import Study
+from privacy.analyses.clusters.words import cluster_words
 from privacy.errors import ConfigError, DataError, NotEnoughHolders
-from privacy.presentation.cluster_words import cluster_words
+from privacy.kernel.features import FEATURES, MISSING, FeatureLists, FeatureName, FeatureRequest
 from privacy.presentation.features import feature_heading
+from privacy.protocol.study import Study
 from simulations.local import Workspace, run_local
 
 AS_OF = dt.date(2024, 6, 1)

@@ -10,8 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
-from privacy.contract.membership import (
+from privacy.errors import ConfigError, ProtocolError
+from privacy.ledger import Ledger, Opened, RosterAccepted
+from privacy.member_folder import MemberFolder
+from privacy.private_keys import PASSPHRASE, PASSPHRASE_FILE, create_node_key, load_node_key
+from privacy.protocol.identity import Declarations, Identity, Member, Roster, Signed
+from privacy.protocol.membership import (
     JoinRequest,
     KeyChange,
     RosterUpdate,
@@ -22,11 +26,7 @@ from privacy.contract.membership import (
     read_request,
     same_fingerprint,
 )
-from privacy.errors import ConfigError, ProtocolError
-from privacy.ledger import Ledger, Opened, RosterAccepted
-from privacy.member_folder import MemberFolder
-from privacy.private_keys import PASSPHRASE, PASSPHRASE_FILE, create_node_key, load_node_key
-from server.enrolment import CoordinatorConfig, Enrolment
+from server.running.enrolment import CoordinatorConfig, Enrolment
 
 CONFIG = CoordinatorConfig(federation="shops", coordinator="hub", address="hub.example:9443")
 
@@ -403,12 +403,12 @@ def test_nothing_new_is_not_published(shops: Shops) -> None:
 
 def test_a_window_of_two_releases(shops: Shops, monkeypatch: pytest.MonkeyPatch) -> None:
     old = (shops.hub.member.roster() or pytest.fail("nothing")).releases
-    monkeypatch.setattr("server.enrolment.code_digest", lambda: "ab" * 32)
+    monkeypatch.setattr("server.running.enrolment.code_digest", lambda: "ab" * 32)
     signed, update = shops.hub.publish()
     shops.accept(signed)
     assert update.roster.releases == ("ab" * 32, *old)
     assert update.roster.accepts("ab" * 32, old[0])
     assert not update.roster.accepts("cd" * 32, old[0])
     assert update.roster.accepts("cd" * 32, "cd" * 32), "everybody has upgraded before the roster did"
-    monkeypatch.setattr("server.enrolment.code_digest", lambda: "ef" * 32)
+    monkeypatch.setattr("server.running.enrolment.code_digest", lambda: "ef" * 32)
     assert shops.hub.publish()[1].roster.releases == ("ef" * 32, "ab" * 32)

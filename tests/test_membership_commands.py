@@ -10,10 +10,10 @@ import protocol_kit as kit
 import pytest
 
 import cohortium
-from clients.approvals import Approvals
-from privacy.contract.membership import fingerprint
+from clients.answering.approvals import Approvals
 from privacy.ledger import Ledger
 from privacy.member_folder import MemberFolder
+from privacy.protocol.membership import fingerprint
 
 
 @pytest.fixture

@@ -26,13 +26,17 @@ from safetensors.numpy import load, save
 from test_churn_report import churn_result, linear, study_result
 from test_cli import command  # noqa: F401 - a fixture
 
-from clients.policy import Allow, HolderPolicy, LifetimeBudget
+from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
+from privacy.analyses.churn.models import LogisticModel
 from privacy.analyses.churn.options import ChurnOptions
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FeatureTable
-from privacy.contract.identity import Identity, Roster
-from privacy.contract.model_file import (
+from privacy.errors import ConfigError, ProtocolError
+from privacy.figures.estimates import Estimate
+from privacy.kernel.canonical import sha256_hex
+from privacy.kernel.features import FeatureTable
+from privacy.kernel.terms import Budget
+from privacy.protocol.identity import Identity, Roster
+from privacy.protocol.study import Study
+from server.analyses.churn.model_file import (
     METADATA,
     SIZE_LIMIT,
     Measured,
@@ -41,13 +45,9 @@ from privacy.contract.model_file import (
     encode_model,
     read_model,
 )
-from privacy.contract.models import LogisticModel
-from privacy.contract.study import Study
-from privacy.contract.terms import Budget
-from privacy.errors import ConfigError, ProtocolError
 from server.analyses.churn.model_record import CARD, MODEL, SUMMARY, describe_model, write_model
 from server.analysis import ResultFolder
-from server.run import run_study
+from server.running.run import run_study
 from simulations.kit import MemoryFederation, make_keys
 
 

@@ -29,8 +29,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from privacy.contract.features import UNIT, Scale, ScaledFeature
-from privacy.contract.models import (
+from privacy.analyses.churn.models import (
     LOGIT,
     PROBABILITY,
     WEIGHT,
@@ -43,6 +42,7 @@ from privacy.contract.models import (
     tangent,
     weight,
 )
+from privacy.kernel.features import UNIT, Scale, ScaledFeature
 
 LARGEST = 1 << 24
 MODELS: list[Any] = [LOGISTIC, NETWORK, WIDEST_NETWORK, ranked(SCALED[0])]

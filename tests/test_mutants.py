@@ -29,42 +29,35 @@ from mutant_guard import no_errors_of_its_own
 from protocol_kit import HOLDERS, LyingCoordinator
 from scipy.stats import chi2
 
-import clients.admission
-import clients.answering
 import clients.data.customer_table
 import clients.data.features
-import clients.node
 import privacy.ledger.ledger
 import privacy.mechanisms.gaussian
-import server.heads
-import server.planning
+import server.running.heads
+import server.running.planning
+from clients.answering import admission, answers
+from clients.answering import node as holder_node
+from clients.answering.node import HolderNode
 from clients.data.config import HolderConfig
 from clients.data.customer_table import build_customer_table
-from clients.node import HolderNode
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.features import UNIT, FeatureTable, Scale
-from privacy.contract.messages import Checkpoint, Reply
-from privacy.contract.segments import CutPoints, SegmentRules
+from privacy.analyses.churn.score_histogram import ScoreHistogram
+from privacy.analyses.clusters.anchor_sums import AnchorSums
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.features import UNIT, FeatureTable, Scale
 from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.messages import Checkpoint, Reply
 from privacy.secure_sum.masks import mask, unmask
-from privacy.statistics import (
-    GAMMA,
-    AnchorSums,
-    ContributionBound,
-    GridCounts,
-    ScoreHistogram,
-    SegmentTotals,
-    anchor_sums,
-    bounding,
-    grid_counts,
-)
+from privacy.statistics import GAMMA, ContributionBound, anchor_sums, bounding, grid_counts
 from privacy.statistics import segment_totals as totals_module
-from server.federation import Federation
+from server.running.federation import Federation
 
 #: Probability that a statistical check fails on correct code, each side.
 FALSE_ALARM = 1e-9
@@ -201,7 +194,7 @@ def check_released_noise(root_folder: Path, patch: Patch) -> None:
 def check_noise_source(root_folder: Path, patch: Patch) -> None:
     """The sampler's own scale: standard deviation, not variance. 4,096 draws."""
     scale, size = 5000, 4096
-    draws = clients.node.discrete_gaussian(scale, size).astype(float)
+    draws = holder_node.discrete_gaussian(scale, size).astype(float)
     low, high = chi2.ppf([FALSE_ALARM, 1 - FALSE_ALARM], size)
     assert low < float((draws**2).sum()) / scale**2 < high
 
@@ -502,7 +495,7 @@ def _calibrated(patch: Patch, change: Callable[[SumMechanism], int]) -> None:
         mechanism = real(*args, **kwargs)
         return mechanism.model_copy(update={"share_scale": change(mechanism)})
 
-    for module in (privacy.mechanisms.gaussian, server.planning, kit):
+    for module in (privacy.mechanisms.gaussian, server.running.planning, kit):
         patch.setattr(module, "calibrate", calibrated)
     patch.setitem(globals(), "calibrate", calibrated)
 
@@ -525,11 +518,11 @@ def half_the_noise(patch: Patch) -> None:
 
 
 def variance_as_deviation(patch: Patch) -> None:
-    patch.setattr(clients.node, "discrete_gaussian", lambda scale, size: discrete_gaussian(math.isqrt(scale), size))
+    patch.setattr(holder_node, "discrete_gaussian", lambda scale, size: discrete_gaussian(math.isqrt(scale), size))
 
 
 def deviation_as_variance(patch: Patch) -> None:
-    patch.setattr(clients.node, "discrete_gaussian", lambda scale, size: discrete_gaussian(scale * scale, size))
+    patch.setattr(holder_node, "discrete_gaussian", lambda scale, size: discrete_gaussian(scale * scale, size))
 
 
 def _sampling(patch: Patch, sampler: Callable[[int, int], np.ndarray]) -> None:
@@ -624,7 +617,7 @@ def charge_after_the_answer(patch: Patch) -> None:
 
 
 def masks_bound_to_the_run_only(patch: Patch) -> None:
-    patch.setattr(clients.answering, "mask", lambda values, **kwargs: mask(values, **kwargs | {"core": "0" * 64}))
+    patch.setattr(answers, "mask", lambda values, **kwargs: mask(values, **kwargs | {"core": "0" * 64}))
 
 
 def answers_twice(patch: Patch) -> None:
@@ -638,9 +631,9 @@ def answers_twice(patch: Patch) -> None:
             return real(self, request, signed)
         accepted, _ = run.plans[request.question]
         core = accepted.core
-        masked = clients.answering.masked_answer(
-            clients.node.encode_sum(core.statistic, clients.node._rows(run, core), holder=self.holder),
-            clients.answering.noise_share(core.mechanism, core.statistic.dim, self._sampler),
+        masked = answers.masked_answer(
+            holder_node.encode_sum(core.statistic, holder_node._rows(run, core), holder=self.holder),
+            answers.noise_share(core.mechanism, core.statistic.dim, self._sampler),
             holder=self.holder,
             key=run.mask_key,
             hellos=accepted.hellos,
@@ -653,20 +646,20 @@ def answers_twice(patch: Patch) -> None:
 
 
 def ready_not_checked(patch: Patch) -> None:
-    patch.setattr(clients.node, "check_readies", kit.readies_as_they_are)
+    patch.setattr(holder_node, "check_readies", kit.readies_as_they_are)
 
 
 def peers_ledgers_not_compared(patch: Patch) -> None:
-    real = clients.admission._check_checkpoints
-    patch.setattr(clients.admission, "_check_checkpoints", lambda core, **kwargs: real(core, **kwargs | {"seen": {}}))
+    real = admission._check_checkpoints
+    patch.setattr(admission, "_check_checkpoints", lambda core, **kwargs: real(core, **kwargs | {"seen": {}}))
 
 
 def rollback_accepted(patch: Patch) -> None:
-    patch.setattr(server.heads, "compared", lambda before, head: None)
+    patch.setattr(server.running.heads, "compared", lambda before, head: None)
 
 
 def own_ledger_not_compared(patch: Patch) -> None:
-    real = clients.node.check_core
+    real = holder_node.check_core
 
     def check(request: Any, **kwargs: Any) -> Any:
         own = kwargs["own_hello"].signer
@@ -674,7 +667,7 @@ def own_ledger_not_compared(patch: Patch) -> None:
         shown = signed.open(Checkpoint, kwargs["roster"], signer=own)
         return real(request, **kwargs | {"own_hash": lambda sequence: shown.head})
 
-    patch.setattr(clients.node, "check_core", check)
+    patch.setattr(holder_node, "check_core", check)
 
 
 def waits_outside_the_lock(patch: Patch) -> None:
@@ -682,7 +675,7 @@ def waits_outside_the_lock(patch: Patch) -> None:
         started = self._clock.monotonic()
         with self._lock:
             reply, delay = self._reply_to(request)
-        clients.node.on_grid(self._clock, started, delay)
+        holder_node.on_grid(self._clock, started, delay)
         return reply
 
     patch.setattr(HolderNode, "handle", handle)
@@ -701,22 +694,22 @@ def date_from_the_data(patch: Patch) -> None:
 
 
 def own_hello_not_compared(patch: Patch) -> None:
-    real = clients.node.check_core
+    real = holder_node.check_core
 
     def check(request: Any, **kwargs: Any) -> Any:
         own = next(statement for statement in request.hellos if statement.signer == kwargs["own_hello"].signer)
         return real(request, **kwargs | {"own_hello": own})
 
-    patch.setattr(clients.node, "check_core", check)
+    patch.setattr(holder_node, "check_core", check)
 
 
 def bound_taken_from_the_plan(patch: Patch) -> None:
-    real = clients.admission._check_cost_facts
+    real = admission._check_cost_facts
 
     def check(core: Any, **kwargs: Any) -> None:
         real(core.model_copy(update={"bound": core.statistic.bound}), **kwargs)
 
-    patch.setattr(clients.admission, "_check_cost_facts", check)
+    patch.setattr(admission, "_check_cost_facts", check)
 
 
 def texts_in_refusals(patch: Patch) -> None:

@@ -18,13 +18,14 @@ from contract_examples import FEATURE_DAYS, PLAIN_VIEW, TURNED_VIEW, feature_row
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-import clients.models
-from privacy.contract.features import FeatureTable
-from privacy.contract.models import PROBABILITY, WEIGHT
-from privacy.contract.views import LinearView
-from privacy.statistics import GAMMA, LogisticGradient, Statistic
+import clients.answering.engines
+from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.models import PROBABILITY, WEIGHT
+from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
+from privacy.kernel.features import FeatureTable
+from privacy.kernel.linear_view import LinearView
+from privacy.statistics import GAMMA, Statistic
 from privacy.statistics.bounding import bounded
-from privacy.statistics.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
 
 #: Tabulated probabilities are this near to the logistic function: half a step of 1/256 at a slope of 1/4, half a unit
 #: of rounding, and the step that a logit is moved when it is put on its grid.
@@ -91,7 +92,7 @@ def test_opacus_gives_the_same_integers(engine: Any, statistic: NetworkGradient,
     table = plausible_features(customers, customers + 1)
     expected = statistic.encode_sum(table)
     assert np.array_equal(engine.encode_sum(statistic, table), expected)
-    assert np.array_equal(clients.models.encode_sum(statistic, table, holder="shop"), expected)
+    assert np.array_equal(clients.answering.engines.encode_sum(statistic, table, holder="shop"), expected)
     assert bool(expected.any()) == (customers > 2 or bool(statistic.encode_rows(table).any()))
 
 
@@ -106,14 +107,14 @@ def test_opacus_gives_the_same_integers_for_any_rows(engine: Any, statistic: Net
 
 def test_without_opacus_the_statistic_is_computed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     statistic, table = EXAMPLES["all days"], plausible_features(50, 9)
-    monkeypatch.setattr(clients.models, "has_opacus", lambda: False)
+    monkeypatch.setattr(clients.answering.engines, "has_opacus", lambda: False)
     monkeypatch.setattr(NetworkGradient, "encode_sum", lambda self, rows: "its own")
-    assert clients.models.encode_sum(statistic, table, holder="shop") == "its own"
+    assert clients.answering.engines.encode_sum(statistic, table, holder="shop") == "its own"
 
 
 def test_opacus_is_what_computes_where_it_is_installed(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(engine, "encode_sum", lambda statistic, rows: "Opacus'")
-    found = clients.models.encode_sum(EXAMPLES["all days"], plausible_features(5, 9), holder="shop")
+    found = clients.answering.engines.encode_sum(EXAMPLES["all days"], plausible_features(5, 9), holder="shop")
     assert found == "Opacus'"
 
 
@@ -285,7 +286,7 @@ def test_clipping_is_that_of_slow_code_one_customer_at_a_time(vectors: list[list
     for vector, integers in zip(vectors, found.tolist(), strict=True):
         assert sum(value * value for value in integers) <= GAMMA * GAMMA
         if any(abs(value) > 1e90 for value in vector if math.isfinite(value)):
-            continue  # beyond what is told apart (privacy.contract.rows): only the norm is promised
+            continue  # beyond what is told apart (privacy.kernel.row_arithmetic): only the norm is promised
         slow = slow_integers(vector, norm)
         assert all(abs(a - b) <= 1 for a, b in zip(integers, slow, strict=True)), (vector, integers, slow)
 

@@ -34,17 +34,17 @@ from noise_harness import (
 from numpy.typing import NDArray
 from scipy import stats
 
-from clients.policy import Allow, HolderPolicy, LifetimeBudget
-from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Study
-from privacy.contract.terms import Budget
+from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.kernel.terms import Budget
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.protocol.study import Study
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes, mask, to_bytes, unmask
-from privacy.statistics import PrefixSums, SegmentTotals
-from privacy.statistics.prefix_sums import FactGrid
-from server.federation import Federation
 from server.releases import ReleaseStore
+from server.running.federation import Federation
 from simulations.kit import MemoryFederation
 
 SCALE = 123_456

@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 import pytest
 from test_report import PLAIN
 
-from privacy.contract.results import Distribution
+from privacy.analyses.rfm.results import Distribution
 from server.analyses.rfm.pictures import distribution, segment_shares
 
 DOCS = Path(__file__).parents[1] / "docs"

@@ -13,18 +13,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from clients.approvals import MOST, Approvals
-from clients.holder import LiveNode
-from clients.policy import HolderPolicy, Hours, policy_toml
-from privacy.contract.code import code_digest
-from privacy.contract.columns import COLUMN_OF
-from privacy.contract.features import FEATURES
-from privacy.contract.identity import Declarations
-from privacy.contract.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
-from privacy.contract.study import Study
+from clients.answering.approvals import MOST, Approvals
+from clients.answering.folder import LiveNode
+from clients.answering.policy import HolderPolicy, Hours, policy_toml
 from privacy.errors import ConfigError, PolicyError
+from privacy.kernel.columns import COLUMN_OF
+from privacy.kernel.features import FEATURES
 from privacy.ledger import Decided, Declined, Ledger, Reserved
-from server.run import run_study
+from privacy.protocol.code import code_digest
+from privacy.protocol.identity import Declarations
+from privacy.protocol.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
+from privacy.protocol.study import Study
+from server.running.run import run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import MemoryFederation, NoWaiting
 from simulations.local import Workspace

@@ -29,11 +29,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from protocol_kit import HOLDERS, Answer, LyingCoordinator, ReleaseNotice
 
-import clients.answering
-import clients.node
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.identity import Identity, Signed
-from privacy.contract.messages import (
+import clients.answering.answers
+import clients.answering.node
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.errors import BudgetError, DataError, NotEnoughHolders
+from privacy.kernel.customers import CustomerColumns
+from privacy.ledger import Answered, Evidence, Ledger, Question, Released, Reserved
+from privacy.protocol.identity import Identity, Signed
+from privacy.protocol.messages import (
     Checkpoint,
     Contribution,
     Finished,
@@ -48,12 +51,9 @@ from privacy.contract.messages import (
     Request,
     release_digest,
 )
-from privacy.contract.transport import Handler
-from privacy.errors import BudgetError, DataError, NotEnoughHolders
-from privacy.ledger import Answered, Evidence, Ledger, Question, Released, Reserved
+from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, MaskMismatch, unmask
-from privacy.statistics import SegmentTotals
-from server.run import run_study
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 CODES = frozenset(typing.get_args(RefusalCode))
@@ -148,7 +148,7 @@ def check_masks_of_different_plans_do_not_cancel(root: Path, monkeypatch: pytest
     shown = coordinator.show(first, "alpha", "beta") | coordinator.show(second, "gamma")
     readies = tuple(answer.statement for answer in shown.values())
     with monkeypatch.context() as patch:
-        patch.setattr(clients.node, "check_readies", kit.readies_as_they_are)
+        patch.setattr(clients.answering.node, "check_readies", kit.readies_as_they_are)
         vectors = [
             coordinator.ask(holder, core, readies).vector
             for holder, core in (("alpha", first), ("beta", first), ("gamma", second))
@@ -270,10 +270,10 @@ import os, signal, sys
 from pathlib import Path
 import protocol_kit as kit
 import privacy.ledger.ledger
-from clients.node import HolderNode
-from privacy.contract.identity import Identity, Roster
+from clients.answering.node import HolderNode
+from privacy.protocol.identity import Identity, Roster
 from privacy.ledger import Ledger, Opened
-from clients.runs import RunFolder
+from clients.answering.runs import RunFolder
 from simulations.kit import MemoryData, NoWaiting
 
 home, moment = Path(sys.argv[1]), sys.argv[2]
@@ -997,15 +997,15 @@ def test_a_new_run_of_a_study_replaces_the_one_before(greeted: LyingCoordinator)
 
 def test_a_holder_that_is_busy_with_runs_says_so(federation: MemoryFederation) -> None:
     codes = []
-    for number in range(clients.node.MAX_RUNS + 1):
+    for number in range(clients.answering.node.MAX_RUNS + 1):
         coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
         codes.append(coordinator.send("alpha", coordinator.hello_request()).code)
-    assert codes == ["Hello"] * clients.node.MAX_RUNS + ["busy"]
+    assert codes == ["Hello"] * clients.answering.node.MAX_RUNS + ["busy"]
 
 
 def test_a_new_run_of_a_study_takes_no_place_of_another(federation: MemoryFederation) -> None:
     """Many runs of one study, cut off one after another, do not make a holder busy."""
-    for number in range(clients.node.MAX_RUNS + 3):
+    for number in range(clients.answering.node.MAX_RUNS + 3):
         again = LyingCoordinator(federation, run=f"run-{number}")
         assert again.send("alpha", again.hello_request()).code == "Hello"
 
@@ -1013,10 +1013,10 @@ def test_a_new_run_of_a_study_takes_no_place_of_another(federation: MemoryFedera
 def test_runs_that_have_expired_take_no_place(tmp_path: Path) -> None:
     clock = kit.FakeClock()
     federation = kit.federation_at(tmp_path, clock=clock)
-    for number in range(clients.node.MAX_RUNS):
+    for number in range(clients.answering.node.MAX_RUNS):
         coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
         coordinator.greet("alpha")
-    clock.elapsed += clients.node.HELLO_LIFETIME
+    clock.elapsed += clients.answering.node.HELLO_LIFETIME
     late = LyingCoordinator(federation, kit.small_study(name="late"), run="run-late")
     assert late.send("alpha", late.hello_request()).code == "Hello"
 
@@ -1253,7 +1253,7 @@ def _another_vector(federation: MemoryFederation, reply: bytes) -> bytes:
 
 def _shorter_vector(federation: MemoryFederation, reply: bytes) -> bytes:
     """Signed properly, but one word short."""
-    from privacy.contract.canonical import sha256_hex
+    from privacy.kernel.canonical import sha256_hex
 
     parsed = Reply.parse(reply)
     data = base64.b64decode(parsed.vector)[:-8]
@@ -1650,7 +1650,7 @@ def check_the_charge_comes_before_the_answer(root: Path, monkeypatch: pytest.Mon
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(clients.answering, "mask", stop)
+        patch.setattr(clients.answering.answers, "mask", stop)
         with pytest.raises(Killed):
             coordinator.ask("alpha", core, readies)
     ledger = Ledger(root / "holders" / "alpha" / "state" / "ledger.sqlite")

@@ -16,7 +16,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from privacy.contract.churn_results import RankingFigures
+from privacy.analyses.churn.results import RankingFigures
 from server.analyses.churn.ranking import (
     TOP,
     area_under_curve,

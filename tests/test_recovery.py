@@ -14,13 +14,13 @@ from privacy.audit.export import export, write_heads
 from privacy.audit.heads import RememberedHeads, read_heads
 from privacy.audit.recovery import recover, restore
 from privacy.audit.verify import verify
-from privacy.contract.membership import fingerprint
-from privacy.contract.messages import Checkpoint
-from privacy.contract.study import Study
 from privacy.errors import ConfigError, LedgerError, NotEnoughHolders
 from privacy.ledger import Ledger, Recovered
 from privacy.member_folder import MemberFolder
-from server.enrolment import Enrolment
+from privacy.protocol.membership import fingerprint
+from privacy.protocol.messages import Checkpoint
+from privacy.protocol.study import Study
+from server.running.enrolment import Enrolment
 from simulations.kit import MemoryFederation
 
 NAMES = ("east", "north", "south", "west")

@@ -12,8 +12,8 @@ import pytest
 
 from clients.data.config import HolderConfig
 from clients.data.customer_table import CustomerTable, build_customer_table
-from privacy.contract.segments import SCHEMES, segments_of_scores
-from privacy.contract.study import Study
+from privacy.analyses.rfm.segments import SCHEMES, segments_of_scores
+from privacy.protocol.study import Study
 
 #: The recipe: second sheet, rows complete in every column, positive quantity, no cancellations, nothing deduplicated.
 SHEET = "sheet = '2010-2011' and description is not null and country is not null"

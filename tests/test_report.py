@@ -19,25 +19,16 @@ from all_texts import text
 
 from privacy.accounting.gdp import best_guess, epsilon_of, mu_of
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts, RfmOptions
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import (
-    Distribution,
-    EarlierRun,
-    QuestionCost,
-    RfmResult,
-    SchemeFigures,
-    SegmentFigures,
-    Spending,
-    StudyResult,
-    Timing,
-)
-from privacy.contract.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.contract.study import Study
-from privacy.contract.terms import Budget, Cleaning
+from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.figures.estimates import Estimate
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.terms import Budget, Cleaning
 from privacy.presentation.change import change
 from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
 from privacy.presentation.texts import LANGUAGES
+from privacy.protocol.study import Study
+from privacy.results import EarlierRun, QuestionCost, Spending, StudyResult, Timing
 from server.analyses.rfm import pictures
 from server.analyses.rfm.findings import scheme_findings
 from server.report.render import describe_spending, render_report

@@ -34,13 +34,13 @@ from clients.analyses.churn.reasons import ABOVE, BELOW, REASONS, UNKNOWN, contr
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, released_model, score
 from clients.data.customer_table import CustomerTable
 from clients.data.spellings import Spellings
-from clients.labels.export import export_labels
-from privacy.contract.features import FEATURES, MISSING, FeatureTable
-from privacy.contract.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
-from privacy.contract.study import Study
+from clients.labelling import export_labels
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.errors import ConfigError, DataError
-from privacy.statistics import ByHolder, ScoreHistogram
-from privacy.statistics.score_histogram import ScoredModel
+from privacy.kernel.features import FEATURES, MISSING, FeatureTable
+from privacy.protocol.study import Study
 from server.analyses.churn import ranking as released
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)

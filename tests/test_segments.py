@@ -12,8 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.segments import (
+from privacy.analyses.rfm.segments import (
     EIGHT,
     OTHER,
     SCHEMES,
@@ -22,6 +21,7 @@ from privacy.contract.segments import (
     ThresholdRule,
     segments_of_scores,
 )
+from privacy.kernel.customers import CustomerColumns
 
 CUTS = CutPoints(
     recency_days=(10, 30, 90, 365),

@@ -25,19 +25,15 @@ from contract_examples import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.features import UNIT, FeatureTable
-from privacy.statistics import (
-    AnchorSums,
-    ContributionBound,
-    GridCounts,
-    PrefixSums,
-    ScoreHistogram,
-    SegmentTotals,
-    Statistic,
-)
+from privacy.analyses.churn.score_histogram import ScoreHistogram
+from privacy.analyses.clusters.anchor_sums import AnchorSums
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.features import UNIT, FeatureTable
+from privacy.statistics import ContributionBound, Statistic
 from privacy.statistics.base import IntArray
-from privacy.statistics.prefix_sums import FactGrid
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)
 short = settings(max_examples=25, deadline=None)

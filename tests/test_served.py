@@ -17,16 +17,16 @@ import pytest
 
 pytest.importorskip("flwr")
 
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
 from privacy.errors import CohortiumError
 from privacy.ledger import Failed, Reserved
-from server.deployed import ENTRY, run_served, run_with
-from server.federation import Patience
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from server.flower.processes import ChildProcesses
 from server.flower.runs import RunStarter
 from server.releases import ReleaseStore
-from server.resume import found_of
+from server.running.deployed import ENTRY, run_served, run_with
+from server.running.federation import Patience
+from server.running.resume import found_of
 from simulations.served import ServedFederation, child_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.flower]

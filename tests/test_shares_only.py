@@ -28,27 +28,28 @@ from pydantic import ValidationError
 from test_holder_report import table_of
 from test_report import Page, chromium
 
-from clients.report.actions import Actions
+from clients.analysis.actions import Actions
 from privacy.analyses.catalogue import NAMES
-from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.estimates import Estimate
-from privacy.contract.messages import FinishRequest, Request, release_digest
-from privacy.contract.results import Distribution, RfmResult, StudyResult
-from privacy.contract.segments import CutPoints, SegmentRules
-from privacy.contract.study import Study
+from privacy.analyses.rfm.results import Distribution, RfmResult
+from privacy.analyses.rfm.segment_totals import SegmentEstimate
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules
+from privacy.figures.estimates import Estimate
+from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
+from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms import SumMechanism
 from privacy.presentation.texts import LANGUAGES
+from privacy.protocol.messages import FinishRequest, Request, release_digest
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from privacy.secure_sum.masks import unmask
 from privacy.statistics import Statistic
-from privacy.statistics.segment_totals import SegmentEstimate
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.run import scheme_figures
 from server.analyses.rfm.shares_only import earlier_shares_only, shares_only
-from server.check import check_study
-from server.planning import plan, planned_mechanism
 from server.report.render import render_report
-from server.run import run_study
+from server.running.check import check_study
+from server.running.planning import plan, planned_mechanism
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 # --- the grid ----------------------------------------------------------------------------------------------------

@@ -24,11 +24,11 @@ from clients.data.check import preflight
 from clients.data.cleaning import cleaned_lines, time_facts
 from clients.data.config import HolderConfig
 from clients.data.customer_table import CustomerTable, _customers, _tally, build_customer_table
-from clients.data.guess import new_holder_file
+from clients.data.guess.guess import new_holder_file
 from clients.data.sources import fetch, open_source
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.canonical import read_toml
+from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
 

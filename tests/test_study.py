@@ -14,10 +14,10 @@ from pydantic import ValidationError
 
 from privacy.accounting.events import squared_cap
 from privacy.analyses.catalogue import NAMES
-from privacy.contract.canonical import read_toml
-from privacy.contract.study import Study, parse_day
-from privacy.contract.terms import Bounds, Budget, Cleaning, RateStep, minor_digits
 from privacy.errors import ConfigError
+from privacy.kernel.canonical import read_toml
+from privacy.kernel.terms import Bounds, Budget, Cleaning, RateStep, minor_digits
+from privacy.protocol.study import Study, parse_day
 
 LEAST = """\
 name = "spring-2025"

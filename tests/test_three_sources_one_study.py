@@ -27,15 +27,15 @@ import pytest
 from postgres_server import PASSWORD, Server, running_server
 
 from clients.analyses.rfm import labels as label_rows
-from clients.holder import HolderFolder, SourceData
+from clients.answering.folder import HolderFolder, SourceData
+from clients.answering.node import HolderNode
+from clients.answering.runs import RunFolder
 from clients.labels import day_rows
-from clients.node import HolderNode
-from clients.runs import RunFolder
-from privacy.contract.identity import Identity
-from privacy.contract.results import StudyResult
-from privacy.contract.segments import CutPoints
-from privacy.contract.study import Study
-from server.run import run_study
+from privacy.analyses.rfm.segments import CutPoints
+from privacy.protocol.identity import Identity
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
+from server.running.run import run_study
 from simulations.inprocess import InProcessTransport
 from simulations.kit import NoWaiting
 from simulations.local import Workspace
@@ -316,7 +316,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path.insert(0, {root!r})
-from clients.holder import HolderFolder
+from clients.answering.folder import HolderFolder
 from clients.analyses.rfm import labels as rows
 from clients.labels import day_rows
 day_rows.BLOCK = 100

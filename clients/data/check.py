@@ -37,9 +37,9 @@ from clients.data.config import HolderConfig
 from clients.data.customer_table import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, left_out
-from privacy.contract.study import Study
-from privacy.contract.terms import Budget
 from privacy.errors import CohortiumError
+from privacy.kernel.terms import Budget
+from privacy.protocol.study import Study
 
 #: Shares of all rows above which a rule deserves a warning: up to here it is everyday dirt.
 _MISSING_IDS = 0.05

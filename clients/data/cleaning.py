@@ -20,8 +20,8 @@ from ibis.expr import types as ir
 
 from clients.data.config import HolderConfig
 from clients.data.sources.locations import resolve
-from privacy.contract.study import Study
 from privacy.errors import DataError
+from privacy.protocol.study import Study
 
 #: Money is added up as integers of this fraction of the study's currency unit, so that the order of addition, and with
 #: it the source, cannot change a digit.

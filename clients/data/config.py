@@ -13,10 +13,10 @@ from typing import Annotated, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from privacy.contract.canonical import Noun
-from privacy.contract.study import Study
-from privacy.contract.terms import CurrencyCode, Slug
 from privacy.errors import ConfigError
+from privacy.kernel.canonical import Noun
+from privacy.kernel.terms import CurrencyCode, Slug
+from privacy.protocol.study import Study
 
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 _ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]

@@ -43,12 +43,12 @@ from clients.data.config import HolderConfig
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import LeftOut, Opened
 from clients.data.spellings import Spellings, choose
-from privacy.contract.canonical import canonical_json, sha256_hex
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
 from privacy.errors import DataError
+from privacy.kernel.canonical import canonical_json, sha256_hex
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.terms import minor_digits
 from privacy.private_files import private_file
+from privacy.protocol.study import Study
 
 log = logging.getLogger("cohortium.holder")
 

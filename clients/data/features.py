@@ -37,12 +37,12 @@ from clients.data.cleaning import (
 from clients.data.config import HolderConfig
 from clients.data.customer_table import counted_lines, table_key
 from clients.data.sources import fetch, open_source
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.features import FEATURES, MISSING, FeatureName, FeatureRequest, FeatureTable, ListName
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.canonical import sha256_hex
+from privacy.kernel.features import FEATURES, MISSING, FeatureName, FeatureRequest, FeatureTable, ListName
+from privacy.kernel.terms import minor_digits
 from privacy.private_files import private_file
+from privacy.protocol.study import Study
 
 IntArray = NDArray[np.int64]
 

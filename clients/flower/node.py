@@ -24,9 +24,9 @@ from clients.flower.connection import (
     Unreachable,
     check_flower_version,
 )
-from privacy.contract.transport import Handler
 from privacy.errors import ConfigError
 from privacy.private_keys import load_node_key
+from privacy.protocol.transport import Handler
 
 #: What is sent when the handler raised, or when a message is malformed or too large. It says nothing.
 FAILED_REPLY = b""

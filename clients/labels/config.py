@@ -11,7 +11,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from privacy.contract.canonical import Noun, read_toml
+from privacy.kernel.canonical import Noun, read_toml
 
 NAME = "labels.toml"
 _Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]

@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from clients.labels.day_rows import DayRows, DaySnapshot
-from privacy.contract.study import parse_day
 from privacy.errors import ConfigError, DataError
 from privacy.private_files import private_file
+from privacy.protocol.study import parse_day
 
 S = TypeVar("S", bound=DaySnapshot)
 R = TypeVar("R", bound=DayRows[Any])

@@ -9,16 +9,16 @@ from pydantic import ValidationError
 
 from clients.analyses.catalogue import ANALYSES
 from clients.analysis import Earlier
-from clients.holder import HolderFolder
-from clients.report.actions import default_actions_toml, read_actions
+from clients.analysis.actions import default_actions_toml, read_actions
+from clients.answering.folder import HolderFolder
+from clients.answering.runs import RunFolder
 from clients.report.page import Handed, holder_report
-from clients.runs import RunFolder
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.membership import result_fingerprint
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
 from privacy.errors import ConfigError, ProtocolError
+from privacy.kernel.canonical import sha256_hex
 from privacy.private_files import write_private
+from privacy.protocol.membership import result_fingerprint
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 
 
 def write_holder_report(folder: HolderFolder, run: str | None = None, output: Path | None = None) -> Path:

@@ -14,13 +14,13 @@ from typing import Any
 
 from clients.analyses.catalogue import ANALYSES
 from clients.analysis import HolderView
-from clients.report.actions import Actions
-from clients.report.texts import text
-from privacy.contract.results import StudyResult
+from clients.analysis.actions import Actions
+from clients.analysis.texts import text
 from privacy.errors import ConfigError
 from privacy.presentation.numbers import day_text
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
+from privacy.results import StudyResult
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import Field
 
 from privacy.accounting.gdp import epsilon_of, root, squared_budget
-from privacy.contract.canonical import Noun
+from privacy.kernel.canonical import Noun
 
 #: Largest total of ``kappa`` (see :attr:`GaussianSum.kappa`) that one budget takes.
 KAPPA_CAP = Fraction(1, 10**7)

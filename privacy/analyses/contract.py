@@ -10,10 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
-from privacy.contract.canonical import Noun
-from privacy.contract.columns import Column
-from privacy.contract.features import FeatureRequest
-from privacy.contract.terms import Terms
+from privacy.kernel.canonical import Noun
+from privacy.kernel.columns import Column
+from privacy.kernel.features import FeatureRequest
+from privacy.kernel.terms import Terms
 from privacy.statistics import Statistic
 
 T = TypeVar("T", bound=Noun)

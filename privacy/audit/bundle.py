@@ -22,14 +22,14 @@ from typing import Any, BinaryIO, Literal, NamedTuple
 
 from pydantic import Field
 
-from privacy.contract.canonical import Noun, canonical_json
-from privacy.contract.identity import Identity, Signed
-from privacy.contract.limits import Name, Sequence, Time
-from privacy.contract.terms import Slug
 from privacy.errors import LedgerError
+from privacy.kernel.canonical import Noun, canonical_json
+from privacy.kernel.limits import Name, Sequence, Time
+from privacy.kernel.terms import Slug
 from privacy.ledger import Head, Ledger, read_ledger_rows
 from privacy.ledger.entries import ENTRY_LIMIT, Digest
 from privacy.private_files import private_file
+from privacy.protocol.identity import Identity, Signed
 
 #: Format of bundles that this release writes; it reads all up to this one.
 FORMAT = 2

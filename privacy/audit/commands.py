@@ -10,8 +10,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from privacy.audit.export import ledger_path
+from privacy.member_commands import FingerprintOption, accept_roster, asked, rotation_written
 from privacy.member_folder import MemberFolder
-from privacy.presentation.rosters import FingerprintOption, accept_roster, asked, rotation_written
 from privacy.presentation.terminal import (
     Json,
     Quiet,
@@ -127,10 +127,10 @@ def budget_plan(
 
     from privacy.audit.budget import plan_budget
     from privacy.audit.budget_screen import show_plan
-    from privacy.contract.canonical import read_toml
-    from privacy.contract.study import Study
     from privacy.errors import ConfigError
+    from privacy.kernel.canonical import read_toml
     from privacy.ledger import Ledger
+    from privacy.protocol.study import Study
 
     state, known = Ledger(ledger_path(path)).state, _known_holders(path)
     counted, k = state.counted_on(known), None

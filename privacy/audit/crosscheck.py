@@ -11,8 +11,8 @@ from privacy.audit.findings import Claim, judged
 from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History
 from privacy.audit.walk import SHARED, Walk
-from privacy.contract.study import Study
 from privacy.ledger.merkle import Peaks
+from privacy.protocol.study import Study
 from privacy.secure_sum.masks import cancel
 
 #: First protocol in which READY announces check words.

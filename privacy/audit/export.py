@@ -7,8 +7,8 @@ from pathlib import Path
 
 from privacy.audit.bundle import FORMAT, BundleHeader, write_bundle
 from privacy.audit.heads import RememberedHeads, signed_heads
-from privacy.contract.version import software_version
 from privacy.errors import ConfigError
+from privacy.kernel.version import software_version
 from privacy.ledger import Head, Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private

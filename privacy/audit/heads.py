@@ -9,16 +9,16 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar
 
-from privacy.contract.canonical import Noun, sha256_hex
-from privacy.contract.checkpoints import signed_checkpoint
-from privacy.contract.identity import Identity, Roster, Signed, SignedStatements
-from privacy.contract.limits import Time
-from privacy.contract.messages import AnswerRequest, Checkpoint, Contribution, Finished, PlanCore, Ready, ReadyRequest
-from privacy.contract.terms import Slug
 from privacy.errors import ConfigError, LedgerError, ProtocolError
+from privacy.kernel.canonical import Noun, sha256_hex
+from privacy.kernel.limits import Time
+from privacy.kernel.terms import Slug
 from privacy.ledger import EVIDENCE, Head, Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
+from privacy.protocol.checkpoints import signed_checkpoint
+from privacy.protocol.identity import Identity, Roster, Signed, SignedStatements
+from privacy.protocol.messages import AnswerRequest, Checkpoint, Contribution, Finished, PlanCore, Ready, ReadyRequest
 
 N = TypeVar("N", bound=Noun)
 

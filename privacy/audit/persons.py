@@ -21,7 +21,7 @@ from privacy.audit.findings import Claim, Person, judged
 from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History
 from privacy.audit.walk import DEFAULT_DELTA, Walk
-from privacy.contract.charging import holders_of_a_person
+from privacy.protocol.charging import holders_of_a_person
 
 #: Sets of holders that are tried one by one; where there are more, mu is added up over ledgers (Minkowski).
 MOST_SETS = 100_000

@@ -16,13 +16,13 @@ from privacy.audit.bundle import BundleHeader, read_bundle
 from privacy.audit.export import ledger_path
 from privacy.audit.heads import newest_of
 from privacy.audit.verify import verify
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.identity import Signed
-from privacy.contract.keeping import kept
 from privacy.errors import ConfigError, LedgerError
+from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import Head, Ledger, Recovered, Reserved
 from privacy.member_folder import MemberFolder
 from privacy.private_files import private_file
+from privacy.protocol.identity import Signed
+from privacy.protocol.kept_statements import kept
 
 
 @dataclass(frozen=True, kw_only=True)

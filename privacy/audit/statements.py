@@ -10,11 +10,13 @@ from privacy.audit.findings import Claim, judged
 from privacy.audit.heads import Heads
 from privacy.audit.scratch import Scratch
 from privacy.audit.walk import SHARED
-from privacy.contract.canonical import Noun, canonical_json
-from privacy.contract.charging import below_declarations, charge_for, records_per_person
-from privacy.contract.identity import Member, Roster, Signed
-from privacy.contract.membership import RosterUpdate, check_update
-from privacy.contract.messages import (
+from privacy.errors import ConfigError, ProtocolError
+from privacy.kernel.canonical import Noun, canonical_json
+from privacy.ledger import Evidence, Question
+from privacy.protocol.charging import below_declarations, charge_for, records_per_person
+from privacy.protocol.identity import Member, Roster, Signed
+from privacy.protocol.membership import RosterUpdate, check_update
+from privacy.protocol.messages import (
     AnswerRequest,
     Checkpoint,
     Contribution,
@@ -30,9 +32,7 @@ from privacy.contract.messages import (
     Refusal,
     Witnessed,
 )
-from privacy.contract.study import Study
-from privacy.errors import ConfigError, ProtocolError
-from privacy.ledger import Evidence, Question
+from privacy.protocol.study import Study
 from privacy.secure_sum.masks import words_of
 
 N = TypeVar("N", bound=Noun)

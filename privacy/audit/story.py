@@ -10,12 +10,12 @@ from pathlib import Path
 from privacy.accounting.events import epsilon_spent
 from privacy.audit.budget import CapUse, day_of, use_of_caps
 from privacy.audit.bundle import kind_of, read_bundle
-from privacy.contract.identity import Roster, Signed
-from privacy.contract.membership import RosterUpdate
-from privacy.contract.messages import HelloRequest
-from privacy.contract.study import Study
 from privacy.ledger import Declined, LedgerState, Opened, Reserved, read_ledger_rows
 from privacy.ledger.chain import Row, read_entry
+from privacy.protocol.identity import Roster, Signed
+from privacy.protocol.membership import RosterUpdate
+from privacy.protocol.messages import HelloRequest
+from privacy.protocol.study import Study
 
 #: Delta at which a ledger that states none (a coordinator's) is shown.
 SHOWN_DELTA = 1e-6

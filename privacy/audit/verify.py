@@ -33,11 +33,11 @@ from privacy.audit.results import results_kept, same_results
 from privacy.audit.scratch import Scratch
 from privacy.audit.statements import History, Statements
 from privacy.audit.walk import Walk
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.identity import Signed
 from privacy.errors import ConfigError, LedgerError, ProtocolError
+from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import read_ledger_rows
 from privacy.ledger.chain import EMPTY, Row, linked
+from privacy.protocol.identity import Signed
 
 __all__ = ["Claim", "Spent", "Verdict", "verify"]
 

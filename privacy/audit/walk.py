@@ -12,7 +12,7 @@ from privacy.audit.accountants import pld_epsilon
 from privacy.audit.findings import Claim, Spent, judged
 from privacy.audit.prv import prv_epsilon
 from privacy.audit.scratch import Scratch
-from privacy.contract.canonical import canonical_json
+from privacy.kernel.canonical import canonical_json
 from privacy.ledger import (
     Answered,
     Decided,

@@ -11,8 +11,8 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from privacy.accounting.events import GaussianSum
-from privacy.contract.canonical import ExactDecimal, Noun, sha256_hex, since
-from privacy.contract.limits import MOST_MEMBERS, Name, RunId, Sequence, Time
+from privacy.kernel.canonical import ExactDecimal, Noun, sha256_hex, since
+from privacy.kernel.limits import MOST_MEMBERS, Name, RunId, Sequence, Time
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 

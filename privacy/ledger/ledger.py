@@ -17,8 +17,8 @@ from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple, NoReturn
 
-from privacy.contract.canonical import canonical_json
 from privacy.errors import LedgerError
+from privacy.kernel.canonical import canonical_json
 from privacy.ledger.chain import (
     EMPTY,
     GENESIS,

@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from pydantic import Field
 
-from privacy.contract.canonical import Noun
 from privacy.errors import ProtocolError
+from privacy.kernel.canonical import Noun
 from privacy.ledger.chain import Head, chain_hash
 from privacy.ledger.entries import Digest, Entry, EntryNumber, Recovered
 from privacy.ledger.merkle import LONGEST_PATH, fits

@@ -13,8 +13,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.accounting.events import GaussianSum
-from privacy.contract.canonical import Noun
 from privacy.errors import ConfigError
+from privacy.kernel.canonical import Noun
 from privacy.statistics.base import MAX_RECORDS, ContributionBound
 
 #: Smallest standard deviation of one noise share, in integer units: with it the sum of shares is a discrete

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from privacy.contract.estimates import Estimate
+from privacy.figures.estimates import Estimate
 from privacy.presentation.numbers import Shown, shown
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FEATURES, FeatureName
-from privacy.contract.terms import minor_digits
+from privacy.figures.estimates import Estimate
+from privacy.kernel.features import FEATURES, FeatureName
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.numbers import Shown, shown
 from privacy.presentation.texts import Language, Text, say
 

@@ -7,7 +7,7 @@ import math
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
-from privacy.contract.estimates import Estimate
+from privacy.figures.estimates import Estimate
 from privacy.presentation.texts import COMMON, Language, say
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
-from privacy.contract.canonical import Noun
+from privacy.kernel.canonical import Noun
 
 #: Integer units in one natural unit. So large that what the discrete noise differs from a Gaussian by (kappa, see
 #: ``privacy.accounting.events``) stays negligible over hundreds of studies under one lifetime cap.

@@ -4,15 +4,15 @@ Whatever vector goes in, what comes out has at most the stated norm, exactly, be
 integers themselves. So no derivation of how large a gradient or a moment can be is part of the privacy argument: those
 only say how much of the allowance a vector uses.
 
-All arithmetic is that of :mod:`privacy.contract.rows`: a customer's integers do not depend on which other customers
-are in the table, in which order, or how many are worked on at a time.
+All arithmetic is that of :mod:`privacy.kernel.row_arithmetic`: a customer's integers do not depend on which other
+customers are in the table, in which order, or how many are worked on at a time.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from privacy.contract.rows import FloatArray, clipped
+from privacy.kernel.row_arithmetic import FloatArray, clipped
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray
 
 #: What every vector made by :func:`bounded` keeps.

@@ -7,9 +7,9 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field
 
-from privacy.contract.features import FeatureTable
-from privacy.contract.rows import FloatArray
-from privacy.contract.views import LinearView
+from privacy.kernel.features import FeatureTable
+from privacy.kernel.linear_view import LinearView
+from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
 from privacy.statistics.bounding import UNIT_BALL, bounded
 

@@ -10,14 +10,14 @@ from typing import Any
 from flwr.app import Context
 from flwr.serverapp import Grid, ServerApp
 
-from privacy.contract.transport import Transport
 from privacy.errors import ProtocolError
+from privacy.protocol.transport import Transport
 from server.flower.internals import check_flower_version
 from server.flower.transport import FlowerTransport
 
 #: What a run may call, as ``module:function``; each is called as ``function(transport, settings)``. A run's
 #: configuration comes from outside, so it picks from this list and names nothing else.
-ALLOWED_ENTRIES = frozenset({"server.run:run_over_transport", "server.flower.probe:probe"})
+ALLOWED_ENTRIES = frozenset({"server.running.run:run_over_transport", "server.flower.probe:probe"})
 
 app = ServerApp()
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from privacy.contract.transport import Transport
+from privacy.protocol.transport import Transport
 
 
 def probe(transport: Transport, settings: dict[str, Any]) -> None:

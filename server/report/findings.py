@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 
-from privacy.contract.results import Spending, StudyResult
 from privacy.presentation.numbers import delta_text, epsilon_text, plain
 from privacy.presentation.texts import Language
-from server.report.texts import text
+from privacy.results import Spending, StudyResult
+from server.analysis.texts import text
 
 
 def spent_sentence(spending: Spending, language: Language) -> str:

@@ -1,6 +1,6 @@
 """Turn a ``StudyResult`` into one self-contained HTML page in English and Chinese: the frame around the sections.
 
-Each analysis gives a section (:mod:`privacy.presentation.section`); nothing here knows one by name. The page loads
+Each analysis gives a section (:mod:`privacy.section`); nothing here knows one by name. The page loads
 nothing (:mod:`privacy.presentation.pages`).
 """
 
@@ -11,19 +11,19 @@ import math
 from functools import partial
 from typing import Any
 
-from privacy.contract.canonical import plain_decimal
-from privacy.contract.membership import result_fingerprint
-from privacy.contract.results import Spending, StudyResult
-from privacy.contract.study import Study
-from privacy.contract.terms import RateStep
+from privacy.kernel.canonical import plain_decimal
+from privacy.kernel.terms import RateStep
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
+from privacy.protocol.membership import result_fingerprint
+from privacy.protocol.study import Study
+from privacy.results import Spending, StudyResult
 from server.analyses.catalogue import ANALYSES
+from server.analysis.section import ReportSection, ReportView
+from server.analysis.texts import text
 from server.report.findings import all_runs_sentences, describe_spending, guess_sentence, spent_sentence
-from server.report.section import ReportSection, ReportView
-from server.report.texts import text
 
 __all__ = ["describe_spending", "render_report"]
 

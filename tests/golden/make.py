@@ -11,9 +11,7 @@ grow: a default that changes would give one digest two meanings.
 
 from __future__ import annotations
 
-import importlib
 import json
-import pkgutil
 import shutil
 import sys
 import tempfile
@@ -28,10 +26,11 @@ GOLDEN = Path(__file__).resolve().parent
 DEFAULTS = GOLDEN / "defaults.json"
 sys.path.insert(0, str(GOLDEN.parent))
 
-import privacy  # noqa: E402
-from privacy.contract.canonical import Noun  # noqa: E402
-from privacy.contract.estimates import Value  # noqa: E402
-from privacy.contract.study import Study  # noqa: E402
+from own_nouns import own_subclasses  # noqa: E402
+
+from privacy.figures.estimates import Value  # noqa: E402
+from privacy.kernel.canonical import Noun  # noqa: E402
+from privacy.protocol.study import Study  # noqa: E402
 
 _PLAIN = {"name": "spring", "as_of": "2025-01-01", "budget": {"epsilon": "1"}}
 _CUTS = {
@@ -157,23 +156,12 @@ def statistics() -> dict[str, list[dict[str, Any]]]:
 
 def stored_kinds() -> dict[str, type[BaseModel]]:
     """Every noun that is signed, hashed or stored, and every part of a stored result, by its name."""
-    for module in pkgutil.walk_packages(privacy.__path__, "privacy."):
-        importlib.import_module(module.name)
-    for name in ("clients.policy", "server.releases"):
-        importlib.import_module(name)
-    found: dict[str, type[BaseModel]] = {}
-    open_ends: list[type[BaseModel]] = [Noun, Value]
-    while open_ends:
-        for kind in open_ends.pop().__subclasses__():
-            open_ends.append(kind)
-            ours = kind.__module__.startswith(("privacy.", "clients.policy", "server.releases"))
-            if ours and "[" not in kind.__name__:  # pydantic's own, of generic classes
-                found[kind.__name__] = kind
+    found = {kind.__name__: kind for kind in own_subclasses(Noun, Value)}
     return dict(sorted(found.items()))
 
 
 def since_of(kind: type[BaseModel], field: str) -> str:
-    """The release that a field came with, as :func:`privacy.contract.canonical.since` marks it; empty for 0.1.0."""
+    """The release that a field came with, as :func:`privacy.kernel.canonical.since` marks it; empty for 0.1.0."""
     extra = kind.model_fields[field].json_schema_extra
     return str(extra.get("since", "")) if isinstance(extra, dict) else ""
 
@@ -213,7 +201,7 @@ def grown(old: dict[str, dict[str, Any]]) -> dict[str, dict[str, Any]]:
 def demo_bundles(target: Path) -> None:
     """The bundles of everybody in the demo, run in this process."""
     from privacy.audit.export import export
-    from privacy.contract.canonical import read_toml
+    from privacy.kernel.canonical import read_toml
     from simulations.generator import generate, study_toml
     from simulations.local import Workspace, run_local
 
@@ -235,7 +223,7 @@ def small_world(target: Path) -> None:
 
     Private keys, rows, tables made from rows, and what is written anew from the rest (pages, lists) are left out.
     """
-    from privacy.contract.canonical import read_toml
+    from privacy.kernel.canonical import read_toml
     from simulations.generator import generate, study_toml
     from simulations.kit import demo_policy
     from simulations.local import Workspace, run_local

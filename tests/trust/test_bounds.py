@@ -25,24 +25,24 @@ from protocol_kit import LyingCoordinator, sign_raw
 from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
-import clients.asked
-import clients.node
+import clients.answering.asked
+import clients.answering.node
 import privacy
-from clients.policy import Allow
-from clients.runs import RunFolder
-from privacy.contract import canonical, limits
-from privacy.contract.canonical import ExactDecimal, Noun, plain_decimal
-from privacy.contract.estimates import Value
-from privacy.contract.features import FEATURES, ScaledFeature
-from privacy.contract.identity import Identity
-from privacy.contract.limits import is_run_id
-from privacy.contract.messages import AnswerRequest, Checkpoint, Participant, ReadyRequest, Reply, Request
-from privacy.contract.model_file import Measured
-from privacy.contract.models import FeatureRank
+from clients.answering.policy import Allow
+from clients.answering.runs import RunFolder
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.models import FeatureRank
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.errors import CohortiumError, NotEnoughHolders, ProtocolError
+from privacy.figures.estimates import Value
+from privacy.kernel import canonical, limits
+from privacy.kernel.canonical import ExactDecimal, Noun, plain_decimal
+from privacy.kernel.features import FEATURES, ScaledFeature
+from privacy.kernel.limits import is_run_id
 from privacy.ledger.entries import PeriodCap, Question
-from privacy.statistics import ByHolder, ScoreHistogram
-from privacy.statistics.score_histogram import ScoredModel
+from privacy.protocol.identity import Identity
+from privacy.protocol.messages import AnswerRequest, Checkpoint, Participant, ReadyRequest, Reply, Request
+from server.analyses.churn.model_file import Measured
 
 Patch = pytest.MonkeyPatch
 
@@ -277,13 +277,13 @@ def test_a_request_larger_than_its_kind_is_refused_before_it_is_parsed(
     assert limits.request_bytes(kind, 3) == most
     empty = len(_padded(coordinator, kind, 0))
     parsed: list[int] = []
-    monkeypatch.setattr(clients.asked.Request, "parse", lambda data: parsed.append(len(data)))
+    monkeypatch.setattr(clients.answering.asked.Request, "parse", lambda data: parsed.append(len(data)))
     for extra in (1, 20 << 20):
         with pytest.raises(ProtocolError, match="bytes are no request"):
-            clients.asked.read_request(_padded(coordinator, kind, most - empty + extra), 3)
+            clients.answering.asked.read_request(_padded(coordinator, kind, most - empty + extra), 3)
     assert not parsed
     with pytest.raises(AttributeError):  # what the parser above gives back is no request
-        clients.asked.read_request(_padded(coordinator, kind, most - empty), 3)
+        clients.answering.asked.read_request(_padded(coordinator, kind, most - empty), 3)
     assert parsed == [most]
 
 
@@ -300,14 +300,14 @@ def test_a_node_refuses_what_is_too_large(coordinator: LyingCoordinator) -> None
 def test_what_travels_beside_a_statement_does_not_make_room_for_a_larger_one(coordinator: LyingCoordinator) -> None:
     assert limits.request_bytes("FinishRequest", 3) == KINDS["FinishRequest"]
     with pytest.raises(ProtocolError, match="larger than one of its kind"):
-        clients.asked.read_request(_padded(coordinator, "FinishRequest", (4 << 20) + 1), 3)
+        clients.answering.asked.read_request(_padded(coordinator, "FinishRequest", (4 << 20) + 1), 3)
     texts = {digit * 64: "x" * 100 for digit in "ab"}
     small = Request(statement=sign_raw(coordinator.identity, "FinishRequest", "{}"), attachments=texts)
-    assert clients.asked.read_request(small.canonical(), 3) == small
+    assert clients.answering.asked.read_request(small.canonical(), 3) == small
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(clients.asked, "ATTACHMENTS", 199)
+        patch.setattr(clients.answering.asked, "ATTACHMENTS", 199)
         with pytest.raises(ProtocolError, match="beside"):
-            clients.asked.read_request(small.canonical(), 3)
+            clients.answering.asked.read_request(small.canonical(), 3)
 
 
 def test_the_kind_is_read_from_the_end_alone(coordinator: LyingCoordinator) -> None:
@@ -322,7 +322,7 @@ def test_the_kind_is_read_from_the_end_alone(coordinator: LyingCoordinator) -> N
     lying = text.encode()
     assert limits.kind_of_request(lying) in ("FinishRequest", None)
     with pytest.raises(ProtocolError):
-        clients.asked.read_request(lying, 3)
+        clients.answering.asked.read_request(lying, 3)
 
 
 def test_a_thousand_holders_fit_into_a_plan_and_an_answers_request(coordinator: LyingCoordinator) -> None:
@@ -341,7 +341,7 @@ def test_a_thousand_holders_fit_into_a_plan_and_an_answers_request(coordinator: 
     for statement in (plan, asked):
         data = Request(statement=identity.sign(statement)).canonical()
         assert len(data) < 0.8 * limits.request_bytes(type(statement).__name__, 1000)
-        assert clients.asked.read_request(data, 1000).statement.kind == type(statement).__name__
+        assert clients.answering.asked.read_request(data, 1000).statement.kind == type(statement).__name__
 
 
 def test_the_coordinator_takes_no_reply_larger_than_its_kind(tmp_path: Path) -> None:
@@ -381,7 +381,7 @@ def test_the_noise_and_the_plans_of_a_run_are_bounded(tmp_path: Path, monkeypatc
     coordinator.greet()
     wide = kit.wide_statistic(1000)
     one = len(coordinator.identity.sign(coordinator.ready_request(coordinator.core(statistic=wide))).body) // 8 + 1000
-    monkeypatch.setattr(clients.node, "MOST_WORDS", 3 * one + 200)
+    monkeypatch.setattr(clients.answering.node, "MOST_WORDS", 3 * one + 200)
     cores = [coordinator.core(statistic=wide, round=number, share=Fraction(1, 100)) for number in range(1, 6)]
     readies = coordinator.readies(cores[0])
     assert [coordinator.show(core, "alpha")["alpha"].code for core in cores[1:4]] == ["Ready", "Ready", "busy"]

@@ -30,23 +30,23 @@ from pydantic import ValidationError
 from rich.console import Console
 
 import clients.data.sources.csv as csv_source
+from clients.answering.folder import HolderFolder, LiveNode
 from clients.data.check import preflight, render_check
 from clients.data.cleaning import read_exclusion_list
 from clients.data.config import CsvFormat, HolderConfig
 from clients.data.customer_table import CustomerTable, build_customer_table
 from clients.data.features import build_features
-from clients.data.guess import new_holder_file
+from clients.data.guess.guess import new_holder_file
 from clients.data.scratch import empty_scratch, scratch_folder
 from clients.data.sources import fetch, open_source
 from clients.data.sources.lines import LONGEST, Shape, Sieve
 from clients.forget import _exclude
-from clients.holder import HolderFolder, LiveNode
-from privacy.contract.canonical import read_toml
-from privacy.contract.features import FeatureRequest
-from privacy.contract.segments import CutPoints, SegmentRules
-from privacy.contract.study import Study
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError, ConfigError, DataError
-from privacy.statistics import SegmentTotals
+from privacy.kernel.canonical import read_toml
+from privacy.kernel.features import FeatureRequest
+from privacy.protocol.study import Study
 
 HEAD = b"customer,order,time,amount,note\n"
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "amount": "amount"}

@@ -15,18 +15,18 @@ from bundle_kit import export_all
 from scipy.stats import chi2
 from test_architecture import FILES, ROOT, imports, tree
 
-import clients.admission
-import clients.node
+import clients.answering.admission
+import clients.answering.node
 import server.aggregation.noise
-import server.federation
-import server.spending
+import server.running.federation
+import server.running.spending
 from privacy.audit.verify import verify
 from privacy.errors import CohortiumError, ConfigError
 from privacy.ledger import Reserved
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from server.aggregation.noise import central_noise
-from server.run import run_study
+from server.running.run import run_study
 from simulations.generators import narrow_entropy
 
 #: Probability that a statistical check fails on correct code, each side.
@@ -101,7 +101,7 @@ def test_the_mutant_is_caught(
 #: Where noise is made, and where it is put to a sum.
 NOISE_PATHS = (
     "privacy/mechanisms/sampler.py",
-    "clients/answering.py",
+    "clients/answering/answers.py",
     "server/aggregation/noise.py",
     "server/aggregation/adding.py",
 )
@@ -181,7 +181,7 @@ def test_without_opacus_such_a_study_is_refused_before_anything_is_spent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(**POLICY))
-    monkeypatch.setattr(server.spending.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(server.running.spending.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="not installed"):
         run_study(opacus_study(), folder=federation.folder, transport=federation.transport)
     assert set(kit.charged_by(federation).values()) == {0}
@@ -194,7 +194,7 @@ GENERATOR = "no noise can be found by trying all states of its generator"
 
 def ended(root: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> Path:
     """Bundles of a study with opacus, over a protocol."""
-    for module in (clients.admission, clients.node, server.federation):
+    for module in (clients.answering.admission, clients.answering.node, server.running.federation):
         monkeypatch.setattr(module, "PROTOCOL", protocol)
     federation = kit.federation_at(root / "federation", policy=kit.lenient_policy(**POLICY))
     coordinator = kit.coordinator_of(federation, opacus_study())

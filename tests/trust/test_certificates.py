@@ -15,15 +15,15 @@ import pytest
 from typer.testing import CliRunner
 
 import cohortium
-import server.serve
+import server.running.serve
 from clients.flower.connection import FleetConnection, Unreachable
-from privacy.contract.membership import fingerprint
 from privacy.errors import ConfigError
 from privacy.member_folder import MemberFolder
 from privacy.private_keys import load_node_key
-from server.enrolment import CoordinatorConfig, Enrolment
+from privacy.protocol.membership import fingerprint
 from server.flower.certificates import write_certificates
-from server.renewal import Renewal
+from server.running.enrolment import CoordinatorConfig, Enrolment
+from server.running.renewal import Renewal
 
 CONFIG = CoordinatorConfig(federation="shops", coordinator="hub", address="127.0.0.1:9443")
 NAMES = ("alpha", "beta")
@@ -205,7 +205,7 @@ def test_a_change_that_was_killed_half_way_is_finished(
         patch.setattr(Path, "rmdir", lambda self: killed(self, self))
         with pytest.raises(KeyboardInterrupt):
             shops.renewal.switch()
-    server.serve._Certificate(shops.root / "hub")
+    server.running.serve._Certificate(shops.root / "hub")
     assert not shops.renewal.under_way
     with served(shops.root / "hub" / "keys") as port, _connection(shops, "beta", port) as node:
         assert _trusts(node)
@@ -214,8 +214,8 @@ def test_a_change_that_was_killed_half_way_is_finished(
 
 
 def test_serve_takes_the_new_certificate_up_by_itself(shops: Shops, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(server.serve, "_LOOK_AT_CERTIFICATE", 0.0)
-    certificate = server.serve._Certificate(shops.root / "hub")
+    monkeypatch.setattr(server.running.serve, "_LOOK_AT_CERTIFICATE", 0.0)
+    certificate = server.running.serve._Certificate(shops.root / "hub")
     shops.renewal.begin(host=CONFIG.host, days=825)
     shops.publish()
     assert not certificate.has_changed()
@@ -243,11 +243,11 @@ def test_the_end_is_announced_90_30_and_7_days_before(shops: Shops, left: int, w
 def test_serve_warns_once_for_each_and_publish_and_runs_each_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(server.serve, "_LOOK_AT_CERTIFICATE", 0.0)
+    monkeypatch.setattr(server.running.serve, "_LOOK_AT_CERTIFICATE", 0.0)
     shops = Shops(tmp_path)
     left = [29]
     monkeypatch.setattr(Renewal, "days_left", lambda self, now=None: left[0])
-    certificate = server.serve._Certificate(shops.root / "hub")
+    certificate = server.running.serve._Certificate(shops.root / "hub")
     with caplog.at_level(logging.WARNING):
         for left[0] in (29, 28, 7, 6):
             certificate.has_changed()

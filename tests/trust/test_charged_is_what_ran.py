@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from pydantic import ValidationError
 
-from clients.models import encode_sum
+from clients.answering.engines import encode_sum
 from privacy.analyses.catalogue import CATALOGUE
 from privacy.errors import CohortiumError
 from privacy.mechanisms import PLACEMENTS

@@ -20,17 +20,17 @@ import test_masks
 from bundle_kit import Forger, export_all, resign
 from protocol_kit import LyingCoordinator
 
-import clients.admission
+import clients.answering.admission
 import privacy.secure_sum.masks as masks
 from privacy.audit.verify import verify
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.identity import Identity
-from privacy.contract.messages import AnswerRequest, Contribution, Opening, OpenRequest, Ready, Reply
-from privacy.contract.transport import Handler
 from privacy.errors import CohortiumError, NotEnoughHolders
+from privacy.kernel.canonical import sha256_hex
+from privacy.protocol.identity import Identity
+from privacy.protocol.messages import AnswerRequest, Contribution, Opening, OpenRequest, Ready, Reply
+from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import MaskKey, MaskMismatch, announced, cancel, words_of
-from server.federation import Federation
-from server.run import run_study
+from server.running.federation import Federation
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 FOUR = ("alpha", "beta", "delta", "gamma")
@@ -415,7 +415,7 @@ def announced_words_not_compared(patch: Patch) -> None:
 
 
 def check_sum_left_to_the_coordinator(patch: Patch) -> None:
-    patch.setattr(clients.admission, "cancel", lambda words: True)
+    patch.setattr(clients.answering.admission, "cancel", lambda words: True)
 
 
 MUTANTS = [

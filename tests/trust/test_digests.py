@@ -19,15 +19,16 @@ from pydantic import TypeAdapter
 from typer.testing import CliRunner
 
 import cohortium
-from privacy.contract.canonical import Noun, canonical_json, since
-from privacy.contract.study import Study
-from privacy.contract.terms import Budget
-from privacy.contract.version import software_version
 from privacy.errors import CohortiumError, ConfigError, ProtocolError
+from privacy.kernel.canonical import Noun, canonical_json, since
+from privacy.kernel.terms import Budget
+from privacy.kernel.version import software_version
+from privacy.protocol.study import Study
 from server.releases import ReleaseStore
-from server.resume import found_of
-from server.run import CoordinatorFolder, run_study
-from server.studies import Results
+from server.running.folder import CoordinatorFolder
+from server.running.resume import found_of
+from server.running.run import run_study
+from server.running.studies import Results
 
 Patch = pytest.MonkeyPatch
 
@@ -128,7 +129,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> CoordinatorFolder:
     """A coordinator's folder with one study's result, without its pages."""
     federation = kit.federation_at(tmp_path_factory.mktemp("recorded"), *kit.HOLDERS)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("server.run.write_pages", lambda *_: ())
+        patch.setattr("server.running.run.write_pages", lambda *_: ())
         run_study(kit.small_study(), folder=federation.folder, transport=federation.transport)
     return federation.folder
 

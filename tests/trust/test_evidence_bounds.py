@@ -12,18 +12,18 @@ import pytest
 from bundle_kit import Forger, export_all
 from protocol_kit import LyingCoordinator
 
-import clients.evidence
-import clients.node
+import clients.answering.evidence
+import clients.answering.node
 from privacy.audit import bundle
 from privacy.audit.bundle import read_bundle
 from privacy.audit.findings import Verdict
 from privacy.audit.heads import signed_heads
 from privacy.audit.verify import verify
-from privacy.contract.canonical import Noun, canonical_json
-from privacy.contract.identity import Identity, Signed, _to_sign
-from privacy.contract.messages import ReadyRequest
 from privacy.errors import CohortiumError, LedgerError, ProtocolError
+from privacy.kernel.canonical import Noun, canonical_json
 from privacy.ledger import Evidence, Ledger
+from privacy.protocol.identity import Identity, Signed, _to_sign
+from privacy.protocol.messages import ReadyRequest
 
 Patch = pytest.MonkeyPatch
 CONTRADICTED = "the coordinator never showed contradicting plans here"
@@ -93,7 +93,7 @@ def test_forty_plans_under_one_question_give_one_piece_of_evidence(tmp_path: Pat
 
 
 def test_a_hundred_pieces_are_kept_and_no_more(tmp_path: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(clients.evidence, "MAX_EVIDENCE", 3)
+    monkeypatch.setattr(clients.answering.evidence, "MAX_EVIDENCE", 3)
     coordinator = LyingCoordinator(kit.federation_at(tmp_path))
     coordinator.greet()
     for number in range(1, 6):
@@ -261,7 +261,11 @@ def test_an_entry_may_be_longer_than_a_statement_and_too_long_a_line_is_named(
 
 
 def test_the_limits_are_what_the_documents_say() -> None:
-    assert (bundle._LONGEST, bundle._LONGEST_ENTRY, clients.evidence.MAX_EVIDENCE) == (64 << 20, 256 << 20, 100)
+    assert (bundle._LONGEST, bundle._LONGEST_ENTRY, clients.answering.evidence.MAX_EVIDENCE) == (
+        64 << 20,
+        256 << 20,
+        100,
+    )
 
 
 # --- named mistakes ----------------------------------------------------------------------------------------------
@@ -273,7 +277,7 @@ def evidence_holds_texts(patch: Patch) -> None:
     def keep(ledger: Ledger, what: Any, first: str, second: Signed) -> None:
         ledger.append(Evidence(what=what, first=first, second=second.canonical().decode()))
 
-    patch.setattr(clients.node, "keep_evidence", keep)
+    patch.setattr(clients.answering.node, "keep_evidence", keep)
 
 
 #: Mutant to the check that must catch it.

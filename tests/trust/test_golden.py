@@ -20,18 +20,18 @@ from pydantic import BaseModel, TypeAdapter
 from clients.analyses.churn.labels import ScoreHistory
 from clients.analyses.clusters.labels import ClusterHistory
 from clients.analyses.rfm.labels import LabelHistory
-from clients.holder import HolderFolder
-from clients.runs import RunFolder
+from clients.answering.folder import HolderFolder
+from clients.answering.runs import RunFolder
 from privacy.analyses.catalogue import AnyStatistic
 from privacy.audit.verify import verify
-from privacy.contract.canonical import Noun
-from privacy.contract.identity import Roster, Signed
-from privacy.contract.membership import RosterUpdate
-from privacy.contract.model_file import read_model
-from privacy.contract.study import Study
+from privacy.kernel.canonical import Noun
 from privacy.ledger import Ledger
 from privacy.ledger.view import view_ledger
-from server.studies import Results
+from privacy.protocol.identity import Roster, Signed
+from privacy.protocol.membership import RosterUpdate
+from privacy.protocol.study import Study
+from server.analyses.churn.model_file import read_model
+from server.running.studies import Results
 
 GOLDEN = Path(__file__).resolve().parents[1] / "golden"
 VERSIONS = sorted(path for path in GOLDEN.iterdir() if (path / "studies.json").exists())

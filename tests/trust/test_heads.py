@@ -16,21 +16,21 @@ import protocol_kit as kit
 import pytest
 from protocol_kit import HOLDERS, LyingCoordinator, small_study
 
-import clients.admission
-import clients.node
-import privacy.contract.checkpoints
-from clients.node import HolderNode
+import clients.answering.admission
+import clients.answering.node
+import privacy.protocol.checkpoints
+from clients.answering.node import HolderNode
 from privacy.audit.export import export, write_heads
 from privacy.audit.heads import read_heads
 from privacy.audit.recovery import recover, restore
-from privacy.contract.checkpoints import Shown, compared, taken
-from privacy.contract.identity import Identity
-from privacy.contract.messages import MOST_PATHS, Ready, Reply, Request, WitnessRequest
 from privacy.errors import CohortiumError, NotEnoughHolders
 from privacy.ledger import Declined, Head, HeadPath, Ledger, Recovered
 from privacy.ledger.entries import Entry
 from privacy.ledger.paths import Passage, goes_on
-from server.heads import PeerHeads
+from privacy.protocol.checkpoints import Shown, compared, taken
+from privacy.protocol.identity import Identity
+from privacy.protocol.messages import MOST_PATHS, Ready, Reply, Request, WitnessRequest
+from server.running.heads import PeerHeads
 from simulations.kit import MemoryFederation
 
 Patch = pytest.MonkeyPatch
@@ -368,7 +368,7 @@ def test_heads_are_remembered_from_ready_alone_and_with_the_charge(federation: M
     assert answer.code == "Contribution"
     said = {signed.signer: signed.open(Ready, federation.roster) for signed in readies}
     stated = {holder: taken_from(ready, federation, holder).head for holder, ready in said.items() if holder != "alpha"}
-    own = privacy.contract.checkpoints.read_checkpoint(core.coordinator, federation.roster, "coordinator").head
+    own = privacy.protocol.checkpoints.read_checkpoint(core.coordinator, federation.roster, "coordinator").head
     assert ledger.peers() == stated | {"coordinator": own}
     coordinator.ask("beta", core, readies)
     shown = (coordinator.checkpoints["beta"], coordinator.own_checkpoint())
@@ -404,7 +404,7 @@ def _written(federation: MemoryFederation, holder: str) -> Path:
 
 def taken_from(ready: Ready, federation: MemoryFederation, holder: str) -> Shown:
     assert ready.checkpoint is not None
-    return privacy.contract.checkpoints.read_checkpoint(ready.checkpoint, federation.roster, holder)
+    return privacy.protocol.checkpoints.read_checkpoint(ready.checkpoint, federation.roster, holder)
 
 
 def test_paths_are_needed_and_fit(federation: MemoryFederation) -> None:
@@ -472,7 +472,7 @@ def test_a_ready_from_a_ledger_that_was_put_back_since_is_not_answered(federatio
     alpha = Identity.load("alpha", federation.root / "holders" / "alpha" / "keys" / "signing.pem")
     own = readies[0].open(Ready, federation.roster)
     assert own.checkpoint is not None
-    other = privacy.contract.checkpoints.Checkpoint(member="alpha", sequence=1, head="f" * 64, root="f" * 64)
+    other = privacy.protocol.checkpoints.Checkpoint(member="alpha", sequence=1, head="f" * 64, root="f" * 64)
     readies[0] = alpha.sign(own.model_copy(update={"checkpoint": alpha.sign(other)}))
     assert coordinator.ask("alpha", core, readies).code == "stale"
 
@@ -573,12 +573,12 @@ def test_a_recovery_covers_only_what_it_says_is_lost(federation: MemoryFederatio
 
 def heads_taken_without_a_path(patch: Patch) -> None:
     """As before protocol 3: a longer head is a newer one."""
-    patch.setattr(clients.admission, "taken", lambda before, shown, path: compared(before, shown.head))
+    patch.setattr(clients.answering.admission, "taken", lambda before, shown, path: compared(before, shown.head))
 
 
 def paths_from_hello_only(patch: Patch) -> None:
     """Paths are checked from what a holder had seen when it said HELLO, not from what it has seen by now."""
-    hello, seen, real = HolderNode._hello, {}, clients.node.check_grown
+    hello, seen, real = HolderNode._hello, {}, clients.answering.node.check_grown
 
     def said(self: HolderNode, request: Any, signed: Any) -> bytes:
         reply = hello(self, request, signed)
@@ -590,7 +590,7 @@ def paths_from_hello_only(patch: Patch) -> None:
         return real(core, readies, **kwargs | {"seen": seen[own, core.core.question.run]})
 
     patch.setattr(HolderNode, "_hello", said)
-    patch.setattr(clients.node, "check_grown", check)
+    patch.setattr(clients.answering.node, "check_grown", check)
 
 
 #: Mutant to the order that it lets through.

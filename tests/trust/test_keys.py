@@ -12,12 +12,15 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from pydantic import ValidationError
 
-import privacy.contract.membership
-import server.enrolment
+import privacy.protocol.membership
+import server.running.enrolment
 from privacy.audit.statements import History
-from privacy.contract.canonical import canonical_json
-from privacy.contract.identity import Declarations, Identity, Member, Roster, Signed
-from privacy.contract.membership import (
+from privacy.errors import CohortiumError, ConfigError, ProtocolError
+from privacy.kernel.canonical import canonical_json
+from privacy.kernel.signing_points import check_signing_key
+from privacy.member_folder import MemberFolder
+from privacy.protocol.identity import Declarations, Identity, Member, Roster, Signed
+from privacy.protocol.membership import (
     JoinRequest,
     KeyChange,
     RosterUpdate,
@@ -25,10 +28,7 @@ from privacy.contract.membership import (
     check_update,
     fingerprint,
 )
-from privacy.contract.points import check_signing_key
-from privacy.errors import CohortiumError, ConfigError, ProtocolError
-from privacy.member_folder import MemberFolder
-from server.enrolment import CoordinatorConfig, Enrolment
+from server.running.enrolment import CoordinatorConfig, Enrolment
 
 Patch = pytest.MonkeyPatch
 
@@ -367,13 +367,13 @@ def test_versions_by_the_rules_of_before_are_read_by_auditors_and_accepted_by_no
 
 def key_comes_back(monkeypatch: Patch) -> None:
     """Only the version in force is looked at: a key that an earlier one dropped is like a new one."""
-    for module in (privacy.contract.membership, server.enrolment):
+    for module in (privacy.protocol.membership, server.running.enrolment):
         monkeypatch.setattr(module, "check_no_return", lambda *_: None)
 
 
 def possession_not_asked_for(monkeypatch: Patch) -> None:
     """A rotation is the old key's affair alone."""
-    for module in (privacy.contract.membership, server.enrolment):
+    for module in (privacy.protocol.membership, server.running.enrolment):
         monkeypatch.setattr(module, "check_possession", lambda *_: None)
 
 
@@ -383,7 +383,7 @@ def _an_unpossessed_key_is_refused(shops: Shops) -> None:
 
 def old_requests_count_again(monkeypatch: Patch) -> None:
     """A request is good for ever."""
-    for module in (privacy.contract.membership, server.enrolment):
+    for module in (privacy.protocol.membership, server.running.enrolment):
         monkeypatch.setattr(module, "check_fresh", lambda *_: None)
 
 

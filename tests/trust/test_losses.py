@@ -16,9 +16,8 @@ from protocol_kit import LyingCoordinator
 from pydantic import ValidationError
 
 import cohortium
-from clients.policy import HolderPolicy
+from clients.answering.policy import HolderPolicy
 from privacy.accounting.events import GaussianSum, epsilon_spent, squared_cap
-from privacy.contract.transport import Handler
 from privacy.errors import BudgetError, LossesError, NotEnoughHolders, PolicyError
 from privacy.ledger import (
     Evidence,
@@ -32,8 +31,9 @@ from privacy.ledger import (
 )
 from privacy.ledger.entries import Fact
 from privacy.ledger.losses import Losses
-from server.federation import Federation
-from server.run import run_study
+from privacy.protocol.transport import Handler
+from server.running.federation import Federation
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 FOUR = ("alpha", "beta", "delta", "gamma")

@@ -24,21 +24,21 @@ from test_ledger import charge as a_charge
 
 import cohortium
 import privacy.audit.persons
-from clients.holder import HolderFolder
-from clients.ledgers import count_on, counted_at, known_holders, open_ledger
+from clients.answering.folder import HolderFolder
+from clients.answering.ledgers import count_on, counted_at, known_holders, open_ledger
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
 from privacy.audit.report.render import render_audit
 from privacy.audit.story import read_story
 from privacy.audit.verify import verify
-from privacy.contract.charging import below_declarations, holders_of_a_person
-from privacy.contract.identity import Declarations, Member, Roster
-from privacy.contract.membership import fingerprint
 from privacy.errors import BudgetError, CohortiumError, ConfigError, LedgerError, NotEnoughHolders
 from privacy.ledger import Caps, Ledger, LedgerState, Opened, PeriodCap, Recovered, Reserved
 from privacy.ledger.view import view_ledger
-from server.check import check_study
-from server.enrolment import Enrolment
+from privacy.protocol.charging import below_declarations, holders_of_a_person
+from privacy.protocol.identity import Declarations, Member, Roster
+from privacy.protocol.membership import fingerprint
+from server.running.check import check_study
+from server.running.enrolment import Enrolment
 from simulations.kit import MemoryFederation, demo_policy, make_keys
 
 Patch = pytest.MonkeyPatch

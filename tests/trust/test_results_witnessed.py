@@ -15,14 +15,16 @@ import pytest
 from bundle_kit import export_all
 from protocol_kit import HOLDERS, LyingCoordinator, ReleaseNotice
 
-import clients.results
+import clients.answering.results
 import cohortium
-from clients.runs import RunFolder
+from clients.answering.runs import RunFolder
 from privacy.audit.verify import verify
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.identity import Identity, Signed
-from privacy.contract.membership import fingerprint, result_fingerprint
-from privacy.contract.messages import (
+from privacy.errors import CohortiumError
+from privacy.kernel.canonical import sha256_hex
+from privacy.ledger import Evidence, Ledger, ResultAccepted
+from privacy.protocol.identity import Identity, Signed
+from privacy.protocol.membership import fingerprint, result_fingerprint
+from privacy.protocol.messages import (
     Finished,
     FinishRequest,
     HandedOut,
@@ -32,10 +34,8 @@ from privacy.contract.messages import (
     Witnessed,
     release_digest,
 )
-from privacy.contract.transport import Handler
-from privacy.errors import CohortiumError
-from privacy.ledger import Evidence, Ledger, ResultAccepted
-from server.run import run_study
+from privacy.protocol.transport import Handler
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 Patch = pytest.MonkeyPatch
@@ -193,7 +193,7 @@ def test_a_study_that_is_run_again_makes_a_result_of_its_own(tmp_path: Path) -> 
 
 
 def test_results_of_one_run_have_an_end(tmp_path: Path, monkeypatch: Patch) -> None:
-    monkeypatch.setattr(clients.results, "MAX_RESULTS", 3)
+    monkeypatch.setattr(clients.answering.results, "MAX_RESULTS", 3)
     coordinator, notice = answered(kit.federation_at(tmp_path))
     codes = [coordinator.finish("alpha", notice(1), made_by=f"run-{number}").code for number in (1, 2, 3, 4, 3)]
     assert codes == ["Finished", "Finished", "Finished", "busy", "Finished"]

@@ -17,9 +17,9 @@ import protocol_kit as kit
 import pytest
 
 import privacy.fresh_keys
-from privacy.contract.messages import Hello
 from privacy.fresh_keys import fresh_key
 from privacy.mechanisms.sampler import discrete_gaussian, drawn_from, stream_of
+from privacy.protocol.messages import Hello
 from privacy.secure_sum.masks import MaskKey
 from simulations.generators import twins
 

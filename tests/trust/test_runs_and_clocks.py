@@ -11,17 +11,17 @@ import pytest
 from bundle_kit import export_all
 from protocol_kit import HOLDERS, LyingCoordinator
 
-from clients.node import HolderNode
-from clients.policy import HolderPolicy
-from clients.under_way import Moment, jumped
+from clients.answering.node import HolderNode
+from clients.answering.policy import HolderPolicy
+from clients.answering.under_way import Moment, jumped
 from privacy.audit.verify import verify
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.keeping import kept
-from privacy.contract.messages import FinishRequest, Refusal
-from privacy.contract.results import StudyResult
 from privacy.errors import NotEnoughHolders
+from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import PeriodCap
-from server.run import run_study
+from privacy.protocol.kept_statements import kept
+from privacy.protocol.messages import FinishRequest, Refusal
+from privacy.results import StudyResult
+from server.running.run import run_study
 from simulations.kit import MemoryFederation
 
 

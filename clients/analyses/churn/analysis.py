@@ -15,8 +15,8 @@ from clients.analyses.churn.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.features import CustomerFeatures
 from clients.labels.export import publish
-from privacy.contract.churn_results import ChurnResult
-from privacy.contract.results import StudyResult
+from privacy.analyses.churn.results import ChurnResult
+from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
 
 NAME = "churn"

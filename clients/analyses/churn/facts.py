@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.features import FeatureName, FeatureRequest, FeatureTable
+from privacy.kernel.features import FeatureName, FeatureRequest, FeatureTable
 
 IntArray = NDArray[np.int64]
 

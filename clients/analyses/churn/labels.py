@@ -23,9 +23,9 @@ from clients.analyses.churn.scoring import ChurnModel, Scores
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
-from privacy.contract.features import FeatureName
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
+from privacy.kernel.features import FeatureName
+from privacy.kernel.terms import minor_digits
+from privacy.protocol.study import Study
 
 _NUMBERED = tuple(range(1, REASONS + 1))
 _FACTS = IDS | {

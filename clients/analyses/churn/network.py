@@ -15,11 +15,11 @@ from opacus import GradSampleModule
 from opacus.grad_sample import register_grad_sampler
 from torch import nn
 
-from privacy.contract.features import FeatureTable
-from privacy.contract.rows import FloatArray
+from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, NetworkGradient, activation, expected
+from privacy.kernel.features import FeatureTable
+from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics.base import IntArray
 from privacy.statistics.feature_sums import counted_days
-from privacy.statistics.network_gradient import HIDDEN_SCALE, Layers, NetworkGradient, activation, expected
 
 
 class ColumnLinear(nn.Module):
@@ -65,7 +65,7 @@ class _TabulatedTangent(torch.autograd.Function):
 
 
 class Perceptron(nn.Module):
-    """The contract's network (:class:`privacy.statistics.network_gradient.Network`)."""
+    """The contract's network (:class:`privacy.analyses.churn.network_gradient.Network`)."""
 
     def __init__(self, layers: Layers, device: torch.device) -> None:
         super().__init__()

@@ -21,9 +21,9 @@ from clients.analyses.churn.quality import Ranked, ranked
 from clients.analyses.churn.reasons import Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
 from clients.data.features import CustomerFeatures
-from privacy.contract.churn_results import ChurnResult
-from privacy.contract.models import logits_of
-from privacy.contract.study import Study
+from privacy.analyses.churn.models import logits_of
+from privacy.analyses.churn.results import ChurnResult
+from privacy.protocol.study import Study
 
 #: Customers on the list to act on.
 LISTED = 20

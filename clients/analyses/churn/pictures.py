@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clients.analyses.churn.texts import text
-from clients.report.pictures import EVERYONE, OWN
-from privacy.contract.churn_results import CalibrationPoint
+from clients.analysis.pictures import EVERYONE, OWN
+from privacy.analyses.churn.results import CalibrationPoint
 from privacy.presentation.pictures import CUSTOMERS, HAIRLINE, INK, MUTED, REVENUE, figure, label, legend, svg
 from privacy.presentation.texts import Language
 

@@ -1,6 +1,6 @@
 """How well scores ranked the holder's own customers on the day of the test: exact, from its own rows, and free.
 
-The figures are those of the consortium's release (:class:`privacy.contract.churn_results.RankingFigures`), by the same
+The figures are those of the consortium's release (:class:`privacy.analyses.churn.results.RankingFigures`), by the same
 definitions, so that the two can stand beside each other. A margin here is chance alone: other customers of the same
 kind could have come instead. It is a delete-a-group jackknife over 40 groups of customers, which every figure and every
 difference of two figures can have, and which needs no random numbers.
@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.report.comparison import Z95, own_share
-from privacy.contract.churn_results import CalibrationPoint, RankingFigures
-from privacy.contract.estimates import Estimate
+from clients.analysis.comparison import Z95, own_share
+from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
+from privacy.figures.estimates import Estimate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -14,8 +14,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.features import FEATURES, MISSING, UNIT, FeatureName
-from privacy.contract.models import LogisticModel, NetworkModel, tangent
+from privacy.analyses.churn.models import LogisticModel, NetworkModel, tangent
+from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureName
 
 IntArray = NDArray[np.int64]
 

@@ -16,10 +16,11 @@ from clients.analyses.churn.bands import CERTAIN
 from clients.analyses.churn.facts import Facts, IntArray, lacking
 from clients.analyses.churn.intervals import Timing, fit_intervals, timing
 from clients.analyses.churn.reasons import REASONS, Reasons, contributions, main_reasons
-from privacy.contract.features import FeatureTable
-from privacy.contract.models import LOGIT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel
+from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.errors import DataError
-from privacy.statistics import ScoreHistogram, Statistic
+from privacy.kernel.features import FeatureTable
+from privacy.statistics import Statistic
 
 ChurnModel = LogisticModel | NetworkModel
 

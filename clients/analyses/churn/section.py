@@ -12,14 +12,14 @@ from clients.analyses.churn.own import AtRisk, BandLine, OwnChurn
 from clients.analyses.churn.quality import Ranked
 from clients.analyses.churn.texts import text
 from clients.analysis import HolderView
-from clients.report.comparison import compare
-from privacy.contract.churn_results import RankingFigures
-from privacy.contract.estimates import Estimate
-from privacy.contract.terms import minor_digits
+from clients.analysis.comparison import compare
+from privacy.analyses.churn.results import RankingFigures
+from privacy.figures.estimates import Estimate
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.section import Section
+from privacy.section import Section
 
 #: Figures of a ranking with their decimals.
 _FIGURES = {"auc": 3, "average_precision": 3, "top_lift": 2}

@@ -13,8 +13,8 @@ from clients.analyses.clusters.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.features import CustomerFeatures
 from clients.labels.export import publish
-from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.results import StudyResult
+from privacy.analyses.clusters.results import ClusterResult
+from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
 
 NAME = "clusters"

@@ -14,14 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.clusters import Clusters, plain_view
-from privacy.contract.features import UNIT, FeatureTable
-from privacy.contract.results import StudyResult
-from privacy.contract.rows import FloatArray
+from privacy.analyses.clusters.anchor_sums import AnchorSums, nearest
+from privacy.analyses.clusters.nouns import Clusters, plain_view
+from privacy.analyses.clusters.results import ClusterResult
 from privacy.errors import DataError
-from privacy.statistics import AnchorSums, Statistic
-from privacy.statistics.anchor_sums import nearest
+from privacy.kernel.features import UNIT, FeatureTable
+from privacy.kernel.row_arithmetic import FloatArray
+from privacy.results import StudyResult
+from privacy.statistics import Statistic
 
 #: Distances are integers in units of 1 / EXACT of a scale's unit; a scale goes from -1 to 1.
 EXACT = 10_000

@@ -20,11 +20,11 @@ from clients.analyses.clusters.assignment import Assigned
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
+from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import KnownClusters
-from privacy.contract.cluster_results import ClusterResult
-from privacy.contract.clusters import Clusters
-from privacy.contract.study import Study
-from privacy.presentation.cluster_words import cluster_words
+from privacy.analyses.clusters.results import ClusterResult
+from privacy.analyses.clusters.words import cluster_words
+from privacy.protocol.study import Study
 
 _PLACES = ("cluster", "distance", "second", "second_distance")
 _FACTS = IDS | dict.fromkeys(_PLACES, pa.int64())
@@ -70,7 +70,10 @@ class ClusterSnapshot:
         """
         columns = id_columns(pa.array(ids[assigned.rows], pa.string()), customers)
         columns |= {name: getattr(assigned, name) for name in _PLACES}
-        words = [cluster_words(result.figures, language, study=study) for language in ("en", "zh")]
+        words = [
+            cluster_words(result.figures, language, options=study.clusters, currency=study.currency)
+            for language in ("en", "zh")
+        ]
         earlier = study.clusters.centres
         return cls(
             study=study.name,

@@ -14,14 +14,14 @@ from numpy.typing import NDArray
 
 from clients.analyses.clusters.assignment import Assigned, assign
 from clients.analyses.clusters.labels import ClusterSnapshot
+from clients.analysis.comparison import Compared, compare, own_share
 from clients.data.features import CustomerFeatures
-from clients.report.comparison import Compared, compare, own_share
 from privacy.analyses.clusters.options import KnownClusters
-from privacy.contract.cluster_results import ClusterFigures, ClusterResult
-from privacy.contract.estimates import Z95, Estimate
-from privacy.contract.features import FeatureName
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
+from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
+from privacy.figures.estimates import Z95, Estimate
+from privacy.kernel.features import FeatureName
+from privacy.kernel.terms import minor_digits
+from privacy.protocol.study import Study
 
 #: Customers listed for each cluster, and how many of the study's features stand beside their ids.
 LISTED = 10

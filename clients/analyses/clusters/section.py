@@ -9,19 +9,19 @@ from clients.analyses.clusters.own import LISTED, ClusterLine, ClusterMoves, Lis
 from clients.analyses.clusters.suggestions import suggestions
 from clients.analyses.clusters.texts import text
 from clients.analysis import HolderView
-from clients.report.cells import MARKS, Judged, shade
-from clients.report.comparison import Compared, strictness
-from clients.report.pictures import Pair, Share, compared_shares
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FEATURES, MISSING, FeatureName
-from privacy.contract.terms import minor_digits
+from clients.analysis.cells import MARKS, Judged, shade
+from clients.analysis.comparison import Compared, strictness
+from clients.analysis.pictures import Pair, Share, compared_shares
+from privacy.analyses.clusters.words import cluster_words
+from privacy.figures.estimates import Estimate
+from privacy.kernel.features import FEATURES, MISSING, FeatureName
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
-from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading, feature_value
 from privacy.presentation.numbers import day_text, grouped, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.section import Section
 from privacy.presentation.words import percent
+from privacy.section import Section
 
 #: Units in which a raw value is what people read.
 _WHOLE = ("days", "orders")
@@ -39,7 +39,9 @@ class _Section:
         self._file = view.actions_file
         self._digits = minor_digits(self._study.currency)
         self._say = view.say
-        self._words = cluster_words(self._own.result.figures, view.language, study=self._study)
+        self._words = cluster_words(
+            self._own.result.figures, view.language, options=self._study.clusters, currency=self._study.currency
+        )
         self._suggested = suggestions(self._own.result.figures, view.language, lists=self._study.clusters.lists)
         self._with_money = any(line.money is not None for line in self._own.lines)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 
 from clients.analyses.clusters.texts import text
-from privacy.contract.cluster_results import ClusterFigures
-from privacy.contract.features import FeatureLists
-from privacy.presentation.cluster_words import WORDS, big_enough, setting_apart
+from privacy.analyses.clusters.results import ClusterFigures
+from privacy.analyses.clusters.words import WORDS, big_enough, setting_apart
+from privacy.kernel.features import FeatureLists
 from privacy.presentation.texts import Language
 
 #: What a cluster is told apart by: kind of feature to whether its values are high.

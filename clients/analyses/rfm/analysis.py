@@ -11,9 +11,11 @@ from clients.analyses.rfm.own import OwnSegments, own_segments
 from clients.analyses.rfm.section import SECTION
 from clients.analysis import HolderAnalysis, HolderContext
 from clients.labels.export import publish
-from privacy.contract.results import RfmResult, StudyResult
-from privacy.contract.segments import SegmentRules
-from privacy.statistics import Rows, SegmentTotals, Statistic
+from privacy.analyses.rfm.results import RfmResult
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import SegmentRules
+from privacy.results import StudyResult
+from privacy.statistics import Rows, Statistic
 
 NAME = "rfm"
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.report.comparison import Compared, compare, own_share
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.estimates import Z95, Estimate
-from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
-from privacy.contract.segments import CutPoints
+from clients.analysis.comparison import Compared, compare, own_share
+from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.segments import CutPoints
+from privacy.figures.estimates import Z95, Estimate
+from privacy.kernel.customers import CustomerColumns
 
 FloatArray = NDArray[np.float64]
 

@@ -9,13 +9,14 @@ from collections.abc import Mapping, Sequence
 from clients.analyses.rfm.comparison import MEASURES, SegmentLine
 from clients.analyses.rfm.movement import Movement
 from clients.analyses.rfm.texts import text
-from clients.report.comparison import Compared
-from privacy.contract.estimates import Estimate
-from privacy.contract.segments import CutPoints
-from privacy.contract.terms import minor_digits
+from clients.analysis.comparison import Compared
+from privacy.analyses.rfm.segments import CutPoints
+from privacy.analyses.rfm.words import segment_name
+from privacy.figures.estimates import Estimate
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.numbers import day_text, shown
 from privacy.presentation.texts import Language
-from privacy.presentation.words import percent, segment_name
+from privacy.presentation.words import percent
 
 #: Measures that are shares, shown in per cent.
 SHARES = frozenset(("repurchase", "top_spenders", "recent_five", "recent_four"))

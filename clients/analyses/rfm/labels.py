@@ -18,10 +18,10 @@ from numpy.typing import NDArray
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
-from privacy.contract.segments import SCHEMES, Segment, SegmentRules
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
+from privacy.analyses.rfm.segments import SCHEMES, Segment, SegmentRules
 from privacy.errors import ConfigError
+from privacy.kernel.terms import minor_digits
+from privacy.protocol.study import Study
 
 _FACTS = {
     **IDS, "recency_days": pa.int64(), "orders": pa.int64(), "money": pa.int64(),

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.data.customer_table import CustomerTable
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.segments import IntArray, Segment, SegmentRules
+from privacy.analyses.rfm.segments import IntArray, Segment, SegmentRules
+from privacy.kernel.customers import CustomerColumns
 
 _LISTED = 10
 

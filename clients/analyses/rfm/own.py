@@ -17,8 +17,9 @@ from clients.analyses.rfm.comparison import (
 from clients.analyses.rfm.movement import Movement, movement
 from clients.analysis import Earlier, HolderContext
 from clients.data.customer_table import CustomerTable
-from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
+from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.errors import ConfigError, DataError
+from privacy.results import StudyResult
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

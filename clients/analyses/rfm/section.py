@@ -17,19 +17,20 @@ from clients.analyses.rfm.own import OwnSegments
 from clients.analyses.rfm.texts import text
 from clients.analyses.rfm.yardstick import CutLine, yardstick
 from clients.analysis import HolderView
-from clients.report.cells import MARKS, Judged, shade
-from clients.report.comparison import Compared, strictness
-from clients.report.pictures import Pair, compared_shares
+from clients.analysis.cells import MARKS, Judged, shade
+from clients.analysis.comparison import Compared, strictness
+from clients.analysis.pictures import Pair, compared_shares
 from privacy.analyses.rfm.options import KnownCuts
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import SchemeFigures
-from privacy.contract.terms import minor_digits
+from privacy.analyses.rfm.results import SchemeFigures
+from privacy.analyses.rfm.words import definition, segment_name
+from privacy.figures.estimates import Estimate
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline
-from privacy.presentation.section import Section
 from privacy.presentation.texts import join
-from privacy.presentation.words import amount, definition, percent, segment_name
+from privacy.presentation.words import amount, percent
+from privacy.section import Section
 
 #: Ids shown for each segment.
 LISTED = 10

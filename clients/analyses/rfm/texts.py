@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.report.texts import text as frame
+from clients.analysis.texts import text as frame
 from privacy.presentation.texts import Texts
 
 #: The texts of the section, and those of the page around it.

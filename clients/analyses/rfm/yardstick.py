@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 
 from clients.analyses.rfm.comparison import Z95
 from privacy.analyses.rfm.options import FixedCuts
-from privacy.contract.customers import CustomerColumns
-from privacy.contract.results import Distribution, RfmResult
-from privacy.contract.segments import CutPoints
-from privacy.contract.study import Study
+from privacy.analyses.rfm.results import Distribution, RfmResult
+from privacy.analyses.rfm.segments import CutPoints
+from privacy.kernel.customers import CustomerColumns
+from privacy.protocol.study import Study
 
 #: Facts with many values. Orders have ties, so that their cuts hardly move and say little here.
 FACTS = ("recency_days", "money")

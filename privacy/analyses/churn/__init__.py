@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.options import ChurnOptions
+from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.contract import AnalysisContract
-from privacy.statistics import (
-    ByHolder,
-    FeatureMoments,
-    FeatureSums,
-    LogisticGradient,
-    NetworkGradient,
-    ScoreHistogram,
-)
+from privacy.statistics import FeatureMoments, FeatureSums
 
 CONTRACT = AnalysisContract(
     name="churn",

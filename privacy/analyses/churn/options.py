@@ -8,8 +8,8 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.contract.canonical import ExactDecimal, Noun
-from privacy.contract.features import FEATURES, FeatureName, FeatureRequest
+from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest
 
 #: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).
 CHURN_FEATURES: tuple[FeatureName, ...] = (

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from privacy.analyses.clusters.anchor_sums import AnchorSums
+from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.analyses.clusters.options import ClusterOptions
 from privacy.analyses.contract import AnalysisContract
-from privacy.statistics import AnchorSums, FeatureMoments, GridCounts
+from privacy.statistics import FeatureMoments
 
 CONTRACT = AnalysisContract(
     name="clusters",

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.contract.canonical import ExactDecimal, Noun
-from privacy.contract.clusters import Clusters
-from privacy.contract.features import FeatureLists, FeatureName, FeatureRequest, ListedValue
+from privacy.analyses.clusters.nouns import Clusters
+from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, ListedValue
 
 
 class KnownClusters(Noun):

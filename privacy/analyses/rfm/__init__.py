@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from privacy.analyses.contract import AnalysisContract
 from privacy.analyses.rfm.options import RfmOptions
-from privacy.statistics import PrefixSums, SegmentTotals
+from privacy.analyses.rfm.prefix_sums import PrefixSums
+from privacy.analyses.rfm.segment_totals import SegmentTotals
 
 
 def _withholds(options: RfmOptions) -> str:

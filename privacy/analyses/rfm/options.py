@@ -7,9 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.contract.canonical import ExactDecimal, Noun
-from privacy.contract.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
-from privacy.contract.terms import MINOR_LIMIT
+from privacy.analyses.rfm.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
+from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.terms import MINOR_LIMIT
 
 
 class FixedCuts(Noun):

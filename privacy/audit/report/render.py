@@ -13,8 +13,8 @@ from privacy.accounting.gdp import best_guess, root
 from privacy.audit.findings import Verdict
 from privacy.audit.report.texts import text
 from privacy.audit.story import Story, StudySum, Sum
-from privacy.contract.version import software_version
 from privacy.errors import ConfigError
+from privacy.kernel.version import software_version
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import inline, render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy.contract.churn_results import ChurnResult
+from privacy.analyses.churn.results import ChurnResult
 from server.analyses.churn.model_record import write_model
 from server.analyses.churn.run import NAME, forecast, run, weights
 from server.analyses.churn.section import SECTION, question_name

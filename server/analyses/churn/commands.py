@@ -12,8 +12,8 @@ from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, command_group, print_json, screen, up
 
 if TYPE_CHECKING:
-    from privacy.contract.identity import Roster
-    from privacy.contract.model_file import ModelFile
+    from privacy.protocol.identity import Roster
+    from server.analyses.churn.model_file import ModelFile
 
 app = command_group("model", "Check and read a trained model's signed file (everybody).")
 
@@ -94,14 +94,14 @@ def model_card(
 
 
 def _read_model(path: Path, roster: Roster) -> ModelFile:
-    from privacy.contract.model_file import read_model
+    from server.analyses.churn.model_file import read_model
 
     return read_model(path, roster)
 
 
 def _roster_for(path: Path, given: Path | None) -> tuple[Roster, Path]:
     """The roster to check a model file against, and where it is: the one given, or that of the folder it is in."""
-    from privacy.contract.identity import Roster
+    from privacy.protocol.identity import Roster
 
     place = given or path.resolve().parent.parent.parent  # <coordinator>/results/<study>/model.safetensors
     source = place / "roster.json" if place.is_dir() else place

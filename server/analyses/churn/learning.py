@@ -23,14 +23,15 @@ from typing import Any
 
 import numpy as np
 
-from privacy.contract.churn_results import TrainingRound
-from privacy.contract.features import UNIT, ScaledFeature
-from privacy.contract.models import WEIGHT, LogisticModel, NetworkModel, weight
-from privacy.contract.rows import FloatArray
-from privacy.contract.views import ENTRY, LinearView
+from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel, weight
+from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
+from privacy.analyses.churn.results import TrainingRound
 from privacy.errors import DataError
-from privacy.statistics import FeatureMoments, FeatureSums, LogisticGradient, NetworkGradient
-from privacy.statistics.network_gradient import HIDDEN_SCALE, Layers, Network
+from privacy.kernel.features import UNIT, ScaledFeature
+from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.kernel.row_arithmetic import FloatArray
+from privacy.statistics import FeatureMoments, FeatureSums
 from server.analysis import Ask
 
 CENTRE = "size and centre"

@@ -10,11 +10,11 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from privacy.contract.model_file import ModelFile, PrivacySpent, Words
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
 from server.analyses.churn.card_texts import text
+from server.analyses.churn.model_file import ModelFile, PrivacySpent, Words
 from server.analyses.churn.section import calibration, family_name, features, quality_notes, quality_table
 
 

@@ -6,9 +6,11 @@ import datetime as dt
 import json
 from decimal import ROUND_CEILING, Decimal
 
-from privacy.contract.canonical import sha256_hex
-from privacy.contract.churn_results import ChurnResult
-from privacy.contract.model_file import (
+from privacy.analyses.churn.results import ChurnResult
+from privacy.kernel.canonical import sha256_hex
+from privacy.results import StudyResult
+from server.analyses.churn.model_card import render_card
+from server.analyses.churn.model_file import (
     Evaluation,
     Measured,
     ModelFile,
@@ -19,8 +21,6 @@ from privacy.contract.model_file import (
     Words,
     encode_model,
 )
-from privacy.contract.results import StudyResult
-from server.analyses.churn.model_card import render_card
 from server.analysis import ResultFolder
 
 MODEL = "model.safetensors"

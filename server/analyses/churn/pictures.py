@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from privacy.contract.churn_results import CalibrationPoint
-from privacy.contract.estimates import Estimate
+from privacy.analyses.churn.results import CalibrationPoint
+from privacy.figures.estimates import Estimate
 from privacy.presentation.pictures import CUSTOMERS, HAIRLINE, INK, MUTED, REVENUE, Width, figure, label, svg
 from privacy.presentation.texts import Language
 from server.analyses.churn.texts import text

@@ -13,8 +13,8 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.churn_results import CalibrationPoint, RankingFigures
-from privacy.contract.estimates import Z95, Estimate
+from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
+from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
 

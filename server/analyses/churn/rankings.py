@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from rich.markup import escape
 from rich.table import Table
 
-from privacy.contract.churn_results import RankingFigures
+from privacy.analyses.churn.results import RankingFigures
 from privacy.presentation.numbers import shown
 
 

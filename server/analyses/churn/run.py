@@ -11,17 +11,17 @@ from fractions import Fraction
 
 import numpy as np
 
-from privacy.contract.churn_results import ChurnResult, RankingFigures
-from privacy.contract.estimates import Z95, Estimate
-from privacy.contract.models import LOGIT, FeatureRank, LogisticModel, NetworkModel
-from privacy.contract.study import Study
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.models import LOGIT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.results import ChurnResult, RankingFigures
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram, logit_bins
 from privacy.errors import DataError
-from privacy.statistics import ByHolder, ScoreHistogram
-from privacy.statistics.score_histogram import ScoredModel, logit_bins
+from privacy.figures.estimates import Z95, Estimate
+from privacy.protocol.study import Study
 from server.analyses.churn.learning import train_logistic, train_network, training_weights
 from server.analyses.churn.ranking import ranking
 from server.analysis import Ask, Planned
-from server.expectation import Expectation
+from server.analysis.expectation import Expectation
 
 NAME = "churn"
 EVALUATION = "evaluation"

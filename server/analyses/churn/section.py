@@ -1,6 +1,6 @@
 """The report's section on churn: what is predicted, how good it is, what the scores are made of, and their limits.
 
-Everything here is computed from released figures (:class:`privacy.contract.churn_results.ChurnResult`).
+Everything here is computed from released figures (:class:`privacy.analyses.churn.results.ChurnResult`).
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from privacy.contract.churn_results import ChurnResult, RankingFigures, TrainingRound
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FEATURES, ScaledFeature
-from privacy.contract.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.analyses.churn.results import ChurnResult, RankingFigures, TrainingRound
+from privacy.figures.estimates import Estimate
+from privacy.kernel.features import FEATURES, ScaledFeature
 from privacy.presentation.cells import Cell
 from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown
@@ -23,7 +23,7 @@ from privacy.presentation.texts import Language, join
 from privacy.presentation.words import percent
 from server.analyses.churn import pictures
 from server.analyses.churn.texts import text
-from server.report.section import ReportSection, ReportView
+from server.analysis.section import ReportSection, ReportView
 
 #: Figures of a ranking with their decimals and scale, in the order of the table's columns.
 _COLUMNS = {

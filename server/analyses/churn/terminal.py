@@ -9,8 +9,8 @@ from rich.console import RenderableType
 from rich.markup import escape
 from rich.text import Text
 
-from privacy.contract.churn_results import ChurnResult
-from privacy.contract.results import StudyResult
+from privacy.analyses.churn.results import ChurnResult
+from privacy.results import StudyResult
 from server.analyses.churn.model_record import MODEL
 from server.analyses.churn.rankings import rankings_table
 

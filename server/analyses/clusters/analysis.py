@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy.contract.cluster_results import ClusterResult
+from privacy.analyses.clusters.results import ClusterResult
 from server.analyses.clusters.earlier import with_known_centres
 from server.analyses.clusters.run import NAME, forecast, run, weights
 from server.analyses.clusters.section import SECTION

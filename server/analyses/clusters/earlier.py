@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
-from privacy.contract.results import StudyResult
-from privacy.contract.study import Study
 from privacy.errors import ConfigError
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 
 
 def with_known_centres(study: Study, before: Sequence[StudyResult]) -> Study:

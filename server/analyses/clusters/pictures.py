@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from privacy.contract.cluster_results import ClusterFigures, ClusterResult
-from privacy.contract.features import FEATURES, UNIT, FeatureName, ScaledFeature
-from privacy.contract.terms import minor_digits
-from privacy.presentation.cluster_words import beyond_noise
+from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
+from privacy.analyses.clusters.words import beyond_noise
+from privacy.kernel.features import FEATURES, UNIT, FeatureName, ScaledFeature
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.features import feature_heading, feature_name
 from privacy.presentation.pictures import (
     CUSTOMERS,

@@ -16,21 +16,22 @@ from statistics import NormalDist
 
 import numpy as np
 
+from privacy.analyses.clusters.anchor_sums import AnchorEstimates, AnchorSums, CappedFact, nearest
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.clusters.nouns import Centre, Clusters, plain_view
 from privacy.analyses.clusters.options import KnownClusters
-from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
-from privacy.contract.clusters import Centre, Clusters, plain_view
-from privacy.contract.estimates import Z95, Estimate
-from privacy.contract.features import UNIT, ScaledFeature
-from privacy.contract.rows import FloatArray
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
-from privacy.contract.views import ENTRY, LinearView
+from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, ClusterResult
 from privacy.errors import DataError
-from privacy.statistics import GAMMA, AnchorSums, FeatureMoments, GridCounts
-from privacy.statistics.anchor_sums import AnchorEstimates, CappedFact, nearest
+from privacy.figures.estimates import Z95, Estimate
+from privacy.kernel.features import UNIT, ScaledFeature
+from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.kernel.row_arithmetic import FloatArray
+from privacy.kernel.terms import minor_digits
+from privacy.protocol.study import Study
+from privacy.statistics import GAMMA, FeatureMoments
 from server.analyses.clusters.support_points import SupportPoints, grid_points, weighted_quantile
 from server.analysis import Ask, Planned
-from server.expectation import Expectation
+from server.analysis.expectation import Expectation
 
 NAME = "clusters"
 SIZE, MOMENTS, GRID, CENTRES, PROFILE = "cluster size", "cluster moments", "cluster grid", "centres", "cluster profile"

@@ -1,6 +1,6 @@
 """The report's section on clusters: who is in them, what sets them apart, and what changed since the earlier run.
 
-Everything here is computed from released figures (:class:`privacy.contract.cluster_results.ClusterResult`).
+Everything here is computed from released figures (:class:`privacy.analyses.clusters.results.ClusterResult`).
 """
 
 from __future__ import annotations
@@ -10,22 +10,22 @@ from functools import partial
 from typing import Any, NamedTuple
 
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
-from privacy.contract.cluster_results import ClusterFigures, ClusterMove, ClusterResult
-from privacy.contract.estimates import Estimate
-from privacy.contract.features import FeatureName
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
+from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, ClusterResult
+from privacy.analyses.clusters.words import cluster_words
+from privacy.figures.estimates import Estimate
+from privacy.kernel.features import FeatureName
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell, written
 from privacy.presentation.change import Change, change, signed
-from privacy.presentation.cluster_words import cluster_words
 from privacy.presentation.features import feature_heading, feature_name, feature_value
 from privacy.presentation.numbers import shown
 from privacy.presentation.pages import inline
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import amount, percent
+from privacy.protocol.study import Study
 from server.analyses.clusters import pictures
 from server.analyses.clusters.texts import text
-from server.report.section import ReportSection, ReportView
+from server.analysis.section import ReportSection, ReportView
 
 #: With more features than this, typical values stand in a table with a row a feature, not a row a cluster.
 _COLUMNS = 6
@@ -61,7 +61,7 @@ def cards(view: ReportView[ClusterResult]) -> list[Cell]:
 
 def cluster_findings(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
     """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences."""
-    words = cluster_words(clusters.figures, language, study=study)
+    words = cluster_words(clusters.figures, language, options=study.clusters, currency=study.currency)
     sized = [(figures, figures.share) for figures in clusters.figures if figures.share is not None]
     if not sized:
         return [text("clusters_finding_none", language)]
@@ -123,7 +123,7 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
 def cluster_section(clusters: ClusterResult, study: Study, language: Language) -> dict[str, Any]:
     """What the template ``clusters.html.j2`` needs."""
     say = partial(text, language=language)
-    words = cluster_words(clusters.figures, language, study=study)
+    words = cluster_words(clusters.figures, language, options=study.clusters, currency=study.currency)
     return {
         "facts": _facts(clusters, study, language),
         "sizes": _sizes(clusters, study, words, language),

@@ -14,8 +14,8 @@ from typing import cast
 
 import numpy as np
 
-from privacy.contract.rows import FloatArray, clipped
-from privacy.statistics.anchor_sums import AnchorEstimates, nearest
+from privacy.analyses.clusters.anchor_sums import AnchorEstimates, nearest
+from privacy.kernel.row_arithmetic import FloatArray, clipped
 from privacy.statistics.base import IntArray
 
 #: A cell is taken to hold customers where its count stands out of the noise by this many deviations.

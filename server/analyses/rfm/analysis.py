@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy.contract.results import RfmResult
+from privacy.analyses.rfm.results import RfmResult
 from server.analyses.rfm.earlier import compared, with_known_cuts
 from server.analyses.rfm.run import NAME, forecast, run, weights
 from server.analyses.rfm.section import SECTION, rules

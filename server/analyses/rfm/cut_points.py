@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular, toeplitz
 from scipy.optimize import isotonic_regression, lsq_linear
 
-from privacy.contract.estimates import Z95
-from privacy.statistics.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
+from privacy.figures.estimates import Z95
 
 FloatArray = NDArray[np.float64]
 

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from privacy.analyses.rfm.options import KnownCuts, RfmOptions
-from privacy.contract.results import EarlierRun, RfmResult, StudyResult
-from privacy.contract.study import Study
+from privacy.analyses.rfm.results import RfmResult
 from privacy.errors import ConfigError
+from privacy.protocol.study import Study
+from privacy.results import EarlierRun, StudyResult
 from server.analyses.rfm.shares_only import earlier_shares_only
 
 

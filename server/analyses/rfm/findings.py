@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import SchemeFigures
+from privacy.analyses.rfm.results import SchemeFigures
+from privacy.analyses.rfm.words import segment_name
+from privacy.figures.estimates import Estimate
 from privacy.presentation.texts import Language
-from privacy.presentation.words import percent, segment_name
+from privacy.presentation.words import percent
 from server.analyses.rfm.texts import text
 
 

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import Distribution, SchemeFigures
+from privacy.analyses.rfm.results import Distribution, SchemeFigures
+from privacy.analyses.rfm.words import segment_name
+from privacy.figures.estimates import Estimate
 from privacy.presentation.numbers import grouped, shown
 from privacy.presentation.pictures import CUSTOMERS, CUT, INK, MUTED, REVENUE, SCORES, Width, figure, label, legend, svg
 from privacy.presentation.texts import Language
-from privacy.presentation.words import segment_name
 from server.analyses.rfm.texts import text
 
 if TYPE_CHECKING:

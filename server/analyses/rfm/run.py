@@ -16,15 +16,14 @@ from typing import Literal
 import numpy as np
 
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
-from privacy.contract.coarse import FINEST, class_of, coarsened
-from privacy.contract.estimates import Z95, Estimate
-from privacy.contract.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
-from privacy.contract.segments import CutPoints, SegmentRules
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
-from privacy.statistics import PrefixSums, SegmentTotals
-from privacy.statistics.prefix_sums import FactGrid
-from privacy.statistics.segment_totals import AMPLITUDES, SegmentEstimate
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.segment_totals import AMPLITUDES, SegmentEstimate, SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules
+from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.public_grid import FINEST, class_of, coarsened
+from privacy.kernel.terms import minor_digits
+from privacy.protocol.study import Study
 from server.analyses.rfm.cut_points import (
     QUINTILES,
     Cumulative,
@@ -37,7 +36,7 @@ from server.analyses.rfm.cut_points import (
 )
 from server.analyses.rfm.shares_only import shares_only
 from server.analysis import Ask, Planned
-from server.expectation import Expectation
+from server.analysis.expectation import Expectation
 
 NAME = "rfm"
 CUT_POINTS = "cut points"

@@ -8,21 +8,23 @@ from functools import partial
 from typing import Any
 
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
-from privacy.contract.segments import SegmentRules
-from privacy.contract.study import Study
-from privacy.contract.terms import minor_digits
+from privacy.analyses.rfm.results import RfmResult, SchemeFigures
+from privacy.analyses.rfm.segments import SegmentRules
+from privacy.analyses.rfm.words import definition, segment_name
+from privacy.figures.estimates import Estimate
+from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.texts import Language
-from privacy.presentation.words import amount, definition, segment_name
+from privacy.presentation.words import amount
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from server.analyses.rfm import pictures
 from server.analyses.rfm.findings import scheme_findings
 from server.analyses.rfm.texts import text
 from server.analyses.rfm.trend import over_time
-from server.report.section import ReportSection, ReportView
+from server.analysis.section import ReportSection, ReportView
 
 
 def cards(view: ReportView[RfmResult]) -> list[Cell]:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import math
 from itertools import pairwise
 
-from privacy.contract.coarse import FINEST, bound_of, class_of, coarsened, rounded, rounded_up, step_of
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import Distribution, EarlierRun, RfmResult, SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
+from privacy.figures.estimates import Estimate
+from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, rounded, rounded_up, step_of
+from privacy.results import EarlierRun
 
 
 def shares_only(result: RfmResult, *, floor: int) -> RfmResult:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from rich.table import Table
 
-from privacy.contract.results import RfmResult, SchemeFigures, StudyResult
+from privacy.analyses.rfm.results import RfmResult, SchemeFigures
+from privacy.results import StudyResult
 
 
 def tables(rfm: RfmResult, result: StudyResult, folder: Path) -> Iterator[Table]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privacy.presentation.texts import Texts
-from server.report.texts import text as frame
+from server.analysis.texts import text as frame
 
 #: The texts of the section, and those of the report around it.
 text = Texts("server.analyses.rfm", frame)

@@ -10,13 +10,14 @@ import datetime as dt
 from typing import Any
 
 from privacy.analyses.rfm.options import KnownCuts
-from privacy.contract.estimates import Estimate
-from privacy.contract.results import EarlierRun, SchemeFigures, SegmentFigures, StudyResult
+from privacy.analyses.rfm.results import SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.words import segment_name
+from privacy.figures.estimates import Estimate
 from privacy.presentation.change import Change, change, signed
 from privacy.presentation.numbers import day_text, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.texts import Language
-from privacy.presentation.words import segment_name
+from privacy.results import EarlierRun, StudyResult
 from server.analyses.rfm import pictures
 from server.analyses.rfm.texts import text
 

@@ -1,0 +1,76 @@
+"""The holder against the consortium: exact own figures, released figures with margins, and what may be claimed.
+
+Two things make a difference uncertain: the privacy noise in what was released, and chance in who happened to be a
+customer here. Both are 95% half-widths and are added in quadrature. The consortium contains the holder, so of the
+holder's own chance only the part ``sqrt(1 - w)`` stays in a difference, where w is its share of the records (if
+customers spread alike everywhere: the variance of ``own - all`` is ``(1 - w)`` times that of ``own``).
+
+A verdict is given only where a difference passes :func:`strictness` times its margin, so that all verdicts of one table
+are right together in 95% of cases.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.figures.estimates import Z95, Estimate
+
+Verdict = Literal["higher", "lower", "alike", "unknown"]
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compared:
+    """One figure of the holder beside the consortium's.
+
+    Attributes:
+        own: the holder's exact figure; its margin is what chance may explain (95%).
+        everyone: the consortium's figure with the noise's margin; None where it is hidden or not known.
+        verdict: what may be said.
+        strength: difference divided by what it must pass to be claimed; signed, 0 where unknown.
+    """
+
+    own: Estimate
+    everyone: Estimate | None
+    verdict: Verdict
+    strength: float
+
+
+def strictness(comparisons: int) -> float:
+    """Factor on 95% margins under which so many comparisons hold together at 95% (Bonferroni).
+
+    >>> round(strictness(1), 3), round(strictness(7), 3)
+    (1.0, 1.373)
+    """
+    return NormalDist().inv_cdf(1 - 0.025 / comparisons) / Z95
+
+
+def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparisons: int) -> Compared:
+    """Set an own figure beside the consortium's.
+
+    Args:
+        own: the holder's figure with its chance margin.
+        everyone: the consortium's figure, or None.
+        weight: the holder's share of the records, 0 to 1.
+        comparisons: how many are made in the same table.
+    """
+    if everyone is None:
+        return Compared(own=own, everyone=None, verdict="unknown", strength=0.0)
+    needed = strictness(comparisons) * math.hypot(own.margin * math.sqrt(max(1 - weight, 0.0)), everyone.margin)
+    difference = own.value - everyone.value
+    strength = difference / needed if needed > 0 else math.copysign(math.inf, difference) if difference else 0.0
+    verdict: Verdict = "higher" if strength > 1 else "lower" if strength < -1 else "alike"
+    return Compared(own=own, everyone=everyone, verdict=verdict, strength=strength)
+
+
+def own_share(mask: NDArray[np.bool_]) -> Estimate:
+    """A share; the margin is Agresti and Coull's, which is not zero where nobody or everybody is in it."""
+    count = len(mask)
+    centre = (float(mask.sum()) + 2) / (count + 4)
+    return Estimate(value=float(mask.mean()), margin=Z95 * math.sqrt(centre * (1 - centre) / (count + 4)))

@@ -1,0 +1,205 @@
+"""What a guess is, what it leaves open, and how an answer changes it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from pydantic import ValidationError
+
+from clients.data.config import CsvFormat, HolderConfig
+from privacy.errors import ConfigError, DataError
+from privacy.kernel.canonical import describe_validation
+
+#: Below this confidence a guess is put to the user as a question.
+SURE = 0.5
+ROLES = (
+    "customer", "order", "time", "amount", "quantity", "price", "currency", "product", "channel", "store", "discount",
+)  # fmt: skip
+_COMMON = ("EUR", "USD", "GBP", "CNY")
+#: An answer to the question for the order's id.
+NO_ORDER_IDS = "none: an order is all that a customer buys on one day"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guessed:
+    """One guess.
+
+    Attributes:
+        value: a column, currency, zone or format.
+        confidence: 0 to 1.
+        reason: why, in words that name columns but show nothing of the rows.
+        alternatives: other values that might be meant, the likeliest first.
+    """
+
+    value: str
+    confidence: float
+    reason: str
+    alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Question:
+    """What could not be guessed.
+
+    Attributes:
+        key: ``table``, a role such as ``order``, ``money``, ``currency`` or ``date_format``.
+        text: the question.
+        choices: possible answers; empty where anything may be given.
+        default: the best guess; None where there is none.
+    """
+
+    key: str
+    text: str
+    choices: tuple[str, ...] = ()
+    default: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Guess:
+    """What a source probably is.
+
+    Attributes:
+        holder, url, table: as they go into ``holder.toml``.
+        password: ``password_env`` or ``password_file``, as given.
+        names: all columns of the source.
+        columns: by role; quantity and price, or amount, never all three. Without ``order`` an order is all that a
+            customer buys on one day.
+        currency_code: the currency of all rows, where there is no currency column.
+        currencies: codes found in the currency column.
+        time_zone: what times without a zone mean.
+        csv: how CSV files are written; None for other sources. With the reasons for its fields.
+        money_choices: columns that may hold amounts.
+        notes: more that a reader of the file should know.
+    """
+
+    holder: str
+    url: str
+    table: str | None
+    password: Mapping[str, str]
+    names: tuple[str, ...]
+    columns: Mapping[str, Guessed]
+    currency_code: Guessed | None
+    currencies: tuple[str, ...]
+    time_zone: Guessed
+    csv: CsvFormat | None = None
+    csv_reasons: Mapping[str, Guessed] = field(default_factory=dict)
+    money_choices: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    def config(self) -> HolderConfig:
+        """The guess as a ``HolderConfig``.
+
+        Raises:
+            DataError: if something is missing that cannot be guessed.
+            ConfigError: if a value cannot be written.
+        """
+        missing = [question for question in open_questions(self) if question.default is None]
+        if missing:
+            advice = "give --currency, or " if any(question.key == "currency" for question in missing) else ""
+            raise DataError(
+                "this cannot be guessed:\n" + "\n".join(f"  {question.text}" for question in missing),
+                hint=f"{advice}run without --yes to be asked; or write holder.toml by hand, docs/holder.md shows how",
+            )
+        source: dict[str, Any] = {"url": self.url, "time_zone": self.time_zone.value} | dict(self.password)
+        if self.table:
+            source["table"] = self.table
+        if self.currency_code is not None:
+            source["currency_code"] = self.currency_code.value
+        elif self.currencies:
+            source["currencies"] = self.currencies
+        if self.csv is not None:
+            source["csv"] = self.csv
+        columns = {role: found.value for role, found in self.columns.items()}
+        try:
+            return HolderConfig.model_validate({"holder": self.holder, "source": source, "columns": columns})
+        except ValidationError as problem:
+            raise ConfigError(
+                f"these answers do not go together:\n{describe_validation(problem)}", hint="answer once more"
+            ) from None
+
+
+_WHAT = {
+    "customer": "Which column is the customer's id?",
+    "order": "Which column is the order's (receipt's) id, the same on all lines of one order?",
+    "time": "Which column says when the order was placed?",
+}
+
+
+def open_questions(guess: Guess) -> tuple[Question, ...]:
+    """What is not sure, with choices; a question without a default has no answer that could be guessed."""
+    questions = []
+    used = {item.value for item in guess.columns.values()}
+    for role, text in _WHAT.items():
+        found = guess.columns.get(role)
+        if found is None or found.confidence < SURE:
+            rest = [name for name in guess.names if name not in used]
+            first = [found.value, *found.alternatives] if found else []
+            none = [NO_ORDER_IDS] if role == "order" else []
+            choices = tuple(dict.fromkeys([*first, *none, *rest]))
+            default = next(iter([*first, *none]), None)
+            questions.append(Question(key=role, text=text, choices=choices, default=default))
+    money = [guess.columns[role] for role in ("amount", "quantity", "price") if role in guess.columns]
+    if not money or min(item.confidence for item in money) < SURE:
+        choices = tuple(dict.fromkeys([*(item.value for item in money), *guess.money_choices]))
+        questions.append(
+            Question(
+                key="amount",
+                text="Which column is the money of a line?",
+                choices=choices,
+                default=money[0].value if len(money) == 1 else None,
+            )
+        )
+    code = guess.currency_code
+    if "currency" not in guess.columns and (code is None or code.confidence < SURE):
+        questions.append(
+            Question(
+                key="currency",
+                text="In which currency are all amounts (three letters, such as EUR)?",
+                choices=_COMMON,
+                default=code.value if code else None,
+            )
+        )
+    dates = guess.csv_reasons.get("date_format")
+    if dates is not None and dates.confidence < SURE:
+        questions.append(
+            Question(
+                key="date_format",
+                text="Does the day or the month come first in the times?",
+                choices=(dates.value, *dates.alternatives),
+                default=dates.value,
+            )
+        )
+    return tuple(questions)
+
+
+def answered(guess: Guess, question: Question, answer: str) -> Guess:
+    """The guess with a question answered.
+
+    Raises:
+        ConfigError: if the answer is none of the choices (any three letters will do for a currency).
+    """
+    given = Guessed(value=answer, confidence=1.0, reason="you said so")
+    if question.key == "currency":
+        code = answer.strip().upper()
+        if not re.fullmatch("[A-Z]{3}", code):
+            raise ConfigError("a currency has three letters", hint="such as EUR, USD, GBP or CNY")
+        return replace(guess, currency_code=replace(given, value=code))
+    if answer not in question.choices:
+        raise ConfigError(f"{answer!r} is none of the choices", hint=", ".join(question.choices))
+    if question.key == "date_format":
+        csv = (guess.csv or CsvFormat()).model_copy(update={"date_format": answer})
+        return replace(guess, csv=csv, csv_reasons={**guess.csv_reasons, "date_format": given})
+    columns = dict(guess.columns)
+    if question.key == "amount":
+        columns.pop("quantity", None)
+        columns.pop("price", None)
+    if answer == NO_ORDER_IDS:
+        columns.pop("order", None)
+        return replace(guess, columns=columns)
+    for role in [role for role, item in columns.items() if item.value == answer]:
+        del columns[role]
+    columns[question.key] = given
+    return replace(guess, columns={role: columns[role] for role in ROLES if role in columns})

@@ -1,0 +1,70 @@
+"""What the cluster analysis leaves: centres that every holder applies to its own customers, and who is around them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from privacy.analyses.clusters.nouns import Clusters
+from privacy.figures.estimates import Estimate, Figures, Value
+from privacy.kernel.limits import Name
+
+#: Number of a cluster, of one that merges others, or of how many there are.
+ClusterId = Annotated[int, Field(ge=0, le=10_000_000)]
+
+
+class ClusterFigures(Value):
+    """One cluster.
+
+    Attributes:
+        id: stays from run to run.
+        customers, revenue: of all holders; money in major units, each customer with at most ``cap``. Revenue is None
+            where spend is none of the features: it was not asked then.
+        share: of all customers.
+        cap: how much of one customer's money counts, in major units; 0 where revenue was not asked.
+        typical: per feature the customers' mean place on its scale, as a raw value (days, orders, major units).
+        apart: per feature how far that is from all customers' mean, in standard deviations of all customers.
+        change: of the share since the earlier run, where there is one and the cluster was in it.
+    """
+
+    id: ClusterId
+    customers: Estimate
+    revenue: Estimate | None
+    share: Estimate | None
+    cap: float
+    typical: dict[Name, Estimate] = Field(max_length=64)
+    apart: dict[Name, float] = Field(max_length=64)
+    change: Estimate | None = None
+
+
+class ClusterMove(Value):
+    """What became of a cluster since the earlier run: ``stayed``, ``moved``, ``new``, ``gone``; how far, on scales."""
+
+    id: ClusterId
+    what: Name
+    distance: float
+
+
+class ClusterResult(Figures):
+    """The cluster analysis' result.
+
+    Attributes:
+        clusters: what every holder applies to its own customers.
+        figures: one per cluster, the largest first.
+        customers: estimated number of customer records of all holders.
+        silhouettes: number of clusters to mean silhouette, where the number was to be found.
+        tree: agglomerative tree over the centres (Ward): merges as (id, id, height), merged ones counting up.
+        moves: since the earlier run; empty without one.
+    """
+
+    clusters: Clusters
+    figures: tuple[ClusterFigures, ...] = Field(max_length=64)
+    customers: Estimate
+    silhouettes: dict[ClusterId, float] = Field(default_factory=dict, max_length=64)
+    tree: tuple[tuple[ClusterId, ClusterId, float], ...] = Field(default=(), max_length=64)
+    moves: tuple[ClusterMove, ...] = Field(default=(), max_length=128)
+
+
+#: What a study's result has under this analysis' name.
+RESULT = ClusterResult

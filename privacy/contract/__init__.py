@@ -1,1 +1,0 @@
-"""The nouns that holders and the coordinator share: studies, plans, messages, segments."""

@@ -1,0 +1,1 @@
+"""What parties say to each other: studies, signed messages, rosters, what is charged for, the digest of the code."""

@@ -1,0 +1,98 @@
+"""From a plan to a charge: the same rule for the coordinator and for every holder."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from privacy.ledger import Caps, PeriodCap, Reserved
+from privacy.protocol.identity import Declarations, Roster
+from privacy.protocol.messages import FLOAT_NOISE_UNTIL, PlanCore
+from privacy.protocol.study import Study
+
+
+def records_per_person(study: Study, roster: Roster) -> int:
+    """k of a study: at how many of its holders one person may be, as it states; all of them when not stated."""
+    return study.budget.records_among(len(study.holders or roster.holders))
+
+
+def below_declarations(study: Study, roster: Roster) -> dict[str, int]:
+    """Holders of a study on whose customers it may not count: these may be at more of its holders than its k.
+
+    A holder that declares nothing may share its customers with all of them.
+
+    Returns:
+        Holder to the number of the study's holders that one of its customers may be at.
+    """
+    names = study.holders or roster.holders
+    k = records_per_person(study, roster)
+    declared = {name: _declared(roster, name).records_among(len(names)) for name in names}
+    return {name: most for name, most in declared.items() if most > k}
+
+
+def holders_of_a_person(roster: Roster, holder: str, *, known: int = 0) -> int:
+    """K: at how many holders one customer of a holder may be: as it declared, all where it declared nothing.
+
+    This is about the holders of the federation, not of a study: a person who is at holders that are never asked
+    together is behind the noise of all their studies.
+
+    Args:
+        known: how many holders the federation has had up to now, those that left included.
+    """
+    return _declared(roster, holder).records_among(max(known, len(roster.holders)))
+
+
+def _declared(roster: Roster, holder: str) -> Declarations:
+    member = roster.member(holder)
+    return Declarations() if member is None or member.declarations is None else member.declarations
+
+
+def charge_for(
+    core: PlanCore,
+    *,
+    study: Study,
+    policy: str,
+    lifetime: tuple[Decimal, Decimal] | None,
+    period: PeriodCap | None = None,
+    counted: int | None = None,
+    unreleased: Decimal | None = None,
+    sampler: str,
+    software: str,
+    now: int,
+) -> tuple[Reserved, Caps]:
+    """The charge for one attempt of a question, and the caps it must keep; the same facts on both sides.
+
+    Args:
+        policy: digest of the holder's policy; empty for the coordinator.
+        lifetime: the holder's (epsilon, delta) cap over all studies; None for the coordinator.
+        period: the holder's cap of each period, if it has one.
+        counted: K of both, at how many holders one person may be; None for the coordinator.
+        unreleased: part of the lifetime cap that its charges without a release may take; None for the coordinator.
+        sampler: who made this party's noise; empty where it adds none.
+        software: release of cohortium.
+        now: seconds since 1970, UTC.
+    """
+    float_noise = core.mechanism.noise == "opacus" and core.protocol <= FLOAT_NOISE_UNTIL
+    charge = Reserved(
+        question=core.question,
+        study=study.name,
+        study_digest=core.study,
+        core=core.digest,
+        analysis=core.analysis,
+        title=core.title,
+        statistic=core.statistic.kind,
+        statistic_digest=core.statistic.digest,
+        event=core.mechanism.event(core.statistic.bound, core.statistic.dim),
+        records=core.records,
+        placement=core.mechanism.placement,
+        holders=core.holders,
+        colluding=core.mechanism.colluding,
+        sampler=sampler,
+        assurance="float" if float_noise else "integer",
+        roster=core.roster,
+        policy=policy,
+        software=software,
+        time=now,
+    )
+    promise = (study.budget.epsilon, study.budget.effective_delta)
+    caps = Caps(study=promise, lifetime=lifetime, period=period, records=counted, unreleased=unreleased)
+    return charge, caps

@@ -1,0 +1,149 @@
+"""The study: what all holders agree to compute, from which kind of rows, under which budget.
+
+A study is a TOML file. Only ``name``, ``as_of`` and ``budget.epsilon`` are needed; every other field has a public
+default that does not depend on anybody's data. Its digest is in every message of a run, so that all holders use
+the same cleaning rules, bounds and rates.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, Self, TypeVar
+
+from pydantic import Field, create_model, field_validator, model_validator
+
+from privacy.analyses import ANALYSES
+from privacy.analyses.catalogue import BY_NAME, NAMES
+from privacy.analyses.contract import AnalysisContract
+from privacy.kernel.canonical import Noun, since
+from privacy.kernel.columns import COLUMN_OF, Column
+from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
+from privacy.kernel.terms import Terms
+
+if TYPE_CHECKING:
+    from privacy.analyses.churn.options import ChurnOptions
+    from privacy.analyses.clusters.options import ClusterOptions
+    from privacy.analyses.rfm.options import RfmOptions
+
+T = TypeVar("T", bound=Noun)
+
+
+class Waits(Noun):
+    """How long the coordinator waits for holders, in seconds; after that a holder counts as absent.
+
+    Attributes:
+        joining: for everybody's HELLO, in which time a holder builds its customer table, and for the record of results.
+        answering: for everything else.
+    """
+
+    joining: int = Field(default=600, ge=1, le=24 * 3600)
+    answering: int = Field(default=120, ge=1, le=24 * 3600)
+
+
+def _section(analysis: AnalysisContract[Any]) -> tuple[Any, Any]:
+    """Type and default of an analysis' table; one that came after 0.1.0 is not written where it is at its defaults."""
+    default = analysis.options()
+    return analysis.options, default if analysis.since == "0.1.0" else since(analysis.since, default)
+
+
+if TYPE_CHECKING:
+
+    class _Sections(Terms):
+        """As the tuple of analyses makes it; type checkers cannot know what stands in a tuple."""
+
+        rfm: RfmOptions = RfmOptions()
+        churn: ChurnOptions = ChurnOptions()
+        clusters: ClusterOptions = ClusterOptions()
+else:
+    _Sections = create_model(
+        "_Sections", __base__=Terms, __module__=__name__, **{each.name: _section(each) for each in ANALYSES}
+    )
+
+
+class Study(_Sections):
+    """One study: its terms, a table of options for each analysis, under its name, and how long to wait.
+
+    Attributes:
+        waits: how long the coordinator waits for holders.
+    """
+
+    waits: Waits = Waits()
+
+    @field_validator("analyses")
+    @classmethod
+    def _known_analyses(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if name not in NAMES:
+                raise ValueError(f"unknown analysis {name!r}; there is: {', '.join(NAMES)}")
+        if len(set(value)) != len(value):
+            raise ValueError("an analysis is named twice")
+        return value
+
+    @model_validator(mode="after")
+    def _totals_withheld_by_all(self) -> Self:
+        for analysis in ANALYSES:
+            setting = analysis.withholds(self.of(analysis))
+            without = [name for name in self.analyses if not BY_NAME[name].has_withheld_form]
+            if setting and (without or analysis.name not in self.analyses):
+                able = " and ".join(each.name for each in ANALYSES if each.has_withheld_form)
+                raise ValueError(f"{setting} goes with the analysis {able} alone: the others release counts")
+        return self
+
+    def of(self, analysis: AnalysisContract[T]) -> T:
+        """The study's options of an analysis."""
+        options: T = getattr(self, analysis.name)
+        return options
+
+    @property
+    def chosen(self) -> tuple[AnalysisContract[Any], ...]:
+        """Contracts of the study's analyses, in the study's order."""
+        return tuple(BY_NAME[name] for name in self.analyses)
+
+    @property
+    def totals_withheld(self) -> bool:
+        """Whether what is handed out has proportions only, and no total."""
+        return any(analysis.withholds(self.of(analysis)) for analysis in ANALYSES)
+
+    @property
+    def feature_requests(self) -> dict[str, FeatureRequest]:
+        """What the study's analyses need to know of customers beside R, F and M, by the analysis' name."""
+        found = {analysis.name: analysis.reads(self.of(analysis), self) for analysis in self.chosen}
+        return {name: request for name, request in found.items() if request is not None}
+
+    @property
+    def columns(self) -> frozenset[Column]:
+        """What the study looks at of a customer, in the words of policies."""
+        stated = [analysis.columns(self.of(analysis)) for analysis in self.chosen]
+        named = [COLUMN_OF[name] for request in self.feature_requests.values() for name in request.names]
+        return frozenset(named).union(*stated)
+
+    def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
+        """Features with their public scales, those of money adapted to the study's currency."""
+        factor = self.money_factor
+        return tuple(
+            ScaledFeature(name=name, scale=FEATURES[name].scale_in(factor), of=self._listed(name)) for name in names
+        )
+
+    def _listed(self, name: FeatureName) -> str:
+        """The value that a feature is the share of, by the lists of whichever analysis has them; empty for others."""
+        if FEATURES[name].listed is None:
+            return ""
+        requests = (analysis.reads(self.of(analysis), self) for analysis in ANALYSES)
+        values = (request.lists.value_of(name) for request in requests if request is not None)
+        return next((value for value in values if value), "")
+
+
+_DAY = re.compile(r"^\d{4}-\d{2}-\d{2}$")
+
+
+def parse_day(text: str) -> dt.date:
+    """Read a day written as ``2025-01-31``.
+
+    Raises:
+        ValueError: if it is not such a day.
+    """
+    if not _DAY.match(text):
+        raise ValueError("write the day as YYYY-MM-DD")
+    return dt.date.fromisoformat(text)

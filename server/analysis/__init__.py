@@ -1,0 +1,105 @@
+"""What an analysis is on the coordinator's side: one object, ``ANALYSIS`` of its room ``server/analyses/<name>/``.
+
+Halls (runs, checks, the report, the terminal) find rooms through the catalogue and know none of them by name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from privacy.mechanisms import SumMechanism
+from privacy.presentation.texts import Language
+from privacy.protocol.identity import Identity
+from privacy.protocol.study import Study
+from privacy.results import EarlierRun, StudyResult
+from privacy.statistics import Statistic
+from server.analysis.expectation import Expectation
+from server.analysis.section import ReportSection
+from server.releases import Release
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+R = TypeVar("R")
+
+#: Asks a question by its title.
+Ask = Callable[[str, Statistic], Release]
+#: The noise that a question, by its title, is planned to have.
+Planned = Callable[[str, Statistic], SumMechanism]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResultFolder:
+    """Where files of a result go, and who signs what needs it.
+
+    Attributes:
+        path: the result's folder.
+        identity: the coordinator's.
+        federation: its name.
+    """
+
+    path: Path
+    identity: Identity
+    federation: str
+
+
+def _unchanged(study: Study, before: Sequence[StudyResult]) -> Study:
+    return study
+
+
+def _no_earlier(study: Study, figures: Any, before: Sequence[StudyResult]) -> Sequence[EarlierRun]:
+    return ()
+
+
+def _no_files(figures: Any, result: StudyResult, folder: ResultFolder) -> None:
+    return None
+
+
+def _no_rules(study: Study, language: Language) -> Sequence[tuple[str, str]]:
+    return ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServerAnalysis(Generic[R]):
+    """One analysis.
+
+    Attributes:
+        name: as studies name it, and as results hold its figures.
+        weights: title of each question to its share of the analysis' budget.
+        run: asks, and turns releases into figures. What it returns may be handed out.
+        forecast: expected errors if the holders have ``size_class`` customers together.
+        section: its part of the report.
+        terminal: what ``study run`` prints: figures, the run, and the folder of its files.
+        resolve: a study with what it means by "previous" written out, from earlier results, oldest first.
+        earlier: what earlier runs had, for comparison, in the order of the results.
+        files: writes what it leaves beside the result.
+        rules: what the report says of the rules that a study sets for it, as (name, value).
+        question: a question's title in a language's words; None where its texts have ``question_<title>`` for that.
+    """
+
+    name: str
+    weights: Callable[[Study], Mapping[str, Fraction]]
+    run: Callable[[Study, Ask, Planned], R]
+    forecast: Callable[[Study, Planned], tuple[Expectation, ...]]
+    section: ReportSection[R]
+    terminal: Callable[[R, StudyResult, Path], Iterable[RenderableType]]
+    resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged
+    earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier
+    files: Callable[[R, StudyResult, ResultFolder], None] = _no_files
+    rules: Callable[[Study, Language], Sequence[tuple[str, str]]] = _no_rules
+    question: Callable[[str, Language], str | None] | None = None
+
+    def figures(self, result: StudyResult) -> R | None:
+        """The analysis' figures in a result; None where it was not asked."""
+        found: R | None = getattr(result, self.name)
+        return found
+
+    def question_name(self, title: str, language: Language) -> str | None:
+        """The name of a question of this analysis; None where it is none of its."""
+        own = self.question(title, language) if self.question is not None else None
+        key = f"question_{title.replace(' ', '_')}"
+        return own or (self.section.text(key, language) if key in self.section.text.own else None)

@@ -1,0 +1,147 @@
+"""Running a study: join, ask, release, report, hand out. The same code for every transport."""
+
+from __future__ import annotations
+
+import datetime as dt
+import importlib
+import threading
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from privacy.errors import CohortiumError
+from privacy.kernel.canonical import sha256_hex
+from privacy.kernel.version import software_version
+from privacy.mechanisms import SumMechanism
+from privacy.protocol.study import Study
+from privacy.protocol.transport import Transport
+from privacy.results import StudyResult, Timing
+from privacy.statistics import Statistic
+from server.analyses.catalogue import CATALOGUE
+from server.releases import Release, ReleaseStore
+from server.running.federation import Federation, Patience
+from server.running.folder import CoordinatorFolder
+from server.running.pages import write_pages
+from server.running.planning import plan, planned_mechanism
+from server.running.progress import JsonLines, Progress, Stopwatch, silent
+from server.running.renewal import Renewal
+from server.running.spending import check_accountants, spending_of
+
+
+def run_study(
+    study: Study,
+    *,
+    folder: CoordinatorFolder,
+    transport: Transport,
+    patience: Patience | None = None,
+    progress: Progress = silent,
+    earlier: tuple[Timing, ...] = (),
+) -> StudyResult:
+    """Run a study over a transport and leave result and report in the coordinator's folder.
+
+    A study that was cut off goes on where it was: recorded releases are used again and cost nothing. In the place of
+    another study nothing is asked (:meth:`Results.taken`).
+
+    Args:
+        earlier: steps that came before (starting the federation), for the timing table.
+
+    Raises:
+        ConfigError: if another study was run under its name, as-of day and repetition.
+        NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
+    """
+    # Pictures are slow to import; that is done while the holders prepare.
+    threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
+    study = folder.results.resolve(study)
+    check_accountants(study)
+    watch = Stopwatch(progress)
+    with ExitStack() as ending:
+        ending.enter_context(folder.locked())
+        folder.results.check_free(study)
+        roster = folder.roster()
+        ledger = folder.ledger()
+        federation = Federation(
+            study=study,
+            roster=roster,
+            identity=folder.identity(),
+            ledger=ledger,
+            releases=ReleaseStore(folder.root / "releases"),
+            transport=transport,
+            patience=patience,
+            progress=watch,
+        )
+        ending.callback(federation.end)
+        prices = plan(study)
+        everyone = len(study.holders or roster.holders)
+        federation.join()
+        Renewal(folder.root).note_joined(roster, federation.participants)
+        outcomes: dict[str, Any] = {}
+        for name in study.analyses:
+
+            def ask(title: str, statistic: Statistic, name: str = name) -> Release:
+                return federation.ask(name, title, statistic, prices[name, title])
+
+            def planned(title: str, statistic: Statistic, name: str = name) -> SumMechanism:
+                return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
+
+            outcomes[name] = CATALOGUE[name].run(study, ask, planned)
+        before = folder.results.named(study.name)
+        compared = tuple(
+            run for name, found in outcomes.items() for run in CATALOGUE[name].earlier(study, found, before)
+        )
+        result = StudyResult(
+            study=study,
+            study_digest=study.digest,
+            run=federation.run,
+            finished=dt.datetime.now(dt.UTC).date().isoformat(),
+            version=software_version(),
+            participants=federation.participants,
+            missing=tuple(sorted(federation.missing)),
+            transport=transport.name,
+            spending=spending_of(study, ledger, records=federation.records, holders=everyone),
+            timings=(*earlier, *watch.timings()),
+            earlier=compared,
+            **outcomes,
+        )
+        handed_out = result.model_dump_json()
+        uncompared = federation.finish(handed_out)
+        result = result.model_copy(
+            update={
+                "timings": (*earlier, *watch.timings()),
+                "differences": tuple(federation.differences),
+                "uncompared": (*uncompared, *result.missing),
+                "handed_out": sha256_hex(handed_out.encode()),
+                "confirmed": federation.witnesses,
+                "unconfirmed": federation.unconfirmed,
+            }
+        )
+        folder.results.keep(result)
+        for text in write_pages(result, folder):
+            watch.note(text)
+    return result
+
+
+def run_over_transport(transport: Transport, settings: dict[str, Any]) -> None:
+    """Run a study inside a carrier's server process; another process follows the file of events.
+
+    Args:
+        transport: reaches the holders.
+        settings: ``study`` (canonical JSON), ``folder`` (the coordinator's), ``events`` (file to append to),
+            ``earlier`` (list of (step, seconds)), ``hello_seconds`` and ``answer_seconds``.
+
+    Raises:
+        CohortiumError: after it was written to the file of events.
+    """
+    events = JsonLines(Path(settings["events"]))
+    try:
+        run_study(
+            Study.parse(settings["study"]),
+            folder=CoordinatorFolder(root=Path(settings["folder"])),
+            transport=transport,
+            patience=Patience(hello=settings["hello_seconds"], answer=settings["answer_seconds"]),
+            progress=events,
+            earlier=tuple(Timing(step=step, seconds=seconds) for step, seconds in settings["earlier"]),
+        )
+    except CohortiumError as error:
+        events.write({"event": "error", "message": error.message, "hint": error.hint, "exit_code": error.exit_code})
+        raise
+    events.write({"event": "done"})
