@@ -29,12 +29,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 FLOOR = 2 * 0.25
 
-#: Runs one study in the folder and with the code that it is started with; uses only what old releases have too.
+#: Runs one study in the folder and with the code that it is started with, that of before or this.
 PROGRAM = """
 import json, sys
+from inspect import signature
 from pathlib import Path
-from privacy.kernel.canonical import read_toml
-from privacy.protocol.study import Study
+try:
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study
+except ModuleNotFoundError:  # 0.1
+    from privacy.contract.canonical import read_toml
+    from privacy.contract.study import Study
 from simulations.generator import generate, study_toml
 from simulations.local import Workspace, run_local
 
@@ -43,7 +48,8 @@ world = generate(root / "data", customers=20_000, stores=holders - 1)
 (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
 study = read_toml(root / "study.toml", Study).model_copy(update={"analyses": ("churn",)})
 sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
-result = run_local(study, Workspace.create(root / "federation", sources, declared=world.most_holders))
+declared = {"declared": world.most_holders} if "declared" in signature(Workspace.create).parameters else {}  # 0.1: not
+result = run_local(study, Workspace.create(root / "federation", sources, **declared))
 print(json.dumps([[timing.step, timing.seconds] for timing in result.timings]))
 """
 
@@ -85,11 +91,11 @@ def run(code: Path, holders: int) -> list[Question]:
             raise SystemExit(f"the study failed with the code in {code}:\n{done.stderr[-2000:]}")
         timings = json.loads(done.stdout.splitlines()[-1])
         logs = (folder / "federation" / "flower").glob("*.log")
-        # A holder's exchanges in their order: HELLO, then two for each question, then FINISH.
+        # A holder's exchanges in their order: HELLO, then two for each question, then those of the result.
         served = [times for times in map(_served, logs) if times]
-        by_exchange = [max(times) for times in zip(*served, strict=True)][1:-1]
+        by_exchange = [max(times) for times in zip(*served, strict=True)]
     legs = [float(seconds) for step, seconds in timings if step.endswith((": showing the plan", ": asking"))]
-    pairs = [Leg(seconds=seconds, holder=holder) for seconds, holder in zip(legs, by_exchange, strict=True)]
+    pairs = [Leg(seconds=seconds, holder=holder) for seconds, holder in zip(legs, by_exchange[1:], strict=False)]
     return [Question(ready=pairs[at], answer=pairs[at + 1]) for at in range(0, len(pairs), 2)]
 
 
