@@ -31,7 +31,7 @@ from privacy.ledger import Head, HeadPath, Ledger, Question, Reserved
 from privacy.mechanisms import calibrate
 from privacy.protocol.charging import records_per_person
 from privacy.protocol.checkpoints import signed_checkpoint
-from privacy.protocol.code import code_digest
+from privacy.protocol.code import analysis_code, analysis_codes, kernel_code
 from privacy.protocol.identity import Identity, Signed, _to_sign
 from privacy.protocol.messages import (
     PROTOCOL,
@@ -260,8 +260,9 @@ class LyingCoordinator:
             roster=self.roster.digest,
             run=self.run,
             study=self.study,
-            code=code_digest(),
+            code=kernel_code(),
             expires=self.now + 3600,
+            analyses=analysis_codes(changes.get("study", self.study).analyses),
         ).model_copy(update=changes)
 
     def greet(self, *holders: str) -> None:
@@ -311,7 +312,8 @@ class LyingCoordinator:
                 for name in names
             ),
             coordinator=self.own_checkpoint(),
-            code=code_digest(),
+            code=kernel_code(),
+            analysis_code=analysis_code("rfm"),
             expires=self.now + 3600,
         )
         if mechanism is not None:

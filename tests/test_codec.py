@@ -36,6 +36,7 @@ from pydantic import ValidationError
 
 from clients.answering.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
+from privacy.analyses.catalogue import NAMES
 from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import ClusterName, ClusterOptions, KnownClusters
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts, RfmOptions
@@ -151,6 +152,7 @@ CORE = m.PlanCore(
     ),
     coordinator=checkpoint("coordinator"),
     code=d("code"),
+    analysis_code=d("rfm"),
     expires=1_800_000_000,
 )
 RESERVED = Reserved(
@@ -250,7 +252,8 @@ EXAMPLES: tuple[Noun, ...] = (
     STUDY.rfm.high_low,
     m.AnswerRequest(question=QUESTION, core=d("core"), readies=HELLOS),
     m.HelloRequest(
-        protocol=1, federation="test", roster=ROSTER.digest, run="run-1", study=STUDY, code=d("code"), expires=9
+        protocol=1, federation="test", roster=ROSTER.digest, run="run-1", study=STUDY, code=d("code"), expires=9,
+        analyses={"rfm": d("rfm")},
     ),
     HolderPolicy(lifetime=LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001")), period=PERIOD, hours=HOURS),
     HOURS,
@@ -757,23 +760,45 @@ def test_signing_keys_are_files_for_their_owner(tmp_path: Path) -> None:
         Identity.load("alpha", tmp_path / "none.pem")
 
 
-def test_the_digest_of_the_code_covers_every_file_of_the_contract(
+def test_digests_of_the_code_cover_every_file_that_decides_something(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    original = code.code_digest()
+    """A change in the kernel changes the kernel's digest alone, one in a room the room's alone, others none."""
+
+    def now() -> dict[str, str]:
+        rooms = {name: code.analysis_code.__wrapped__(name) for name in NAMES}
+        return {"": code.kernel_code.__wrapped__(), **rooms}
+
+    original = now()
     copied = tmp_path / "privacy"
     shutil.copytree(Path(code.__file__).parents[1], copied, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(code, "__file__", str(copied / "protocol" / "code.py"))
-
-    def now() -> str:
-        return code.code_digest.__wrapped__()
-
     assert now() == original
+    seen = set()
     for path in sorted(copied.rglob("*.py")):
         text = path.read_bytes()
         path.write_bytes(text + b"\n")
-        left_out = path.relative_to(copied).parts[0] in code.LEFT_OUT  # pages and audits are not what is agreed on
-        assert (now() == original) == left_out, path.name
+        parts = path.relative_to(copied).parts
+        if parts[0] in code.FREE or parts == ("analyses", "__init__.py"):
+            expected = set()
+        elif parts[0] == "analyses" and parts[1] in NAMES:
+            expected = {parts[1]} - ({parts[1]} if parts[2] in code.FREE_IN_ROOMS else set())
+        else:
+            expected = {""}
+        assert {name for name, digest in now().items() if digest != original[name]} == expected, path
+        seen |= expected
         path.write_bytes(text)
+    assert seen == {"", *NAMES}
     (copied / "new.py").write_bytes(b"")
-    assert now() != original
+    assert now()[""] != original[""]
+
+
+def test_an_analysis_more_changes_no_digest_of_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = code.kernel_code()
+    copied = tmp_path / "privacy"
+    shutil.copytree(Path(code.__file__).parents[1], copied, ignore=shutil.ignore_patterns("__pycache__"))
+    monkeypatch.setattr(code, "__file__", str(copied / "protocol" / "code.py"))
+    shutil.copytree(copied / "analyses" / NAMES[0], copied / "analyses" / "another")
+    tuple_of_all = copied / "analyses" / "__init__.py"
+    tuple_of_all.write_text(tuple_of_all.read_text() + "# one more\n")
+    assert code.kernel_code.__wrapped__() == original

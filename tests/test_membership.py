@@ -403,12 +403,12 @@ def test_nothing_new_is_not_published(shops: Shops) -> None:
 
 def test_a_window_of_two_releases(shops: Shops, monkeypatch: pytest.MonkeyPatch) -> None:
     old = (shops.hub.member.roster() or pytest.fail("nothing")).releases
-    monkeypatch.setattr("server.running.enrolment.code_digest", lambda: "ab" * 32)
+    monkeypatch.setattr("server.running.enrolment.kernel_code", lambda: "ab" * 32)
     signed, update = shops.hub.publish()
     shops.accept(signed)
     assert update.roster.releases == ("ab" * 32, *old)
     assert update.roster.accepts("ab" * 32, old[0])
     assert not update.roster.accepts("cd" * 32, old[0])
     assert update.roster.accepts("cd" * 32, "cd" * 32), "everybody has upgraded before the roster did"
-    monkeypatch.setattr("server.running.enrolment.code_digest", lambda: "ef" * 32)
+    monkeypatch.setattr("server.running.enrolment.kernel_code", lambda: "ef" * 32)
     assert shops.hub.publish()[1].roster.releases == ("ef" * 32, "ab" * 32)

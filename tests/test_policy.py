@@ -20,7 +20,7 @@ from privacy.errors import ConfigError, PolicyError
 from privacy.kernel.columns import COLUMN_OF
 from privacy.kernel.features import FEATURES
 from privacy.ledger import Decided, Declined, Ledger, Reserved
-from privacy.protocol.code import code_digest
+from privacy.protocol.code import analysis_codes, kernel_code
 from privacy.protocol.identity import Declarations
 from privacy.protocol.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
 from privacy.protocol.study import Study
@@ -265,7 +265,8 @@ def test_a_changed_policy_counts_at_once_and_a_broken_one_stops_everything(works
     def hello(day: str) -> str:
         request = HelloRequest(
             protocol=PROTOCOL, federation="demo", roster=workspace.coordinator.roster().digest, run=f"run-{day}",
-            study=study_for(day), code=code_digest(), expires=int(time.time()) + 60,
+            study=study_for(day), code=kernel_code(), expires=int(time.time()) + 60,
+            analyses=analysis_codes(study_for(day).analyses),
         )  # fmt: skip
         reply = nodes["north"].handle(Request(statement=workspace.coordinator.identity().sign(request)).canonical())
         statement = Reply.parse(reply).statement

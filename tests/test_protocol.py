@@ -379,6 +379,11 @@ Case = Callable[[LyingCoordinator], Answer]
 HELLO_CASES: dict[str, tuple[str, Case]] = {
     "another protocol": ("version", lambda c: c.send("alpha", c.hello_request(protocol=1))),
     "another code": ("version", lambda c: c.send("alpha", c.hello_request(code="0" * 64))),
+    "an analysis of another release": (
+        "version",
+        lambda c: c.send("alpha", c.hello_request(analyses={"rfm": "0" * 64})),
+    ),
+    "an analysis whose code is not said": ("version", lambda c: c.send("alpha", c.hello_request(analyses={}))),
     "another federation": ("stale", lambda c: c.send("alpha", c.hello_request(federation="other"))),
     "another roster": ("stale", lambda c: c.send("alpha", c.hello_request(roster="0" * 64))),
     "expired": ("stale", lambda c: c.send("alpha", c.hello_request(expires=c.now - 1))),
@@ -506,6 +511,8 @@ READY_CASES: dict[str, tuple[str, Case]] = {
     "expired": ("stale", lambda c: _shown(c, expires=c.now)),
     "another protocol": ("version", lambda c: _shown(c, protocol=1)),
     "another code": ("version", lambda c: _shown(c, code="1" * 64)),
+    "an analysis of another release": ("version", lambda c: _shown(c, analysis_code="1" * 64)),
+    "an analysis whose code is not said": ("version", lambda c: _shown(c, analysis_code="")),
     "another federation": ("stale", lambda c: _shown(c, federation="other")),
     "old roster": ("stale", lambda c: _shown(c, roster="1" * 64)),
     "another study": ("stale", lambda c: _shown(c, study="1" * 64)),

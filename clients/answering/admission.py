@@ -12,7 +12,7 @@ from privacy.errors import CohortiumError, PolicyError
 from privacy.ledger import Head, HeadPath
 from privacy.protocol.charging import below_declarations, records_per_person
 from privacy.protocol.checkpoints import Fault, Shown, compared, read_checkpoint, taken
-from privacy.protocol.code import code_digest
+from privacy.protocol.code import analysis_codes, kernel_code
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.messages import (
     PROTOCOL,
@@ -61,13 +61,14 @@ def check_hello(request: HelloRequest, *, roster: Roster, holder: str, policy: H
     Raises:
         Refused: with the reason.
     """
-    if request.protocol != PROTOCOL or not roster.accepts(request.code, code_digest()):
+    if request.protocol != PROTOCOL or not roster.accepts(request.code, kernel_code()):
         raise Refused("version", "the coordinator runs a release that does not go with the one installed here")
     if request.federation != roster.federation or request.roster != roster.digest:
         raise Refused("stale", "the request is for another federation or roster")
     if request.expires <= now:
         raise Refused("stale", "the request has expired; compare the clocks of both machines")
     study = request.study
+    _check_analyses(dict(request.analyses), study.analyses)
     if holder not in (study.holders or roster.holders):
         raise Refused("policy", "the study does not name this holder")
     unknown = set(study.holders) - set(roster.holders)
@@ -78,6 +79,14 @@ def check_hello(request: HelloRequest, *, roster: Roster, holder: str, policy: H
         policy.admit_study(study)
     except PolicyError as error:
         raise Refused("policy", error.message) from error
+
+
+def _check_analyses(stated: Mapping[str, str], names: tuple[str, ...]) -> None:
+    """Each analysis that a study names must be the same one at both sides; what else is installed does not matter."""
+    installed = analysis_codes(names)
+    for name in names:
+        if name not in installed or stated.get(name) != installed[name]:
+            raise Refused("version", f"the coordinator's release of the analysis {name} is not the one installed here")
 
 
 def _check_declarations(study: Study, roster: Roster) -> None:
@@ -117,8 +126,10 @@ def check_core(
         Refused: with the reason.
     """
     core = request.core
-    if core.protocol != PROTOCOL or not roster.accepts(core.code, code_digest()):
+    if core.protocol != PROTOCOL or not roster.accepts(core.code, kernel_code()):
         raise Refused("version", "the plan comes from a release that does not go with the one installed here")
+    if core.analysis in study.analyses:  # one that is not in it is refused below
+        _check_analyses({core.analysis: core.analysis_code}, (core.analysis,))
     if core.federation != roster.federation or core.roster != roster.digest or core.study != study.digest:
         raise Refused("stale", "the plan is for another federation, roster or study")
     if core.expires <= now:

@@ -234,8 +234,9 @@ class PlanCore(Noun):
         records: k, how many records of one person may be in the sum.
         participants: sorted by holder.
         coordinator: the coordinator's own signed checkpoint. Who confirms a core countersigns all heads in it.
-        code: digest of the contract's source code.
+        code: digest of the contract's source code that every study rests on (``privacy.protocol.code``).
         expires: seconds since 1970, UTC.
+        analysis_code: digest of the source code of the analysis' room.
     """
 
     protocol: int = Field(ge=0, le=1_000_000)
@@ -253,6 +254,7 @@ class PlanCore(Noun):
     coordinator: Signed
     code: Digest
     expires: Time
+    analysis_code: Digest | Literal[""] = since("0.2.0", "")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -268,7 +270,13 @@ class PlanCore(Noun):
 
 
 class HelloRequest(Noun):
-    """Asks a holder to take part in a run of a study."""
+    """Asks a holder to take part in a run of a study.
+
+    Attributes:
+        code: digest of the contract's source code that every study rests on.
+        expires: seconds since 1970, UTC.
+        analyses: the same of the room of each analysis that the study names.
+    """
 
     protocol: int = Field(ge=0, le=1_000_000)
     federation: Slug
@@ -277,6 +285,7 @@ class HelloRequest(Noun):
     study: Study
     code: Digest
     expires: Time
+    analyses: dict[Slug, Digest] = since("0.2.0", {}, max_length=16)
 
 
 class ReadyRequest(Noun):

@@ -16,7 +16,7 @@ from privacy.kernel.canonical import Noun, read_toml
 from privacy.kernel.terms import Slug
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
-from privacy.protocol.code import code_digest
+from privacy.protocol.code import kernel_code
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.membership import (
     RULES,
@@ -254,7 +254,7 @@ class Enrolment:
 
 def _window(before: Roster | None) -> tuple[str, ...]:
     """This release, and the one before it."""
-    current = code_digest()
+    current = kernel_code()
     if before is None or not before.releases:
         return (current,)
     older = before.releases[0] if before.releases[0] != current else before.releases[-1]

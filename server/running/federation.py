@@ -27,7 +27,7 @@ from privacy.ledger.losses import SILENCES
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.protocol.charging import below_declarations, charge_for, records_per_person
-from privacy.protocol.code import code_digest
+from privacy.protocol.code import analysis_code, analysis_codes, kernel_code
 from privacy.protocol.identity import Identity, Roster, Signed
 from privacy.protocol.kept_statements import kept
 from privacy.protocol.messages import (
@@ -195,8 +195,9 @@ class Federation:
                 roster=self.roster.digest,
                 run=self.run,
                 study=self.study,
-                code=code_digest(),
+                code=kernel_code(),
                 expires=self._now() + LIFETIME,
+                analyses=analysis_codes(self.study.analyses),
             )
         )
         self._invitation = self._invitation or request
@@ -299,8 +300,9 @@ class Federation:
                 for holder in holders
             ),
             coordinator=self._heads.own(),
-            code=code_digest(),
+            code=kernel_code(),
             expires=self._now() + LIFETIME,
+            analysis_code=analysis_code(analysis),
         )
         self._ledger.check(*self._charge(core))  # no holder is asked what the study cannot pay
         request = self._identity.sign(ReadyRequest(core=core, hellos=tuple(self._hellos[holder] for holder in holders)))
