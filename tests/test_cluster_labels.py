@@ -163,7 +163,11 @@ def test_a_row_says_cluster_name_distance_and_the_next_one(tmp_path: Path) -> No
     assert path.read_bytes() == current.read_bytes()
     rows = {row["customer_id"].lstrip("'"): row for row in read(path)}
     assert set(rows) == set(IDS)
-    words = {language: cluster_words(RESULT.figures, language, study=cluster_study()) for language in ("en", "zh")}
+    study = cluster_study()
+    words = {
+        language: cluster_words(RESULT.figures, language, options=study.clusters, currency=study.currency)
+        for language in ("en", "zh")
+    }
     for row in rows.values():
         number = int(row["cluster"])
         assert (row["cluster_en"], row["cluster_zh"]) == (words["en"][number], words["zh"][number])
@@ -182,7 +186,7 @@ def test_the_operators_own_names_take_the_place_of_the_words(tmp_path: Path) -> 
     assert (rows["1"]["cluster_en"], rows["1"]["cluster_zh"]) == ("沉睡", "沉睡")
     assert set(rows) >= {"1"}
     named = cluster_study(centres="previous", names={4: "Regulars", 99: "x"})
-    said = cluster_words(RESULT.figures, "en", study=named)
+    said = cluster_words(RESULT.figures, "en", options=named.clusters, currency=named.currency)
     assert said[4] == "Regulars"
     assert 99 not in said
     with pytest.raises(ValueError, match="names are of the ids of an earlier run"):

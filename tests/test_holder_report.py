@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import datetime as dt
 import re
 import stat
@@ -20,7 +19,6 @@ import pytest
 from holder_kit import TEXTS, Earlier, holder_report, text
 from test_report import Page, build_result, chromium, customers
 
-import privacy
 from clients.analyses.churn.bands import BANDS
 from clients.analyses.rfm.comparison import MEASURES, measures, segment_lines, standing
 from clients.analyses.rfm.findings import findings
@@ -37,7 +35,6 @@ from privacy.errors import ConfigError, DataError, ProtocolError
 from privacy.figures.estimates import Estimate
 from privacy.kernel.customers import CustomerColumns
 from privacy.presentation.texts import LANGUAGES
-from privacy.protocol.code import LEFT_OUT
 from privacy.protocol.membership import result_fingerprint
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
@@ -594,21 +591,6 @@ def test_runs_that_are_not_there_or_were_tampered_with(months: Months, tmp_path:
 def test_without_a_run_it_says_so(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="no run has ended"):
         write_holder_report(HolderFolder(tmp_path))
-
-
-# --- the contract's code digest ----------------------------------------------------------------------------------
-
-
-def test_what_the_digest_leaves_out_is_used_by_nothing_in_it() -> None:
-    root = Path(privacy.__path__[0])
-    assert LEFT_OUT == ("audit", "presentation")
-    for path in root.rglob("*.py"):
-        if path.relative_to(root).parts[0] in LEFT_OUT:
-            continue
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.Import | ast.ImportFrom):
-                text = ast.unparse(node)
-                assert not any(f"privacy.{name}" in text for name in LEFT_OUT), path.name
 
 
 # --- real data, and a real browser -------------------------------------------------------------------------------

@@ -251,7 +251,9 @@ def test_a_study_finds_and_names_groups_by_category_and_channel(tmp_path: Path) 
     figures = sorted(result.clusters.figures, key=lambda cluster: cluster.typical["category_share_1"].value)
     assert [cluster.typical["category_share_1"].value for cluster in figures] == pytest.approx([50, 500, 950], abs=120)
     assert [cluster.typical["channel_share_1"].value for cluster in figures] == pytest.approx([50, 500, 950], abs=120)
-    english, chinese = (cluster_words(figures, language, study=study) for language in ("en", "zh"))
+    english, chinese = (
+        cluster_words(figures, language, options=study.clusters, currency=study.currency) for language in ("en", "zh")
+    )
     most = figures[-1].id
     assert english[most] == "high share of toys, many Online orders"
     assert chinese[most] == "多购toys、多用Online渠道"
