@@ -164,7 +164,7 @@ def demo(
 
     from privacy.kernel.canonical import read_toml
     from privacy.protocol.study import Study
-    from simulations.local import Workspace
+    from simulations.worlds.local import Workspace
 
     if data is not None:
         if data.resolve().is_relative_to(folder.resolve()):
@@ -187,7 +187,7 @@ def demo(
     marker.touch()
     study_file = folder / "study.toml"
     if data is None:
-        from simulations.generator import generate, study_toml
+        from simulations.worlds.generator import generate, study_toml
 
         with status_line("generating an online store and three shops", quiet or as_json):
             world = generate(folder / "data", customers=20_000)
@@ -340,7 +340,7 @@ def study_check(
 
         roster = CoordinatorFolder(root=coordinator).roster()
     elif workspace is not None:
-        from simulations.local import Workspace
+        from simulations.worlds.local import Workspace
 
         roster = Workspace.open(workspace).coordinator.roster()
     holders = holders or len(study.holders or (roster.holders if roster else ()))
@@ -515,7 +515,7 @@ def _where(workspace: Path | None, coordinator: Path | None, transport: Transpor
         return _Where(
             folder, lambda study, patience, progress: run_served(study, folder, patience=patience, progress=progress)
         )
-    from simulations.local import Workspace, run_local
+    from simulations.worlds.local import Workspace, run_local
 
     local = Workspace.open(workspace or Path())
     return _Where(

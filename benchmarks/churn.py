@@ -513,8 +513,8 @@ def summary(found: Sequence[Row]) -> Iterator[str]:
 def time_study(customers: int, holders: int, *, family: str) -> Iterator[str]:
     """Seconds of generated sales to a recorded result: through keys, ledgers, masks and signatures, in one process."""
     from server.running.run import run_study
-    from simulations.generator import generate, study_toml
-    from simulations.kit import MemoryFederation
+    from simulations.worlds.generator import generate, study_toml
+    from simulations.worlds.kit import MemoryFederation
 
     with tempfile.TemporaryDirectory() as name:
         root = Path(name)

@@ -18,8 +18,8 @@ from pathlib import Path
 from privacy.analyses.catalogue import NAMES
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
-from simulations.generator import generate, study_toml
-from simulations.local import Workspace, run_local
+from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.local import Workspace, run_local
 
 
 def measure(analysis: str, holders: int, customers: int) -> dict[str, float]:

@@ -19,8 +19,8 @@ from pathlib import Path
 
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
-from simulations.generator import generate, study_toml
-from simulations.local import Workspace, run_local
+from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.local import Workspace, run_local
 
 TICKS = os.sysconf("SC_CLK_TCK")
 #: Words of a command line, and what the process is.

@@ -34,7 +34,7 @@ from privacy.audit.verify import verify
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.report.render import render_report
-from simulations.local import Workspace, run_local
+from simulations.worlds.local import Workspace, run_local
 
 SALES = Path("online_retail_ii") / "online_retail_ii.parquet"
 #: Which rows a holder has; ``part`` is a customer's, from 0 to 9.

@@ -55,8 +55,8 @@ def audit_test(
         return
     from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 
-    from simulations.audit_checks import checked_all
-    from simulations.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, series_of, settings_of
+    from simulations.attack.audit_checks import checked_all
+    from simulations.attack.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, series_of, settings_of
 
     settings = settings_of(tuple(statistic or ()), tuple(item.value for item in placement or PlacementOption))
     if faults:
@@ -93,7 +93,7 @@ def _membership(*, quick: bool, as_json: bool, quiet: bool) -> None:
     """Attack models and centres of a series of studies, with their noise and, to compare, without."""
     from rich.progress import Progress
 
-    from simulations.membership import QUICK_RUNS, Exercise
+    from simulations.attack.membership_inference import QUICK_RUNS, Exercise
 
     exercise = Exercise(runs=QUICK_RUNS) if quick else Exercise()
     with Progress(console=errors, disable=quiet or as_json) as bars:

@@ -13,7 +13,7 @@ from privacy.audit.export import export
 from privacy.kernel.canonical import canonical_json
 from privacy.ledger.chain import GENESIS, chain_hash
 from privacy.protocol.identity import Identity, Signed
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 
 def export_all(federation: MemoryFederation, out: Path) -> Path:

@@ -60,7 +60,7 @@ from privacy.secure_sum.masks import from_bytes
 from privacy.statistics import Statistic
 from server.releases import ReleaseStore
 from server.running.federation import Federation, Patience
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "gamma")
 

@@ -30,7 +30,7 @@ from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms import SumMechanism
 from server.running.federation import Federation
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 #: Cut points of F on these customers, from the tie-respecting rule below (``python tests/test_accuracy.py`` prints
 #: them again).

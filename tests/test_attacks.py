@@ -20,8 +20,8 @@ from privacy.protocol.identity import Identity
 from privacy.protocol.messages import Contribution, Refusal, Reply
 from privacy.secure_sum.masks import CHECK_WORDS, announced, to_bytes
 from server.running.federation import LIFETIME, Federation
-from simulations.chaos import CoordinatorKilled, run_chaos
-from simulations.kit import MemoryFederation
+from simulations.failing.chaos import CoordinatorKilled, run_chaos
+from simulations.worlds.kit import MemoryFederation
 
 TESTS = Path(__file__).resolve().parent
 DOCS = TESTS.parent / "docs"
@@ -155,7 +155,7 @@ FULL = """
 import resource, sys
 from pathlib import Path
 import protocol_kit as kit
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 federation = kit.federation_at(Path(sys.argv[1]))
 liar = kit.LyingCoordinator(federation)

@@ -47,7 +47,7 @@ from server.running.federation import Federation
 from server.running.planning import plan, planned_mechanism
 from server.running.run import run_study
 from server.running.spending import spending_of
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "gamma")
 TRAIN, TEST = 0, 1

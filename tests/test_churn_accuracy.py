@@ -27,7 +27,7 @@ from clients.data.features import CustomerFeatures, build_features
 from privacy.analyses.churn.models import logits_of
 from privacy.kernel.features import FeatureTable
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 pytest.importorskip("sklearn", reason="models without privacy are scikit-learn's")
 

@@ -23,7 +23,7 @@ import clusters as bench
 
 from privacy.kernel.features import FeatureName
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 #: Runs of each kind. The bars are several deviations of a median of so many above what twenty runs gave.
 RUNS = 5

@@ -39,7 +39,7 @@ from server.analyses.clusters.support_points import SupportPoints, grid_points
 from server.running.check import check_study
 from server.running.planning import plan, planned_mechanism
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "gamma")
 RFM: tuple[FeatureName, ...] = ("recency_days", "orders", "money")

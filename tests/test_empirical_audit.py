@@ -33,15 +33,15 @@ from privacy.audit.empirical import (
     upper_limit,
 )
 from privacy.errors import AuditError, ConfigError
-from simulations.audit_bytes import LINES, checked_bytes, faulty_bytes
-from simulations.audit_cases import HOLDERS, QUESTIONS, case_of
-from simulations.audit_generators import FAULTS as GENERATOR_FAULTS
-from simulations.audit_generators import narrow, resumed
-from simulations.audit_series import FAULTS as SERIES_FAULTS
-from simulations.audit_series import SERIES, Series, SeriesFault
-from simulations.empirical_audit import CLAIMED_MU, Plan, Setting, audited, faulty, settings_of
-from simulations.planted_faults import FAULTS, Fault
-from simulations.release_path import ReleasePath
+from simulations.attack.audit_bytes import LINES, checked_bytes, faulty_bytes
+from simulations.attack.audit_cases import HOLDERS, QUESTIONS, case_of
+from simulations.attack.audit_generators import FAULTS as GENERATOR_FAULTS
+from simulations.attack.audit_generators import narrow, resumed
+from simulations.attack.audit_series import FAULTS as SERIES_FAULTS
+from simulations.attack.audit_series import SERIES, Series, SeriesFault
+from simulations.attack.empirical_audit import CLAIMED_MU, Plan, Setting, audited, faulty, settings_of
+from simulations.attack.planted_faults import FAULTS, Fault
+from simulations.attack.release_path import ReleasePath
 
 MU = float(CLAIMED_MU)
 
@@ -284,7 +284,7 @@ def test_a_verdict(result: Audited, verdict: str) -> None:
 
 
 def test_the_command_says_what_it_would_notice(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("simulations.empirical_audit.QUICK_TRIALS", 30)
+    monkeypatch.setattr("simulations.attack.empirical_audit.QUICK_TRIALS", 30)
     ask = ["audit", "test", "--quick", "--statistic", "grid_counts", "--placement", "distributed"]
     shown = CliRunner().invoke(app, [*ask, "--quiet"])
     assert shown.exit_code == 0, shown.output

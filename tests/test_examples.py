@@ -31,7 +31,7 @@ def test_global_electronics_runs_over_flower_with_six_holders(data_folder: Path,
     """Natural holders, five currencies, overlapping customers; epsilon at the declared k and at all holders."""
     from privacy.kernel.canonical import read_toml
     from privacy.protocol.study import Study
-    from simulations.local import Workspace, run_local
+    from simulations.worlds.local import Workspace, run_local
 
     names: dict = {"__name__": "example"}
     exec(compile((EXAMPLES / "global_electronics.py").read_text(encoding="utf-8"), "example", "exec"), names)

@@ -32,9 +32,9 @@ from privacy.protocol.transport import Handler
 from privacy.results import StudyResult
 from server.running.planning import plan
 from server.running.run import run_study
-from simulations.inprocess import InProcessTransport
-from simulations.kit import MemoryFederation, NoWaiting
-from simulations.local import Workspace, run_local
+from simulations.worlds.inprocess import InProcessTransport
+from simulations.worlds.kit import MemoryFederation, NoWaiting
+from simulations.worlds.local import Workspace, run_local
 
 HOLDERS = ("north", "online", "south")
 CUSTOMERS = 120
@@ -488,7 +488,7 @@ def test_a_further_study_that_the_lifetime_budget_does_not_cover_is_refused(tmp_
 
 
 def test_a_study_that_the_default_policy_allows_can_be_run(tmp_path: Path) -> None:
-    """``simulations.kit.policy_toml``: lifetime epsilon 8, largest epsilon of a study 4."""
+    """``simulations.worlds.kit.policy_toml``: lifetime epsilon 8, largest epsilon of a study 4."""
     run(make_workspace(tmp_path), read_study(tmp_path, STUDY.replace("epsilon = 1", "epsilon = 4")))
 
 

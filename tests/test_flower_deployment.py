@@ -32,7 +32,7 @@ from server.flower.app import load_entry
 from server.flower.certificates import write_certificates
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLink, child_environment
-from simulations.deployment import LocalDeployment, NodeFiles
+from simulations.worlds.deployment import LocalDeployment, NodeFiles
 
 HOLDERS = ("alpha", "beta", "gamma")
 PROBE = "server.flower.probe:probe"
@@ -61,7 +61,7 @@ run_node(address=address, root_certificate=Path(root_certificate), node_key=Path
 PARENT = """
 import sys, time
 from pathlib import Path
-from simulations.deployment import LocalDeployment
+from simulations.worlds.deployment import LocalDeployment
 
 def node(files):
     where = [files.address, str(files.root_certificate), str(files.node_key)]

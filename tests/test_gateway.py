@@ -29,7 +29,7 @@ from privacy.errors import ConfigError
 from privacy.private_keys import create_node_key, load_node_key, public_node_key
 from server.flower import gateway, internals, node_keys
 from server.flower.internals import BUNDLE_TOML
-from simulations.deployment import LocalDeployment, NodeFiles
+from simulations.worlds.deployment import LocalDeployment, NodeFiles
 
 pytestmark = [pytest.mark.slow, pytest.mark.flower]
 

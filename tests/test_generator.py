@@ -14,7 +14,7 @@ from clients.data.config import HolderConfig
 from clients.data.customer_table import CustomerTable, build_customer_table
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
-from simulations.generator import MISSING_IDS, NON_GOODS, SEASONS, GeneratedWorld, generate, study_toml
+from simulations.worlds.generator import MISSING_IDS, NON_GOODS, SEASONS, GeneratedWorld, generate, study_toml
 
 
 @pytest.fixture(scope="module")

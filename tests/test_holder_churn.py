@@ -43,8 +43,8 @@ from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
-from simulations.generator import generate, study_toml
-from simulations.local import Workspace, run_local
+from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.local import Workspace, run_local
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
 

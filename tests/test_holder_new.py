@@ -26,7 +26,7 @@ from clients.data.guess.text import date_form, guess_encoding, number_form
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
-from simulations.generator import generate
+from simulations.worlds.generator import generate
 
 
 def columns(guess: Guess) -> dict[str, str]:

@@ -25,7 +25,7 @@ from privacy.errors import ConfigError, DataError, NotEnoughHolders
 from privacy.kernel.features import FEATURES, MISSING, FeatureLists, FeatureName, FeatureRequest
 from privacy.presentation.features import feature_heading
 from privacy.protocol.study import Study
-from simulations.local import Workspace, run_local
+from simulations.worlds.local import Workspace, run_local
 
 AS_OF = dt.date(2024, 6, 1)
 DAYS = (dt.date(2024, 3, 1), AS_OF)

@@ -13,7 +13,7 @@ from cohortium import app
 from privacy.accounting.gdp import best_guess
 from privacy.audit.membership import Interval, MembershipResult
 from privacy.errors import ConfigError
-from simulations.membership import PUBLISHED, Exercise, _attacked
+from simulations.attack.membership_inference import PUBLISHED, Exercise, _attacked
 
 RUNS, CUSTOMERS = 8, 2000
 

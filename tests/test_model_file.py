@@ -48,7 +48,7 @@ from server.analyses.churn.model_file import (
 from server.analyses.churn.model_record import CARD, MODEL, SUMMARY, describe_model, write_model
 from server.analysis import ResultFolder
 from server.running.run import run_study
-from simulations.kit import MemoryFederation, make_keys
+from simulations.worlds.kit import MemoryFederation, make_keys
 
 
 @cache

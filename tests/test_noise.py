@@ -45,7 +45,7 @@ from privacy.protocol.study import Study
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes, mask, to_bytes, unmask
 from server.releases import ReleaseStore
 from server.running.federation import Federation
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 SCALE = 123_456
 

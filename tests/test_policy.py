@@ -25,9 +25,9 @@ from privacy.protocol.identity import Declarations
 from privacy.protocol.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
 from privacy.protocol.study import Study
 from server.running.run import run_study
-from simulations.inprocess import InProcessTransport
-from simulations.kit import MemoryFederation, NoWaiting
-from simulations.local import Workspace
+from simulations.worlds.inprocess import InProcessTransport
+from simulations.worlds.kit import MemoryFederation, NoWaiting
+from simulations.worlds.local import Workspace
 
 
 def greeted(liar: kit.LyingCoordinator) -> dict[str, str]:

@@ -54,7 +54,7 @@ from privacy.protocol.messages import (
 from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, MaskMismatch, unmask
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 CODES = frozenset(typing.get_args(RefusalCode))
 SECRET = "row 4711 of Mrs Example"
@@ -274,7 +274,7 @@ from clients.answering.node import HolderNode
 from privacy.protocol.identity import Identity, Roster
 from privacy.ledger import Ledger, Opened
 from clients.answering.runs import RunFolder
-from simulations.kit import MemoryData, NoWaiting
+from simulations.worlds.kit import MemoryData, NoWaiting
 
 home, moment = Path(sys.argv[1]), sys.argv[2]
 policy = kit.lenient_policy()

@@ -21,7 +21,7 @@ from privacy.protocol.membership import fingerprint
 from privacy.protocol.messages import Checkpoint
 from privacy.protocol.study import Study
 from server.running.enrolment import Enrolment
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 NAMES = ("east", "north", "south", "west")
 

@@ -16,8 +16,8 @@ from pathlib import Path
 import pytest
 
 from privacy.ledger.view import view_ledger
-from simulations.generator import generate, study_toml
-from simulations.local import Workspace
+from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.local import Workspace
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "schedule.md").read_text(encoding="utf-8")

@@ -27,7 +27,7 @@ from server.releases import ReleaseStore
 from server.running.deployed import ENTRY, run_served, run_with
 from server.running.federation import Patience
 from server.running.resume import found_of
-from simulations.served import ServedFederation, child_of
+from simulations.failing.served import ServedFederation, child_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.flower]
 

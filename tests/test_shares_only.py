@@ -50,7 +50,7 @@ from server.report.render import render_report
 from server.running.check import check_study
 from server.running.planning import plan, planned_mechanism
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 # --- the grid ----------------------------------------------------------------------------------------------------
 

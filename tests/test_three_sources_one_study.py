@@ -36,9 +36,9 @@ from privacy.protocol.identity import Identity
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.running.run import run_study
-from simulations.inprocess import InProcessTransport
-from simulations.kit import NoWaiting
-from simulations.local import Workspace
+from simulations.worlds.inprocess import InProcessTransport
+from simulations.worlds.kit import NoWaiting
+from simulations.worlds.local import Workspace
 
 pytestmark = pytest.mark.slow
 

@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from server.flower.probe import probe
-from simulations.inprocess import InProcessTransport
+from simulations.worlds.inprocess import InProcessTransport
 
 HOLDERS = ("alpha", "beta", "gamma")
 PROBE = "server.flower.probe:probe"
@@ -101,7 +101,7 @@ run_node(address=address, root_certificate=Path(root_certificate), node_key=Path
 def flower(folder: Path) -> Iterator[Carrier]:
     """The deployed carrier: SuperLink, TLS, registered keys, a process per holder."""
     pytest.importorskip("flwr")
-    from simulations.deployment import LocalDeployment, NodeFiles
+    from simulations.worlds.deployment import LocalDeployment, NodeFiles
 
     here = Path(__file__).resolve().parent
     script = folder / "node.py"

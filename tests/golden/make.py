@@ -202,8 +202,8 @@ def demo_bundles(target: Path) -> None:
     """The bundles of everybody in the demo, run in this process."""
     from privacy.audit.export import export
     from privacy.kernel.canonical import read_toml
-    from simulations.generator import generate, study_toml
-    from simulations.local import Workspace, run_local
+    from simulations.worlds.generator import generate, study_toml
+    from simulations.worlds.local import Workspace, run_local
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
@@ -224,9 +224,9 @@ def small_world(target: Path) -> None:
     Private keys, rows, tables made from rows, and what is written anew from the rest (pages, lists) are left out.
     """
     from privacy.kernel.canonical import read_toml
-    from simulations.generator import generate, study_toml
-    from simulations.kit import demo_policy
-    from simulations.local import Workspace, run_local
+    from simulations.worlds.generator import generate, study_toml
+    from simulations.worlds.kit import demo_policy
+    from simulations.worlds.local import Workspace, run_local
 
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)

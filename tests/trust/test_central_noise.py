@@ -27,7 +27,7 @@ from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from server.aggregation.noise import central_noise
 from server.running.run import run_study
-from simulations.generators import narrow_entropy
+from simulations.attack.noise_generators import narrow_entropy
 
 #: Probability that a statistical check fails on correct code, each side.
 FALSE_ALARM = 1e-9

@@ -19,8 +19,8 @@ from privacy.analyses.catalogue import CATALOGUE
 from privacy.errors import CohortiumError
 from privacy.mechanisms import PLACEMENTS
 from privacy.statistics import Statistic
-from simulations.audit_cases import HOLDERS, QUESTIONS, candidates_of
-from simulations.audit_charges import FAULTS, another_scale_than_charged, checked_charges
+from simulations.attack.audit_cases import HOLDERS, QUESTIONS, candidates_of
+from simulations.attack.audit_charges import FAULTS, another_scale_than_charged, checked_charges
 
 # --- the noise that was asked for --------------------------------------------------------------------------------
 

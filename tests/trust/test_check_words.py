@@ -31,7 +31,7 @@ from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import MaskKey, MaskMismatch, announced, cancel, words_of
 from server.running.federation import Federation
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 FOUR = ("alpha", "beta", "delta", "gamma")
 REST = ("alpha", "beta", "delta")

@@ -31,7 +31,7 @@ from privacy.protocol.checkpoints import Shown, compared, taken
 from privacy.protocol.identity import Identity
 from privacy.protocol.messages import MOST_PATHS, Ready, Reply, Request, WitnessRequest
 from server.running.heads import PeerHeads
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 Patch = pytest.MonkeyPatch
 

@@ -34,7 +34,7 @@ from privacy.ledger.losses import Losses
 from privacy.protocol.transport import Handler
 from server.running.federation import Federation
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 FOUR = ("alpha", "beta", "delta", "gamma")
 CAP = (Decimal(2), Decimal("0.000001"))

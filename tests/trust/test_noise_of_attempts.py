@@ -13,8 +13,8 @@ import privacy.ledger.chain
 import privacy.ledger.ledger
 from privacy.errors import CohortiumError
 from privacy.ledger import Ledger, Opened
-from simulations.audit_generators import attempts, noise_of_the_last_attempt
-from simulations.replacing import Planting, replaced
+from simulations.attack.audit_generators import attempts, noise_of_the_last_attempt
+from simulations.attack.replacing import Planting, replaced
 
 # --- checks ------------------------------------------------------------------------------------------------------
 

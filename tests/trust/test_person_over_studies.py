@@ -39,7 +39,7 @@ from privacy.protocol.identity import Declarations, Member, Roster
 from privacy.protocol.membership import fingerprint
 from server.running.check import check_study
 from server.running.enrolment import Enrolment
-from simulations.kit import MemoryFederation, demo_policy, make_keys
+from simulations.worlds.kit import MemoryFederation, demo_policy, make_keys
 
 Patch = pytest.MonkeyPatch
 

@@ -36,7 +36,7 @@ from privacy.protocol.messages import (
 )
 from privacy.protocol.transport import Handler
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 Patch = pytest.MonkeyPatch
 

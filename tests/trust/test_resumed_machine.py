@@ -1,7 +1,7 @@
 """A machine that is resumed twice from one snapshot, with its memory, repeats no noise and no key.
 
 A process and its fork stand for the two machines: both go on from the same memory. The functions here are run in
-processes of their own (``simulations.generators``).
+processes of their own (``simulations.attack.noise_generators``).
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from privacy.fresh_keys import fresh_key
 from privacy.mechanisms.sampler import discrete_gaussian, drawn_from, stream_of
 from privacy.protocol.messages import Hello
 from privacy.secure_sum.masks import MaskKey
-from simulations.generators import twins
+from simulations.attack.noise_generators import twins
 
 HERE = Path(__file__).resolve().parent
 

@@ -22,7 +22,7 @@ from privacy.protocol.kept_statements import kept
 from privacy.protocol.messages import FinishRequest, Refusal
 from privacy.results import StudyResult
 from server.running.run import run_study
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 
 @pytest.fixture

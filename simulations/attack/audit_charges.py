@@ -34,9 +34,9 @@ from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.releases import Release, ReleaseStore
 from server.running.federation import Federation
-from simulations.audit_cases import HOLDERS, QUESTIONS, crowd_of
-from simulations.kit import MemoryFederation
-from simulations.replacing import Planting, replaced
+from simulations.attack.audit_cases import HOLDERS, QUESTIONS, crowd_of
+from simulations.attack.replacing import Planting, replaced
+from simulations.worlds.kit import MemoryFederation
 
 WHAT = "noise as charged"
 

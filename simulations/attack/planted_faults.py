@@ -22,8 +22,8 @@ from privacy.secure_sum.masks import CHECK_WORDS, UintArray, unmask
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.aggregation.adding import released_sum
-from simulations.audit_cases import HOLDERS, joined
-from simulations.release_path import ReleasePath
+from simulations.attack.audit_cases import HOLDERS, joined
+from simulations.attack.release_path import ReleasePath
 
 _ALL = ("distributed", "local", "central")
 _BY_HOLDERS = ("distributed", "local")

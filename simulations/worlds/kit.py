@@ -22,7 +22,7 @@ from privacy.protocol.study import Study
 from privacy.statistics import Rows, Statistic
 from server.running.enrolment import CoordinatorConfig, Enrolment
 from server.running.folder import CoordinatorFolder
-from simulations.inprocess import InProcessTransport
+from simulations.worlds.inprocess import InProcessTransport
 
 
 def demo_policy(holders: int, *, epsilon: str = "8", placements: Sequence[str] = ("distributed",)) -> str:

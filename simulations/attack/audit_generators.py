@@ -24,12 +24,12 @@ from privacy.mechanisms import SumMechanism
 from privacy.protocol.messages import Reply
 from privacy.secure_sum.masks import UintArray, from_bytes, unmask
 from privacy.statistics.base import IntArray
-from simulations.audit_cases import HOLDERS, columns_of
-from simulations.audit_charges import coordinator_of, policy_for, study_for
-from simulations.generators import narrow_entropy, twins
-from simulations.inprocess import InProcessTransport
-from simulations.kit import MemoryFederation
-from simulations.replacing import Planting, replaced
+from simulations.attack.audit_cases import HOLDERS, columns_of
+from simulations.attack.audit_charges import coordinator_of, policy_for, study_for
+from simulations.attack.noise_generators import narrow_entropy, twins
+from simulations.attack.replacing import Planting, replaced
+from simulations.worlds.inprocess import InProcessTransport
+from simulations.worlds.kit import MemoryFederation
 
 WHAT = "noise is new each time"
 
@@ -98,7 +98,7 @@ def _mechanism(placement: Any) -> SumMechanism:
     return SumMechanism(placement=placement, holders=4, colluding=2, share_scale=1 << 30)
 
 
-def resumed(make: str = "simulations.generators:noise") -> str:
+def resumed(make: str = "simulations.attack.noise_generators:noise") -> str:
     """A process and its twin go on from the same memory: do both draw the same noise?"""
     first, second = twins(make)
     return "a process and its twin drew the same noise" if first == second else ""
@@ -149,7 +149,7 @@ FAULTS: dict[str, tuple[str, Callable[[], str], Planting]] = {
     "a seed of 32 bits": ("narrow seeds", narrow, a_seed_of_32_bits),
     "a stream that is kept": (
         "a resumed machine",
-        lambda: resumed("simulations.generators:noise_of_a_kept_stream"),
+        lambda: resumed("simulations.attack.noise_generators:noise_of_a_kept_stream"),
         nullcontext,
     ),
 }

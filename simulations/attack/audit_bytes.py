@@ -24,9 +24,9 @@ from privacy.audit.empirical import Checked
 from privacy.errors import DataError
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import IntArray
-from simulations.audit_cases import HOLDERS, QUESTIONS
-from simulations.audit_charges import study_for
-from simulations.replacing import quiet_nodes
+from simulations.attack.audit_cases import HOLDERS, QUESTIONS
+from simulations.attack.audit_charges import study_for
+from simulations.attack.replacing import quiet_nodes
 
 WHAT = "bytes to table"
 

@@ -19,8 +19,8 @@ from server.running.federation import Patience
 from server.running.folder import CoordinatorFolder, one_at_a_time
 from server.running.progress import Progress, silent
 from server.running.run import run_study
-from simulations.inprocess import InProcessTransport
-from simulations.kit import demo_policy, make_keys
+from simulations.worlds.inprocess import InProcessTransport
+from simulations.worlds.kit import demo_policy, make_keys
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def _run_deployed(
     study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience | None, progress: Progress
 ) -> StudyResult:
     from server.running.deployed import ENTRY, run_with
-    from simulations.deployment import LocalDeployment, NodeFiles
+    from simulations.worlds.deployment import LocalDeployment, NodeFiles
 
     run_folder = workspace.root / "flower"
     if run_folder.exists():

@@ -64,9 +64,9 @@ def twins(make: str, *, folders: Sequence[Path] = ()) -> tuple[Any, Any]:
     Raises:
         AuditError: if there were no two answers (no process can be doubled here, or ``make`` failed).
     """
-    path = os.pathsep.join(map(str, [Path(__file__).resolve().parents[1], *folders]))
+    path = os.pathsep.join(map(str, [Path(__file__).resolve().parents[2], *folders]))
     result = subprocess.run(
-        [sys.executable, "-m", "simulations.generators", make],
+        [sys.executable, "-m", "simulations.attack.noise_generators", make],
         env={**os.environ, "PYTHONPATH": path},
         capture_output=True,
         text=True,

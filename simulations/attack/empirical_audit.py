@@ -38,11 +38,11 @@ from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
 from privacy.statistics.base import IntArray
-from simulations.audit_cases import HOLDERS, QUESTIONS, Case, case_of
-from simulations.audit_series import FAULTS as SERIES_FAULTS
-from simulations.audit_series import SERIES, Series
-from simulations.planted_faults import FAULTS, Fault
-from simulations.release_path import ReleasePath
+from simulations.attack.audit_cases import HOLDERS, QUESTIONS, Case, case_of
+from simulations.attack.audit_series import FAULTS as SERIES_FAULTS
+from simulations.attack.audit_series import SERIES, Series
+from simulations.attack.planted_faults import FAULTS, Fault
+from simulations.attack.release_path import ReleasePath
 
 #: t: with it a missing share, or a share divided by m, is half of the noise that protects.
 COLLUDING = 2

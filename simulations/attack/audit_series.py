@@ -31,11 +31,11 @@ from privacy.mechanisms import Placement
 from privacy.secure_sum.masks import MaskKey, from_bytes
 from privacy.statistics.base import IntArray
 from server.releases import Release
-from simulations.audit_cases import QUESTIONS, Case, case_of
-from simulations.audit_charges import coordinator_of, policy_for, study_for
-from simulations.kit import MemoryFederation
-from simulations.release_path import ReleasePath
-from simulations.replacing import Planting, quiet_nodes, replaced
+from simulations.attack.audit_cases import QUESTIONS, Case, case_of
+from simulations.attack.audit_charges import coordinator_of, policy_for, study_for
+from simulations.attack.release_path import ReleasePath
+from simulations.attack.replacing import Planting, quiet_nodes, replaced
+from simulations.worlds.kit import MemoryFederation
 
 #: The holders of the federation, all of whom have the person.
 SIX = ("east", "mid", "north", "outer", "south", "west")

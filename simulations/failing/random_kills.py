@@ -1,6 +1,6 @@
 """Rounds over Flower with processes killed at random: nothing that was released may be lost.
 
-usage: python -m simulations.random_kills [--rounds 30] [--folder FOLDER]
+usage: python -m simulations.failing.random_kills [--rounds 30] [--folder FOLDER]
 
 A served federation of four holders on this machine runs one small RFM study after another, two rounds each. In every
 study something happens at a random moment: a node, the SuperLink or the coordinator's run is killed with SIGKILL, or
@@ -32,7 +32,7 @@ from privacy.results import StudyResult
 from server.flower.processes import ChildProcesses
 from server.flower.runs import RunStarter
 from server.running.deployed import ENTRY, run_with
-from simulations.served import ServedFederation, child_of
+from simulations.failing.served import ServedFederation, child_of
 
 #: Tries to bring one study to its end.
 _TRIES = 8

@@ -1,8 +1,8 @@
 """Many rounds in process while messages are lost and parties are killed at random; then: is everything accounted for?
 
-``python -m simulations.chaos --rounds 500`` prints what happened and what holds. Everything is the real thing but the
-carrier, which loses, repeats and delays messages, and kills holders' processes (their memory is gone, their disk
-stays) and the coordinator (its exception passes through everything, and a new one takes up the study).
+``python -m simulations.failing.chaos --rounds 500`` prints what happened and what holds. Everything is the real thing
+but the carrier, which loses, repeats and delays messages, and kills holders' processes (their memory is gone, their
+disk stays) and the coordinator (its exception passes through everything, and a new one takes up the study).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from privacy.ledger import Ledger
 from privacy.protocol.study import Study
 from server.releases import Release, ReleaseStore
 from server.running.federation import Federation
-from simulations.kit import MemoryFederation
+from simulations.worlds.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "delta", "gamma")
 QUESTIONS = 10

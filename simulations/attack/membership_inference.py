@@ -6,7 +6,7 @@ published, and asks of each customer whether it was in: a customer that the mode
 without it fit it ("difficulty calibration", Watson et al. 2022, "On the importance of difficulty calibration in
 membership inference attacks"; with as many reference models as other runs that left the customer out).
 
-It is evidence of the second rank. It attacks what people see, not the sums (``simulations/empirical_audit.py`` does),
+It is evidence of the second rank. It attacks what people see, not the sums (``empirical_audit`` does),
 and a cleverer attack might find more. The same attack on the same studies without noise shows what it would find.
 """
 
@@ -46,9 +46,9 @@ from server.analyses.catalogue import CATALOGUE
 from server.releases import Release, ReleaseStore
 from server.running.federation import Federation
 from server.running.planning import plan, planned_mechanism
-from simulations.audit_cases import joined
-from simulations.generator import RATES, generate
-from simulations.kit import MemoryFederation
+from simulations.attack.audit_cases import joined
+from simulations.worlds.generator import RATES, generate
+from simulations.worlds.kit import MemoryFederation
 
 FloatArray = NDArray[np.float64]
 Tables = Mapping[str, Mapping[str, FeatureTable]]

@@ -23,9 +23,9 @@ from privacy.protocol.study import Study
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLinkFiles, child_environment, free_port
 from server.releases import ReleaseStore
-from simulations.generator import RATES, generate
-from simulations.kit import demo_policy
-from simulations.local import Workspace
+from simulations.worlds.generator import RATES, generate
+from simulations.worlds.kit import demo_policy
+from simulations.worlds.local import Workspace
 
 
 class ServedFederation:

@@ -6,10 +6,10 @@ from collections.abc import Iterator, Sequence
 
 from privacy.audit.empirical import Checked
 from privacy.mechanisms import Placement
-from simulations import audit_charges
-from simulations.audit_bytes import checked_bytes, faulty_bytes
-from simulations.audit_charges import checked_charges
-from simulations.audit_generators import checked_generators, faulty_generators
+from simulations.attack import audit_charges
+from simulations.attack.audit_bytes import checked_bytes, faulty_bytes
+from simulations.attack.audit_charges import checked_charges
+from simulations.attack.audit_generators import checked_generators, faulty_generators
 
 
 def checked_all(

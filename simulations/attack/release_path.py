@@ -18,7 +18,7 @@ from privacy.secure_sum.masks import UintArray
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.aggregation.adding import released_sum
-from simulations.audit_cases import joined
+from simulations.attack.audit_cases import joined
 
 
 class Encode(Protocol):
