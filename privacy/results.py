@@ -11,7 +11,7 @@ this cannot be built, by whoever reads or writes it (``docs/decisions/0012``).
 from __future__ import annotations
 
 import importlib
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, create_model, model_validator
 
@@ -21,10 +21,7 @@ from privacy.figures.public_grid import is_coarse
 from privacy.kernel.limits import MOST_MEMBERS, Day, Name, RunId
 from privacy.protocol.study import Study
 
-if TYPE_CHECKING:
-    from privacy.analyses.churn.results import ChurnResult
-    from privacy.analyses.clusters.results import ClusterResult
-    from privacy.analyses.rfm.results import RfmResult
+F = TypeVar("F", bound=Figures)
 
 #: Most lines of a list that grows with runs or questions.
 _LINES = 10_000
@@ -168,11 +165,8 @@ def _field(name: str) -> tuple[Any, None]:
 if TYPE_CHECKING:
 
     class _Figures(_Run):
-        """As the tuple of analyses makes it; type checkers cannot know what stands in a tuple."""
+        """Type checkers cannot know what stands in a tuple; :meth:`StudyResult.of` gives figures with their type."""
 
-        rfm: RfmResult | None = None
-        churn: ChurnResult | None = None
-        clusters: ClusterResult | None = None
 else:
     _Figures = create_model("_Figures", __base__=_Run, __module__=__name__, **{each: _field(each) for each in NAMES})
 
@@ -204,6 +198,10 @@ class StudyResult(_Figures):
     def totals_withheld(self) -> bool:
         """Whether the study hands out proportions only."""
         return self.study.totals_withheld
+
+    def of(self, kind: type[F]) -> F | None:
+        """What the analysis with this kind of result found; None where the run has none of it."""
+        return next((found for found in self.figures.values() if isinstance(found, kind)), None)
 
     @property
     def figures(self) -> dict[str, Figures]:

@@ -22,11 +22,6 @@ from privacy.kernel.columns import COLUMN_OF, Column
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
 from privacy.kernel.terms import Terms
 
-if TYPE_CHECKING:
-    from privacy.analyses.churn.options import ChurnOptions
-    from privacy.analyses.clusters.options import ClusterOptions
-    from privacy.analyses.rfm.options import RfmOptions
-
 T = TypeVar("T", bound=Noun)
 
 
@@ -51,11 +46,8 @@ def _section(analysis: AnalysisContract[Any]) -> tuple[Any, Any]:
 if TYPE_CHECKING:
 
     class _Sections(Terms):
-        """As the tuple of analyses makes it; type checkers cannot know what stands in a tuple."""
+        """Type checkers cannot know what stands in a tuple; :meth:`Study.of` gives options with their type."""
 
-        rfm: RfmOptions = RfmOptions()
-        churn: ChurnOptions = ChurnOptions()
-        clusters: ClusterOptions = ClusterOptions()
 else:
     _Sections = create_model(
         "_Sections", __base__=Terms, __module__=__name__, **{each.name: _section(each) for each in ANALYSES}

@@ -86,7 +86,7 @@ class Exercise:
             name=f"membership-{number}",
             as_of="2025-01-01",
             analyses=("churn", "clusters"),
-            clusters=ClusterOptions(k=4),
+            **{"clusters": ClusterOptions(k=4)},
             rates=RATES,
             budget=Budget(
                 epsilon=Decimal(self.epsilon),

@@ -15,6 +15,7 @@ from clients.analyses.churn.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.features import CustomerFeatures
 from clients.labels.export import publish
+from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import ChurnResult
 from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
@@ -53,8 +54,8 @@ def _label(context: HolderContext) -> Sequence[Path]:
 
     def make() -> ScoreSnapshot:
         features = own_features(context)
-        last = len(study.churn.days(study.as_of)) - 1
-        scores = score(model, features.table, last, horizon_days=study.churn.horizon_days)
+        last = len(study.of(CONTRACT).days(study.as_of)) - 1
+        scores = score(model, features.table, last, horizon_days=study.of(CONTRACT).horizon_days)
         return ScoreSnapshot.of(scores, features.ids, context.customers(), model, study)
 
     return publish(make, ScoreHistory(context.state / "labels"), context.root)

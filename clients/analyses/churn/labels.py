@@ -23,6 +23,7 @@ from clients.analyses.churn.scoring import ChurnModel, Scores
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
+from privacy.analyses.churn import CONTRACT
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
@@ -96,7 +97,7 @@ class ScoreSnapshot:
             as_of=study.as_of,
             currency=study.currency,
             digits=minor_digits(study.currency),
-            horizon_days=study.churn.horizon_days,
+            horizon_days=study.of(CONTRACT).horizon_days,
             features=tuple(feature.name for feature in model.features),
             model=model.digest,
             table=pa.table({name: pa.array(item, _FACTS[name]) for name, item in arrays.items()}),

@@ -21,6 +21,7 @@ from clients.analyses.churn.quality import Ranked, ranked
 from clients.analyses.churn.reasons import Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
 from clients.data.features import CustomerFeatures
+from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.models import logits_of
 from privacy.analyses.churn.results import ChurnResult
 from privacy.protocol.study import Study
@@ -117,7 +118,7 @@ def own_churn(
         result: the analysis' result, as the coordinator stated it.
         earlier: the scores of an earlier day of the same study.
     """
-    options, table = study.churn, features.table
+    options, table = study.of(CONTRACT), features.table
     last = len(options.days(study.as_of)) - 1
     scores = score(model, table, last, horizon_days=options.horizon_days)
     facts = Facts.of(table, last)
@@ -151,7 +152,7 @@ def own_churn(
 
 def rankings_on_test_day(features: CustomerFeatures, model: ChurnModel, study: Study) -> tuple[dict[str, Ranked], int]:
     """How each way to rank did on the day of the test, and for how many customers."""
-    options, table = study.churn, features.table
+    options, table = study.of(CONTRACT), features.table
     day = options.training_days
     facts = Facts.of(table, day)
     outcome = table.outcome[facts.rows, day]

@@ -13,6 +13,7 @@ from clients.analyses.churn.quality import Ranked
 from clients.analyses.churn.texts import text
 from clients.analysis import HolderView
 from clients.analysis.comparison import compare
+from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import RankingFigures
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
@@ -38,7 +39,7 @@ class _Section:
         self._say = view.say
 
     def values(self) -> dict[str, Any]:
-        own, say, options = self._own, self._say, self._study.churn
+        own, say, options = self._own, self._say, self._study.of(CONTRACT)
         as_of = self._day(self._study.as_of)
         if own.scored:
             lead = say(
@@ -163,7 +164,7 @@ class _Section:
     def _quality(self) -> dict[str, Any]:
         own, say = self._own, self._say
         test = dt.date.fromisoformat(own.result.test_day)
-        end = test + dt.timedelta(days=self._study.churn.horizon_days - 1)
+        end = test + dt.timedelta(days=self._study.of(CONTRACT).horizon_days - 1)
         released = {"model": own.result.quality} | {item.code: item for item in own.result.baselines}
         model = own.rankings["model"].figures
         return {

@@ -51,7 +51,7 @@ def released_clusters(answered: Sequence[Statistic[Any]], stated: str | None) ->
     if not any(isinstance(statistic, AnchorSums) for statistic in answered):
         return None
     try:
-        clusters = StudyResult.model_validate_json(stated or "").clusters
+        clusters = StudyResult.model_validate_json(stated or "").of(ClusterResult)
     except ValidationError:
         clusters = None
     if clusters is None or not fits_the_plan(clusters.clusters, answered):

@@ -20,6 +20,7 @@ from clients.analyses.clusters.assignment import Assigned
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterResult
@@ -71,10 +72,10 @@ class ClusterSnapshot:
         columns = id_columns(pa.array(ids[assigned.rows], pa.string()), customers)
         columns |= {name: getattr(assigned, name) for name in _PLACES}
         words = [
-            cluster_words(result.figures, language, options=study.clusters, currency=study.currency)
+            cluster_words(result.figures, language, options=study.of(CONTRACT), currency=study.currency)
             for language in ("en", "zh")
         ]
-        earlier = study.clusters.centres
+        earlier = study.of(CONTRACT).centres
         return cls(
             study=study.name,
             as_of=study.as_of,

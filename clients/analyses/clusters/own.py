@@ -16,6 +16,7 @@ from clients.analyses.clusters.assignment import Assigned, assign
 from clients.analyses.clusters.labels import ClusterSnapshot
 from clients.analysis.comparison import Compared, compare, own_share
 from clients.data.features import CustomerFeatures
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
 from privacy.figures.estimates import Z95, Estimate
@@ -135,7 +136,7 @@ def own_clusters(
     """
     table = features.table
     assigned = assign(result.clusters, table)
-    known = study.clusters.centres
+    known = study.of(CONTRACT).centres
     follows = isinstance(known, KnownClusters) and earlier is not None and known.clusters == earlier.clusters
     return OwnClusters(
         result=result,

@@ -12,6 +12,7 @@ from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged, shade
 from clients.analysis.comparison import Compared, strictness
 from clients.analysis.pictures import Pair, Share, compared_shares
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.words import cluster_words
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, MISSING, FeatureName
@@ -40,15 +41,16 @@ class _Section:
         self._digits = minor_digits(self._study.currency)
         self._say = view.say
         self._words = cluster_words(
-            self._own.result.figures, view.language, options=self._study.clusters, currency=self._study.currency
+            self._own.result.figures, view.language, options=self._study.of(CONTRACT), currency=self._study.currency
         )
-        self._suggested = suggestions(self._own.result.figures, view.language, lists=self._study.clusters.lists)
+        self._suggested = suggestions(self._own.result.figures, view.language, lists=self._study.of(CONTRACT).lists)
         self._with_money = any(line.money is not None for line in self._own.lines)
 
     def values(self) -> dict[str, Any]:
         own, say, study = self._own, self._say, self._study
-        active = study.clusters.active_days
+        active = study.of(CONTRACT).active_days
         as_of = day_text(self._study.as_of, self._language)
+        lists = study.of(CONTRACT).lists
         lead = say("groups_lead", count=f"{own.counted:,}", as_of=as_of)
         return {
             "lead": lead if own.counted else say("groups_nobody", active=f"{active:,}", as_of=as_of),
@@ -62,7 +64,7 @@ class _Section:
             "no_movement": "" if own.moves else say("groups_not_comparable"),
             "act_lead": say("groups_act_lead", file=self._file, order=self._order()),
             "columns": [
-                feature_heading(name, self._language, currency=study.currency, of=study.clusters.lists.value_of(name))
+                feature_heading(name, self._language, currency=study.currency, of=lists.value_of(name))
                 for name in own.features
             ],
             "actions": [self._action(line) for line in own.lines],

@@ -45,7 +45,8 @@ def _label(context: HolderContext) -> Sequence[Path]:
 
 
 def _knows(code: str, result: StudyResult) -> bool:
-    rules = result.rfm.rules if result.rfm is not None else None
+    rfm = result.of(RfmResult)
+    rules = None if rfm is None else rfm.rules
     schemes = ("eight", "ten", "eleven", "rules")
     return rules is not None and any(code == segment.code for name in schemes for segment in rules.segments(name))
 

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from clients.data.customer_table import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.segments import SCHEMES, Segment, SegmentRules
 from privacy.errors import ConfigError
 from privacy.kernel.terms import minor_digits
@@ -81,7 +82,7 @@ class Snapshot:
             as_of=study.as_of,
             currency=study.currency,
             digits=minor_digits(study.currency),
-            reported=tuple(study.rfm.report),
+            reported=tuple(study.of(CONTRACT).report),
             segments={scheme: rules.segments(scheme) for scheme in schemes},
             table=pa.table({name: pa.array(item, _FACTS.get(name, pa.int8())) for name, item in arrays.items()}),
         )

@@ -64,8 +64,8 @@ def own_segments(
         context.customers(),
         rfm,
         result,
-        earlier=None if earlier is None or earlier.result.rfm is None else earlier.result,
-        then=None if earlier is None or earlier.result.rfm is None else earlier.context.customers(),
+        earlier=None if earlier is None or earlier.result.of(RfmResult) is None else earlier.result,
+        then=None if earlier is None or earlier.result.of(RfmResult) is None else earlier.context.customers(),
     )
 
 
@@ -96,11 +96,12 @@ def compared_segments(
     moves = None
     first, complete, columns = rfm.schemes[0], not result.missing, table.columns
     if earlier is not None and then is not None:
-        if earlier.rfm is None or earlier.study.as_of >= result.study.as_of:
+        before = earlier.of(RfmResult)
+        if before is None or earlier.study.as_of >= result.study.as_of:
             raise ConfigError(f"run {earlier.run} is no earlier run of this study")
         if earlier.study.currency != result.study.currency:
             raise ConfigError("the earlier run is in another currency", hint="choose one in the same currency")
-        moves = movement(first.scheme, now=table, then=then, rules=rfm.rules, rules_then=earlier.rfm.rules)
+        moves = movement(first.scheme, now=table, then=then, rules=rfm.rules, rules_then=before.rules)
     stand = standing(columns, rfm, first, complete=complete)
     return OwnSegments(
         table=table,

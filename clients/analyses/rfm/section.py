@@ -20,6 +20,7 @@ from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged, shade
 from clients.analysis.comparison import Compared, strictness
 from clients.analysis.pictures import Pair, compared_shares
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.results import SchemeFigures
 from privacy.analyses.rfm.words import definition, segment_name
@@ -94,7 +95,7 @@ class _Section:
 
     def _origin(self) -> str:
         """The earlier run whose cut points this one used; empty where it found its own."""
-        known = self._study.rfm.cut_points
+        known = self._study.of(CONTRACT).cut_points
         return known.origin if isinstance(known, KnownCuts) else ""
 
     def _cards(self) -> list[tuple[str, str, str]]:
@@ -158,7 +159,7 @@ class _Section:
         """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
         if scheme.least_share is not None:
             return f"{plain(100 * scheme.least_share)}%"
-        return max(self._study.rfm.floor, 1)
+        return max(self._study.of(CONTRACT).floor, 1)
 
     def _segment(self, scheme: SchemeFigures, position: int, line: SegmentLine) -> dict[str, Any]:
         say = self._say

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.analyses.rfm.comparison import Z95
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import FixedCuts
 from privacy.analyses.rfm.results import Distribution, RfmResult
 from privacy.analyses.rfm.segments import CutPoints
@@ -102,7 +103,7 @@ def own_cuts(columns: CustomerColumns, released: CutPoints, study: Study) -> Cut
         return int(_order_statistic(np.sort(values), rank))
 
     recency, orders, money = columns.recency_days, columns.orders, columns.money
-    fixed = isinstance(study.rfm.high_low, FixedCuts)
+    fixed = isinstance(study.of(CONTRACT).high_low, FixedCuts)
     quintiles = {
         "recency_days": tuple(at(recency, rank) for rank in _RANKS),
         "orders": tuple(at(orders, rank) + 1 for rank in _RANKS),  # a cut of orders never splits a tie

@@ -11,6 +11,7 @@ from fractions import Fraction
 
 import numpy as np
 
+from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.models import LOGIT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.results import ChurnResult, RankingFigures
@@ -38,15 +39,15 @@ _ROUNDS = {"logistic": 3, "network": 4}
 
 def rounds_of(study: Study) -> int:
     """How many gradient steps the study's training takes."""
-    return study.churn.rounds or _ROUNDS[study.churn.model]
+    return study.of(CONTRACT).rounds or _ROUNDS[study.of(CONTRACT).model]
 
 
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
-    share = Fraction(study.churn.evaluation_share)
+    share = Fraction(study.of(CONTRACT).evaluation_share)
     training = training_weights(rounds_of(study))
     shares = {title: weight * (1 - share) for title, weight in training.items()}
-    return shares | {EVALUATION: share} | ({BY_HOLDER: share} if study.churn.figures == "by_holder" else {})
+    return shares | {EVALUATION: share} | ({BY_HOLDER: share} if study.of(CONTRACT).figures == "by_holder" else {})
 
 
 def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
@@ -60,7 +61,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     Raises:
         DataError: if nearly all customers churned, or nearly none, so that there is nothing to learn.
     """
-    options = study.churn
+    options = study.of(CONTRACT)
     days = options.days(study.as_of)
     learning = tuple(range(options.training_days))
     test = options.training_days
@@ -113,7 +114,7 @@ def evaluation_statistic(study: Study, model: LogisticModel | NetworkModel) -> S
     """The last question: scores by outcome on the day of the test."""
     recency = FeatureRank(features=study.scaled(("recency_days",)))
     return ScoreHistogram(
-        day=study.churn.training_days,
+        day=study.of(CONTRACT).training_days,
         models=(
             ScoredModel(model=model, upper=_BINS, permille=_PERMILLE["model"]),
             ScoredModel(model=recency, upper=_RANK_BINS, permille=_PERMILLE["recency_days"]),
@@ -131,7 +132,7 @@ def _predicted() -> np.ndarray:
 
 def probe(study: Study) -> ScoreHistogram:
     """The evaluation with a placeholder for the model; its noise and size do not depend on it."""
-    features = study.scaled(study.churn.features)
+    features = study.scaled(study.of(CONTRACT).features)
     return evaluation_statistic(study, LogisticModel(features=features, weights=(0,) * (len(features) + 1)))
 
 

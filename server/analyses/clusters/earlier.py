@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
+from privacy.analyses.clusters.results import ClusterResult
 from privacy.errors import ConfigError
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
@@ -17,15 +19,15 @@ def with_known_centres(study: Study, before: Sequence[StudyResult]) -> Study:
     Raises:
         ConfigError: if there is no earlier run, or it compared customers by other features.
     """
-    if "clusters" not in study.analyses or study.clusters.centres != "previous":
+    if "clusters" not in study.analyses or study.of(CONTRACT).centres != "previous":
         return study
-    earlier = [r for r in before if r.study.as_of < study.as_of and r.clusters is not None]
-    if not earlier or (last := earlier[-1].clusters) is None:
+    earlier = [r for r in before if r.study.as_of < study.as_of and r.of(ClusterResult) is not None]
+    if not earlier or (last := earlier[-1].of(ClusterResult)) is None:
         raise ConfigError(
             f"there is no earlier run of {study.name} whose clusters could be kept",
             hint='run it once with clusters.centres = "new"',
         )
-    if last.clusters.features != study.scaled(study.clusters.features):
+    if last.clusters.features != study.scaled(study.of(CONTRACT).features):
         raise ConfigError("the earlier run compared customers by other features", hint='use clusters.centres = "new"')
     shares = {
         figures.id: tuple(Decimal(str(round(part, 6))) for part in (figures.share.value, figures.share.margin))
@@ -33,4 +35,4 @@ def with_known_centres(study: Study, before: Sequence[StudyResult]) -> Study:
         if figures.share is not None
     }
     known = KnownClusters(clusters=last.clusters, shares=shares, origin=f"{study.name} {earlier[-1].study.as_of}")
-    return study.model_copy(update={"clusters": ClusterOptions(**{**dict(study.clusters), "centres": known})})
+    return study.model_copy(update={"clusters": ClusterOptions(**{**dict(study.of(CONTRACT)), "centres": known})})

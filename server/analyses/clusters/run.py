@@ -16,6 +16,7 @@ from statistics import NormalDist
 
 import numpy as np
 
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.anchor_sums import AnchorEstimates, AnchorSums, CappedFact, nearest
 from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.analyses.clusters.nouns import Centre, Clusters, plain_view
@@ -74,7 +75,7 @@ _LEAST_CUSTOMERS = 20.0
 
 
 def _few(study: Study) -> bool:
-    return len(study.clusters.features) <= _FEW
+    return len(study.of(CONTRACT).features) <= _FEW
 
 
 def weights(study: Study) -> dict[str, Fraction]:
@@ -94,7 +95,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
     Raises:
         DataError: if the noise hides the customers.
     """
-    options = study.clusters
+    options = study.of(CONTRACT)
     features = study.scaled(options.features)
     earlier = options.centres if isinstance(options.centres, KnownClusters) else None
     known = _aligned(earlier, features)
@@ -485,8 +486,8 @@ def _tree(centres: FloatArray, ids: Sequence[int], next_id: int) -> tuple[tuple[
 
 def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     """Expected margin of a cluster's count, in customer records."""
-    features = study.scaled(study.clusters.features)
-    k = study.clusters.k or study.clusters.most
+    features = study.scaled(study.of(CONTRACT).features)
+    k = study.of(CONTRACT).k or study.of(CONTRACT).most
     count, _, offset = (round(1000 * math.sqrt(part)) for part in _PROFILE_PARTS)
     probe = AnchorSums(
         view=plain_view(features),

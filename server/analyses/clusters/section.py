@@ -9,6 +9,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
 
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
 from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, ClusterResult
 from privacy.analyses.clusters.words import cluster_words
@@ -61,7 +62,7 @@ def cards(view: ReportView[ClusterResult]) -> list[Cell]:
 
 def cluster_findings(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
     """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences."""
-    words = cluster_words(clusters.figures, language, options=study.clusters, currency=study.currency)
+    words = cluster_words(clusters.figures, language, options=study.of(CONTRACT), currency=study.currency)
     sized = [(figures, figures.share) for figures in clusters.figures if figures.share is not None]
     if not sized:
         return [text("clusters_finding_none", language)]
@@ -114,7 +115,7 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                     share=percent(its_share, language),
                 )
             )
-    known = study.clusters.centres
+    known = study.of(CONTRACT).centres
     if clusters.moves and isinstance(known, KnownClusters):
         sentences.append(_moves_finding(clusters, known, language))
     return sentences
@@ -123,7 +124,7 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
 def cluster_section(clusters: ClusterResult, study: Study, language: Language) -> dict[str, Any]:
     """What the template ``clusters.html.j2`` needs."""
     say = partial(text, language=language)
-    words = cluster_words(clusters.figures, language, options=study.clusters, currency=study.currency)
+    words = cluster_words(clusters.figures, language, options=study.of(CONTRACT), currency=study.currency)
     return {
         "facts": _facts(clusters, study, language),
         "sizes": _sizes(clusters, study, words, language),
@@ -161,7 +162,7 @@ def _name(number: int, language: Language) -> str:
 
 def _facts(clusters: ClusterResult, study: Study, language: Language) -> list[tuple[str, str]]:
     say = partial(text, language=language)
-    options = study.clusters
+    options = study.of(CONTRACT)
     origin = options.centres.origin if isinstance(options.centres, KnownClusters) else ""
     tried = clusters.silhouettes
     number = say(
@@ -187,7 +188,7 @@ def _chosen(clusters: ClusterResult, study: Study) -> str:
     """Where the number of clusters comes from: ``found``, ``fixed`` or ``kept``."""
     if clusters.silhouettes:
         return "found"
-    return "kept" if not study.clusters.k and isinstance(study.clusters.centres, KnownClusters) else "fixed"
+    return "kept" if not study.of(CONTRACT).k and isinstance(study.of(CONTRACT).centres, KnownClusters) else "fixed"
 
 
 # --- tables -----------------------------------------------------------------------------------------------------
@@ -317,7 +318,7 @@ def _moves_finding(clusters: ClusterResult, known: KnownClusters, language: Lang
 
 
 def _moves(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any] | None:
-    known = study.clusters.centres
+    known = study.of(CONTRACT).centres
     if not clusters.moves or not isinstance(known, KnownClusters):
         return None
     columns = {

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from rich.table import Table
 
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.analyses.clusters.words import cluster_words
 from privacy.presentation.numbers import shown
@@ -16,7 +17,7 @@ from privacy.results import StudyResult
 def tables(clusters: ClusterResult, result: StudyResult, folder: Path) -> Iterator[Table]:
     """One line a cluster."""
     study = result.study
-    words = cluster_words(clusters.figures, "en", options=study.clusters, currency=study.currency)
+    words = cluster_words(clusters.figures, "en", options=study.of(CONTRACT), currency=study.currency)
     table = Table(
         title=f"Clusters, {study.as_of}, {study.currency}",
         caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records",

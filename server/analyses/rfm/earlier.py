@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import KnownCuts, RfmOptions
 from privacy.analyses.rfm.results import RfmResult
 from privacy.errors import ConfigError
@@ -19,17 +20,17 @@ def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
     Raises:
         ConfigError: if there is no earlier run, or it was in another currency.
     """
-    if study.rfm.cut_points != "previous" or "rfm" not in study.analyses:
+    if study.of(CONTRACT).cut_points != "previous" or "rfm" not in study.analyses:
         return study
-    earlier = [r for r in before if r.study.as_of < study.as_of and r.rfm is not None]
-    if not earlier or (last := earlier[-1].rfm) is None:
+    earlier = [r for r in before if r.study.as_of < study.as_of and r.of(RfmResult) is not None]
+    if not earlier or (last := earlier[-1].of(RfmResult)) is None:
         raise ConfigError(
             f"there is no earlier run of {study.name} whose cut points could be used",
             hint='run it once with cut_points = "new"',
         )
     if earlier[-1].study.currency != study.currency:
         raise ConfigError("the earlier run was in another currency", hint='use cut_points = "new"')
-    used = earlier[-1].study.rfm.cut_points
+    used = earlier[-1].study.of(CONTRACT).cut_points
     origin = used.origin if isinstance(used, KnownCuts) else f"{study.name} {earlier[-1].study.as_of}"
     known = KnownCuts(
         cuts=last.rules.cuts,
@@ -38,7 +39,7 @@ def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
         above_cap=Decimal(str(round(last.revenue_above_cap, 6))),
         origin=origin,
     )
-    return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.rfm), "cut_points": known})})
+    return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.of(CONTRACT)), "cut_points": known})})
 
 
 def compared(study: Study, rfm: RfmResult, before: Sequence[StudyResult]) -> list[EarlierRun]:
@@ -51,26 +52,27 @@ def compared(study: Study, rfm: RfmResult, before: Sequence[StudyResult]) -> lis
     """
     runs = []
     for result in before:
-        if (result.study.as_of, result.study.repeat) >= (study.as_of, study.repeat) or result.rfm is None:
+        then = result.of(RfmResult)
+        if (result.study.as_of, result.study.repeat) >= (study.as_of, study.repeat) or then is None:
             continue
         runs.append(
             EarlierRun(
                 as_of=result.study.as_of.isoformat(),
                 repeat=result.study.repeat,
-                customers=result.rfm.customers,
+                customers=then.customers,
                 shares={
                     scheme.scheme: {
                         row.code: row.share_of_customers for row in scheme.segments if row.share_of_customers
                     }
-                    for scheme in result.rfm.schemes
+                    for scheme in then.schemes
                 },
                 revenue_shares={
                     scheme.scheme: {row.code: row.share_of_revenue for row in scheme.segments if row.share_of_revenue}
-                    for scheme in result.rfm.schemes
+                    for scheme in then.schemes
                 },
                 epsilon_person=result.spending.epsilon_person,
-                same_cuts=result.rfm.rules.cuts == rfm.rules.cuts,
+                same_cuts=then.rules.cuts == rfm.rules.cuts,
             )
         )
     # Earlier runs may have had totals.
-    return [earlier_shares_only(run) for run in runs] if study.rfm.totals == "shares" else runs
+    return [earlier_shares_only(run) for run in runs] if study.of(CONTRACT).totals == "shares" else runs

@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
@@ -56,9 +57,9 @@ _DISPLAY_BINS = 40
 
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
-    if isinstance(study.rfm.cut_points, KnownCuts):
+    if isinstance(study.of(CONTRACT).cut_points, KnownCuts):
         return {SEGMENTS: Fraction(1)}
-    share = Fraction(study.rfm.cut_points_share)
+    share = Fraction(study.of(CONTRACT).cut_points_share)
     return {CUT_POINTS: share, SEGMENTS: 1 - share}
 
 
@@ -104,18 +105,18 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
         planned: the noise that a question is planned to have among all the study's holders. Not among those that
             are there: a study that goes on after an interruption must ask the very same question.
     """
-    known = study.rfm.cut_points
+    known = study.of(CONTRACT).cut_points
     found = _with_fixed_high(study, known) if isinstance(known, KnownCuts) else None
     distributions: tuple[Distribution, ...] = ()
     customers: Estimate | None = None
     if found is None:
         found, distributions, customers = _find(study, ask, planned)
     unit = 10 ** minor_digits(study.currency)
-    rules = SegmentRules(cuts=found.cuts, thresholds=study.rfm.rules, money_unit=unit)
+    rules = SegmentRules(cuts=found.cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
     totals = _totals(study, rules, orders_cap=found.orders_cap, money_cap=found.money_cap)
     release = ask(SEGMENTS, totals)
     schemes = tuple(
-        scheme_figures(estimate, rules, floor=study.rfm.floor, unit=unit)
+        scheme_figures(estimate, rules, floor=study.of(CONTRACT).floor, unit=unit)
         for estimate in totals.decode(release.array, release.deviation)
     )
     result = RfmResult(
@@ -127,7 +128,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
         orders_cap=found.orders_cap,
         revenue_above_cap=float(found.above_cap),
     )
-    return shares_only(result, floor=study.rfm.floor) if study.rfm.totals == "shares" else result
+    return shares_only(result, floor=study.of(CONTRACT).floor) if study.of(CONTRACT).totals == "shares" else result
 
 
 def _with_fixed_high(study: Study, known: KnownCuts) -> KnownCuts:
@@ -140,7 +141,7 @@ def _with_fixed_high(study: Study, known: KnownCuts) -> KnownCuts:
 
 
 def _fixed_high(study: Study) -> tuple[int, int, int] | None:
-    fixed = study.rfm.high_low
+    fixed = study.of(CONTRACT).high_low
     if not isinstance(fixed, FixedCuts):
         return None
     # Fixed money cuts mean "at least"; money in minor units is an integer, so that is "more than one less".
@@ -160,10 +161,10 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
     )
     unit = 10 ** minor_digits(study.currency)
     cuts = find_cuts(study, recency, money, orders)
-    rules = SegmentRules(cuts=cuts, thresholds=study.rfm.rules, money_unit=unit)
-    cells = max(len(rules.segments(scheme)) for scheme in study.rfm.report)
+    rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
+    cells = max(len(rules.segments(scheme)) for scheme in study.of(CONTRACT).report)
     noise = planned(SEGMENTS, _totals(study, rules, orders_cap=1, money_cap=1)).released_deviation
-    if study.rfm.totals == "shares":
+    if study.of(CONTRACT).totals == "shares":
         # The best cap for the number of customers would tell it, to every holder, in the plan. Its class shows anyway.
         money, orders = (_as_if(fact, class_of(customers)) for fact in (money, orders))
     money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
@@ -197,7 +198,7 @@ def _as_if(fact: Cumulative, customers: float) -> Cumulative:
 
 
 def _totals(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: int) -> SegmentTotals:
-    return SegmentTotals(rules=rules, schemes=study.rfm.report, orders_cap=orders_cap, money_cap=money_cap)
+    return SegmentTotals(rules=rules, schemes=study.of(CONTRACT).report, orders_cap=orders_cap, money_cap=money_cap)
 
 
 def find_cuts(study: Study, recency: Cumulative, money: Cumulative, orders: Cumulative) -> CutPoints:
@@ -328,11 +329,11 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
         study: the study.
         planned: the noise of a question, by its title.
     """
-    withheld = study.rfm.totals == "shares"
+    withheld = study.of(CONTRACT).totals == "shares"
     size = study.budget.size_class
     least = class_of(size) if withheld else size
     found = []
-    if not isinstance(study.rfm.cut_points, KnownCuts):
+    if not isinstance(study.of(CONTRACT).cut_points, KnownCuts):
         first = cut_points_statistic(study)
         estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
         flat = Cumulative(
@@ -389,5 +390,5 @@ def segments_probe(study: Study) -> SegmentTotals:
     """The second question with placeholders for what is not known yet; its noise and size do not depend on them."""
     four = (1, 2, 3, 4)
     cuts = CutPoints(recency_days=four, orders=four, money=four, recency_high=1, orders_high=1, money_high=1)
-    rules = SegmentRules(cuts=cuts, thresholds=study.rfm.rules, money_unit=1)
+    rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=1)
     return _totals(study, rules, orders_cap=1, money_cap=1)

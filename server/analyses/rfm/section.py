@@ -7,6 +7,7 @@ from decimal import Decimal
 from functools import partial
 from typing import Any
 
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.analyses.rfm.segments import SegmentRules
@@ -86,8 +87,8 @@ def rules(study: Study, language: Language) -> list[tuple[str, str]]:
     )
     return [
         (say("rule_bounds"), limits),
-        (say("rule_floor"), f"{study.rfm.floor:,}"),
-        (say("rule_totals"), say(f"totals_{study.rfm.totals}")),
+        (say("rule_floor"), f"{study.of(CONTRACT).floor:,}"),
+        (say("rule_totals"), say(f"totals_{study.of(CONTRACT).totals}")),
     ]
 
 
@@ -190,12 +191,12 @@ def _floor(scheme: SchemeFigures, study: Study) -> Any:
     """What a segment must reach to be shown, as the page prints it: a count of records, or a share of them."""
     if scheme.least_share is not None:
         return f"{plain(100 * scheme.least_share)}%"
-    return max(study.rfm.floor, 1)  # a count below one is never shown
+    return max(study.of(CONTRACT).floor, 1)  # a count below one is never shown
 
 
 def _origin(study: Study) -> str:
     """The earlier run whose cut points the study uses; empty where it found its own."""
-    known = study.rfm.cut_points
+    known = study.of(CONTRACT).cut_points
     return known.origin if isinstance(known, KnownCuts) else ""
 
 
@@ -216,7 +217,7 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
     if origin:
         high = "words_high_known"
     else:
-        high = "words_high_fixed" if isinstance(study.rfm.high_low, FixedCuts) else "words_high_median"
+        high = "words_high_fixed" if isinstance(study.of(CONTRACT).high_low, FixedCuts) else "words_high_median"
     words.append(
         say(
             high,

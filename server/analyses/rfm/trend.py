@@ -9,8 +9,9 @@ from __future__ import annotations
 import datetime as dt
 from typing import Any
 
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import KnownCuts
-from privacy.analyses.rfm.results import SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.words import segment_name
 from privacy.figures.estimates import Estimate
 from privacy.presentation.change import Change, change, signed
@@ -27,9 +28,10 @@ def over_time(result: StudyResult, language: Language) -> dict[str, Any] | None:
 
     Earlier runs that did not report this segmentation, or none of its segments, are left out.
     """
-    if not result.earlier or result.rfm is None or not result.rfm.schemes:
+    rfm = result.of(RfmResult)
+    if not result.earlier or rfm is None or not rfm.schemes:
         return None
-    scheme = result.rfm.schemes[0]
+    scheme = rfm.schemes[0]
     title = text(f"scheme_{scheme.scheme}", language)
     runs = [run for run in result.earlier if run.shares.get(scheme.scheme)]
     if not runs:
@@ -113,7 +115,7 @@ def _finding(scheme: SchemeFigures, changes: dict[str, Change], day: str, langua
 def _cuts_sentence(result: StudyResult, last: EarlierRun, day: str, language: Language) -> str:
     if last.same_cuts:
         return text("trend_cuts_same", language, day=day)
-    known = result.study.rfm.cut_points
+    known = result.study.of(CONTRACT).cut_points
     if isinstance(known, KnownCuts):
         return text("trend_cuts_other", language, day=day, origin=known.origin)
     return text("trend_cuts_new", language, day=day)
