@@ -217,12 +217,14 @@ def demo(
 
 
 def _study_toml(name: str, as_of: str, epsilon: str, currency: str) -> str:
+    from privacy.analyses.catalogue import NAMES, option_tables
+
     return f"""\
 # A study. Only name, as_of and budget.epsilon are needed; the rest shows what can be set, at its defaults.
 name = "{name}"
 as_of = {as_of}              # only rows before this day count; recency is counted from its start
 currency = "{currency}"
-# analyses = ["rfm"]            # what to compute: rfm, churn, clusters; they share the budget
+# analyses = ["{NAMES[0]}"]            # what to compute: {", ".join(NAMES)}; they share the budget
 # time_zone = "UTC"             # where that day starts
 # holders = ["online", "store"] # who takes part; not stated: everybody in the roster
 # placement = "distributed"     # who adds the noise: distributed, local, central (trusts the coordinator)
@@ -235,7 +237,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # size_class = 100000           # public upper figure for the customers of all holders together
 # colluding_holders = 1         # against how many colluding holders the promise must hold
 # spare_attempts = 1            # repetitions kept in reserve for holders that fail in the middle
-# split = {{ rfm = 0.3, churn = 0.7 }}  # the budget's shares, by analysis; not stated: alike
+# split = {{ {NAMES[0]} = 0.3, {NAMES[-1]} = 0.7 }}  # the budget's shares, by analysis; not stated: alike
 
 [cleaning]                      # the same for all holders
 # duplicates = "drop"           # or "keep"
@@ -247,30 +249,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # USD = "0.92"
 # GBP = {{ 2024-01-01 = "1.15", 2025-01-01 = "1.19" }}
 
-[rfm]
-# report = ["eight"]            # segmentations with totals: eight, ten, eleven, rules; n of them cost n times as much
-# high_low = "median"           # or {{ recency_days = 30, orders = 2, money = 500 }}
-# floor = 20                    # segments with a noisy count below this are not shown
-# totals = "full"               # or "shares": only the coordinator's operator sees totals
-# [[rfm.rules]]                 # your own segments; the first that fits wins
-# code = "important_value"
-# when = "R<30, F>=5, M>=500"
-
-[churn]                         # used where analyses names it
-# model = "logistic"            # or "network": a small perceptron with Opacus' gradients
-# horizon_days = 90             # without a purchase in so many days a customer has churned
-# active_days = 365             # customers count with a purchase in so many days before a cutoff
-# training_days = 1             # cutoffs to learn from, a horizon apart
-# evaluation_share = 0.2        # of the analysis' budget, to measure the model's quality on a later day
-# figures = "overall"           # or "by_holder": also the quality at each holder, a question of its own
-
-[clusters]                      # used where analyses names it
-# k = 0                         # number of clusters; 0 finds it, or keeps the earlier run's
-# features = ["recency_days", "orders", "money"]
-# categories = ["toys"]         # for a feature category_share_1; channels = ["online"] for channel_share_1
-# centres = "new"               # or "previous": keep last run's ids, and its centres as far as the data allow
-# names.1 = "Regulars"          # with "previous": a name of your own for an id; or names.1.en and names.1.zh
-
+{option_tables()}
 [waits]                         # in seconds; who takes longer counts as absent
 # joining = 600                 # until everybody has built its tables
 # answering = 120               # for everything else

@@ -69,7 +69,7 @@ def export_labels(
     if segment is not None and "segment" not in selectable:
         raise ConfigError(f"study {study} has no segments to select by", hint="leave the selection out")
     if changed_only and "changed" not in selectable:
-        raise ConfigError(f"study {study} has no segments and no clusters to change", hint="leave the selection out")
+        raise ConfigError(f"study {study} has no labels that change", hint="leave the selection out")
     return write_all([history.rows(study, as_of) for history in there], targets, root)
 
 

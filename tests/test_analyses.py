@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from importlib import import_module
+import re
+import tomllib
+from decimal import Decimal
+from importlib import import_module, resources
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,7 +18,7 @@ import pytest
 
 import privacy.analyses
 from privacy.analyses import ANALYSES
-from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, STATISTICS_OF
+from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, STATISTICS_OF, option_tables
 from privacy.analyses.contract import AnalysisContract
 from privacy.kernel.canonical import Noun
 from privacy.kernel.customers import CustomerColumns
@@ -67,8 +70,26 @@ def test_what_is_released_of_single_holders_needs_a_consent(analysis: AnalysisCo
         assert analysis.consents(analysis.options(figures="by_holder")) == {"by_holder"}
 
 
+@each_analysis
+def test_a_new_study_shows_every_option_at_its_default(analysis: AnalysisContract[Any]) -> None:
+    """A commented table: without the comments it is one that can be read, and says nothing but the defaults."""
+    text = resources.files(f"privacy.analyses.{analysis.name}").joinpath("options.toml").read_text()
+    lines = text.replace("\n#   ", "").splitlines()  # what is longer than a line goes on indented
+    assert lines[0].split("#")[0].strip() == f"[{analysis.name}]"
+    shown = dict(found.groups() for line in lines[1:] if (found := re.match(r"# (?:\[\[\w+\.)?(\w+)(.*)", line)))
+    assert set(shown) >= set(analysis.options.model_fields), "an option is not shown"
+    for line in lines[1:]:
+        found = re.match(r"# (\w+) = (.*?) *(#.*)?$", line)
+        if found is None or found[1] not in analysis.options.model_fields or "for a feature" in line:
+            continue
+        given = analysis.options.model_validate(tomllib.loads(f"{found[1]} = {found[2]}", parse_float=Decimal))
+        assert given == analysis.options(), line
+    assert option_tables().count(f"[{analysis.name}]") == 1
+
+
 def test_names_and_statistics_follow_from_the_tuple() -> None:
-    assert tuple(BY_NAME) == NAMES == ("rfm", "clusters", "churn")
+    assert tuple(BY_NAME) == NAMES == tuple(analysis.name for analysis in ANALYSES)
+    assert len(set(NAMES)) == len(NAMES)
     assert list(CATALOGUE) == sorted(CATALOGUE)
     for analysis in ANALYSES:
         assert tuple(CATALOGUE[kind] for kind in STATISTICS_OF[analysis.name]) == analysis.statistics

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import reduce
+from importlib import resources
 from operator import or_
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -33,6 +34,13 @@ STATISTICS_OF: dict[str, tuple[str, ...]] = {
 CATALOGUE: dict[str, type[Statistic[Any]]] = dict(
     sorted((kind_of(statistic), statistic) for analysis in ANALYSES for statistic in analysis.statistics)
 )
+
+
+def option_tables() -> str:
+    """Every analysis' table of a study, at its defaults with a comment on each option: what ``study new`` writes."""
+    files = (resources.files(f"privacy.analyses.{name}").joinpath("options.toml") for name in NAMES)
+    return "\n".join(file.read_text(encoding="utf-8") for file in files)
+
 
 if TYPE_CHECKING:
     AnyStatistic = Statistic[Any]

@@ -14,6 +14,7 @@ from clients.answering.ledgers import open_ledger
 from clients.answering.node import HolderNode
 from clients.answering.policy import HolderPolicy, policy_toml
 from clients.answering.runs import RunFolder
+from privacy.analyses.catalogue import NAMES
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.member_folder import MemberFolder
 from privacy.protocol.identity import Declarations, Identity, Roster
@@ -31,7 +32,7 @@ def demo_policy(holders: int, *, epsilon: str = "8", placements: Sequence[str] =
         epsilon=epsilon,
         participants=min(3, holders),
         hidden=min(2, holders - 1),
-        analyses=("rfm", "churn", "clusters"),
+        analyses=NAMES,
         placements=placements,
     )
 

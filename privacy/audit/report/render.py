@@ -6,10 +6,11 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
 from fractions import Fraction
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 from privacy.accounting.gdp import best_guess, root
+from privacy.analyses.catalogue import NAMES
 from privacy.audit.findings import Verdict
 from privacy.audit.report.texts import text
 from privacy.audit.story import Story, StudySum, Sum
@@ -17,7 +18,8 @@ from privacy.errors import ConfigError
 from privacy.kernel.version import software_version
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import inline, render_page
-from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language
+from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, Text, read_texts
+from privacy.presentation.texts import say as say_text
 
 Say = partial[str]
 
@@ -200,7 +202,7 @@ class _Page:
     def _analyses(self) -> dict[str, Any]:
         say, most = self._say, self._most
         rows = [
-            [_name(say, "analysis_", name), str(total.questions), *self._relations(most, total)]
+            [_called("analysis", name, self._language), str(total.questions), *self._relations(most, total)]
             for name, total in sorted(most.analyses.items())
         ]
         heads = [say(key) for key in ("analysis", "questions", "person", "own", "everywhere")]
@@ -282,8 +284,8 @@ class _Page:
         say, most = self._say, self._most
         comma = say("separator")
         used = sorted({name for story in self._stories for name in story.analyses})
-        analyses = comma.join(_name(say, "analysis_", name) for name in used) or say("none")
-        labels = comma.join(_name(say, "labels_", name) for name in used) or say("none")
+        analyses = comma.join(_called("analysis", name, self._language) for name in used) or say("none")
+        labels = comma.join(_called("labels", name, self._language) for name in used) or say("none")
         studies = comma.join(sorted({study.name for story in self._stories for study in story.studies.values()}))
         cap = next(iter(most.caps()), None)
         names = comma.join(story.owner for story in self._holders)
@@ -321,11 +323,14 @@ def _text(key: str, *, language: Language, **fields: object) -> str:
     return text(key, language, **fields)
 
 
-def _name(say: Say, prefix: str, name: str) -> str:
-    try:
-        return say(prefix + name)
-    except KeyError:
-        return name
+def _called(what: str, name: str, language: Language) -> str:
+    """What an analysis' room calls the analysis, or its labels; its bare name where it is not installed here."""
+    return say_text(_words_of(name), what, language) if name in NAMES else name
+
+
+@cache
+def _words_of(name: str) -> dict[str, Text]:
+    return read_texts(f"privacy.analyses.{name}", "words.toml")
 
 
 def _down(epsilon: float) -> str:

@@ -102,9 +102,6 @@ TEXTS: dict[str, Text] = COMMON | {
     "analyses": Text("By analysis", "按分析类型"),
     "analyses_caption": Text("At {holder}; each row by itself", "{holder}；各行单独计算"),
     "analysis": Text("Analysis", "分析"),
-    "analysis_rfm": Text("RFM segments", "RFM 分群"),
-    "analysis_churn": Text("churn model", "流失模型"),
-    "analysis_clusters": Text("clusters", "聚类"),
     "questions": Text("Questions", "提问数"),
     "studies": Text("Studies", "分析项目"),
     "studies_caption": Text(
@@ -265,9 +262,6 @@ TEXTS: dict[str, Text] = COMMON | {
     ),
     "row_keep": Text("Kept for", "保存期限"),
     "row_keep_text": Text("At least three years (Article 56).", "至少三年（第 56 条）。"),
-    "labels_rfm": Text("RFM segments", "RFM 分群"),
-    "labels_churn": Text("churn probability", "流失概率"),
-    "labels_clusters": Text("clusters", "聚类"),
     "footer_report": Text(
         "Made from the records named above by {version}, offline. This file loads nothing from anywhere.",
         "由 {version} 离线依据上述记录生成。本文件不从任何地方加载内容。",
