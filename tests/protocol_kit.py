@@ -58,7 +58,6 @@ from privacy.protocol.study import Study
 from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import from_bytes
 from privacy.statistics import Statistic
-from server.releases import ReleaseStore
 from server.running.federation import Federation, Patience
 from simulations.worlds.kit import MemoryFederation
 
@@ -479,12 +478,9 @@ def coordinator_of(
 ) -> Federation:
     """A new process of the real coordinator over a hooked transport."""
     return Federation(
-        study=study or small_study(),
-        roster=federation.roster,
-        identity=federation.folder.identity(),
-        ledger=federation.folder.ledger(),
-        releases=ReleaseStore(federation.folder.root / "releases"),
-        transport=HookedTransport(federation, hook),
+        study or small_study(),
+        federation.folder.books(),
+        HookedTransport(federation, hook),
         patience=Patience(hello=5, answer=5),
         progress=progress or Notes(),
     )

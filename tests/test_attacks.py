@@ -19,7 +19,8 @@ from privacy.ledger import Released
 from privacy.protocol.identity import Identity
 from privacy.protocol.messages import Contribution, Refusal, Reply
 from privacy.secure_sum.masks import CHECK_WORDS, announced, to_bytes
-from server.running.federation import LIFETIME, Federation
+from server.running.federation import Federation
+from server.running.line import LIFETIME
 from simulations.failing.chaos import CoordinatorKilled, run_chaos
 from simulations.worlds.kit import MemoryFederation
 
@@ -143,7 +144,7 @@ def test_a_clock_that_is_off_by_more_than_requests_live_is_refused_before_any_ch
     federation = kit.federation_at(tmp_path, clock=clock)
     coordinator = kit.coordinator_of(federation)
     clock.wall += 2 * LIFETIME
-    coordinator._now = lambda: clock.wall - 2 * LIFETIME
+    coordinator.line.now = lambda: clock.wall - 2 * LIFETIME
     with pytest.raises(NotEnoughHolders, match="stale"):
         coordinator.join()
     assert kit.charged_by(federation) == dict.fromkeys(HOLDERS, 0)

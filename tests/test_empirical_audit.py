@@ -16,7 +16,7 @@ from typer.testing import CliRunner
 import clients.answering.answers
 import clients.answering.node
 import server.aggregation.adding
-import server.running.federation
+import server.running.asking
 from clients.answering.engines import encode_sum
 from cohortium import app
 from privacy.analyses.catalogue import CATALOGUE
@@ -116,7 +116,7 @@ def test_the_path_is_made_of_the_functions_that_node_and_coordinator_call() -> N
     assert path.encode is encode_sum is clients.answering.node.encode_sum
     assert path.share is clients.answering.answers.noise_share is clients.answering.node.noise_share
     assert path.answer is clients.answering.answers.masked_answer is clients.answering.node.masked_answer
-    assert path.add_up is server.aggregation.adding.released_sum is server.running.federation.released_sum
+    assert path.add_up is server.aggregation.adding.released_sum is server.running.asking.released_sum
     default = clients.answering.node.HolderNode.__init__.__kwdefaults__["sampler"]
     assert all(path.sampler(holder) is default for holder in HOLDERS)
 

@@ -43,8 +43,10 @@ from clients.data.customer_table import build_customer_table
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
 from privacy.analyses.churn.score_histogram import ScoreHistogram
+from privacy.analyses.clusters import anchor_sums, grid_counts
 from privacy.analyses.clusters.anchor_sums import AnchorSums
 from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.rfm import segment_totals as totals_module
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError
@@ -55,9 +57,8 @@ from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.messages import Checkpoint, Reply
 from privacy.secure_sum.masks import mask, unmask
-from privacy.statistics import GAMMA, ContributionBound, anchor_sums, bounding, grid_counts
-from privacy.statistics import segment_totals as totals_module
-from server.running.federation import Federation
+from privacy.statistics import GAMMA, ContributionBound, bounding
+from server.running.asking import Asking
 
 #: Probability that a statistical check fails on correct code, each side.
 FALSE_ALARM = 1e-9
@@ -588,16 +589,14 @@ def k_not_squared(patch: Patch) -> None:
 
 def k_not_squared_in_the_plan(patch: Patch) -> None:
     """The coordinator divides by k where k^2 is due; holders' ledgers refuse, and the study's promise with them."""
-    real = Federation._mechanism
-    patch.setattr(Federation, "_mechanism", lambda self, statistic, price: real(self, statistic, price * self.records))
+    real = Asking._mechanism
+    patch.setattr(Asking, "_mechanism", lambda self, statistic, price: real(self, statistic, price * self.records))
 
 
 def k_forgotten(patch: Patch) -> None:
     patch.setattr(GaussianSum, "squared_mu", lambda self, records=1: Fraction(self.squared_norm, self.variance))
-    real = Federation._mechanism
-    patch.setattr(
-        Federation, "_mechanism", lambda self, statistic, price: real(self, statistic, price * self.records**2)
-    )
+    real = Asking._mechanism
+    patch.setattr(Asking, "_mechanism", lambda self, statistic, price: real(self, statistic, price * self.records**2))
 
 
 def charge_after_the_answer(patch: Patch) -> None:

@@ -43,7 +43,6 @@ from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibr
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes, mask, to_bytes, unmask
-from server.releases import ReleaseStore
 from server.running.federation import Federation
 from simulations.worlds.kit import MemoryFederation
 
@@ -192,12 +191,9 @@ def federation_of(
         ),
     )
     federation = Federation(
-        study=study,
-        roster=memory.roster,
-        identity=memory.folder.identity(),
-        ledger=memory.folder.ledger(),
-        releases=ReleaseStore(memory.folder.root / "releases"),
-        transport=memory.transport,
+        study,
+        memory.folder.books(),
+        memory.transport,
     )
     federation.join()
     return federation, dict(tables)
@@ -235,7 +231,7 @@ def test_released_noise_is_as_claimed(placement: str, colluding: int, tmp_path: 
     assert faults(np.concatenate(released), mechanism.released_deviation) == []
     assert faults(np.concatenate(protecting), math.sqrt(event.variance)) == []
     assert release.deviation == mechanism.released_deviation
-    charged = [fact.event for fact in federation._ledger.facts() if fact.kind == "reserved"]
+    charged = [fact.event for fact in federation.books.ledger.facts() if fact.kind == "reserved"]
     assert charged == [event, event]
 
 

@@ -1634,11 +1634,11 @@ def test_a_study_without_budget_left_says_so(federation: MemoryFederation) -> No
     coordinator.join()
     _ask(coordinator)
     charged = kit.charged_by(federation)
-    shown = dict(coordinator._transport.sent)
+    shown = dict(coordinator.line.transport.sent)
     with pytest.raises(BudgetError) as caught:
         coordinator.ask("rfm", "more", kit.OTHER_STATISTIC, kit.price(coordinator.study, Fraction(9, 10)))
     assert caught.value.exit_code == 5
-    assert dict(coordinator._transport.sent) == shown, "no holder is shown what the study cannot pay"
+    assert dict(coordinator.line.transport.sent) == shown, "no holder is shown what the study cannot pay"
     assert kit.charged_by(federation) == charged
 
 

@@ -13,6 +13,7 @@ from privacy.errors import Busy, ConfigError
 from privacy.ledger import Ledger, Opened
 from privacy.member_folder import MemberFolder
 from privacy.protocol.identity import Identity, Roster
+from server.releases import ReleaseStore
 from server.running.studies import Results
 
 
@@ -32,6 +33,23 @@ def one_at_a_time(lock: Path, *, what: str = "another run of this coordinator is
         yield
     finally:
         os.close(descriptor)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Books:
+    """What a coordinator checks against, signs with and writes to.
+
+    Attributes:
+        roster: the one in force.
+        identity: the coordinator's signing key.
+        ledger: the coordinator's.
+        releases: of all studies.
+    """
+
+    roster: Roster
+    identity: Identity
+    ledger: Ledger
+    releases: ReleaseStore
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +91,20 @@ class CoordinatorFolder:
         ledger = Ledger.open_or_create(self.root / "ledger.sqlite", Opened(owner=name, role="coordinator"))
         self.member.record_rosters(ledger, name)
         return ledger
+
+    @property
+    def releases(self) -> ReleaseStore:
+        """Releases of all studies."""
+        return ReleaseStore(self.root / "releases")
+
+    def books(self) -> Books:
+        """All that a run needs of it.
+
+        Raises:
+            ConfigError: if there is no roster.
+        """
+        roster, ledger = self.roster(), self.ledger()
+        return Books(roster=roster, identity=self.identity(), ledger=ledger, releases=self.releases)
 
     @property
     def results(self) -> Results:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol, TypeVar
+from collections.abc import Iterable, Sequence
 
 from privacy.errors import ProtocolError
-from privacy.kernel.canonical import Noun, sha256_hex
-from privacy.ledger import Ledger, ResultAccepted, Statement
-from privacy.protocol.identity import Identity, Signed
+from privacy.kernel.canonical import sha256_hex
+from privacy.ledger import ResultAccepted
+from privacy.protocol.identity import Signed
 from privacy.protocol.kept_statements import kept
 from privacy.protocol.messages import (
     Finished,
@@ -23,29 +22,13 @@ from privacy.protocol.messages import (
 from privacy.protocol.study import Study
 from privacy.results import LedgerDifference
 from server.releases import Release
+from server.running.folder import Books
 from server.running.ledger_differences import differences
+from server.running.line import Line
 from server.running.progress import Progress
 
 #: Seconds that the witness lap waits at most. Who misses it says so in its next HELLO; nobody is held up for it.
 LAP = 60.0
-
-R = TypeVar("R", bound=Noun)
-
-
-class Reader(Protocol):
-    """Reads a holder's signed statement."""
-
-    def __call__(self, raw: bytes | None, model: type[R], holder: str) -> tuple[Signed, R]:
-        """Raise :class:`ProtocolError`, whose message is a refusal's code or ``no answer``, if it is none."""
-        ...
-
-
-class Notary(Protocol):
-    """Keeps a holder's newest checkpoint, and the statements that it came with."""
-
-    def __call__(self, holder: str, signed: Signed, *statements: Statement) -> None:
-        """Raise :class:`ProtocolError` if its ledger went back or changed."""
-        ...
 
 
 class HandingOut:
@@ -58,32 +41,17 @@ class HandingOut:
         witnesses: holders that compared, and were all handed the same.
     """
 
-    def __init__(
-        self,
-        *,
-        study: Study,
-        run: str,
-        identity: Identity,
-        ledger: Ledger,
-        progress: Progress,
-        exchange: Callable[[Mapping[str, Request], float], dict[str, bytes]],
-        read: Reader,
-        note: Notary,
-        now: Callable[[], int],
-    ) -> None:
+    def __init__(self, study: Study, books: Books, line: Line, progress: Progress) -> None:
         self.holders: set[str] = set()
         self.silent: list[str] = []
         self.differences: list[LedgerDifference] = []
         self.witnesses: tuple[str, ...] = ()
         self._study = study
-        self._run = run
-        self._identity = identity
-        self._ledger = ledger
+        self._run = line.run
+        self._identity = books.identity
+        self._ledger = books.ledger
+        self._line = line
         self._progress = progress
-        self._exchange = exchange
-        self._read = read
-        self._note = note
-        self._now = now
         self._finished: dict[str, list[Signed]] = {}
 
     def sign(self, run: str, releases: Iterable[Release], result: str, heads: tuple[Signed, ...]) -> Signed:
@@ -115,7 +83,7 @@ class HandingOut:
             study_digest=self._study.digest,
             result=digest,
             finish=signed.digest,
-            time=self._now(),
+            time=self._line.now(),
         )
         self._ledger.record_result(accepted, (), [kept(signed, run)])
         return signed
@@ -138,14 +106,14 @@ class HandingOut:
             texts = (ReleaseText(core=release.core, values=release.text).canonical().decode() for release in own)
             attachments = {sha256_hex(text.encode()): text for text in (result, *texts)}
             requests[holder] = Request(statement=signed, attachments=attachments)
-        replies = self._exchange(requests, patience)
+        replies = self._line.send(requests, patience)
         facts = tuple(self._ledger.facts())
         for holder in holders:
             try:
-                said, finished = self._read(replies.get(holder), Finished, holder)
+                said, finished = self._line.statement(replies.get(holder), Finished, holder)
                 if (finished.holder, finished.run, finished.handed) != (holder, finish.run, word):
                     raise ProtocolError("declined")
-                self._note(holder, finished.checkpoint, kept(said, finish.run))
+                self._line.heads.took(holder, finished.checkpoint, kept(said, finish.run))
                 self._finished.setdefault(holder, []).append(said)
                 for difference in differences(holder, finished.charged, facts, self._study.digest):
                     if difference not in self.differences:  # a holder may be shown the results of several runs
@@ -163,12 +131,12 @@ class HandingOut:
         shown = tuple(said for holder in holders for said in self._finished[holder])
         request = Request(statement=self._identity.sign(WitnessRequest(made_by=self._run, finished=shown)))
         self._progress.step("comparing the results", holders)
-        replies = self._exchange(dict.fromkeys(holders, request), min(patience, LAP))
+        replies = self._line.send(dict.fromkeys(holders, request), min(patience, LAP))
         witnesses = []
         for holder in holders:
             handed = {Finished.parse(said.body).handed for said in self._finished[holder]}
             try:
-                said, witnessed = self._read(replies.get(holder), Witnessed, holder)
+                said, witnessed = self._line.statement(replies.get(holder), Witnessed, holder)
                 # Beside what it confirmed now, it may name what it recorded when no confirmation came through.
                 if witnessed.holder != holder or witnessed.agreed != holders or not handed <= set(witnessed.handed):
                     raise ProtocolError("declined")

@@ -18,7 +18,7 @@ from privacy.protocol.transport import Transport
 from privacy.results import StudyResult, Timing
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
-from server.releases import Release, ReleaseStore
+from server.releases import Release
 from server.running.federation import Federation, Patience
 from server.running.folder import CoordinatorFolder
 from server.running.pages import write_pages
@@ -57,23 +57,13 @@ def run_study(
     with ExitStack() as ending:
         ending.enter_context(folder.locked())
         folder.results.check_free(study)
-        roster = folder.roster()
-        ledger = folder.ledger()
-        federation = Federation(
-            study=study,
-            roster=roster,
-            identity=folder.identity(),
-            ledger=ledger,
-            releases=ReleaseStore(folder.root / "releases"),
-            transport=transport,
-            patience=patience,
-            progress=watch,
-        )
+        books = folder.books()
+        federation = Federation(study, books, transport, patience=patience, progress=watch)
         ending.callback(federation.end)
         prices = plan(study)
-        everyone = len(study.holders or roster.holders)
+        everyone = len(study.holders or books.roster.holders)
         federation.join()
-        Renewal(folder.root).note_joined(roster, federation.participants)
+        Renewal(folder.root).note_joined(books.roster, federation.participants)
         outcomes: dict[str, Any] = {}
         for name in study.analyses:
 
@@ -97,7 +87,7 @@ def run_study(
             participants=federation.participants,
             missing=tuple(sorted(federation.missing)),
             transport=transport.name,
-            spending=spending_of(study, ledger, records=federation.records, holders=everyone),
+            spending=spending_of(study, books.ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
             earlier=compared,
             **outcomes,

@@ -32,7 +32,7 @@ from privacy.protocol.study import Study
 from privacy.protocol.transport import Transport
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
-from server.releases import Release, ReleaseStore
+from server.releases import Release
 from server.running.federation import Federation
 from simulations.attack.audit_cases import HOLDERS, QUESTIONS, crowd_of
 from simulations.attack.replacing import Planting, replaced
@@ -95,12 +95,9 @@ def policy_for(lifetime: str = "50", **allow: Any) -> HolderPolicy:
 def coordinator_of(federation: MemoryFederation, study: Study, transport: Transport | None = None) -> Federation:
     """The coordinator of a study, whose holders have joined, over the federation's transport or another one."""
     found = Federation(
-        study=study,
-        roster=federation.roster,
-        identity=federation.folder.identity(),
-        ledger=federation.folder.ledger(),
-        releases=ReleaseStore(federation.folder.root / "releases"),
-        transport=transport or federation.transport,
+        study,
+        federation.folder.books(),
+        transport or federation.transport,
     )
     found.join()
     return found

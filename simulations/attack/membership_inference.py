@@ -43,7 +43,7 @@ from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.analyses.catalogue import CATALOGUE
-from server.releases import Release, ReleaseStore
+from server.releases import Release
 from server.running.federation import Federation
 from server.running.planning import plan, planned_mechanism
 from simulations.attack.audit_cases import joined
@@ -152,14 +152,11 @@ def _publish(root_folder: Path, study: Study, tables: Tables, sampler: Sampler) 
         allow=Allow(analyses=tuple(PUBLISHED)),
     )
     memory = MemoryFederation(root_folder, tables, policy=policy, declared=1, sampler=sampler)
-    ledger = memory.folder.ledger()
+    books = memory.folder.books()
     federation = Federation(
-        study=study,
-        roster=memory.roster,
-        identity=memory.folder.identity(),
-        ledger=ledger,
-        releases=ReleaseStore(memory.folder.root / "releases"),
-        transport=memory.transport,
+        study,
+        books,
+        memory.transport,
     )
     federation.join()
     prices = plan(study)
@@ -173,7 +170,7 @@ def _publish(root_folder: Path, study: Study, tables: Tables, sampler: Sampler) 
             return planned_mechanism(study, prices[name, title], statistic, holders=len(tables))
 
         result = CATALOGUE[name].run(study, ask, planned)
-        charged = [fact.event for fact in ledger.facts() if isinstance(fact, Reserved) and fact.analysis == name]
+        charged = [fact.event for fact in books.ledger.facts() if isinstance(fact, Reserved) and fact.analysis == name]
         published[name] = (result.model if name == "churn" else result.clusters, root(total_squared_mu(charged)))
     return published
 

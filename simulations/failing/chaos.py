@@ -216,14 +216,10 @@ def _run_study(
 
 
 def _coordinator(federation: MemoryFederation, study: Study, transport: ChaosTransport) -> Federation:
-    folder = federation.folder
     return Federation(
-        study=study,
-        roster=federation.roster,
-        identity=folder.identity(),
-        ledger=folder.ledger(),
-        releases=ReleaseStore(folder.root / "releases"),
-        transport=transport,
+        study,
+        federation.folder.books(),
+        transport,
     )
 
 

@@ -18,6 +18,7 @@ from test_architecture import FILES, ROOT, imports, tree
 import clients.answering.admission
 import clients.answering.node
 import server.aggregation.noise
+import server.running.asking
 import server.running.federation
 import server.running.spending
 from privacy.audit.verify import verify
@@ -194,7 +195,10 @@ GENERATOR = "no noise can be found by trying all states of its generator"
 
 def ended(root: Path, monkeypatch: pytest.MonkeyPatch, protocol: int) -> Path:
     """Bundles of a study with opacus, over a protocol."""
-    for module in (clients.answering.admission, clients.answering.node, server.running.federation):
+    modules = (
+        clients.answering.admission, clients.answering.node, server.running.asking, server.running.federation,
+    )  # fmt: skip
+    for module in modules:
         monkeypatch.setattr(module, "PROTOCOL", protocol)
     federation = kit.federation_at(root / "federation", policy=kit.lenient_policy(**POLICY))
     coordinator = kit.coordinator_of(federation, opacus_study())

@@ -29,6 +29,7 @@ from privacy.protocol.identity import Identity
 from privacy.protocol.messages import AnswerRequest, Contribution, Opening, OpenRequest, Ready, Reply
 from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import MaskKey, MaskMismatch, announced, cancel, words_of
+from server.running.asking import Asking
 from server.running.federation import Federation
 from server.running.run import run_study
 from simulations.worlds.kit import MemoryFederation
@@ -91,7 +92,7 @@ def test_a_question_takes_two_exchanges_and_ends_as_it_was_announced(tmp_path: P
     ask(coordinator)
     ask(coordinator, "segments")
     assert coordinator.finish("{}") == ()
-    sent = coordinator._transport.sent
+    sent = coordinator.line.transport.sent
     for holder in kit.HOLDERS:
         assert [sent[holder, kind] for kind in ("hello", "ready", "open", "answer")] == [1, 2, 0, 2]
     ledger = federation.folder.ledger()
@@ -251,7 +252,7 @@ def check_a_wrong_answer_is_named_alone(root: Path, patch: Patch | None = None) 
     release = ask(coordinator)
     assert (release.question.attempt, release.holders) == (2, REST)
     assert coordinator.missing == [CHEAT]
-    assert coordinator._transport.sent[CHEAT, "hello"] == 1
+    assert coordinator.line.transport.sent[CHEAT, "hello"] == 1
     assert [note for note in notes.notes if CHEAT in note and "announced" in note]
     (failed,) = [fact for fact in federation.folder.ledger().facts() if fact.kind == "failed"]
     assert (failed.reason, failed.blamed, failed.silent) == ("check_words", (CHEAT,), ())
@@ -405,13 +406,13 @@ def check_words_from_the_data_stream(patch: Patch) -> None:
 
 
 def announced_words_not_compared(patch: Patch) -> None:
-    real = Federation._read_answers
+    real = Asking._read_answers
 
-    def read(self, plan, statistic, replies):
+    def read(self, plan, replies):
         said = {holder: Contribution.parse(Reply.parse(raw).statement.body).check for holder, raw in replies.items()}
-        return real(self, replace(plan, words=said), statistic, replies)
+        return real(self, replace(plan, words=said), replies)
 
-    patch.setattr(Federation, "_read_answers", read)
+    patch.setattr(Asking, "_read_answers", read)
 
 
 def check_sum_left_to_the_coordinator(patch: Patch) -> None:

@@ -300,7 +300,7 @@ def test_an_end_without_a_result_contradicts_no_result(tmp_path: Path) -> None:
     asker = kit.coordinator_of(federation)
     asker.join()
     asker.ask("rfm", "cut points", kit.STATISTIC, kit.price(asker.study))
-    over = asker._identity.sign(
+    over = asker.books.identity.sign(
         FinishRequest(run=asker.run, made_by=asker.run, study=asker.study.digest, releases=(), result=None, heads=())
     )
     asker.finish("{}")
