@@ -1,0 +1,90 @@
+"""No hall names an analysis: a new one is its rooms and one line of the tuple."""
+
+from __future__ import annotations
+
+import ast
+import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+from privacy.analyses.catalogue import NAMES
+
+ROOT = Path(__file__).resolve().parents[1]
+
+#: Where names may stand, and how often; what is not the tuple, a default of 0.1 or an attack on one analysis is to go.
+ALLOWED = {
+    "privacy/analyses/__init__.py": len(NAMES),  # the tuple
+    "privacy/kernel/terms.py": 1,  # what a study computes that does not say: its default is of 0.1.0 and never changes
+    "clients/answering/policy.py": 2,  # what a policy allows that does not say: the same
+    "clients/answering/engines.py": 2,
+    "simulations/attack/audit_cases.py": 10,
+    "simulations/attack/audit_charges.py": 8,
+    "simulations/attack/audit_generators.py": 3,
+    "simulations/attack/audit_series.py": 2,
+    "simulations/attack/membership_inference.py": 12,  # an attack on two analyses
+    "simulations/attack/planted_faults.py": 2,
+    "simulations/commands.py": 1,
+    "simulations/failing/chaos.py": 3,
+    "simulations/worlds/generator.py": 3,  # the demo's study
+    "simulations/worlds/kit.py": 1,
+}
+
+
+def halls() -> Iterator[Path]:
+    """Every module of ours that is in no room."""
+    for part in ("privacy", "server", "clients", "simulations"):
+        for path in (ROOT / part).rglob("*.py"):
+            parts = path.relative_to(ROOT).parts
+            if len(parts) < 4 or parts[1] != "analyses" or parts[2] not in NAMES:
+                yield path
+    yield from [*ROOT.glob("cohortium.py"), *(ROOT / "cohortium").rglob("*.py")]
+
+
+def named(module: ast.Module) -> int:
+    """How often names of analyses stand in a module's names, attributes, arguments, imports and strings.
+
+    Docstrings and comments may speak of them.
+    """
+    word = re.compile(rf"\b({'|'.join(NAMES)})\b")
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
+    docs = {id(node.body[0].value) for node in ast.walk(module)
+            if isinstance(node, documented) and node.body and isinstance(node.body[0], ast.Expr)}  # fmt: skip
+    found = 0
+    for node in ast.walk(module):
+        if isinstance(node, ast.Constant):
+            found += isinstance(node.value, str) and id(node) not in docs and bool(word.search(node.value))
+        elif isinstance(node, ast.ImportFrom):
+            found += bool(set((node.module or "").split(".")) & set(NAMES))
+        else:
+            said = {getattr(node, field, None) for field in ("id", "attr", "arg")}
+            found += bool(said & set(NAMES))
+    return found
+
+
+def test_no_hall_names_an_analysis() -> None:
+    counted = Counter(
+        {
+            path.relative_to(ROOT).as_posix(): count
+            for path in halls()
+            if (count := named(ast.parse(path.read_text(encoding="utf-8"))))
+        }
+    )
+    more = {path: count for path, count in counted.items() if count > ALLOWED.get(path, 0)}
+    assert not more, "let it come from the tuple or from the analysis' rooms"
+    fewer = {path: count for path, count in ALLOWED.items() if counted[path] < count}
+    assert not fewer, "well done: take it out of the list, so that it stays so"
+
+
+def test_a_name_is_seen_wherever_it_stands() -> None:
+    name = NAMES[0]
+    for line in (
+        f"x = '{name}'",
+        f"x.{name}",
+        f"{name} = 1",
+        f"f({name}=1)",
+        f"from a.{name} import b",
+        f"def f({name}): ...",
+    ):
+        assert named(ast.parse(line)) == 1, line
+    assert named(ast.parse(f'"""Of {name}."""\n# {name}\nx = "{name}s"')) == 0
