@@ -16,6 +16,7 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -46,6 +47,7 @@ def name_of(path: Path) -> str:
 each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
 
 
+@cache  # every rule looks at every file
 def tree(path: Path) -> ast.Module:
     return ast.parse(path.read_text(encoding="utf-8"))
 
