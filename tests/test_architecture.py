@@ -16,11 +16,11 @@ import subprocess
 import sys
 import typing
 from collections.abc import Iterator
-from functools import cache
 from pathlib import Path
 
 import pytest
 from own_nouns import own_nouns
+from sources import ALL_FILES, FILES, ROOT, dotted, imported_modules, imports, name_of, nodes, offenders, tree
 
 from clients.answering.policy import HolderPolicy
 from privacy.analyses.catalogue import CATALOGUE as STATISTICS
@@ -33,48 +33,6 @@ from privacy.protocol.study import Study
 from privacy.statistics.base import Statistic
 from server.analyses.catalogue import CATALOGUE
 from server.releases import Release
-
-ROOT = Path(__file__).resolve().parents[1]
-PRODUCTION = ("privacy", "server", "clients")
-FILES = sorted(path for folder in PRODUCTION for path in (ROOT / folder).rglob("*.py"))
-ALL_FILES = [*FILES, *sorted((ROOT / "simulations").rglob("*.py")), *ROOT.glob("cohortium.py")]
-
-
-def name_of(path: Path) -> str:
-    return path.relative_to(ROOT).as_posix()
-
-
-each_file = pytest.mark.parametrize("path", FILES, ids=name_of)
-
-
-@cache  # every rule looks at every file
-def tree(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-def dotted(node: ast.AST) -> str:
-    """``a.b.c`` of a name or attribute; empty for anything else."""
-    if isinstance(node, ast.Name):
-        return node.id
-    if isinstance(node, ast.Attribute):
-        inner = dotted(node.value)
-        return f"{inner}.{node.attr}" if inner else ""
-    return ""
-
-
-def imports(module: ast.Module) -> Iterator[str]:
-    """What a module imports: names of modules, and of what is taken from them."""
-    for node in ast.walk(module):
-        if isinstance(node, ast.Import):
-            yield from (alias.name for alias in node.names)
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            yield from (f"{node.module}.{alias.name}" for alias in node.names)
-
-
-def imported_modules(module: ast.Module) -> set[str]:
-    """Every module that may be imported: the parts of all names, without the last."""
-    return {name.rpartition(".")[0] for name in imports(module)} | set(imports(module))
-
 
 # --- imports -----------------------------------------------------------------------------------------------------
 
@@ -136,13 +94,13 @@ def test_what_a_digest_covers_imports_nothing_that_it_leaves_out() -> None:
     assert len(free) > 20
     assert len(covered) > 50
     for path in covered:
-        found = imported_modules(tree(path)) & free
+        found = imported_modules(path) & free
         assert not found, f"{name_of(path)} imports {sorted(found)}"
 
 
 def test_the_contract_imports_neither_side() -> None:
     for path in FILES:
-        found = {name.split(".")[0] for name in imports(tree(path))}
+        found = {name.split(".")[0] for name in imports(path)}
         forbidden = {
             "privacy": {"server", "clients", "simulations", "cohortium"},
             "server": {"clients", "simulations", "cohortium"},
@@ -154,29 +112,35 @@ def test_the_contract_imports_neither_side() -> None:
 # --- forbidden words ---------------------------------------------------------------------------------------------
 
 
-@each_file
-def test_no_assert_on_input(path: Path) -> None:
-    assert not [node.lineno for node in ast.walk(tree(path)) if isinstance(node, ast.Assert)]
+def test_no_assert_on_input() -> None:
+    def asserts(path: Path) -> Iterator[str]:
+        return (f"line {node.lineno}" for node in nodes(path) if isinstance(node, ast.Assert))
+
+    assert not offenders(FILES, asserts)
 
 
-@each_file
-def test_no_randomness_that_could_be_guessed(path: Path) -> None:
-    module = tree(path)
-    for node in ast.walk(module):
-        name = dotted(node)
-        assert not name.startswith(("np.random", "numpy.random", "torch.randn")), f"line {node.lineno}: {name}"
-        if name.startswith("random."):
-            assert name == "random.SystemRandom", f"line {node.lineno}: {name}"
-    for name in imports(module):
-        assert not name.startswith(("numpy.random", "random.")), name
+def test_no_randomness_that_could_be_guessed() -> None:
+    def guessable(path: Path) -> Iterator[str]:
+        for node in nodes(path):
+            name = dotted(node)
+            if name.startswith(("np.random", "numpy.random", "torch.randn")):
+                yield f"line {node.lineno}: {name}"
+            if name.startswith("random.") and name != "random.SystemRandom":
+                yield f"line {node.lineno}: {name}"
+        yield from (name for name in imports(path) if name.startswith(("numpy.random", "random.")))
+
+    assert not offenders(FILES, guessable)
 
 
-@each_file
-def test_no_pickle_eval_or_code_from_messages(path: Path) -> None:
-    module = tree(path)
-    assert not {name.split(".")[0] for name in imports(module)} & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}
-    calls = {dotted(node.func) for node in ast.walk(module) if isinstance(node, ast.Call)}
-    assert not calls & {"eval", "exec", "compile", "__import__"}
+def test_no_pickle_eval_or_code_from_messages() -> None:
+    def foreign(path: Path) -> set[str]:
+        modules = {name.split(".")[0] for name in imports(path)}
+        calls = {dotted(node.func) for node in nodes(path) if isinstance(node, ast.Call)}
+        return (modules & {"pickle", "marshal", "shelve", "dill", "cloudpickle"}) | (
+            calls & {"eval", "exec", "compile", "__import__"}
+        )
+
+    assert not offenders(FILES, foreign)
 
 
 #: The carriers' processes look at their environment; two modules read a password from it.
@@ -188,28 +152,27 @@ RULES = [path for path in FILES if not name_of(path).startswith(FREE)]
 SECRETS = ("clients/data/secrets.py", "privacy/private_keys.py")
 
 
-@pytest.mark.parametrize("path", [path for path in RULES if name_of(path) not in SECRETS], ids=name_of)
-def test_rules_do_not_read_the_environment(path: Path) -> None:
+def test_rules_do_not_read_the_environment() -> None:
     """A variable must not be able to change a rule; only the carriers' processes look at their environment."""
-    names = {dotted(node) for node in ast.walk(tree(path))}
-    read = names & {"os.environ", "os.getenv", "os.environb"}
-    assert not read
+
+    def read(path: Path) -> set[str]:
+        return {dotted(node) for node in nodes(path)} & {"os.environ", "os.getenv", "os.environb"}
+
+    assert not offenders([path for path in RULES if name_of(path) not in SECRETS], read)
 
 
 def test_noise_is_made_in_one_place_and_asked_for_in_two() -> None:
     streams = "cryptography.hazmat.primitives.ciphers.algorithms.ChaCha20"
-    makers = [name_of(path) for path in ALL_FILES if streams in set(imports(tree(path)))]
+    makers = [name_of(path) for path in ALL_FILES if streams in imports(path)]
     assert makers == ["privacy/mechanisms/sampler.py", "privacy/secure_sum/masks.py"]
-    users = [
-        name_of(path) for path in FILES if "privacy.mechanisms.sampler.discrete_gaussian" in set(imports(tree(path)))
-    ]
+    users = [name_of(path) for path in FILES if "privacy.mechanisms.sampler.discrete_gaussian" in imports(path)]
     assert users == ["clients/answering/node.py", "server/aggregation/noise.py"]
 
 
 def test_no_production_code_chooses_another_sampler() -> None:
     """``HolderNode(sampler=...)`` is for tests and simulations; a holder's folder always takes the default."""
     for path in [*FILES, *ROOT.glob("cohortium.py")]:
-        for node in ast.walk(tree(path)):
+        for node in nodes(path):
             if isinstance(node, ast.Call) and dotted(node.func).split(".")[-1] == "HolderNode":
                 assert "sampler" not in {keyword.arg for keyword in node.keywords}, name_of(path)
                 assert None not in {keyword.arg for keyword in node.keywords}, name_of(path)
@@ -276,12 +239,12 @@ def test_no_command_option_is_about_noise() -> None:
         pytest.skip("there is no command in this checkout")
     options = {
         node.value
-        for node in ast.walk(tree(ROOT / "cohortium.py"))
+        for node in nodes(ROOT / "cohortium.py")
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--")
     }
     arguments = {
         argument.arg
-        for node in ast.walk(tree(ROOT / "cohortium.py"))
+        for node in nodes(ROOT / "cohortium.py")
         if isinstance(node, ast.FunctionDef)
         for argument in [*node.args.args, *node.args.kwonlyargs]
     }
@@ -329,13 +292,8 @@ def test_canonical_nouns_hold_no_floats_and_no_lists() -> None:
 # --- everything says what it is for --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ALL_FILES, ids=name_of)
-def test_everything_public_has_a_docstring(path: Path) -> None:
-    module = tree(path)
-    assert ast.get_docstring(module), "the module"
-    missing = []
-
-    def visit(node: ast.Module | ast.ClassDef, prefix: str) -> None:
+def test_everything_public_has_a_docstring() -> None:
+    def undocumented(node: ast.Module | ast.ClassDef, prefix: str = "") -> Iterator[str]:
         for child in node.body:
             if not isinstance(child, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
                 continue
@@ -343,21 +301,27 @@ def test_everything_public_has_a_docstring(path: Path) -> None:
                 continue
             overload = any(dotted(item).endswith("overload") for item in child.decorator_list)
             if not ast.get_docstring(child) and not overload:
-                missing.append(prefix + child.name)
+                yield prefix + child.name
             if isinstance(child, ast.ClassDef):
-                visit(child, f"{prefix}{child.name}.")
+                yield from undocumented(child, f"{prefix}{child.name}.")
 
-    visit(module, "")
-    assert not missing
+    def missing(path: Path) -> Iterator[str]:
+        if not ast.get_docstring(tree(path)):
+            yield "the module"
+        yield from undocumented(tree(path))
+
+    assert not offenders(ALL_FILES, missing)
 
 
-@pytest.mark.parametrize("path", ALL_FILES, ids=name_of)
-def test_all_names_exist(path: Path) -> None:
-    for node in tree(path).body:
-        if isinstance(node, ast.Assign) and [dotted(target) for target in node.targets] == ["__all__"]:
-            parts = path.relative_to(ROOT).with_suffix("").parts
-            module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
-            assert not [name for name in ast.literal_eval(node.value) if not hasattr(module, name)]
+def test_all_names_exist() -> None:
+    def absent(path: Path) -> Iterator[str]:
+        for node in tree(path).body:
+            if isinstance(node, ast.Assign) and [dotted(target) for target in node.targets] == ["__all__"]:
+                parts = path.relative_to(ROOT).with_suffix("").parts
+                module = importlib.import_module(".".join(parts[:-1] if parts[-1] == "__init__" else parts))
+                yield from (name for name in ast.literal_eval(node.value) if not hasattr(module, name))
+
+    assert not offenders(ALL_FILES, absent)
 
 
 def test_the_exit_codes_are_those_of_the_table() -> None:

@@ -13,7 +13,7 @@ import protocol_kit as kit
 import pytest
 from bundle_kit import export_all
 from scipy.stats import chi2
-from test_architecture import FILES, ROOT, imports, tree
+from sources import FILES, ROOT, imports, nodes
 
 import clients.answering.admission
 import clients.answering.node
@@ -125,7 +125,7 @@ TORCH_IN_PLACE = (
 
 def own_modules(path: Path) -> Iterator[Path]:
     """Modules of this project that one of them imports, also within functions."""
-    for name in imports(tree(path)):
+    for name in imports(path):
         parts = name.split(".")
         for end in range(len(parts), 0, -1):
             base = ROOT.joinpath(*parts[:end])
@@ -142,16 +142,15 @@ def test_torch_is_out_of_reach_of_whatever_makes_noise() -> None:
         path = waiting.pop()
         if path not in seen:
             seen.add(path)
-            assert not {name.split(".")[0] for name in imports(tree(path))} & {"torch", "opacus"}, path
+            assert not {name.split(".")[0] for name in imports(path)} & {"torch", "opacus"}, path
             waiting += own_modules(path)
     assert len(seen) > 2 * len(NOISE_PATHS)
 
 
 def test_no_production_module_draws_from_torch() -> None:
     for path in FILES:
-        module = tree(path)
-        torches = any(name.split(".")[0] in ("torch", "opacus") for name in imports(module))
-        for node in ast.walk(module):
+        torches = any(name.split(".")[0] in ("torch", "opacus") for name in imports(path))
+        for node in nodes(path):
             if isinstance(node, ast.Name | ast.Attribute):
                 last = node.id if isinstance(node, ast.Name) else node.attr
                 assert last not in (*TORCH_SEEDS, *TORCH_IN_PLACE), f"{path}: {last}"
