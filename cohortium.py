@@ -419,15 +419,13 @@ def study_resume(
 
     A study that has a result is handed out again to holders that had missed it, which costs nothing.
     """
-    from server.releases import ReleaseStore
     from server.running.resume import found_of
 
     where = _where(workspace, coordinator, transport)
     folder = where.folder
     study = folder.results.resolve(_read_study(study_file, as_of))
     with folder.locked():
-        releases = ReleaseStore(folder.root / "releases")
-        found = found_of(study, results=folder.results, ledger=folder.ledger(), releases=releases)
+        found = found_of(study, results=folder.results, ledger=folder.ledger(), releases=folder.releases)
     if not (quiet or as_json):
         for line in found.lines:
             screen.print(escape(line), soft_wrap=True)

@@ -124,6 +124,20 @@ class MemberFolder:
         path = self.root / "roster.json"
         return Roster.parse(path.read_bytes()) if path.exists() else None
 
+    def joined(self, hint: str) -> Roster:
+        """The roster in force here.
+
+        Args:
+            hint: what to do where there is none.
+
+        Raises:
+            ConfigError: if there is none.
+        """
+        roster = self.roster()
+        if roster is None:
+            raise ConfigError(f"there is no roster in {self.root}", hint=hint)
+        return roster
+
     def updates(self) -> tuple[Signed, ...]:
         """Every version that was accepted here, as it was signed, oldest first."""
         paths = sorted((self.root / "rosters").glob("roster-v*.json"), key=_version)

@@ -12,6 +12,7 @@ import server.analyses
 from privacy.kernel.canonical import Noun
 from privacy.kernel.terms import Terms
 from privacy.statistics import Statistic
+from privacy.statistics.vector import VectorStatistic
 
 _OURS = ("privacy.", "clients.answering.policy", "server.releases", "server.analyses.")
 
@@ -34,4 +35,4 @@ def own_subclasses(*bases: type[BaseModel]) -> set[type[BaseModel]]:
 
 def own_nouns() -> set[type[Noun]]:
     """Every noun of the contract, of policies, of releases and of the coordinator's rooms that is not only a base."""
-    return {kind for kind in own_subclasses(Noun) if issubclass(kind, Noun)} - {Statistic, Terms}
+    return {kind for kind in own_subclasses(Noun) if issubclass(kind, Noun)} - {Statistic, VectorStatistic, Terms}

@@ -23,7 +23,6 @@ from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.flower.processes import ChildProcesses
 from server.flower.runs import RunStarter
-from server.releases import ReleaseStore
 from server.running.deployed import ENTRY, run_served, run_with
 from server.running.federation import Patience
 from server.running.resume import found_of
@@ -143,7 +142,7 @@ def test_a_coordinator_killed_at_every_step_goes_on_and_asks_nothing_twice(serve
     assert charged[2] == 1
     found = found_of(
         study, results=served.folder.results, ledger=served.folder.ledger(),
-        releases=ReleaseStore(served.folder.root / "releases"),
+        releases=served.folder.releases,
     )  # fmt: skip
     assert found.released == ("cut points", "segments")
     assert found.cut_off + found.failed == charged[-1] - 2

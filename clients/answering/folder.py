@@ -115,13 +115,7 @@ class HolderFolder:
         Raises:
             ConfigError: if there is none.
         """
-        roster = self.member.roster()
-        if roster is None:
-            raise ConfigError(
-                f"there is no roster in {self.root}",
-                hint="this holder has not joined a federation yet: `cohortium holder init`, then `join`",
-            )
-        return roster
+        return self.member.joined("this holder has not joined a federation yet: `cohortium holder init`, then `join`")
 
     def policy(self) -> HolderPolicy:
         """``policy.toml``."""

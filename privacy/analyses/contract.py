@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from privacy.kernel.canonical import Noun
-from privacy.kernel.columns import Column
 from privacy.kernel.features import FeatureRequest
 from privacy.kernel.terms import Terms
 from privacy.statistics import Statistic
@@ -45,7 +44,6 @@ class AnalysisContract(Generic[T]):
         options: its table of a study.
         statistics: what it may ask; a holder refuses any other.
         reads: the features that it needs of customers; None for the customer table.
-        columns: what it looks at beside the features that it reads, in the words of policies.
         consents: whose figures it releases; a policy must allow each.
         withholds: the setting by which results have no totals, as ``study.toml`` has it; empty where they have.
         has_withheld_form: whether its results have a form without totals; a study that withholds them may name no
@@ -57,7 +55,6 @@ class AnalysisContract(Generic[T]):
     options: type[T]
     statistics: tuple[type[Statistic[Any]], ...]
     reads: Callable[[T, Terms], FeatureRequest | None] = customer_table
-    columns: Callable[[T], frozenset[Column]] = _nothing
     consents: Callable[[T], frozenset[Whose]] = _nothing
     withholds: Callable[[T], str] = _never
     has_withheld_form: bool = False

@@ -8,6 +8,9 @@ from privacy.kernel.features import FEATURES, FeatureName
 
 Column = Literal["recency", "orders", "money", "basket", "discount", "returns", "daypart", "category", "channel"]
 
+#: What every customer table says, whatever is asked of it.
+CUSTOMER_TABLE: frozenset[Column] = frozenset({"recency", "orders", "money"})
+
 #: What each feature is made from, beside the days of a customer's orders, which all of them are.
 COLUMN_OF: dict[FeatureName, Column] = {
     **dict.fromkeys(

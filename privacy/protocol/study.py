@@ -18,7 +18,7 @@ from privacy.analyses import ANALYSES
 from privacy.analyses.catalogue import BY_NAME, NAMES
 from privacy.analyses.contract import AnalysisContract
 from privacy.kernel.canonical import Noun, since
-from privacy.kernel.columns import COLUMN_OF, Column
+from privacy.kernel.columns import COLUMN_OF, CUSTOMER_TABLE, Column
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
 from privacy.kernel.terms import Terms
 
@@ -107,9 +107,10 @@ class Study(_Sections):
     @property
     def columns(self) -> frozenset[Column]:
         """What the study looks at of a customer, in the words of policies."""
-        stated = [analysis.columns(self.of(analysis)) for analysis in self.chosen]
-        named = [COLUMN_OF[name] for request in self.feature_requests.values() for name in request.names]
-        return frozenset(named).union(*stated)
+        requests = self.feature_requests
+        named = frozenset(COLUMN_OF[name] for request in requests.values() for name in request.names)
+        # Who asks for no features reads the customer table, whatever its contract says.
+        return named if len(requests) == len(self.chosen) else named | CUSTOMER_TABLE
 
     def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
         """Features with their public scales, those of money adapted to the study's currency."""

@@ -9,14 +9,12 @@ import numpy as np
 from pydantic import Field
 
 from privacy.kernel.features import FeatureTable
-from privacy.kernel.linear_view import LinearView
 from privacy.kernel.row_arithmetic import FloatArray
-from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
-from privacy.statistics.bounding import UNIT_BALL, bounded
-from privacy.statistics.feature_sums import Days, counted_days
+from privacy.statistics.base import IntArray
+from privacy.statistics.vector import VectorStatistic, counted_days
 
 
-class FeatureMoments(Statistic[FeatureTable]):
+class FeatureMoments(VectorStatistic):
     """Sums of z z' and, where ``outcome_weight`` is not 0, of ``outcome_weight (y - 1/2) z``, z a view's coordinates.
 
     Off-diagonal products are sent once, times sqrt(2), so that the vector's norm is the matrix's Frobenius norm,
@@ -24,19 +22,12 @@ class FeatureMoments(Statistic[FeatureTable]):
     (outcome_weight |z| / 2)^2``; ``norm`` should be its root at the view's reach. A customer's days are averaged.
 
     Attributes:
-        view: whose coordinates.
-        days: which days count.
         outcome_weight: weight of the products with the outcome, in thousandths; 0 leaves them out, and days count
             without a known outcome.
-        norm: clipping norm, in thousandths of the natural unit.
     """
 
-    reads = FeatureTable
     kind: Literal["feature_moments"] = "feature_moments"
-    view: LinearView
-    days: Days
     outcome_weight: int = Field(ge=0, le=1_000_000)
-    norm: int = Field(ge=1, le=1_000_000)
 
     @property
     def dim(self) -> int:
@@ -44,32 +35,21 @@ class FeatureMoments(Statistic[FeatureTable]):
         size = self.view.dim
         return size * (size + 1) // 2 + (size if self.outcome_weight else 0)
 
-    @property
-    def bound(self) -> ContributionBound:
-        """See the class."""
-        return UNIT_BALL
-
-    @property
-    def looks_at(self) -> tuple[frozenset[str], int]:
-        """The view's features, and the last of the days."""
-        return frozenset(feature.name for feature in self.view.features), max(self.days) + 1
-
-    def encode_rows(self, table: FeatureTable) -> IntArray:
+    def vectors(self, table: FeatureTable, day: int) -> FloatArray:
         """The triangle row by row, then the products with the outcome."""
-        total = np.zeros((len(table), self.dim), order="F")
-        for day in self.days:
-            counts = counted_days(table, day, outcome=self.outcome_weight > 0)
-            z = self.view.apply(table, day)
-            position = 0
-            for first in range(self.view.dim):
-                for second in range(first, self.view.dim):
-                    scale = 1.0 if first == second else math.sqrt(2)
-                    total[:, position] += z[:, first] * z[:, second] * scale * counts
-                    position += 1
-            if self.outcome_weight:
-                signed = (table.outcome[:, day] - 0.5) * (self.outcome_weight / 1000) * counts
-                total[:, position:] += z * signed[:, None]
-        return bounded(total / len(self.days), self.norm / 1000)
+        found = np.zeros((len(table), self.dim), order="F")
+        counts = counted_days(table, day, outcome=self.outcome_weight > 0)
+        z = self.view.apply(table, day)
+        position = 0
+        for first in range(self.view.dim):
+            for second in range(first, self.view.dim):
+                scale = 1.0 if first == second else math.sqrt(2)
+                found[:, position] = z[:, first] * z[:, second] * scale * counts
+                position += 1
+        if self.outcome_weight:
+            signed = (table.outcome[:, day] - 0.5) * (self.outcome_weight / 1000) * counts
+            found[:, position:] = z * signed[:, None]
+        return found
 
     def decode(self, values: IntArray, noise_deviation: float) -> tuple[FloatArray, FloatArray, float]:
         """Sum of z z', shape ``(n, n)``; sum of (y - 1/2) z, shape ``(n,)``, zeros without outcomes; and the noise.
@@ -77,12 +57,11 @@ class FeatureMoments(Statistic[FeatureTable]):
         The noise is the standard deviation of a diagonal entry; off the diagonal it is smaller by sqrt(2), and of the
         products with the outcome larger by the inverse of their weight.
         """
-        unit = self.norm / 1000 / GAMMA
         size = self.view.dim
-        natural = values.astype(np.float64) * unit
+        natural = values.astype(np.float64) * self.unit
         matrix = np.zeros((size, size))
         upper = np.triu_indices(size)
         matrix[upper] = natural[: len(upper[0])] / np.where(upper[0] == upper[1], 1.0, math.sqrt(2))
         matrix = matrix + matrix.T - np.diag(np.diag(matrix))
         products = natural[len(upper[0]) :] / (self.outcome_weight / 1000) if self.outcome_weight else np.zeros(size)
-        return matrix, products, noise_deviation * unit
+        return matrix, products, noise_deviation * self.unit

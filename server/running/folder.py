@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy.errors import Busy, ConfigError
+from privacy.errors import Busy
 from privacy.ledger import Ledger, Opened
 from privacy.member_folder import MemberFolder
 from privacy.protocol.identity import Identity, Roster
@@ -73,13 +73,7 @@ class CoordinatorFolder:
         Raises:
             ConfigError: if there is none.
         """
-        roster = self.member.roster()
-        if roster is None:
-            raise ConfigError(
-                f"there is no roster in {self.root}",
-                hint="enrol the holders and publish one (`cohortium coordinator publish`)",
-            )
-        return roster
+        return self.member.joined("enrol the holders and publish one (`cohortium coordinator publish`)")
 
     def identity(self) -> Identity:
         """The coordinator's signing key."""

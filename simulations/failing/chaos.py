@@ -26,7 +26,7 @@ from privacy.errors import CohortiumError
 from privacy.kernel.customers import CustomerColumns
 from privacy.ledger import Ledger
 from privacy.protocol.study import Study
-from server.releases import Release, ReleaseStore
+from server.releases import Release
 from server.running.federation import Federation
 from simulations.worlds.kit import MemoryFederation
 
@@ -203,7 +203,7 @@ def _run_study(
             continue
         break
     transport.calm = True
-    store = ReleaseStore(federation.folder.root / "releases")
+    store = federation.folder.releases
     recorded = [store.find(study.digest, f"question {number}", _question(number).digest) for number in range(questions)]
     found = [release for release in recorded if release is not None]
     coordinator = _coordinator(federation, study, transport)

@@ -22,7 +22,6 @@ from privacy.ledger import Answered, Ledger, Released, Reserved
 from privacy.protocol.study import Study
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLinkFiles, child_environment, free_port
-from server.releases import ReleaseStore
 from simulations.worlds.generator import RATES, generate
 from simulations.worlds.kit import demo_policy
 from simulations.worlds.local import Workspace
@@ -145,7 +144,7 @@ class ServedFederation:
         """
         found = []
         facts = {holder: tuple(self.ledger(holder).facts()) for holder in (up or self.holders)}
-        for release in ReleaseStore(self.folder.root / "releases").all():
+        for release in self.folder.releases.all():
             if release.study != study.digest:
                 continue
             for holder in set(release.holders) & facts.keys():

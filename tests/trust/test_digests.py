@@ -24,7 +24,6 @@ from privacy.kernel.canonical import Noun, canonical_json, since
 from privacy.kernel.terms import Budget
 from privacy.kernel.version import software_version
 from privacy.protocol.study import Study
-from server.releases import ReleaseStore
 from server.running.folder import CoordinatorFolder
 from server.running.resume import found_of
 from server.running.run import run_study
@@ -223,7 +222,7 @@ def test_a_study_that_was_cut_off_and_edited_is_refused_and_resume_says_so(folde
     assert "was begun on" in error.message
     assert "`cohortium study resume` goes on" in error.hint
     assert folder.results.again(edited).repeat == 1
-    releases = ReleaseStore(folder.root / "releases")
+    releases = folder.releases
     with pytest.raises(ConfigError, match=r"with another budget\.epsilon"):
         found_of(edited, results=folder.results, ledger=folder.ledger(), releases=releases)
     found = found_of(kit.small_study(), results=folder.results, ledger=folder.ledger(), releases=releases)
@@ -234,7 +233,7 @@ def test_resume_passes_over_another_study_in_a_repetitions_place(folder: Coordin
     other = folder.results.folder(kit.small_study(repeat=1))
     other.mkdir()
     (other / "result.json").write_text("{}", encoding="utf-8")
-    releases = ReleaseStore(folder.root / "releases")
+    releases = folder.releases
     found = found_of(kit.small_study(), results=folder.results, ledger=folder.ledger(), releases=releases)
     assert found.study == kit.small_study()
     assert found.finished

@@ -19,7 +19,7 @@ from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Networ
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics.base import IntArray
-from privacy.statistics.feature_sums import counted_days
+from privacy.statistics.vector import counted_days
 
 
 class ColumnLinear(nn.Module):

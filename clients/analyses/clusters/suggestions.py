@@ -40,7 +40,7 @@ def suggestions(clusters: Sequence[ClusterFigures], language: Language, *, lists
     Args:
         clusters: all clusters of a run.
         language: of the words.
-        lists: what shares of categories and channels are of (``study.of(CONTRACT).lists``).
+        lists: what shares of categories and channels are of (the study's).
     """
     found = {}
     for cluster, names in zip(clusters, setting_apart(clusters), strict=True):

@@ -1,7 +1,7 @@
 """Per-customer gradients of a small perceptron's logistic loss, clipped and added up.
 
 The gradient is written out here, column by column. A holder that has torch and Opacus computes the same integers with
-them (``clients/models``), bit for bit.
+them (``clients/analyses/churn/network.py``), bit for bit.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ from pydantic import Field, model_validator
 from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, probability, tangent
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import UNIT, FeatureTable
-from privacy.kernel.linear_view import LinearView
 from privacy.kernel.row_arithmetic import FloatArray, combined
-from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
-from privacy.statistics.bounding import UNIT_BALL, bounded
-from privacy.statistics.feature_sums import Days, counted_days
+from privacy.statistics.base import IntArray
+from privacy.statistics.vector import VectorStatistic, counted_days
 
 _LIMIT = 1 << 40
 _Weight = Annotated[int, Field(ge=-_LIMIT, le=_LIMIT)]
@@ -87,19 +85,15 @@ class Layers(NamedTuple):
         return cls(*(np.array(part, dtype=np.float64) / WEIGHT for part in parts))
 
 
-class NetworkGradient(Statistic[FeatureTable]):
+class NetworkGradient(VectorStatistic):
     """Sum over customers of the loss' gradient by all weights: direct, hidden row by row, bias, output.
 
     A customer's days are averaged, then its gradient is clipped to ``norm`` and rounded
-    (:mod:`privacy.statistics.bounding`), as in :class:`privacy.statistics.LogisticGradient`.
+    (:mod:`privacy.statistics.bounding`), as in :mod:`privacy.analyses.churn.logistic_gradient`.
     """
 
-    reads = FeatureTable
     kind: Literal["network_gradient"] = "network_gradient"
-    view: LinearView
     network: Network
-    days: Days
-    norm: int = Field(ge=1, le=1_000_000)
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -112,27 +106,10 @@ class NetworkGradient(Statistic[FeatureTable]):
         """One coordinate per weight."""
         return self.network.size
 
-    @property
-    def bound(self) -> ContributionBound:
-        """See the class."""
-        return UNIT_BALL
-
-    @property
-    def looks_at(self) -> tuple[frozenset[str], int]:
-        """The view's features, and the last of the days."""
-        return frozenset(feature.name for feature in self.view.features), max(self.days) + 1
-
-    def encode_rows(self, table: FeatureTable) -> IntArray:
-        """One clipped gradient per customer; zeros for customers who do not count."""
-        total = np.zeros((len(table), self.dim), order="F")
-        for day in self.days:
-            counts = counted_days(table, day, outcome=True)
-            total += self._gradients(self.view.apply(table, day), table.outcome[:, day], counts)
-        return self.clip(total)
-
-    def clip(self, total: FloatArray) -> IntArray:
-        """Integers from the sum of a customer's gradients over the days."""
-        return bounded(total / len(self.days), self.norm / 1000)
+    def vectors(self, table: FeatureTable, day: int) -> FloatArray:
+        """The customer's gradient of one day."""
+        counts = counted_days(table, day, outcome=True)
+        return self._gradients(self.view.apply(table, day), table.outcome[:, day], counts)
 
     def _gradients(self, z: FloatArray, outcome: IntArray, counts: FloatArray) -> FloatArray:
         layers = Layers.of(self.network)
@@ -145,8 +122,7 @@ class NetworkGradient(Statistic[FeatureTable]):
 
     def decode(self, values: IntArray, noise_deviation: float) -> tuple[Layers, float]:
         """The gradient's sum in natural units by layer, and the standard deviation of its noise."""
-        unit = self.norm / 1000 / GAMMA
-        natural = values.astype(np.float64) * unit
+        natural = values.astype(np.float64) * self.unit
         inputs, units = self.view.dim, len(self.network.bias)
         direct, hidden, bias, output = np.split(natural, np.cumsum([inputs, inputs * units, units]))
-        return Layers(direct, hidden.reshape(units, inputs), bias, output), noise_deviation * unit
+        return Layers(direct, hidden.reshape(units, inputs), bias, output), noise_deviation * self.unit

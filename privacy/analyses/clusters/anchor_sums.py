@@ -19,7 +19,7 @@ from privacy.kernel.linear_view import LinearView
 from privacy.kernel.row_arithmetic import FloatArray, clipped
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
 from privacy.statistics.bounding import UNIT_BALL, bounded
-from privacy.statistics.feature_sums import counted_days
+from privacy.statistics.vector import counted_days
 
 _Place = Annotated[int, Field(ge=-64 * UNIT, le=64 * UNIT)]
 _Row = Annotated[tuple[_Place, ...], Field(min_length=1, max_length=65)]

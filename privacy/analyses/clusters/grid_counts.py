@@ -12,7 +12,7 @@ from privacy.kernel.linear_view import LinearView
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
 from privacy.statistics.bounding import UNIT_BALL
-from privacy.statistics.feature_sums import counted_days
+from privacy.statistics.vector import counted_days
 
 _MOST_CELLS = 1 << 16
 

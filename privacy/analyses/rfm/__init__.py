@@ -17,7 +17,6 @@ CONTRACT = AnalysisContract(
     since="0.1.0",
     options=RfmOptions,
     statistics=(PrefixSums, SegmentTotals),
-    columns=lambda options: frozenset({"recency", "orders", "money"}),
     withholds=_withholds,
     has_withheld_form=True,
 )
