@@ -8,9 +8,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from privacy.analyses.catalogue import NAMES
+from sources import ALL_FILES, ROOT, name_of, tree
 
-ROOT = Path(__file__).resolve().parents[1]
+from privacy.analyses.catalogue import NAMES
 
 #: Where names may stand, and how often; what is not the tuple, a default of 0.1 or an attack on one analysis is to go.
 ALLOWED = {
@@ -33,12 +33,10 @@ ALLOWED = {
 
 def halls() -> Iterator[Path]:
     """Every module of ours that is in no room."""
-    for part in ("privacy", "server", "clients", "simulations"):
-        for path in (ROOT / part).rglob("*.py"):
-            parts = path.relative_to(ROOT).parts
-            if len(parts) < 4 or parts[1] != "analyses" or parts[2] not in NAMES:
-                yield path
-    yield from [*ROOT.glob("cohortium.py"), *(ROOT / "cohortium").rglob("*.py")]
+    for path in ALL_FILES:
+        parts = path.relative_to(ROOT).parts
+        if len(parts) < 4 or parts[1] != "analyses" or parts[2] not in NAMES:
+            yield path
 
 
 def named(module: ast.Module) -> int:
@@ -63,13 +61,7 @@ def named(module: ast.Module) -> int:
 
 
 def test_no_hall_names_an_analysis() -> None:
-    counted = Counter(
-        {
-            path.relative_to(ROOT).as_posix(): count
-            for path in halls()
-            if (count := named(ast.parse(path.read_text(encoding="utf-8"))))
-        }
-    )
+    counted = Counter({name_of(path): count for path in halls() if (count := named(tree(path)))})
     more = {path: count for path, count in counted.items() if count > ALLOWED.get(path, 0)}
     assert not more, "let it come from the tuple or from the analysis' rooms"
     fewer = {path: count for path, count in ALLOWED.items() if counted[path] < count}
