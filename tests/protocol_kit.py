@@ -11,6 +11,7 @@ import json
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -280,6 +281,7 @@ class LyingCoordinator:
         round: int = 1,
         attempt: int = 1,
         mechanism: Mapping[str, Any] | None = None,
+        analysis: str = "rfm",
         **changes: Any,
     ) -> PlanCore:
         """A proper plan core, with changes (which need not leave it proper)."""
@@ -300,7 +302,7 @@ class LyingCoordinator:
             roster=self.roster.digest,
             study=self.study.digest,
             question=Question(run=self.run, round=round, attempt=attempt),
-            analysis="rfm",
+            analysis=analysis,
             title="cut points",
             statistic=statistic,
             bound=statistic.bound,
@@ -312,7 +314,7 @@ class LyingCoordinator:
             ),
             coordinator=self.own_checkpoint(),
             code=kernel_code(),
-            analysis_code=analysis_code("rfm"),
+            analysis_code=analysis_code(analysis),
             expires=self.now + 3600,
         )
         if mechanism is not None:
@@ -479,7 +481,7 @@ def coordinator_of(
     """A new process of the real coordinator over a hooked transport."""
     return Federation(
         study or small_study(),
-        federation.folder.books(),
+        replace(federation.folder.books(), roster=federation.roster),  # which tests change
         HookedTransport(federation, hook),
         patience=Patience(hello=5, answer=5),
         progress=progress or Notes(),

@@ -58,6 +58,8 @@ from simulations.worlds.kit import MemoryFederation
 
 CODES = frozenset(typing.get_args(RefusalCode))
 SECRET = "row 4711 of Mrs Example"
+#: Parts of it that no digest, key or signature has by chance: their digits are hexadecimal.
+PARTS = (b"row 4711", b"4711 of", b"Mrs", b"Example")
 
 
 @pytest.fixture
@@ -1067,7 +1069,7 @@ def test_texts_of_exceptions_never_leave(
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=RaisingData(error))
     answer = liar.send("alpha", liar.hello_request())
     assert answer.code == "declined"
-    assert b"4711" not in answer.raw
+    assert not [part for part in PARTS if part in answer.raw]
     assert b"Example" not in base64.b64decode(json.loads(answer.raw)["vector"])
     assert SECRET in caplog.text, "the holder's own log says what happened"
     greeting = kit.coordinator_of(federation)
@@ -1094,7 +1096,7 @@ def test_an_error_while_labelling_says_nothing_either(federation: MemoryFederati
     )
     answer = liar.finish("alpha", notice)
     assert answer.code == "declined"
-    assert b"4711" not in answer.raw
+    assert not [part for part in PARTS if part in answer.raw]
 
 
 def _segment_question() -> SegmentTotals:
