@@ -37,11 +37,13 @@ from pathlib import Path
 try:
     from privacy.kernel.canonical import read_toml
     from privacy.protocol.study import Study
+    from simulations.worlds.generator import generate, study_toml
+    from simulations.worlds.local import Workspace, run_local
 except ModuleNotFoundError:  # 0.1
     from privacy.contract.canonical import read_toml
     from privacy.contract.study import Study
-from simulations.worlds.generator import generate, study_toml
-from simulations.worlds.local import Workspace, run_local
+    from simulations.generator import generate, study_toml
+    from simulations.local import Workspace, run_local
 
 root, holders = Path(sys.argv[1]), int(sys.argv[2])
 world = generate(root / "data", customers=20_000, stores=holders - 1)
