@@ -350,7 +350,7 @@ def test_pictures_have_text_as_text_and_a_description(language: str) -> None:
 @pytest.mark.parametrize("width", ["wide", "narrow"])
 def test_every_feature_has_a_bar_from_what_raises_to_what_lowers(width: str) -> None:
     section = churn_section(churn_result(), "en")
-    root = ElementTree.fromstring(str(section["features"][width]))
+    root = ElementTree.fromstring(str(section["features"]["picture"][width]))
     said = ["".join(node.itertext()) for node in root.iter("text")]
     assert [name for name in said if name in {FEATURES[n].en for n in CHURN_FEATURES}] == [
         FEATURES[name].en for name in CHURN_FEATURES

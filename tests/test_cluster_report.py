@@ -31,6 +31,7 @@ from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, Clust
 from privacy.analyses.clusters.words import WORDS, beyond_noise, cluster_words
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, UNIT
+from privacy.presentation.charts.cells import LINES, MARKS
 from privacy.presentation.features import feature_heading, feature_value
 from privacy.presentation.pictures import CUSTOMERS, SCORES
 from privacy.presentation.texts import LANGUAGES
@@ -459,7 +460,7 @@ def test_shades_go_one_way_with_the_figure() -> None:
 
 
 def test_lines_of_24_clusters_have_marks_of_their_own() -> None:
-    lines, marks = cluster_pictures._LINES, cluster_pictures._MARKS
+    lines, marks = LINES, MARKS
     pairs = [(lines[i % len(lines)], marks[i % len(marks)]) for i in range(24)]
     assert len(set(pairs)) == 24
 

@@ -20,8 +20,7 @@ from test_holder_report import own_rows, page_of, result_of, table_of
 from test_report import rendered
 
 from clients.analysis.actions import Actions
-from clients.analysis.pictures import EVERYONE, OWN
-from privacy.presentation.pictures import CUSTOMERS, CUT, HAIRLINE, INK, MUTED, REVENUE, SCORES
+from privacy.presentation.pictures import CUSTOMERS, CUT, EVERYONE, HAIRLINE, INK, MUTED, OWN, REVENUE, SCORES
 
 ROOT = Path(__file__).parents[1]
 STYLES = [ROOT / "privacy/presentation/page.css", ROOT / "clients/report/holder.css", ROOT / "server/report/report.css"]

@@ -20,7 +20,7 @@ from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.features import feature_heading, feature_value
 from privacy.presentation.numbers import day_text, grouped, shown
-from privacy.presentation.pages import inline
+from privacy.presentation.pictures import Form, Width, both
 from privacy.presentation.words import percent
 from privacy.section import Section
 
@@ -56,8 +56,7 @@ class _Section:
             "lead": lead if own.counted else say("groups_nobody", active=f"{active:,}", as_of=as_of),
             "away": say("groups_away", away=f"{own.away:,}", active=f"{active:,}") if own.away else "",
             "findings": self._findings() if own.counted else [],
-            "wide": self._picture("wide") if own.counted else "",
-            "narrow": self._picture("narrow") if own.counted else "",
+            "picture": both(self._picture) if own.counted else None,
             "rows": [self._row(line) for line in own.lines],
             "notes": self._notes(),
             "movement": self._movement(own.moves) if own.moves else None,
@@ -119,7 +118,7 @@ class _Section:
             )
         return sentences
 
-    def _picture(self, width: Any) -> Any:
+    def _picture(self, width: Width) -> str:
         pairs = [
             Pair(
                 self._say("groups_name", id=line.figures.id),
@@ -129,17 +128,8 @@ class _Section:
             for line in self._own.lines
         ]
         shares: tuple[Share, ...] = ("customers", "revenue") if self._with_money else ("customers",)
-        return inline(
-            compared_shares(
-                pairs,
-                self._language,
-                hidden=self._say("groups_hidden"),
-                width=width,
-                salt="groups",
-                title=self._say("groups_picture"),
-                shares=shares,
-            )
-        )
+        form = Form(alt=self._say("groups_picture"), salt=f"groups-{self._language}", width=width)
+        return compared_shares(pairs, self._language, hidden=self._say("groups_hidden"), form=form, shares=shares)
 
     def _row(self, line: ClusterLine) -> dict[str, Any]:
         say, customers, revenue = self._say, line.share_of_customers, line.share_of_revenue

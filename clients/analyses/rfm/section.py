@@ -28,7 +28,7 @@ from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
-from privacy.presentation.pages import inline
+from privacy.presentation.pictures import Form, both
 from privacy.presentation.texts import join
 from privacy.presentation.words import amount, percent
 from privacy.section import Section
@@ -144,13 +144,13 @@ class _Section:
             for line in lines
         ]
         hidden_short = say("suppressed_short", floor=floor)
-        picture = partial(compared_shares, pairs, self._language, hidden=hidden_short, salt=scheme.scheme)
+        picture = partial(compared_shares, pairs, self._language, hidden=hidden_short)
+        form = partial(Form, alt=say("picture_compared"), salt=f"{scheme.scheme}-{self._language}")
         hidden = "note_hidden_share" if self._withheld else "note_hidden"
         return {
             "code": scheme.scheme,
             "title": say(f"scheme_{scheme.scheme}"),
-            "wide": inline(picture(width="wide")),
-            "narrow": inline(picture(width="narrow")),
+            "picture": both(lambda width: picture(form=form(width=width))),
             "rows": [self._segment(scheme, position, line) for position, line in enumerate(lines)],
             "hidden": say(hidden, floor=floor) if any(line.figures.suppressed for line in lines) else "",
         }

@@ -19,6 +19,7 @@ from privacy.presentation.cells import Cell
 from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown
 from privacy.presentation.pages import inline
+from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import percent
 from server.analyses.churn import pictures
@@ -179,8 +180,7 @@ def features(model: LogisticModel | NetworkModel, language: Language) -> dict[st
     """The picture of the weights, and whether it is a network's linear path only."""
     rows = [(_feature_name(feature, language), weight) for feature, weight in _weights(model)]
     return {
-        "wide": inline(pictures.weights(rows, language, width="wide")),
-        "narrow": inline(pictures.weights(rows, language, width="narrow")),
+        "picture": both(lambda width: pictures.weights(rows, language, width=width)),
         "direct": isinstance(model, NetworkModel),
     }
 

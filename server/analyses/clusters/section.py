@@ -21,6 +21,7 @@ from privacy.presentation.change import Change, change, signed
 from privacy.presentation.features import feature_heading, feature_name, feature_value
 from privacy.presentation.numbers import shown
 from privacy.presentation.pages import inline
+from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language, join
 from privacy.presentation.words import amount, percent
 from privacy.protocol.study import Study
@@ -131,8 +132,8 @@ def cluster_section(clusters: ClusterResult, study: Study, language: Language) -
         "notes": _notes(clusters, study, language),
         "typical": _typical(clusters, study, words, language),
         "typical_notes": _typical_notes(clusters, language),
-        "heat": _both_widths(partial(pictures.heat_map, clusters, language)),
-        "parallel": _both_widths(partial(pictures.parallel, clusters, language)),
+        "heat": both(lambda width: pictures.heat_map(clusters, language, width=width)),
+        "parallel": both(lambda width: pictures.parallel(clusters, language, width=width)),
         "map": inline(pictures.centre_map(clusters, language, currency=study.currency)) if _mappable(clusters) else "",
         "tree": inline(pictures.tree(clusters, language)) if clusters.tree else "",
         "silhouette": _silhouette(clusters, language),
@@ -141,10 +142,6 @@ def cluster_section(clusters: ClusterResult, study: Study, language: Language) -
             say(f"clusters_limit_{name}") for name in ("borders", "cause", "margins", "records", "people")
         ],
     }  # fmt: skip
-
-
-def _both_widths(draw: partial[str]) -> dict[str, Any]:
-    return {"wide": inline(draw(width="wide")), "narrow": inline(draw(width="narrow"))}
 
 
 def _mappable(clusters: ClusterResult) -> bool:

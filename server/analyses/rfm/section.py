@@ -17,6 +17,7 @@ from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import plain, shown
 from privacy.presentation.pages import inline
+from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language
 from privacy.presentation.words import amount
 from privacy.protocol.study import Study
@@ -157,8 +158,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
     return {
         "code": scheme.scheme,
         "title": say(f"scheme_{scheme.scheme}"),
-        "wide": inline(pictures.segment_shares(scheme, language, floor=floor, width="wide")),
-        "narrow": inline(pictures.segment_shares(scheme, language, floor=floor, width="narrow")),
+        "picture": both(lambda width: pictures.segment_shares(scheme, language, floor=floor, width=width)),
         "columns": [labels[name] for name in form],
         "rows": rows,
         "total": total,

@@ -16,7 +16,7 @@ from privacy.analyses.rfm.words import segment_name
 from privacy.figures.estimates import Estimate
 from privacy.presentation.change import Change, change, signed
 from privacy.presentation.numbers import day_text, shown
-from privacy.presentation.pages import inline
+from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language
 from privacy.results import EarlierRun, StudyResult
 from server.analyses.rfm import pictures
@@ -51,8 +51,7 @@ def over_time(result: StudyResult, language: Language) -> dict[str, Any] | None:
         "comparable": True,
         "lead": _finding(scheme, changes, day, language),
         "cuts": _cuts_sentence(result, last, day, language),
-        "wide": inline(pictures.trend(scheme, points, language, width="wide")),
-        "narrow": inline(pictures.trend(scheme, points, language, width="narrow")),
+        "picture": both(lambda width: pictures.trend(scheme, points, language, width=width)),
         "hollow": not all(run.same_cuts for run in runs),
         "scheme": title,
         "columns": {

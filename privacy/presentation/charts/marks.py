@@ -1,0 +1,38 @@
+"""What is drawn of one figure: where it is, how far the noise reaches, and the words at its end."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from privacy.figures.estimates import Estimate
+from privacy.presentation.numbers import shown
+
+
+class Mark(NamedTuple):
+    """A figure.
+
+    Attributes:
+        value: where it is.
+        margin: half of its 95% interval; 0 where it is exact, and no line is drawn.
+        words: how it is written.
+    """
+
+    value: float
+    margin: float = 0.0
+    words: str = ""
+
+    @property
+    def low(self) -> float:
+        """Lower end of the interval."""
+        return self.value - self.margin
+
+    @property
+    def high(self) -> float:
+        """Upper end of the interval."""
+        return self.value + self.margin
+
+
+def share_mark(share: Estimate, *, exact: bool = False) -> Mark:
+    """A share (0 to 1) in per cent; ``exact``: its margin is not the noise's, and not drawn."""
+    known = Estimate(value=share.value, margin=0.0) if exact else share
+    return Mark(known.value, known.margin, f"{shown(known, decimals=1, scale=100).value}%")
