@@ -59,7 +59,8 @@ def holder_report(
     if table is not None and result.rfm is not None and result.rfm.schemes:
         before, then = earlier or (None, None)
         own["rfm"] = compared_segments(table, result.rfm, result, earlier=before, then=then)
-    return page.holder_report(holder=holder, result=result, own=own, actions=actions, checked=cuts_checked)
+    facts = page.Facts(holder=holder, result=result, own=own, actions=actions, checked=cuts_checked)
+    return page.holder_report(facts)
 
 
 def cluster_section(own: Any, actions: Actions, study: Study, language: Language) -> Any:

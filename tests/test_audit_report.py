@@ -18,7 +18,6 @@ from test_ledger import OPENED, charge
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
 from privacy.audit.report.render import render_audit
-from privacy.audit.report.texts import TEXTS
 from privacy.audit.story import read_story
 from privacy.audit.verify import verify
 from privacy.errors import ConfigError
@@ -79,12 +78,6 @@ def test_failures_stand_first_and_names_are_escaped(bundles: Path, tmp_path: Pat
 def test_a_report_needs_a_holder(bundles: Path) -> None:
     with pytest.raises(ConfigError, match="holder"):
         page_of([bundles / "coordinator.bundle"])
-
-
-def test_texts_have_the_same_fields_in_both_languages() -> None:
-    for key, text in TEXTS.items():
-        fields = [sorted(set(re.findall(r"\{(\w+)\}", part))) for part in text]
-        assert fields[0] == fields[1], key
 
 
 # --- budget ------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from server.analyses.churn import pictures as churn_pictures
 from server.analyses.churn.ranking import ranking
 from server.analyses.churn.run import _BINS, _predicted
 from server.analyses.churn.section import churn_findings, churn_section, top_rate
+from server.analyses.churn.texts import text as churn_text
 from server.report.render import render_report
 
 
@@ -211,7 +212,7 @@ def test_a_study_with_churn_alone_is_a_churn_report(language: str) -> None:
     said = words("alone", language)
     assert text("title_churn", language) in said
     assert text("title", language) not in said
-    assert text("no_rfm", language) not in said
+    assert text("nothing_measured", language) not in said
     assert "±" in said
 
 
@@ -312,7 +313,7 @@ def test_questions_have_names_in_the_list_of_costs(language: str) -> None:
 
 def test_a_holder_that_left_is_told_of_without_talk_of_segments() -> None:
     said = words("missing", "en")
-    assert text("missing_note_churn", "en", holders="shop-7") in said
+    assert churn_text("missing_note", "en", holders="shop-7", count=1) in said
     assert "segment" not in said
 
 

@@ -38,6 +38,7 @@ from privacy.presentation.texts import LANGUAGES
 from privacy.results import QuestionCost, StudyResult, Timing
 from server.analyses.clusters import pictures as cluster_pictures
 from server.analyses.clusters.section import cluster_findings, cluster_section
+from server.analyses.clusters.texts import text as cluster_text
 from server.report.render import render_report
 
 RFM = ("recency_days", "orders", "money")
@@ -241,7 +242,7 @@ def test_same_result_same_bytes() -> None:
 def test_a_study_with_clusters_alone_is_a_clusters_report(language: str) -> None:
     said = words("alone", language)
     assert text("title_clusters", language) in said
-    assert text("no_rfm", language) not in said
+    assert text("nothing_measured", language) not in said
     assert text("margin_note", language) in said
     for key in ("borders", "cause", "margins", "records", "people"):
         assert text(f"clusters_limit_{key}", language) in said
@@ -263,7 +264,7 @@ def test_questions_have_names_in_the_list_of_costs(language: str) -> None:
 
 def test_a_holder_that_left_is_told_of_without_talk_of_segments() -> None:
     said = words("missing", "en")
-    assert text("missing_note_clusters", "en", holders="shop-7") in said
+    assert cluster_text("missing_note", "en", holders="shop-7", count=1) in said
     assert "segment" not in said
 
 
@@ -360,8 +361,8 @@ def test_every_feature_has_words_in_both_languages() -> None:
     for entry in WORDS.values():
         assert entry.low != entry.high
         for said in (entry.low, entry.high):
-            assert [said.en.count("{degree}"), said.zh.count("{degree}")] == [1, 1]
-            assert re.search(r"[一-鿿]", said.zh)
+            assert [said["en"].count("{degree}"), said["zh"].count("{degree}")] == [1, 1]
+            assert re.search(r"[一-鿿]", said["zh"])
 
 
 def test_words_say_which_way_and_how_far() -> None:

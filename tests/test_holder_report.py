@@ -689,5 +689,5 @@ def test_a_browser_opens_it_offline_without_complaint(tmp_path: Path, accepted: 
     )  # fmt: skip
     assert "CONSOLE" not in done.stderr
     assert f'<html lang="{expected}">' in done.stdout[:6000]
-    title = TEXTS["holder_title"].zh if accepted == "zh-CN" else TEXTS["holder_title"].en
+    title = TEXTS["holder_title"]["zh" if accepted == "zh-CN" else "en"]
     assert f"<title>{title} · online · spring-review</title>" in done.stdout[:30000]

@@ -9,31 +9,39 @@ from pathlib import Path
 
 import pytest
 
-from privacy.presentation.texts import Text, read_texts
+from privacy.kernel.features import FEATURES
+from privacy.presentation.texts import LANGUAGES, SPOKEN, Text, read_texts
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
     path.relative_to(ROOT)
     for part in ("privacy", "server", "clients")
     for path in (ROOT / part).rglob("*.toml")
-    if path.name in ("texts.toml", "card.toml", "words.toml")
+    if path.name in ("texts.toml", "card.toml", "words.toml", "traits.toml")
 )
 
 #: Keys that are put together from a beginning and a code.
 COMPOSED = (
-    "month_", "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_", "returns_",
+    "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_", "returns_",
     "duplicates_", "totals_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_",
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
-    "groups_limit_", "claim_", "name_", "panel_",
+    "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_",
 )  # fmt: skip
+#: What a feature says at both ends, and degrees.
+FEATURE_ENDS = ("degree_", *{feature.listed[0] if feature.listed else name for name, feature in FEATURES.items()})
 #: Outcomes of a question are keys themselves; the others are the same in both languages.
 CODES = {"released", "failed"}
 ALIKE = {
     "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "percent_with_margin",
-    "value_with_margin", "sentence_gap", "title_gap", "step_of_question",
+    "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
+    "counted", "feature_with_unit", "k",
     "act_revenue", "churn_auc",
 }  # fmt: skip
+#: Chinese has no sign between sentences, and no word for a plain degree.
+EMPTY = {"sentence_gap", "degree_so"}
+#: What frames ask a section to say.
+ASKED = {"missing_note", "withheld_limits", "missing_self", "missing_others"}
 HAN = r"[一-鿿]"
 
 
@@ -47,22 +55,34 @@ def test_there_are_texts_and_a_package_for_each_file() -> None:
         assert resources.files(".".join(file.parent.parts)).joinpath(file.name).is_file()
 
 
+def fields_of(words: str) -> set[str]:
+    return {name for _, name, _, _ in string.Formatter().parse(words) if name}
+
+
 @pytest.mark.parametrize("file", FILES, ids=str)
-def test_every_text_is_in_both_languages(file: Path) -> None:
+def test_every_text_is_in_every_language(file: Path) -> None:
     for key, entry in texts_of(file).items():
-        fields = [{name for _, name, _, _ in string.Formatter().parse(said) if name} for said in entry]
-        assert fields[0] == fields[1], f"{key}: the languages have different fields"
-        assert all(said.strip() for said in entry) or key == "sentence_gap", key
-        if key not in ALIKE:
-            assert re.search(HAN + "|、", entry.zh), f"{key} is not translated"
-        assert not re.search(HAN, entry.en), f"{key}: Chinese in the English text"
-        assert not re.search(HAN + "[,:;()]", entry.zh), f"{key}: half-width punctuation"
+        assert set(entry) == set(LANGUAGES), f"{key} is not in every language"
+        said = {language: entry.forms(language) for language in LANGUAGES}
+        everything = [words for forms in said.values() for words in forms.values()]
+        # Where a number picks the form, a form may say the number in words.
+        picks = {"count"} if len(everything) > len(LANGUAGES) else set()
+        assert len({frozenset(fields_of(words) - picks) for words in everything}) == 1, f"{key}: different fields"
+        assert all(words.strip() for words in everything) or key in EMPTY, key
+        for language, forms in said.items():
+            named = {form for form in forms if not re.fullmatch("=[0-9]+", form)}
+            assert "other" in named, key
+            assert named <= set(SPOKEN[language].forms), f"{key}: {language} has no such form"
+        chinese, english = "".join(said["zh"].values()), "".join(said["en"].values())
+        assert key in ALIKE or re.search(HAN + "|、", chinese), f"{key} is not translated"
+        assert not re.search(HAN, english), f"{key}: Chinese in the English text"
+        assert not re.search(HAN + "[,:;()]", chinese), f"{key}: half-width punctuation"
 
 
 @pytest.mark.parametrize("file", FILES, ids=str)
 def test_every_text_is_used(file: Path) -> None:
     # A room's texts are its own; what stands in a hall is for all that look there.
-    own = "analyses" in file.parts and file.name != "words.toml"
+    own = "analyses" in file.parts and file.parts[0] != "privacy"
     places = [file.parent] if own else [Path(part) for part in ("privacy", "server", "clients")]
     source = "".join(
         path.read_text(encoding="utf-8")
@@ -70,9 +90,10 @@ def test_every_text_is_used(file: Path) -> None:
         for path in sorted((ROOT / place).rglob("*"))
         if path.suffix in (".py", ".j2")
     )
+    composed = FEATURE_ENDS if file.name == "traits.toml" else COMPOSED
     unused = [
         key
         for key in texts_of(file)
-        if key not in CODES and not key.startswith(COMPOSED) and not re.search(rf"""["']{key}["']""", source)
+        if key not in CODES | ASKED and not key.startswith(composed) and not re.search(rf"""["']{key}["']""", source)
     ]
     assert unused == []

@@ -1,4 +1,4 @@
-"""``actions.toml``: what the operator wants done with each segment, in one language or both."""
+"""``actions.toml``: what the operator wants done with each group of customers, in one language or both."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Self
 
 from pydantic import Field, RootModel, ValidationError, model_validator
 
+from privacy.analyses.catalogue import NAMES
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import Noun, describe_validation
-from privacy.presentation.texts import Language
+from privacy.presentation.texts import Language, of_its_own
 
 
 class Action(Noun):
-    """What to do with one segment; at least one language, which then stands for the other too."""
+    """What to do with one group; at least one language, which then stands for the other too."""
 
     en: str = Field(default="", max_length=600)
     zh: str = Field(default="", max_length=600)
@@ -29,25 +30,26 @@ class Action(Noun):
 
     def text(self, language: Language) -> str:
         """The words in a language, or in the other one."""
-        return (self.zh or self.en) if language == "zh" else (self.en or self.zh)
+        return of_its_own(self, language)
 
 
 class Actions(RootModel[dict[str, Action]]):
-    """Actions by segment code."""
+    """Actions by code."""
 
     def of(self, code: str) -> Action | None:
-        """The operator's action for a segment, else the product's suggestion, else None."""
+        """The operator's action for a group, else the product's suggestion, else None."""
         return self.root.get(code) or _defaults().root.get(code)
 
     @property
     def codes(self) -> frozenset[str]:
-        """Segments that the operator's file names."""
+        """Groups that the operator's file names."""
         return frozenset(self.root)
 
 
 def default_actions_toml() -> str:
-    """The commented file that an operator starts from: every segment of every scheme, in both languages."""
-    return resources.files("clients.analysis").joinpath("actions.toml").read_text(encoding="utf-8")
+    """The commented file that an operator starts from: what each analysis finds, with the product's suggestions."""
+    places = ("clients.analysis", *(f"clients.analyses.{name}" for name in NAMES))
+    return "\n".join(resources.files(place).joinpath("actions.toml").read_text(encoding="utf-8") for place in places)
 
 
 def parse_actions(text: str) -> Actions:
@@ -63,12 +65,12 @@ def parse_actions(text: str) -> Actions:
     except ValidationError as problem:
         raise ConfigError(
             f"actions.toml cannot be used:\n{describe_validation(problem)}",
-            hint='a section per segment code: [champions] en = "..." zh = "..."',
+            hint='a section per code: [champions] en = "..." zh = "..."',
         ) from None
 
 
 def read_actions(path: Path) -> Actions:
-    """Read ``actions.toml``; where there is none, all segments keep the product's suggestions.
+    """Read ``actions.toml``; where there is none, all groups keep the product's suggestions.
 
     Raises:
         ConfigError: if the file cannot be read or used.

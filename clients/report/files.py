@@ -12,7 +12,7 @@ from clients.analysis import Earlier
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
-from clients.report.page import Handed, holder_report
+from clients.report.page import Facts, Handed, holder_report
 from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import sha256_hex
 from privacy.private_files import write_private
@@ -33,9 +33,9 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
         output: file to write; ``report/<study>-<as of>.html`` in the folder, if None.
 
     Raises:
-        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured neither segments,
-            churn nor clusters.
-        DataError: if the source cannot be read, or a study of segments finds no customer.
+        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured nothing that the
+            page shows.
+        DataError: if the source cannot be read, or an analysis finds no customer that it needs.
         ProtocolError: if the coordinator's result does not fit the study or the plans that this holder answered.
     """
     runs = RunFolder(folder.state / "runs")
@@ -54,14 +54,17 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
         found = None if figures is None else analysis.own(context, figures, result, before)
         if found is not None:
             own[analysis.name] = found
+    holder = folder.config().holder
     page = holder_report(
-        holder=folder.config().holder,
-        result=result,
-        own=own,
-        actions=read_actions(actions),
-        checked=True,
-        actions_file=actions.name,
-        handed=handed_result(runs, result, chosen, folder.config().holder),
+        Facts(
+            holder=holder,
+            result=result,
+            own=own,
+            actions=read_actions(actions),
+            checked=True,
+            actions_file=actions.name,
+            handed=handed_result(runs, result, chosen, holder),
+        )
     )
     target = output or folder.root / "report" / f"{study.name}-{study.as_of.isoformat()}.html"
     write_private(target, page.encode())
@@ -73,8 +76,8 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
 
     Raises:
         ConfigError: if there is none.
-        ProtocolError: if it is no result, is of another study, or states other cut points, another model or other
-            centres than the plan that this holder's node answered.
+        ProtocolError: if it is no result, is of another study, or states other public facts than the plans
+            that this holder's node answered.
     """
     path = runs.root / run / "result.json"
     if not path.exists():

@@ -1,4 +1,4 @@
-"""The holder's own page: one self-contained HTML file in English and Chinese (:mod:`privacy.presentation.pages`).
+"""The holder's own page: one self-contained HTML file (:mod:`privacy.presentation.pages`).
 
 It sets what a run released against this holder's own exact rows. Nothing is asked, charged or sent for it. What stands
 in it are the sections of the analyses; the frame knows none of them by name.
@@ -13,13 +13,13 @@ from functools import partial
 from typing import Any
 
 from clients.analyses.catalogue import ANALYSES
-from clients.analysis import HolderView
+from clients.analysis import HolderAnalysis, HolderView
 from clients.analysis.actions import Actions
 from clients.analysis.texts import text
 from privacy.errors import ConfigError
 from privacy.presentation.numbers import day_text
 from privacy.presentation.pages import render_page
-from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
+from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, Texts, join
 from privacy.results import StudyResult
 
 
@@ -38,65 +38,74 @@ class Handed:
     total: int
 
 
-def holder_report(
-    *,
-    holder: str,
-    result: StudyResult,
-    own: Mapping[str, Any],
-    actions: Actions,
-    checked: bool = False,
-    actions_file: str = "actions.toml",
-    handed: Handed | None = None,
-) -> str:
-    """The page as HTML text; the same input gives the same bytes.
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a holder's page is made of.
 
-    Args:
+    Attributes:
         holder: this holder's name.
         result: the run, as the coordinator stated it.
         own: the holder's own figures, by the analysis that they are of.
-        actions: what to do with each segment and cluster, and in each band of risk.
+        actions: what the operator wants done, by code.
         checked: whether what was released was found in the plans that this holder's node answered.
         actions_file: name of the file of actions, for the text.
         handed: which text this holder was handed, and who else.
+    """
+
+    holder: str
+    result: StudyResult
+    own: Mapping[str, Any]
+    actions: Actions
+    checked: bool = False
+    actions_file: str = "actions.toml"
+    handed: Handed | None = None
+
+
+def holder_report(facts: Facts) -> str:
+    """The page as HTML text; the same facts give the same bytes.
 
     Raises:
         ConfigError: if the run measured nothing that there is a section for.
     """
-    if not own:
+    if not facts.own:
         raise ConfigError(
-            f"run {result.run} measured nothing that this page shows", hint="choose a run of another study"
+            f"run {facts.result.run} measured nothing that this page shows", hint="choose a run of another study"
         )
-    # A section of the file may be about anything that some analysis knows, also one that this run did not ask for.
-    unknown = tuple(sorted(code for code in actions.codes if not any(item.knows(code, result) for item in ANALYSES)))
-    since = next((day for item in ANALYSES if item.name in own and (day := item.since(own[item.name]))), None)
-    pages = []
-    for language in LANGUAGES:
-        sections = []
-        for analysis in ANALYSES:
-            if analysis.name not in own:
-                continue
-            section = analysis.section
-            view = HolderView(
-                figures=own[analysis.name],
-                result=result,
-                language=language,
-                text=section.text,
-                holder=holder,
-                actions=actions,
-                actions_file=actions_file,
-                unknown=unknown,
-                checked=checked,
-            )
-            sections.append(section.rendered(view))
-        frame = _frame(holder, result, since, language)
-        pages.append(frame | {"sections": sections, "handed": handed and _handed(handed, language)})
     return render_page(
         "holder.html.j2",
         package="clients.report",
-        pages=pages,
-        subject=f"{holder} · {result.study.name}",
+        pages=[_page(facts, language) for language in LANGUAGES],
+        subject=f"{facts.holder} · {facts.result.study.name}",
         style="holder.css",
     )
+
+
+def _page(facts: Facts, language: Language) -> dict[str, Any]:
+    shown = [analysis for analysis in ANALYSES if analysis.name in facts.own]
+    sections = [analysis.section.rendered(_view(facts, analysis, language)) for analysis in shown]
+    since = next((day for item in shown if (day := item.since(facts.own[item.name]))), None)
+    handed = facts.handed and _handed(facts.handed, language)
+    return _frame(facts, shown[0].section.text, since, language) | {"sections": sections, "handed": handed}
+
+
+def _view(facts: Facts, analysis: HolderAnalysis[Any, Any], language: Language) -> HolderView[Any]:
+    # A section of the file may be about anything that some analysis knows, also one that this run did not ask for.
+    known = partial(_known, result=facts.result)
+    return HolderView(
+        figures=facts.own[analysis.name],
+        result=facts.result,
+        language=language,
+        text=analysis.section.text,
+        holder=facts.holder,
+        actions=facts.actions,
+        actions_file=facts.actions_file,
+        unknown=tuple(sorted(code for code in facts.actions.codes if not known(code))),
+        checked=facts.checked,
+    )
+
+
+def _known(code: str, *, result: StudyResult) -> bool:
+    return any(item.knows(code, result) for item in ANALYSES)
 
 
 def _handed(handed: Handed, language: Language) -> dict[str, str]:
@@ -109,14 +118,15 @@ def _handed(handed: Handed, language: Language) -> dict[str, str]:
     }
 
 
-def _frame(holder: str, result: StudyResult, since: dt.date | None, language: Language) -> dict[str, Any]:
-    """What stands around the sections."""
+def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language) -> dict[str, Any]:
+    """What stands around the sections; the first of them may say in its own words who was left out."""
+    result, holder = facts.result, facts.holder
     say = partial(_text, language=language)
     notices = [say("withheld_note")] if result.totals_withheld else []
     if holder in result.missing:
-        notices.append(say("missing_self"))
+        notices.append(first("missing_self", language))
     elif result.missing:
-        notices.append(say("missing_others", holders=join(list(result.missing), language)))
+        notices.append(first("missing_others", language, holders=join(list(result.missing), language)))
     return {
         "title": say("holder_title"),
         "language": language,

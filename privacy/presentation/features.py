@@ -8,13 +8,7 @@ from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, FeatureName
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.numbers import Shown, shown
-from privacy.presentation.texts import Language, Text, say
-
-_LISTED = {
-    "categories": Text("share of lines in {of}", "{of}购买占比"),
-    "channels": Text("share of orders through {of}", "{of}渠道订单占比"),
-}
-_WITH_UNIT = Text("{name}, {unit}", "{name}（{unit}）")
+from privacy.presentation.texts import COMMON, Language, of_its_own, say
 
 
 class _Form(NamedTuple):
@@ -29,15 +23,15 @@ def feature_name(name: FeatureName, language: Language, *, of: str = "") -> str:
     """The feature's name in a language; ``of`` is the category or channel that it is the share of."""
     feature = FEATURES[name]
     if feature.listed and of:
-        return say(_LISTED, feature.listed[0], language, of=of)
-    return feature.zh if language == "zh" else feature.en
+        return say(COMMON, f"feature_of_{feature.listed[0]}", language, of=of)
+    return of_its_own(feature, language)
 
 
 def feature_heading(name: FeatureName, language: Language, *, currency: str, of: str = "") -> str:
     """The feature's name with the unit that :func:`feature_value` writes, where the name does not say it."""
     unit = currency if FEATURES[name].money else "%" if _form(name, currency).percent else ""
     said = feature_name(name, language, of=of)
-    return str(getattr(_WITH_UNIT, language).format(name=said, unit=unit)) if unit else said
+    return say(COMMON, "feature_with_unit", language, name=said, unit=unit) if unit else said
 
 
 def feature_value(name: FeatureName, estimate: Estimate, *, currency: str) -> Shown:

@@ -8,7 +8,7 @@ from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from privacy.figures.estimates import Estimate
-from privacy.presentation.texts import COMMON, Language, say
+from privacy.presentation.texts import SPOKEN, Language
 
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
@@ -84,6 +84,4 @@ def delta_text(value: float) -> str:
 
 def day_text(day: dt.date, language: Language) -> str:
     """A day as people write it: ``1 January 2025`` or ``2025年1月1日``."""
-    if language == "zh":
-        return f"{day.year}年{day.month}月{day.day}日"
-    return f"{day.day} {say(COMMON, f'month_{day.month}', language)} {day.year}"
+    return SPOKEN[language].day_text(day)

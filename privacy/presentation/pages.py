@@ -1,7 +1,7 @@
-"""A page: one self-contained HTML file in English and Chinese that loads nothing.
+"""A page: one self-contained HTML file in every language of ``languages.toml`` that loads nothing.
 
 Style, pictures and the few lines of script that choose the language are inside it, and a content security policy
-forbids anything else. Without script the English text is shown, and the switch still works.
+forbids anything else. Without script the first language is shown, and the switch still works.
 
 A page's template extends ``frame.html.j2`` and fills its block ``page``, once for each language; ``page`` holds the
 values of that language.
@@ -16,7 +16,7 @@ from functools import cache
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from privacy.presentation.texts import COMMON, LANGUAGES, say
+from privacy.presentation.texts import COMMON, LANGUAGES, SPOKEN, say
 
 if TYPE_CHECKING:
     import jinja2
@@ -47,6 +47,7 @@ def render_page(template: str, *, package: str, pages: Sequence[dict[str, Any]],
             script=inline(script),  # a file of this package
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
             pages=pages,
+            languages=[SPOKEN[language] for language in LANGUAGES],
             switch=" / ".join(say(COMMON, "switch", language) for language in LANGUAGES),
         )
     )

@@ -31,9 +31,11 @@ def _nothing(view: ReportView[Any]) -> Sequence[str]:
 class ReportSection(Section[R]):
     """An analysis' section of the report.
 
+    Its texts say ``missing_note``, of ``count`` holders that dropped out, by name, and ``withheld_limits`` where the
+    analysis has a form without totals: what that does not hide.
+
     Attributes:
         title: key of the report's title where this is the only section.
-        missing: keys of what is said of one holder that dropped out, and of several.
         cards: the large figures at the top.
         findings: the main findings, one to three sentences.
         notes: small print under the cards; a note that an earlier section gave already is not said again.
@@ -41,7 +43,6 @@ class ReportSection(Section[R]):
     """
 
     title: str
-    missing: tuple[str, str]
     cards: Callable[[ReportView[R]], Sequence[Cell]]
     findings: Callable[[ReportView[R]], Sequence[str]]
     notes: Callable[[ReportView[R]], Sequence[str]] = _nothing

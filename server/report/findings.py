@@ -13,9 +13,9 @@ from server.analysis.texts import text
 def spent_sentence(spending: Spending, language: Language) -> str:
     """What the run spent for one person, and what was promised."""
     return text(
-        "spent_sentence_one" if spending.k == 1 else "spent_sentence",
+        "spent_sentence",
         language,
-        k=spending.k,
+        count=spending.k,
         person=epsilon_text(spending.epsilon_person),
         promised=plain(spending.epsilon_promised),
         delta=delta_text(spending.delta),

@@ -73,7 +73,7 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
         "findings": [finding for section, view in sections for finding in section.findings(view)],
         "notes": list(dict.fromkeys(notes)),
         "sections": [section.rendered(view) for section, view in sections],
-        "privacy": _privacy(result, language),
+        "privacy": _privacy(result, sections, language),
         "run": _run(result, language),
         "rules": _study_rules(result.study, language),
     }
@@ -103,8 +103,8 @@ def _missing_note(result: StudyResult, sections: list[_Shown], language: Languag
     """What it means for the figures that holders dropped out."""
     if not result.missing or not sections:
         return ""
-    section, view = sections[0]
-    return view.say(section.missing[len(result.missing) > 1], holders=join(list(result.missing), language))
+    _, view = sections[0]
+    return view.say("missing_note", holders=join(list(result.missing), language), count=len(result.missing))
 
 
 def _spent_card(result: StudyResult, language: Language) -> Cell:
@@ -120,16 +120,11 @@ def _text(key: str, *, language: Language, **fields: object) -> str:
     return text(key, language, **fields)
 
 
-def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
+def _privacy(result: StudyResult, sections: list[_Shown], language: Language) -> dict[str, Any]:
     say = partial(_text, language=language)
     study, spending = result.study, result.spending
     declared = study.budget.max_holders_per_customer
-    if declared is None:
-        person = say("relation_person_all", k=spending.k)
-    elif spending.k == 1:
-        person = say("relation_person_one")
-    else:
-        person = say("relation_person", k=spending.k)
+    person = say("relation_person_all" if declared is None else "relation_person", count=spending.k)
     relations = [(person, epsilon_text(spending.epsilon_person), True)]
     # Who said hello counts, also where it dropped out later: its customers were asked about as well.
     everyone = len(result.participants) + len(result.missing)
@@ -140,11 +135,11 @@ def _privacy(result: StudyResult, language: Language) -> dict[str, Any]:
     t = study.budget.colluding_holders
     trust = []
     if study.placement == "distributed":
-        trust.append(say("colluding" if t == 1 else "colluding_many", t=t))
+        trust.append(say("colluding", count=t))
         if len(result.participants) == 2:
             trust.append(say("two_holders_share" if result.totals_withheld else "two_holders"))
     if result.totals_withheld:
-        trust.append(say("withheld_limits"))
+        trust += [view.say("withheld_limits") for section, view in sections if "withheld_limits" in section.text]
     return {
         "promised": say("promised", epsilon=plain(spending.epsilon_promised), delta=delta_text(spending.delta)),
         "relations": relations,

@@ -20,6 +20,7 @@ from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pages import inline
+from privacy.presentation.texts import of_its_own
 from privacy.section import Section
 
 #: Figures of a ranking with their decimals.
@@ -237,7 +238,7 @@ class _Section:
         }
 
     def _name(self, band: Band) -> str:
-        return band.zh if self._language == "zh" else band.en
+        return of_its_own(band, self._language)
 
     def _range(self, band: Band) -> str:
         codes = [line.band for line in self._own.bands]
@@ -255,7 +256,7 @@ class _Section:
         change = f" ({100 * item.change / CERTAIN:+.0f})" if item.change is not None else ""
         return {
             "id": item.customer_id,
-            "reason": (item.reason.zh if self._language == "zh" else item.reason.en) if item.reason else "",
+            "reason": of_its_own(item.reason, self._language) if item.reason else "",
             "cells": [
                 Cell(say("churn_probability"), f"{100 * item.probability / CERTAIN:.0f}{change}"),
                 Cell(say("churn_money", currency=currency), self._whole(item.money)),

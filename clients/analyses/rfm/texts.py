@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clients.analysis.texts import text as frame
+from privacy.analyses.rfm.words import TEXTS
 from privacy.presentation.texts import Texts
 
 #: The texts of the section, and those of the page around it.
-text = Texts("clients.analyses.rfm", frame)
+text = Texts("clients.analyses.rfm", TEXTS, frame)

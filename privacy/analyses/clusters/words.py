@@ -14,9 +14,9 @@ import numpy as np
 
 from privacy.analyses.clusters.options import ClusterOptions
 from privacy.analyses.clusters.results import ClusterFigures
-from privacy.kernel.features import FEATURES, FeatureLists, FeatureName
+from privacy.kernel.features import FEATURES, Feature, FeatureLists, FeatureName
 from privacy.presentation.features import feature_name, feature_value
-from privacy.presentation.texts import COMMON, Language, Text, say
+from privacy.presentation.texts import COMMON, Language, Text, of_its_own, read_texts, say
 
 #: From so many standard deviations off the mean of all customers a feature is named, named without "rather", and named
 #: with "very".
@@ -25,12 +25,27 @@ _MOST = 3
 #: A feature is named where the difference is so many times its margin: with many features and clusters, a few of the
 #: differences exceed the margin itself by chance.
 _SURE = 1.5
-_OWN: dict[str, Text] = {
-    "average": Text("close to the average", "接近平均水平"),
-    "too_small": Text("too small to describe", "规模过小，无法描述"),
-    "told_apart": Text("{words} ({feature}: {value})", "{words}（{feature}：{value}）"),
+#: What features say, their two ends and degrees.
+TRAITS = read_texts("privacy.analyses.clusters", "traits.toml")
+#: What features tell where it is not the feature's own: of those that tell much the same, one is named.
+_KINDS: dict[str, str] = {
+    "recency_days": "recency",
+    "tenure_days": "tenure",
+    "tenure_180": "tenure",
+    "order_value": "order",
+    **{f"{what}_{days}": what for what in ("orders", "money") for days in (30, 90, 180, 365)},
+    "interval_days": "interval",
+    "interval_spread": "rhythm",
+    "interval_variation": "rhythm",
+    "recency_ratio": "recency",
+    "overdue": "recency",
+    "idle_share": "recency",
+    "momentum": "trend",
+    "discount_share": "discount",
+    "return_share": "returns",
+    "weekend_share": "weekend",
+    "evening_share": "evening",
 }
-_VERY_SO, _SO, _RATHER_SO = Text("very ", "极"), Text("", ""), Text("rather ", "较")
 
 
 class _Words(NamedTuple):
@@ -41,86 +56,12 @@ class _Words(NamedTuple):
     high: Text
 
 
-def _orders(days: int) -> _Words:
-    return _Words(
-        "orders",
-        Text(f"{{degree}}few orders in {days} days", f"近{days}天{{degree}}低频"),
-        Text(f"{{degree}}frequent in {days} days", f"近{days}天{{degree}}高频"),
-    )
+def _words(feature: Feature) -> _Words:
+    key = feature.listed[0] if feature.listed else feature.name
+    return _Words(_KINDS.get(feature.name, feature.name), TRAITS[f"{key}_low"], TRAITS[f"{key}_high"])
 
 
-def _money(days: int) -> _Words:
-    return _Words(
-        "money",
-        Text(f"{{degree}}low spend in {days} days", f"近{days}天{{degree}}低消费"),
-        Text(f"{{degree}}high spend in {days} days", f"近{days}天{{degree}}高消费"),
-    )
-
-
-def _words(kind: str, low: str, low_zh: str, high: str, high_zh: str) -> _Words:
-    return _Words(kind, Text(f"{{degree}}{low}", low_zh), Text(f"{{degree}}{high}", high_zh))
-
-
-WORDS: dict[FeatureName, _Words] = {
-    "recency_days": _words("recency", "recent", "近期{degree}活跃", "long inactive", "{degree}久未购买"),
-    "tenure_days": _words("tenure", "new", "首购{degree}晚", "long-standing", "首购{degree}早"),
-    "orders": _words("orders", "few orders", "{degree}低频", "frequent", "{degree}高频"),
-    "money": _words("money", "low spend", "{degree}低消费", "high spend", "{degree}高消费"),
-    "order_value": _words("order", "small orders", "客单价{degree}低", "large orders", "客单价{degree}高"),
-    "basket": _words("basket", "short orders", "每单商品{degree}少", "long orders", "每单商品{degree}多"),
-    "orders_30": _orders(30),
-    "orders_90": _orders(90),
-    "orders_180": _orders(180),
-    "orders_365": _orders(365),
-    "money_30": _money(30),
-    "money_90": _money(90),
-    "money_180": _money(180),
-    "money_365": _money(365),
-    "interval_days": _words(
-        "interval", "short intervals", "复购间隔{degree}短", "long intervals", "复购间隔{degree}长"
-    ),
-    "interval_spread": _words(
-        "rhythm", "steady intervals", "复购间隔波动{degree}小", "unsteady intervals", "复购间隔波动{degree}大"
-    ),
-    "interval_variation": _words(
-        "rhythm", "regular rhythm", "复购节奏{degree}规律", "irregular rhythm", "复购节奏{degree}不规律"
-    ),
-    "recency_ratio": _words(
-        "recency", "active for their rhythm", "相对自身节奏{degree}活跃",
-        "silent for their rhythm", "相对自身节奏{degree}沉寂",
-    ),
-    "overdue": _words(
-        "recency", "little overdue", "超出自身间隔{degree}少", "long overdue", "超出自身间隔{degree}多"
-    ),
-    "on_time": _words(
-        "on_time", "early in their interval", "处于自身间隔{degree}前段",
-        "late in their interval", "处于自身间隔{degree}后段",
-    ),
-    "idle_share": _words("recency", "little idle time", "沉默占比{degree}低", "much idle time", "沉默占比{degree}高"),
-    "tenure_180": _words("tenure", "newly won", "首购{degree}晚", "well established", "首购{degree}早"),
-    "trend": _words("trend", "weak order trend", "订单趋势{degree}弱", "strong order trend", "订单趋势{degree}强"),
-    "momentum": _words("trend", "weak momentum", "订单环比{degree}低", "strong momentum", "订单环比{degree}高"),
-    "discount_share": _words(
-        "discount", "few discounts", "折扣购买{degree}少", "many discounts", "折扣购买{degree}多"
-    ),
-    "return_share": _words("returns", "few returns", "退货{degree}少", "many returns", "退货{degree}多"),
-    "weekend_share": _words(
-        "weekend", "few weekend orders", "周末下单{degree}少", "many weekend orders", "周末下单{degree}多"
-    ),
-    "evening_share": _words(
-        "evening", "few evening orders", "晚间下单{degree}少", "many evening orders", "晚间下单{degree}多"
-    ),
-    **{
-        name: _words(name, "low share of {of}", "{degree}少购{of}", "high share of {of}", "{degree}多购{of}")
-        for name, feature in FEATURES.items()
-        if feature.listed and feature.listed[0] == "categories"
-    },
-    **{
-        name: _words(name, "few {of} orders", "{degree}少用{of}渠道", "many {of} orders", "{degree}多用{of}渠道")
-        for name, feature in FEATURES.items()
-        if feature.listed and feature.listed[0] == "channels"
-    },
-}  # fmt: skip
+WORDS: dict[FeatureName, _Words] = {name: _words(feature) for name, feature in FEATURES.items()}
 
 
 def cluster_words(
@@ -155,7 +96,7 @@ def cluster_words(
             for cluster in group:
                 value = feature_value(name, cluster.typical[name], currency=currency).value
                 said[cluster.id] = say(
-                    _OWN,
+                    TRAITS,
                     "told_apart",
                     language,
                     words=said[cluster.id],
@@ -164,7 +105,7 @@ def cluster_words(
                 )
     for number, own in options.names.items():
         if number in said:
-            said[number] = (own.zh or own.en) if language == "zh" else (own.en or own.zh)
+            said[number] = of_its_own(own, language)
     return said
 
 
@@ -207,9 +148,9 @@ def _named(cluster: ClusterFigures, clear: frozenset[FeatureName]) -> list[Featu
 
 def _description(cluster: ClusterFigures, names: Sequence[FeatureName], language: Language, lists: FeatureLists) -> str:
     if not big_enough(cluster):
-        return say(_OWN, "too_small", language)
+        return say(TRAITS, "too_small", language)
     chosen = [_word(name, cluster.apart[name], language, lists.value_of(name)) for name in names]
-    return say(COMMON, "separator", language).join(chosen) or say(_OWN, "average", language)
+    return say(COMMON, "separator", language).join(chosen) or say(TRAITS, "average", language)
 
 
 def big_enough(cluster: ClusterFigures) -> bool:
@@ -219,9 +160,9 @@ def big_enough(cluster: ClusterFigures) -> bool:
 
 def _word(name: FeatureName, apart: float, language: Language, of: str) -> str:
     far = abs(apart)
-    degree = _VERY_SO if far >= _VERY else _SO if far >= _PLAIN else _RATHER_SO
+    degree = "very" if far >= _VERY else "so" if far >= _PLAIN else "rather"
     words = WORDS[name].low if apart < 0 else WORDS[name].high
-    return str(getattr(words, language)).format(degree=getattr(degree, language), of=of)
+    return words[language].format(degree=TRAITS[f"degree_{degree}"][language], of=of)
 
 
 def _telling(group: Sequence[ClusterFigures]) -> FeatureName:

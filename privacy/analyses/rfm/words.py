@@ -9,7 +9,10 @@ from typing import Any, Protocol
 import numpy as np
 
 from privacy.analyses.rfm.segments import SegmentRules, segments_of_scores
-from privacy.presentation.texts import COMMON, Language, say
+from privacy.presentation.texts import Language, of_its_own, read_texts, say
+
+#: What pages of both sides say of segments.
+TEXTS = read_texts("privacy.analyses.rfm")
 
 
 class Named(Protocol):
@@ -33,7 +36,7 @@ class Named(Protocol):
 
 def segment_name(segment: Named, language: Language) -> str:
     """The segment's name in a language."""
-    return segment.zh if language == "zh" else segment.en
+    return of_its_own(segment, language)
 
 
 def definition(scheme: str, position: int, code: str, rules: SegmentRules, language: Language) -> str:
@@ -49,15 +52,15 @@ def definition(scheme: str, position: int, code: str, rules: SegmentRules, langu
     if scheme == "eight":
         # The order of the eight: M high before low; within, (R, F) = high high, high low, low high, low low.
         r, f, m = (
-            say(COMMON, "definition_low" if low else "definition_high", language)
+            say(TEXTS, "definition_low" if low else "definition_high", language)
             for low in (position // 2 % 2, position % 2, position // 4)
         )
-        return say(COMMON, "definition_eight", language, r=r, f=f, m=m)
+        return say(TEXTS, "definition_eight", language, r=r, f=f, m=m)
     if scheme == "rules":
         for rule in rules.thresholds:
             if rule.code == code:
                 return rule.when
-        return say(COMMON, "definition_other", language)
+        return say(TEXTS, "definition_other", language)
     return _grid_definition(scheme, position, language)
 
 
@@ -69,4 +72,4 @@ def _grid_definition(scheme: Any, position: int, language: Language) -> str:
     if len(mine) != math.prod(int(side) for side in high - low + 1):
         return ""
     r, f = (f"{a}" if a == b else f"{a}–{b}" for a, b in zip(low, high, strict=True))
-    return say(COMMON, "definition_grid", language, r=r, f=f)
+    return say(TEXTS, "definition_grid", language, r=r, f=f)

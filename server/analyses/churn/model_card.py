@@ -12,7 +12,7 @@ from typing import Any
 
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
 from privacy.presentation.pages import render_page
-from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join
+from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join, of_its_own
 from server.analyses.churn.card_texts import text
 from server.analyses.churn.model_file import ModelFile, PrivacySpent, Words
 from server.analyses.churn.section import calibration, family_name, features, quality_notes, quality_table
@@ -120,4 +120,4 @@ def _privacy(spent: PrivacySpent, language: Language) -> list[str]:
 
 
 def _in(words: Words, language: Language) -> str:
-    return words.zh if language == "zh" else words.en
+    return of_its_own(words, language)

@@ -20,7 +20,7 @@ from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
-from privacy.presentation.texts import Language, join
+from privacy.presentation.texts import Language, join, of_its_own
 from privacy.presentation.words import percent
 from server.analyses.churn import pictures
 from server.analyses.churn.texts import text
@@ -202,8 +202,7 @@ def _weights(model: LogisticModel | NetworkModel) -> list[tuple[ScaledFeature, f
 
 
 def _feature_name(feature: ScaledFeature, language: Language) -> str:
-    entry = FEATURES[feature.name]
-    return entry.zh if language == "zh" else entry.en
+    return of_its_own(FEATURES[feature.name], language)
 
 
 def _ranked_by(code: str, language: Language) -> str:
@@ -268,5 +267,4 @@ SECTION = ReportSection(
     findings=lambda view: churn_findings(view.figures, view.language),
     body=lambda view: churn_section(view.figures, view.language),
     notes=lambda view: [view.say("churn_margin_note")],
-    missing=("missing_note_churn", "missing_note_churn_many"),
 )

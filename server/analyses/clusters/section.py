@@ -367,5 +367,4 @@ SECTION = ReportSection(
     findings=lambda view: cluster_findings(view.figures, view.result.study, view.language),
     body=lambda view: cluster_section(view.figures, view.result.study, view.language),
     notes=lambda view: [view.say("margin_note")],
-    missing=("missing_note_clusters", "missing_note_clusters_many"),
 )

@@ -332,7 +332,6 @@ SECTION = ReportSection(
     package="server.analyses.rfm",
     text=text,
     title="title",
-    missing=("missing_note", "missing_note_many"),
     cards=cards,
     findings=findings,
     body=body,

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from privacy.analyses.rfm.words import TEXTS
 from privacy.presentation.texts import Texts
 from server.analysis.texts import text as frame
 
 #: The texts of the section, and those of the report around it.
-text = Texts("server.analyses.rfm", frame)
+text = Texts("server.analyses.rfm", TEXTS, frame)
