@@ -27,9 +27,9 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 #: Asks a question by its title.
-Ask = Callable[[str, Statistic], Release]
+Ask = Callable[[str, Statistic[Any]], Release]
 #: The noise that a question, by its title, is planned to have.
-Planned = Callable[[str, Statistic], SumMechanism]
+Planned = Callable[[str, Statistic[Any]], SumMechanism]
 
 
 @dataclass(frozen=True, kw_only=True)
