@@ -154,7 +154,7 @@ def load_customers(folder: Path, as_of: dt.date = AS_OF) -> Customers:
             product="stock_code",
         ),
     )  # fmt: skip
-    found: CustomerFeatures = build_features(config, study, study.feature_requests["clusters"], base=folder)
+    found: CustomerFeatures = build_features(config, study, study.row_requests["clusters"], base=folder)
     ids = np.array([int(item) for item in found.ids], dtype=np.int64)
     order = np.argsort(ids)
     return Customers(ids=ids[order], table=found.table.take(order))

@@ -18,12 +18,10 @@ import pytest
 
 import privacy.analyses
 from privacy.analyses import ANALYSES
-from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, STATISTICS_OF, option_tables
+from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, STATISTICS_OF, columns_of, option_tables
 from privacy.analyses.contract import AnalysisContract
 from privacy.kernel.canonical import Noun
-from privacy.kernel.columns import COLUMN_OF, CUSTOMER_TABLE
-from privacy.kernel.customers import CustomerColumns
-from privacy.kernel.features import FeatureTable
+from privacy.kernel.features import FEATURES
 from privacy.kernel.terms import Terms
 from privacy.protocol.study import Study, _section
 from privacy.results import StudyResult
@@ -58,9 +56,10 @@ def test_a_room_bears_the_name_of_its_analysis_on_every_side(analysis: AnalysisC
 def test_an_analysis_asks_statistics_of_the_rows_that_it_reads(analysis: AnalysisContract[Any]) -> None:
     """Else a question could look at rows whose columns the policy never saw."""
     request = analysis.reads(analysis.options(), study_of(analysis))
-    assert {kind.reads for kind in analysis.statistics} == {CustomerColumns if request is None else FeatureTable}
-    named = CUSTOMER_TABLE if request is None else {COLUMN_OF[name] for name in request.names}
-    assert study_of(analysis).columns == named
+    assert {kind.reads for kind in analysis.statistics} == {request.rows}
+    assert request.offers[0] <= set(FEATURES) | {feature.name for feature in analysis.features}
+    assert columns_of(request), "a policy that names columns must see what every analysis looks at"
+    assert study_of(analysis).columns == columns_of(request)
 
 
 @each_analysis

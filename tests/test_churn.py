@@ -426,7 +426,7 @@ def test_numbers_that_are_none_in_a_source_are_as_good_as_absent(tmp_path: Path)
         )
     ]  # fmt: skip
     study = study_of()
-    request = study.feature_requests["churn"]
+    request = study.row_requests["churn"]
     found = []
     for name, given in (("clean", rows), ("rotten", [*rotten[:4], *rows, *rotten[4:]])):
         home = tmp_path / name

@@ -189,7 +189,7 @@ def _features(data_folder: Path, where: str) -> CustomerFeatures:
             product="stock_code",
         ),
     )  # fmt: skip
-    return build_features(config, study, study.feature_requests["churn"], base=data_folder)
+    return build_features(config, study, study.row_requests["churn"], base=data_folder)
 
 
 def leaking(data_folder: Path) -> list[str]:

@@ -117,6 +117,12 @@ def test_a_column_that_says_nothing_of_discounts(tmp_path: Path) -> None:
     assert [item.code for item in warnings if item.code == "discounts"] == ["discounts"]
 
 
+def test_a_feature_that_nobody_here_knows_is_refused_before_a_row_is_read() -> None:
+    request = FeatureRequest(names=("shoe_size",), days=(AS_OF,))
+    with pytest.raises(ConfigError, match="cannot work out the feature shoe_size"):
+        check_features(make_config("there is no such file.parquet"), make_study(), request)
+
+
 def test_days_after_the_studys_own_are_refused_before_a_row_is_read(tmp_path: Path) -> None:
     late = FeatureRequest(names=("orders",), days=(AS_OF, AS_OF + dt.timedelta(days=1)))
     config = make_config("there is no such file.parquet")

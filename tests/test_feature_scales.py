@@ -194,7 +194,7 @@ def test_the_catalogue_speaks_both_languages_and_its_scales_fit() -> None:
     [
         ({"names": ()}, "at least 1"),
         ({"names": ("orders", "orders")}, "twice"),
-        ({"names": ("shoe_size",)}, "literal"),
+        ({"names": ("Shoe size",)}, "pattern"),
         ({"days": ()}, "at least 1"),
         ({"days": ("2024-02-01", "2024-01-01")}, "ascend"),
         ({"days": ("2024-02-01", "2024-02-01")}, "ascend"),

@@ -137,7 +137,7 @@ def test_every_holder_has_scores_of_its_own_customers(ran: Ran) -> None:
 
 def test_facts_come_with_the_studys_features_and_change_none_of_them(ran: Ran) -> None:
     folder, study = ran.online, ran.study
-    request = study.feature_requests["churn"]
+    request = study.row_requests["churn"]
     plain = build_features(folder.config(), study, request, base=folder.root)
     table = SourceData(folder).tables(study)["churn"]
     assert table.names == request.names  # type: ignore[union-attr]
@@ -395,7 +395,7 @@ def test_the_interval_model_is_a_fair_baseline_on_real_data(data_folder: Path, t
                 "churn": {"horizon_days": horizon},
             }
         )  # fmt: skip
-        features = build_features(config, study, with_facts(study.feature_requests["churn"]), base=tmp_path)
+        features = build_features(config, study, with_facts(study.row_requests["churn"]), base=tmp_path)
         model = LogisticModel(
             features=study.scaled(study.churn.features), weights=(1 << 16, *[0] * len(study.churn.features))
         )

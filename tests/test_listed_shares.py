@@ -143,7 +143,7 @@ def test_lists_are_part_of_the_request_and_of_what_is_kept(tmp_path: Path) -> No
         make_study(**cluster_options(categories=listed)) for listed in (LISTS.categories, LISTS.categories[::-1])
     )
     assert asked.digest != swapped.digest
-    assert asked.feature_requests["clusters"] == FeatureRequest(names=NAMES, days=(AS_OF,), lists=LISTS)
+    assert asked.row_requests["clusters"] == FeatureRequest(names=NAMES, days=(AS_OF,), lists=LISTS)
     assert [item.of for item in asked.scaled(NAMES)] == ["", "Toys", "12", "ONLINE", "Straße"]
     assert asked.columns == {"orders", "category", "channel"}
     # An earlier run's centres are kept only where shares are of the same values.
@@ -277,7 +277,7 @@ def test_a_holder_without_the_column_refuses_by_code_and_says_why_at_home(tmp_pa
     with pytest.raises(NotEnoughHolders, match=r"not ready: two: schema\. Nothing was asked"):
         run_local(study, workspace, transport="in-process")
     with pytest.raises(ConfigError, match=r"category_share_1, which needs columns\.category"):
-        check_features(folder.config(), study, study.feature_requests["clusters"])
+        check_features(folder.config(), study, study.row_requests["clusters"])
 
 
 def test_listed_values_stand_in_headings_in_both_languages() -> None:

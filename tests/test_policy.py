@@ -7,6 +7,7 @@ import time
 import tomllib
 from decimal import Decimal
 from pathlib import Path
+from typing import get_args
 
 import protocol_kit as kit
 import pytest
@@ -17,7 +18,7 @@ from clients.answering.approvals import MOST, Approvals
 from clients.answering.folder import LiveNode
 from clients.answering.policy import HolderPolicy, Hours, policy_toml
 from privacy.errors import ConfigError, PolicyError
-from privacy.kernel.columns import COLUMN_OF
+from privacy.kernel.columns import Column
 from privacy.kernel.features import FEATURES
 from privacy.ledger import Decided, Declined, Ledger, Reserved
 from privacy.protocol.code import analysis_codes, kernel_code
@@ -54,7 +55,9 @@ def test_the_template_is_the_defaults() -> None:
 
 
 def test_every_feature_is_made_from_something_that_can_be_forbidden() -> None:
-    assert set(COLUMN_OF) == set(FEATURES)
+    assert {feature.column for feature in FEATURES.values()} == set(get_args(Column))
+    assert {name for name, feature in FEATURES.items() if feature.column == "daypart"} == {
+        "weekend_share", "evening_share"}  # fmt: skip
 
 
 # --- studies and plans ---------------------------------------------------------------------------------------------

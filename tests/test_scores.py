@@ -45,7 +45,7 @@ from server.analyses.churn import ranking as released
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)
 STUDY = make_study(analyses=("churn",))
-NAMES = with_facts(STUDY.feature_requests["churn"]).names
+NAMES = with_facts(STUDY.row_requests["churn"]).names
 FEATURE_NAMES = STUDY.churn.features
 SCALED = STUDY.scaled(FEATURE_NAMES)
 LAST = 2
@@ -194,7 +194,7 @@ def test_bands_cover_every_probability_and_ends_belong_to_the_higher() -> None:
 
 def test_a_table_is_narrowed_to_the_studys_features() -> None:
     table = make_features(20)
-    assert with_facts(STUDY.feature_requests["churn"]).names[: len(FEATURE_NAMES)] == FEATURE_NAMES
+    assert with_facts(STUDY.row_requests["churn"]).names[: len(FEATURE_NAMES)] == FEATURE_NAMES
     for names in (FEATURE_NAMES, FEATURE_NAMES[3:1:-1]):
         found = narrowed(table, names)
         assert found.names == names

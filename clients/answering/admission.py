@@ -243,9 +243,11 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     if core.analysis not in study.analyses or core.statistic.kind not in STATISTICS_OF.get(core.analysis, ()):
         raise Refused("policy", "the question does not belong to the study's analyses")
     names, days = core.statistic.looks_at
-    request = study.feature_requests.get(core.analysis)
-    known = (frozenset(request.names), len(request.days)) if request else (frozenset(), 0)
-    if not names <= known[0] or days > known[1]:
+    request = study.row_requests[core.analysis]
+    if core.statistic.reads is not request.rows:
+        raise Refused("policy", "the question reads other rows than its analysis has")
+    known_names, known_days = request.offers
+    if not names <= known_names or days > known_days:
         raise Refused("policy", "the question looks at features or days that the study does not name")
     if not core.statistic.of_holders <= set(study.holders or roster.holders):
         raise Refused("policy", "the question is about a holder that the study does not name")

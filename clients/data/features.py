@@ -37,9 +37,10 @@ from clients.data.cleaning import (
 from clients.data.config import HolderConfig
 from clients.data.customer_table import counted_lines, table_key
 from clients.data.sources import fetch, open_source
+from privacy.analyses.catalogue import ALL_FEATURES
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import sha256_hex
-from privacy.kernel.features import FEATURES, MISSING, FeatureName, FeatureRequest, FeatureTable, ListName
+from privacy.kernel.features import MISSING, FeatureRequest, FeatureTable, ListName, listed_place
 from privacy.kernel.terms import minor_digits
 from privacy.private_files import private_file
 from privacy.protocol.study import Study
@@ -140,7 +141,8 @@ def check_features(config: HolderConfig, study: Study, request: FeatureRequest) 
     """Whether ``holder.toml`` maps what the features need, and the study sees all of their days. Looks at no row.
 
     Raises:
-        ConfigError: naming the column that is missing, or the day that comes after the study's own.
+        ConfigError: naming the column that is missing, the feature that nobody here knows, or the day that comes after
+            the study's own.
     """
     if request.days[-1] > study.as_of:
         raise ConfigError(
@@ -149,7 +151,9 @@ def check_features(config: HolderConfig, study: Study, request: FeatureRequest) 
         )
     mapped = config.columns.mapped()
     for name in request.names:
-        needed = FEATURES[name].needs
+        if name not in _COMPUTED and listed_place(name) is None:
+            raise ConfigError(f"this release cannot work out the feature {name}", hint="install the study's release")
+        needed = ALL_FEATURES[name].needs
         if needed is not None and needed not in mapped:
             raise ConfigError(
                 f"the study uses {name}, which needs columns.{needed}",
@@ -235,9 +239,9 @@ def _parts(lines: ir.Table, config: HolderConfig, study: Study, request: Feature
     )
 
 
-def _listed(request: FeatureRequest, of: ListName) -> dict[FeatureName, str]:
+def _listed(request: FeatureRequest, of: ListName) -> dict[str, str]:
     """The request's shares of one list, each with the value that it is of."""
-    listed = {name: FEATURES[name].listed for name in request.names}
+    listed = {name: listed_place(name) for name in request.names}
     return {name: request.lists.value_of(name) for name, entry in listed.items() if entry and entry[0] == of}
 
 
@@ -389,7 +393,7 @@ def _known(array: IntArray, divisor: int) -> IntArray:
     return np.where(array == MISSING, MISSING, array // divisor)
 
 
-_COMPUTED: dict[FeatureName, Callable[[_Facts], IntArray]] = {
+_COMPUTED: dict[str, Callable[[_Facts], IntArray]] = {
     "recency_days": lambda facts: facts.recency // _DAY,
     "tenure_days": lambda facts: facts.tenure // _DAY,
     "orders": lambda facts: facts.orders,
@@ -423,8 +427,8 @@ _COMPUTED: dict[FeatureName, Callable[[_Facts], IntArray]] = {
 }
 
 
-def _computed(name: FeatureName) -> Callable[[_Facts], IntArray]:
-    listed = FEATURES[name].listed
+def _computed(name: str) -> Callable[[_Facts], IntArray]:
+    listed = listed_place(name)
     if listed is None:
         return _COMPUTED[name]
     whole = "lines" if listed[0] == "categories" else "orders"

@@ -11,6 +11,9 @@ from pydantic import Field
 
 from privacy.analyses import ANALYSES
 from privacy.analyses.contract import AnalysisContract
+from privacy.kernel.columns import Column
+from privacy.kernel.features import FEATURES, Feature
+from privacy.kernel.row_requests import RowRequest
 from privacy.statistics import Statistic
 
 #: The analyses that a study may name, in the order of pages.
@@ -34,6 +37,23 @@ STATISTICS_OF: dict[str, tuple[str, ...]] = {
 CATALOGUE: dict[str, type[Statistic[Any]]] = dict(
     sorted((kind_of(statistic), statistic) for analysis in ANALYSES for statistic in analysis.statistics)
 )
+
+
+def _all_features() -> dict[str, Feature]:
+    own = [feature for analysis in ANALYSES for feature in analysis.features]
+    found = FEATURES | {feature.name: feature for feature in own}
+    if len(found) != len(FEATURES) + len(own):  # two holders' recipes would stand under one name
+        raise TypeError("a feature of one analysis has the name of another's, or of a common one")
+    return found
+
+
+#: Every feature by its name: those that all analyses may read, and those of single ones.
+ALL_FEATURES: dict[str, Feature] = _all_features()
+
+
+def columns_of(request: RowRequest) -> frozenset[Column]:
+    """What rows of a request say of a customer, in the words of policies."""
+    return request.columns | {ALL_FEATURES[name].column for name in request.offers[0]}
 
 
 def option_tables() -> str:

@@ -11,7 +11,9 @@ from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
 from privacy.kernel.canonical import Noun
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.customers import CustomerRequest
+from privacy.kernel.features import Feature
+from privacy.kernel.row_requests import RowRequest
 from privacy.kernel.terms import Terms
 from privacy.statistics import Statistic
 
@@ -29,9 +31,9 @@ def _never(options: Any) -> str:
     return ""
 
 
-def customer_table(options: Any, terms: Terms) -> None:
+def customer_table(options: Any, terms: Terms) -> CustomerRequest:
     """For an analysis that reads R, F and M of every customer, and no features."""
-    return
+    return CustomerRequest()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +45,8 @@ class AnalysisContract(Generic[T]):
         since: the release that it came with.
         options: its table of a study.
         statistics: what it may ask; a holder refuses any other.
-        reads: the features that it needs of customers; None for the customer table.
+        reads: the rows that its questions are asked about.
+        features: those that it alone reads, beside the common ones; a second reader moves them to the kernel.
         consents: whose figures it releases; a policy must allow each.
         withholds: the setting by which results have no totals, as ``study.toml`` has it; empty where they have.
         has_withheld_form: whether its results have a form without totals; a study that withholds them may name no
@@ -54,7 +57,8 @@ class AnalysisContract(Generic[T]):
     since: str
     options: type[T]
     statistics: tuple[type[Statistic[Any]], ...]
-    reads: Callable[[T, Terms], FeatureRequest | None] = customer_table
+    reads: Callable[[T, Terms], RowRequest] = customer_table
+    features: tuple[Feature, ...] = ()
     consents: Callable[[T], frozenset[Whose]] = _nothing
     withholds: Callable[[T], str] = _never
     has_withheld_form: bool = False

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+from privacy.kernel.canonical import Noun
+from privacy.kernel.columns import Column
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -46,3 +50,17 @@ class CustomerColumns:
     def take(self, index: NDArray[np.int64] | NDArray[np.bool_] | slice) -> CustomerColumns:
         """The rows at ``index``, as a new table."""
         return CustomerColumns(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
+
+
+class CustomerRequest(Noun):
+    """Asks for the customer table: one row for each customer as of the study's day, always the same columns."""
+
+    #: What encoders read of it.
+    rows: ClassVar[type[CustomerColumns]] = CustomerColumns
+    #: What its rows say of a customer, in the words of policies.
+    columns: ClassVar[frozenset[Column]] = frozenset({"recency", "orders", "money"})
+
+    @property
+    def offers(self) -> tuple[frozenset[str], int]:
+        """No features, and no days of them."""
+        return frozenset(), 0

@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, Literal, Self, get_args
+from typing import Annotated, ClassVar, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, StringConstraints, model_validator
 
 from privacy.kernel.canonical import Noun
+from privacy.kernel.columns import Column
 
 IntArray = NDArray[np.int64]
 
@@ -29,6 +30,7 @@ MISSING = -(1 << 62)
 #: Scaled features are integers between -UNIT and UNIT, which stand for -1 and 1.
 UNIT = 1 << 12
 
+#: Names of the features that any analysis may read; one that only one analysis reads stands in that analysis' room.
 FeatureName = Literal[
     "recency_days", "tenure_days", "orders", "money", "order_value", "basket",
     "orders_30", "orders_90", "orders_180", "orders_365", "money_30", "money_90", "money_180", "money_365",
@@ -46,6 +48,9 @@ ListedValue = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=40, pattern=r"^[^\x00-\x1f\x7f]+$")
 ]
 
+
+#: Name of a feature, of an analysis' own or of :data:`FEATURES`.
+AnyFeatureName = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 #: A raw value that a scale may name.
 _Raw = Annotated[int, Field(ge=-(1 << 41), le=1 << 41)]
@@ -143,22 +148,22 @@ class FeatureLists(Noun):
                 raise ValueError("a category or channel is listed twice")
         return self
 
-    def value_of(self, name: FeatureName) -> str:
+    def value_of(self, name: str) -> str:
         """What the feature is the share of; empty for features that are of no list, and beyond a list's end."""
-        listed = FEATURES[name].listed
+        listed = listed_place(name)
         if listed is None:
             return ""
         values = self.categories if listed[0] == "categories" else self.channels
         return values[listed[1] - 1] if listed[1] <= len(values) else ""
 
-    def check(self, names: tuple[FeatureName, ...]) -> None:
+    def check(self, names: tuple[str, ...]) -> None:
         """Whether the features are of listed values, and every listed value is used.
 
         Raises:
             ValueError: naming the feature or the value.
         """
         for name in names:
-            listed = FEATURES[name].listed
+            listed = listed_place(name)
             if listed is not None and not self.value_of(name):
                 raise ValueError(f"{name} needs {listed[1]} {listed[0]}, and fewer are listed")
         for feature in FEATURES.values():
@@ -182,10 +187,11 @@ class ScaledFeature(Noun):
 
 @dataclass(frozen=True, kw_only=True)
 class Feature:
-    """An entry of the catalogue.
+    """A feature: one of :data:`FEATURES`, or an analysis' own.
 
     Attributes:
         name: code.
+        column: what it is made from, in the words of policies, beside the days of a customer's orders, which all are.
         unit: of the raw integer.
         en, zh: for people.
         scale: kind and public range where the study states none.
@@ -195,7 +201,8 @@ class Feature:
         listed: the list of the study that the feature is about, and the place there, from 1.
     """
 
-    name: FeatureName
+    name: str
+    column: Column
     unit: str
     en: str
     zh: str
@@ -233,10 +240,9 @@ _SHARE = _linear(1000, missing=-UNIT)
 _CENTIDAYS, _MINOR, _PERMILLE = "days, hundredths", "minor units", "thousandths"
 
 
-def _feature(
-    name: FeatureName, unit: str, en: str, zh: str, scale: Scale, *, money: bool = False, needs: str | None = None
-) -> Feature:
-    return Feature(name=name, unit=unit, en=en, zh=zh, scale=scale, money=money, needs=needs)
+def _feature(name: FeatureName, column: Column, unit: str, en: str, zh: str, scale: Scale) -> Feature:
+    needs = "discount" if column == "discount" else None
+    return Feature(name=name, column=column, unit=unit, en=en, zh=zh, scale=scale, money=unit == _MINOR, needs=needs)
 
 
 def _listed(name: FeatureName) -> Feature:
@@ -244,59 +250,67 @@ def _listed(name: FeatureName) -> Feature:
     place = int(name.rpartition("_")[2])
     if name.startswith("category"):
         words = (f"share of lines in category {place}", f"类别{place}购买占比")
-        return Feature(name=name, unit=_PERMILLE, en=words[0], zh=words[1], scale=_SHARE, needs="category",
-                       listed=("categories", place))  # fmt: skip
+        return Feature(name=name, column="category", unit=_PERMILLE, en=words[0], zh=words[1], scale=_SHARE,
+                       needs="category", listed=("categories", place))  # fmt: skip
     words = (f"share of orders through channel {place}", f"渠道{place}订单占比")
-    return Feature(name=name, unit=_PERMILLE, en=words[0], zh=words[1], scale=_SHARE, needs="channel",
-                   listed=("channels", place))  # fmt: skip
+    return Feature(name=name, column="channel", unit=_PERMILLE, en=words[0], zh=words[1], scale=_SHARE,
+                   needs="channel", listed=("channels", place))  # fmt: skip
 
 
-#: Every feature that a study may name, in a fixed order.
-FEATURES: dict[FeatureName, Feature] = {
+#: Every feature that several analyses may name, in a fixed order.
+FEATURES: dict[str, Feature] = {
     feature.name: feature
     for feature in (
-        _feature("recency_days", "days", "days since last purchase", "距上次购买天数", _log(730)),
-        _feature("tenure_days", "days", "days since first purchase", "客户生命周期", _linear(730)),
-        _feature("orders", "orders", "orders", "订单数", _log(50)),
-        _feature("money", _MINOR, "spend", "消费金额", _MONEY, money=True),
-        _feature("order_value", _MINOR, "spend per order", "客单价", _ORDER_VALUE, money=True),
-        _feature("basket", "lines, hundredths", "lines per order", "每单商品行数", _log(10_000, offset=100)),
-        _feature("orders_30", "orders", "orders, last 30 days", "近30天订单数", _log(5)),
-        _feature("orders_90", "orders", "orders, last 90 days", "近90天订单数", _log(10)),
-        _feature("orders_180", "orders", "orders, last 180 days", "近180天订单数", _log(15)),
-        _feature("orders_365", "orders", "orders, last 365 days", "近365天订单数", _log(25)),
-        _feature("money_30", _MINOR, "spend, last 30 days", "近30天消费", _MONEY, money=True),
-        _feature("money_90", _MINOR, "spend, last 90 days", "近90天消费", _MONEY, money=True),
-        _feature("money_180", _MINOR, "spend, last 180 days", "近180天消费", _MONEY, money=True),
-        _feature("money_365", _MINOR, "spend, last 365 days", "近365天消费", _MONEY, money=True),
-        _feature("interval_days", _CENTIDAYS, "mean days between orders", "平均复购间隔", _log(73_000, offset=100)),
-        _feature("interval_spread", _CENTIDAYS, "spread of days between orders", "复购间隔波动",
+        _feature("recency_days", "recency", "days", "days since last purchase", "距上次购买天数", _log(730)),
+        _feature("tenure_days", "recency", "days", "days since first purchase", "客户生命周期", _linear(730)),
+        _feature("orders", "orders", "orders", "orders", "订单数", _log(50)),
+        _feature("money", "money", _MINOR, "spend", "消费金额", _MONEY),
+        _feature("order_value", "money", _MINOR, "spend per order", "客单价", _ORDER_VALUE),
+        _feature("basket", "basket", "lines, hundredths", "lines per order", "每单商品行数", _log(10_000, offset=100)),
+        _feature("orders_30", "orders", "orders", "orders, last 30 days", "近30天订单数", _log(5)),
+        _feature("orders_90", "orders", "orders", "orders, last 90 days", "近90天订单数", _log(10)),
+        _feature("orders_180", "orders", "orders", "orders, last 180 days", "近180天订单数", _log(15)),
+        _feature("orders_365", "orders", "orders", "orders, last 365 days", "近365天订单数", _log(25)),
+        _feature("money_30", "money", _MINOR, "spend, last 30 days", "近30天消费", _MONEY),
+        _feature("money_90", "money", _MINOR, "spend, last 90 days", "近90天消费", _MONEY),
+        _feature("money_180", "money", _MINOR, "spend, last 180 days", "近180天消费", _MONEY),
+        _feature("money_365", "money", _MINOR, "spend, last 365 days", "近365天消费", _MONEY),
+        _feature("interval_days", "orders", _CENTIDAYS, "mean days between orders",
+                 "平均复购间隔", _log(73_000, offset=100)),
+        _feature("interval_spread", "orders", _CENTIDAYS, "spread of days between orders", "复购间隔波动",
                  _log(73_000, offset=100)),
-        _feature("interval_variation", _PERMILLE, "spread of days between orders, relative", "复购间隔变异系数",
-                 _linear(1500, missing=-UNIT)),
-        _feature("recency_ratio", _PERMILLE, "days since last purchase, in own intervals", "距上次购买为自身间隔的倍数",
-                 _log(20_000, low=50, offset=0, missing=0)),
-        _feature("overdue", _PERMILLE, "how far beyond the own interval", "超出自身复购间隔的程度",
+        _feature("interval_variation", "orders", _PERMILLE, "spread of days between orders, relative",
+                 "复购间隔变异系数", _linear(1500, missing=-UNIT)),
+        _feature("recency_ratio", "recency", _PERMILLE, "days since last purchase, in own intervals",
+                 "距上次购买为自身间隔的倍数", _log(20_000, low=50, offset=0, missing=0)),
+        _feature("overdue", "recency", _PERMILLE, "how far beyond the own interval", "超出自身复购间隔的程度",
                  _log(7_389, low=1000, offset=0, missing=-UNIT)),
-        _feature("on_time", _PERMILLE, "how far into the own interval", "处于自身复购间隔内的位置",
+        _feature("on_time", "recency", _PERMILLE, "how far into the own interval", "处于自身复购间隔内的位置",
                  _log(1000, low=135, offset=0)),
-        _feature("idle_share", _PERMILLE, "share of lifetime since last purchase", "沉默时间占生命周期比例", _SHARE),
-        _feature("tenure_180", "days", "days since first purchase, first half year", "前半年内的客户生命周期",
-                 _linear(180)),
-        _feature("trend", "orders", "orders, last 180 days minus the 180 before", "近半年订单变化",
+        _feature("idle_share", "recency", _PERMILLE, "share of lifetime since last purchase",
+                 "沉默时间占生命周期比例", _SHARE),
+        _feature("tenure_180", "recency", "days", "days since first purchase, first half year",
+                 "前半年内的客户生命周期", _linear(180)),
+        _feature("trend", "orders", "orders", "orders, last 180 days minus the 180 before", "近半年订单变化",
                  _linear(10, low=-10)),
-        _feature("momentum", _PERMILLE, "orders, last 180 days to the 180 before", "近半年订单环比",
+        _feature("momentum", "orders", _PERMILLE, "orders, last 180 days to the 180 before", "近半年订单环比",
                  _log(8000, low=125, offset=0)),
-        _feature("discount_share", _PERMILLE, "share of lines on discount", "折扣购买占比", _SHARE, needs="discount"),
-        _feature("return_share", _PERMILLE, "share of lines returned", "退货占比", _SHARE),
-        _feature("weekend_share", _PERMILLE, "share of orders at weekends", "周末订单占比", _SHARE),
-        _feature("evening_share", _PERMILLE, "share of orders after 18:00", "晚间订单占比", _SHARE),
+        _feature("discount_share", "discount", _PERMILLE, "share of lines on discount", "折扣购买占比", _SHARE),
+        _feature("return_share", "returns", _PERMILLE, "share of lines returned", "退货占比", _SHARE),
+        _feature("weekend_share", "daypart", _PERMILLE, "share of orders at weekends", "周末订单占比", _SHARE),
+        _feature("evening_share", "daypart", _PERMILLE, "share of orders after 18:00", "晚间订单占比", _SHARE),
         *(_listed(name) for name in get_args(FeatureName) if name.startswith(("category_share_", "channel_share_"))),
     )
 }  # fmt: skip
 
 if set(FEATURES) != set(get_args(FeatureName)):  # a name without an entry, found when the module is loaded
     raise TypeError("FEATURES and FeatureName differ")
+
+
+def listed_place(name: str) -> tuple[ListName, int] | None:
+    """The list that a feature is about, and the place there; None for all others, among them analyses' own."""
+    feature = FEATURES.get(name)
+    return None if feature is None else feature.listed
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -313,7 +327,7 @@ class FeatureTable:
             -1 where the horizon is not over (or the study asks for none).
     """
 
-    names: tuple[FeatureName, ...]
+    names: tuple[str, ...]
     values: IntArray
     eligible: IntArray
     outcome: IntArray
@@ -349,7 +363,7 @@ class FeatureRequest(Noun):
     """What a study needs to know of customers, and as of which days.
 
     Attributes:
-        names: the features.
+        names: the features; any of :data:`FEATURES`, and the analysis' own.
         days: the days, ascending; what a feature says of a day comes from before the start of that day alone.
         horizon_days: a customer without a purchase in this many days from the start of a day has churned after it;
             0 where no outcome is needed.
@@ -357,7 +371,12 @@ class FeatureRequest(Noun):
         lists: what shares of categories and channels are of.
     """
 
-    names: tuple[FeatureName, ...] = Field(min_length=1, max_length=64)
+    #: What encoders read of it.
+    rows: ClassVar[type[FeatureTable]] = FeatureTable
+    #: What its rows say beside what is asked for.
+    columns: ClassVar[frozenset[Column]] = frozenset()
+
+    names: tuple[AnyFeatureName, ...] = Field(min_length=1, max_length=64)
     days: tuple[dt.date, ...] = Field(min_length=1, max_length=24)
     horizon_days: int = Field(default=0, ge=0, le=3660)
     active_days: int = Field(default=36_600, ge=1, le=36_600)
@@ -371,3 +390,8 @@ class FeatureRequest(Noun):
             raise ValueError("a feature is named twice")
         self.lists.check(self.names)
         return self
+
+    @property
+    def offers(self) -> tuple[frozenset[str], int]:
+        """Names and number of days that its rows have: what a question's ``looks_at`` must be within."""
+        return frozenset(self.names), len(self.days)

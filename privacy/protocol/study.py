@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 from pydantic import Field, create_model, field_validator, model_validator
 
 from privacy.analyses import ANALYSES
-from privacy.analyses.catalogue import BY_NAME, NAMES
+from privacy.analyses.catalogue import BY_NAME, NAMES, columns_of
 from privacy.analyses.contract import AnalysisContract
 from privacy.kernel.canonical import Noun, since
-from privacy.kernel.columns import COLUMN_OF, CUSTOMER_TABLE, Column
+from privacy.kernel.columns import Column
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
+from privacy.kernel.row_requests import RowRequest
 from privacy.kernel.terms import Terms
 
 T = TypeVar("T", bound=Noun)
@@ -99,18 +100,14 @@ class Study(_Sections):
         return any(analysis.withholds(self.of(analysis)) for analysis in ANALYSES)
 
     @property
-    def feature_requests(self) -> dict[str, FeatureRequest]:
-        """What the study's analyses need to know of customers beside R, F and M, by the analysis' name."""
-        found = {analysis.name: analysis.reads(self.of(analysis), self) for analysis in self.chosen}
-        return {name: request for name, request in found.items() if request is not None}
+    def row_requests(self) -> dict[str, RowRequest]:
+        """What the study's analyses ask holders to make of their customers, by the analysis' name."""
+        return {analysis.name: analysis.reads(self.of(analysis), self) for analysis in self.chosen}
 
     @property
     def columns(self) -> frozenset[Column]:
         """What the study looks at of a customer, in the words of policies."""
-        requests = self.feature_requests
-        named = frozenset(COLUMN_OF[name] for request in requests.values() for name in request.names)
-        # Who asks for no features reads the customer table, whatever its contract says.
-        return named if len(requests) == len(self.chosen) else named | CUSTOMER_TABLE
+        return frozenset[Column]().union(*(columns_of(request) for request in self.row_requests.values()))
 
     def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
         """Features with their public scales, those of money adapted to the study's currency."""
@@ -124,7 +121,7 @@ class Study(_Sections):
         if FEATURES[name].listed is None:
             return ""
         requests = (analysis.reads(self.of(analysis), self) for analysis in ANALYSES)
-        values = (request.lists.value_of(name) for request in requests if request is not None)
+        values = (request.lists.value_of(name) for request in requests if isinstance(request, FeatureRequest))
         return next((value for value in values if value), "")
 
 

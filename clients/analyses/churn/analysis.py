@@ -26,11 +26,11 @@ NAME = "churn"
 def own_features(context: HolderContext) -> CustomerFeatures:
     """Features and facts of the holder's customers at the days of the study's churn analysis, as the study saw them."""
     # What scores need beside the study's features is asked for with them, so that both are of the same rows.
-    return context.features(with_facts(context.study.feature_requests[NAME]))
+    return context.features(with_facts(context.study.of(CONTRACT).request(context.study.as_of)))
 
 
 def _reads(context: HolderContext) -> Rows:
-    return narrowed(own_features(context).table, context.study.feature_requests[NAME].names)
+    return narrowed(own_features(context).table, context.study.of(CONTRACT).request(context.study.as_of).names)
 
 
 def _fits(figures: ChurnResult, answered: Sequence[Statistic[Any]]) -> bool:

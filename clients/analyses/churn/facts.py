@@ -25,7 +25,7 @@ def with_facts(request: FeatureRequest) -> FeatureRequest:
     return request.model_copy(update={"names": tuple(dict.fromkeys([*request.names, *_NAMES]))})
 
 
-def narrowed(table: FeatureTable, names: tuple[FeatureName, ...]) -> FeatureTable:
+def narrowed(table: FeatureTable, names: tuple[str, ...]) -> FeatureTable:
     """The table with these features only, in this order."""
     columns = [table.names.index(name) for name in names]
     if columns == list(range(len(columns))):

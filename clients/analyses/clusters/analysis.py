@@ -13,6 +13,7 @@ from clients.analyses.clusters.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.features import CustomerFeatures
 from clients.labels.export import publish
+from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
@@ -22,7 +23,7 @@ NAME = "clusters"
 
 def own_features(context: HolderContext) -> CustomerFeatures:
     """Features of the holder's customers as of the study's day, as its cluster analysis saw them."""
-    return context.features(context.study.feature_requests[NAME])
+    return context.features(context.study.of(CONTRACT).request(context.study.as_of))
 
 
 def _reads(context: HolderContext) -> Rows:

@@ -142,7 +142,7 @@ def own_clusters(
         result=result,
         counted=len(assigned),
         away=len(table) - len(assigned),
-        features=table.names[:SHOWN],
+        features=study.of(CONTRACT).features[:SHOWN],
         lines=_lines(features, study, result, assigned),
         border=int(((assigned.second > 0) & (10 * assigned.second_distance < 11 * assigned.distance)).sum()),
         moves=_moves(features, assigned, earlier) if earlier is not None and follows else None,

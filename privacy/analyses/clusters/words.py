@@ -61,7 +61,7 @@ def _words(feature: Feature) -> _Words:
     return _Words(_KINDS.get(feature.name, feature.name), TRAITS[f"{key}_low"], TRAITS[f"{key}_high"])
 
 
-WORDS: dict[FeatureName, _Words] = {name: _words(feature) for name, feature in FEATURES.items()}
+WORDS: dict[str, _Words] = {name: _words(feature) for name, feature in FEATURES.items()}
 
 
 def cluster_words(
