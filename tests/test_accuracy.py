@@ -65,7 +65,9 @@ def exact(tables: Tables, tmp_path_factory: pytest.TempPathFactory) -> tuple[Rfm
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Federation, "ask", watching)
         patch.setattr(SumMechanism, "released_deviation", property(lambda self: 0.0))
-        result = run_study(bench.reference_study(), folder=federation.folder, transport=federation.transport)
+        result = run_study(
+            bench.reference_study(), folder=federation.folder, transport=federation.transport, pages=False
+        )
     return result.rfm, asked[-1]
 
 
@@ -168,7 +170,7 @@ def test_the_short_way_measures_what_the_protocol_does(tables: Tables, tmp_path:
     federation = MemoryFederation(tmp_path, tables, policy=kit.lenient_policy(), declared=1, sampler=seeded())
     # One holder after another, so that the draws come in the same order.
     patched = kit.HookedTransport(federation, kit.honest)
-    through_protocol = run_study(study, folder=federation.folder, transport=patched).rfm
+    through_protocol = run_study(study, folder=federation.folder, transport=patched, pages=False).rfm
     directly, _ = bench.run_directly(study, tables, seeded())
     assert through_protocol == directly
 

@@ -28,7 +28,7 @@ def federation(tmp_path: Path):
 
 
 def _run(federation, study: Study):
-    return run_study(study, folder=federation.folder, transport=federation.transport)
+    return run_study(study, folder=federation.folder, transport=federation.transport, pages=False)
 
 
 def _charges(federation) -> list[Reserved]:

@@ -25,7 +25,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ledgers of a finished study of three holders: coordinator, north, south, west."""
     root = tmp_path_factory.mktemp("honest")
     federation = federation_at(root / "federation", "north", "south", "west")
-    run_study(small_study(), folder=federation.folder, transport=federation.transport)
+    run_study(small_study(), folder=federation.folder, transport=federation.transport, pages=False)
     export_all(federation, root / "bundles")
     out = root / "ledgers"
     out.mkdir()

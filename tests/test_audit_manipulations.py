@@ -35,7 +35,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(federation's root, folder of bundles)."""
     root = tmp_path_factory.mktemp("honest")
     federation = federation_at(root / "federation", *HOLDERS)
-    run_study(small_study(), folder=federation.folder, transport=federation.transport)
+    run_study(small_study(), folder=federation.folder, transport=federation.transport, pages=False)
     return root / "federation", export_all(federation, root / "bundles")
 
 

@@ -187,13 +187,13 @@ def test_released_figures_hold_the_exact_ones(tmp_path: Path, family: str) -> No
 def test_the_whole_study_leaves_a_result(tmp_path: Path) -> None:
     study = study_of()
     federation = federation_of(tmp_path, holders())
-    result = run_study(study, folder=federation.folder, transport=federation.transport)
+    result = run_study(study, folder=federation.folder, transport=federation.transport, pages=False)
     assert result.rfm is None
     assert result.churn.test_day == "2024-10-03"  # a horizon before the as-of day
     assert result.churn.training_days == ("2024-07-05",)
     assert result.churn.score_day == "2025-01-01"
     assert result.spending.epsilon_person <= 8
-    again = run_study(study, folder=federation.folder, transport=federation.transport)
+    again = run_study(study, folder=federation.folder, transport=federation.transport, pages=False)
     assert again.churn == result.churn
     assert again.spending == result.spending, "nothing is paid twice"
 

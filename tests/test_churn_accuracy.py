@@ -150,7 +150,7 @@ def test_the_short_way_trains_what_the_protocol_trains(
     )
     # One holder after another, so that the draws come in the same order.
     carrier = kit.HookedTransport(federation, kit.honest)
-    result = run_study(study, folder=federation.folder, transport=carrier)
+    result = run_study(study, folder=federation.folder, transport=carrier, pages=False)
     assert result.churn.model == bench.train_directly(study, tables, day=bench.EARLIER, sampler=_seeded())
     exact = bench.auc(logits_of(result.churn.model, trial.customers.table, bench.AT)[trial.index],
                       trial.outcome[trial.index])  # fmt: skip

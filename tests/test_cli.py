@@ -149,7 +149,7 @@ def test_epsilon_is_rounded_up() -> None:
 
 def test_ledger_show_and_audit_verify_agree(command, tmp_path: Path) -> None:
     federation = kit.federation_at(tmp_path / "federation")
-    run_study(kit.small_study(), folder=federation.folder, transport=federation.transport)
+    run_study(kit.small_study(), folder=federation.folder, transport=federation.transport, pages=False)
     holder = tmp_path / "federation" / "holders" / "alpha"
     shown = command("ledger", "show", holder)
     assert shown.code == 0

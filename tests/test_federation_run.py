@@ -118,12 +118,12 @@ def read_study(root: Path, text: str = STUDY) -> Study:
     return read_toml(path, Study)
 
 
-def run(workspace: Workspace, study: Study, **options: Any) -> StudyResult:
+def run(workspace: Workspace, study: Study, *, pages: bool = False, **options: Any) -> StudyResult:
     """Run over the workspace's folders, without waiting for the time grid."""
     names = study.holders or workspace.coordinator.roster().holders
     nodes = {name: workspace.holder(name).node(NoWaiting()) for name in names}
     carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
-    return run_study(study, folder=workspace.coordinator, transport=carrier, **options)
+    return run_study(study, folder=workspace.coordinator, transport=carrier, pages=pages, **options)
 
 
 def charges(ledger: Ledger) -> list[Reserved]:
@@ -140,7 +140,7 @@ def nothing_charged(workspace: Workspace) -> bool:
 def done(tmp_path_factory: pytest.TempPathFactory) -> tuple[Workspace, Study, StudyResult]:
     root = tmp_path_factory.mktemp("done")
     workspace, study = make_workspace(root), read_study(root)
-    return workspace, study, run(workspace, study)
+    return workspace, study, run(workspace, study, pages=True)
 
 
 # --- what a run leaves -------------------------------------------------------------------------------------------
@@ -286,11 +286,11 @@ def test_running_again_after_a_dropout_costs_nothing(tmp_path: Path) -> None:
         sampler=kit.no_noise,
     )
     lossy = kit.HookedTransport(federation, _second_question_loses("beta"))
-    first = run_study(study, folder=federation.folder, transport=lossy)
+    first = run_study(study, folder=federation.folder, transport=lossy, pages=False)
     if (first.participants, first.missing) != (("alpha", "delta", "gamma"), ("beta",)):
         pytest.fail("the first run did not go as this test needs it")
     before = federation.folder.ledger().spent()
-    second = run_study(study, folder=federation.folder, transport=federation.transport)
+    second = run_study(study, folder=federation.folder, transport=federation.transport, pages=False)
     assert federation.folder.ledger().spent() == before
     assert second.rfm == first.rfm
 

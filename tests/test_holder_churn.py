@@ -88,7 +88,8 @@ def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
     )
     results = tuple(
-        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process") for day in days
+        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process", pages=False)
+        for day in days
     )
     return Ran(workspace=workspace, results=results)
 

@@ -57,7 +57,12 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     )
     options = ({"k": 4}, {"centres": "previous", "names": NAMES})
     results = tuple(
-        run_local(Study.model_validate({**raw, "as_of": day, "clusters": chosen}), workspace, transport="in-process")
+        run_local(
+            Study.model_validate({**raw, "as_of": day, "clusters": chosen}),
+            workspace,
+            transport="in-process",
+            pages=False,
+        )
         for day, chosen in zip(MONTHS, options, strict=True)
     )
     return Ran(workspace=workspace, results=results)

@@ -495,7 +495,8 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Months:
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="20", declared=world.most_holders
     )
     results = tuple(
-        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process") for day in MONTHS
+        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process", pages=False)
+        for day in MONTHS
     )
     return Months(workspace=workspace, results=results)  # type: ignore[arg-type]
 
@@ -633,7 +634,7 @@ product = "stock_code"
                 "cleaning": {"cancellation_prefix": "C", "returns": "drop"},
             }
         )  # fmt: skip
-        results.append(run_local(study, workspace, transport="in-process"))
+        results.append(run_local(study, workspace, transport="in-process", pages=False))
     rfm = results[1].rfm
     assert rfm is not None
     raw = pd.read_parquet(source)

@@ -261,7 +261,7 @@ def study_for(day: str) -> Study:
 def test_a_changed_policy_counts_at_once_and_a_broken_one_stops_everything(workspace: Workspace) -> None:
     nodes = {name: LiveNode(workspace.holder(name), NoWaiting()) for name in ("north", "south", "west")}
     carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
-    run_study(study_for("2024-06-01"), folder=workspace.coordinator, transport=carrier)
+    run_study(study_for("2024-06-01"), folder=workspace.coordinator, transport=carrier, pages=False)
     policy = workspace.holder("north").root / "policy.toml"
     text = policy.read_text()
 

@@ -717,7 +717,7 @@ def test_an_older_or_forked_ledger_of_the_coordinator_is_refused(greeted: LyingC
 
 def test_heads_are_countersigned_at_the_end_and_what_was_signed_is_kept(tmp_path: Path) -> None:
     federation = kit.federation_at(tmp_path)
-    run_study(kit.small_study(), folder=federation.folder, transport=federation.transport)
+    run_study(kit.small_study(), folder=federation.folder, transport=federation.transport, pages=False)
     at_coordinator = list(federation.folder.ledger().statements())
     finished = [Signed.parse(s.text).open(Finished, federation.roster) for s in at_coordinator if s.kind == "Finished"]
     assert sorted(one.holder for one in finished) == sorted(HOLDERS)

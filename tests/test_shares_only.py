@@ -472,7 +472,7 @@ def test_previous_cut_points_and_the_trend_work_without_totals(tmp_path: Path) -
 
     def month(number: int, **rfm: Any) -> StudyResult:
         study = kit.small_study(as_of=f"2025-{number:02d}-01", rfm=rfm)
-        return run_study(study, folder=federation.folder, transport=federation.transport)
+        return run_study(study, folder=federation.folder, transport=federation.transport, pages=False)
 
     full, first = month(1), month(2, totals="shares")
     second, third = month(3, totals="shares", cut_points="previous"), month(4, totals="shares", floor=50)

@@ -163,7 +163,7 @@ class World:
     def run(self, as_of: dt.date) -> StudyResult:
         nodes = {name: quiet_node(self.workspace.holder(name)) for name in HOLDERS}
         carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
-        return run_study(make_study(as_of), folder=self.workspace.coordinator, transport=carrier)
+        return run_study(make_study(as_of), folder=self.workspace.coordinator, transport=carrier, pages=False)
 
     def query(self, text: str) -> list[tuple[Any, ...]]:
         with self.server.admin() as admin:

@@ -36,6 +36,7 @@ def run_study(
     patience: Patience | None = None,
     progress: Progress = silent,
     earlier: tuple[Timing, ...] = (),
+    pages: bool = True,
 ) -> StudyResult:
     """Run a study over a transport and leave result and report in the coordinator's folder.
 
@@ -44,13 +45,14 @@ def run_study(
 
     Args:
         earlier: steps that came before (starting the federation), for the timing table.
+        pages: whether the report, and files beside the result, are written; ``cohortium study report`` writes them too.
 
     Raises:
         ConfigError: if another study was run under its name, as-of day and repetition.
         NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
     """
-    # Pictures are slow to import; that is done while the holders prepare.
-    threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
+    if pages:  # pictures are slow to import; that is done while the holders prepare
+        threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
     study = folder.results.resolve(study)
     check_accountants(study)
     watch = Stopwatch(progress)
@@ -105,7 +107,7 @@ def run_study(
             }
         )
         folder.results.keep(result)
-        for text in write_pages(result, folder):
+        for text in write_pages(result, folder) if pages else ():
             watch.note(text)
     return result
 

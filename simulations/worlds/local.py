@@ -92,12 +92,14 @@ def run_local(
     transport: str = "flower",
     patience: Patience | None = None,
     progress: Progress = silent,
+    pages: bool = True,
 ) -> StudyResult:
     """Run a study over the holders of a workspace.
 
     Args:
         transport: ``flower`` starts a SuperLink with TLS and a node process per holder, and stops them again;
             ``in-process`` calls the holders' nodes directly.
+        pages: see :func:`run_study`; over Flower they are always written.
 
     Raises:
         CohortiumError: of the kind that ended the run.
@@ -109,7 +111,9 @@ def run_local(
     if transport == "in-process":
         nodes = {name: workspace.holder(name).node() for name in holders}
         carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
-        return run_study(study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress)
+        return run_study(
+            study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress, pages=pages
+        )
     if transport != "flower":
         raise ConfigError(f"unknown transport {transport!r}", hint="there are: flower, in-process")
     return _run_flower(study, workspace, tuple(holders), patience, progress)

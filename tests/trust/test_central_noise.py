@@ -183,7 +183,7 @@ def test_without_opacus_such_a_study_is_refused_before_anything_is_spent(
     federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(**POLICY))
     monkeypatch.setattr(server.running.spending.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(ConfigError, match="not installed"):
-        run_study(opacus_study(), folder=federation.folder, transport=federation.transport)
+        run_study(opacus_study(), folder=federation.folder, transport=federation.transport, pages=False)
     assert set(kit.charged_by(federation).values()) == {0}
 
 

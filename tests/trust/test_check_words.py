@@ -313,7 +313,7 @@ def spoiled(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
         return (readies if (kind, count) == ("ready", 3) else answers)(holder, kind, count, *rest)
 
     transport = kit.HookedTransport(federation, hook)
-    result = run_study(kit.small_study(), folder=federation.folder, transport=transport)
+    result = run_study(kit.small_study(), folder=federation.folder, transport=transport, pages=False)
     assert result.participants == REST
     return root / "federation", export_all(federation, root / "bundles")
 

@@ -127,9 +127,7 @@ class Unused:
 def recorded(tmp_path_factory: pytest.TempPathFactory) -> CoordinatorFolder:
     """A coordinator's folder with one study's result, without its pages."""
     federation = kit.federation_at(tmp_path_factory.mktemp("recorded"), *kit.HOLDERS)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("server.running.run.write_pages", lambda *_: ())
-        run_study(kit.small_study(), folder=federation.folder, transport=federation.transport)
+    run_study(kit.small_study(), folder=federation.folder, transport=federation.transport, pages=False)
     return federation.folder
 
 

@@ -316,4 +316,5 @@ def _study_over(federation: MemoryFederation, hook: kit.Hook) -> StudyResult:
         folder=federation.folder,
         transport=kit.HookedTransport(federation, hook),
         patience=kit.Patience(hello=5, answer=5),
+        pages=False,
     )
