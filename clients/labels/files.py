@@ -111,7 +111,7 @@ def _as_written(field: pa.Field, target: FileTarget) -> pa.Field:
 
 
 def _is_decimal(field: pa.Field) -> bool:
-    return pa.types.is_decimal(field.type)
+    return bool(pa.types.is_decimal(field.type))
 
 
 def _for_spreadsheets(block: pa.RecordBatch, schema: pa.Schema, target: FileTarget) -> pa.RecordBatch:

@@ -6,6 +6,7 @@ from abc import abstractmethod
 from typing import Annotated
 
 import numpy as np
+from numpy.typing import NDArray
 from pydantic import Field
 
 from privacy.kernel.features import FeatureTable
@@ -19,7 +20,7 @@ Days = Annotated[tuple[Annotated[int, Field(ge=0, le=23)], ...], Field(min_lengt
 
 def counted_days(table: FeatureTable, day: int, *, outcome: bool) -> FloatArray:
     """1.0 for customers who count on a day, else 0.0; with ``outcome`` only where it is known."""
-    counts = table.eligible[:, day] == 1
+    counts: NDArray[np.bool_] = table.eligible[:, day] == 1
     if outcome:
         counts &= (table.outcome[:, day] == 0) | (table.outcome[:, day] == 1)
     return counts.astype(np.float64)

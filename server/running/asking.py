@@ -182,7 +182,7 @@ class Asking:
             )
         return lost
 
-    def _mechanism(self, statistic: Statistic, squared_mu: Fraction) -> SumMechanism:
+    def _mechanism(self, statistic: Statistic[Any], squared_mu: Fraction) -> SumMechanism:
         """The noise that a question gets among the holders that are there now.
 
         Raises:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -104,7 +105,7 @@ def check_study(
     expectations: list[Expectation] = []
     for analysis in study.analyses:
 
-        def planned(title: str, statistic: Statistic, analysis: str = analysis) -> SumMechanism:
+        def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> SumMechanism:
             return planned_mechanism(study, prices[analysis, title], statistic, holders=holders)
 
         expectations += CATALOGUE[analysis].forecast(study, planned)

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
+from typing import Any
 
 from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Question
@@ -195,7 +196,7 @@ class Federation:
 
     # --- asking ------------------------------------------------------------------------------------------------
 
-    def ask(self, analysis: str, title: str, statistic: Statistic, squared_mu: Fraction) -> Release:
+    def ask(self, analysis: str, title: str, statistic: Statistic[Any], squared_mu: Fraction) -> Release:
         """Ask one question.
 
         Args:

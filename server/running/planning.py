@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from decimal import Decimal
 from fractions import Fraction
+from typing import Any
 
 from privacy.accounting.events import squared_cap
 from privacy.errors import BudgetError
@@ -61,7 +62,7 @@ def plan(study: Study) -> dict[tuple[str, str], Fraction]:
 def planned_mechanism(
     study: Study,
     squared_mu: Fraction,
-    statistic: Statistic,
+    statistic: Statistic[Any],
     *,
     holders: int,
     records: int | None = None,

@@ -69,10 +69,10 @@ def run_study(
         outcomes: dict[str, Any] = {}
         for name in study.analyses:
 
-            def ask(title: str, statistic: Statistic, name: str = name) -> Release:
+            def ask(title: str, statistic: Statistic[Any], name: str = name) -> Release:
                 return federation.ask(name, title, statistic, prices[name, title])
 
-            def planned(title: str, statistic: Statistic, name: str = name) -> SumMechanism:
+            def planned(title: str, statistic: Statistic[Any], name: str = name) -> SumMechanism:
                 return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
 
             outcomes[name] = CATALOGUE[name].run(study, ask, planned)

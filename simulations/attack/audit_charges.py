@@ -8,7 +8,7 @@ these very draws, to the last unit.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from fractions import Fraction
 from pathlib import Path
@@ -172,7 +172,7 @@ def _compared(
 @contextmanager
 def another_scale_than_charged() -> Iterator[None]:
     """Whoever adds noise takes three quarters of the scale that is charged."""
-    real = vars(server.aggregation.noise)["central_noise"]
+    real: Callable[[SumMechanism, int], IntArray] = vars(server.aggregation.noise)["central_noise"]
 
     def less(mechanism: SumMechanism, size: int) -> IntArray:
         return real(mechanism.model_copy(update={"share_scale": mechanism.share_scale * 3 // 4}), size)

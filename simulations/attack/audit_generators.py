@@ -110,7 +110,7 @@ def resumed(make: str = "simulations.attack.noise_generators:noise") -> str:
 @contextmanager
 def noise_of_the_last_attempt() -> Iterator[None]:
     """A holder keeps the noise of a round for the round's next attempt."""
-    real: Any = HolderNode._ready
+    real: Callable[[HolderNode, Any, Any], bytes] = HolderNode._ready
     drawn: dict[tuple[str, str, int], IntArray] = {}
 
     def ready(self: HolderNode, request: Any, signed: Any) -> bytes:

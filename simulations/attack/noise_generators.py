@@ -51,7 +51,7 @@ def narrow_entropy() -> Iterator[None]:
 
 def noise() -> list[int]:
     """What a holder or coordinator draws."""
-    return discrete_gaussian(_SCALE, _SIZE).tolist()
+    return [int(draw) for draw in discrete_gaussian(_SCALE, _SIZE)]
 
 
 def twins(make: str, *, folders: Sequence[Path] = ()) -> tuple[Any, Any]:
@@ -85,7 +85,7 @@ _LONG_LIVED = stream_of(fresh_key("a planted fault"))
 
 def noise_of_a_kept_stream() -> list[int]:
     """A planted fault: the generator is as wide as the real one, and kept in memory between draws."""
-    return drawn_from(_SCALE, _SIZE, _LONG_LIVED, _LONG_LIVED).tolist()
+    return [int(draw) for draw in drawn_from(_SCALE, _SIZE, _LONG_LIVED, _LONG_LIVED)]
 
 
 def _double(make: Callable[[], Any]) -> tuple[Any, Any]:

@@ -113,7 +113,8 @@ def _not_clipped(path: ReleasePath) -> ReleasePath:
         if isinstance(statistic, SegmentTotals):
             caps = {"orders_cap": statistic.orders_cap * _BEYOND, "money_cap": statistic.money_cap * _BEYOND}
             cells = encode_sum(statistic.model_copy(update=caps), rows, holder=holder).reshape(-1, 3)
-            return (cells * np.array([1, _BEYOND, _BEYOND])).reshape(-1)
+            restored: IntArray = cells * np.array([1, _BEYOND, _BEYOND])
+            return restored.reshape(-1)
         if isinstance(statistic, AnchorSums):
             wider = statistic.model_copy(
                 update={
@@ -131,7 +132,8 @@ def _not_clipped(path: ReleasePath) -> ReleasePath:
                 }
             )
             units = wider.norm / statistic.norm
-            return np.rint(encode_sum(wider, rows, holder=holder) * units).astype(np.int64)
+            rescaled: IntArray = np.rint(encode_sum(wider, rows, holder=holder) * units).astype(np.int64)
+            return rescaled
         norm = {"norm": statistic.norm * _BEYOND}  # type: ignore[attr-defined]
         return encode_sum(statistic.model_copy(update=norm), rows, holder=holder) * _BEYOND
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from clients.answering.answers import Sampler
 from clients.answering.clock import Clock
@@ -69,7 +70,9 @@ class MemoryData:
         """The tables."""
         return self._tables
 
-    def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
+    def write_labels(
+        self, study: Study, answered: Sequence[Statistic[Any]], stated: str | None = None
+    ) -> Sequence[Path]:
         """Nothing: there is no holder's file behind it."""
         return ()
 

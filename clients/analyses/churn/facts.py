@@ -66,7 +66,8 @@ class Facts:
 
 
 def _column(table: FeatureTable, day: int, rows: IntArray, name: FeatureName) -> IntArray:
-    return table.values[rows, day, table.names.index(name)]
+    column: IntArray = table.values[rows, day, table.names.index(name)]
+    return column
 
 
 def lacking(table: FeatureTable, names: Iterable[FeatureName]) -> list[FeatureName]:

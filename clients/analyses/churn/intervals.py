@@ -67,12 +67,14 @@ class IntervalModel:
     def usual_days(self, facts: Facts) -> FloatArray:
         """Each customer's usual interval in days."""
         bought = np.maximum(facts.tenure_days - facts.recency_days, 0)
-        return (self.exposure + bought) / (self.shape + facts.orders - 1)
+        days: FloatArray = (self.exposure + bought) / (self.shape + facts.orders - 1)
+        return days
 
     def waiting_days(self, facts: Facts) -> FloatArray:
         """Days after the facts' day by which the next purchase has come as likely as not."""
         power = np.minimum(math.log(2) / (self.shape + facts.orders - 1), 100.0)  # beyond that it is "never" anyhow
-        return (self.exposure + facts.tenure_days) * np.expm1(power)
+        days: FloatArray = (self.exposure + facts.tenure_days) * np.expm1(power)
+        return days
 
     def silence(self, facts: Facts, days: int) -> FloatArray:
         """Probability of no purchase within so many days."""
@@ -91,7 +93,7 @@ def fit_intervals(facts: Facts) -> IntervalModel:
     n, tenure = (alike >> _TENURE_BITS).astype(np.float64), (alike & (1 << _TENURE_BITS) - 1).astype(np.float64)
 
     def loss(point: FloatArray) -> float:
-        log_shape, log_typical = np.clip(point, -12, 12)
+        log_shape, log_typical = (float(value) for value in np.clip(point, -12, 12))
         a, b = math.exp(log_shape), math.exp(log_shape + log_typical)
         each = gammaln(a + n) - gammaln(a) + a * math.log(b) - (a + n) * np.log(b + tenure)
         prior = (log_shape / _SHAPE_WIDTH) ** 2 + ((log_typical - _TYPICAL_DAYS) / _TYPICAL_WIDTH) ** 2

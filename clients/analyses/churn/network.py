@@ -7,6 +7,7 @@ in which order to add.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,6 @@ class ColumnLinear(nn.Module):
         return out if self.bias is None else out + self.bias
 
 
-@register_grad_sampler(ColumnLinear)
 def _column_linear_gradients(
     layer: ColumnLinear, activations: list[torch.Tensor], backprops: torch.Tensor
 ) -> dict[nn.Parameter, torch.Tensor]:
@@ -47,6 +47,9 @@ def _column_linear_gradients(
     if layer.bias is not None:
         found[layer.bias] = backprops
     return found
+
+
+register_grad_sampler(ColumnLinear)(_column_linear_gradients)
 
 
 class _TabulatedTangent(torch.autograd.Function):
@@ -61,7 +64,8 @@ class _TabulatedTangent(torch.autograd.Function):
     @staticmethod
     def backward(ctx: Any, *gradients: torch.Tensor) -> torch.Tensor:
         (units,) = ctx.saved_tensors
-        return gradients[0] * (1 - units * units)
+        gradient: torch.Tensor = gradients[0] * (1 - units * units)
+        return gradient
 
 
 class Perceptron(nn.Module):
@@ -75,8 +79,9 @@ class Perceptron(nn.Module):
 
     def forward(self, z: torch.Tensor) -> torch.Tensor:
         """Logits, shape ``(customers,)``."""
-        units = _TabulatedTangent.apply(self.hidden(z))
-        return (self.direct(z) + HIDDEN_SCALE * self.output(units))[:, 0]
+        tangent: Callable[[torch.Tensor], torch.Tensor] = _TabulatedTangent.apply
+        logits: torch.Tensor = self.direct(z) + HIDDEN_SCALE * self.output(tangent(self.hidden(z)))
+        return logits[:, 0]
 
 
 def encode_sum(statistic: NetworkGradient, table: FeatureTable) -> IntArray:

@@ -15,9 +15,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.analysis.comparison import Z95, own_share
+from clients.analysis.comparison import own_share
 from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
-from privacy.figures.estimates import Estimate
+from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -115,8 +115,10 @@ def _next(z: FloatArray, centres: FloatArray, first: NDArray[np.int64]) -> NDArr
     """Index of the nearest centre but ``first``."""
     distances = np.stack([np.square(z - centre).sum(axis=1) for centre in centres], axis=1)
     distances[np.arange(len(z)), first] = np.inf
-    return np.argmin(distances, axis=1).astype(np.int64)
+    index: NDArray[np.int64] = np.argmin(distances, axis=1).astype(np.int64)
+    return index
 
 
 def _exact(z: FloatArray, places: FloatArray) -> NDArray[np.int64]:
-    return np.rint(EXACT * np.sqrt(np.square(z - places).sum(axis=1))).astype(np.int64)
+    distance: FloatArray = np.sqrt(np.square(z - places).sum(axis=1))
+    return np.rint(EXACT * distance).astype(np.int64)

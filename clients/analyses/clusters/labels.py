@@ -146,7 +146,8 @@ class ClusterRows(DayRows[ClusterSnapshot]):
         if not changed_only:
             return rows
         differs = pc.not_equal(self.snapshot.table["cluster"].combine_chunks(), self._before(pa.array(rows)))
-        return rows[differs.fill_null(True).to_numpy(zero_copy_only=False)]
+        kept: NDArray[np.bool_] = differs.fill_null(True).to_numpy(zero_copy_only=False)
+        return rows[kept]
 
     def schema(self, *, wide: bool = False) -> pa.Schema:
         """The columns, which are the same for all studies."""

@@ -196,7 +196,8 @@ def _capped(money: IntArray, assigned: Assigned, result: ClusterResult, study: S
     unit = 10 ** minor_digits(study.currency)
     caps = {figures.id: figures.cap for figures in result.figures}
     cap = np.array([caps[number] for number in assigned.cluster.tolist()], dtype=np.float64)
-    return np.clip(money / unit, -cap, cap)
+    capped: FloatArray = np.clip(money / unit, -cap, cap)
+    return capped
 
 
 def _own_part(money: FloatArray, mine: NDArray[np.bool_]) -> Estimate:

@@ -216,9 +216,9 @@ def _step_mass(facts: Distribution, cut: float) -> float:
     if bar == 0 and facts.feature == "money":
         return facts.share[0]  # everything up to a small amount: its width on a scale of ratios is not known
     if bar == 0:  # the first bar begins at 0 days, or at 1 order
-        width = upper[0] + (1 if facts.feature == "recency_days" else 0)
+        width = float(upper[0]) + (1 if facts.feature == "recency_days" else 0)
     elif facts.feature == "money":
         width = math.log(upper[bar] / upper[bar - 1]) / math.log(_MONEY_STEP)
     else:
-        width = upper[bar] - upper[bar - 1]
+        width = float(upper[bar] - upper[bar - 1])
     return facts.share[bar] / max(width, 1.0)

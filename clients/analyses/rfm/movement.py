@@ -138,7 +138,8 @@ def _highs(rules: SegmentRules, columns: CustomerColumns) -> IntArray:
         columns.orders >= cuts.orders_high,
         columns.money > cuts.money_high,
     )
-    return np.sum(high, axis=0, dtype=np.int64)
+    count: IntArray = np.sum(high, axis=0, dtype=np.int64)
+    return count
 
 
 def _scores(rules: SegmentRules, columns: CustomerColumns) -> IntArray:

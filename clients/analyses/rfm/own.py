@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from clients.analyses.rfm.comparison import (
-    Compared,
     SegmentLine,
     Standing,
     measures,
@@ -16,6 +15,7 @@ from clients.analyses.rfm.comparison import (
 )
 from clients.analyses.rfm.movement import Movement, movement
 from clients.analysis import Earlier, HolderContext
+from clients.analysis.comparison import Compared
 from clients.data.customer_table import CustomerTable
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.errors import ConfigError, DataError

@@ -14,11 +14,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.analyses.rfm.comparison import Z95
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import FixedCuts
 from privacy.analyses.rfm.results import Distribution, RfmResult
 from privacy.analyses.rfm.segments import CutPoints
+from privacy.figures.estimates import Z95
 from privacy.kernel.customers import CustomerColumns
 from privacy.protocol.study import Study
 
@@ -117,7 +117,7 @@ def own_cuts(columns: CustomerColumns, released: CutPoints, study: Study) -> Cut
     )
 
 
-def _order_statistic(ascending: NDArray, rank: float) -> float:
+def _order_statistic(ascending: NDArray[np.int64] | NDArray[np.float64], rank: float) -> float:
     """The value at or below which a share ``rank`` of the values lies; the outermost beyond the ends."""
     place = math.ceil(rank * len(ascending) - 1e-9) - 1
     return float(ascending[min(max(place, 0), len(ascending) - 1)])

@@ -104,7 +104,8 @@ def _sample(probe: HolderConfig, base: Path) -> pd.DataFrame:
         if not kept:
             raise DataError("the source has no column of text, numbers or times", hint="check source.url")
         rows = fetch(source.select(**kept).limit(_SAMPLE), what="looking at the first rows")
-    return rows.to_pandas(timestamp_as_object=True, date_as_object=True)
+    frame: pd.DataFrame = rows.to_pandas(timestamp_as_object=True, date_as_object=True)
+    return frame
 
 
 def _with_currencies(guess: Guess, base: Path) -> Guess:

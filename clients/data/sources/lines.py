@@ -196,6 +196,6 @@ def _stray(
     closes = (np.arange(len(quotes)) - np.repeat(first, counts)) & 1
     # The block's last sign, a line feed, stands for what is before its first. A carriage return is looked at elsewhere.
     fine = np.isin(np.arange(256), [shape.separator[0], _QUOTE, _LF, _CR])[data[quotes + 2 * closes - 1]]
-    stray = counts & 1 == 1
+    stray: NDArray[np.bool_] = counts & 1 == 1
     stray[np.searchsorted(ends, quotes[~fine])] = True
     return stray

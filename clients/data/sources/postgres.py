@@ -162,7 +162,7 @@ def _default(option: str) -> str:
     return (next(found, None) or b"").decode()
 
 
-class _Compiler(PostgresCompiler):
+class _Compiler(PostgresCompiler):  # type: ignore[misc]  # Ibis states no types
     """Ibis' PostgreSQL, with lists of values inside the query: a read-only transaction makes no temporary tables."""
 
     __slots__ = ()
@@ -187,7 +187,7 @@ def _text_array(values: list[str | None]) -> str:
     return "CAST('{" + ",".join(items).replace("'", "''") + "}' AS TEXT[])"
 
 
-class _ReadOnly(Backend):
+class _ReadOnly(Backend):  # type: ignore[misc]  # Ibis states no types
     """Ibis' PostgreSQL backend without its temporary tables and views, and with results through ``COPY``.
 
     ``COPY`` lets the server use all its workers and writes to a private file, from which columns are read without a

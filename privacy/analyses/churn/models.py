@@ -46,7 +46,8 @@ def probability(logits: IntArray) -> IntArray:
     """Logistic function of the nearest tabulated logits, in units of 1 / PROBABILITY; same shape."""
     half = _TABLE_RANGE << 8
     limited = np.clip(logits, -_TABLE_RANGE * LOGIT, _TABLE_RANGE * LOGIT)
-    return _probabilities()[((limited + (1 << _TABLE_SHIFT - 1)) >> _TABLE_SHIFT) + half]
+    units: IntArray = _probabilities()[((limited + (1 << _TABLE_SHIFT - 1)) >> _TABLE_SHIFT) + half]
+    return units
 
 
 def tangent(values: IntArray) -> IntArray:

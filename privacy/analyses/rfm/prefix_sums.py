@@ -92,7 +92,8 @@ class FactGrid(Noun):
 
     def bin_of(self, columns: CustomerColumns) -> IntArray:
         """Bin of every customer, shape ``(customers,)``."""
-        return np.searchsorted(np.array(self.upper), getattr(columns, self.fact), side="left").astype(np.int64)
+        values: IntArray = getattr(columns, self.fact)
+        return np.searchsorted(np.array(self.upper), values, side="left").astype(np.int64)
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

@@ -50,7 +50,8 @@ def _scaled(values: IntArray, cap: int, amplitude: int) -> IntArray:
     shift = max(0, cap.bit_length() - 34)  # the product below must fit 64 bits; shifting is public and per customer
     cap >>= shift
     clipped = np.clip(clipped >> shift, -cap, cap)
-    return (2 * amplitude * clipped + cap) // (2 * cap)
+    rounded: IntArray = (2 * amplitude * clipped + cap) // (2 * cap)
+    return rounded
 
 
 class SegmentTotals(Statistic[CustomerColumns]):

@@ -9,7 +9,7 @@ from __future__ import annotations
 import operator
 import re
 from decimal import Decimal
-from typing import Annotated, Any, Literal, NamedTuple, Self
+from typing import Annotated, Literal, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -233,6 +233,18 @@ class SegmentRules(Noun):
         return SCHEMES[scheme].assign(self, columns)
 
 
+class Scheme(Protocol):
+    """A segmentation: assigns every customer exactly one segment."""
+
+    def segments(self, rules: SegmentRules) -> tuple[Segment, ...]:
+        """The segments in their fixed order."""
+        ...
+
+    def assign(self, rules: SegmentRules, columns: CustomerColumns) -> IntArray:
+        """Index into the segments for every customer, shape ``(customers,)``."""
+        ...
+
+
 class _Eight:
     def segments(self, rules: SegmentRules) -> tuple[Segment, ...]:
         return EIGHT
@@ -243,7 +255,8 @@ class _Eight:
         f = columns.orders >= cuts.orders_high
         m = columns.money > cuts.money_high
         # Order of EIGHT: M high before low; within, (R,F) = hh, hl, lh, ll.
-        return ((~m) * 4 + (~r) * 2 + (~f) * 1).astype(np.int64)
+        index: IntArray = ((~m) * 4 + (~r) * 2 + (~f) * 1).astype(np.int64)
+        return index
 
 
 class _Grid:
@@ -274,17 +287,14 @@ class _Rules:
         return result
 
 
-#: The catalogue of segmentations. Each assigns every customer exactly one segment.
-SCHEMES: dict[str, Any] = {
-    "eight": _Eight(),
-    "ten": _Grid(_TEN_GRID, _TEN_ORDER),
-    "eleven": _Grid(_ELEVEN_GRID, _ELEVEN_ORDER),
-    "rules": _Rules(),
-}
+_GRIDS = {"ten": _Grid(_TEN_GRID, _TEN_ORDER), "eleven": _Grid(_ELEVEN_GRID, _ELEVEN_ORDER)}
+
+#: The catalogue of segmentations.
+SCHEMES: dict[str, Scheme] = {"eight": _Eight(), **_GRIDS, "rules": _Rules()}
 
 SchemeName = Literal["eight", "ten", "eleven", "rules"]
 
 
 def segments_of_scores(scheme: Literal["ten", "eleven"], r: IntArray, f: IntArray) -> IntArray:
     """Index of the segment for given R and F scores (1 to 5), for scores that come from elsewhere."""
-    return np.asarray(SCHEMES[scheme].by_scores(r, f))
+    return _GRIDS[scheme].by_scores(r, f)

@@ -284,7 +284,7 @@ def _staying(model: SupportPoints, fresh: FloatArray, known: FloatArray) -> Floa
         chosen[best] = fresh[best]
         rest.discard(best)
     for part in np.linspace(1, 0, 21):
-        between = part * known + (1 - part) * chosen
+        between: FloatArray = part * known + (1 - part) * chosen
         if model.cost(between) <= limit:
             return between
     return fresh

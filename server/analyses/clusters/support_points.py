@@ -114,7 +114,8 @@ class SupportPoints:
             [weighted_quantile(distance[cell == j], self.weight[cell == j], rank) for j in range(len(anchors))]
         )
         every = every if math.isfinite(every) else least
-        return np.maximum(np.clip(np.nan_to_num(own, nan=every), every / 2, 2 * every), least)
+        reach: FloatArray = np.maximum(np.clip(np.nan_to_num(own, nan=every), every / 2, 2 * every), least)
+        return reach
 
     def learn(self, anchors: FloatArray, radii: FloatArray, released: AnchorEstimates) -> None:
         """Tilt the weights towards released counts and offsets around anchors."""
@@ -142,7 +143,8 @@ class SupportPoints:
         """Indices of points, as often as they weigh, by systematic sampling: no randomness."""
         reached = np.maximum(self.weight, 0).cumsum()
         ranks = (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1]
-        return np.minimum(np.searchsorted(reached, ranks), len(reached) - 1)
+        indices: IntArray = np.minimum(np.searchsorted(reached, ranks), len(reached) - 1)
+        return indices
 
     def silhouettes(self, numbers: range) -> dict[int, float]:
         """Mean silhouette (Rousseeuw 1987) of k-means for several k, over a sample of the points."""

@@ -139,10 +139,8 @@ def lower_cut(distribution: Cumulative, rank: float, *, logarithmic: bool) -> in
     if high - low <= 1:
         return high
     before, after = distribution.share[j - 1], distribution.share[j]
-    part = (rank - before) / (after - before) if after > before else 1.0
-    if logarithmic and low > 0:
-        return round(low * (high / low) ** part)
-    return round(low + part * (high - low))
+    part = float((rank - before) / (after - before)) if after > before else 1.0
+    return round(low * math.pow(high / low, part) if logarithmic and low > 0 else low + part * (high - low))
 
 
 def count_cut(distribution: Cumulative, rank: float) -> int:
