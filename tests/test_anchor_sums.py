@@ -14,21 +14,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract_examples import (
-    FEATURE_DAYS,
-    FEATURE_NAMES,
-    LINE_VIEW,
-    PLAIN_VIEW,
-    READINGS,
-    STATISTICS,
-    WIDE_VIEW,
-    FeatureRow,
-    feature_rows_of,
-    feature_table,
-    plausible_features,
-)
+from contract_examples import READINGS, STATISTICS
 from pydantic import ValidationError
+from row_kits import FEATURE_DAYS, FEATURE_NAMES, FeatureRow, feature_rows_of, feature_table, plausible_features
 from scipy.stats import chi2
+from statistic_kit import LINE_VIEW, PLAIN_VIEW, WIDE_VIEW
 
 from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact, nearest
 from privacy.analyses.clusters.grid_counts import GridCounts

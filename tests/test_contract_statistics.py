@@ -15,8 +15,6 @@ from typing import get_args
 import numpy as np
 import pytest
 from contract_examples import (
-    FEATURE_NAMES,
-    KINDS,
     MECHANISM_IDS,
     MECHANISM_VALUES,
     MECHANISMS,
@@ -24,17 +22,13 @@ from contract_examples import (
     STATISTIC_IDS,
     STATISTIC_VALUES,
     STATISTICS,
-    Reading,
-    customer_table,
-    feature_table,
     kind_of,
-    plausible_features,
-    table,
-    tables_of,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from row_kits import FEATURE_NAMES, KINDS, customer_table, feature_table, plausible_features, table, tables_of
+from statistic_kit import Reading
 
 from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF, AnyStatistic
 from privacy.analyses.churn.by_holder import ByHolder

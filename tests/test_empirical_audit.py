@@ -34,7 +34,7 @@ from privacy.audit.empirical import (
 )
 from privacy.errors import AuditError, ConfigError
 from simulations.attack.audit_bytes import LINES, checked_bytes, faulty_bytes
-from simulations.attack.audit_cases import HOLDERS, QUESTIONS, case_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, case_of
 from simulations.attack.audit_generators import FAULTS as GENERATOR_FAULTS
 from simulations.attack.audit_generators import narrow, resumed
 from simulations.attack.audit_series import FAULTS as SERIES_FAULTS
@@ -128,7 +128,7 @@ def test_every_kind_has_a_target_that_reaches_its_bound(kind: str) -> None:
 
 
 def test_every_kind_is_audited_in_every_placement() -> None:
-    assert set(QUESTIONS) == set(CATALOGUE)
+    assert set(EXAMPLE_OF) == set(CATALOGUE)
     found = {(setting.kind, setting.placement) for setting in settings_of()}
     assert found == {(kind, placement) for kind in CATALOGUE for placement in ("distributed", "local", "central")}
     with pytest.raises(ConfigError, match="no statistic means"):

@@ -10,10 +10,11 @@ from decimal import Decimal, getcontext
 
 import numpy as np
 import pytest
-from contract_examples import INT64_MAX, INT64_MIN, slow_scaled
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from row_kits import INT64_MAX, INT64_MIN
+from statistic_kit import slow_scaled
 
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureRequest, FeatureTable, Scale, ScaledFeature
 

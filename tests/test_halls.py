@@ -18,16 +18,9 @@ ALLOWED = {
     "privacy/kernel/terms.py": 1,  # what a study computes that does not say: its default is of 0.1.0 and never changes
     "clients/answering/policy.py": 2,  # what a policy allows that does not say: the same
     "clients/answering/engines.py": 2,
-    "simulations/attack/audit_cases.py": 10,
-    "simulations/attack/audit_charges.py": 8,
-    "simulations/attack/audit_generators.py": 3,
-    "simulations/attack/audit_series.py": 2,
     "simulations/attack/membership_inference.py": 12,  # an attack on two analyses
-    "simulations/attack/planted_faults.py": 2,
     "simulations/commands.py": 1,
-    "simulations/failing/chaos.py": 3,
     "simulations/worlds/generator.py": 3,  # the demo's study
-    "simulations/worlds/kit.py": 1,
 }
 
 

@@ -12,22 +12,12 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract_examples import (
-    FEATURE_NAMES,
-    LOGISTIC,
-    NETWORK,
-    SCALED,
-    WIDEST_NETWORK,
-    feature_rows_of,
-    plausible_features,
-    ranked,
-    slow_inputs,
-    slow_logit,
-    slow_tangent,
-)
+from analyses.churn.examples import LOGISTIC, NETWORK, WIDEST_NETWORK, ranked, slow_logit, slow_tangent
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
+from row_kits import FEATURE_NAMES, feature_rows_of, plausible_features
+from statistic_kit import SCALED, slow_inputs
 
 from privacy.analyses.churn.models import (
     LOGIT,

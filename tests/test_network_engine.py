@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
-from contract_examples import FEATURE_DAYS, PLAIN_VIEW, TURNED_VIEW, feature_rows, feature_table, plausible_features
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from row_kits import FEATURE_DAYS, feature_rows, feature_table, plausible_features
+from statistic_kit import PLAIN_VIEW, TURNED_VIEW
 
 import clients.answering.engines
 from privacy.analyses.churn.logistic_gradient import LogisticGradient

@@ -19,7 +19,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from contract_examples import customer_table, table
 from noise_harness import (
     DRAWS,
     coarse,
@@ -32,6 +31,7 @@ from noise_harness import (
     wrong_shape,
 )
 from numpy.typing import NDArray
+from row_kits import customer_table, table
 from scipy import stats
 
 from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget

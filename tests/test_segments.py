@@ -7,10 +7,11 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from contract_examples import INT64_MAX, INT64_MIN, RULES, Row, rows, rows_of, table, tables
+from analyses.rfm.examples import RULES
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from row_kits import INT64_MAX, INT64_MIN, Row, rows, rows_of, table, tables
 
 from privacy.analyses.rfm.segments import (
     EIGHT,

@@ -13,17 +13,11 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from contract_examples import (
-    FEATURE_DAYS,
-    RULES,
-    STATISTIC_IDS,
-    STATISTIC_VALUES,
-    STATISTICS,
-    kind_of,
-    tables_of,
-)
+from analyses.rfm.examples import RULES
+from contract_examples import STATISTIC_IDS, STATISTIC_VALUES, STATISTICS, kind_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from row_kits import FEATURE_DAYS, tables_of
 
 from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.clusters.anchor_sums import AnchorSums

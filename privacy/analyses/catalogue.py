@@ -56,6 +56,11 @@ def columns_of(request: RowRequest) -> frozenset[Column]:
     return request.columns | {ALL_FEATURES[name].column for name in request.offers[0]}
 
 
+def analysis_of(kind: str) -> str:
+    """The first analysis that may ask such a statistic."""
+    return next(name for name, kinds in STATISTICS_OF.items() if kind in kinds)
+
+
 def option_tables() -> str:
     """Every analysis' table of a study, at its defaults with a comment on each option: what ``study new`` writes."""
     files = (resources.files(f"privacy.analyses.{name}").joinpath("options.toml") for name in NAMES)

@@ -24,7 +24,7 @@ from privacy.audit.empirical import Checked
 from privacy.errors import DataError
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import IntArray
-from simulations.attack.audit_cases import HOLDERS, QUESTIONS
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS
 from simulations.attack.audit_charges import study_for
 from simulations.attack.replacing import quiet_nodes
 
@@ -32,7 +32,7 @@ WHAT = "bytes to table"
 
 _HEAD = b"customer,order,time,amount,note\n"
 _OTHERS = 60
-_STATISTIC = QUESTIONS["segment_totals"]
+_STATISTIC = EXAMPLE_OF["segment_totals"].statistic
 _OWN = b"canary,c1,2024-05-05 10:00:00,10.00,"
 
 #: What the customer writes. Of two lines, others' lines stand between them.

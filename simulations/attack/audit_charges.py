@@ -23,7 +23,7 @@ from clients.answering.answers import Sampler, masked_answer, noise_share
 from clients.answering.engines import encode_sum
 from clients.answering.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
-from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF
+from privacy.analyses.catalogue import CATALOGUE, NAMES, analysis_of
 from privacy.audit.empirical import Checked
 from privacy.ledger import Ledger, Reserved
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
@@ -34,7 +34,7 @@ from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.releases import Release
 from server.running.federation import Federation
-from simulations.attack.audit_cases import HOLDERS, QUESTIONS, crowd_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, OPTIONS_OF, table_of
 from simulations.attack.replacing import Planting, replaced
 from simulations.worlds.kit import MemoryFederation
 
@@ -61,16 +61,14 @@ class Recorder:
 
 def study_for(placement: Placement, name: str = "audit", holders: Sequence[str] = (), **budget: Any) -> Study:
     """A study that may ask every kind of question."""
-    features = ("recency_days", "orders_90")
     return Study.model_validate(
         {
             "name": name,
             "holders": tuple(holders),
             "as_of": "2025-01-01",
-            "analyses": ("rfm", "churn", "clusters"),
+            "analyses": NAMES,
             "placement": placement,
-            "churn": {"features": features, "figures": "by_holder"},
-            "clusters": {"features": features},
+            **OPTIONS_OF,
             "budget": {"epsilon": "4", "delta": "0.000001", "max_holders_per_customer": 1, "size_class": 10_000}
             | budget,
         }
@@ -83,7 +81,7 @@ def policy_for(lifetime: str = "50", **allow: Any) -> HolderPolicy:
         {
             "lifetime": {"epsilon": lifetime, "delta": "0.000001"},
             "allow": {
-                "analyses": ("rfm", "churn", "clusters"),
+                "analyses": NAMES,
                 "placements": PLACEMENTS,
                 "figures": ("overall", "by_holder"),
                 **allow,
@@ -103,14 +101,9 @@ def coordinator_of(federation: MemoryFederation, study: Study, transport: Transp
     return found
 
 
-def analysis_of(kind: str) -> str:
-    """An analysis that may ask such a question."""
-    return next(name for name, kinds in STATISTICS_OF.items() if kind in kinds)
-
-
 def tables_of() -> dict[str, Any]:
     """A holder's tables of a few customers, by analysis."""
-    return {name: crowd_of(CATALOGUE[kinds[0]].reads) for name, kinds in STATISTICS_OF.items()}
+    return {name: table_of(name) for name in NAMES}
 
 
 class Rehearsed:
@@ -131,7 +124,7 @@ class Rehearsed:
 
     def wrong(self, kind: str) -> str:
         """What is wrong with the noise of one question; empty for nothing."""
-        statistic = QUESTIONS[kind]
+        statistic = EXAMPLE_OF[kind].statistic
         self.recorder.forget()
         with replaced(server.aggregation.noise, "discrete_gaussian", self.recorder):
             release = self._coordinator.ask(analysis_of(kind), kind, statistic, self._price)
@@ -159,7 +152,7 @@ def _compared(
                 f"{owner} was charged for {shares} x {event.dim} draws of scale {event.share_scale}, "
                 f"and {recorder.asked} were asked for"
             )
-    rows = crowd_of(statistic.reads)
+    rows = EXAMPLE_OF[statistic.kind].crowd
     exact = sum(encode_sum(statistic, rows, holder=holder) for holder in release.holders)
     if not np.array_equal(np.array(release.values) - exact, sum(recorder.drawn)):
         return "what was released is not the exact sum and the noise that was drawn"

@@ -18,13 +18,13 @@ import server.aggregation.noise
 from clients.answering.answers import noise_share
 from clients.answering.node import HolderNode
 from privacy.accounting.events import squared_cap
-from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.catalogue import CATALOGUE, analysis_of
 from privacy.audit.empirical import Checked
 from privacy.mechanisms import SumMechanism
 from privacy.protocol.messages import Reply
 from privacy.secure_sum.masks import UintArray, from_bytes, unmask
 from privacy.statistics.base import IntArray
-from simulations.attack.audit_cases import HOLDERS, columns_of
+from privacy.statistics.examples import HOLDERS, columns_of
 from simulations.attack.audit_charges import coordinator_of, policy_for, study_for
 from simulations.attack.noise_generators import narrow_entropy, twins
 from simulations.attack.replacing import Planting, replaced
@@ -36,6 +36,7 @@ WHAT = "noise is new each time"
 #: Coordinates of the question that is asked twice. Noise of both attempts is independent: their correlation has
 #: deviation 1/sqrt(n), and 7 of it happen by chance with 3e-12. The same noise again correlates by sqrt(3/4).
 _WIDE = 2048
+_KIND = "prefix_sums"
 _CORRELATED = 7 / math.sqrt(_WIDE)
 
 
@@ -64,14 +65,15 @@ class Dropping(InProcessTransport):
 
 def attempts() -> str:
     """A holder's answer is lost, and the rest ask each other again: is the noise of both attempts alike?"""
-    statistic = PrefixSums(grids=(FactGrid(fact="recency_days", upper=tuple(range(_WIDE - 1)), permille=1000),))
+    wide = {"fact": "recency_days", "upper": range(_WIDE - 1), "permille": 1000}
+    statistic = CATALOGUE[_KIND].model_validate({"grids": [wide]})
     study = study_for("distributed")
     with tempfile.TemporaryDirectory() as folder:
-        tables = {holder: {"rfm": columns_of([])} for holder in HOLDERS}
+        tables = {holder: {analysis_of(_KIND): columns_of([])} for holder in HOLDERS}
         federation = MemoryFederation(Path(folder), tables, policy=policy_for(), declared=1)
         transport = Dropping(federation, HOLDERS[-1])
         price = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) / 4
-        release = coordinator_of(federation, study, transport).ask("rfm", "again", statistic, price)
+        release = coordinator_of(federation, study, transport).ask(analysis_of(_KIND), "again", statistic, price)
     first = unmask(transport.answers[: len(HOLDERS)])
     alike = abs(float(np.corrcoef(first, np.array(release.values))[0, 1]))
     return f"noise of two attempts correlates by {alike:.2f}" if alike > _CORRELATED else ""

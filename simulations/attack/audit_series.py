@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from privacy.accounting.events import squared_cap
 from privacy.accounting.gdp import root
+from privacy.analyses.catalogue import analysis_of
 from privacy.audit.empirical import Attack
 from privacy.errors import BudgetError, NotEnoughHolders
 from privacy.kernel.canonical import sha256_hex
@@ -31,7 +32,7 @@ from privacy.mechanisms import Placement
 from privacy.secure_sum.masks import MaskKey, from_bytes
 from privacy.statistics.base import IntArray
 from server.releases import Release
-from simulations.attack.audit_cases import QUESTIONS, Case, case_of
+from simulations.attack.audit_cases import EXAMPLE_OF, Case, case_of
 from simulations.attack.audit_charges import coordinator_of, policy_for, study_for
 from simulations.attack.release_path import ReleasePath
 from simulations.attack.replacing import Planting, quiet_nodes, replaced
@@ -50,6 +51,10 @@ SERIES: dict[str, tuple[tuple[tuple[str, ...], Fraction], ...]] = {
 
 #: Lifetime cap of every holder: mu 2.48.
 _EPSILON, _DELTA = "14.3", "0.000001"
+
+#: The question that all studies ask, and the analysis that may.
+_KIND = "prefix_sums"
+_ANALYSIS = analysis_of(_KIND)
 
 #: Tried one after the other, until all of a study's holders answer.
 _PARTS = (Fraction(1), Fraction(1, 2), Fraction(1, 4), Fraction(2, 9), Fraction(1, 32))
@@ -144,10 +149,8 @@ class RehearsedSeries:
 
     def __init__(self, series: Series) -> None:
         self.path = ReleasePath()
-        self.statistic = QUESTIONS["prefix_sums"]
-        self.case: Case = case_of(
-            "prefix_sums", lambda statistic, rows: self.path.encode(statistic, rows, holder=SIX[0])
-        )
+        self.statistic = EXAMPLE_OF[_KIND].statistic
+        self.case: Case = case_of(_KIND, lambda statistic, rows: self.path.encode(statistic, rows, holder=SIX[0]))
         self.mu = root(squared_cap(float(_EPSILON), float(_DELTA)))
         planted = series.fault.plant() if series.fault else nullcontext()
         with tempfile.TemporaryDirectory() as folder, quiet_nodes(), planted:
@@ -194,7 +197,7 @@ def _released(root_folder: Path, studies: Sequence[tuple[tuple[str, ...], Fracti
     """Ask one study after the other, each for the most that is answered."""
     allow = {"max_study_epsilon": _EPSILON, "max_study_delta": _DELTA}
     federation = MemoryFederation(
-        root_folder, {holder: {"rfm": crowd} for holder in SIX}, policy=policy_for(_EPSILON, **allow)
+        root_folder, {holder: {_ANALYSIS: crowd} for holder in SIX}, policy=policy_for(_EPSILON, **allow)
     )
     cap = squared_cap(float(_EPSILON), float(_DELTA))
     for number, (holders, most) in enumerate(studies):
@@ -209,7 +212,7 @@ def _released(root_folder: Path, studies: Sequence[tuple[tuple[str, ...], Fracti
             )
             coordinator = coordinator_of(federation, study)
             try:
-                release = coordinator.ask("rfm", "prefix sums", QUESTIONS["prefix_sums"], cap * part)
+                release = coordinator.ask(_ANALYSIS, "prefix sums", EXAMPLE_OF[_KIND].statistic, cap * part)
             except (BudgetError, NotEnoughHolders):  # refused before it is charged: ask for less
                 release = None
             coordinator.finish("{}")

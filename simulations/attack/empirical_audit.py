@@ -38,7 +38,7 @@ from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
 from privacy.statistics.base import IntArray
-from simulations.attack.audit_cases import HOLDERS, QUESTIONS, Case, case_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, Case, case_of
 from simulations.attack.audit_series import FAULTS as SERIES_FAULTS
 from simulations.attack.audit_series import SERIES, Series
 from simulations.attack.planted_faults import FAULTS, Fault
@@ -97,7 +97,7 @@ def faulty(settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
         Setting(kind=setting.kind, placement=setting.placement, fault=fault)
         for setting in settings
         for fault in FAULTS
-        if setting.placement in fault.placements and fault.applies(QUESTIONS[setting.kind])
+        if setting.placement in fault.placements and fault.applies(EXAMPLE_OF[setting.kind].statistic)
     )
 
 

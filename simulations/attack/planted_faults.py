@@ -14,15 +14,13 @@ from typing import Any
 import numpy as np
 
 from clients.answering.engines import encode_sum
-from privacy.analyses.clusters.anchor_sums import AnchorSums
-from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.secure_sum.masks import CHECK_WORDS, UintArray, unmask
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.aggregation.adding import released_sum
-from simulations.attack.audit_cases import HOLDERS, joined
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, joined
 from simulations.attack.release_path import ReleasePath
 
 _ALL = ("distributed", "local", "central")
@@ -103,39 +101,19 @@ def _one_seed_for_all(path: ReleasePath) -> ReleasePath:
 
 
 def _clips(statistic: Statistic[Any]) -> bool:
-    return hasattr(statistic, "norm") or isinstance(statistic, SegmentTotals)
+    return EXAMPLE_OF[statistic.kind].unclipped is not None
 
 
 def _not_clipped(path: ReleasePath) -> ReleasePath:
     """Limits are moved out and the units put back: what the encoder gives when its clip lets so much more pass."""
 
     def encode(statistic: Statistic[Any], rows: Any, /, *, holder: str) -> IntArray:
-        if isinstance(statistic, SegmentTotals):
-            caps = {"orders_cap": statistic.orders_cap * _BEYOND, "money_cap": statistic.money_cap * _BEYOND}
-            cells = encode_sum(statistic.model_copy(update=caps), rows, holder=holder).reshape(-1, 3)
-            restored: IntArray = cells * np.array([1, _BEYOND, _BEYOND])
-            return restored.reshape(-1)
-        if isinstance(statistic, AnchorSums):
-            wider = statistic.model_copy(
-                update={
-                    "radii": tuple(radius * _BEYOND for radius in statistic.radii),
-                    "offset_amplitude": statistic.offset_amplitude * _BEYOND,
-                    "facts": tuple(
-                        fact.model_copy(
-                            update={
-                                "caps": tuple(cap * _BEYOND for cap in fact.caps),
-                                "amplitude": fact.amplitude * _BEYOND,
-                            }
-                        )
-                        for fact in statistic.facts
-                    ),
-                }
-            )
-            units = wider.norm / statistic.norm
-            rescaled: IntArray = np.rint(encode_sum(wider, rows, holder=holder) * units).astype(np.int64)
-            return rescaled
-        norm = {"norm": statistic.norm * _BEYOND}  # type: ignore[attr-defined]
-        return encode_sum(statistic.model_copy(update=norm), rows, holder=holder) * _BEYOND
+        unclipped = EXAMPLE_OF[statistic.kind].unclipped
+        if unclipped is None:
+            raise TypeError(f"{statistic.kind} clips nothing")
+        wider, units = unclipped(statistic, _BEYOND)
+        found: IntArray = np.rint(encode_sum(wider, rows, holder=holder) * units).astype(np.int64)
+        return found
 
     return replace(path, encode=encode)
 

@@ -15,23 +15,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from clients.answering.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
-from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.catalogue import CATALOGUE, analysis_of
 from privacy.audit.verify import verify
 from privacy.errors import CohortiumError
 from privacy.kernel.customers import CustomerColumns
 from privacy.ledger import Ledger
 from privacy.protocol.study import Study
+from privacy.statistics import Statistic
 from server.releases import Release
 from server.running.federation import Federation
 from simulations.worlds.kit import MemoryFederation
 
 HOLDERS = ("alpha", "beta", "delta", "gamma")
 QUESTIONS = 10
+_KIND = "prefix_sums"
 
 #: What may happen to a message, and how often.
 FAULTS: dict[str, float] = {
@@ -177,8 +180,9 @@ def _study(number: int) -> Study:
     return Study.model_validate({"name": f"chaos-{number}", "as_of": "2025-01-01", "budget": budget})
 
 
-def _question(number: int) -> PrefixSums:
-    return PrefixSums(grids=(FactGrid(fact="orders", upper=tuple(range(1, 5 + number)), permille=1000),))
+def _question(number: int) -> Statistic[Any]:
+    grid = {"fact": "orders", "upper": range(1, 5 + number), "permille": 1000}
+    return CATALOGUE[_KIND].model_validate({"grids": [grid]})
 
 
 def _run_study(
@@ -196,7 +200,7 @@ def _run_study(
         try:
             coordinator.join()
             for number in range(questions):
-                coordinator.ask("rfm", f"question {number}", _question(number), price)
+                coordinator.ask(analysis_of(_KIND), f"question {number}", _question(number), price)
             complete = True
             coordinator.finish("{}")
         except (CoordinatorKilled, CohortiumError):
@@ -210,7 +214,7 @@ def _run_study(
     coordinator.join()
     for release in found:
         number = int(release.title.removeprefix("question "))
-        coordinator.ask("rfm", release.title, _question(number), price)
+        coordinator.ask(analysis_of(_KIND), release.title, _question(number), price)
     coordinator.finish("{}")
     return found, complete
 

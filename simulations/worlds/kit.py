@@ -15,6 +15,7 @@ from clients.answering.ledgers import open_ledger
 from clients.answering.node import HolderNode
 from clients.answering.policy import HolderPolicy, policy_toml
 from clients.answering.runs import RunFolder
+from privacy.analyses import ANALYSES
 from privacy.analyses.catalogue import NAMES
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.member_folder import MemberFolder
@@ -61,10 +62,14 @@ def make_keys(root: Path, holders: Iterable[str], *, federation: str = "demo", d
 
 
 class MemoryData:
-    """A holder's tables, in memory already; one table alone is the RFM analysis'."""
+    """A holder's tables, in memory already; one alone is that of every analysis that reads such rows."""
 
     def __init__(self, tables: Rows | Mapping[str, Rows]) -> None:
-        self._tables = dict(tables) if isinstance(tables, Mapping) else {"rfm": tables}
+        if isinstance(tables, Mapping):
+            self._tables: dict[str, Rows] = dict(tables)
+        else:
+            readers = (each.name for each in ANALYSES if isinstance(tables, each.statistics[0].reads))
+            self._tables = dict.fromkeys(readers, tables)
 
     def tables(self, study: Study) -> Mapping[str, Rows]:
         """The tables."""

@@ -19,7 +19,7 @@ from privacy.analyses.catalogue import CATALOGUE
 from privacy.errors import CohortiumError
 from privacy.mechanisms import PLACEMENTS
 from privacy.statistics import Statistic
-from simulations.attack.audit_cases import HOLDERS, QUESTIONS, candidates_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, candidates_of
 from simulations.attack.audit_charges import FAULTS, another_scale_than_charged, checked_charges
 
 # --- the noise that was asked for --------------------------------------------------------------------------------
@@ -103,7 +103,11 @@ def allowed(kind: str, fields: Any) -> Statistic[Any] | None:
     try:
         found = CATALOGUE[kind].model_validate(fields)
         names, days = found.looks_at  # a node refuses others: its table does not have them
-        return found if found.dim <= 4096 and names <= {"recency_days", "orders_90"} and days <= 1 else None
+        return (
+            found
+            if found.dim <= 4096 and names <= set(getattr(EXAMPLE_OF[kind].witness, "names", ())) and days <= 1
+            else None
+        )
     except (ValidationError, CohortiumError):
         return None
 
@@ -111,7 +115,7 @@ def allowed(kind: str, fields: Any) -> Statistic[Any] | None:
 @cache
 def extremes_of(kind: str) -> tuple[Statistic[Any], ...]:
     """A question with each of its numbers at its ends, one at a time, and then with several there."""
-    base = QUESTIONS[kind].model_dump()
+    base = EXAMPLE_OF[kind].statistic.model_dump()
     found, ends = [], {}
     for path in places(base):
         accepted = [number for number in NUMBERS if allowed(kind, with_number(base, path, number)) is not None]
@@ -132,7 +136,7 @@ def extremes_of(kind: str) -> tuple[Statistic[Any], ...]:
 @pytest.mark.parametrize("kind", CATALOGUE)
 def test_no_parameters_and_no_row_pass_the_bound_and_some_reach_it(kind: str) -> None:
     """Exact integers, customer by customer; and the worst of each through the node's own encoder."""
-    rows = candidates_of(CATALOGUE[kind].reads)
+    rows = candidates_of(kind)
     reached = 0.0
     for statistic in extremes_of(kind):
         encoded = statistic.encode_rows(rows)

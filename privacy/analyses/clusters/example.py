@@ -1,0 +1,54 @@
+"""Small questions of this analysis, and the customers that move them most (``privacy.statistics.examples``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact
+from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.kernel.features import UNIT
+from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.statistics.base import Statistic
+from privacy.statistics.examples import CROWD, FAR, NAMES, SCALED, Example, beyond
+
+#: Without the constant, which a grid and anchors leave out.
+_PLANE = LinearView(features=SCALED, radius=2 * UNIT, matrix=((0, ENTRY, 0), (0, 0, ENTRY)))
+
+
+def _further(statistic: AnchorSums, factor: int) -> tuple[Statistic[Any], NDArray[np.float64]]:
+    facts = tuple(
+        fact.model_copy(update={"caps": tuple(cap * factor for cap in fact.caps), "amplitude": fact.amplitude * factor})
+        for fact in statistic.facts
+    )
+    changed = {
+        "radii": tuple(radius * factor for radius in statistic.radii),
+        "offset_amplitude": statistic.offset_amplitude * factor,
+        "facts": facts,
+    }
+    wider = statistic.model_copy(update=changed)
+    return wider, np.full(statistic.dim, wider.norm / statistic.norm)
+
+
+#: What a small study with this analysis says in its table.
+OPTIONS: dict[str, Any] = {"features": NAMES}
+
+EXAMPLES = (
+    Example(
+        statistic=GridCounts(view=_PLANE, day=0, cells=3),
+        crowd=CROWD,
+        witness=beyond(-FAR, -FAR),
+    ),
+    Example(
+        statistic=AnchorSums(
+            view=_PLANE, day=0, anchors=((0, 0), (UNIT // 2, -UNIT // 2)), radii=(UNIT // 4, UNIT // 4),
+            count_amplitude=300, offset_amplitude=450,
+            facts=(CappedFact(name="orders_90", caps=(5, 5), amplitude=400),),
+        ),
+        crowd=CROWD,
+        witness=beyond(-FAR, -FAR),
+        unclipped=_further,
+    ),
+)  # fmt: skip

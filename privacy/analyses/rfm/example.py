@@ -1,0 +1,54 @@
+"""Small questions of this analysis, and the customers that move them most (``privacy.statistics.examples``)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.statistics.base import Statistic
+from privacy.statistics.examples import FAR, Example, columns_of
+
+_CROWD = columns_of([(12, 1, 1_990, 12), (45, 3, 12_500, 300), (200, 7, 88_000, 640)])
+_WITNESS = columns_of([(-FAR, -FAR, -FAR, -FAR)])
+
+_RULES = SegmentRules(
+    cuts=CutPoints(
+        recency_days=(10, 30, 90, 365), orders=(2, 3, 5, 9), money=(1_000, 5_000, 20_000, 100_000),
+        recency_high=60, orders_high=2, money_high=10_000,
+    ),
+    thresholds=(ThresholdRule(code="often", when="F>=5"),),
+    money_unit=100,
+)  # fmt: skip
+
+
+def _higher_caps(statistic: SegmentTotals, factor: int) -> tuple[Statistic[Any], NDArray[np.float64]]:
+    caps = {"orders_cap": statistic.orders_cap * factor, "money_cap": statistic.money_cap * factor}
+    return statistic.model_copy(update=caps), np.tile([1.0, factor, factor], statistic.dim // 3)
+
+
+#: What a small study with this analysis says in its table.
+OPTIONS: dict[str, Any] = {}
+
+EXAMPLES = (
+    Example(
+        statistic=PrefixSums(
+            grids=(
+                FactGrid(fact="orders", upper=(1, 2, 5), permille=400),
+                FactGrid(fact="money", upper=(1_000, 10_000, 100_000), permille=600),
+            )
+        ),
+        crowd=_CROWD,
+        witness=_WITNESS,
+    ),
+    Example(
+        statistic=SegmentTotals(rules=_RULES, schemes=("rules", "eight"), orders_cap=5, money_cap=10_000),
+        crowd=_CROWD,
+        witness=_WITNESS,
+        unclipped=_higher_caps,
+    ),
+)

@@ -1,0 +1,237 @@
+"""Examples of this analysis for the suites that run over all: statistics, and slow code that says what they mean."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from row_kits import FEATURE_DAYS, FeatureRow
+from statistic_kit import (
+    PLAIN_VIEW,
+    SCALED,
+    TURNED_VIEW,
+    Reading,
+    ReadingOf,
+    read_vector,
+    slow_inputs,
+    true_vectors,
+    vector_tolerance,
+)
+
+from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram, logit_bins
+from privacy.kernel.features import UNIT, ScaledFeature
+from privacy.statistics import Statistic
+
+LOGISTIC = LogisticModel(features=SCALED, weights=(2 * WEIGHT, -WEIGHT // 3, -12_345, 7, WEIGHT // 2))
+
+NETWORK = NetworkModel(
+    features=SCALED[1:3],
+    hidden=((WEIGHT, -WEIGHT, 100), (-3 * WEIGHT, WEIGHT // 7, -WEIGHT), (5, 0, 0)),
+    output=(WEIGHT, -WEIGHT // 5, 3, 0, WEIGHT // 11, -777),
+)
+
+_LARGEST = 1 << 24
+
+#: The largest network with the largest weights.
+WIDEST_NETWORK = NetworkModel(
+    features=tuple(SCALED[i % 4] for i in range(40)),
+    hidden=((_LARGEST,) * 41, *((-_LARGEST,) * 41 for _ in range(23))),
+    output=(*(_LARGEST if unit else -_LARGEST for unit in range(24)), *(-_LARGEST,) * 41),
+)
+
+
+def ranked(feature: ScaledFeature) -> FeatureRank:
+    """A feature as a model."""
+    return FeatureRank(features=(feature,))
+
+
+def slow_probability(logit: int) -> int:
+    """The logistic function of the nearest step of 1/256, between -16 and 16, in units of 1 / PROBABILITY."""
+    step = (2 * 256 * logit + LOGIT) // (2 * LOGIT)
+    return round(PROBABILITY / (1 + math.exp(-max(-4096, min(step, 4096)) / 256)))
+
+
+def slow_tangent(value: int) -> int:
+    """The hyperbolic tangent by way of the logistic function, in units of 1 / UNIT."""
+    return UNIT * (2 * slow_probability(2 * value) - PROBABILITY) // PROBABILITY
+
+
+def slow_logit(model: Any, inputs: list[int]) -> int:
+    """A model's logit with Python's integers."""
+    if isinstance(model, FeatureRank):
+        return inputs[0] * WEIGHT
+    if isinstance(model, LogisticModel):
+        return sum(x * w for x, w in zip([*inputs, UNIT], model.weights, strict=True))
+    units = [slow_tangent(sum(x * w for x, w in zip([*inputs, UNIT], row, strict=True))) for row in model.hidden]
+    return sum(x * w for x, w in zip([*units, *inputs, UNIT], model.output, strict=True))
+
+
+def _read_histograms(statistic: ScoreHistogram, values: NDArray[np.int64], noise: float) -> Reading:
+    found = statistic.decode(values, noise)
+    return Reading(
+        values=np.concatenate([counts.ravel() for counts, _ in found]),
+        deviations=np.concatenate([np.full(counts.size, deviation) for counts, deviation in found]),
+    )
+
+
+def _true_histograms(statistic: ScoreHistogram, customers: Sequence[FeatureRow]) -> list[int]:
+    result: list[int] = []
+    for item in statistic.models:
+        cells = [0] * (2 * item.bins)
+        for row in customers:
+            eligible, outcome, _ = day = row[statistic.day]
+            if eligible == 1 and outcome in (0, 1):
+                logit = slow_logit(item.model, slow_inputs(item.model.features, day))
+                cells[2 * sum(logit > upper for upper in item.upper) + outcome] += 1
+        result += cells
+    return result
+
+
+def _true_gradient(statistic: LogisticGradient, customers: Sequence[FeatureRow]) -> list[float]:
+    def encode(z: list[float], outcome: int) -> list[float]:
+        logit = math.fsum(x * w / WEIGHT for x, w in zip(z, statistic.weights, strict=True))
+        return [x * ((1 + math.tanh(logit / 2)) / 2 - outcome) for x in z]
+
+    return true_vectors(statistic, customers, encode, outcome=True)
+
+
+def _gradient_tolerance(statistic: LogisticGradient, customers: int) -> NDArray[np.float64]:
+    # Tabulated probabilities: half a step of 1/256 at a slope of 1/4, and half a unit of rounding.
+    table_error = 1 / 512 / 4 + 1 / 2 / 4096
+    return vector_tolerance(statistic, customers) + customers * table_error * statistic.view.reach / UNIT
+
+
+def _read_layers(statistic: NetworkGradient, values: NDArray[np.int64], noise: float) -> Reading:
+    layers, deviation = statistic.decode(values, noise)
+    flat = np.concatenate([layer.ravel() for layer in layers])
+    return Reading(values=flat, deviations=np.full(len(flat), deviation))
+
+
+def _true_network_gradient(statistic: NetworkGradient, customers: Sequence[FeatureRow]) -> list[float]:
+    """Back-propagation through exact functions, one weight at a time."""
+    network = statistic.network
+
+    def dot(z: list[float], weights: Sequence[int]) -> float:
+        return math.fsum(x * w / WEIGHT for x, w in zip(z, weights, strict=True))
+
+    def encode(z: list[float], outcome: int) -> list[float]:
+        units = [math.tanh(dot(z, row) + bias / WEIGHT) for row, bias in zip(network.hidden, network.bias, strict=True)]
+        logit = dot(z, network.direct) + HIDDEN_SCALE * dot(units, network.output)
+        residual = (1 + math.tanh(logit / 2)) / 2 - outcome
+        inner = [
+            residual * HIDDEN_SCALE * output / WEIGHT * (1 - unit * unit)
+            for unit, output in zip(units, network.output, strict=True)
+        ]
+        hidden = [x * value for value in inner for x in z]
+        return [*(x * residual for x in z), *hidden, *inner, *(unit * residual * HIDDEN_SCALE for unit in units)]
+
+    return true_vectors(statistic, customers, encode, outcome=True)
+
+
+def _network_tolerance(statistic: NetworkGradient, customers: int) -> NDArray[np.float64]:
+    # To first order: a unit is off by twice the probability's error, and moves the logit, its slope and its product.
+    table_error = 1 / 512 / 4 + 1 / 2 / 4096
+    network = statistic.network
+    outputs = sum(map(abs, network.output)) / WEIGHT * HIDDEN_SCALE
+    reach = statistic.view.reach / UNIT
+    residual = table_error * (1 + outputs)  # logits move by 2 table_error outputs, at a slope of 1/4, beside its own
+    error = reach * residual + 2 * (1 + reach) * outputs * (residual + 4 * table_error) + 4 * table_error
+    return vector_tolerance(statistic, customers) + customers * error
+
+
+def _read_blocks(statistic: ByHolder, values: NDArray[np.int64], noise: float) -> Reading:
+    blocks = [_read_histograms(statistic.inner, statistic.part_of(h, values), noise) for h in statistic.holders]
+    return Reading(
+        values=np.concatenate([block.values for block in blocks]),
+        deviations=np.concatenate([block.deviations for block in blocks]),
+    )
+
+
+def _true_blocks(statistic: ByHolder, customers: Sequence[FeatureRow]) -> list[int]:
+    # By itself the statistic encodes as the first holder does.
+    return _true_histograms(statistic.inner, customers) + [0] * (statistic.inner.dim * (len(statistic.holders) - 1))
+
+
+#: Kind to examples: the smallest, an ordinary one, and one at the edges of what its fields allow.
+STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
+    "score_histogram": (
+        ScoreHistogram(day=0, models=(ScoredModel(model=LOGISTIC, upper=(0,), permille=1000),)),
+        ScoreHistogram(
+            day=1,
+            models=(
+                ScoredModel(model=LOGISTIC, upper=logit_bins(8, 0.25), permille=600),
+                ScoredModel(model=NETWORK, upper=logit_bins(5, 0.5), permille=250),
+                ScoredModel(model=ranked(SCALED[3]), upper=(-LOGIT // 2, 0, LOGIT // 2 - 1), permille=150),
+            ),
+        ),
+        ScoreHistogram(
+            day=FEATURE_DAYS - 1,
+            models=(
+                ScoredModel(model=WIDEST_NETWORK, upper=(-(1 << 56), 0, 1 << 56), permille=1),
+                ScoredModel(model=ranked(SCALED[0]), upper=tuple(range(-300, 300)), permille=999),
+            ),
+        ),
+    ),
+    "logistic_gradient": (
+        LogisticGradient(view=PLAIN_VIEW, weights=(0,) * 5, days=(0,), norm=1),
+        LogisticGradient(view=PLAIN_VIEW, weights=(WEIGHT, -WEIGHT, 0, 3, 99), days=(0, 1, 2), norm=900),
+        LogisticGradient(view=TURNED_VIEW, weights=(1 << 40, -(1 << 40)), days=(2,), norm=1000),
+    ),
+    "network_gradient": (
+        NetworkGradient(
+            view=PLAIN_VIEW,
+            network=Network(direct=(0,) * 5, hidden=((0,) * 5,), bias=(0,), output=(0,)),
+            days=(1,),
+            norm=1,
+        ),
+        NetworkGradient(
+            view=TURNED_VIEW,
+            network=Network(
+                direct=(WEIGHT, -WEIGHT // 2),
+                hidden=((WEIGHT, 3), (-WEIGHT, WEIGHT // 3), (0, -2 * WEIGHT)),
+                bias=(0, WEIGHT // 4, -7),
+                output=(WEIGHT, -WEIGHT, WEIGHT // 5),
+            ),
+            days=(0, 1, 2),
+            norm=900,
+        ),
+        NetworkGradient(
+            view=PLAIN_VIEW,
+            network=Network(
+                direct=(1 << 40, -(1 << 40), 1, 0, 1 << 40), hidden=((-(1 << 40),) * 5,) * 2, bias=(1 << 40, -1),
+                output=(0, WEIGHT),
+            ),
+            days=(0, 2),
+            norm=2000,
+        ),
+    ),
+}  # fmt: skip
+
+STATISTICS["by_holder"] = tuple(
+    ByHolder(inner=inner, holders=holders)
+    for inner, holders in zip(
+        STATISTICS["score_histogram"], (("alpha",), ("alpha", "beta", "gamma"), ("b", "c")), strict=True
+    )
+)
+
+READINGS: dict[str, ReadingOf] = {
+    "score_histogram": ReadingOf(
+        read=_read_histograms, truth=_true_histograms, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
+    ),
+    "logistic_gradient": ReadingOf(
+        read=read_vector, truth=_true_gradient, tolerance=_gradient_tolerance, reached=0.999999
+    ),
+    "network_gradient": ReadingOf(
+        read=_read_layers, truth=_true_network_gradient, tolerance=_network_tolerance, reached=0.999999
+    ),
+    "by_holder": ReadingOf(
+        read=_read_blocks, truth=_true_blocks, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
+    ),
+}

@@ -1,0 +1,210 @@
+"""Tables of customers for the suites that run over all statistics: one kit per kind of rows."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
+from functools import partial
+from typing import Any
+
+import numpy as np
+from hypothesis import strategies as st
+
+from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.features import MISSING, FeatureTable
+from privacy.statistics import Rows
+
+#: (recency_days, orders, money, tenure_days) of one customer.
+Row = tuple[int, int, int, int]
+
+COLUMNS = tuple(item.name for item in fields(CustomerColumns))
+
+INT64_MIN, INT64_MAX = -(2**63), 2**63 - 1
+
+
+def table(rows: Iterable[Row]) -> CustomerColumns:
+    """A customer table of these rows."""
+    array = np.array(list(rows), dtype=np.int64).reshape(-1, len(COLUMNS))
+    return CustomerColumns(**{name: array[:, i].copy() for i, name in enumerate(COLUMNS)})
+
+
+def rows_of(columns: CustomerColumns) -> list[Row]:
+    """The rows of a table, as Python integers."""
+    return list(zip(*(getattr(columns, name).tolist() for name in COLUMNS), strict=True))
+
+
+values_of_rows = st.one_of(
+    st.integers(0, 40),
+    st.integers(-50_000, 2_000_000),
+    st.integers(INT64_MIN, INT64_MAX),
+    st.sampled_from([INT64_MIN, INT64_MIN + 1, -1, 0, 1, 30, 60, INT64_MAX - 1, INT64_MAX]),
+)
+
+#: One customer: usual, huge, negative, and the ends of int64.
+rows: st.SearchStrategy[Row] = st.tuples(values_of_rows, values_of_rows, values_of_rows, values_of_rows)
+
+
+def customer_table(customers: int, seed: int) -> CustomerColumns:
+    """A plausible table: many customers with one order, spend over several powers of ten, some in debt."""
+    rng = np.random.default_rng(seed)
+    recency = rng.integers(0, 900, customers)
+    return CustomerColumns(
+        recency_days=recency,
+        orders=rng.geometric(0.5, customers),
+        money=np.round(np.exp(rng.normal(8.5, 1.5, customers))).astype(np.int64) - 500,
+        tenure_days=recency + rng.integers(0, 900, customers),
+    )
+
+
+#: What feature tables of the suites hold, on how many days.
+FEATURE_NAMES = ("recency_days", "orders_90", "money", "interval_days")
+
+FEATURE_DAYS = 3
+
+#: Eligible, outcome and the raw features of one day.
+FeatureDay = tuple[int, int, tuple[int, ...]]
+
+#: One customer: all its days.
+FeatureRow = tuple[FeatureDay, ...]
+
+
+def feature_table(rows: Iterable[FeatureRow], names: tuple[Any, ...] = FEATURE_NAMES) -> FeatureTable:
+    """A table of these customers."""
+    listed = list(rows)
+    days = (len(listed), FEATURE_DAYS)
+    return FeatureTable(
+        names=names,
+        values=np.array([[day[2] for day in row] for row in listed], dtype=np.int64).reshape(*days, len(names)),
+        eligible=np.array([[day[0] for day in row] for row in listed], dtype=np.int64).reshape(days),
+        outcome=np.array([[day[1] for day in row] for row in listed], dtype=np.int64).reshape(days),
+    )
+
+
+def feature_rows_of(features: FeatureTable) -> list[FeatureRow]:
+    """The customers of a table, as Python integers."""
+    return [
+        tuple((e, o, tuple(v)) for e, o, v in zip(eligible, outcome, values, strict=True))
+        for eligible, outcome, values in zip(
+            features.eligible.tolist(), features.outcome.tolist(), features.values.tolist(), strict=True
+        )
+    ]
+
+
+def feature_rows_with(features: int) -> st.SearchStrategy[FeatureRow]:
+    """One customer with so many features; what no holder's code makes (other flags than 0, 1) must count as nothing."""
+    day: st.SearchStrategy[FeatureDay] = st.tuples(
+        st.sampled_from([1, 1, 1, 1, 0, 2, INT64_MIN]),
+        st.sampled_from([0, 1, 0, 1, -1, 2, INT64_MAX]),
+        st.tuples(*[st.one_of(values_of_rows, st.just(MISSING))] * features),
+    )
+    return st.tuples(*[day] * FEATURE_DAYS)
+
+
+feature_rows = feature_rows_with(len(FEATURE_NAMES))
+
+
+def plausible_features(customers: int, seed: int) -> FeatureTable:
+    """A plausible table: features that go together, some missing, some days that do not count or are not over."""
+    rng = np.random.default_rng(seed)
+    days = (customers, FEATURE_DAYS)
+    recency = rng.integers(0, 700, days)
+    orders = rng.poisson(3 * np.exp(-recency / 200))
+    money = np.round(np.exp(rng.normal(8.5, 1.5, days))).astype(np.int64) - 500
+    interval = np.where(rng.random(days) < 0.4, MISSING, rng.integers(0, 40_000, days))
+    return FeatureTable(
+        names=FEATURE_NAMES,
+        values=np.stack([recency, orders, money, interval], axis=2),
+        eligible=(rng.random(days) < 0.85).astype(np.int64),
+        outcome=np.where(rng.random(days) < 0.1, -1, rng.random(days) < 0.3 + recency / 1400).astype(np.int64),
+    )
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindOfRows:
+    """How the suites make tables of one kind of rows, and take them apart.
+
+    Attributes:
+        rows: one customer: usual, huge, negative, and the ends of int64.
+        table, rows_of: rows to a table, and back.
+        plausible: a table of so many customers, from a seed.
+        extremes: customers at the ends of what a table can hold; whatever is read, one of them has the longest vector.
+        busy: one customer with very much of everything, on all days.
+        idle: a customer who counts on no day, where there is such a thing.
+    """
+
+    rows: st.SearchStrategy[Any]
+    table: Callable[[Iterable[Any]], Any]
+    rows_of: Callable[[Any], list[Any]]
+    plausible: Callable[[int, int], Any]
+    extremes: tuple[Any, ...]
+    busy: Any
+    idle: Any = None
+
+
+_ENDS = (INT64_MIN, INT64_MAX)
+
+#: Kind of rows to how tables of it are made.
+KINDS: dict[type[Rows], KindOfRows] = {
+    CustomerColumns: KindOfRows(
+        rows=rows,
+        table=table,
+        rows_of=rows_of,
+        plausible=customer_table,
+        extremes=tuple(itertools.product((INT64_MIN, 0, INT64_MAX), _ENDS, _ENDS, _ENDS)),
+        busy=(0, 1_000_000, 10**15, 5_000),
+    ),
+    FeatureTable: KindOfRows(
+        rows=feature_rows,
+        table=feature_table,
+        rows_of=feature_rows_of,
+        plausible=plausible_features,
+        extremes=tuple(
+            ((1, outcome, values),) * FEATURE_DAYS
+            for outcome in (0, 1)
+            for values in itertools.product((*_ENDS, MISSING), repeat=len(FEATURE_NAMES))
+        ),
+        busy=((1, 0, (0, 1_000_000, 10**15, 1)), (1, 1, (1, 10**9, 10**17, 1)), (1, 0, (2, 7, 10**12, MISSING))),
+        idle=((0, 1, (1, 2, 3, 4)), (0, 0, (5, 6, 7, 8)), (0, -1, (9, 10, 11, 12))),
+    ),
+}
+
+
+def kind_with(names: tuple[Any, ...]) -> KindOfRows:
+    """Tables of other features than :data:`FEATURE_NAMES`: counts and days, some missing."""
+
+    def plausible(customers: int, seed: int) -> FeatureTable:
+        rng = np.random.default_rng(seed)
+        shape = (customers, FEATURE_DAYS, len(names))
+        return FeatureTable(
+            names=names,
+            values=np.where(rng.random(shape) < 0.3, MISSING, rng.geometric(0.01, shape) - 1),
+            eligible=(rng.random(shape[:2]) < 0.85).astype(np.int64),
+            outcome=rng.integers(-1, 2, shape[:2]),
+        )
+
+    days = range(FEATURE_DAYS)
+    return KindOfRows(
+        rows=feature_rows_with(len(names)),
+        table=partial(feature_table, names=names),
+        rows_of=feature_rows_of,
+        plausible=plausible,
+        extremes=tuple(
+            ((1, 0, values),) * FEATURE_DAYS for values in itertools.product((*_ENDS, MISSING), repeat=len(names))
+        ),
+        busy=tuple((1, 0, (day,) * len(names)) for day in days),
+        idle=tuple((0, 0, (day,) * len(names)) for day in days),
+    )
+
+
+@st.composite
+def tables_of(draw: st.DrawFn, kind: KindOfRows, min_size: int = 0, max_size: int = 12) -> Any:
+    """Tables: empty, one customer, many alike, all kinds of values."""
+    drawn = draw(st.lists(kind.rows, min_size=min_size, max_size=max_size))
+    copies = draw(st.integers(1, 3))
+    return kind.table(drawn * copies if len(drawn) * copies <= 3 * max_size else drawn)
+
+
+def tables(min_size: int = 0, max_size: int = 12) -> st.SearchStrategy[CustomerColumns]:
+    """Customer tables."""
+    return tables_of(KINDS[CustomerColumns], min_size, max_size)
