@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
+from privacy.kernel.canonical import since
+
 #: Half-width of the 95% interval of a standard normal deviate.
 Z95 = 1.959963984540054
 
@@ -15,10 +17,24 @@ class Value(BaseModel):
 
 
 class Estimate(Value):
-    """A released number and the half-width of its 95% interval."""
+    """A released number and its 95% interval.
+
+    Attributes:
+        value: the number.
+        margin: half-width of the interval; where it is not even, the larger side.
+        low, high: its ends, where it is not even; None where they are ``value - margin`` and ``value + margin``.
+    """
 
     value: float
     margin: float
+    low: float | None = since("0.2.0", None)
+    high: float | None = since("0.2.0", None)
+
+    @property
+    def interval(self) -> tuple[float, float]:
+        """Both ends."""
+        low, high = self.low, self.high
+        return (self.value - self.margin if low is None else low, self.value + self.margin if high is None else high)
 
 
 class Figures(Value):
