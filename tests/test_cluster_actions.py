@@ -6,7 +6,7 @@ import re
 
 import numpy as np
 import pytest
-from test_cluster_report import cluster_result
+from cluster_pages import cluster_result
 
 from clients.analyses.clusters.suggestions import _RULES, suggestions
 from clients.analyses.clusters.texts import text

@@ -17,12 +17,11 @@ from typing import Any
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from cluster_pages import PLACES, cluster_result
 from holder_kit import cluster_section, text, write_clusters
 from hypothesis import given
 from hypothesis import strategies as st
-from test_cluster_report import PLACES, cluster_result
-from test_labels import make_study, make_table
-from test_scores import Query, configure, database, server  # noqa: F401
+from label_kit import Query, configure, make_study, make_table
 
 from clients.analyses.clusters.assignment import EXACT, Assigned, assign, fits_the_plan, released_clusters
 from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
@@ -249,7 +248,7 @@ def test_writing_again_changes_nothing_and_a_late_month_mends_the_next(tmp_path:
     assert {path.stat().st_mode & 0o777 for path in (tmp_path / "labels").rglob("*.csv")} == {0o600}
 
 
-def test_tables_stand_beside_the_segments(tmp_path: Path, database: Query) -> None:  # noqa: F811
+def test_tables_stand_beside_the_segments(tmp_path: Path, database: Query) -> None:
     june(tmp_path)
     july(tmp_path)
     july(tmp_path)
@@ -304,7 +303,7 @@ def test_without_spend_the_page_has_one_share_and_the_most_typical_customers() -
     for language in LANGUAGES:
         section = cluster_section(own, parse_actions(""), study, language)
         assert all(row["money"] == [] and row["money_verdict"] is None for row in section["rows"])
-        for picture in (section["wide"], section["narrow"]):
+        for picture in section["picture"].values():
             assert text("panel_customers", language) in picture
             assert text("panel_revenue", language) not in picture
         assert text("groups_by_distance", language, count=LISTED) in section["act_lead"]

@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
-from test_federation_run import STUDY, make_workspace, read_study, run
+from workspaces import STUDY, make_workspace, read_study, run
 
 import cohortium
 from clients.answering.folder import HolderFolder

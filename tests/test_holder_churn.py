@@ -12,7 +12,6 @@ import json
 import re
 import stat
 import tomllib
-from dataclasses import dataclass
 from decimal import Decimal
 from functools import cache
 from pathlib import Path
@@ -21,8 +20,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from churn_worlds import Ran
 from holder_kit import holder_report, own_features, text
-from test_report import Page
+from report_pages import Page
 from typer.testing import CliRunner
 
 import cohortium
@@ -30,7 +30,7 @@ from clients.analyses.churn.bands import BANDS, CERTAIN
 from clients.analyses.churn.facts import with_facts
 from clients.analyses.churn.labels import ScoreHistory
 from clients.analyses.churn.own import LISTED, OwnChurn, own_churn, rankings_on_test_day
-from clients.analyses.churn.scoring import released_model, score
+from clients.analyses.churn.scoring import score
 from clients.analysis.actions import Actions, parse_actions
 from clients.answering.folder import HolderFolder, SourceData
 from clients.answering.runs import RunFolder
@@ -42,41 +42,10 @@ from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
-from privacy.results import StudyResult
 from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace, run_local
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A workspace in which one study ran for two as-of days."""
-
-    workspace: Workspace
-    results: tuple[StudyResult, ...]
-
-    @property
-    def online(self) -> HolderFolder:
-        return self.workspace.holder("online")
-
-    @property
-    def study(self) -> Study:
-        return self.results[-1].study
-
-    def answered(self, place: int = -1) -> tuple[Any, ...]:
-        plans = RunFolder(self.online.state / "runs").released_plans(self.results[place].run)
-        return tuple(plan.core.statistic for plan in plans)
-
-    @property
-    def model(self) -> LogisticModel:
-        model = released_model(self.answered())
-        assert isinstance(model, LogisticModel)
-        return model
-
-    @property
-    def features(self) -> CustomerFeatures:
-        return own_features(self.online, self.study)
 
 
 def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran:

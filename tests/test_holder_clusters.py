@@ -18,9 +18,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from churn_worlds import Ran
 from holder_kit import cluster_section, own_cluster_features, text
-from test_holder_churn import Ran
-from test_report import Page
+from report_pages import Page
 from typer.testing import CliRunner
 
 import cohortium

@@ -9,7 +9,6 @@ import subprocess
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,7 +16,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from holder_kit import TEXTS, Earlier, holder_report, text
-from test_report import Page, build_result, chromium, customers
+from holder_pages import ALL_SCHEMES, VIP, own_rows, page_of, result_of, table_of
+from report_pages import Page, chromium, customers
 
 from clients.analyses.churn.bands import BANDS
 from clients.analyses.rfm.comparison import MEASURES, measures, segment_lines, standing
@@ -28,7 +28,7 @@ from clients.analysis.actions import Actions, default_actions_toml, parse_action
 from clients.analysis.comparison import compare, strictness
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
-from clients.data.customer_table import CleaningReport, CustomerTable, cached_customer_table
+from clients.data.customer_table import CustomerTable, cached_customer_table
 from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.rfm.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError, ProtocolError
@@ -42,46 +42,9 @@ from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace, run_local
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
-ALL_SCHEMES = ("eight", "ten", "eleven", "rules")
-VIP = ThresholdRule(code="vip", when="R<90, F>=3, M>=200", en="Regulars <b>", zh="常客 <b>")
 
 
 # --- a small table and results made without a federation ---------------------------------------------------------
-
-
-def table_of(columns: CustomerColumns, ids: list[str] | None = None) -> CustomerTable:
-    count = len(columns)
-    names = ids if ids is not None else [f"c{n:06d}" for n in range(count)]
-    report = CleaningReport(
-        rows_seen=count, dropped={}, netted=0, duplicates=0, capped=0, free=0, lines=count, customers=count,
-        orders=int(columns.orders.sum()), only_returns=0,
-    )  # fmt: skip
-    return CustomerTable(ids=np.array(names, dtype=object), columns=columns, report=report)
-
-
-@cache
-def result_of(**options: object) -> StudyResult:
-    return build_result(**options)
-
-
-def own_rows(count: int = 3000) -> CustomerColumns:
-    """The first of the customers that ``build_result`` is about."""
-    return customers().take(slice(0, count))
-
-
-@cache
-def page_of(name: str) -> str:
-    if name == "plain":
-        result, actions = result_of(), Actions({})
-    elif name == "odd":  # every scheme, suppressed segments, a holder missing, own rules with a hostile name
-        result = result_of(
-            schemes=ALL_SCHEMES, floor=600, thresholds=(VIP,), missing=("shop-9",), holders=("online", "store-1")
-        )
-        actions = parse_actions('[important_value]\nen = "<script>alert(1)</script>"\n[nosuch]\nzh = "无"')
-    else:
-        raise KeyError(name)
-    ids = [f"<i>{n:05d}</i>" for n in range(3000)]
-    return holder_report(holder="online", table=table_of(own_rows(), ids), result=result, actions=actions)
 
 
 PAGES = ["plain", "odd"]

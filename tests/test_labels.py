@@ -5,98 +5,43 @@ from __future__ import annotations
 import csv
 import datetime as dt
 import os
-import signal
 import stat
-import subprocess
-import sys
-from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from holder_kit import write_labels
 from hypothesis import given
 from hypothesis import strategies as st
+from label_kit import (
+    HOSTILE,
+    LATER,
+    TABLE,
+    configure,
+    files_in,
+    july,
+    june,
+    killed_in_july,
+    make_rules,
+    make_study,
+    make_table,
+    respelled,
+)
 
 from clients.analyses.rfm.labels import LabelHistory, Snapshot
-from clients.data.customer_table import CleaningReport, CustomerTable
-from clients.data.spellings import Spellings
 from clients.labelling import export_labels
 from clients.labels.config import FileTarget
 from clients.labels.files import write_files
-from privacy.analyses.rfm.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
+from privacy.analyses.rfm.segments import SCHEMES, ThresholdRule
 from privacy.errors import ConfigError, DataError
-from privacy.kernel.customers import CustomerColumns
-from privacy.protocol.study import Study
-
-
-def make_table(rows: list[tuple[str, int, int, int]]) -> CustomerTable:
-    ids, *numbers = zip(*rows, strict=True) if rows else ((), (), (), ())
-    recency, orders, money = (np.array(column, dtype=np.int64) for column in numbers)
-    columns = CustomerColumns(recency_days=recency, orders=orders, money=money, tenure_days=recency)
-    report = CleaningReport(
-        rows_seen=0,
-        dropped={},
-        netted=0,
-        duplicates=0,
-        capped=0,
-        free=0,
-        lines=0,
-        customers=0,
-        orders=0,
-        only_returns=0,
-    )
-    return CustomerTable(ids=np.array(ids, dtype=object), columns=columns, report=report)
-
-
-TABLE = make_table([("007", 3, 9, 123_456), ("=1+1", 400, 1, -5), ('Zoë, "Z"', 20, 2, 30_000)])
-
-
-def make_rules(**changes: Any) -> SegmentRules:
-    cuts = CutPoints(
-        recency_days=(7, 30, 90, 180),
-        orders=(2, 3, 5, 8),
-        money=(1000, 5000, 20_000, 100_000),
-        recency_high=30,
-        orders_high=3,
-        money_high=20_000,
-    )
-    return SegmentRules.model_validate({"cuts": cuts, "money_unit": 100} | changes)
-
-
-#: Of a month later: 007 sleeps, =1+1 is gone, new is new.
-LATER = make_table([("007", 200, 9, 123_456), ("new", 1, 1, 500), ('Zoë, "Z"', 2, 3, 40_000)])
-
-
-def make_study(**changes: Any) -> Study:
-    return Study.model_validate({"name": "spring", "as_of": dt.date(2024, 6, 1), "budget": {"epsilon": "1"}} | changes)
-
-
-def june(folder: Path, **changes: Any) -> tuple[Path, ...]:
-    return write_labels(TABLE, make_rules(), make_study(**changes), folder=folder / "labels")
-
-
-def july(folder: Path, **changes: Any) -> tuple[Path, ...]:
-    study = make_study(as_of=dt.date(2024, 7, 1), **changes)
-    return write_labels(LATER, make_rules(), study, folder=folder / "labels")
 
 
 def read(path: Path, separator: str = ",") -> list[dict[str, str]]:
     with path.open(encoding="utf-8-sig", newline="") as lines:
         return list(csv.DictReader(lines, delimiter=separator))
-
-
-def configure(folder: Path, text: str) -> None:
-    (folder / "labels.toml").write_text(text, encoding="utf-8")
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in (folder / "labels").rglob("*") if path.is_file())
-    return {path.relative_to(folder / "labels").as_posix(): path.read_bytes() for path in paths}
 
 
 # --- what a label is ---------------------------------------------------------------------------------------------
@@ -283,22 +228,6 @@ def test_many_blocks_are_one_file(tmp_path):
     assert [row["eight"] for row in rows] == [make_rules().segments("eight")[item].code for item in index]
 
 
-HOSTILE = [
-    "=1+1",
-    "+x",
-    "-x",
-    "@SUM(A1)",
-    "\tx",
-    "＝cmd",
-    "-5",
-    "+49,5",
-    "00042",
-    'a"=1',
-    "12345678901234567890",
-    "x=1",
-]
-
-
 def test_no_cell_is_a_formula_in_a_spreadsheet_and_only_in_csv(tmp_path):
     rule = ThresholdRule(code="vip", when="R<30", en='=HYPERLINK("http://x")', zh="＝1")
     table = make_table([(item, 1, 1, 1) for item in HOSTILE])
@@ -322,14 +251,6 @@ def test_csv_for_a_spreadsheet_with_decimal_commas(tmp_path):
 
 
 # --- ids as the source spells them ---------------------------------------------------------------------------------
-
-
-def respelled(table: CustomerTable, spelled: dict[int, str], also: list[tuple[int, str]]) -> CustomerTable:
-    def as_spellings(pairs: list[tuple[int, str]]) -> Spellings:
-        numbers, texts = zip(*pairs, strict=True) if pairs else ((), ())
-        return Spellings(rows=np.array(numbers, np.int64), source_ids=np.array(texts, dtype=object))
-
-    return replace(table, spelled=as_spellings(sorted(spelled.items())), also_spelled=as_spellings(also))
 
 
 def test_source_ids_are_exact_and_further_spellings_stand_in_a_file_beside(tmp_path):
@@ -494,34 +415,6 @@ def test_an_error_of_making_labels_quotes_no_row(tmp_path):
         june(tmp_path)
     assert "007" not in str(caught.value)
     assert caught.value.__suppress_context__
-
-
-KILLED = """
-import os, signal, sys
-from pathlib import Path
-sys.path[:0] = {paths!r}
-from clients.analyses.rfm import labels as rows
-from clients.labels import day_rows
-from test_labels import LATER, TABLE, make_rules, make_study, july
-day_rows.BLOCK = 2
-blocks, written = rows.LabelRows.blocks, []
-def dying(*arguments, **options):
-    for block in blocks(*arguments, **options):
-        if len(written) == {after}:
-            os.kill(os.getpid(), signal.SIGKILL)
-        written.append(block)
-        yield block
-rows.LabelRows.blocks = dying
-july(Path({folder!r}))
-"""
-
-
-def killed_in_july(folder: Path, *, after: int) -> None:
-    """Write July's labels in a process that is killed after some blocks of two rows."""
-    paths = [str(Path(__file__).parents[1]), str(Path(__file__).parent)]
-    script = KILLED.format(paths=paths, after=after, folder=str(folder))
-    result = subprocess.run([sys.executable, "-c", script], check=False, timeout=120, capture_output=True, text=True)
-    assert result.returncode == -signal.SIGKILL, result.stderr
 
 
 @pytest.mark.parametrize("after", [0, 1, 2, 3])

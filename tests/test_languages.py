@@ -41,14 +41,14 @@ plural = "n == 1 ? 0 : n < 5 ? 1 : 2"
 PAGES = """
 import json, sys
 from pathlib import Path
-import test_churn_report, test_cluster_report, test_holder_report, test_report
+import churn_pages, cluster_pages, holder_pages, report_pages
 print(json.dumps({
-    "report": test_report.rendered("trend"),
-    "withheld totals and a holder that left": test_report.rendered("large"),
-    "churn": test_churn_report.html("missing"),
-    "model card": test_churn_report.html("card"),
-    "clusters": test_cluster_report.html("moves"),
-    "holder": test_holder_report.page_of("odd"),
+    "report": report_pages.rendered("trend"),
+    "withheld totals and a holder that left": report_pages.rendered("large"),
+    "churn": churn_pages.html("missing"),
+    "model card": churn_pages.html("card"),
+    "clusters": cluster_pages.html("moves"),
+    "holder": holder_pages.page_of("odd"),
 }))
 """
 #: What is the same in every language; nouns that bring their names with them (``of_its_own``) come from the product.
@@ -85,7 +85,7 @@ def test_a_third_language_needs_no_code(tmp_path: Path) -> None:
     for part in ("privacy", "server", "clients", "simulations"):
         shutil.copytree(ROOT / part, tmp_path / part, ignore=shutil.ignore_patterns("__pycache__"))
     add_language(tmp_path)
-    path = os.pathsep.join([str(tmp_path), str(ROOT / "tests")])
+    path = os.pathsep.join([str(tmp_path), str(ROOT / "tests"), str(ROOT / "tests" / "support")])
     done = subprocess.run(
         [sys.executable, "-c", PAGES],
         cwd=tmp_path, env=os.environ | {"PYTHONPATH": path}, capture_output=True, text=True, check=False, timeout=300,

@@ -12,19 +12,16 @@ import datetime as dt
 import json
 import pickle
 import struct
-import tempfile
 from decimal import Decimal
-from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pytest
+from churn_pages import churn_result, encoded, linear, made, members, study_result
 from hypothesis import given
 from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.numpy import load, save
-from test_churn_report import churn_result, linear, study_result
-from test_cli import command  # noqa: F401 - a fixture
 
 from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.analyses.churn.models import LogisticModel
@@ -34,13 +31,12 @@ from privacy.figures.estimates import Estimate
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.terms import Budget
-from privacy.protocol.identity import Identity, Roster
+from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 from server.analyses.churn.model_file import (
     METADATA,
     SIZE_LIMIT,
     Measured,
-    ModelFile,
     decode_model,
     encode_model,
     read_model,
@@ -48,32 +44,7 @@ from server.analyses.churn.model_file import (
 from server.analyses.churn.model_record import CARD, MODEL, SUMMARY, describe_model, write_model
 from server.analysis import ResultFolder
 from server.running.run import run_study
-from simulations.worlds.kit import MemoryFederation, make_keys
-
-
-@cache
-def members(name: str = "demo") -> tuple[Roster, dict[str, Identity]]:
-    """A federation's roster and its members' keys."""
-    with tempfile.TemporaryDirectory() as folder:
-        root = Path(folder)
-        roster = make_keys(root, ("online", "store-1"), federation=name)
-        homes = {"coordinator": root / "coordinator"} | {h: root / "holders" / h for h in roster.holders}
-        return roster, {member: Identity.load(member, home / "keys/signing.pem") for member, home in homes.items()}
-
-
-@cache
-def made(family: str = "logistic", signer: str = "coordinator", *, bias: int = 0) -> ModelFile:
-    return decode_model(encoded(family, signer, bias=bias), members()[0])
-
-
-@cache
-def encoded(family: str = "logistic", signer: str = "coordinator", *, federation: str = "demo", bias: int = 0) -> bytes:
-    churn = churn_result(family=family)
-    if bias:
-        weights = (*churn.model.weights[:-1], bias)
-        churn = churn.model_copy(update={"model": churn.model.model_copy(update={"weights": weights})})
-    record = describe_model(study_result(churn), churn, federation=federation)
-    return encode_model(churn.model, members()[1][signer].sign(record))
+from simulations.worlds.kit import MemoryFederation
 
 
 def refused(data: bytes, roster: Roster | None = None) -> str:
@@ -295,7 +266,7 @@ def test_the_files_agree_with_each_other(results: Path) -> None:
     assert file.sha256 in (results / CARD).read_text(encoding="utf-8")
 
 
-def test_the_command_shows_a_checked_model(command, results: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_command_shows_a_checked_model(command, results: Path, tmp_path: Path) -> None:
     shown = command("model", "show", results / MODEL)
     assert shown.code == 0
     assert "Signature good" in shown.out
@@ -307,7 +278,7 @@ def test_the_command_shows_a_checked_model(command, results: Path, tmp_path: Pat
     assert card.read_bytes() == (results / CARD).read_bytes()
 
 
-def test_the_command_never_takes_a_roster_from_beside_the_file(command, results: Path, tmp_path: Path) -> None:  # noqa: F811
+def test_the_command_never_takes_a_roster_from_beside_the_file(command, results: Path, tmp_path: Path) -> None:
     """A sender who forges the file could forge that roster as well."""
     apart = tmp_path / "mail" / MODEL
     apart.parent.mkdir()

@@ -16,14 +16,14 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import anchor_checks
+import feature_checks
 import numpy as np
+import protocol_checks
 import protocol_kit as kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-import test_anchor_sums
-import test_features
-import test_protocol
 from contract_examples import STATISTIC_VALUES, kind_of
 from mutant_guard import no_errors_of_its_own
 from protocol_kit import HOLDERS, LyingCoordinator
@@ -223,26 +223,26 @@ def check_own_hello(root_folder: Path, patch: Patch) -> None:
     """A plan that holds an earlier process's HELLO is refused: its mask key is gone."""
     coordinator = LyingCoordinator(kit.federation_at(root_folder))
     coordinator.greet()
-    assert test_protocol.READY_CASES["own HELLO from an earlier process"][1](coordinator).code == "stale"
+    assert protocol_checks.READY_CASES["own HELLO from an earlier process"][1](coordinator).code == "stale"
 
 
 def check_bound_is_recomputed(root_folder: Path, patch: Patch) -> None:
     """A plan that states a smaller bound, and so a smaller price, is refused."""
     coordinator = LyingCoordinator(kit.federation_at(root_folder))
     coordinator.greet()
-    assert test_protocol.READY_CASES["bound: norm too small"][1](coordinator).code == "declined"
+    assert protocol_checks.READY_CASES["bound: norm too small"][1](coordinator).code == "declined"
 
 
 def check_answers_are_coded(root_folder: Path, patch: Patch) -> None:
     """An exception's text does not leave."""
     federation = kit.federation_at(root_folder)
-    secret = test_protocol.SECRET
-    data = test_protocol.RaisingData(ValueError(secret))
+    secret = protocol_checks.SECRET
+    data = protocol_checks.RaisingData(ValueError(secret))
     federation.nodes["alpha"] = kit.node_with(federation, "alpha", data=data)
     coordinator = LyingCoordinator(federation)
     request = kit.carried(coordinator.identity.sign(coordinator.hello_request()))
     reply = federation.nodes["alpha"].handle(request)
-    assert not [part for part in test_protocol.PARTS if part in reply]
+    assert not [part for part in protocol_checks.PARTS if part in reply]
 
 
 def _plain(check: Callable[[Path], None]) -> Callable[[Path, Patch], None]:
@@ -254,10 +254,10 @@ Check = Callable[[Path, Patch], None]
 CHECKS: dict[str, Check] = {
     "sensitivity": check_sensitivity,
     "feature sensitivity": check_feature_sensitivity,
-    "anchors": _plain(test_anchor_sums.check_a_worked_table_of_anchors),
-    "grid": _plain(test_anchor_sums.check_a_worked_grid),
-    "features of the past": _plain(test_features.check_an_order_over_midnight),
-    "outcomes of the past": _plain(test_features.check_an_outcome_of_an_open_horizon),
+    "anchors": _plain(anchor_checks.check_a_worked_table_of_anchors),
+    "grid": _plain(anchor_checks.check_a_worked_grid),
+    "features of the past": _plain(feature_checks.check_an_order_over_midnight),
+    "outcomes of the past": _plain(feature_checks.check_an_outcome_of_an_open_horizon),
     "calibration": check_calibration,
     "price of a person": check_price_of_a_person,
     "released noise": check_released_noise,
@@ -266,14 +266,14 @@ CHECKS: dict[str, Check] = {
     "own HELLO": check_own_hello,
     "bound recomputed": check_bound_is_recomputed,
     "coded answers": check_answers_are_coded,
-    "redelivery": _plain(test_protocol.check_redelivery_gives_the_same_bytes),
-    "different plans refused": _plain(test_protocol.check_different_plans_are_refused),
-    "masks of different plans": test_protocol.check_masks_of_different_plans_do_not_cancel,
-    "charge first": test_protocol.check_the_charge_comes_before_the_answer,
-    "ledgers of peers": _plain(test_protocol.check_older_or_forked_ledgers_of_peers_are_refused),
-    "own rollback": _plain(test_protocol.check_a_holder_notices_its_own_rollback),
-    "timing through the lock": _plain(test_protocol.check_a_second_request_does_not_time_the_first),
-    "rolled back ledger": _plain(test_protocol.check_the_coordinator_notices_a_rolled_back_ledger),
+    "redelivery": _plain(protocol_checks.check_redelivery_gives_the_same_bytes),
+    "different plans refused": _plain(protocol_checks.check_different_plans_are_refused),
+    "masks of different plans": protocol_checks.check_masks_of_different_plans_do_not_cancel,
+    "charge first": protocol_checks.check_the_charge_comes_before_the_answer,
+    "ledgers of peers": _plain(protocol_checks.check_older_or_forked_ledgers_of_peers_are_refused),
+    "own rollback": _plain(protocol_checks.check_a_holder_notices_its_own_rollback),
+    "timing through the lock": _plain(protocol_checks.check_a_second_request_does_not_time_the_first),
+    "rolled back ledger": _plain(protocol_checks.check_the_coordinator_notices_a_rolled_back_ledger),
 }
 
 # --- mutants -----------------------------------------------------------------------------------------------------
@@ -793,7 +793,7 @@ def test_a_mutant_that_dies_of_an_error_of_its_own_is_told(tmp_path: Path, monke
         no_errors_of_its_own(),
         pytest.raises((AssertionError, pytest.fail.Exception)),
     ):
-        test_protocol.check_redelivery_gives_the_same_bytes(tmp_path)
+        protocol_checks.check_redelivery_gives_the_same_bytes(tmp_path)
 
 
 def test_every_check_is_needed() -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from test_ledger import CAPS, CHARGE, ONE, OPENED, PER_STUDY, charge
+from ledger_charges import CAPS, CHARGE, ONE, OPENED, PER_STUDY, charge
 
 from privacy.accounting.events import squared_cap
 from privacy.errors import BudgetError

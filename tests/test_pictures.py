@@ -12,7 +12,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from test_report import PLAIN
+from report_pages import PLAIN
 
 from privacy.analyses.rfm.results import Distribution
 from server.analyses.rfm.pictures import distribution, segment_shares

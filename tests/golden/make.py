@@ -24,7 +24,7 @@ from pydantic import BaseModel, TypeAdapter
 
 GOLDEN = Path(__file__).resolve().parent
 DEFAULTS = GOLDEN / "defaults.json"
-sys.path.insert(0, str(GOLDEN.parent))
+sys.path[:0] = [str(GOLDEN.parent), str(GOLDEN.parent / "support")]
 
 from own_nouns import own_subclasses  # noqa: E402
 
@@ -119,7 +119,7 @@ def studies() -> dict[str, dict[str, str]]:
 
 def nouns() -> dict[str, list[dict[str, str]]]:
     """Text and digest of the examples of every noun, by its kind."""
-    from test_codec import EXAMPLES
+    from noun_examples import EXAMPLES
 
     found: dict[str, list[dict[str, str]]] = {}
     for value in EXAMPLES:
@@ -130,7 +130,7 @@ def nouns() -> dict[str, list[dict[str, str]]]:
 def statements() -> dict[str, Any]:
     """One signed statement of each kind, and the key of who signed them."""
     from contract_examples import identities
-    from test_codec import EXAMPLES
+    from noun_examples import EXAMPLES
 
     signer = identities(["alpha"])["alpha"]
     examples = {type(value).__name__: value for value in EXAMPLES}

@@ -13,10 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import mask_checks
 import numpy as np
 import protocol_kit as kit
 import pytest
-import test_masks
 from bundle_kit import Forger, export_all, resign
 from protocol_kit import LyingCoordinator
 
@@ -420,7 +420,7 @@ def check_sum_left_to_the_coordinator(patch: Patch) -> None:
 
 
 MUTANTS = [
-    (check_words_from_the_data_stream, test_masks.check_opened_keys_unmask_no_data),
+    (check_words_from_the_data_stream, mask_checks.check_opened_keys_unmask_no_data),
     (announced_words_not_compared, check_a_wrong_answer_is_named_alone),
     (check_sum_left_to_the_coordinator, check_holders_add_up_for_themselves),
 ]

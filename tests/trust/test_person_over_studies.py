@@ -19,8 +19,8 @@ import pytest
 from bundle_kit import Forger, export_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from ledger_charges import charge as a_charge
 from protocol_kit import LyingCoordinator
-from test_ledger import charge as a_charge
 
 import cohortium
 import privacy.audit.persons

@@ -34,6 +34,15 @@ class Server:
             host=str(self.socket_folder), port=self.port, user="postgres", dbname=database, autocommit=True
         )
 
+    def empty(self) -> None:
+        """Put an empty database in the place of ``shop``."""
+        with self.admin("postgres") as admin:
+            admin.execute("DROP DATABASE IF EXISTS shop WITH (FORCE)")
+            admin.execute("CREATE DATABASE shop")
+        with self.admin() as admin:
+            # So that a refused write is refused by the connection, not for want of a right.
+            admin.execute("GRANT ALL ON SCHEMA public TO reader")
+
 
 @contextlib.contextmanager
 def running_server() -> Iterator[Server]:
@@ -68,12 +77,9 @@ def running_server() -> Iterator[Server]:
         try:
             started = Server(port=port, socket_folder=sockets)
             with started.admin("postgres") as admin:
-                admin.execute("CREATE DATABASE shop")
                 admin.execute(f"CREATE USER reader PASSWORD '{PASSWORD}'")
-            with started.admin() as admin:
                 admin.execute("GRANT pg_read_all_data TO reader")
-                # So that a refused write is refused by the connection, not for want of a right.
-                admin.execute("GRANT ALL ON SCHEMA public TO reader")
+            started.empty()
             yield started
         finally:
             control("-m", "fast", "stop")

@@ -1,0 +1,152 @@
+"""Churn results, signed model files, and the pages made of them."""
+
+from __future__ import annotations
+
+import tempfile
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+from report_pages import PLAIN as RFM_RESULT
+
+from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
+from privacy.analyses.churn.results import ChurnResult, TrainingRound
+from privacy.figures.estimates import Estimate
+from privacy.protocol.identity import Identity, Roster
+from privacy.results import QuestionCost, StudyResult, Timing
+from server.analyses.churn.model_file import (
+    ModelFile,
+    decode_model,
+    encode_model,
+)
+from server.analyses.churn.model_record import describe_model
+from server.analyses.churn.ranking import ranking
+from server.analyses.churn.run import _BINS, _predicted
+from server.report.render import render_report
+from simulations.worlds.kit import make_keys
+
+
+@cache
+def members(name: str = "demo") -> tuple[Roster, dict[str, Identity]]:
+    """A federation's roster and its members' keys."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        roster = make_keys(root, ("online", "store-1"), federation=name)
+        homes = {"coordinator": root / "coordinator"} | {h: root / "holders" / h for h in roster.holders}
+        return roster, {member: Identity.load(member, home / "keys/signing.pem") for member, home in homes.items()}
+
+
+@cache
+def made(family: str = "logistic", signer: str = "coordinator", *, bias: int = 0) -> ModelFile:
+    return decode_model(encoded(family, signer, bias=bias), members()[0])
+
+
+@cache
+def encoded(family: str = "logistic", signer: str = "coordinator", *, federation: str = "demo", bias: int = 0) -> bytes:
+    churn = churn_result(family=family)
+    if bias:
+        weights = (*churn.model.weights[:-1], bias)
+        churn = churn.model_copy(update={"model": churn.model.model_copy(update={"weights": weights})})
+    record = describe_model(study_result(churn), churn, federation=federation)
+    return encode_model(churn.model, members()[1][signer].sign(record))
+
+
+def counts(separation: float = 1.0, people: float = 9000, odds: float = 0.0) -> np.ndarray:
+    """Customers by bin of logits and outcome, as a model's test would release them."""
+    middles = np.linspace(-4.75, 4.75, len(_BINS) + 1)
+    everyone = np.exp(-(middles**2) / 4)
+    everyone *= people / everyone.sum()
+    churned = 1 / (1 + np.exp(-separation * middles - odds))
+    return np.stack([everyone * (1 - churned), everyone * churned], axis=1)
+
+
+def linear(names=CHURN_FEATURES) -> LogisticModel:
+    features = RFM_RESULT.study.scaled(names)
+    weights = tuple(int(WEIGHT * (0.9 - 0.13 * place)) for place in range(len(names)))
+    return LogisticModel(features=features, weights=(*weights, -WEIGHT // 3))
+
+
+def network() -> NetworkModel:
+    features = RFM_RESULT.study.scaled(CHURN_FEATURES)
+    hidden = tuple(tuple((7919 * (i + 31 * j)) % 90_000 - 45_000 for i in range(len(features) + 1)) for j in range(5))
+    output = (*range(-20_000, 30_000, 10_000), *linear().weights)
+    return NetworkModel(features=features, hidden=hidden, output=output)
+
+
+@cache
+def churn_result(
+    *,
+    separation: float = 1.0,
+    recency: float = 0.4,
+    odds: float = 0.0,
+    deviation: float = 8.0,
+    family: str = "logistic",
+    holders: tuple[str, ...] = (),
+) -> ChurnResult:
+    """What the analysis leaves, from made-up counts through the real figures."""
+    quality = ranking("model", counts(separation, odds=odds), deviation, _predicted())
+    alone = ranking("recency_days", counts(recency), 2 * deviation)
+    assert quality is not None
+    assert alone is not None
+    by_holder = {holder: ranking(holder, counts(separation, 3000), deviation) for holder in holders}
+    return ChurnResult(
+        family=family,
+        horizon_days=90,
+        active_days=365,
+        training_days=("2024-04-07", "2024-07-06"),
+        test_day="2024-10-03",
+        score_day="2025-01-01",
+        model=network() if family == "network" else linear(),
+        customers=Estimate(value=9012.3, margin=77.0),
+        quality=quality,
+        baselines=(alone,),
+        by_holder=by_holder,
+        rounds=tuple(TrainingRound(title=f"training {n} of 3", step=0.3 / n) for n in (1, 2, 3)),
+    )
+
+
+def study_result(churn: ChurnResult, *, with_rfm: bool = False, missing: tuple[str, ...] = ()) -> StudyResult:
+    analyses = ("rfm", "churn") if with_rfm else ("churn",)
+    study = RFM_RESULT.study.model_copy(update={"analyses": analyses, "churn": ChurnOptions(training_days=2)})
+    titles = ("size and centre", "moments", "training 1 of 3", "training 2 of 3", "training 3 of 3", "evaluation")
+    if churn.by_holder:
+        titles += ("evaluation by holder",)
+    questions = tuple(
+        QuestionCost(question=title, attempt=1, outcome="released", mu=0.09, holders=4) for title in titles
+    )
+    spending = RFM_RESULT.spending.model_copy(update={"questions": questions})
+    return RFM_RESULT.model_copy(
+        update={
+            "study": study,
+            "study_digest": study.digest,
+            "rfm": RFM_RESULT.rfm if with_rfm else None,
+            "churn": churn,
+            "spending": spending,
+            "missing": missing,
+            "timings": tuple(Timing(step=f"{title}: asking", seconds=0.5) for title in titles),
+        }
+    )
+
+
+def kinds() -> dict[str, StudyResult]:
+    bare = churn_result()
+    unclear = bare.quality.model_copy(update={"calibration": ()})
+    return {
+        "alone": study_result(bare),
+        "both": study_result(bare, with_rfm=True),
+        "network": study_result(churn_result(family="network", holders=("online", "store-1"))),
+        "unclear": study_result(bare.model_copy(update={"quality": unclear, "baselines": (), "rounds": ()})),
+        "missing": study_result(bare, missing=("shop-7",)),
+    }
+
+
+@cache
+def html(name: str) -> str:
+    if name == "card":
+        from churn_pages import made
+
+        from server.analyses.churn.model_card import render_card
+
+        return render_card(made("logistic"))
+    return render_report(kinds()[name])

@@ -1,0 +1,47 @@
+"""Churn studies over a generated world: what the runs left at the coordinator and its holders."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from holder_kit import own_features
+
+from clients.analyses.churn.scoring import released_model
+from clients.answering.folder import HolderFolder
+from clients.answering.runs import RunFolder
+from clients.data.features import CustomerFeatures
+from privacy.analyses.churn.models import LogisticModel
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
+from simulations.worlds.local import Workspace
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A workspace in which one study ran for two as-of days."""
+
+    workspace: Workspace
+    results: tuple[StudyResult, ...]
+
+    @property
+    def online(self) -> HolderFolder:
+        return self.workspace.holder("online")
+
+    @property
+    def study(self) -> Study:
+        return self.results[-1].study
+
+    def answered(self, place: int = -1) -> tuple[Any, ...]:
+        plans = RunFolder(self.online.state / "runs").released_plans(self.results[place].run)
+        return tuple(plan.core.statistic for plan in plans)
+
+    @property
+    def model(self) -> LogisticModel:
+        model = released_model(self.answered())
+        assert isinstance(model, LogisticModel)
+        return model
+
+    @property
+    def features(self) -> CustomerFeatures:
+        return own_features(self.online, self.study)

@@ -1,0 +1,206 @@
+"""Worked orders and what their features are; checks that a mutant must fail too."""
+
+from __future__ import annotations
+
+import datetime as dt
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from source_kit import make_config
+
+from clients.data.features import CustomerFeatures, build_features
+from privacy.kernel.features import MISSING, FeatureName, FeatureRequest
+from privacy.protocol.study import Study
+
+DAY = dt.timedelta(days=1)
+
+
+MICROSECOND = dt.timedelta(microseconds=1)
+
+
+AS_OF = dt.date(2024, 6, 1)
+
+
+DAYS = (dt.date(2023, 9, 4), dt.date(2024, 1, 1), dt.date(2024, 3, 31), AS_OF)
+
+
+Line = dict[str, Any]
+
+
+def make_study(**changes: Any) -> Study:
+    return Study.model_validate(
+        {
+            "name": "test", "as_of": AS_OF, "budget": {"epsilon": "1"},
+            "cleaning": {"cancellation_prefix": "C", "returns": "net"},
+        }
+        | changes
+    )  # fmt: skip
+
+
+@dataclass
+class Past:
+    """One customer before the start of one day, from its lines before that moment.
+
+    Attributes:
+        start: the moment.
+        lines: kept lines of the customer before it, each with ``back`` (returned) and ``quanta``.
+        moment: a day's start, as the lines' times are.
+        wall: a line's time as the clock on the wall showed it.
+        net: whether returned lines count against spend.
+    """
+
+    start: dt.datetime
+    lines: list[Line]
+    moment: Callable[[dt.date], dt.datetime]
+    wall: Callable[[dt.datetime], dt.datetime]
+    day: dt.date
+    net: bool
+    begun: list[dt.datetime] = field(init=False)
+
+    def __post_init__(self) -> None:
+        orders = {line["order"] for line in self.bought}
+        self.begun = sorted(min(b["time"] for b in self.bought if b["order"] == order) for order in orders)
+
+    @property
+    def bought(self) -> list[Line]:
+        return [line for line in self.lines if not line["back"]]
+
+    @property
+    def last(self) -> dt.datetime:
+        return max(line["time"] for line in self.bought)
+
+    def minor(self, days: int | None = None) -> int:
+        quanta = 0
+        for line in self.lines:
+            opened = min(other["time"] for other in self.lines if other["order"] == line["order"])
+            inside = days is None or opened >= self.moment(self.day - days * DAY)
+            if inside and (self.net or not line["back"]):
+                quanta += line["quanta"]
+        return (quanta + 50) // 100
+
+    def orders(self, days: int) -> int:
+        return sum(begun >= self.moment(self.day - days * DAY) for begun in self.begun)
+
+    @property
+    def interval(self) -> int:
+        """Microseconds."""
+        return (self.begun[-1] - self.begun[0]) // MICROSECOND // (len(self.begun) - 1)
+
+    @property
+    def spread(self) -> int:
+        epoch = dt.datetime(1970, 1, 1, tzinfo=self.start.tzinfo)
+        at = [(begun - epoch) // dt.timedelta(seconds=864) for begun in self.begun]
+        gaps = [later - earlier for earlier, later in pairwise(at)]
+        k, total = len(gaps), sum(gaps)
+        return math.isqrt((k * sum(gap * gap for gap in gaps) - total * total) // (k * k))
+
+    @property
+    def ratio(self) -> int:
+        return 1000 * ((self.start - self.last) // (1000 * MICROSECOND)) // max(self.interval // 1000, 1)
+
+    def share(self, part: int, whole: int) -> int:
+        return 1000 * part // max(whole, 1)
+
+
+def with_orders(least: int, value: Callable[[Past], int]) -> Callable[[Past], int]:
+    """MISSING for customers with fewer orders."""
+    return lambda past: value(past) if len(past.begun) >= least else MISSING
+
+
+SLOW: dict[FeatureName, Callable[[Past], int]] = {
+    "recency_days": lambda p: (p.start - p.last) // DAY,
+    "tenure_days": lambda p: (p.start - p.begun[0]) // DAY,
+    "orders": lambda p: len(p.begun),
+    "money": lambda p: p.minor(),
+    "order_value": lambda p: p.minor() // len(p.begun),
+    "basket": lambda p: 100 * len(p.bought) // len(p.begun),
+    "orders_30": lambda p: p.orders(30),
+    "orders_90": lambda p: p.orders(90),
+    "orders_180": lambda p: p.orders(180),
+    "orders_365": lambda p: p.orders(365),
+    "money_30": lambda p: p.minor(30),
+    "money_90": lambda p: p.minor(90),
+    "money_180": lambda p: p.minor(180),
+    "money_365": lambda p: p.minor(365),
+    "interval_days": with_orders(2, lambda p: p.interval // 864_000_000),
+    "interval_spread": with_orders(3, lambda p: p.spread),
+    "interval_variation": with_orders(3, lambda p: 1000 * p.spread // max(p.interval // 864_000_000, 1)),
+    "recency_ratio": with_orders(2, lambda p: p.ratio),
+    "overdue": with_orders(2, lambda p: p.ratio),
+    "on_time": with_orders(2, lambda p: p.ratio),
+    "idle_share": lambda p: (
+        1000 * ((p.start - p.last) // (1000 * MICROSECOND)) // max((p.start - p.begun[0]) // (1000 * MICROSECOND), 1)
+    ),
+    "tenure_180": lambda p: (p.start - p.begun[0]) // DAY,
+    "trend": lambda p: 2 * p.orders(180) - p.orders(360),
+    "momentum": lambda p: 1000 * (1 + p.orders(180)) // (1 + p.orders(360) - p.orders(180)),
+    "return_share": lambda p: p.share(len(p.lines) - len(p.bought), len(p.lines)),
+    "weekend_share": lambda p: p.share(sum(p.wall(b).weekday() >= 5 for b in p.begun), len(p.begun)),
+    "evening_share": lambda p: p.share(sum(p.wall(b).hour >= 18 for b in p.begun), len(p.begun)),
+}
+
+
+NAMES = tuple(SLOW)
+
+
+REQUEST = FeatureRequest(names=NAMES, days=DAYS, horizon_days=90, active_days=120)
+
+
+#: By customer and day: features, whether it counts, and what came of it.
+Found = dict[str, list[tuple[dict[str, int], int, int]]]
+
+
+def as_found(features: CustomerFeatures) -> Found:
+    """What was built, in the form of the slow code."""
+    table = features.table
+    return {
+        name: [
+            (dict(zip(table.names, table.values[i, d].tolist(), strict=True)), int(table.eligible[i, d]),
+             int(table.outcome[i, d]))
+            for d in range(table.eligible.shape[1])
+        ]
+        for i, name in enumerate(features.ids.tolist())
+    }  # fmt: skip
+
+
+def write(path: Path, lines: list[Line]) -> Path:
+    kinds = {"customer": pa.string(), "order": pa.string(), "quantity": pa.int64(), "price": pa.float64()}
+    zone = "UTC" if lines and lines[0]["time"].tzinfo else None
+    schema = pa.schema([*kinds.items(), ("time", pa.timestamp("us", zone))])
+    pq.write_table(pa.Table.from_pylist(lines, schema=schema), path)
+    return path
+
+
+def build(
+    folder: Path, lines: list[Line], study: Study, request: FeatureRequest = REQUEST, **source: Any
+) -> CustomerFeatures:
+    return build_features(make_config(write(folder / "s.parquet", lines), **source), study, request, base=folder)
+
+
+_EDGES = [dt.datetime.combine(day, dt.time()) for day in (DAYS[1], DAYS[2])]
+
+
+def check_an_order_over_midnight(tmp_path: Path) -> None:
+    """Begun before the day: its earlier lines are features, its later ones no proof that the customer came back."""
+    line = {"customer": "a", "order": "1", "quantity": 1, "price": 10.0}
+    lines = [line | {"time": _EDGES[0] - DAY / 2}, line | {"time": _EDGES[0] + DAY / 2}]
+    request = FeatureRequest(names=("orders", "money", "basket"), days=(DAYS[1], DAYS[2]), horizon_days=30)
+    (days,) = as_found(build(tmp_path, lines, make_study(), request)).values()
+    assert days == [
+        ({"orders": 1, "money": 1000, "basket": 100}, 1, 1),
+        ({"orders": 1, "money": 2000, "basket": 200}, 1, 1),
+    ]
+
+
+def check_an_outcome_of_an_open_horizon(tmp_path: Path) -> None:
+    """One day too few is as good as none: nobody is called churned who can still come back."""
+    line = {"customer": "a", "order": "1", "time": dt.datetime(2023, 5, 1), "quantity": 1, "price": 10.0}
+    for horizon, outcome in ((30, 1), (31, -1)):
+        request = FeatureRequest(names=("orders",), days=(AS_OF - 30 * DAY,), horizon_days=horizon)
+        assert build(tmp_path, [line], make_study(), request).table.outcome.tolist() == [[outcome]]
