@@ -41,7 +41,8 @@ from scipy.stats import rankdata
 
 from clients.answering.policy import HolderPolicy
 from clients.data.config import Columns, HolderConfig, Source
-from clients.data.features import CustomerFeatures, build_features
+from clients.data.origin import Origin
+from clients.data.rows.features import CustomerFeatures, build_features
 from privacy.analyses.churn.models import LogisticModel, NetworkModel, logits_of
 from privacy.errors import DataError
 from privacy.kernel.canonical import read_toml
@@ -132,7 +133,7 @@ def load_customers(folder: Path, horizon: int, *, active_days: int = 36_600) -> 
             product="stock_code",
         ),
     )  # fmt: skip
-    found = build_features(config, study, study.row_requests["churn"], base=folder)
+    found = build_features(Origin(config, study, folder), study.row_requests["churn"])
     tenure = found.table.values[:, AT, found.table.names.index("tenure_days")]
     thirds = np.quantile(tenure[found.table.eligible[:, AT] == 1], [1 / 3, 2 / 3])
     return Customers(
@@ -529,7 +530,7 @@ def time_study(customers: int, holders: int, *, family: str) -> Iterator[str]:
         for holder in world.holders:
             home = world.folder / holder
             config = read_toml(home / "holder.toml", HolderConfig)
-            features = build_features(config, study, study.row_requests["churn"], base=home)
+            features = build_features(Origin(config, study, home), study.row_requests["churn"])
             tables[holder] = {"churn": features.table}
         records = sum(len(table["churn"]) for table in tables.values())
         yield f"features of {records:,} records at {holders} holders  {time.perf_counter() - started:6.1f} s"

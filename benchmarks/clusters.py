@@ -56,7 +56,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
 from clients.data.config import Columns, HolderConfig, Source
-from clients.data.features import CustomerFeatures, build_features
+from clients.data.origin import Origin
+from clients.data.rows.features import CustomerFeatures, build_features
 from privacy.accounting.gdp import mu_of
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.options import KnownClusters
@@ -154,7 +155,7 @@ def load_customers(folder: Path, as_of: dt.date = AS_OF) -> Customers:
             product="stock_code",
         ),
     )  # fmt: skip
-    found: CustomerFeatures = build_features(config, study, study.row_requests["clusters"], base=folder)
+    found: CustomerFeatures = build_features(Origin(config, study, folder), study.row_requests["clusters"])
     ids = np.array([int(item) for item in found.ids], dtype=np.int64)
     order = np.argsort(ids)
     return Customers(ids=ids[order], table=found.table.take(order))

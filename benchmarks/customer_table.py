@@ -85,7 +85,8 @@ def run_ours(path: Path, memory: str) -> tuple[float, object]:
     import pyarrow as pa
 
     from clients.data.config import HolderConfig
-    from clients.data.customer_table import build_customer_table
+    from clients.data.origin import Origin
+    from clients.data.rows.customers import build_customer_table
     from privacy.kernel.terms import Budget, Cleaning
     from privacy.protocol.study import Study
 
@@ -111,7 +112,7 @@ def run_ours(path: Path, memory: str) -> tuple[float, object]:
         cleaning=Cleaning(cancellation_prefix="C"),
     )
     start = time.perf_counter()
-    table = build_customer_table(config, study, base=path.parent)
+    table = build_customer_table(Origin(config, study, path.parent))
     elapsed = time.perf_counter() - start
     numbers = {name: pa.array(getattr(table.columns, name)) for name in COLUMNS[1:]}
     return elapsed, pa.table({"customer_id": pa.array(table.ids, pa.string())} | numbers)

@@ -47,7 +47,7 @@ def make_table(path: Path, customers: int, seed: int, *, draws: int = 0) -> None
     """Customers ``seed`` / 50 of them other ones than with seed 0; ``draws`` gives the same ids other figures."""
     import numpy as np
 
-    from clients.data.customer_table import CleaningReport, CustomerTable
+    from clients.data.rows.customers import CleaningReport, CustomerTable
     from privacy.kernel.customers import CustomerColumns
 
     draw = np.random.default_rng(draws or seed)
@@ -70,7 +70,7 @@ def make_table(path: Path, customers: int, seed: int, *, draws: int = 0) -> None
 def label(table: Path, holder: Path, day: dt.date) -> float:
     """Write labels as a holder's node does at the end of a run; seconds."""
     from clients.analyses.rfm.labels import LabelHistory, Snapshot
-    from clients.data.customer_table import CustomerTable
+    from clients.data.rows.customers import CustomerTable
     from clients.labels.export import publish
     from privacy.analyses.rfm.segments import CutPoints, SegmentRules
     from privacy.protocol.study import Study

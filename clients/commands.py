@@ -368,7 +368,7 @@ def holder_node(
 
 
 def _warm_up() -> None:
-    import clients.data.customer_table
+    import clients.data.rows.customers
     import clients.labels  # noqa: F401
 
 

@@ -28,7 +28,8 @@ from pydantic import ValidationError
 from scipy.stats import rankdata
 
 from clients.data.config import HolderConfig
-from clients.data.features import build_features
+from clients.data.origin import Origin
+from clients.data.rows.features import build_features
 from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel, logits_of
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
@@ -376,7 +377,7 @@ def test_numbers_that_are_none_in_a_source_are_as_good_as_absent(tmp_path: Path)
         home.mkdir()
         (home / "holder.toml").write_text(HOLDER)
         pq.write_table(pa.Table.from_pylist(given), home / "sales.parquet")
-        found.append(build_features(read_toml(home / "holder.toml", HolderConfig), study, request, base=home))
+        found.append(build_features(Origin(read_toml(home / "holder.toml", HolderConfig), study, home), request))
     clean, other = found
     assert clean.ids.tolist() == other.ids.tolist()
     for name in ("values", "eligible", "outcome"):

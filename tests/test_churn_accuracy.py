@@ -21,9 +21,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import churn as bench
 
-import clients.data.features as features_module
 from clients.data.config import Columns, HolderConfig, Source
-from clients.data.features import CustomerFeatures, build_features
+from clients.data.origin import Origin
+from clients.data.recipes.common import COMMON
+from clients.data.recipes.facts import Facts, Recipe
+from clients.data.rows.features import CustomerFeatures, build_features
 from privacy.analyses.churn.models import logits_of
 from privacy.kernel.features import FeatureTable
 from server.running.run import run_study
@@ -189,7 +191,7 @@ def _features(data_folder: Path, where: str) -> CustomerFeatures:
             product="stock_code",
         ),
     )  # fmt: skip
-    return build_features(config, study, study.row_requests["churn"], base=data_folder)
+    return build_features(Origin(config, study, data_folder), study.row_requests["churn"])
 
 
 def leaking(data_folder: Path) -> list[str]:
@@ -221,13 +223,13 @@ def test_a_feature_that_looks_beyond_the_cutoff_is_seen(
 
     The check names it. Its figures show it as well: far better than anything that these customers have ever allowed.
     """
-    honest = features_module._COMPUTED["idle_share"]
+    honest = COMMON["idle_share"]
 
-    def peeking(facts: features_module._Facts) -> np.ndarray:
-        later = features_module._Facts(facts._sums, 2, facts.first.max(initial=0), 100)
-        return honest(facts) + 1000 * (later.column("orders") > facts.column("orders"))
+    def peeking(facts: Facts) -> np.ndarray:
+        later = Facts(facts._sums, 2, start=0, day=0, per_minor=100)
+        return honest.compute(facts) + 1000 * (later.column("orders") > facts.column("orders"))
 
-    monkeypatch.setitem(features_module._COMPUTED, "idle_share", peeking)
+    monkeypatch.setitem(COMMON, "idle_share", Recipe(sums=honest.sums, compute=peeking))
     assert leaking(data_folder) == ["idle_share"]
     customers = bench.load_customers(data_folder, 90)
     trial = bench.Trial(customers, 90, seeds=1)

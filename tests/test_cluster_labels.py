@@ -27,7 +27,7 @@ from clients.analyses.clusters.assignment import EXACT, Assigned, assign, fits_t
 from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
 from clients.analyses.clusters.own import LISTED, own_clusters
 from clients.analysis.actions import parse_actions
-from clients.data.features import CustomerFeatures
+from clients.data.rows.features import CustomerFeatures
 from clients.labelling import export_labels
 from privacy.analyses.clusters.anchor_sums import AnchorSums, nearest
 from privacy.analyses.clusters.nouns import Clusters, plain_view

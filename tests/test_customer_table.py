@@ -24,18 +24,20 @@ from pydantic import ValidationError
 
 from clients.data.cleaning import cleaned_lines
 from clients.data.config import HolderConfig
-from clients.data.customer_table import (
+from clients.data.origin import Origin
+from clients.data.rows import own_rows
+from clients.data.rows.customers import (
     CustomerTable,
     _customers,
     _spellings,
     _tally,
     build_customer_table,
-    cached_customer_table,
     table_key,
 )
 from clients.data.sources import OPENERS, open_source
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
+from privacy.kernel.customers import CustomerRequest
 from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
@@ -64,7 +66,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def build(path: Path, rows: list[dict[str, Any]], study: Study | None = None, **config: Any) -> CustomerTable:
     url = write(path / "sales.parquet", rows)
-    return build_customer_table(make_config(url, **config), study or make_study(), base=path)
+    return build_customer_table(Origin(make_config(url, **config), study or make_study(), path))
 
 
 def as_rows(table: CustomerTable) -> list[tuple[Any, ...]]:
@@ -203,7 +205,7 @@ def test_agrees_with_slow_obvious_code(tmp_path_factory, rows, duplicates, retur
     )  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "s.parquet")
     config = make_config("s.parquet", columns=columns, time_zone=zones[1])
-    table = build_customer_table(config, study, base=folder)
+    table = build_customer_table(Origin(config, study, folder))
     assert as_rows(table) == slow_table(rows, study, zones[1])
     report = table.report
     assert report.rows_seen == len(rows)
@@ -260,7 +262,9 @@ def test_the_same_digits_from_every_source(tmp_path: Path):
         {"url": "sales.parquet", "memory": "200MB"},
     ]
     study = make_study(rates={"GBP": {"2024-01-01": "1.15", "2024-03-01": "1.1725"}})
-    tables = [build_customer_table(make_config(columns=columns, **source), study, base=tmp_path) for source in sources]
+    tables = [
+        build_customer_table(Origin(make_config(columns=columns, **source), study, tmp_path)) for source in sources
+    ]
     assert len(tables[0]) > 250
     for table in tables[1:]:
         assert as_rows(table) == as_rows(tables[0])
@@ -372,7 +376,7 @@ def test_rows_without_a_rate_are_dropped_and_counted(tmp_path):
     study = make_study(rates={"GBP": "1.2", "USD": {"2024-02-01": "0.9"}})
     path = write(tmp_path / "s.parquet", rows)
     config = make_config(path, columns=columns)
-    table = build_customer_table(config, study, base=tmp_path)
+    table = build_customer_table(Origin(config, study, tmp_path))
     assert table.report.dropped == {"no_customer_id": 1, "unknown_currency": 2, "no_rate": 1}
     assert table.columns.money.tolist() == [2200]
 
@@ -451,7 +455,7 @@ def test_dates_and_other_resolutions_and_text_are_times(tmp_path):
     for time in times:
         row = {name: pa.array([value]) for name, value in line().items()} | {"time": time}
         pq.write_table(pa.table(row), tmp_path / "t.parquet")
-        table = build_customer_table(make_config("t.parquet"), make_study(), base=tmp_path)
+        table = build_customer_table(Origin(make_config("t.parquet"), make_study(), tmp_path))
         assert table.columns.recency_days.tolist() == [31], time.type
 
 
@@ -479,7 +483,7 @@ def test_ids_in_any_type(tmp_path, values, ids, source_ids):
     row = line()
     columns = {name: pa.array([value] * len(values)) for name, value in row.items()} | {"customer": values}
     pq.write_table(pa.table(columns), tmp_path / "i.parquet")
-    table = build_customer_table(make_config("i.parquet"), make_study(), base=tmp_path)
+    table = build_customer_table(Origin(make_config("i.parquet"), make_study(), tmp_path))
     assert table.ids.tolist() == ids
     assert table.source_ids.tolist() == source_ids
 
@@ -516,11 +520,11 @@ def test_two_spellings_of_one_line_are_one_line(tmp_path):
 
 
 def test_tidy_ids_need_no_third_query(tmp_path, monkeypatch):
-    from clients.data import customer_table
+    from clients.data.rows import customers
 
     asked: list[str] = []
-    fetch = customer_table.fetch
-    monkeypatch.setattr(customer_table, "fetch", lambda query, what: asked.append(what) or fetch(query, what=what))
+    fetch = customers.fetch
+    monkeypatch.setattr(customers, "fetch", lambda query, what: asked.append(what) or fetch(query, what=what))
     assert build(tmp_path, [line()]).source_ids.tolist() == ["c1"]
     assert asked == ["counting rows", "adding up customers"]
 
@@ -596,7 +600,7 @@ def test_without_order_ids_agrees_with_ids_made_of_customer_and_day(tmp_path_fac
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "s.parquet")
     study = make_study(cleaning={"returns": "net"})
     with_ids, by_day = (
-        build_customer_table(make_config("s.parquet", columns=columns), study, base=folder)
+        build_customer_table(Origin(make_config("s.parquet", columns=columns), study, folder))
         for columns in (COLUMNS, BY_DAY)
     )
     assert as_rows(by_day) == as_rows(with_ids)
@@ -617,10 +621,10 @@ def test_heavy_ids_are_named_not_dropped(tmp_path):
 def test_an_empty_source_gives_an_empty_table(tmp_path):
     rows = pa.Table.from_pylist([line()]).slice(0, 0)
     pq.write_table(rows, tmp_path / "e.parquet")
-    table = build_customer_table(make_config("e.parquet"), make_study(), base=tmp_path)
+    table = build_customer_table(Origin(make_config("e.parquet"), make_study(), tmp_path))
     assert (len(table), table.report.rows_seen, table.report.orders) == (0, 0, 0)
     (tmp_path / "e.csv").write_text("customer,order,time,quantity,price\n")
-    assert len(build_customer_table(make_config("e.csv"), make_study(), base=tmp_path)) == 0
+    assert len(build_customer_table(Origin(make_config("e.csv"), make_study(), tmp_path))) == 0
 
 
 def test_rows_that_are_all_null_give_an_empty_table(tmp_path):
@@ -641,7 +645,7 @@ def test_one_customer_with_a_million_rows(tmp_path):
         }
     )
     pq.write_table(table, tmp_path / "m.parquet")
-    result = build_customer_table(make_config("m.parquet"), make_study(), base=tmp_path)
+    result = build_customer_table(Origin(make_config("m.parquet"), make_study(), tmp_path))
     assert as_rows(result) == [("c1", 30, count // 2, 15 * count, 30)]
 
 
@@ -672,7 +676,7 @@ def test_unreadable_sources_are_said_plainly(tmp_path, url, source, says):
     )
     duckdb.connect(str(tmp_path / "shop.duckdb")).close()
     with pytest.raises(DataError, match=says) as caught:
-        build_customer_table(make_config(url, **source), make_study(), base=tmp_path)
+        build_customer_table(Origin(make_config(url, **source), make_study(), tmp_path))
     assert "SECRET" not in str(caught.value)
     assert caught.value.hint
 
@@ -681,7 +685,7 @@ def test_a_line_that_is_no_record_is_left_out_and_named_and_not_quoted(tmp_path,
     caplog.set_level("INFO")
     body = "".join(f"c{i},o{i},2024-01-01,1,1\n" for i in range(50_000))
     (tmp_path / "s.csv").write_text("customer,order,time,quantity,price\n" + body + "SECRET,1,2\n" + body)
-    table = build_customer_table(make_config("s.csv"), make_study(), base=tmp_path)
+    table = build_customer_table(Origin(make_config("s.csv"), make_study(), tmp_path))
     assert len(table) == 50_000
     assert [item.model_dump() for item in table.report.left_out] == [
         {"reason": "too_few_fields", "lines": 1, "file": "s.csv", "line": 50_002}
@@ -694,7 +698,7 @@ def test_missing_columns_come_with_near_names(tmp_path):
     path = write(tmp_path / "s.parquet", [line()])
     config = make_config(path, columns=COLUMNS | {"customer": "Custumer", "product": "zzz"})
     with pytest.raises(DataError, match=r"did you mean customer\?") as caught:
-        build_customer_table(config, make_study(), base=tmp_path)
+        build_customer_table(Origin(config, make_study(), tmp_path))
     assert "'zzz'; there is: customer, order" in str(caught.value)
 
 
@@ -739,10 +743,11 @@ def test_the_queries_compile_for_other_databases(tmp_path, dialect):
     table = ibis.table(schema, name="sales")
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}}, cleaning={"returns": "net", "cancellation_prefix": "C"})
-    lines = cleaned_lines(table, config, study, base=tmp_path)
-    spelled = _spellings(cleaned_lines(table, config, study, base=tmp_path, exact_ids=True), study)
+    origin = Origin(config, study, tmp_path)
+    lines = cleaned_lines(table, origin)
+    spelled = _spellings(cleaned_lines(table, origin, exact_ids=True), study)
     assert spelled is not None
-    for query in (_tally(lines, config, study, frozenset({"customer"})), _customers(lines, config, study), spelled):
+    for query in (_tally(lines, origin, frozenset({"customer"})), _customers(lines, origin), spelled):
         text = ibis.to_sql(query, dialect=dialect)
         assert "GROUP BY" in text or "DISTINCT" in text
 
@@ -847,16 +852,16 @@ def test_a_damaged_table_is_a_data_error(tmp_path, content):
 def test_the_table_is_computed_once_per_study_and_day(tmp_path):
     write(tmp_path / "s.parquet", [line()])
     (tmp_path / "out.csv").write_text("nobody\n")
-    config, state = make_config("s.parquet", exclude="out.csv"), tmp_path / "state"
-    first = cached_customer_table(config, make_study(), base=tmp_path, state=state)
+    config = make_config("s.parquet", exclude="out.csv")
+    first = own_rows(Origin(config, make_study(), tmp_path), CustomerRequest())
     write(tmp_path / "s.parquet", [line(), line(customer="c2")])
-    assert as_rows(cached_customer_table(config, make_study(), base=tmp_path, state=state)) == as_rows(first)
+    assert as_rows(own_rows(Origin(config, make_study(), tmp_path), CustomerRequest())) == as_rows(first)
     later = make_study(as_of=dt.date(2024, 6, 2))
-    assert len(cached_customer_table(config, later, base=tmp_path, state=state)) == 2
-    key = table_key(config, make_study(), base=tmp_path)
+    assert len(own_rows(Origin(config, later, tmp_path), CustomerRequest())) == 2
+    key = table_key(Origin(config, make_study(), tmp_path))
     (tmp_path / "out.csv").write_text("c1\n")
-    assert table_key(config, make_study(), base=tmp_path) != key
-    assert cached_customer_table(config, make_study(), base=tmp_path, state=state).ids.tolist() == ["c2"]
+    assert table_key(Origin(config, make_study(), tmp_path)) != key
+    assert own_rows(Origin(config, make_study(), tmp_path), CustomerRequest()).ids.tolist() == ["c2"]
 
 
 def test_reprs_show_nothing(tmp_path):

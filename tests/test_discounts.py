@@ -19,8 +19,10 @@ import pytest
 
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
-from clients.data.features import build_features, cached_features, check_features
 from clients.data.guess.guess import guess_holder
+from clients.data.origin import Origin
+from clients.data.rows import own_rows
+from clients.data.rows.features import build_features, check_features
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.features import MISSING, FeatureRequest
 from privacy.protocol.study import Study
@@ -76,7 +78,7 @@ def test_what_is_a_discount(tmp_path: Path, kind: str) -> None:
         }
     )  # fmt: skip
     pq.write_table(table, tmp_path / "s.parquet")
-    found = build_features(make_config("s.parquet"), make_study(), REQUEST, base=tmp_path)
+    found = build_features(Origin(make_config("s.parquet"), make_study(), tmp_path), REQUEST)
     expected = [[1000 * reduced, 500 * reduced] for _, reduced in cases]
     assert found.table.values[:, :, 0].tolist() == expected
     report = preflight(make_config("s.parquet"), make_study(), base=tmp_path)
@@ -88,7 +90,7 @@ def test_csv_text_in_the_local_spelling(tmp_path: Path) -> None:
     lines += [f"k;o{n};2024-01-0{n + 1};10,00;x;{text}" for n, text in enumerate(("0,00", "-1,50", "", "0,10"))]
     (tmp_path / "s.csv").write_text("\n".join(lines), encoding="utf-8")
     config = make_config("s.csv", csv={"separator": ";", "decimal": ","})
-    assert build_features(config, make_study(), REQUEST, base=tmp_path).table.values[0, :, 0].tolist() == [500, 500]
+    assert build_features(Origin(config, make_study(), tmp_path), REQUEST).table.values[0, :, 0].tolist() == [500, 500]
 
 
 def test_only_purchase_lines_count_and_only_those_before_the_day(tmp_path: Path) -> None:
@@ -101,7 +103,7 @@ def test_only_purchase_lines_count_and_only_those_before_the_day(tmp_path: Path)
     table = pa.table({name: list(column) for name, column in zip(names, zip(*rows, strict=True), strict=True)})
     pq.write_table(table, tmp_path / "s.parquet")
     config = make_config("s.parquet", columns={"product": None})
-    found = build_features(config, make_study(), REQUEST, base=tmp_path)
+    found = build_features(Origin(config, make_study(), tmp_path), REQUEST)
     assert found.ids.tolist() == ["k", "n"]
     assert found.table.values[:, :, 0].tolist() == [[500, 666], [MISSING, 1000]]
 
@@ -111,7 +113,7 @@ def test_a_column_that_says_nothing_of_discounts(tmp_path: Path) -> None:
     table = pa.table({"c": ["a", "b"], "o": ["1", "2"], "t": time, "a": [1.0, 2.0], "p": ["x", "x"], "d": time})
     pq.write_table(table, tmp_path / "s.parquet")
     with pytest.raises(DataError, match=r"columns\.discount"):
-        build_features(make_config("s.parquet"), make_study(), REQUEST, base=tmp_path)
+        build_features(Origin(make_config("s.parquet"), make_study(), tmp_path), REQUEST)
     pq.write_table(table.set_column(5, "d", pa.array([3.0, 4.0])), tmp_path / "s.parquet")
     warnings = preflight(make_config("s.parquet"), make_study(), base=tmp_path).warnings
     assert [item.code for item in warnings if item.code == "discounts"] == ["discounts"]
@@ -120,20 +122,20 @@ def test_a_column_that_says_nothing_of_discounts(tmp_path: Path) -> None:
 def test_a_feature_that_nobody_here_knows_is_refused_before_a_row_is_read() -> None:
     request = FeatureRequest(names=("shoe_size",), days=(AS_OF,))
     with pytest.raises(ConfigError, match="cannot work out the feature shoe_size"):
-        check_features(make_config("there is no such file.parquet"), make_study(), request)
+        check_features(Origin(make_config("there is no such file.parquet"), make_study(), Path()), request)
 
 
 def test_days_after_the_studys_own_are_refused_before_a_row_is_read(tmp_path: Path) -> None:
     late = FeatureRequest(names=("orders",), days=(AS_OF, AS_OF + dt.timedelta(days=1)))
     config = make_config("there is no such file.parquet")
     for ask in (
-        lambda: check_features(config, make_study(), late),
-        lambda: build_features(config, make_study(), late, base=tmp_path),
-        lambda: cached_features(config, make_study(), late, base=tmp_path, state=tmp_path),
+        lambda: check_features(Origin(config, make_study(), Path()), late),
+        lambda: build_features(Origin(config, make_study(), tmp_path), late),
+        lambda: own_rows(Origin(config, make_study(), tmp_path), late),
     ):
         with pytest.raises(ConfigError, match="before 2024-06-01"):
             ask()
-    check_features(config, make_study(as_of=late.days[-1]), late)
+    check_features(Origin(config, make_study(as_of=late.days[-1]), Path()), late)
     assert list(tmp_path.iterdir()) == []
 
 
@@ -152,7 +154,7 @@ def test_groceries_are_guessed_checked_and_computed(data_folder: Path, tmp_path:
     )
     study = make_study(as_of=dt.date(2018, 1, 1), currency="USD", cleaning={"duplicates": "keep"})
     request = FeatureRequest(names=("discount_share",), days=(study.as_of,))
-    found = build_features(config, study, request, base=tmp_path)
+    found = build_features(Origin(config, study, tmp_path), request)
     raw = pd.read_parquet(source)
     raw = raw[(raw["sales_value"] >= 0) & (raw["transaction_timestamp"] < pd.Timestamp(study.as_of))]
     raw["reduced"] = raw["retail_disc"].fillna(0) != 0

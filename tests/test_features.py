@@ -8,7 +8,6 @@ that day, lines at or after the end of its horizon no outcome. What is stored is
 from __future__ import annotations
 
 import datetime as dt
-import math
 import stat
 import zoneinfo
 from pathlib import Path
@@ -31,14 +30,14 @@ from feature_checks import (
     NAMES,
     REQUEST,
     SLOW,
-    Found,
     Line,
-    Past,
     as_found,
     build,
     check_an_order_over_midnight,
     check_an_outcome_of_an_open_horizon,
+    lines_of,
     make_study,
+    slow_features,
     write,
 )
 from hypothesis import given, settings
@@ -48,8 +47,11 @@ from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config
 
 from clients.data.cleaning import cleaned_lines
 from clients.data.config import HolderConfig
-from clients.data.customer_table import build_customer_table
-from clients.data.features import CustomerFeatures, _parts, _sums, build_features, cached_features
+from clients.data.origin import Origin
+from clients.data.rows import own_rows
+from clients.data.rows.customers import build_customer_table
+from clients.data.rows.features import CustomerFeatures, build_features
+from clients.data.rows.sums import customer_sums
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.features import FEATURES, MISSING, FeatureRequest
 from privacy.protocol.study import Study
@@ -57,104 +59,11 @@ from privacy.protocol.study import Study
 # --- slow obvious code -------------------------------------------------------------------------------------------
 
 
-def slow_features(lines: list[Line], study: Study, request: FeatureRequest, zone: str) -> Found:
-    """The definitions, one customer, day and line at a time."""
-    aware = any(line["time"].tzinfo is not None for line in lines)
-
-    def moment(day: dt.date) -> dt.datetime:
-        start = dt.datetime.combine(day, dt.time(), tzinfo=zoneinfo.ZoneInfo(study.time_zone))
-        return start.astimezone(dt.UTC) if aware else start.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
-
-    def wall(time: dt.datetime) -> dt.datetime:
-        return time.astimezone(zoneinfo.ZoneInfo(zone)) if aware else time
-
-    customers: dict[str, list[Line]] = {}
-    seen = set()
-    for line in lines:
-        row = line | {"customer": line["customer"].strip()}
-        amount = row["quantity"] * row["price"]
-        key = tuple(row.values())
-        if row["time"] >= moment(study.as_of) or (study.cleaning.duplicates == "drop" and key in seen):
-            continue
-        seen.add(key)
-        row["back"] = row["order"].startswith("C") or row["quantity"] <= 0 or amount < 0
-        row["quanta"] = math.floor(amount * 10_000 + 0.5)
-        customers.setdefault(row["customer"], []).append(row)
-
-    found: Found = {}
-    for name, own in sorted(customers.items()):
-        days = []
-        for day in request.days:
-            start = moment(day)
-            before = [line for line in own if line["time"] < start]
-            past = Past(start, before, moment, wall, day, study.cleaning.returns == "net")
-            features = {f: SLOW[f](past) if past.begun else MISSING for f in request.names}
-            eligible = bool(past.begun) and (start - past.last) // DAY <= request.active_days
-            outcome = -1
-            if request.horizon_days and day + request.horizon_days * DAY <= study.as_of:
-                end = moment(day + request.horizon_days * DAY)
-                began = {}
-                for line in own:
-                    if not line["back"]:
-                        began[line["order"]] = min(line["time"], began.get(line["order"], line["time"]))
-                outcome = int(not any(start <= time < end for time in began.values()))
-            days.append((features, int(eligible), outcome))
-        if days[-1][0][request.names[0]] != MISSING:
-            found[name] = days
-    return found
-
-
 def test_every_feature_has_slow_code_or_needs_a_column() -> None:
     assert set(SLOW) | {name for name, feature in FEATURES.items() if feature.needs} == set(FEATURES)
 
 
 # --- generated lines ---------------------------------------------------------------------------------------------
-
-
-def lines_of(seed: int, customers: int = 60, zone: str | None = None) -> list[Line]:
-    """Customers with one, two and many orders: returns, repeated lines, several spellings, free goods, orders at one
-    moment, at a day's very start, just before it, and on both sides of it."""
-    rng = np.random.default_rng(seed)
-    starts = [dt.datetime.combine(day, dt.time()) for day in DAYS]
-    starts += [dt.datetime.combine(day + 90 * DAY, dt.time()) for day in DAYS[:2]]
-    starts += [start - days * DAY for start in starts for days in (30, 90, 180, 365)]
-    lines: list[Line] = []
-    number = 0
-    for customer in range(customers):
-        spelled = f"c{customer}"
-        times: list[dt.datetime] = []
-        for _ in range(int(rng.choice([1, 1, 2, 3, 5, 14]))):
-            kind = rng.random()
-            if kind < 0.15 and times:
-                time = times[-1]
-            elif kind < 0.45:
-                edge = starts[rng.integers(len(starts))]
-                time = edge + [0, -1, 1, 3_600_000_000, -40_000_000_000][rng.integers(5)] * MICROSECOND
-            else:
-                time = dt.datetime(2022, 3, 1) + int(rng.integers(0, 830 * 86_400 * 10**6)) * MICROSECOND
-            times.append(time)
-            number += 1
-            order = f"C{number}" if rng.random() < 0.08 else f"{number}"
-            for _ in range(int(rng.choice([1, 1, 2, 4]))):
-                line = {
-                    "customer": f" {spelled}" if rng.random() < 0.1 else spelled,
-                    "order": order,
-                    "time": time,
-                    "quantity": int(rng.choice([1, 1, 1, 2, 12, 0, -1])),
-                    "price": float(rng.choice([10.0, 2.675, 0.005, 0.0, 199.99, -4.0])),
-                }
-                lines += [line] * int(rng.choice([1, 1, 1, 2]))
-                if rng.random() < 0.1:
-                    lines.append(line | {"customer": f" {spelled} "})
-                if rng.random() < 0.3:
-                    time = time + dt.timedelta(minutes=int(rng.choice([1, 90, 600, 3000])))
-    lines += [{"customer": "only returns", "order": "C0", "time": starts[0], "quantity": 1, "price": 5.0}]
-    lines += [{"customer": "too late", "order": "x", "time": starts[3], "quantity": 1, "price": 5.0}]
-    order = rng.permutation(len(lines))
-    if zone is not None:
-        for i, line in enumerate(lines):
-            lines[i] = line | {"time": line["time"].replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(dt.UTC)}
-    return [lines[i] for i in order]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +107,7 @@ def test_without_order_ids_an_order_is_a_day_at_the_source(tmp_path: Path, aware
         line | {"order": str((line["time"].astimezone(there) if aware else line["time"]).date())} for line in lines
     ]
     expected = slow_features(by_day, study, REQUEST, "Asia/Kolkata")
-    assert as_found(build_features(config, study, REQUEST, base=tmp_path)) == expected
+    assert as_found(build_features(Origin(config, study, tmp_path), REQUEST)) == expected
 
 
 def test_days_do_not_change_each_others_features(tmp_path: Path) -> None:
@@ -215,7 +124,7 @@ def test_days_do_not_change_each_others_features(tmp_path: Path) -> None:
 def test_the_last_day_agrees_with_the_customer_table(tmp_path: Path) -> None:
     lines, study = lines_of(9), make_study()
     features = build(tmp_path, lines, study)
-    table = build_customer_table(make_config(tmp_path / "s.parquet"), study, base=tmp_path)
+    table = build_customer_table(Origin(make_config(tmp_path / "s.parquet"), study, tmp_path))
     assert features.ids.tolist() == table.ids.tolist()
     for name in ("recency_days", "orders", "money", "tenure_days"):
         assert np.array_equal(features.table.values[:, -1, NAMES.index(name)], getattr(table.columns, name)), name
@@ -340,7 +249,7 @@ def test_the_same_digits_from_csv_parquet_duckdb_and_postgresql(
         make_config("duckdb://shop.duckdb", table="sales"),
         *(make_config(server.url, table=table, **there) for table in kinds),
     ]
-    first, *others = [build_features(config, make_study(), REQUEST, base=tmp_path) for config in configs]
+    first, *others = [build_features(Origin(config, make_study(), tmp_path), REQUEST) for config in configs]
     assert len(first.ids) > 150
     assert all(same(first, other) for other in others)
 
@@ -356,9 +265,9 @@ def test_times_with_offsets_give_the_same_digits(
     load(server, "features_offsets", definition, 'customer, "order", time, quantity, price', path)
     study = make_study(time_zone="America/New_York")
     zone = {"time_zone": "America/New_York"}
-    here = build_features(make_config(path, **zone), study, REQUEST, base=tmp_path)
+    here = build_features(Origin(make_config(path, **zone), study, tmp_path), REQUEST)
     config = make_config(server.url, table="features_offsets", password_env="SHOP_PASSWORD", **zone)
-    assert same(here, build_features(config, study, REQUEST, base=tmp_path))
+    assert same(here, build_features(Origin(config, study, tmp_path), REQUEST))
     assert as_found(here) == slow_features(lines, study, REQUEST, zone["time_zone"])
 
 
@@ -373,8 +282,8 @@ def test_features_compile_for_other_databases(
         pytest.skip("PostgreSQL has no cast that yields null; text is read by clients/data/sources/postgres.py")
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}})
-    lines = cleaned_lines(ibis.table(UNBOUND[kind], name="sales"), config, study, base=tmp_path)
-    query = _sums(_parts(lines, config, study, REQUEST), config, study, REQUEST)
+    origin = Origin(config, study, tmp_path)
+    query = customer_sums(cleaned_lines(ibis.table(UNBOUND[kind], name="sales"), origin), origin, REQUEST)
     parsed = sqlglot.parse(str(ibis.to_sql(query, dialect=dialect)), read={"pyspark": "spark"}.get(dialect, dialect))
     assert len(parsed) == 1
     assert isinstance(parsed[0], sqlglot.exp.Select)
@@ -385,8 +294,8 @@ def test_a_column_that_is_not_mapped_is_missed_before_a_row_is_read(tmp_path: Pa
     config = make_config(tmp_path / "there is no such file.parquet")
     request = FeatureRequest(names=("orders", "discount_share"), days=(AS_OF,))
     for ask in (
-        lambda: build_features(config, make_study(), request, base=tmp_path),
-        lambda: cached_features(config, make_study(), request, base=tmp_path, state=tmp_path),
+        lambda: build_features(Origin(config, make_study(), tmp_path), request),
+        lambda: own_rows(Origin(config, make_study(), tmp_path), request),
     ):
         with pytest.raises(ConfigError, match=r"columns\.discount") as error:
             ask()
@@ -456,10 +365,9 @@ def test_what_is_not_stored_features_is_refused(tmp_path: Path) -> None:
 
 def test_features_are_computed_once_for_a_study_and_a_request(tmp_path: Path) -> None:
     path = write(tmp_path / "s.parquet", lines_of(13, customers=8))
-    state = tmp_path / "state"
 
-    def ask(config: HolderConfig, study: Study, request: FeatureRequest) -> CustomerFeatures:
-        return cached_features(config, study, request, base=tmp_path, state=state)
+    def ask(config: HolderConfig, study: Study, request: FeatureRequest) -> Any:
+        return own_rows(Origin(config, study, tmp_path), request)
 
     first = ask(make_config(path), make_study(), REQUEST)
     write(path, lines_of(14, customers=9))  # one study and request are answered from one table
@@ -468,7 +376,7 @@ def test_features_are_computed_once_for_a_study_and_a_request(tmp_path: Path) ->
     assert not same(ask(make_config(path), make_study(), shorter), first)
     assert not same(ask(make_config(path), make_study(as_of=AS_OF + DAY), REQUEST), first)
     assert not same(ask(make_config(path, time_zone="Asia/Tokyo"), make_study(), REQUEST), first)
-    assert len(list((state / "tables").iterdir())) == 4
+    assert len(list((tmp_path / "state" / "tables").iterdir())) == 4
 
 
 # --- real data ---------------------------------------------------------------------------------------------------
@@ -483,7 +391,7 @@ def test_real_features_are_those_of_pandas(tmp_path: Path, data_folder: Path) ->
     study = make_study(as_of=dt.date(2011, 12, 10), currency="GBP", cleaning={"cancellation_prefix": "C"})
     days = (dt.date(2010, 12, 14), dt.date(2011, 6, 12), dt.date(2011, 9, 11), dt.date(2011, 12, 10))
     request = FeatureRequest(names=NAMES, days=days, horizon_days=90)
-    features = build_features(config, study, request, base=tmp_path)
+    features = build_features(Origin(config, study, tmp_path), request)
     number = 1
     cutoff = pd.Timestamp(days[number])
 

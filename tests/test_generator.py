@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from clients.data.config import HolderConfig
-from clients.data.customer_table import CustomerTable, build_customer_table
+from clients.data.origin import Origin
+from clients.data.rows.customers import CustomerTable, build_customer_table
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
 from simulations.worlds.generator import MISSING_IDS, NON_GOODS, SEASONS, GeneratedWorld, generate, study_toml
@@ -64,7 +65,7 @@ def tables(world: GeneratedWorld, study: Study) -> dict[str, CustomerTable]:
         home = world.folder / holder
         config = read_toml(home / "holder.toml", HolderConfig)
         assert config.holder == holder
-        result[holder] = build_customer_table(config, study, base=home)
+        result[holder] = build_customer_table(Origin(config, study, home))
     return result
 
 

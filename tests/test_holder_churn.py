@@ -35,7 +35,8 @@ from clients.analysis.actions import Actions, parse_actions
 from clients.answering.folder import HolderFolder, SourceData
 from clients.answering.runs import RunFolder
 from clients.data.config import HolderConfig
-from clients.data.features import CustomerFeatures, build_features
+from clients.data.origin import Origin
+from clients.data.rows.features import CustomerFeatures, build_features
 from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.churn.models import LOGIT, LogisticModel, logits_of
 from privacy.analyses.rfm.segment_totals import SegmentTotals
@@ -108,7 +109,7 @@ def test_every_holder_has_scores_of_its_own_customers(ran: Ran) -> None:
 def test_facts_come_with_the_studys_features_and_change_none_of_them(ran: Ran) -> None:
     folder, study = ran.online, ran.study
     request = study.row_requests["churn"]
-    plain = build_features(folder.config(), study, request, base=folder.root)
+    plain = build_features(Origin(folder.config(), study, folder.root), request)
     table = SourceData(folder).tables(study)["churn"]
     assert table.names == request.names  # type: ignore[union-attr]
     for name in ("values", "eligible", "outcome"):
@@ -365,7 +366,7 @@ def test_the_interval_model_is_a_fair_baseline_on_real_data(data_folder: Path, t
                 "churn": {"horizon_days": horizon},
             }
         )  # fmt: skip
-        features = build_features(config, study, with_facts(study.row_requests["churn"]), base=tmp_path)
+        features = build_features(Origin(config, study, tmp_path), with_facts(study.row_requests["churn"]))
         model = LogisticModel(
             features=study.scaled(study.churn.features), weights=(1 << 16, *[0] * len(study.churn.features))
         )

@@ -30,7 +30,7 @@ from clients.analyses.clusters.suggestions import suggestions
 from clients.analysis.actions import parse_actions
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
-from clients.data.features import CustomerFeatures
+from clients.data.rows.features import CustomerFeatures
 from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.options import KnownClusters

@@ -17,12 +17,13 @@ import pytest
 
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
-from clients.data.customer_table import build_customer_table
 from clients.data.guess.guess import guess_holder, holder_name, holder_toml, new_holder_file
 from clients.data.guess.names import score
 from clients.data.guess.nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
 from clients.data.guess.sheet import machine_zone
 from clients.data.guess.text import date_form, guess_encoding, number_form
+from clients.data.origin import Origin
+from clients.data.rows.customers import build_customer_table
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
@@ -119,7 +120,7 @@ def test_the_generators_holders(world, holder, url):
         {"name": "s", "as_of": dt.date(2025, 1, 1), "budget": {"epsilon": "1"}, "rates": {"GBP": "1.17"}}
     )
     config = config.model_copy(update={"source": config.source.model_copy(update={"time_zone": own.source.time_zone})})
-    mine, theirs = (build_customer_table(item, study, base=home) for item in (config, own))
+    mine, theirs = (build_customer_table(Origin(item, study, home)) for item in (config, own))
     assert len(mine) > 50
     assert mine.report == theirs.report
     assert mine.columns.money.tolist() == theirs.columns.money.tolist()
@@ -174,9 +175,9 @@ def test_a_nasty_german_file(tmp_path):
         ";", "cp1252", ",", ".", "%d.%m.%Y %H:%M",
     )  # fmt: skip
     assert (config.source.currency_code, config.source.time_zone) == ("EUR", machine_zone() or "UTC")
-    table = build_customer_table(config, Study.model_validate(
+    table = build_customer_table(Origin(config, Study.model_validate(
         {"name": "s", "as_of": dt.date(2025, 1, 1), "budget": {"epsilon": "1"}, "cleaning": {"duplicates": "keep"}}
-    ), base=tmp_path)  # fmt: skip
+    ), tmp_path))  # fmt: skip
     assert table.report.dropped == {}
     assert table.columns.money.sum() == round(frame["amount"].sum() * 100)
     text = (tmp_path / "holder.toml").read_text(encoding="utf-8")

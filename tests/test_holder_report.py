@@ -28,7 +28,7 @@ from clients.analysis.actions import Actions, default_actions_toml, parse_action
 from clients.analysis.comparison import compare, strictness
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
-from clients.data.customer_table import CustomerTable, cached_customer_table
+from clients.data.rows.customers import CustomerTable
 from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.rfm.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError, ProtocolError
@@ -473,7 +473,7 @@ def test_the_page_of_a_real_run_costs_nothing_and_is_the_owners(months: Months, 
     assert [(e.stat().st_size, e.read_bytes()) for e in sorted(folder.state.glob("ledger.sqlite*"))] == before
     assert (folder.root / "actions.toml").read_text(encoding="utf-8") == default_actions_toml()
     words = " ".join(Page(path.read_text(encoding="utf-8")).words["en"])
-    table = cached_customer_table(folder.config(), months.results[1].study, base=folder.root, state=folder.state)
+    table = folder.context(months.results[1].study).customers()
     assert f"{len(table):,}" in words
     assert text("limit_stated", "en") in words
     assert text("movement", "en", day="1 December 2024") in words
@@ -493,10 +493,7 @@ def test_the_page_of_a_real_run_costs_nothing_and_is_the_owners(months: Months, 
 
 def test_movement_of_a_real_run_agrees_with_the_labels_that_were_written(months: Months) -> None:
     folder = months.online
-    tables = [
-        cached_customer_table(folder.config(), result.study, base=folder.root, state=folder.state)
-        for result in months.results
-    ]
+    tables = [folder.context(result.study).customers() for result in months.results]
     rules = [result.rfm.rules for result in months.results if result.rfm]
     labels = [
         pd.read_csv(folder.root / "labels" / f"demo-rfm-{day}.csv", dtype={"customer_id": str}, encoding="utf-8-sig")
@@ -620,10 +617,7 @@ product = "stock_code"
         stayed = both.dropna().astype(int)
         expected = pd.crosstab(stayed["then"], stayed["now"]).reindex(index=range(8), columns=range(8), fill_value=0)
         folder = workspace.holder(name)
-        now, then = (
-            cached_customer_table(folder.config(), result.study, base=folder.root, state=folder.state)
-            for result in reversed(results)
-        )
+        now, then = (folder.context(result.study).customers() for result in reversed(results))
         earlier = results[0].rfm
         assert earlier is not None
         moves = movement("eight", now=now, then=then, rules=rfm.rules, rules_then=earlier.rules)

@@ -31,7 +31,7 @@ from label_kit import (
 from postgres_server import PASSWORD
 from score_kit import june as june_scores
 
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 from clients.labelling import export_labels
 from clients.labels.config import DatabaseTarget
 from privacy.analyses.rfm.segments import SCHEMES

@@ -17,7 +17,9 @@ import pytest
 from pydantic import ValidationError
 
 from clients.data.config import HolderConfig
-from clients.data.features import build_features, cached_features, check_features
+from clients.data.origin import Origin
+from clients.data.rows import own_rows
+from clients.data.rows.features import build_features, check_features
 from clients.report.files import write_holder_report
 from privacy.analyses.churn.options import CHURN_FEATURES
 from privacy.analyses.clusters.words import cluster_words
@@ -94,7 +96,7 @@ def slow(rows: pd.DataFrame, day: dt.date) -> dict[str, list[int]]:
 def test_shares_are_those_of_slow_obvious_code(tmp_path: Path, kind: str) -> None:
     rows = sales(3)
     rows.to_parquet(tmp_path / "s.parquet") if kind == "parquet" else rows.to_csv(tmp_path / "s.csv", index=False)
-    built = build_features(make_config(f"s.{kind}"), make_study(), REQUEST, base=tmp_path)
+    built = build_features(Origin(make_config(f"s.{kind}"), make_study(), tmp_path), REQUEST)
     expected = [slow(rows, day) for day in DAYS]
     assert built.ids.tolist() == sorted(expected[-1])
     for row, customer in enumerate(built.ids.tolist()):
@@ -112,7 +114,7 @@ def test_whole_numbers_and_truths_are_compared_as_text(tmp_path: Path) -> None:
     rows.to_parquet(tmp_path / "s.parquet")
     lists = FeatureLists(categories=("12",), channels=("True",))
     request = FeatureRequest(names=("category_share_1", "channel_share_1"), days=(AS_OF,), lists=lists)
-    built = build_features(make_config("s.parquet"), make_study(), request, base=tmp_path)
+    built = build_features(Origin(make_config("s.parquet"), make_study(), tmp_path), request)
     assert built.table.values[0, 0].tolist() == [500, 750]
 
 
@@ -122,7 +124,7 @@ def test_what_comes_later_changes_nothing_before(tmp_path: Path) -> None:
     before = []
     for name, table in (("one", rows), ("two", pd.concat([rows, late]))):
         table.to_parquet(tmp_path / f"{name}.parquet")
-        built = build_features(make_config(f"{name}.parquet"), make_study(), REQUEST, base=tmp_path)
+        built = build_features(Origin(make_config(f"{name}.parquet"), make_study(), tmp_path), REQUEST)
         before.append({customer: row for customer, row in zip(built.ids, built.table.values[:, 0].tolist(), strict=True)
                        if row[0] != MISSING})  # fmt: skip
     assert before[0] == before[1]
@@ -134,9 +136,7 @@ def test_lists_are_part_of_the_request_and_of_what_is_kept(tmp_path: Path) -> No
     other = REQUEST.model_copy(update={"lists": LISTS.model_copy(update={"categories": ("books", "12")})})
     assert other.digest != REQUEST.digest
     config, study = make_config("s.parquet"), make_study()
-    first, second = (
-        cached_features(config, study, request, base=tmp_path, state=tmp_path / "state") for request in (REQUEST, other)
-    )
+    first, second = (own_rows(Origin(config, study, tmp_path), request) for request in (REQUEST, other))
     assert not np.array_equal(first.table.values[:, :, 1], second.table.values[:, :, 1])
     assert np.array_equal(first.table.values[:, :, 2:], second.table.values[:, :, 2:])
     asked, swapped = (
@@ -178,10 +178,13 @@ def test_churn_takes_no_listed_shares() -> None:
 def test_a_column_that_is_not_mapped_or_names_nothing_is_refused(tmp_path: Path, role: str) -> None:
     sales(9).assign(f=0.5).to_parquet(tmp_path / "s.parquet")
     with pytest.raises(ConfigError, match=rf"needs columns\.{role}") as error:
-        check_features(make_config("no such file.parquet", columns={role: ""}), make_study(), REQUEST)
+        check_features(
+            Origin(make_config("no such file.parquet", columns={role: ""}), make_study(), Path()),
+            REQUEST,
+        )
     assert "holder.toml" in error.value.hint
     with pytest.raises(DataError, match=rf"columns\.{role}: 'f' is float64, which names no {role}"):
-        build_features(make_config("s.parquet", columns={role: "f"}), make_study(), REQUEST, base=tmp_path)
+        build_features(Origin(make_config("s.parquet", columns={role: "f"}), make_study(), tmp_path), REQUEST)
 
 
 def test_real_categories_and_the_online_shop(tmp_path: Path, data_folder: Path) -> None:
@@ -196,7 +199,7 @@ def test_real_categories_and_the_online_shop(tmp_path: Path, data_folder: Path) 
     lists = FeatureLists(categories=("computers",), channels=("0",))
     request = FeatureRequest(names=("category_share_1", "channel_share_1"), days=(study.as_of,), lists=lists)
     config = make_config("s.parquet", columns=columns, currency_code="USD")
-    built = build_features(config, study, request, base=tmp_path)
+    built = build_features(Origin(config, study, tmp_path), request)
     by = rows.assign(pc=rows["Category"] == "Computers").groupby(rows["CustomerKey"].astype(str))["pc"]
     orders = rows.drop_duplicates("Order Number")
     online = (orders["StoreKey"] == 0).groupby(orders["CustomerKey"].astype(str))
@@ -277,7 +280,7 @@ def test_a_holder_without_the_column_refuses_by_code_and_says_why_at_home(tmp_pa
     with pytest.raises(NotEnoughHolders, match=r"not ready: two: schema\. Nothing was asked"):
         run_local(study, workspace, transport="in-process")
     with pytest.raises(ConfigError, match=r"category_share_1, which needs columns\.category"):
-        check_features(folder.config(), study, study.row_requests["clusters"])
+        check_features(Origin(folder.config(), study, Path()), study.row_requests["clusters"])
 
 
 def test_listed_values_stand_in_headings_in_both_languages() -> None:

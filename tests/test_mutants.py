@@ -8,6 +8,7 @@ and are run on the unchanged code as well.
 from __future__ import annotations
 
 import base64
+import dataclasses
 import datetime as dt
 import math
 import sys
@@ -29,8 +30,9 @@ from mutant_guard import no_errors_of_its_own
 from protocol_kit import HOLDERS, LyingCoordinator
 from scipy.stats import chi2
 
-import clients.data.customer_table
-import clients.data.features
+import clients.data.rows.customers
+import clients.data.rows.features
+import clients.data.rows.sums
 import privacy.ledger.ledger
 import privacy.mechanisms.gaussian
 import server.running.heads
@@ -39,7 +41,8 @@ from clients.answering import admission, answers
 from clients.answering import node as holder_node
 from clients.answering.node import HolderNode
 from clients.data.config import HolderConfig
-from clients.data.customer_table import build_customer_table
+from clients.data.origin import Origin
+from clients.data.rows.customers import build_customer_table
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
 from privacy.analyses.churn.score_histogram import ScoreHistogram
@@ -215,7 +218,7 @@ def check_as_of_is_the_studys(root_folder: Path, patch: Patch) -> None:
     after = {"c": "one", "o": "3", "t": dt.datetime(2024, 6, 1), "a": 10.0}
     for rows in ([early], [early, late], [early, late, after]):
         pq.write_table(pa.Table.from_pylist(rows), root_folder / "sales.parquet")
-        table = build_customer_table(config, study, base=root_folder)
+        table = build_customer_table(Origin(config, study, root_folder))
         assert dict(zip(table.ids, table.columns.recency_days.tolist(), strict=True))["one"] == 30
 
 
@@ -473,21 +476,22 @@ def grid_counts_everybody(patch: Patch) -> None:
 
 def orders_not_cut_at_the_days(patch: Patch) -> None:
     """An order is taken as a whole, with what was added to it after the day."""
-    real = clients.data.features._parts
+    real = clients.data.rows.sums.cut_orders
 
-    def parts(lines: Any, config: Any, study: Any, request: Any) -> Any:
-        return real(lines, config, study, request.model_copy(update={"days": request.days[-1:]}))
+    def cut_orders(lines: Any, origin: Any, request: Any, needed: Any) -> Any:
+        return real(lines, origin, request.model_copy(update={"days": request.days[-1:]}), needed)
 
-    patch.setattr(clients.data.features, "_parts", parts)
+    patch.setattr(clients.data.rows.sums, "cut_orders", cut_orders)
 
 
 def churned_before_the_horizon_is_over(patch: Patch) -> None:
-    real = clients.data.features._assemble
+    real = clients.data.rows.features._assemble
 
-    def assemble(sums: Any, config: Any, study: Any, request: Any) -> Any:
-        return real(sums, config, study.model_copy(update={"as_of": study.as_of + dt.timedelta(days=1)}), request)
+    def assemble(sums: Any, origin: Any, request: Any) -> Any:
+        later = origin.study.model_copy(update={"as_of": origin.study.as_of + dt.timedelta(days=1)})
+        return real(sums, dataclasses.replace(origin, study=later), request)
 
-    patch.setattr(clients.data.features, "_assemble", assemble)
+    patch.setattr(clients.data.rows.features, "_assemble", assemble)
 
 
 def _calibrated(patch: Patch, change: Callable[[SumMechanism], int]) -> None:
@@ -682,7 +686,7 @@ def waits_outside_the_lock(patch: Patch) -> None:
 
 
 def date_from_the_data(patch: Patch) -> None:
-    real = clients.data.customer_table._assemble
+    real = clients.data.rows.customers._assemble
 
     def assembled(*args: Any) -> Any:
         table = real(*args)
@@ -690,7 +694,7 @@ def date_from_the_data(patch: Patch) -> None:
         days -= days.min(initial=10**6) if len(days) else 0
         return table
 
-    patch.setattr(clients.data.customer_table, "_assemble", assembled)
+    patch.setattr(clients.data.rows.customers, "_assemble", assembled)
 
 
 def own_hello_not_compared(patch: Patch) -> None:

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 
 from clients.data.config import HolderConfig
-from clients.data.customer_table import CustomerTable, build_customer_table
+from clients.data.origin import Origin
+from clients.data.rows.customers import CustomerTable, build_customer_table
 from privacy.analyses.rfm.segments import SCHEMES, segments_of_scores
 from privacy.protocol.study import Study
 
@@ -45,7 +46,7 @@ def table_of(data_folder: Path, where: str = SHEET) -> CustomerTable:
             },
         }
     )
-    return build_customer_table(config, STUDY, base=data_folder)
+    return build_customer_table(Origin(config, STUDY, data_folder))
 
 
 @pytest.fixture(scope="module")

@@ -21,8 +21,9 @@ from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config
 from clients.data.check import preflight
 from clients.data.cleaning import cleaned_lines, time_facts
 from clients.data.config import HolderConfig
-from clients.data.customer_table import CustomerTable, _customers, _tally, build_customer_table
 from clients.data.guess.guess import new_holder_file
+from clients.data.origin import Origin
+from clients.data.rows.customers import CustomerTable, _customers, _tally, build_customer_table
 from clients.data.sources import fetch, open_source
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
@@ -101,7 +102,7 @@ def test_the_same_digits_from_csv_parquet_duckdb_and_postgresql(tmp_path, server
         *(on(server, f"public.{table}", **more) for table in kinds),
         on(server, "sales_native", **more),
     ]
-    first, *others = [build_customer_table(config, study, base=tmp_path) for config in configs]
+    first, *others = [build_customer_table(Origin(config, study, tmp_path)) for config in configs]
     assert len(first) > 150
     assert {"no_customer_id", "excluded", "unreadable_time", "non_goods", "unreadable_amount"} < set(
         first.report.dropped
@@ -127,8 +128,8 @@ def test_real_data_gives_the_same_digits(tmp_path, server, data_folder):
     cleaning = {"returns": "net", "cancellation_prefix": "C", "non_goods": ["POST", "DOT", "M"]}
     study = make_study(as_of=dt.date(2011, 12, 10), currency="GBP", cleaning=cleaning)
     more = {"columns": columns, "currency_code": "GBP"}
-    there = build_customer_table(on(server, "public.retail", where="NOT repeat", **more), study, base=tmp_path)
-    here = build_customer_table(make_config(source, where="NOT overlap_repeat", **more), study, base=tmp_path)
+    there = build_customer_table(Origin(on(server, "public.retail", where="NOT repeat", **more), study, tmp_path))
+    here = build_customer_table(Origin(make_config(source, where="NOT overlap_repeat", **more), study, tmp_path))
     assert len(here) > 5000
     assert as_rows(there) == as_rows(here)
     assert there.report == here.report
@@ -178,7 +179,7 @@ def one_table(server: Server, *rows: str, kinds: str = "") -> None:
 )
 def test_odd_values_are_dropped_and_counted_and_never_fail(tmp_path, server, kinds, bad, rule):
     one_table(server, line(), line(**bad), kinds=kinds)
-    table = build_customer_table(on(server, "one"), make_study(), base=tmp_path)
+    table = build_customer_table(Origin(on(server, "one"), make_study(), tmp_path))
     assert table.report.dropped == {rule: 1}
     assert table.columns.money.tolist() == [1000]
     assert preflight(on(server, "one"), None, base=tmp_path).rows == 2
@@ -188,7 +189,7 @@ def test_odd_values_are_dropped_and_counted_and_never_fail(tmp_path, server, kin
 @pytest.mark.parametrize("kind", ["float8", "numeric"])
 def test_arithmetic_cannot_overflow(tmp_path, server, price, kind):
     one_table(server, line(), line(price=price, quantity="2000000000"), kinds=f"timestamp|{kind}")
-    table = build_customer_table(on(server, "one"), make_study(cleaning={"returns": "net"}), base=tmp_path)
+    table = build_customer_table(Origin(on(server, "one"), make_study(cleaning={"returns": "net"}), tmp_path))
     assert table.report.capped == (price != "1e-300")
 
 
@@ -211,7 +212,7 @@ def test_ids_are_spelled_as_the_server_spells_them_in_a_plain_join(tmp_path, ser
             admin.execute(f'CREATE TABLE one (customer {kind}, "order" int, time date, quantity int, price int)')
             for i, value in enumerate(values):
                 admin.execute(f"INSERT INTO one VALUES ({value}, {i}, '2024-05-01', 1, 10)")
-        table = build_customer_table(on(server, "one"), make_study(), base=tmp_path)
+        table = build_customer_table(Origin(on(server, "one"), make_study(), tmp_path))
         spelled = [*table.source_ids.tolist(), *table.also_spelled.source_ids.tolist()]
         with server.admin() as admin:
             admin.execute("CREATE TABLE labels (source_id text)")
@@ -234,8 +235,8 @@ def test_days_as_orders_are_the_same_from_postgresql(tmp_path, server, kind, zon
         cast = "time AT TIME ZONE 'UTC'" if kind == "timestamptz" else "time"
         database.execute(f"COPY (SELECT * REPLACE ({cast} AS time) FROM '{tmp_path}/sales.parquet') TO '{here}'")
     more = {"columns": {role: name for role, name in COLUMNS.items() if role != "order"}, "time_zone": zone}
-    there = build_customer_table(on(server, "sales_days", **more), make_study(), base=tmp_path)
-    local = build_customer_table(make_config(here, **more), make_study(), base=tmp_path)
+    there = build_customer_table(Origin(on(server, "sales_days", **more), make_study(), tmp_path))
+    local = build_customer_table(Origin(make_config(here, **more), make_study(), tmp_path))
     assert as_rows(there) == as_rows(local)
     assert there.report == local.report
     assert there.report.orders > 1000
@@ -248,26 +249,26 @@ def test_sums_larger_than_64_bits_stay_exact(tmp_path, server):
             "CREATE TABLE one AS SELECT 'c1' AS customer, 'o' || i AS \"order\", timestamp '2024-05-01' AS time, "
             "1 AS quantity, 1e12::float8 AS price FROM generate_series(1, 100000) AS i"
         )
-    table = build_customer_table(on(server, "one"), make_study(), base=tmp_path)
+    table = build_customer_table(Origin(on(server, "one"), make_study(), tmp_path))
     assert (table.columns.money.tolist(), table.report.capped) == ([9 * 10**15], 100_000)
 
 
 def test_text_times_follow_the_same_rule_on_offsets(tmp_path, server):
     spelled = ["2024-05-01", "2024-05-01T12:00", "2024-05-01 12:00:00.1234567", " 2024-05-01 12:00:00Z", "2024-05-01 12:00:00+00:00"]  # fmt: skip  # noqa: E501
     one_table(server, *(line(time=f"'{text}'", order=f"'{text}'") for text in spelled), kinds="text|float8")
-    utc = build_customer_table(on(server, "one"), make_study(), base=tmp_path)
+    utc = build_customer_table(Origin(on(server, "one"), make_study(), tmp_path))
     assert (utc.report.orders, utc.report.dropped) == (5, {})
-    berlin = build_customer_table(on(server, "one", time_zone="Europe/Berlin"), make_study(), base=tmp_path)
+    berlin = build_customer_table(Origin(on(server, "one", time_zone="Europe/Berlin"), make_study(), tmp_path))
     assert berlin.report.dropped == {"unreadable_time": 2}
 
 
 def test_an_empty_table_and_a_view_can_be_read(tmp_path, server):
     one_table(server)
-    assert len(build_customer_table(on(server, "one"), make_study(), base=tmp_path)) == 0
+    assert len(build_customer_table(Origin(on(server, "one"), make_study(), tmp_path))) == 0
     with server.admin() as admin:
         admin.execute('CREATE SCHEMA IF NOT EXISTS "Till A"; DROP VIEW IF EXISTS "Till A"."Sales"')
         admin.execute(f'INSERT INTO one VALUES {line()}; CREATE VIEW "Till A"."Sales" AS SELECT * FROM one')
-    assert len(build_customer_table(on(server, "Till A.Sales"), make_study(), base=tmp_path)) == 1
+    assert len(build_customer_table(Origin(on(server, "Till A.Sales"), make_study(), tmp_path))) == 1
     with server.admin() as admin:
         admin.execute('DROP SCHEMA "Till A" CASCADE')
 
@@ -464,9 +465,10 @@ def test_the_customer_table_compiles_for_other_databases(tmp_path, monkeypatch, 
         pytest.skip("PostgreSQL has no cast that yields null; text is read by clients/data/sources/postgres.py")
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}}, cleaning={"returns": "net", "cancellation_prefix": "C"})
-    lines = cleaned_lines(table, config, study, base=tmp_path)
+    origin = Origin(config, study, tmp_path)
+    lines = cleaned_lines(table, origin)
     tidy = frozenset({"order"}) if kind != "zoned" else frozenset()
-    for query in (time_facts(table, config), _tally(lines, config, study, tidy), _customers(lines, config, study)):
+    for query in (time_facts(table, config), _tally(lines, origin, tidy), _customers(lines, origin)):
         text = str(ibis.to_sql(query, dialect=dialect))
         parsed = sqlglot.parse(text, read={"pyspark": "spark"}.get(dialect, dialect))
         assert len(parsed) == 1

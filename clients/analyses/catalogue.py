@@ -6,9 +6,14 @@ from importlib import import_module
 from typing import Any
 
 from clients.analysis import HolderAnalysis
+from clients.data.recipes.common import COMMON
+from clients.data.recipes.facts import Recipe
 from privacy.analyses.catalogue import NAMES
 
 #: In the order of the page's sections.
 ANALYSES: tuple[HolderAnalysis[Any, Any], ...] = tuple(
     import_module(f"clients.analyses.{name}.analysis").ANALYSIS for name in NAMES
 )
+
+#: How features are worked out: the common ones, and each analysis' own.
+RECIPES: dict[str, Recipe] = COMMON | {name: found for each in ANALYSES for name, found in each.recipes.items()}

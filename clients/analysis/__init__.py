@@ -6,13 +6,13 @@ Halls (the node, labels, the holder's page, erasure) find rooms through the cata
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
-from clients.data.config import HolderConfig
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.customers import CustomerRequest
+from privacy.kernel.row_requests import RowRequest
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from privacy.section import Section, View
@@ -20,12 +20,15 @@ from privacy.statistics import Rows, Statistic
 
 if TYPE_CHECKING:
     from clients.analysis.actions import Actions
-    from clients.data.customer_table import CustomerTable
-    from clients.data.features import CustomerFeatures
+    from clients.data.origin import Origin
+    from clients.data.recipes.facts import Recipe
+    from clients.data.rows.customers import CustomerTable
+    from clients.data.rows.kinds import OwnRows
     from clients.labels.history import DayHistory
 
 R = TypeVar("R")
 W = TypeVar("W")
+H = TypeVar("H", bound="DayHistory[Any, Any]")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,46 +36,54 @@ class HolderContext:
     """What a room may ask of a holder's folder, about one study.
 
     Attributes:
-        config: ``holder.toml``.
-        root: the holder's folder.
-        study: the study.
+        origin: where the holder's rows are, for this study.
         answered: what the run's released questions were about, in their order.
         stated: the coordinator's result as it came; None where there is none.
     """
 
-    config: HolderConfig
-    root: Path
-    study: Study
+    origin: Origin
     answered: Sequence[Statistic[Any]] = ()
     stated: str | None = None
 
     @property
+    def study(self) -> Study:
+        """The study."""
+        return self.origin.study
+
+    @property
+    def root(self) -> Path:
+        """The holder's folder."""
+        return self.origin.base
+
+    @property
     def state(self) -> Path:
         """Where the holder's private state is."""
-        return self.root / "state"
+        return self.origin.state
 
-    def customers(self) -> CustomerTable:
-        """The holder's customers as of the study's day.
+    def rows(self, request: RowRequest) -> OwnRows[Any]:
+        """What the holder makes of its customers for a request.
 
         Raises:
-            ConfigError: if the study has no rate for a currency that the holder declares.
+            ConfigError: if the study has no rate for a currency that the holder declares, or ``holder.toml`` does not
+                map what the request needs.
             DataError: if the source cannot be read as described.
         """
-        from clients.data.customer_table import cached_customer_table  # here: a node starts without DuckDB
+        from clients.data.rows import own_rows  # here: a node starts without DuckDB
 
-        self.config.check_currencies(self.study)
-        return cached_customer_table(self.config, self.study, base=self.root, state=self.state)
+        self.origin.config.check_currencies(self.study)
+        return own_rows(self.origin, request)
 
-    def features(self, request: FeatureRequest) -> CustomerFeatures:
-        """Features of the holder's customers at the days of a request.
+    def customers(self) -> CustomerTable:
+        """The holder's customers as of the study's day, with all spellings of their ids.
 
         Raises:
-            ConfigError, DataError: as :meth:`customers`.
+            ConfigError, DataError: as :meth:`rows`.
         """
-        from clients.data.features import cached_features
+        return cast("CustomerTable", self.rows(CustomerRequest()))
 
-        self.config.check_currencies(self.study)
-        return cached_features(self.config, self.study, request, base=self.root, state=self.state)
+    def history(self, kind: type[H]) -> H:
+        """What the holder keeps of all days of one kind of labels."""
+        return kind(self.state / "labels")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,25 +123,39 @@ class HolderAnalysis(Generic[R, W]):
 
     Attributes:
         name: as studies name it, and as results hold its figures.
-        reads: the rows that its questions are asked about.
         fits: whether figures, as a coordinator states them, are those of the plans that were answered.
         own: the holder's own figures beside the stated ones, and an earlier run; None where there is nothing to show.
         section: its part of the holder's page.
         label: makes and writes its labels of the holder's customers; the files.
         history: its labels of all days.
+        recipes: how the features that it alone has are worked out, by name.
+        reads: the rows that its questions are asked about, where a holder asks for more with them than the contract
+            does; None for those of the contract's request.
         knows: whether a section of ``actions.toml`` is about something that it may find in a result.
         since: day of the earlier run that its own figures are set beside, for the page's head.
     """
 
     name: str
-    reads: Callable[[HolderContext], Rows]
     fits: Callable[[R, Sequence[Statistic[Any]]], bool]
     own: Callable[[HolderContext, R, StudyResult, Callable[[], Earlier | None]], W | None]
     section: Section[W]
     label: Callable[[HolderContext], Sequence[Path]]
     history: type[DayHistory[Any, Any]]
     knows: Callable[[str, StudyResult], bool]
+    recipes: Mapping[str, Recipe] = field(default_factory=dict)
+    reads: Callable[[HolderContext], Rows] | None = None
     since: Callable[[W], dt.date | None] = _never
+
+    def rows(self, context: HolderContext) -> Rows:
+        """The rows that its questions are asked about.
+
+        Raises:
+            ConfigError, DataError: as :meth:`HolderContext.rows`.
+        """
+        if self.reads is not None:
+            return self.reads(context)
+        rows: Rows = context.rows(context.study.row_requests[self.name]).table
+        return rows
 
     def figures(self, result: StudyResult) -> R | None:
         """The analysis' figures in a result; None where it was not asked."""

@@ -53,8 +53,7 @@ class SourceData:
         from clients.analyses.catalogue import ANALYSES  # here: a node starts without DuckDB
 
         context = self._folder.context(study)
-        context.config.check_currencies(study)
-        return {analysis.name: analysis.reads(context) for analysis in ANALYSES if analysis.name in study.analyses}
+        return {analysis.name: analysis.rows(context) for analysis in ANALYSES if analysis.name in study.analyses}
 
     def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
         """Write labels of the holder's own customers by what a run released.
@@ -107,7 +106,11 @@ class HolderFolder:
         Raises:
             ConfigError: if ``holder.toml`` is missing or wrong.
         """
-        return HolderContext(config=self.config(), root=self.root, study=study, answered=answered, stated=stated)
+        from clients.analyses.catalogue import RECIPES
+        from clients.data.origin import Origin
+
+        origin = Origin(self.config(), study, self.root, RECIPES)
+        return HolderContext(origin=origin, answered=answered, stated=stated)
 
     def roster(self) -> Roster:
         """The roster that this holder accepted.

@@ -34,7 +34,8 @@ from clients.data.cleaning import (
     time_facts,
 )
 from clients.data.config import HolderConfig
-from clients.data.customer_table import CleaningReport, build_customer_table
+from clients.data.origin import Origin
+from clients.data.rows.customers import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, left_out
 from privacy.errors import CohortiumError
@@ -149,10 +150,11 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
             facts["excluded_ids"] = len(read_exclusion_list(config, base=base))
             applied = study or _defaults(source, config, facts["last"])
             facts["as_of"] = applied.as_of
-            lines = cleaned_lines(source, config, applied, base=base)
-            facts["currencies"] = _currencies(lines, config, applied)
+            origin = Origin(config, applied, base)
+            lines = cleaned_lines(source, origin)
+            facts["currencies"] = _currencies(lines, origin)
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
-        table = build_customer_table(config, applied, base=base)
+        table = build_customer_table(origin)
     except ColumnsMissing as error:
         return CheckReport(**facts, problems=_missing(error.sentences))
     except CohortiumError as error:
@@ -184,9 +186,9 @@ def _defaults(source: ir.Table, config: HolderConfig, last: dt.datetime | None) 
     )
 
 
-def _currencies(lines: ir.Table, config: HolderConfig, study: Study) -> tuple[CurrencyFigures, ...]:
+def _currencies(lines: ir.Table, origin: Origin) -> tuple[CurrencyFigures, ...]:
     usable = lines.filter(lines.rule.isin((KEPT, *WITHOUT_RATE)))
-    money = money_of(usable, config, study)
+    money = money_of(usable, origin)
     sums = usable.group_by(currency=money.currency.fill_null("")).agg(
         lines=usable.count(),
         quanta=own_quanta(money).sum(),

@@ -19,6 +19,7 @@ from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
 from clients.data.config import HolderConfig
+from clients.data.origin import Origin
 from clients.data.sources.locations import resolve
 from privacy.errors import DataError
 from privacy.protocol.study import Study
@@ -313,8 +314,9 @@ class Money(NamedTuple):
     no_rate: ir.BooleanValue | None
 
 
-def money_of(lines: ir.Table, config: HolderConfig, study: Study) -> Money:
+def money_of(lines: ir.Table, origin: Origin) -> Money:
     """The money expressions over lines that have ``time`` and the ``raw_`` columns of ``cleaned_lines``."""
+    config, study = origin.config, origin.study
     if config.columns.amount is not None:
         own = lines.raw_amount.cast("float64")
     else:
@@ -325,7 +327,7 @@ def money_of(lines: ir.Table, config: HolderConfig, study: Study) -> Money:
     scaled = own
     if code != study.currency:
         known = [name for name in (study.currency, *study.rates) if code in (None, name)]
-        rate = _rate(currency, known, lines.time, config, study)
+        rate = _rate(currency, known, lines.time, origin)
         unknown = ~currency.isin(known).fill_null(False) if known else ibis.literal(True)
         no_rate = rate.isnull()
         scaled = own * rate
@@ -360,14 +362,14 @@ def _finite(value: ir.Value) -> ir.BooleanValue:
     return ((value.abs() <= _FLOAT_MAX) & ~value.isnan()).fill_null(False)
 
 
-def _rate(currency: ir.Value, known: list[str], time: ir.Value, config: HolderConfig, study: Study) -> ir.Value:
+def _rate(currency: ir.Value, known: list[str], time: ir.Value, origin: Origin) -> ir.Value:
     """Units of the study's currency for one of the line's on its day; null where the study has no rate."""
     branches = []
     for code in known:
-        for step in reversed(study.rate_of(code) or ()):
+        for step in reversed(origin.study.rate_of(code) or ()):
             applies = currency == code
             if step.since > FIRST_DAY.date():
-                since = wall_time(step.since, study.time_zone, _zone(config, time))
+                since = wall_time(step.since, origin.study.time_zone, _zone(origin.config, time))
                 applies &= time >= moment_literal(since, time)
             branches.append((applies, float(step.rate)))
     return ibis.cases(*branches, else_=ibis.null("float64")) if branches else ibis.null("float64")
@@ -395,13 +397,7 @@ def moment_literal(moment: dt.datetime, time: ir.Value) -> ir.Value:
 
 
 def cleaned_lines(
-    table: ir.Table,
-    config: HolderConfig,
-    study: Study,
-    *,
-    base: Path,
-    tidy: frozenset[str] = frozenset(),
-    exact_ids: bool = False,
+    table: ir.Table, origin: Origin, *, tidy: frozenset[str] = frozenset(), exact_ids: bool = False
 ) -> ir.Table:
     """Every row of the source with what the customer table needs, and the rule that applies to it.
 
@@ -411,7 +407,7 @@ def cleaned_lines(
 
     Args:
         table: the source.
-        base: the folder of ``holder.toml``.
+        origin: what its columns are, and whose rules apply.
         tidy: the id columns whose text is taken as it is, which is right where ``is_untidy`` holds for no row:
             normalising every id of every row takes as long as grouping them.
         exact_ids: whether to add ``source_id``, the customer's id as the source prints it, where that may differ from
@@ -420,6 +416,7 @@ def cleaned_lines(
     Raises:
         DataError: if a column is missing or cannot be what it is mapped as; never because of what a row says.
     """
+    config, study = origin.config, origin.study
     missing = missing_columns(table, config)
     if missing:
         raise DataError("\n".join(missing), hint="mend [columns] in holder.toml")
@@ -440,7 +437,7 @@ def cleaned_lines(
             tests["cancellation"] = order.text.startswith(cleaning.cancellation_prefix)
     else:
         order_key = _day(source[columns.time], config)
-    excluded = read_exclusion_list(config, base=base)
+    excluded = read_exclusion_list(config, base=origin.base)
     if excluded:
         listed = ibis.memtable({"listed": list(excluded)}, schema={"listed": "string"})
         listed = listed.select(listed=_id(listed.listed, "customer", ()).text)
@@ -462,7 +459,7 @@ def cleaned_lines(
     found["after_as_of"] = rows.time >= moment_literal(as_of_moment(study, _zone(config, rows.time)), rows.time)
     if cleaning.non_goods and columns.product is not None:
         found["non_goods"] = rows.raw_product.cast("string").strip().upper().isin(cleaning.non_goods)
-    money = money_of(rows, config, study)
+    money = money_of(rows, origin)
     found["unreadable_amount"] = ~_finite(money.own)
     if money.unknown_currency is not None and money.no_rate is not None:
         found["unknown_currency"], found["no_rate"] = money.unknown_currency, money.no_rate

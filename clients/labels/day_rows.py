@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 
 #: Rows in one block of output: what is in memory as text at one time.
 BLOCK = 65_536

@@ -19,7 +19,8 @@ import pyarrow.parquet as pq
 
 from clients.answering.engines import encode_sum
 from clients.data.config import HolderConfig
-from clients.data.customer_table import build_customer_table
+from clients.data.origin import Origin
+from clients.data.rows.customers import build_customer_table
 from privacy.audit.empirical import Checked
 from privacy.errors import DataError
 from privacy.kernel.customers import CustomerColumns
@@ -63,7 +64,7 @@ def _built(folder: Path, url: str) -> CustomerColumns:
     config = HolderConfig.model_validate(
         {"holder": HOLDERS[-1], "source": {"url": url, "currency_code": "EUR"}, "columns": columns}
     )
-    return build_customer_table(config, study_for("distributed"), base=folder).columns
+    return build_customer_table(Origin(config, study_for("distributed"), folder)).columns
 
 
 def as_holders_read(folder: Path) -> CustomerColumns:

@@ -10,7 +10,7 @@ from holder_kit import own_features
 from clients.analyses.churn.scoring import released_model
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
-from clients.data.features import CustomerFeatures
+from clients.data.rows.features import CustomerFeatures
 from privacy.analyses.churn.models import LogisticModel
 from privacy.protocol.study import Study
 from privacy.results import StudyResult

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from source_kit import make_config
 
-from clients.data.features import CustomerFeatures, build_features
+from clients.data.origin import Origin
+from clients.data.rows.features import CustomerFeatures, build_features
 from privacy.kernel.features import MISSING, FeatureName, FeatureRequest
 from privacy.protocol.study import Study
 
@@ -156,6 +159,53 @@ REQUEST = FeatureRequest(names=NAMES, days=DAYS, horizon_days=90, active_days=12
 Found = dict[str, list[tuple[dict[str, int], int, int]]]
 
 
+def slow_features(lines: list[Line], study: Study, request: FeatureRequest, zone: str) -> Found:
+    """The definitions, one customer, day and line at a time."""
+    aware = any(line["time"].tzinfo is not None for line in lines)
+
+    def moment(day: dt.date) -> dt.datetime:
+        start = dt.datetime.combine(day, dt.time(), tzinfo=zoneinfo.ZoneInfo(study.time_zone))
+        return start.astimezone(dt.UTC) if aware else start.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
+
+    def wall(time: dt.datetime) -> dt.datetime:
+        return time.astimezone(zoneinfo.ZoneInfo(zone)) if aware else time
+
+    customers: dict[str, list[Line]] = {}
+    seen = set()
+    for line in lines:
+        row = line | {"customer": line["customer"].strip()}
+        amount = row["quantity"] * row["price"]
+        key = tuple(row.values())
+        if row["time"] >= moment(study.as_of) or (study.cleaning.duplicates == "drop" and key in seen):
+            continue
+        seen.add(key)
+        row["back"] = row["order"].startswith("C") or row["quantity"] <= 0 or amount < 0
+        row["quanta"] = math.floor(amount * 10_000 + 0.5)
+        customers.setdefault(row["customer"], []).append(row)
+
+    found: Found = {}
+    for name, own in sorted(customers.items()):
+        days = []
+        for day in request.days:
+            start = moment(day)
+            before = [line for line in own if line["time"] < start]
+            past = Past(start, before, moment, wall, day, study.cleaning.returns == "net")
+            features = {f: SLOW[f](past) if past.begun else MISSING for f in request.names}
+            eligible = bool(past.begun) and (start - past.last) // DAY <= request.active_days
+            outcome = -1
+            if request.horizon_days and day + request.horizon_days * DAY <= study.as_of:
+                end = moment(day + request.horizon_days * DAY)
+                began = {}
+                for line in own:
+                    if not line["back"]:
+                        began[line["order"]] = min(line["time"], began.get(line["order"], line["time"]))
+                outcome = int(not any(start <= time < end for time in began.values()))
+            days.append((features, int(eligible), outcome))
+        if days[-1][0][request.names[0]] != MISSING:
+            found[name] = days
+    return found
+
+
 def as_found(features: CustomerFeatures) -> Found:
     """What was built, in the form of the slow code."""
     table = features.table
@@ -169,6 +219,52 @@ def as_found(features: CustomerFeatures) -> Found:
     }  # fmt: skip
 
 
+def lines_of(seed: int, customers: int = 60, zone: str | None = None) -> list[Line]:
+    """Customers with one, two and many orders: returns, repeated lines, several spellings, free goods, orders at one
+    moment, at a day's very start, just before it, and on both sides of it."""
+    rng = np.random.default_rng(seed)
+    starts = [dt.datetime.combine(day, dt.time()) for day in DAYS]
+    starts += [dt.datetime.combine(day + 90 * DAY, dt.time()) for day in DAYS[:2]]
+    starts += [start - days * DAY for start in starts for days in (30, 90, 180, 365)]
+    lines: list[Line] = []
+    number = 0
+    for customer in range(customers):
+        spelled = f"c{customer}"
+        times: list[dt.datetime] = []
+        for _ in range(int(rng.choice([1, 1, 2, 3, 5, 14]))):
+            kind = rng.random()
+            if kind < 0.15 and times:
+                time = times[-1]
+            elif kind < 0.45:
+                edge = starts[rng.integers(len(starts))]
+                time = edge + [0, -1, 1, 3_600_000_000, -40_000_000_000][rng.integers(5)] * MICROSECOND
+            else:
+                time = dt.datetime(2022, 3, 1) + int(rng.integers(0, 830 * 86_400 * 10**6)) * MICROSECOND
+            times.append(time)
+            number += 1
+            order = f"C{number}" if rng.random() < 0.08 else f"{number}"
+            for _ in range(int(rng.choice([1, 1, 2, 4]))):
+                line = {
+                    "customer": f" {spelled}" if rng.random() < 0.1 else spelled,
+                    "order": order,
+                    "time": time,
+                    "quantity": int(rng.choice([1, 1, 1, 2, 12, 0, -1])),
+                    "price": float(rng.choice([10.0, 2.675, 0.005, 0.0, 199.99, -4.0])),
+                }
+                lines += [line] * int(rng.choice([1, 1, 1, 2]))
+                if rng.random() < 0.1:
+                    lines.append(line | {"customer": f" {spelled} "})
+                if rng.random() < 0.3:
+                    time = time + dt.timedelta(minutes=int(rng.choice([1, 90, 600, 3000])))
+    lines += [{"customer": "only returns", "order": "C0", "time": starts[0], "quantity": 1, "price": 5.0}]
+    lines += [{"customer": "too late", "order": "x", "time": starts[3], "quantity": 1, "price": 5.0}]
+    order = rng.permutation(len(lines))
+    if zone is not None:
+        for i, line in enumerate(lines):
+            lines[i] = line | {"time": line["time"].replace(tzinfo=zoneinfo.ZoneInfo(zone)).astimezone(dt.UTC)}
+    return [lines[i] for i in order]
+
+
 def write(path: Path, lines: list[Line]) -> Path:
     kinds = {"customer": pa.string(), "order": pa.string(), "quantity": pa.int64(), "price": pa.float64()}
     zone = "UTC" if lines and lines[0]["time"].tzinfo else None
@@ -180,7 +276,7 @@ def write(path: Path, lines: list[Line]) -> Path:
 def build(
     folder: Path, lines: list[Line], study: Study, request: FeatureRequest = REQUEST, **source: Any
 ) -> CustomerFeatures:
-    return build_features(make_config(write(folder / "s.parquet", lines), **source), study, request, base=folder)
+    return build_features(Origin(make_config(write(folder / "s.parquet", lines), **source), study, folder), request)
 
 
 _EDGES = [dt.datetime.combine(day, dt.time()) for day in (DAYS[1], DAYS[2])]

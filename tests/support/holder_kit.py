@@ -18,11 +18,12 @@ from clients.analyses.rfm.own import compared_segments
 from clients.analysis import HolderView
 from clients.analysis.actions import Actions
 from clients.answering.folder import HolderFolder
-from clients.data.customer_table import CustomerTable
-from clients.data.features import CustomerFeatures
+from clients.data.rows.customers import CustomerTable
+from clients.data.rows.kinds import OwnRows
 from clients.labels.export import publish
 from clients.report import page
 from privacy.analyses.rfm.segments import SegmentRules
+from privacy.kernel.features import FeatureTable
 from privacy.presentation.texts import Language, Text, say
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
@@ -76,12 +77,12 @@ def cluster_section(own: Any, actions: Actions, study: Study, language: Language
     return CLUSTERS.body(view)
 
 
-def own_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
+def own_features(folder: HolderFolder, study: Study) -> OwnRows[FeatureTable]:
     """What scores are made of."""
     return features_of_scores(folder.context(study))
 
 
-def own_cluster_features(folder: HolderFolder, study: Study) -> CustomerFeatures:
+def own_cluster_features(folder: HolderFolder, study: Study) -> OwnRows[FeatureTable]:
     """What customers are put into clusters by."""
     return features_of_clusters(folder.context(study))
 

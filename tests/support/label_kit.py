@@ -15,7 +15,7 @@ import numpy as np
 from holder_kit import write_labels
 from sources import ROOT
 
-from clients.data.customer_table import CleaningReport, CustomerTable
+from clients.data.rows.customers import CleaningReport, CustomerTable
 from clients.data.spellings import Spellings
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.kernel.customers import CustomerColumns

@@ -34,9 +34,10 @@ from clients.answering.folder import HolderFolder, LiveNode
 from clients.data.check import preflight, render_check
 from clients.data.cleaning import read_exclusion_list
 from clients.data.config import CsvFormat, HolderConfig
-from clients.data.customer_table import CustomerTable, build_customer_table
-from clients.data.features import build_features
 from clients.data.guess.guess import new_holder_file
+from clients.data.origin import Origin
+from clients.data.rows.customers import CustomerTable, build_customer_table
+from clients.data.rows.features import build_features
 from clients.data.scratch import empty_scratch, scratch_folder
 from clients.data.sources import fetch, open_source
 from clients.data.sources.lines import LONGEST, Shape, Sieve
@@ -97,7 +98,7 @@ def integers(table: CustomerTable) -> dict[str, tuple[int, ...]]:
 
 
 def built(folder: Path, config: HolderConfig | None = None) -> CustomerTable:
-    return build_customer_table(config or config_of(), STUDY, base=folder)
+    return build_customer_table(Origin(config or config_of(), STUDY, folder))
 
 
 # --- one customer's lines ----------------------------------------------------------------------------------------
@@ -186,7 +187,7 @@ def test_two_stray_quotes_take_nobody_with_them_whatever_is_between(tmp_path):
 def test_the_others_sums_and_features_are_as_they_were(tmp_path, alone):
     """What leaves are sums of integers: a customer adds its own row to them and nothing else."""
     write(tmp_path, others(20, "A"), others(40))
-    before = build_features(config_of(), STUDY, FEATURES, base=tmp_path)
+    before = build_features(Origin(config_of(), STUDY, tmp_path), FEATURES)
     own = tuple(line for lines, _ in KINDS.values() for line in lines if len(line) < LONGEST)
     write(tmp_path, [*own, *others(20, "A")], [*others(40), *own])
     table = built(tmp_path)
@@ -196,7 +197,7 @@ def test_the_others_sums_and_features_are_as_they_were(tmp_path, alone):
     strangers = ~np.isin(table.ids, alone.ids)  # VICTIM, and ids with a comment's sign or a mark before it
     np.testing.assert_array_equal(moved, TOTALS.encode_rows(table.columns)[strangers].sum(axis=0))
     assert all("VICTIM" in name for name in table.ids[strangers])
-    after = build_features(config_of(), STUDY, FEATURES, base=tmp_path)
+    after = build_features(Origin(config_of(), STUDY, tmp_path), FEATURES)
     same = np.isin(after.ids, before.ids)
     assert after.ids[same].tolist() == before.ids.tolist()
     for name in ("values", "eligible", "outcome"):

@@ -13,20 +13,21 @@ from clients.analyses.churn.own import OwnChurn, own_churn
 from clients.analyses.churn.scoring import released_model, score
 from clients.analyses.churn.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
-from clients.data.features import CustomerFeatures
+from clients.data.rows.kinds import OwnRows
 from clients.labels.export import publish
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import ChurnResult
+from privacy.kernel.features import FeatureTable
 from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
 
 NAME = "churn"
 
 
-def own_features(context: HolderContext) -> CustomerFeatures:
+def own_features(context: HolderContext) -> OwnRows[FeatureTable]:
     """Features and facts of the holder's customers at the days of the study's churn analysis, as the study saw them."""
     # What scores need beside the study's features is asked for with them, so that both are of the same rows.
-    return context.features(with_facts(context.study.of(CONTRACT).request(context.study.as_of)))
+    return context.rows(with_facts(context.study.of(CONTRACT).request(context.study.as_of)))
 
 
 def _reads(context: HolderContext) -> Rows:
@@ -43,7 +44,7 @@ def _own(
     model = released_model(context.answered)
     if model is None:
         return None
-    earlier = ScoreHistory(context.state / "labels").latest(context.study.name, before=context.study.as_of)
+    earlier = context.history(ScoreHistory).latest(context.study.name, before=context.study.as_of)
     return own_churn(own_features(context), model, context.study, figures, earlier=earlier)
 
 
@@ -58,7 +59,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
         scores = score(model, features.table, last, horizon_days=study.of(CONTRACT).horizon_days)
         return ScoreSnapshot.of(scores, features.ids, context.customers(), model, study)
 
-    return publish(make, ScoreHistory(context.state / "labels"), context.root)
+    return publish(make, context.history(ScoreHistory), context.root)
 
 
 def _knows(code: str, result: StudyResult) -> bool:

@@ -20,7 +20,7 @@ from clients.analyses.churn.bands import BANDS, band_of
 from clients.analyses.churn.intervals import days_after
 from clients.analyses.churn.reasons import REASONS, Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from privacy.analyses.churn import CONTRACT

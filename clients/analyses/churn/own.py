@@ -20,10 +20,11 @@ from clients.analyses.churn.labels import ScoreSnapshot
 from clients.analyses.churn.quality import Ranked, ranked
 from clients.analyses.churn.reasons import Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
-from clients.data.features import CustomerFeatures
+from clients.data.rows.kinds import OwnRows
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.models import logits_of
 from privacy.analyses.churn.results import ChurnResult
+from privacy.kernel.features import FeatureTable
 from privacy.protocol.study import Study
 
 #: Customers on the list to act on.
@@ -102,7 +103,7 @@ class OwnChurn:
 
 
 def own_churn(
-    features: CustomerFeatures,
+    features: OwnRows[FeatureTable],
     model: ChurnModel,
     study: Study,
     result: ChurnResult,
@@ -150,7 +151,9 @@ def own_churn(
     )
 
 
-def rankings_on_test_day(features: CustomerFeatures, model: ChurnModel, study: Study) -> tuple[dict[str, Ranked], int]:
+def rankings_on_test_day(
+    features: OwnRows[FeatureTable], model: ChurnModel, study: Study
+) -> tuple[dict[str, Ranked], int]:
     """How each way to rank did on the day of the test, and for how many customers."""
     options, table = study.of(CONTRACT), features.table
     day = options.training_days

@@ -11,23 +11,19 @@ from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
 from clients.analyses.clusters.own import OwnClusters, is_cluster_code, own_clusters
 from clients.analyses.clusters.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
-from clients.data.features import CustomerFeatures
+from clients.data.rows.kinds import OwnRows
 from clients.labels.export import publish
-from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.results import ClusterResult
+from privacy.kernel.features import FeatureTable
 from privacy.results import StudyResult
-from privacy.statistics import Rows, Statistic
+from privacy.statistics import Statistic
 
 NAME = "clusters"
 
 
-def own_features(context: HolderContext) -> CustomerFeatures:
+def own_features(context: HolderContext) -> OwnRows[FeatureTable]:
     """Features of the holder's customers as of the study's day, as its cluster analysis saw them."""
-    return context.features(context.study.of(CONTRACT).request(context.study.as_of))
-
-
-def _reads(context: HolderContext) -> Rows:
-    return own_features(context).table
+    return context.rows(context.study.row_requests[NAME])
 
 
 def _fits(figures: ClusterResult, answered: Sequence[Statistic[Any]]) -> bool:
@@ -37,7 +33,7 @@ def _fits(figures: ClusterResult, answered: Sequence[Statistic[Any]]) -> bool:
 def _own(
     context: HolderContext, figures: ClusterResult, result: StudyResult, before: Callable[[], Earlier | None]
 ) -> OwnClusters:
-    earlier = ClusterHistory(context.state / "labels").latest(context.study.name, before=context.study.as_of)
+    earlier = context.history(ClusterHistory).latest(context.study.name, before=context.study.as_of)
     return own_clusters(own_features(context), context.study, figures, earlier=earlier)
 
 
@@ -54,7 +50,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
         assigned = assign(found.clusters, features.table)
         return ClusterSnapshot.of(assigned, features.ids, context.customers(), found, study)
 
-    return publish(make, ClusterHistory(context.state / "labels"), context.root)
+    return publish(make, context.history(ClusterHistory), context.root)
 
 
 def _knows(code: str, result: StudyResult) -> bool:
@@ -64,7 +60,6 @@ def _knows(code: str, result: StudyResult) -> bool:
 
 ANALYSIS: HolderAnalysis[ClusterResult, OwnClusters] = HolderAnalysis(
     name=NAME,
-    reads=_reads,
     fits=_fits,
     own=_own,
     section=SECTION,

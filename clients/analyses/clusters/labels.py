@@ -17,7 +17,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clients.analyses.clusters.assignment import Assigned
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from privacy.analyses.clusters import CONTRACT

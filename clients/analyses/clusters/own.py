@@ -15,12 +15,12 @@ from numpy.typing import NDArray
 from clients.analyses.clusters.assignment import Assigned, assign
 from clients.analyses.clusters.labels import ClusterSnapshot
 from clients.analysis.comparison import Compared, compare, own_share
-from clients.data.features import CustomerFeatures
+from clients.data.rows.kinds import OwnRows
 from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
 from privacy.figures.estimates import Z95, Estimate
-from privacy.kernel.features import FeatureName
+from privacy.kernel.features import FeatureName, FeatureTable
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
 
@@ -124,7 +124,7 @@ class OwnClusters:
 
 
 def own_clusters(
-    features: CustomerFeatures, study: Study, result: ClusterResult, *, earlier: ClusterSnapshot | None = None
+    features: OwnRows[FeatureTable], study: Study, result: ClusterResult, *, earlier: ClusterSnapshot | None = None
 ) -> OwnClusters:
     """Work out a holder's clusters.
 
@@ -150,7 +150,7 @@ def own_clusters(
 
 
 def _lines(
-    features: CustomerFeatures, study: Study, result: ClusterResult, assigned: Assigned
+    features: OwnRows[FeatureTable], study: Study, result: ClusterResult, assigned: Assigned
 ) -> tuple[ClusterLine, ...]:
     table, rows = features.table, assigned.rows
     money = table.values[rows, 0, table.names.index("money")] if "money" in table.names else None
@@ -222,7 +222,7 @@ def _revenue_shares(result: ClusterResult) -> dict[int, Estimate]:
     return found
 
 
-def _moves(features: CustomerFeatures, assigned: Assigned, earlier: ClusterSnapshot) -> ClusterMoves:
+def _moves(features: OwnRows[FeatureTable], assigned: Assigned, earlier: ClusterSnapshot) -> ClusterMoves:
     before = earlier.table
     then_ids = before["cluster"].to_numpy()
     ids = np.unique([*assigned.cluster.tolist(), *then_ids.tolist()])

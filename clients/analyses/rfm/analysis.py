@@ -15,13 +15,9 @@ from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import SegmentRules
 from privacy.results import StudyResult
-from privacy.statistics import Rows, Statistic
+from privacy.statistics import Statistic
 
 NAME = "rfm"
-
-
-def _reads(context: HolderContext) -> Rows:
-    return context.customers().columns
 
 
 def released_rules(answered: Sequence[Statistic[Any]]) -> SegmentRules | None:
@@ -39,9 +35,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
     if rules is None:
         return ()
     table = context.customers()
-    return publish(
-        lambda: Snapshot.of(table, rules, context.study), LabelHistory(context.state / "labels"), context.root
-    )
+    return publish(lambda: Snapshot.of(table, rules, context.study), context.history(LabelHistory), context.root)
 
 
 def _knows(code: str, result: StudyResult) -> bool:
@@ -53,7 +47,6 @@ def _knows(code: str, result: StudyResult) -> bool:
 
 ANALYSIS: HolderAnalysis[RfmResult, OwnSegments] = HolderAnalysis(
     name=NAME,
-    reads=_reads,
     fits=_fits,
     own=own_segments,
     section=SECTION,

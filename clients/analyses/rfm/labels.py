@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
 from privacy.analyses.rfm import CONTRACT

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 from privacy.analyses.rfm.segments import IntArray, Segment, SegmentRules
 from privacy.kernel.customers import CustomerColumns
 

@@ -16,7 +16,7 @@ from clients.analyses.rfm.comparison import (
 from clients.analyses.rfm.movement import Movement, movement
 from clients.analysis import Earlier, HolderContext
 from clients.analysis.comparison import Compared
-from clients.data.customer_table import CustomerTable
+from clients.data.rows.customers import CustomerTable
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.errors import ConfigError, DataError
 from privacy.results import StudyResult

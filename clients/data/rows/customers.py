@@ -39,13 +39,14 @@ from clients.data.cleaning import (
     read_exclusion_list,
     text_ids,
 )
-from clients.data.config import HolderConfig
+from clients.data.origin import Origin
+from clients.data.rows.kinds import RowKind
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import LeftOut, Opened
 from clients.data.spellings import Spellings, choose
 from privacy.errors import DataError
 from privacy.kernel.canonical import canonical_json, sha256_hex
-from privacy.kernel.customers import CustomerColumns
+from privacy.kernel.customers import CustomerColumns, CustomerRequest
 from privacy.kernel.terms import minor_digits
 from privacy.private_files import private_file
 from privacy.protocol.study import Study
@@ -141,6 +142,11 @@ class CustomerTable:
             raise ValueError("a spelling is of a customer that is not there")
 
     @property
+    def table(self) -> CustomerColumns:
+        """What encoders see."""
+        return self.columns
+
+    @property
     def source_ids(self) -> NDArray[np.object_]:
         """One spelling of every customer, exactly as it stands in the source, same order."""
         if not len(self.spelled):
@@ -181,8 +187,8 @@ class CustomerTable:
             raise DataError(f"{path} is not a customer table", hint="delete it; it is computed again") from None
 
 
-def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> CustomerTable:
-    """Compute the customer table from the holder's source; ``base`` is the folder of ``holder.toml``.
+def build_customer_table(origin: Origin) -> CustomerTable:
+    """Compute the customer table from the holder's source.
 
     Rows that cannot be used are dropped and counted, rows in unknown currencies among them: what a row says never
     makes this fail. An empty source gives an empty table.
@@ -190,18 +196,18 @@ def build_customer_table(config: HolderConfig, study: Study, *, base: Path) -> C
     Raises:
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
-    with open_source(config, base=base) as opened:
+    with open_source(origin.config, base=origin.base) as opened:
         source = opened.table
-        lines, counts = counted_lines(opened, config, study, base)
-        sums = fetch(_customers(lines, config, study), what="adding up customers")
-        tidy = frozenset(role for role in text_ids(source, config) if f"untidy_{role}" in counts.column_names)
-        query = _spellings(cleaned_lines(source, config, study, base=base, tidy=tidy, exact_ids=True), study)
+        lines, counts = counted_lines(opened, origin)
+        sums = fetch(_customers(lines, origin), what="adding up customers")
+        tidy = frozenset(role for role in text_ids(source, origin.config) if f"untidy_{role}" in counts.column_names)
+        query = _spellings(cleaned_lines(source, origin, tidy=tidy, exact_ids=True), origin.study)
         spellings = fetch(query, what="looking at ids") if query is not None else None
-    table = _assemble(counts, sums, spellings, config, study)
+    table = _assemble(counts, sums, spellings, origin)
     return replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
 
 
-def counted_lines(opened: Opened, config: HolderConfig, study: Study, base: Path) -> tuple[ir.Table, pa.Table]:
+def counted_lines(opened: Opened, origin: Origin) -> tuple[ir.Table, pa.Table]:
     """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it.
 
     Lines that are no records are named in the log.
@@ -211,11 +217,11 @@ def counted_lines(opened: Opened, config: HolderConfig, study: Study, base: Path
     """
     for item in opened.left_out:
         log.info("left out: %s", item.says)
-    source = opened.table
+    source, config = opened.table, origin.config
     tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
     while True:
-        lines = cleaned_lines(source, config, study, base=base, tidy=tidy)
-        counts = fetch(_tally(lines, config, study, tidy), what="counting rows")
+        lines = cleaned_lines(source, origin, tidy=tidy)
+        counts = fetch(_tally(lines, origin, tidy), what="counting rows")
         untidy = {role for role in tidy if pc.any(counts[f"untidy_{role}"]).as_py()}
         if not untidy:
             opened.check_rows(pc.sum(counts["rows"]).as_py() or 0)
@@ -223,9 +229,9 @@ def counted_lines(opened: Opened, config: HolderConfig, study: Study, base: Path
         tidy -= untidy
 
 
-def _tally(lines: ir.Table, config: HolderConfig, study: Study, tidy: frozenset[str]) -> ir.Table:
+def _tally(lines: ir.Table, origin: Origin, tidy: frozenset[str]) -> ir.Table:
     """By rule: how many rows, capped rows and free rows, and whether an id taken as tidy is not."""
-    money = money_of(lines, config, study)
+    money = money_of(lines, origin)
     return lines.group_by("rule").agg(
         rows=lines.count(),
         capped=money.capped.fill_null(False).cast("int64").sum(),
@@ -234,16 +240,17 @@ def _tally(lines: ir.Table, config: HolderConfig, study: Study, tidy: frozenset[
     )
 
 
-def _customers(lines: ir.Table, config: HolderConfig, study: Study) -> ir.Table:
+def _customers(lines: ir.Table, origin: Origin) -> ir.Table:
     """One row per customer: orders, money in quanta, first and last purchase, lines.
 
     Lines are added up to orders and orders to customers, which needs less memory than counting distinct orders.
     """
+    study = origin.study
     net = study.cleaning.returns == "net"
     kept = lines.filter(lines.rule.isin(_used(study))) if net else lines.filter(lines.rule == KEPT).drop("rule")
     if study.cleaning.duplicates == "drop":
         kept = kept.distinct()
-    kept = kept.mutate(quanta=money_of(kept, config, study).quanta)
+    kept = kept.mutate(quanta=money_of(kept, origin).quanta)
     bought = kept.rule == KEPT if net else None
     orders = kept.group_by("customer", "order").agg(
         quanta=kept.quanta.sum(),
@@ -289,15 +296,15 @@ def _strings(column: pa.ChunkedArray) -> NDArray[np.object_]:
 def _microseconds(column: pa.ChunkedArray) -> NDArray[np.int64]:
     """Times as microseconds since 1970, of wall time or of UTC as the column is."""
     zone = column.type.tz
-    return column.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
+    array: NDArray[np.int64] = column.cast(pa.timestamp("us", zone)).cast(pa.int64()).to_numpy()
+    return array
 
 
-def _assemble(
-    counts: pa.Table, sums: pa.Table, spellings: pa.Table | None, config: HolderConfig, study: Study
-) -> CustomerTable:
+def _assemble(counts: pa.Table, sums: pa.Table, spellings: pa.Table | None, origin: Origin) -> CustomerTable:
+    study = origin.study
     with_orders = sums.filter(pc.greater(sums["orders"], 0))
     table = with_orders.take(pc.sort_indices(with_orders["customer_id"]))
-    zone = config.source.time_zone if table["last"].type.tz is None else "UTC"
+    zone = origin.config.source.time_zone if table["last"].type.tz is None else "UTC"
     as_of = int(np.datetime64(as_of_moment(study, zone), "us").astype(np.int64))
     quanta = table["quanta"].cast(pa.int64()).to_numpy()
     per_minor = QUANTA_PER_UNIT // 10 ** minor_digits(study.currency)
@@ -349,26 +356,20 @@ def _report(
     )
 
 
-def table_key(config: HolderConfig, study: Study, *, base: Path) -> str:
-    """Name of the cached table: digests of study (with its as-of day), ``holder.toml`` and exclusion list.
+def table_key(origin: Origin) -> str:
+    """Name of the kept table: digests of study (with its as-of day), ``holder.toml`` and exclusion list.
 
     The list's content is in it, so that an opt-out takes effect at once; the source's rows are not: one study and
     as-of day is answered from one table.
     """
+    config, study, base = origin.config, origin.study, origin.base
     excluded = canonical_json(list(read_exclusion_list(config, base=base)))
     parts = [str(_TABLE_VERSION), study.digest, config.digest, str(base.resolve()), sha256_hex(excluded)]
     return sha256_hex("\n".join(parts).encode())
 
 
-def cached_customer_table(config: HolderConfig, study: Study, *, base: Path, state: Path) -> CustomerTable:
-    """The customer table, computed at the first call for a study and as-of day and read back afterwards.
-
-    Raises:
-        DataError: as ``build_customer_table``, or if the stored table is damaged.
-    """
-    path = state / "tables" / f"{table_key(config, study, base=base)}.parquet"
-    if path.exists():
-        return CustomerTable.load(path)
-    table = build_customer_table(config, study, base=base)
-    table.save(path)
-    return table
+CUSTOMER_ROWS: RowKind[CustomerRequest] = RowKind(
+    build=lambda origin, request: build_customer_table(origin),
+    load=lambda path, request: CustomerTable.load(path),
+    stored=lambda origin, request: table_key(origin),
+)

@@ -1,0 +1,115 @@
+"""From cleaned lines to orders, cut at the days of a request."""
+
+from __future__ import annotations
+
+import datetime as dt
+import zoneinfo
+
+import ibis
+from ibis.expr import types as ir
+
+from clients.data.cleaning import KEPT, NETTED, is_discounted, moment_literal, money_of, says, wall_time, zone_of
+from clients.data.origin import Origin
+from clients.data.recipes.common import GAP_SECONDS
+from clients.data.recipes.facts import SumName
+from privacy.kernel.features import FeatureRequest, ListName, listed_place
+
+_EVENING = 18
+_SATURDAY = 5
+
+
+def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed: frozenset[SumName]) -> ir.Table:
+    """Orders, cut at the request's days: one row per order and stretch of time in which it has lines.
+
+    Columns: the sums of these lines, and ``at``, their latest time; ``last``, that of the purchases among them;
+    ``opened``, the time of the whole order's first line. The row with the order's first purchase also has ``begun``,
+    its time, and what goes with it: ``wall``, that time as the clock on the holder's wall showed it, ``weekend`` and
+    ``evening``; ``place`` among the customer's orders, from 0; ``gap`` to the one before. What they say of before a
+    day depends on no later line, and on no other day.
+
+    Of the sums of lines a database computes those that are asked for afterwards; it does not see that of windows and
+    clocks, which are left out here where no sum in ``needed`` is made from them.
+    """
+    kept = lines.filter(lines.rule.isin((KEPT, *NETTED)))
+    if origin.study.cleaning.duplicates == "drop":
+        kept = kept.distinct()
+    cuts = [(kept.time < start_of(day, origin, kept.time), i) for i, day in enumerate(request.days)]
+    kept = kept.mutate(
+        quanta=money_of(kept, origin).quanta,
+        bought=kept.rule == KEPT,
+        stretch=ibis.cases(*cuts, else_=len(cuts)),
+    )
+    counted = kept.bought if origin.study.cleaning.returns == "drop" else ibis.literal(True)
+    channels = listed(request, "channels")
+    parts = kept.group_by("customer", "order", "stretch").agg(
+        quanta=kept.quanta.sum(where=counted).fill_null(0),
+        at=kept.time.max(),
+        opened=kept.time.min(),
+        first=kept.time.min(where=kept.bought),
+        last=kept.time.max(where=kept.bought),
+        lines=_number(kept.bought),
+        returned=_number(~kept.bought),
+        discounted=_number(kept.bought & is_discounted(kept)),
+        **{name: _number(kept.bought & says(kept, "category", value))
+           for name, value in listed(request, "categories").items()},
+        **{name: kept.time.min(where=kept.bought & says(kept, "channel", value)) for name, value in channels.items()},
+    )  # fmt: skip
+    whole = ibis.window(group_by=[parts.customer, parts.order])
+    begins = (parts["first"] == parts["first"].min().over(whole)).fill_null(False)
+    opened = {"opened": parts.opened.min().over(whole)} if any(name.startswith("quanta_") for name in needed) else {}
+    parts = parts.mutate(**opened, begun=ibis.ifelse(begins, parts["first"], ibis.null(parts["first"].type())))
+    # An order is of the channel of its first purchase lines; where lines of one moment name two, of both.
+    through = {name: (parts[name] == parts.begun).fill_null(False) for name in channels}
+    return parts.mutate(**through, **_of_beginnings(parts, origin, needed))
+
+
+def listed(request: FeatureRequest, of: ListName) -> dict[str, str]:
+    """The request's shares of one list, each with the value that it is of."""
+    places = {name: listed_place(name) for name in request.names}
+    return {name: request.lists.value_of(name) for name, place in places.items() if place and place[0] == of}
+
+
+def start_of(day: dt.date, origin: Origin, time: ir.Value) -> ir.Value:
+    """The start of a day, to be compared with times of the source."""
+    zone = "UTC" if zone_of(time) is not None else origin.config.source.time_zone
+    return moment_literal(wall_time(day, origin.study.time_zone, zone), time)
+
+
+def _number(condition: ir.BooleanValue) -> ir.IntegerValue:
+    return condition.cast("int64").sum()
+
+
+def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) -> dict[str, ir.Value]:
+    """What the beginnings of orders say; null where a row begins none."""
+    # Rows that begin no order get a partition of their own, which keeps them away from the others.
+    groups = [parts.customer, parts.begun.isnull()]
+    window = ibis.window(group_by=groups, order_by=[parts.begun, parts.order])
+    found: dict[str, ir.Value] = {}
+    if "gaps" in needed:
+        # Differences of hundredths since 1970 add up to the one between the last and the first, without a rest.
+        hundredths = parts.begun.epoch_seconds() // GAP_SECONDS
+        found["gap"] = hundredths - hundredths.lag().over(window)
+    if "second_wall" in needed or "first_wall" in needed:
+        found["place"] = ibis.row_number().over(window)
+    if needed & {"first_wall", "second_wall", "weekend", "evening"}:
+        wall = _wall_clock(parts.begun, origin)
+        found |= {"wall": wall, "weekend": wall.day_of_week.index() >= _SATURDAY, "evening": wall.hour() >= _EVENING}
+    return found
+
+
+def _wall_clock(time: ir.TimestampValue, origin: Origin) -> ir.TimestampValue:
+    """A time as the clock on the holder's wall showed it; exact for the ten years before the as-of day."""
+    if zone_of(time) is None:
+        return time
+    zone = zoneinfo.ZoneInfo(origin.config.source.time_zone)
+    offsets: list[tuple[dt.datetime, int]] = []
+    moment = dt.datetime.combine(origin.study.as_of, dt.time(), tzinfo=dt.UTC) - dt.timedelta(days=3660)
+    for _ in range(3660 * 24):
+        seconds = int((moment.astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
+        if not offsets or offsets[-1][1] != seconds:
+            offsets.append((moment, seconds))
+        moment += dt.timedelta(hours=1)
+    plain = time.cast("timestamp('UTC')").cast("timestamp(6)")
+    branches = [(time >= ibis.literal(start), ibis.literal(seconds)) for start, seconds in reversed(offsets)]
+    shift = ibis.cases(*branches, else_=ibis.literal(offsets[0][1]))
+    return plain + shift.as_interval("s")
