@@ -34,7 +34,9 @@ from privacy.kernel.terms import minor_digits
 from privacy.ledger import Reserved
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
+from server.analyses.clusters import points
 from server.analyses.clusters import run as clusters
+from server.analyses.clusters.plan import forecast, weights
 from server.analyses.clusters.support_points import SupportPoints, grid_points
 from server.running.check import check_study
 from server.running.planning import plan, planned_mechanism
@@ -203,7 +205,7 @@ def test_the_whole_study_leaves_a_result_and_spends_what_it_may(tmp_path: Path) 
 @pytest.mark.parametrize("features", [RFM, TEN], ids=len)
 def test_shares_of_the_budget_add_up(features: tuple[FeatureName, ...]) -> None:
     study = study_of(clusters={"features": features})
-    assert sum(clusters.weights(study).values()) == 1
+    assert sum(weights(study).values()) == 1
     spent = sum(plan(study).values()) + max(plan(study).values())
     assert spent <= kit.price(study, Fraction(1))
 
@@ -221,7 +223,7 @@ def test_the_number_of_clusters_is_found(tmp_path: Path) -> None:
 def test_the_forecast_shrinks_with_epsilon() -> None:
     margins = []
     for epsilon in ("0.25", "1", "4"):
-        (expected,) = clusters.forecast(study_of(epsilon), _planned(study_of(epsilon)))
+        (expected,) = forecast(study_of(epsilon), _planned(study_of(epsilon)))
         margins.append(expected.value)
     assert margins == sorted(margins, reverse=True)
     assert "cluster" in str(check_study(study_of(), holders=3))
@@ -271,7 +273,7 @@ def test_a_grid_of_four_features_stays_within_its_limit() -> None:
         return _Given(np.full(statistic.dim, 1 << 40, dtype=np.int64), 1.0)
 
     names: tuple[FeatureName, ...] = (*RFM, "order_value")
-    model, _ = clusters._few_points(study_of().scaled(names), ask)
+    model, _ = points.few_points(study_of().scaled(names), ask)
     assert asked[-1].dim == 1 << 16
     assert len(model.points) < 200_000
     assert model.weight.sum() > 0
@@ -605,6 +607,6 @@ def test_the_documented_study_is_valid_and_shows_the_defaults(tmp_path: Path) ->
 def test_the_documented_shares_are_those_of_the_plan(features: tuple[FeatureName, ...]) -> None:
     text = DOCS.read_text(encoding="utf-8")
     column = 4 if features == RFM else 5
-    for title, weight in clusters.weights(study_of(clusters={"features": features})).items():
+    for title, weight in weights(study_of(clusters={"features": features})).items():
         (line,) = [line for line in text.splitlines() if line.startswith(f"| {title} ") and "%" in line]
         assert math.isclose(float(line.split("|")[column].strip(" %")) / 100, weight, abs_tol=0.005)

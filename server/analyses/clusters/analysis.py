@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from privacy.analyses.clusters.results import ClusterResult
 from server.analyses.clusters.earlier import with_known_centres
-from server.analyses.clusters.run import NAME, forecast, run, weights
+from server.analyses.clusters.plan import NAME, forecast, weights
+from server.analyses.clusters.run import run
 from server.analyses.clusters.section import SECTION
 from server.analyses.clusters.terminal import tables
 from server.analysis import ServerAnalysis
