@@ -15,7 +15,9 @@ from clients.data.origin import Origin
 from clients.data.rows.customers import CustomerTable, build_customer_table
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
-from simulations.worlds.generator import MISSING_IDS, NON_GOODS, SEASONS, GeneratedWorld, generate, study_toml
+from simulations.worlds.dirt import MISSING_IDS, NON_GOODS
+from simulations.worlds.generator import GeneratedWorld, generate, study_toml
+from simulations.worlds.people import SEASONS
 
 
 @pytest.fixture(scope="module")

@@ -47,7 +47,8 @@ from server.releases import Release
 from server.running.federation import Federation
 from server.running.planning import plan, planned_mechanism
 from simulations.attack.audit_cases import joined
-from simulations.worlds.generator import RATES, generate
+from simulations.worlds.dirt import RATES
+from simulations.worlds.generator import generate
 from simulations.worlds.kit import MemoryFederation
 
 FloatArray = NDArray[np.float64]

@@ -22,7 +22,8 @@ from privacy.ledger import Answered, Ledger, Released, Reserved
 from privacy.protocol.study import Study
 from server.flower.processes import ChildProcesses
 from server.flower.superlink import SuperLinkFiles, child_environment, free_port
-from simulations.worlds.generator import RATES, generate
+from simulations.worlds.dirt import RATES
+from simulations.worlds.generator import generate
 from simulations.worlds.kit import demo_policy
 from simulations.worlds.local import Workspace
 
