@@ -49,7 +49,7 @@ from privacy.ledger import (
     ResultAccepted,
     Statement,
 )
-from privacy.ledger.ledger import _SCHEMA
+from privacy.ledger.tables import LAYOUTS
 from privacy.ledger.view import view_ledger
 
 
@@ -505,7 +505,7 @@ def _blank(path: Path) -> None:
 def _without_first_entry(path: Path) -> None:
     _blank(path)
     connection = sqlite3.connect(path, isolation_level=None)
-    connection.executescript(_SCHEMA)
+    connection.executescript(LAYOUTS[0])
     connection.close()
 
 

@@ -24,9 +24,11 @@ from privacy.ledger.entries import (
     ResultAccepted,
     RosterAccepted,
 )
-from privacy.ledger.ledger import EVIDENCE, Grant, Ledger, Statement, read_ledger, read_ledger_rows
+from privacy.ledger.file import read_ledger, read_ledger_rows
+from privacy.ledger.ledger import Grant, Ledger
 from privacy.ledger.paths import HeadPath
 from privacy.ledger.state import Caps, LedgerState
+from privacy.ledger.tables import EVIDENCE, Statement
 
 __all__ = [
     "EVIDENCE",

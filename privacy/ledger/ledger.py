@@ -8,30 +8,13 @@ found after a crash counts as spent, whatever happened to the answer.
 from __future__ import annotations
 
 import os
-import secrets
-import sqlite3
-import threading
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import closing, contextmanager
 from fractions import Fraction
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NoReturn
 
 from privacy.errors import LedgerError
-from privacy.kernel.canonical import canonical_json
-from privacy.ledger.chain import (
-    EMPTY,
-    GENESIS,
-    SCHEMA_VERSION,
-    Head,
-    Row,
-    broken,
-    chain_hash,
-    connected,
-    linked,
-    read_entry,
-    stored_rows,
-)
+from privacy.ledger.chain import EMPTY, Head, connected
 from privacy.ledger.entries import (
     Answered,
     Entry,
@@ -44,68 +27,10 @@ from privacy.ledger.entries import (
     Reserved,
     ResultAccepted,
 )
-from privacy.ledger.merkle import Tree
-from privacy.ledger.paths import HeadPath, Passage, recovery_over
-from privacy.ledger.state import Caps, LedgerState
-from privacy.private_files import private_file
-
-_SCHEMA = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS entries (
-  sequence INTEGER PRIMARY KEY,
-  body     TEXT NOT NULL,
-  hash     TEXT NOT NULL UNIQUE
-) STRICT;
-CREATE TABLE IF NOT EXISTS payloads (core TEXT PRIMARY KEY, payload BLOB NOT NULL) STRICT;
-CREATE TABLE IF NOT EXISTS peers (member TEXT PRIMARY KEY, sequence INTEGER NOT NULL, hash TEXT NOT NULL) STRICT;
-CREATE TRIGGER IF NOT EXISTS entries_append_only_u BEFORE UPDATE ON entries
-BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS entries_append_only_i BEFORE INSERT ON entries
-WHEN NEW.sequence <= (SELECT coalesce(max(sequence), 0) FROM entries)
-BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-CREATE TRIGGER IF NOT EXISTS entries_append_only_d BEFORE DELETE ON entries
-BEGIN SELECT RAISE(ABORT, 'append-only'); END;
-PRAGMA user_version = 1;
-COMMIT;
-"""
-
-#: What came with layout 2. Entries of layout 1 stay as they are, byte for byte.
-_SECOND = """
-BEGIN IMMEDIATE;
-CREATE TABLE IF NOT EXISTS statements (
-  digest    TEXT PRIMARY KEY,
-  kind      TEXT NOT NULL,
-  signer    TEXT NOT NULL,
-  subject   TEXT NOT NULL,
-  statement TEXT NOT NULL
-) STRICT;
-PRAGMA user_version = 2;
-COMMIT;
-"""
-
-#: Layout 3 has the same tables: its number keeps releases away that do not know all kinds of entries.
-_THIRD = "PRAGMA user_version = 3;"
-
-
-#: Subject of statements that are kept as evidence: they show what their signer did, not what the owner took part in.
-EVIDENCE = "evidence"
-
-
-class Statement(NamedTuple):
-    """A signed statement as it arrived or left, kept so that it can be shown later.
-
-    Attributes:
-        digest: of its canonical text.
-        kind, signer: as in the statement.
-        subject: what it is about: a core's digest, a run, ``EVIDENCE``, or empty.
-        text: the signed statement as canonical JSON.
-    """
-
-    digest: str
-    kind: str
-    signer: str
-    subject: str
-    text: str
+from privacy.ledger.file import LedgerFile, read_ledger
+from privacy.ledger.paths import HeadPath, recovery_over
+from privacy.ledger.state import Caps
+from privacy.ledger.tables import Statement, keep_statements, lay_out, refuse_restored, remember_heads, stored_hash
 
 
 class Grant:
@@ -137,38 +62,8 @@ class Grant:
 _TOKEN = object()
 
 
-class Ledger:
-    """One party's ledger. Safe for several threads and processes; each call is one transaction.
-
-    The whole chain is checked when a ledger is opened; what it adds up to is then kept in memory and brought up to
-    date from new entries alone. When the file was changed by anybody but this object, all hashes are computed again
-    before anything else is done, so that a charge never rests on entries that were edited.
-    """
-
-    def __init__(self, path: Path) -> None:
-        """Open an existing ledger and check its chain.
-
-        Raises:
-            LedgerError: if there is none, or an entry was changed, removed or inserted.
-        """
-        if not path.exists():
-            raise LedgerError(f"there is no ledger at {path}", hint="create it, or restore it from a backup")
-        self._prepare(path)
-        with self._connect() as connection:
-            layout = int(connection.execute("PRAGMA user_version").fetchone()[0])
-            if layout < 2:
-                connection.executescript(_SECOND)
-            if layout < SCHEMA_VERSION:
-                connection.executescript(_THIRD)
-            self._current(connection)
-
-    def _prepare(self, path: Path) -> None:
-        self.path = path
-        self._lock = threading.RLock()
-        self._state = LedgerState()
-        self._tree = Tree()
-        self._verified = EMPTY  # the head that ``_state`` and ``_tree`` were folded up to
-        self._file: tuple[int, ...] | None = None  # what the file looked like when its chain was last checked
+class Ledger(LedgerFile):
+    """One party's ledger. Safe for several threads and processes; each call is one transaction."""
 
     @classmethod
     def create(cls, path: Path, opened: Opened) -> Ledger:
@@ -189,9 +84,7 @@ class Ledger:
         ledger = cls.__new__(cls)
         ledger._prepare(path)
         with ledger._connect() as connection:
-            connection.executescript(_SCHEMA)
-            connection.executescript(_SECOND)
-            connection.executescript(_THIRD)
+            lay_out(connection, after=0)
         ledger.append(opened)
         return ledger
 
@@ -235,27 +128,10 @@ class Ledger:
         """All facts, oldest first."""
         return (entry.fact for entry, _ in self.entries())
 
-    @property
-    def state(self) -> LedgerState:
-        """What the facts add up to, as of now; to be read, not changed.
-
-        Raises:
-            LedgerError: if the chain was damaged since it was opened.
-        """
-        with self._lock, self._connect() as connection:
-            return self._current(connection)
-
-    @property
-    def head(self) -> Head:
-        """Sequence number and hash of the last entry."""
-        with self._lock, self._connect() as connection:
-            self._current(connection)
-            return self._verified
-
     def hash_at(self, sequence: int) -> str | None:
         """Hash of an entry, or None where the ledger is shorter."""
         with self._connect() as connection:
-            return _stored_hash(connection, sequence)
+            return stored_hash(connection, sequence)
 
     def root(self, sequence: int) -> str:
         """Root of the hash tree over the first so many entries' hashes.
@@ -327,13 +203,13 @@ class Ledger:
         if isinstance(fact, Reserved):
             raise LedgerError("charges are reserved, not appended")
         with self._transaction() as connection:
-            _keep(connection, statements)
+            keep_statements(connection, statements)
             return self._add(connection, fact)
 
     def record_answer(self, answered: Answered, payload: bytes, statements: Iterable[Statement] = ()) -> Head:
         """Record that an answer exists, with its bytes and what was signed about it, durably and in one step."""
         with self._transaction() as connection:
-            _keep(connection, statements)
+            keep_statements(connection, statements)
             connection.execute("INSERT INTO payloads VALUES (?, ?)", (answered.core, payload))
             return self._add(connection, answered)
 
@@ -348,7 +224,7 @@ class Ledger:
         with self._transaction() as connection:
             if (accepted.run, accepted.made_by) in self._current(connection).results:
                 raise LedgerError("a run hands out one result, once")
-            _keep(connection, statements)
+            keep_statements(connection, statements)
             facts: list[Fact] = [*released, accepted]
             head = self._verified
             for fact in facts:
@@ -362,13 +238,13 @@ class Ledger:
             heads: each shown to go on from the one that was remembered before (:func:`privacy.ledger.paths.goes_on`).
         """
         with self._transaction() as connection:
-            _keep(connection, statements)
-            _remember(connection, heads)
+            keep_statements(connection, statements)
+            remember_heads(connection, heads)
 
     def keep(self, statements: Iterable[Statement]) -> None:
         """Keep signed statements durably, each once."""
         with self._transaction() as connection:
-            _keep(connection, statements)
+            keep_statements(connection, statements)
 
     def check(self, charge: Reserved, caps: Caps) -> None:
         """Whether :meth:`reserve` would grant this charge now; writes nothing.
@@ -377,7 +253,7 @@ class Ledger:
             BudgetError, ProtocolError: as :meth:`reserve` does.
         """
         with self._lock, self._connect() as connection:
-            _refuse_restored(connection)
+            refuse_restored(connection)
             self._current(connection).admit(charge, caps)
 
     def reserve(
@@ -398,31 +274,14 @@ class Ledger:
             ProtocolError: if this question was charged before; nothing is written.
         """
         with self._transaction() as connection:
-            _refuse_restored(connection)
+            refuse_restored(connection)
             self._current(connection).admit(charge, caps)
-            _keep(connection, statements)
-            _remember(connection, heads or {})
+            keep_statements(connection, statements)
+            remember_heads(connection, heads or {})
             self._add(connection, charge)
         return Grant(_TOKEN, charge.question, charge.core)
 
     # --- backups -----------------------------------------------------------------------------------------------
-
-    @property
-    def restored(self) -> bool:
-        """Whether this file is a backup that was put back, and nobody has said yet what was lost since."""
-        with self._connect() as connection:
-            return _is_restored(connection)
-
-    def back_up(self, target: Path) -> Head:
-        """Write a copy, owner-only and whole, also while the ledger is in use.
-
-        Returns:
-            The head of the copy.
-        """
-        with private_file(target) as temporary:
-            with self._connect() as connection, closing(sqlite3.connect(temporary)) as copy:
-                connection.backup(copy)
-            return Ledger(temporary).head
 
     def mark_restored(self) -> None:
         """Say that this file is a backup: nothing is charged to it until :meth:`recover`."""
@@ -446,133 +305,9 @@ class Ledger:
                 raise LedgerError("the ledger does not end where the lost entries begin")
             lost: list[Fact] = [Lost() for _ in range(recovered.lost_from, recovered.lost_to + 1)]
             again = [charge for charge in charges if state.core_of(charge.question) is None]
-            _keep(connection, statements)
+            keep_statements(connection, statements)
             head = self._verified
             for fact in (*lost, recovered, *again):
                 head = self._add(connection, fact, after=head)
             connection.execute("DROP TABLE IF EXISTS restored")
         return head
-
-    # --- internals ---------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def _connect(self) -> Iterator[sqlite3.Connection]:
-        with connected(self.path) as connection:
-            yield connection
-
-    @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
-        with self._lock, self._connect() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                self._current(connection)
-                yield connection
-            except BaseException:
-                connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
-            self._file = self._look(connection)  # the change was ours
-            self._current(connection)  # what was written counts from here on, even if the file is cut afterwards
-
-    def _look(self, connection: sqlite3.Connection) -> tuple[int, ...]:
-        """What shows that a file was changed: the number of changes of its tables and triggers, and its times."""
-        status = self.path.stat()
-        layout = int(connection.execute("PRAGMA schema_version").fetchone()[0])
-        return layout, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
-
-    def _current(self, connection: sqlite3.Connection) -> LedgerState:
-        """The state as of the file, from new entries alone where the file is as this object left it.
-
-        Raises:
-            LedgerError: naming the first entry that does not fit.
-        """
-        look = self._look(connection)
-        after = self._verified if look == self._file else EMPTY
-        self._file = None  # until all of it is known to be whole
-        if after != EMPTY and _stored_hash(connection, after.sequence) != after.hash:
-            raise broken(self.path.name, after.sequence)
-        seen = after.sequence
-        for row in linked(stored_rows(connection, after=after.sequence), self.path.name, after=after):
-            seen = row.sequence
-            if seen > self._verified.sequence:
-                self._state.take(read_entry(row, self.path.name).fact)
-                self._tree.append(bytes.fromhex(row.hash))
-                self._verified = Head(row.sequence, row.hash)
-            elif seen == self._verified.sequence and row.hash != self._verified.hash:
-                raise broken(self.path.name, seen)
-        if seen < self._verified.sequence:
-            raise broken(self.path.name, seen + 1)
-        self._file = look
-        return self._state
-
-    def _path(self, connection: sqlite3.Connection, sequence: int, size: int, lost: Recovered | None) -> HeadPath:
-        shown, passage = sequence, None
-        if lost is not None and lost.lost_to < size:
-            shown = lost.lost_to + 1
-            body = connection.execute("SELECT body FROM entries WHERE sequence = ?", (shown,)).fetchone()[0]
-            passage = Passage(previous=_stored_hash(connection, lost.lost_to) or GENESIS, body=body)
-        hashes = tuple(value.hex() for value in self._tree.path(shown - 1, size))
-        return HeadPath(sequence=sequence, hashes=hashes, passage=passage)
-
-    def _add(self, connection: sqlite3.Connection, fact: Fact, *, after: Head | None = None) -> Head:
-        sequence, previous = after or self._verified
-        body = canonical_json(
-            {
-                "fact": fact.model_dump(mode="json"),
-                "salt": secrets.token_hex(16),
-                "sequence": sequence + 1,
-            }
-        )
-        head = Head(sequence + 1, chain_hash(previous, body))
-        connection.execute("INSERT INTO entries VALUES (?, ?, ?)", (head.sequence, body.decode(), head.hash))
-        return head
-
-
-def _keep(connection: sqlite3.Connection, statements: Iterable[Statement]) -> None:
-    connection.executemany("INSERT OR IGNORE INTO statements VALUES (?, ?, ?, ?, ?)", statements)
-
-
-def _remember(connection: sqlite3.Connection, heads: Mapping[str, Head]) -> None:
-    connection.executemany(
-        "INSERT INTO peers VALUES (?, ?, ?) ON CONFLICT (member) DO UPDATE SET "
-        "sequence = excluded.sequence, hash = excluded.hash WHERE excluded.sequence > sequence",
-        [(member, head.sequence, head.hash) for member, head in heads.items()],
-    )
-
-
-def _is_restored(connection: sqlite3.Connection) -> bool:
-    found = connection.execute("SELECT count(*) FROM sqlite_master WHERE name = 'restored'").fetchone()
-    return bool(found[0])
-
-
-def _refuse_restored(connection: sqlite3.Connection) -> None:
-    if _is_restored(connection):
-        raise LedgerError(
-            "this ledger was restored from a backup; until it is recovered, all of its budget counts as spent",
-            hint="`cohortium ledger recover`, with heads from another holder or the auditor",
-        )
-
-
-def _stored_hash(connection: sqlite3.Connection, sequence: int) -> str | None:
-    row = connection.execute("SELECT hash FROM entries WHERE sequence = ?", (sequence,)).fetchone()
-    return None if row is None else str(row[0])
-
-
-def read_ledger(path: Path) -> Iterator[tuple[Entry, str]]:
-    """Entries of anybody's ledger file with their hashes, checked against the chain, one at a time.
-
-    Raises:
-        LedgerError: if it is no ledger, or naming the first entry that does not fit.
-    """
-    for row in read_ledger_rows(path):
-        yield read_entry(row, path.name), row.hash
-
-
-def read_ledger_rows(path: Path) -> Iterator[Row]:
-    """The same as they are stored, not yet read.
-
-    Raises:
-        LedgerError: if it is no ledger, or naming the first entry that does not fit.
-    """
-    with connected(path) as connection:
-        yield from linked(stored_rows(connection), path.name)

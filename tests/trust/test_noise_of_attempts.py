@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 import privacy.ledger.chain
+import privacy.ledger.file
 import privacy.ledger.ledger
 from privacy.errors import CohortiumError
 from privacy.ledger import Ledger, Opened
@@ -54,6 +55,7 @@ def not_synchronous() -> Iterator[None]:
 
     with (
         replaced(privacy.ledger.chain, "connected", connected),
+        replaced(privacy.ledger.file, "connected", connected),
         replaced(privacy.ledger.ledger, "connected", connected),
     ):
         yield
