@@ -29,7 +29,7 @@ from PIL import Image, ImageChops
 from clients.report.files import write_holder_report
 from privacy.audit.export import export
 from privacy.audit.report.render import render_audit
-from privacy.audit.story import read_story
+from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.protocol.study import Study
 from privacy.results import StudyResult

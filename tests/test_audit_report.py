@@ -18,7 +18,7 @@ from protocol_kit import federation_at, small_study
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
 from privacy.audit.report.render import render_audit
-from privacy.audit.story import read_story
+from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.errors import ConfigError
 from privacy.ledger import LedgerState, Opened, PeriodCap

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cache
 
 from privacy.accounting.gdp import root
+from privacy.audit.findings import Claim, Spent, judged
 
 #: Prices that are told apart; beyond it they are rounded up to steps of half a percent.
 _DISTINCT = 64
@@ -16,6 +17,10 @@ _STEP = 1.005
 
 #: Largest mu^2 that the tables of loss distributions are made for.
 _LARGEST = 100
+
+#: How far accountants may differ, as a share of epsilon; Opacus' is good to 0.01 in absolute terms.
+_AGREEMENT = 0.01
+_PRV_ERROR = 0.02
 
 
 def pld_epsilon(prices: Mapping[Fraction, int], delta: float) -> float | None:
@@ -58,3 +63,23 @@ def grouped(prices: Mapping[Fraction, int]) -> dict[float, int]:
     for price, count in prices.items():
         groups[_STEP ** math.ceil(math.log(root(price)) / math.log(_STEP))] += count
     return dict(groups)
+
+
+def accountants_agree(about: str, price: Spent) -> Claim:
+    """The closed form, the privacy loss distribution and, where it was asked, Opacus' accountant give one epsilon."""
+    differ = []
+    if price.epsilon_pld is None:
+        differ.append("mu is above 10, where there is no protection left to speak of")
+    elif abs(price.epsilon - price.epsilon_pld) > _AGREEMENT * max(price.epsilon, 0.01):
+        differ.append(f"the privacy loss distribution gives {price.epsilon_pld:.4f}")
+    if price.epsilon_prv is not None and abs(price.epsilon - price.epsilon_prv) > max(
+        _PRV_ERROR, _AGREEMENT * price.epsilon
+    ):
+        differ.append(f"Opacus' PRV accountant gives {price.epsilon_prv:.4f}")
+    third = "Opacus' PRV was not asked" if price.epsilon_prv is None else f"Opacus' PRV {price.epsilon_prv:.4f}"
+    return judged(
+        about,
+        "two accountants agree on epsilon",
+        [f"closed form {price.epsilon:.4f}; " + "; ".join(differ)] if differ else [],
+        f"closed form {price.epsilon:.4f}, privacy loss distribution {price.epsilon_pld or 0:.4f}, {third}",
+    )

@@ -289,7 +289,7 @@ def audit_report(
     import datetime as dt
 
     from privacy.audit.report.render import render_audit
-    from privacy.audit.story import read_story
+    from privacy.audit.timeline import read_story
     from privacy.audit.verify import verify
     from privacy.errors import LedgerError
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator, Mapping
 from itertools import combinations
 
 from privacy.accounting.events import squared_cap
+from privacy.audit.entry_claims import SHARED, Walk
 from privacy.audit.findings import Claim, judged
 from privacy.audit.scratch import Scratch
-from privacy.audit.statements import History
-from privacy.audit.walk import SHARED, Walk
 from privacy.ledger.merkle import Peaks
 from privacy.protocol.study import Study
 from privacy.secure_sum.masks import cancel
@@ -155,26 +154,6 @@ def studies_within(walk: Walk, studies: Mapping[str, Study]) -> Claim:
     return judged(walk.party, "each study kept its own budget", wrong, f"{len(walk.studies)} studies")
 
 
-def rosters_fit(walk: Walk, history: History, header: tuple[str, str]) -> Iterator[Claim]:
-    """The roster history is whole, and is the one that the ledger recorded."""
-    wrong = list(history.wrong)
-    if not history.rosters:
-        wrong.append("there is no roster in the bundle")
-    for digest, fact in walk.rosters.items():
-        if digest not in history.rosters:
-            wrong.append(f"the ledger accepted version {fact.version}, which is not in the bundle")
-    for digest in sorted(walk.used_rosters - set(history.rosters)):
-        wrong.append(f"charges name the roster {digest[:12]}, which is not in the bundle")
-    text = f"versions {min(history.versions, default=0)} to {max(history.versions, default=0)}"
-    yield judged(walk.party, "the roster history is whole and signed", wrong, text)
-    owner, role = header
-    member = history.member(owner)
-    known = [] if walk.owner == (owner, role) else [f"the bundle is {role} {owner}'s, the ledger is not"]
-    if member is not None and member.role != role:
-        known.append(f"the roster lists {owner} as {member.role}")
-    yield judged(walk.party, "the ledger is its owner's", known, f"{role} {owner}")
-
-
 def heads_kept(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:
     """No ledger is shorter than, or other than, what anybody remembers of it."""
     by_name: dict[str, list[Walk]] = {}
@@ -266,17 +245,6 @@ def recoveries_witnessed(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]
         yield judged(
             walk.party, "what a recovery says was lost was seen by others", wrong, f"{len(walk.lost)} recoveries"
         )
-
-
-def same_rosters(histories: list[tuple[str, History]]) -> Iterator[Claim]:
-    """All parties accepted the same history."""
-    wrong = []
-    for (first, ours), (second, theirs) in combinations(histories, 2):
-        for version in sorted(set(ours.versions) & set(theirs.versions)):
-            if ours.versions[version] != theirs.versions[version]:
-                wrong.append(f"{first} and {second} accepted different versions {version}")
-    if len(histories) > 1:
-        yield judged("all bundles", "everybody accepted the same rosters", wrong, f"{len(histories)} bundles")
 
 
 def same_story(walks: list[Walk], scratch: Scratch) -> Iterator[Claim]:

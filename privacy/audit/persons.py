@@ -17,10 +17,10 @@ from typing import NamedTuple
 import numpy as np
 
 from privacy.accounting.events import GaussianSum, add_price, epsilon_spent
+from privacy.audit.entry_claims import DEFAULT_DELTA, Walk
 from privacy.audit.findings import Claim, Person, judged
+from privacy.audit.roster_claims import History
 from privacy.audit.scratch import Scratch
-from privacy.audit.statements import History
-from privacy.audit.walk import DEFAULT_DELTA, Walk
 from privacy.protocol.charging import holders_of_a_person
 
 #: Sets of holders that are tried one by one; where there are more, mu is added up over ledgers (Minkowski).

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from privacy.audit.entry_claims import Walk
 from privacy.audit.findings import Claim, judged
 from privacy.audit.scratch import Scratch
-from privacy.audit.walk import Walk
 
 
 def results_kept(walk: Walk, scratch: Scratch) -> Claim:

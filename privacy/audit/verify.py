@@ -21,18 +21,17 @@ from privacy.audit.crosscheck import (
     plans_fit,
     recoveries_witnessed,
     roots_fit,
-    rosters_fit,
-    same_rosters,
     same_story,
     studies_within,
 )
+from privacy.audit.entry_claims import Walk
 from privacy.audit.findings import Claim, Spent, Verdict, judged
 from privacy.audit.heads import read_heads
 from privacy.audit.persons import counted_as_declared, within_the_cap
 from privacy.audit.results import results_kept, same_results
+from privacy.audit.roster_claims import History, rosters_fit, same_rosters
 from privacy.audit.scratch import Scratch
-from privacy.audit.statements import History, Statements
-from privacy.audit.walk import Walk
+from privacy.audit.statement_claims import Statements
 from privacy.errors import ConfigError, LedgerError, ProtocolError
 from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import read_ledger_rows

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 
 import privacy.protocol.membership
 import server.running.enrolment
-from privacy.audit.statements import History
+from privacy.audit.roster_claims import History
 from privacy.errors import CohortiumError, ConfigError, ProtocolError
 from privacy.kernel.canonical import canonical_json
 from privacy.kernel.signing_points import check_signing_key

@@ -29,7 +29,7 @@ from clients.answering.ledgers import count_on, counted_at, known_holders, open_
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
 from privacy.audit.report.render import render_audit
-from privacy.audit.story import read_story
+from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.errors import BudgetError, CohortiumError, ConfigError, LedgerError, NotEnoughHolders
 from privacy.ledger import Caps, Ledger, LedgerState, Opened, PeriodCap, Recovered, Reserved

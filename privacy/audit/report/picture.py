@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from privacy.audit.report.texts import text
-from privacy.audit.story import Story
+from privacy.audit.timeline import Story
 from privacy.presentation.charts import Mark, staircase
 from privacy.presentation.numbers import day_text, epsilon_text, plain
 from privacy.presentation.pictures import Form

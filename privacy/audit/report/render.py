@@ -13,7 +13,7 @@ from privacy.accounting.gdp import best_guess, root
 from privacy.analyses.catalogue import NAMES
 from privacy.audit.findings import Verdict
 from privacy.audit.report.texts import text
-from privacy.audit.story import Story, StudySum, Sum
+from privacy.audit.timeline import Story, StudySum, Sum
 from privacy.errors import ConfigError
 from privacy.kernel.version import software_version
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
+from privacy.audit.entry_claims import SHARED
 from privacy.audit.findings import Claim, judged
 from privacy.audit.heads import Heads
+from privacy.audit.roster_claims import History
 from privacy.audit.scratch import Scratch
-from privacy.audit.walk import SHARED
 from privacy.errors import ConfigError, ProtocolError
-from privacy.kernel.canonical import Noun, canonical_json
+from privacy.kernel.canonical import canonical_json
 from privacy.ledger import Evidence, Question
 from privacy.protocol.charging import below_declarations, charge_for, records_per_person
-from privacy.protocol.identity import Member, Roster, Signed
-from privacy.protocol.membership import RosterUpdate, check_update
+from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.messages import (
     AnswerRequest,
     Checkpoint,
@@ -35,83 +35,8 @@ from privacy.protocol.messages import (
 from privacy.protocol.study import Study
 from privacy.secure_sum.masks import words_of
 
-N = TypeVar("N", bound=Noun)
-
 #: Protocol from which on a member that declares nothing counts as sharing its customers with all holders.
 _SILENCE_COUNTS = 3
-
-
-class History:
-    """The rosters of a bundle, oldest first, each checked to follow the one before it.
-
-    Attributes:
-        rosters: digest to roster.
-        versions: number to digest.
-    """
-
-    def __init__(self) -> None:
-        self.rosters: dict[str, Roster] = {}
-        self.versions: dict[int, str] = {}
-        self.wrong: list[str] = []
-        self._newest: Roster | None = None
-        self._rules = 1  # those of the last version: an earlier release's history is read, and never gone back to
-        self._keys: dict[str, set[str]] = {}
-        self._coordinators: set[str] = set()
-
-    def take(self, value: Any) -> None:
-        """Go on by one version."""
-        try:
-            update: RosterUpdate | None = check_update(
-                Signed.model_validate(value), self._newest, earlier=tuple(self.rosters.values()), least=self._rules
-            )
-        except (ProtocolError, ValueError) as error:
-            text = error.message if isinstance(error, ProtocolError) else "it is malformed"
-            self.wrong.append(f"after version {self._newest.version if self._newest else 0}: {text}")
-            update = _claimed(value)
-        if update is None:
-            return
-        self._newest, self._rules = update.roster, max(self._rules, update.rules)
-        self.rosters[update.roster.digest] = update.roster
-        self.versions[update.roster.version] = update.roster.digest
-        self._coordinators.add(update.roster.coordinator)
-        for member in update.roster.members:
-            self._keys.setdefault(member.id, set()).add(member.public_key)
-
-    def open(self, signed: Signed, model: type[N], *, by: str | None = None) -> N:
-        """A statement, signed with a key that its signer had.
-
-        Args:
-            by: who must have signed it; ``coordinator`` for the coordinator of any version.
-
-        Raises:
-            ProtocolError: if it is not.
-        """
-        allowed = self._coordinators if by == "coordinator" else {by}
-        if by is not None and signed.signer not in allowed:
-            raise ProtocolError(f"a {model.__name__} of {signed.signer} stands where one of {by} should")
-        error = ProtocolError(f"{signed.signer} is in no roster here")
-        for key in sorted(self._keys.get(signed.signer, ())):
-            try:
-                return signed.open_with(model, key)
-            except ProtocolError as problem:
-                error = ProtocolError(f"{problem.message} (signer: {signed.signer})")
-        raise error
-
-    @property
-    def holders(self) -> set[str]:
-        """All holders that any version lists."""
-        return {holder for roster in self.rosters.values() for holder in roster.holders}
-
-    def member(self, name: str) -> Member | None:
-        """A member as the newest version lists it."""
-        return self._newest.member(name) if self._newest else None
-
-
-def _claimed(value: Any) -> RosterUpdate | None:
-    try:
-        return RosterUpdate.parse(Signed.model_validate(value).body)
-    except (ProtocolError, ValueError):
-        return None
 
 
 #: What a statement says of results: its words on what was handed out, and (core, release) of those that it lists.

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from fractions import Fraction
 
 from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap
-from privacy.audit.accountants import pld_epsilon
+from privacy.audit.accountants import accountants_agree, pld_epsilon
 from privacy.audit.findings import Claim, Spent, judged
 from privacy.audit.prv import prv_epsilon
 from privacy.audit.scratch import Scratch
@@ -41,12 +41,13 @@ SHARED = (
     "records", "placement", "holders", "colluding", "assurance", "roster",
 )  # fmt: skip
 
+#: What can be wrong.
+_MATTERS = (
+    "form", "order", "cap", "sets", "noise", "generator", "permission", "evidence", "results", "recovery",
+)  # fmt: skip
+
 #: Delta at which a ledger that states none (a coordinator's) is priced.
 DEFAULT_DELTA = 1e-6
-
-#: How far accountants may differ, as a share of epsilon; Opacus' is good to 0.01 in absolute terms.
-_AGREEMENT = 0.01
-_PRV_ERROR = 0.02
 
 
 class Walk:
@@ -91,21 +92,7 @@ class Walk:
         self._prices: Counter[tuple[Fraction, int]] = Counter()
         self._counts: Counter[str] = Counter()
         self._lost_run = 0
-        self._wrong: dict[str, list[str]] = {
-            name: []
-            for name in (
-                "form",
-                "order",
-                "cap",
-                "sets",
-                "noise",
-                "generator",
-                "permission",
-                "evidence",
-                "results",
-                "recovery",
-            )
-        }
+        self._wrong: dict[str, list[str]] = {matter: [] for matter in _MATTERS}
 
     def take(self, row: Row, name: str, mark: Callable[[str], str]) -> None:
         """Go on by one entry.
@@ -370,22 +357,7 @@ class Walk:
             if cap.period is not None:
                 text += f", and {cap.period.epsilon} in any {cap.period.days} days"
             yield judged(about, "the lifetime cap was kept", wrong["cap"], text)
-        differ = []
-        if price.epsilon_pld is None:
-            differ.append("mu is above 10, where there is no protection left to speak of")
-        elif abs(price.epsilon - price.epsilon_pld) > _AGREEMENT * max(price.epsilon, 0.01):
-            differ.append(f"the privacy loss distribution gives {price.epsilon_pld:.4f}")
-        if price.epsilon_prv is not None and abs(price.epsilon - price.epsilon_prv) > max(
-            _PRV_ERROR, _AGREEMENT * price.epsilon
-        ):
-            differ.append(f"Opacus' PRV accountant gives {price.epsilon_prv:.4f}")
-        third = "Opacus' PRV was not asked" if price.epsilon_prv is None else f"Opacus' PRV {price.epsilon_prv:.4f}"
-        yield judged(
-            about,
-            "two accountants agree on epsilon",
-            [f"closed form {price.epsilon:.4f}; " + "; ".join(differ)] if differ else [],
-            f"closed form {price.epsilon:.4f}, privacy loss distribution {price.epsilon_pld or 0:.4f}, {third}",
-        )
+        yield accountants_agree(about, price)
 
     def price(self, *, third: bool) -> Spent:
         """What its charges add up to.
