@@ -16,8 +16,9 @@ from protocol_kit import HOLDERS, LyingCoordinator
 from privacy.errors import NotEnoughHolders
 from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import Released
+from privacy.protocol.envelopes import Reply
 from privacy.protocol.identity import Identity
-from privacy.protocol.messages import Contribution, Refusal, Reply
+from privacy.protocol.messages import Contribution, Refusal
 from privacy.secure_sum.masks import CHECK_WORDS, announced, to_bytes
 from server.running.federation import Federation
 from server.running.line import LIFETIME

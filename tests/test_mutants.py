@@ -58,7 +58,8 @@ from privacy.kernel.features import UNIT, FeatureTable, Scale
 from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.protocol.messages import Checkpoint, Reply
+from privacy.protocol.envelopes import Reply
+from privacy.protocol.messages import Checkpoint
 from privacy.secure_sum.masks import mask, unmask
 from privacy.statistics import GAMMA, ContributionBound, bounding
 from server.running.asking import Asking

@@ -22,8 +22,9 @@ from privacy.kernel.columns import Column
 from privacy.kernel.features import FEATURES
 from privacy.ledger import Decided, Declined, Ledger, Reserved
 from privacy.protocol.code import analysis_codes, kernel_code
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Declarations
-from privacy.protocol.messages import PROTOCOL, HelloRequest, Refusal, Reply, Request
+from privacy.protocol.messages import PROTOCOL, HelloRequest, Refusal
 from privacy.protocol.study import Study
 from server.running.run import run_study
 from simulations.worlds.inprocess import InProcessTransport

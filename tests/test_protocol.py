@@ -55,6 +55,7 @@ from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import BudgetError, DataError, NotEnoughHolders
 from privacy.kernel.customers import CustomerColumns
 from privacy.ledger import Evidence, Ledger, Question, Released
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Identity, Signed
 from privacy.protocol.messages import (
     Checkpoint,
@@ -67,8 +68,6 @@ from privacy.protocol.messages import (
     ReadyRequest,
     Refusal,
     RefusalCode,
-    Reply,
-    Request,
     release_digest,
 )
 from privacy.protocol.transport import Handler

@@ -38,7 +38,8 @@ from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, i
 from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms import SumMechanism
 from privacy.presentation.texts import LANGUAGES
-from privacy.protocol.messages import FinishRequest, Request, release_digest
+from privacy.protocol.envelopes import Request
+from privacy.protocol.messages import FinishRequest, release_digest
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from privacy.secure_sum.masks import unmask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from privacy.errors import ProtocolError
 from privacy.kernel.limits import ATTACHMENTS, kind_of_request, request_bytes, statement_bytes
-from privacy.protocol.messages import Request
+from privacy.protocol.envelopes import Request
 
 
 def read_request(data: bytes, holders: int) -> Request:

@@ -48,6 +48,7 @@ from privacy.ledger import Answered, Caps, Declined, Head, HeadPath, Ledger, Que
 from privacy.mechanisms.sampler import SAMPLER, discrete_gaussian
 from privacy.protocol.charging import charge_for
 from privacy.protocol.checkpoints import signed_checkpoint
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Identity, Roster, Signed
 from privacy.protocol.kept_statements import kept
 from privacy.protocol.messages import (
@@ -67,8 +68,6 @@ from privacy.protocol.messages import (
     ReadyRequest,
     Refusal,
     RefusalCode,
-    Reply,
-    Request,
     Witnessed,
     WitnessRequest,
 )

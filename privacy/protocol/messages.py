@@ -8,9 +8,8 @@ from pydantic import Field, model_validator
 
 from privacy.analyses.catalogue import AnyStatistic
 from privacy.kernel.canonical import Noun, since
-from privacy.kernel.limits import ATTACHMENTS, MOST_MEMBERS, MOST_WORDS, RunId, Time, vector_text
+from privacy.kernel.limits import ATTACHMENTS, MOST_MEMBERS, RunId, Time
 from privacy.kernel.terms import Slug
-from privacy.ledger import HeadPath
 from privacy.ledger.entries import Digest, EntryNumber, Question
 from privacy.mechanisms.gaussian import SumMechanism
 from privacy.protocol.identity import Signed, SignedStatements
@@ -26,8 +25,6 @@ PROTOCOL = 3
 #: Last protocol in which ``mechanism = "opacus"`` drew floating-point noise, from a generator of 2^32 states.
 FLOAT_NOISE_UNTIL = 2
 
-#: Entries of its own ledger from which a party is asked for paths at once; see ``docs/protocol.md``.
-MOST_PATHS = 64
 
 #: Reasons that may leave a holder. No row can influence which one it is: everything that is not about files'
 #: form, policy, budget, versions or the order of messages is ``declined``.
@@ -365,41 +362,6 @@ class WitnessRequest(Noun):
 
     made_by: RunId
     finished: SignedStatements
-
-
-# --- what carries statements -----------------------------------------------------------------------------------
-
-
-class Request(Noun):
-    """What the coordinator sends: one signed statement, and what need not be signed.
-
-    Attributes:
-        statement: signed HelloRequest, ReadyRequest, AnswerRequest, FinishRequest or WitnessRequest.
-        since: entries of the receiver's ledger that others remember; a hint from where it should show a path.
-        paths: how the ledgers that the statement shows go on from what the receiver remembers of them, by owner.
-        attachments: texts that the statement names by their SHA-256.
-    """
-
-    statement: Signed
-    since: tuple[EntryNumber, ...] = Field(default=(), max_length=MOST_PATHS)
-    paths: dict[Slug, HeadPath] = Field(default={}, max_length=MOST_MEMBERS)
-    attachments: dict[Digest, Attachment] = Field(default={}, max_length=MOST_MEMBERS)
-
-
-class Reply(Noun):
-    """What a holder sends back: one signed statement, and what need not be signed.
-
-    Attributes:
-        statement: signed Hello, Ready, Opening, Contribution, Finished, Witnessed or Refusal.
-        vector: base64 of little-endian uint64, only with a Contribution.
-        paths: how the ledger in the statement's checkpoint goes on from earlier entries.
-        since: the newest entry that this holder remembers of each other party's ledger, beside a Hello; a hint.
-    """
-
-    statement: Signed
-    vector: str = Field(default="", max_length=vector_text(MOST_WORDS))
-    paths: tuple[HeadPath, ...] = since("0.2.0", (), max_length=MOST_PATHS)
-    since: dict[Slug, EntryNumber] = since("0.2.0", {}, max_length=MOST_MEMBERS)
 
 
 def release_digest(core: str, values: str) -> str:

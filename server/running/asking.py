@@ -24,6 +24,7 @@ from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.protocol.charging import charge_for, records_per_person
 from privacy.protocol.code import analysis_code, kernel_code
+from privacy.protocol.envelopes import Reply
 from privacy.protocol.identity import Signed
 from privacy.protocol.kept_statements import kept
 from privacy.protocol.messages import (
@@ -36,7 +37,6 @@ from privacy.protocol.messages import (
     PlanCore,
     Ready,
     ReadyRequest,
-    Reply,
 )
 from privacy.protocol.study import Study
 from privacy.secure_sum.masks import CHECK_WORDS, MaskMismatch, UintArray, announced, cancel, from_bytes

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from privacy.errors import ProtocolError
 from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import ResultAccepted
+from privacy.protocol.envelopes import Request
 from privacy.protocol.identity import Signed
 from privacy.protocol.kept_statements import kept
 from privacy.protocol.messages import (
@@ -15,7 +16,6 @@ from privacy.protocol.messages import (
     HandedOut,
     ReleaseDigest,
     ReleaseText,
-    Request,
     Witnessed,
     WitnessRequest,
 )

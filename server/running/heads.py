@@ -14,16 +14,9 @@ from collections.abc import Iterable, Mapping
 from privacy.errors import ProtocolError
 from privacy.ledger import Head, HeadPath, Ledger, Statement
 from privacy.protocol.checkpoints import Fault, Shown, compared, read_checkpoint, signed_checkpoint, taken
+from privacy.protocol.envelopes import MOST_PATHS, Reply, Request
 from privacy.protocol.identity import Identity, Roster, Signed
-from privacy.protocol.messages import (
-    MOST_PATHS,
-    AnswerRequest,
-    FinishRequest,
-    ReadyRequest,
-    Reply,
-    Request,
-    WitnessRequest,
-)
+from privacy.protocol.messages import AnswerRequest, FinishRequest, ReadyRequest, WitnessRequest
 
 #: Requests whose statement's heads the receiver may remember, and those after which it is asked to show paths.
 _SHOWING = (AnswerRequest.__name__, WitnessRequest.__name__)

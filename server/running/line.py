@@ -8,9 +8,10 @@ from typing import TypeVar
 from privacy.errors import ProtocolError
 from privacy.kernel.canonical import Noun, sha256_hex
 from privacy.kernel.limits import reply_bytes
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Signed
 from privacy.protocol.kept_statements import kept
-from privacy.protocol.messages import Refusal, Reply, Request
+from privacy.protocol.messages import Refusal
 from privacy.protocol.transport import Transport
 from server.running.folder import Books
 from server.running.heads import PeerHeads

@@ -21,7 +21,7 @@ from privacy.accounting.events import squared_cap
 from privacy.analyses.catalogue import CATALOGUE, analysis_of
 from privacy.audit.empirical import Checked
 from privacy.mechanisms import SumMechanism
-from privacy.protocol.messages import Reply
+from privacy.protocol.envelopes import Reply
 from privacy.secure_sum.masks import UintArray, from_bytes, unmask
 from privacy.statistics.base import IntArray
 from privacy.statistics.examples import HOLDERS, columns_of

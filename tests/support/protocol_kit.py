@@ -33,6 +33,7 @@ from privacy.mechanisms import calibrate
 from privacy.protocol.charging import records_per_person
 from privacy.protocol.checkpoints import signed_checkpoint
 from privacy.protocol.code import analysis_code, analysis_codes, kernel_code
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Identity, Signed, _to_sign
 from privacy.protocol.messages import (
     PROTOCOL,
@@ -50,8 +51,6 @@ from privacy.protocol.messages import (
     Refusal,
     ReleaseDigest,
     ReleaseText,
-    Reply,
-    Request,
     Witnessed,
     WitnessRequest,
 )

@@ -40,8 +40,9 @@ from privacy.kernel.canonical import ExactDecimal, Noun, plain_decimal
 from privacy.kernel.features import FEATURES, ScaledFeature
 from privacy.kernel.limits import is_run_id
 from privacy.ledger.entries import PeriodCap, Question
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Identity
-from privacy.protocol.messages import AnswerRequest, Checkpoint, Participant, ReadyRequest, Reply, Request
+from privacy.protocol.messages import AnswerRequest, Checkpoint, Participant, ReadyRequest
 from server.analyses.churn.model_file import Measured
 
 Patch = pytest.MonkeyPatch

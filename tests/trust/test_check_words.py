@@ -25,8 +25,9 @@ import privacy.secure_sum.masks as masks
 from privacy.audit.verify import verify
 from privacy.errors import CohortiumError, NotEnoughHolders
 from privacy.kernel.canonical import sha256_hex
+from privacy.protocol.envelopes import Reply
 from privacy.protocol.identity import Identity
-from privacy.protocol.messages import AnswerRequest, Contribution, Opening, OpenRequest, Ready, Reply
+from privacy.protocol.messages import AnswerRequest, Contribution, Opening, OpenRequest, Ready
 from privacy.protocol.transport import Handler
 from privacy.secure_sum.masks import MaskKey, MaskMismatch, announced, cancel, words_of
 from server.running.asking import Asking

@@ -28,8 +28,9 @@ from privacy.ledger import Declined, Head, HeadPath, Ledger, Recovered
 from privacy.ledger.entries import Entry
 from privacy.ledger.paths import Passage, goes_on
 from privacy.protocol.checkpoints import Shown, compared, taken
+from privacy.protocol.envelopes import MOST_PATHS, Reply, Request
 from privacy.protocol.identity import Identity
-from privacy.protocol.messages import MOST_PATHS, Ready, Reply, Request, WitnessRequest
+from privacy.protocol.messages import Ready, WitnessRequest
 from server.running.heads import PeerHeads
 from simulations.worlds.kit import MemoryFederation
 

@@ -22,18 +22,10 @@ from privacy.audit.verify import verify
 from privacy.errors import CohortiumError
 from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import Evidence, Ledger, ResultAccepted
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Identity, Signed
 from privacy.protocol.membership import fingerprint, result_fingerprint
-from privacy.protocol.messages import (
-    Finished,
-    FinishRequest,
-    HandedOut,
-    Hello,
-    Reply,
-    Request,
-    Witnessed,
-    release_digest,
-)
+from privacy.protocol.messages import Finished, FinishRequest, HandedOut, Hello, Witnessed, release_digest
 from privacy.protocol.transport import Handler
 from server.running.run import run_study
 from simulations.worlds.kit import MemoryFederation
