@@ -1,4 +1,4 @@
-"""Commands of a data holder; ``cohortium.py`` mounts them as ``cohortium holder``."""
+"""Commands of a data holder; ``cohortium.command`` mounts them as ``cohortium holder``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Commands about what a coordinator hands out; ``cohortium.py`` mounts them."""
+"""Commands about what a coordinator hands out; ``cohortium.command`` mounts them."""
 
 from __future__ import annotations
 

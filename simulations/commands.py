@@ -1,4 +1,4 @@
-"""Commands that drive holders and a coordinator at once; ``cohortium.py`` mounts them."""
+"""Commands that drive holders and a coordinator at once; ``cohortium.command`` mounts them."""
 
 from __future__ import annotations
 

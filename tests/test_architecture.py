@@ -21,7 +21,7 @@ from pathlib import Path
 
 import pytest
 from own_nouns import own_nouns
-from sources import ALL_FILES, FILES, ROOT, dotted, imported_modules, imports, name_of, nodes, offenders, tree
+from sources import ALL_FILES, COMMAND, FILES, ROOT, dotted, imported_modules, imports, name_of, nodes, offenders, tree
 
 from clients.answering.policy import HolderPolicy
 from privacy.analyses.catalogue import CATALOGUE as STATISTICS
@@ -65,8 +65,6 @@ def loaded_after(code: str) -> set[str]:
 
 
 def test_the_command_starts_without_heavy_packages() -> None:
-    if not (ROOT / "cohortium.py").exists():
-        pytest.skip("there is no command in this checkout")
     loaded = loaded_after(
         "import cohortium\nsys.argv = ['cohortium', '--help']\ntry:\n    cohortium.main()\nexcept SystemExit as end:\n"
         "    assert not end.code, end.code"
@@ -186,7 +184,7 @@ def test_noise_is_made_in_one_place_and_asked_for_in_two() -> None:
 
 def test_no_production_code_chooses_another_sampler() -> None:
     """``HolderNode(sampler=...)`` is for tests and simulations; a holder's folder always takes the default."""
-    for path in [*FILES, *ROOT.glob("cohortium.py")]:
+    for path in [*FILES, *COMMAND]:
         for node in nodes(path):
             if isinstance(node, ast.Call) and dotted(node.func).split(".")[-1] == "HolderNode":
                 assert "sampler" not in {keyword.arg for keyword in node.keywords}, name_of(path)
@@ -250,19 +248,20 @@ def test_every_placement_has_noise() -> None:
 
 
 def test_no_command_option_is_about_noise() -> None:
-    if not (ROOT / "cohortium.py").exists():
-        pytest.skip("there is no command in this checkout")
     options = {
         node.value
-        for node in nodes(ROOT / "cohortium.py")
+        for path in COMMAND
+        for node in nodes(path)
         if isinstance(node, ast.Constant) and isinstance(node.value, str) and node.value.startswith("--")
     }
     arguments = {
         argument.arg
-        for node in nodes(ROOT / "cohortium.py")
+        for path in COMMAND
+        for node in nodes(path)
         if isinstance(node, ast.FunctionDef)
         for argument in [*node.args.args, *node.args.kwonlyargs]
     }
+    assert {"--again", "workspace"} <= options | arguments
     for name in options | arguments:
         assert not [word for word in ("noise", "sigma", "insecure", "seed", "sampler") if word in name], name
 

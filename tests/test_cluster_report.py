@@ -199,11 +199,11 @@ def test_what_became_of_earlier_clusters_is_told_with_margins() -> None:
 
 @pytest.mark.parametrize("name", ["alone", "one_feature", "hidden"])
 def test_the_command_shows_a_line_a_cluster(name: str, monkeypatch) -> None:
-    import cohortium
+    import cohortium.running
 
     screen = Console(width=200, file=io.StringIO())
-    monkeypatch.setattr(cohortium, "screen", screen)
-    cohortium._show_result(kinds()[name], Path("results"))
+    monkeypatch.setattr(cohortium.running, "screen", screen)
+    cohortium.running.show_result(kinds()[name], Path("results"))
     said = screen.file.getvalue()
     assert ("revenue" in said) == (name != "one_feature")
     if name == "alone":

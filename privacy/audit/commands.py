@@ -1,4 +1,4 @@
-"""Commands of an auditor, which run with the base install; ``cohortium.py`` mounts them."""
+"""Commands of an auditor, which run with the base install; ``cohortium.command`` mounts them."""
 
 from __future__ import annotations
 

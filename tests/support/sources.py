@@ -10,7 +10,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PRODUCTION = ("privacy", "server", "clients")
 FILES = sorted(path for folder in PRODUCTION for path in (ROOT / folder).rglob("*.py"))
-ALL_FILES = [*FILES, *sorted((ROOT / "simulations").rglob("*.py")), *ROOT.glob("cohortium.py")]
+COMMAND = sorted((ROOT / "cohortium").rglob("*.py"))  # the composition root
+ALL_FILES = [*FILES, *sorted((ROOT / "simulations").rglob("*.py")), *COMMAND]
 
 
 def name_of(path: Path) -> str:

@@ -16,8 +16,8 @@ from bundle_kit import export_all
 from protocol_kit import HOLDERS, LyingCoordinator, ReleaseNotice
 
 import clients.answering.results
-import cohortium
 from clients.answering.runs import RunFolder
+from cohortium.running import show_result
 from privacy.audit.verify import verify
 from privacy.errors import CohortiumError
 from privacy.kernel.canonical import sha256_hex
@@ -417,7 +417,7 @@ def test_an_honest_run_passes_the_audit_and_no_bundle_holds_a_value(
         text = (folder_of(federation, holder).root / result.run / "result.json").read_bytes()
         assert sha256_hex(text) == result.handed_out
     (page,) = (federation.folder.root / "results").rglob("report.html")
-    cohortium._show_result(result, tmp_path)
+    show_result(result, tmp_path)
     html, terminal = page.read_text(encoding="utf-8"), capsys.readouterr().out
     for place in (html, terminal):
         assert result_fingerprint(str(result.handed_out)) in place

@@ -1,4 +1,4 @@
-"""Commands on trained models; ``cohortium.py`` mounts them."""
+"""Commands on trained models; ``cohortium.command`` mounts them."""
 
 from __future__ import annotations
 

@@ -1,0 +1,104 @@
+"""The main job on this machine: a federation of holders, a study, a result."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from cohortium.running import Transport, TransportOption, run_there, where_to_run
+from cohortium.study_file import study_template
+from privacy.errors import ConfigError
+from privacy.presentation.terminal import Json, Quiet, screen, status_line
+
+
+def demo(
+    folder: Annotated[Path, typer.Option(help="Where the demo's federation lives; started anew each time.")] = Path(
+        "demo"
+    ),
+    data: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            file_okay=False,
+            help="Your own data: a folder with one folder per holder, each with a holder.toml (and a study.toml "
+            "beside them, if you have one). Without it, an online store and three shops are generated.",
+        ),
+    ] = None,
+    as_of: Annotated[
+        str | None, typer.Option(help="With --data and no study.toml: day to count recency from, YYYY-MM-DD.")
+    ] = None,
+    epsilon: Annotated[str, typer.Option(help="With --data and no study.toml: the privacy budget.")] = "1",
+    transport: TransportOption = Transport.flower,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Run the main job on this machine: one private RFM segmentation for several data holders."""
+    from privacy.kernel.canonical import read_toml
+    from privacy.protocol.study import Study
+    from simulations.worlds.local import Workspace
+
+    if data is not None:
+        _check_data(data, folder, as_of)
+    _start_anew(folder)
+    study_file = folder / "study.toml"
+    source = data
+    if source is None:
+        source = _generated(folder, study_file, quiet=quiet or as_json)
+    elif (source / "study.toml").exists():
+        shutil.copyfile(source / "study.toml", study_file)
+    elif as_of is not None:
+        study_file.write_text(study_template("demo", as_of, epsilon, "EUR"), encoding="utf-8")
+    sources = {path.name: path for path in sorted(source.iterdir()) if (path / "holder.toml").exists()}
+    study = read_toml(study_file, Study)
+    # Here one person speaks for all holders, so they declare what the study counts on.
+    workspace = Workspace.create(folder, sources, declared=study.budget.max_holders_per_customer)
+    result = run_there(study, where_to_run(workspace.root, None, transport), quiet=quiet, as_json=as_json)
+    if not as_json:
+        first = workspace.holder(result.participants[0]).root
+        screen.print(f"\nEverything of the demo is in [bold]{escape(str(folder))}[/]:")
+        screen.print(f"  the study        {escape(str(study_file))}")
+        screen.print(f"  one holder       {escape(str(first))} (data, policy, ledger, labels)")
+        screen.print(f"  its ledger       cohortium ledger show {escape(str(first))}")
+
+
+def _check_data(data: Path, folder: Path, as_of: str | None) -> None:
+    if data.resolve().is_relative_to(folder.resolve()):
+        raise ConfigError(
+            f"{data} is inside {folder}, which is started anew",
+            hint="give another --folder, or keep your data elsewhere; nothing was changed",
+        )
+    if as_of is None and not (data / "study.toml").exists():
+        raise ConfigError(
+            f"there is no study.toml in {data}", hint="write one with `cohortium study new`, or give --as-of"
+        )
+
+
+def _start_anew(folder: Path) -> None:
+    """An empty folder, with a mark by which the next demo knows that it may remove it."""
+    marker = folder / ".cohortium-demo"
+    if folder.exists() and any(folder.iterdir()):
+        if not marker.exists():
+            raise ConfigError(
+                f"{folder} exists and is not a demo's folder", hint="choose another with --folder; nothing was changed"
+            )
+        shutil.rmtree(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    marker.touch()
+
+
+def _generated(folder: Path, study_file: Path, *, quiet: bool) -> Path:
+    """Generate a world and a study that fits it.
+
+    Returns:
+        The folder of the holders' data.
+    """
+    from simulations.worlds.generator import generate, study_toml
+
+    with status_line("generating an online store and three shops", quiet):
+        world = generate(folder / "data", customers=20_000)
+    study_file.write_text(study_toml(world), encoding="utf-8")
+    return folder / "data"

@@ -1,0 +1,150 @@
+"""Where a study is run, running it, and what the terminal says of its result."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, NamedTuple
+
+import typer
+from rich.markup import escape
+
+from privacy.errors import ConfigError
+from privacy.presentation.terminal import print_json, progress_bars, screen
+from server.commands import warn_of_certificate
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from privacy.protocol.study import Study
+    from privacy.results import StudyResult
+    from server.running.federation import Patience
+    from server.running.folder import CoordinatorFolder
+    from server.running.progress import Progress
+
+
+class Transport(StrEnum):
+    """How questions travel."""
+
+    flower = "flower"
+    in_process = "in-process"
+
+
+TransportOption = Annotated[
+    Transport,
+    typer.Option(help="flower: SuperLink with TLS and a node process per holder. in-process: no processes."),
+]
+
+
+#: How many seconds holders may take to join and to answer; None for what the study says.
+Waits = tuple[float | None, float | None]
+
+
+class Where(NamedTuple):
+    """The coordinator's folder, how its studies are run, and for how long they wait."""
+
+    folder: CoordinatorFolder
+    run: Callable[[Study, Patience, Progress], StudyResult]
+    waits: Waits
+
+
+def where_to_run(
+    workspace: Path | None, coordinator: Path | None, transport: Transport, waits: Waits = (None, None)
+) -> Where:
+    """A real federation or one on this machine: exactly one of the first two is given.
+
+    Raises:
+        ConfigError: if none or both are, or there is no federation.
+    """
+    if (workspace is None) == (coordinator is None):
+        raise ConfigError(
+            "say where to run it", hint="give --coordinator FOLDER, or --workspace FOLDER for one on this machine"
+        )
+    if coordinator is not None:
+        from server.running.deployed import run_served
+        from server.running.folder import CoordinatorFolder
+
+        folder = CoordinatorFolder(root=coordinator)
+        folder.roster()
+        warn_of_certificate(coordinator)
+        return Where(
+            folder,
+            lambda study, patience, progress: run_served(study, folder, patience=patience, progress=progress),
+            waits,
+        )
+    from simulations.worlds.local import Workspace, run_local
+
+    local = Workspace.open(workspace or Path())
+    return Where(
+        local.coordinator,
+        lambda study, patience, progress: run_local(
+            study, local, transport=transport.value, patience=patience, progress=progress
+        ),
+        waits,
+    )
+
+
+def run_there(
+    study: Study, where: Where, *, quiet: bool, as_json: bool, again: bool = False, hand_out: bool = False
+) -> StudyResult:
+    """Run a study, or take its recorded result, and show it.
+
+    Args:
+        again: ask although there is a result, for a new budget.
+        hand_out: run it although there is a result, so that holders that had missed this get it.
+    """
+    from server.running.federation import Patience
+
+    results = where.folder.results
+    study = results.resolve(study)
+    if again:
+        study = results.again(study)
+    recorded = results.of(study)
+    results.check_free(study)
+    if recorded is None or hand_out:
+        own = Patience.of(study)
+        patience = Patience(hello=where.waits[0] or own.hello, answer=where.waits[1] or own.answer)
+        with progress_bars(quiet or as_json) as progress:
+            result = where.run(study, patience, progress)
+    else:
+        result = recorded
+        if not as_json:
+            screen.print(f"This study was run on {result.finished}; nothing was asked or spent. --again asks again.")
+    target = results.folder(result.study)
+    if as_json:
+        print_json({"report": str(target / "report.html"), **result.model_dump(mode="json")})
+    else:
+        show_result(result, target)
+    return result
+
+
+def show_result(result: StudyResult, target: Path) -> None:
+    """Print a result: each analysis' tables, the spending, who confirmed it, and where its pages are."""
+    from privacy.protocol.membership import result_fingerprint
+    from server.analyses.catalogue import ANALYSES
+    from server.report.render import describe_spending
+
+    for analysis in ANALYSES:
+        figures = analysis.figures(result)
+        if figures is not None:
+            for shown in analysis.terminal(figures, result, target):
+                screen.print(shown, soft_wrap=True)
+    screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
+    if result.missing:
+        screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
+    for difference in result.differences:
+        colour = "yellow" if difference.expected else "red"
+        screen.print(f"[{colour}]Ledgers differ:[/] {escape(difference.text)}", soft_wrap=True)
+    if result.uncompared:
+        screen.print(f"[yellow]Ledgers not compared with:[/] {', '.join(result.uncompared)}")
+    if result.handed_out is not None:
+        total = len(result.confirmed) + len(result.unconfirmed)
+        late = f", not yet by {', '.join(result.unconfirmed)}" if result.unconfirmed else ""
+        screen.print(
+            f"The same result was confirmed by {len(result.confirmed)} of {total} holders{late}.", soft_wrap=True
+        )
+        screen.print(f"Fingerprint of the result: [bold]{result_fingerprint(result.handed_out)}[/]", soft_wrap=True)
+    seconds = sum(timing.seconds for timing in result.timings)
+    steps = ", ".join(f"{timing.step} {timing.seconds:.1f}" for timing in result.timings)
+    screen.print(f"Time: {seconds:.1f} s ({steps})", soft_wrap=True, style="dim")
+    screen.print(f"Report: [bold]{escape(str(target / 'report.html'))}[/]", soft_wrap=True)
