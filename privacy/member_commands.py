@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
@@ -30,6 +31,7 @@ FingerprintOption = Annotated[
 ]
 
 N = TypeVar("N", bound=Noun)
+C = TypeVar("C", bound=Callable[..., None])
 
 _SLUG: TypeAdapter[str] = TypeAdapter(Slug)
 
@@ -173,13 +175,6 @@ def asked(
     screen.print("Next: the operator publishes a roster; `join` accepts it here.", style="dim")
 
 
-def rotation_written(member: MemberFolder) -> None:
-    """Make a rotation, write it, and say what comes next."""
-    path = member.root / "rotation.json"
-    write_private(path, member.rotate().canonical())
-    wrote(path, "Send it to the coordinator's operator. The old keys stay in use until a roster lists the new ones.")
-
-
 def wrote(path: Path, text: str) -> None:
     """Say which file was written, and what to do with it."""
     screen.print(f"Wrote [bold]{escape(str(path))}[/]. {text}", soft_wrap=True)
@@ -203,3 +198,47 @@ def roster_show(
         return
     show_members(update, None)
     screen.print(f"\nFingerprint, to be read to the others:\n\n    [bold]{fingerprint(update.roster.digest)}[/]\n")
+
+
+def add_member_commands(group: typer.Typer, whose: str, *, join: str, rotate_key: str) -> None:
+    """Add what every member but the coordinator does alike.
+
+    Args:
+        whose: folder it is, for the help.
+        join: help of ``join``.
+        rotate_key: help of ``rotate-key``.
+    """
+
+    @group.command("join", help=join)
+    @_with_folder(whose)
+    def _join(
+        folder: Path,
+        file: Annotated[
+            Path, typer.Argument(help="The roster that the coordinator published, such as roster-v1.json.")
+        ],
+        fingerprint: FingerprintOption = None,
+        as_json: Json = False,
+    ) -> None:
+        accept_roster(MemberFolder(folder), file, fingerprint, as_json=as_json)
+
+    @group.command("rotate-key", help=rotate_key)
+    @_with_folder(whose)
+    def _rotate_key(folder: Path) -> None:
+        member = MemberFolder(folder)
+        path = member.root / "rotation.json"
+        write_private(path, member.rotate().canonical())
+        wrote(
+            path, "Send it to the coordinator's operator. The old keys stay in use until a roster lists the new ones."
+        )
+
+
+def _with_folder(whose: str) -> Callable[[C], C]:
+    """State whose folder a command takes: annotations are read from the module, and cannot say it."""
+
+    def stated(command: C) -> C:
+        command.__annotations__["folder"] = Annotated[
+            Path, typer.Argument(help=f"The {whose}'s folder.", file_okay=False)
+        ]
+        return command
+
+    return stated

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from privacy.audit.export import ledger_path
-from privacy.member_commands import FingerprintOption, accept_roster, asked, rotation_written
+from privacy.member_commands import add_member_commands, asked
 from privacy.member_folder import MemberFolder
 from privacy.presentation.terminal import (
     Json,
@@ -314,21 +314,12 @@ def auditor_init(
     asked(MemberFolder(folder), federation, name, "auditor", as_json=as_json)
 
 
-@auditor_app.command("join")
-def auditor_join(
-    folder: AuditorPath,
-    file: Annotated[Path, typer.Argument(help="The roster that the coordinator published, such as roster-v1.json.")],
-    fingerprint: FingerprintOption = None,
-    as_json: Json = False,
-) -> None:
-    """Check a version of the roster, compare its fingerprint with other members, and put it in force."""
-    accept_roster(MemberFolder(folder), file, fingerprint, as_json=as_json)
-
-
-@auditor_app.command("rotate-key")
-def auditor_rotate_key(folder: AuditorPath) -> None:
-    """Make a new key, and the old key's word for it."""
-    rotation_written(MemberFolder(folder))
+add_member_commands(
+    auditor_app,
+    "auditor",
+    join="Check a version of the roster, compare its fingerprint with other members, and put it in force.",
+    rotate_key="Make a new key, and the old key's word for it.",
+)
 
 
 @auditor_app.command("remember")

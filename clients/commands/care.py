@@ -1,0 +1,75 @@
+"""Commands of a data holder for bad days: a ledger from a backup, and a person who asks to be forgotten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.markup import escape
+
+from clients.commands.arguments import HolderPath
+from privacy.presentation.terminal import Json, print_json, screen
+
+
+def holder_recover(
+    folder: HolderPath,
+    heads: Annotated[
+        list[Path], typer.Option(help="Heads from another holder or the auditor; several.", exists=True, dir_okay=False)
+    ],
+    bundle: Annotated[
+        list[Path] | None,
+        typer.Option(help="Where entries were lost: bundles of the others; several.", exists=True, dir_okay=False),
+    ] = None,
+    all_spent: Annotated[
+        bool, typer.Option("--all-spent", help="Without bundles: count the whole lifetime budget as spent.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Go on with a ledger that was restored from a backup; until then all of its budget counts as spent."""
+    from privacy.audit.commands import recover_ledger
+
+    recover_ledger(folder, heads, bundle or [], all_spent=all_spent, as_json=as_json)
+
+
+def holder_forget(
+    folder: HolderPath,
+    customer: Annotated[str, typer.Argument(metavar="ID", help="The customer's id, as your source spells it.")],
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Take a person out of labels, scores, clusters, stored tables, pages and exports here, and exclude the id."""
+    from clients.answering.folder import HolderFolder
+    from clients.forget import forget
+
+    if not yes:
+        typer.confirm("Take this person out of everything that is kept here?", abort=True)
+    done = forget(HolderFolder(folder), customer)
+    if as_json:
+        print_json(
+            {
+                "ids": done.ids,
+                "days": [{"study": study, "as_of": str(day)} for study, day in done.days],
+                "deleted": [str(path) for path in done.deleted],
+                "excluded": str(done.excluded) if done.excluded else None,
+            }
+        )
+        return
+    for study, day in done.days:
+        screen.print(f"Taken out of the labels of {escape(study)}, {day}, and of what labels.toml writes of them")
+    for path in done.deleted:
+        screen.print(f"Deleted, and can be made again: {escape(str(path))}", soft_wrap=True)
+    if done.excluded:
+        screen.print(f"On the exclusion list {escape(str(done.excluded))}: no further study counts this person")
+    else:
+        screen.print(
+            "[yellow]Not excluded:[/] holder.toml names no source.exclude. Delete the person from your source, or name "
+            "a list, else the next study counts and labels them again.",
+            soft_wrap=True,
+        )
+    screen.print(
+        "What this cannot do: rows in your own source and CRM, copies of label files or tables elsewhere, and backups "
+        "are yours to delete. What was released contains the person behind its noise and cannot be taken back; "
+        "the noise is what protects them there, and it is as strong whether they asked for erasure or not.",
+        soft_wrap=True,
+    )
