@@ -20,8 +20,8 @@ from clients.data.config import HolderConfig
 from clients.data.guess.guess import guess_holder, holder_name, holder_toml, new_holder_file
 from clients.data.guess.names import score
 from clients.data.guess.nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
-from clients.data.guess.sheet import machine_zone
 from clients.data.guess.text import date_form, guess_encoding, number_form
+from clients.data.guess.writing import machine_zone
 from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table
 from privacy.errors import ConfigError, DataError

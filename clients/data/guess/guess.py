@@ -21,7 +21,8 @@ from clients.data.cleaning import missing_columns, time_facts
 from clients.data.config import CsvFormat, HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.nouns import SURE, Guess, Guessed, Question, answered, open_questions
-from clients.data.guess.sheet import Sheet
+from clients.data.guess.sample import Sample
+from clients.data.guess.sheet import read_sheet
 from clients.data.guess.text import read_beginning
 from clients.data.sources import fetch, list_tables, open_source
 from clients.data.sources.locations import csv_files
@@ -59,8 +60,8 @@ def guess_holder(
         if table is None and choices:
             raise DataError(f"the database has several tables: {', '.join(choices[:30])}", hint="name one with --table")
         frame = _sample(_probe(url, holder=holder, table=table, password=password or {}), base)
-    sheet = Sheet(frame, text)
-    guess = sheet.guess(holder=holder, url=url, table=table, password=dict(password or {}))
+    sample = Sample(frame, text)
+    guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
     return _with_currencies(guess, base)
 
 
