@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from privacy.errors import AuditError, ConfigError
-from privacy.presentation.terminal import Json, Quiet, errors, print_json, screen
+from privacy.presentation.terminal import Json, Quiet, errors, print_json, screen, status_line
 
 if TYPE_CHECKING:
     from privacy.audit.empirical import Audited, Checked, EmpiricalReport, Power
     from privacy.audit.membership import Interval, MembershipResult
+    from simulations.attack.empirical_audit import Plan
 
 
 class PlacementOption(StrEnum):
@@ -53,8 +54,6 @@ def audit_test(
             raise ConfigError("--membership attacks what studies publish; it takes --quick, --json and --quiet only")
         _membership(quick=quick, as_json=as_json, quiet=quiet)
         return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
-
     from simulations.attack.audit_checks import checked_all
     from simulations.attack.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, series_of, settings_of
 
@@ -67,26 +66,33 @@ def audit_test(
     )
     if not as_json:
         _show_power(plan.power, len(plan.settings))
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=errors, disable=quiet or as_json) as bars:
-        task = bars.add_task("starting", total=plan.releases)
-        results = []
-        names = iter([str(setting) for setting in plan.settings[1:]] + ["done"])
-        bars.update(task, description=str(settings[0]))
-        for result in plan.run(on_release=lambda: bars.advance(task)):
-            results.append(result)
-            bars.update(task, description=next(names))
-        kinds = tuple(dict.fromkeys(setting.kind for setting in settings))
-        placements = tuple(dict.fromkeys(setting.placement for setting in settings))
-        bars.update(task, description="real nodes, and generators")
+    results = _released(plan, quiet=quiet or as_json)
+    kinds = tuple(dict.fromkeys(setting.kind for setting in settings))
+    placements = tuple(dict.fromkeys(setting.placement for setting in settings))
+    with status_line("real nodes, and generators", quiet or as_json):
         checked = tuple(checked_all(kinds, placements, whole=whole, faults=faults))
-    report = report_of(plan, tuple(results), checked)
+    report = report_of(plan, results, checked)
     if as_json:
         print_json({"passed": report.passed, **report.model_dump(mode="json")})
     else:
         _show(report)
     if not report.passed:
         raise typer.Exit(AuditError.exit_code)
+
+
+def _released(plan: Plan, *, quiet: bool) -> tuple[Audited, ...]:
+    """Release again and again, and say how far it is."""
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+    columns = (TextColumn("{task.description}"), BarColumn(bar_width=20), TimeElapsedColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=errors, disable=quiet) as bars:
+        task = bars.add_task(str(plan.settings[0]), total=plan.releases)
+        results = []
+        names = iter([str(setting) for setting in plan.settings[1:]] + ["done"])
+        for result in plan.run(on_release=lambda: bars.advance(task)):
+            results.append(result)
+            bars.update(task, description=next(names))
+    return tuple(results)
 
 
 def _membership(*, quick: bool, as_json: bool, quiet: bool) -> None:

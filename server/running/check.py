@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from fractions import Fraction
 from typing import Any
 
@@ -86,29 +87,7 @@ def check_study(
     k = budget.records_among(holders)
     delta = float(budget.effective_delta)
     prices = plan(study)
-
-    questions = []
-    total = Fraction(0)
-    for (analysis, title), price in prices.items():
-        total += price
-        spare = budget.spare_attempts > 0
-        questions.append(
-            QuestionCheck(
-                analysis=analysis,
-                title=title,
-                epsilon=epsilon_spent(price, delta),
-                epsilon_with_retry=epsilon_spent(2 * price, delta) if spare else None,
-                total=epsilon_spent(total, delta),
-                total_with_retry=epsilon_spent(total + price, delta) if spare else None,
-            )
-        )
-    expectations: list[Expectation] = []
-    for analysis in study.analyses:
-
-        def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> SumMechanism:
-            return planned_mechanism(study, prices[analysis, title], statistic, holders=holders)
-
-        expectations += CATALOGUE[analysis].forecast(study, planned)
+    expectations = _expectations(study, prices, holders)
     noise = {name: _relative_noise(study, holders, name) for name in PLACEMENTS}
     return StudyCheck(
         study=study.name,
@@ -116,7 +95,7 @@ def check_study(
         epsilon=float(budget.epsilon),
         delta=delta,
         k=k,
-        questions=tuple(questions),
+        questions=tuple(_questions(prices, delta, spare=budget.spare_attempts > 0)),
         expectations=tuple(expectations),
         best_guess=best_guess(mu_of(float(budget.epsilon), delta)),
         placements={name: value / noise["distributed"] for name, value in noise.items()},
@@ -126,6 +105,39 @@ def check_study(
             *(item.warning for item in expectations if item.warning),
         ),
     )
+
+
+def _questions(prices: Mapping[tuple[str, str], Fraction], delta: float, *, spare: bool) -> Iterator[QuestionCheck]:
+    """Each question's price, and the sum up to it.
+
+    Args:
+        prices: mu^2 of each question, by analysis and title, in the order in which they are asked.
+        delta: probability bound.
+        spare: whether a question may be answered twice.
+    """
+    total = Fraction(0)
+    for (analysis, title), price in prices.items():
+        total += price
+        yield QuestionCheck(
+            analysis=analysis,
+            title=title,
+            epsilon=epsilon_spent(price, delta),
+            epsilon_with_retry=epsilon_spent(2 * price, delta) if spare else None,
+            total=epsilon_spent(total, delta),
+            total_with_retry=epsilon_spent(total + price, delta) if spare else None,
+        )
+
+
+def _expectations(study: Study, prices: Mapping[tuple[str, str], Fraction], holders: int) -> list[Expectation]:
+    """What each analysis expects of its errors, in the study's order."""
+    found: list[Expectation] = []
+    for analysis in study.analyses:
+
+        def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> SumMechanism:
+            return planned_mechanism(study, prices[analysis, title], statistic, holders=holders)
+
+        found += CATALOGUE[analysis].forecast(study, planned)
+    return found
 
 
 def _relative_noise(study: Study, holders: int, placement: Placement) -> float:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 import importlib
 import threading
+from collections.abc import Mapping
 from contextlib import ExitStack
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +17,7 @@ from privacy.kernel.version import software_version
 from privacy.mechanisms import SumMechanism
 from privacy.protocol.study import Study
 from privacy.protocol.transport import Transport
-from privacy.results import StudyResult, Timing
+from privacy.results import EarlierRun, StudyResult, Timing
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
 from server.releases import Release
@@ -66,20 +68,7 @@ def run_study(
         everyone = len(study.holders or books.roster.holders)
         federation.join()
         Renewal(folder.root).note_joined(books.roster, federation.participants)
-        outcomes: dict[str, Any] = {}
-        for name in study.analyses:
-
-            def ask(title: str, statistic: Statistic[Any], name: str = name) -> Release:
-                return federation.ask(name, title, statistic, prices[name, title])
-
-            def planned(title: str, statistic: Statistic[Any], name: str = name) -> SumMechanism:
-                return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
-
-            outcomes[name] = CATALOGUE[name].run(study, ask, planned)
-        before = folder.results.named(study.name)
-        compared = tuple(
-            run for name, found in outcomes.items() for run in CATALOGUE[name].earlier(study, found, before)
-        )
+        outcomes = _outcomes(study, federation, prices, everyone)
         result = StudyResult(
             study=study,
             study_digest=study.digest,
@@ -91,25 +80,53 @@ def run_study(
             transport=transport.name,
             spending=spending_of(study, books.ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
-            earlier=compared,
+            earlier=_compared(study, outcomes, folder),
             **outcomes,
         )
-        handed_out = result.model_dump_json()
-        uncompared = federation.finish(handed_out)
-        result = result.model_copy(
-            update={
-                "timings": (*earlier, *watch.timings()),
-                "differences": tuple(federation.differences),
-                "uncompared": (*uncompared, *result.missing),
-                "handed_out": sha256_hex(handed_out.encode()),
-                "confirmed": federation.witnesses,
-                "unconfirmed": federation.unconfirmed,
-            }
-        )
+        result = _handed_out(result, federation)
+        result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
         folder.results.keep(result)
         for text in write_pages(result, folder) if pages else ():
             watch.note(text)
     return result
+
+
+def _outcomes(
+    study: Study, federation: Federation, prices: Mapping[tuple[str, str], Fraction], everyone: int
+) -> dict[str, Any]:
+    """What each analysis of the study finds, by its name; each sees its own questions and prices only."""
+    found: dict[str, Any] = {}
+    for name in study.analyses:
+
+        def ask(title: str, statistic: Statistic[Any], name: str = name) -> Release:
+            return federation.ask(name, title, statistic, prices[name, title])
+
+        def planned(title: str, statistic: Statistic[Any], name: str = name) -> SumMechanism:
+            return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
+
+        found[name] = CATALOGUE[name].run(study, ask, planned)
+    return found
+
+
+def _compared(study: Study, outcomes: Mapping[str, Any], folder: CoordinatorFolder) -> tuple[EarlierRun, ...]:
+    """The earlier runs that the outcomes are shown beside."""
+    before = folder.results.named(study.name)
+    return tuple(run for name, found in outcomes.items() for run in CATALOGUE[name].earlier(study, found, before))
+
+
+def _handed_out(result: StudyResult, federation: Federation) -> StudyResult:
+    """The result with what came of handing it to all holders."""
+    text = result.model_dump_json()
+    uncompared = federation.finish(text)
+    return result.model_copy(
+        update={
+            "differences": tuple(federation.differences),
+            "uncompared": (*uncompared, *result.missing),
+            "handed_out": sha256_hex(text.encode()),
+            "confirmed": federation.witnesses,
+            "unconfirmed": federation.unconfirmed,
+        }
+    )
 
 
 def run_over_transport(transport: Transport, settings: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
@@ -97,44 +97,58 @@ def _text(key: str, *, language: Language, **fields: object) -> str:
     return text(key, language, **fields)
 
 
-#: Columns that are totals.
+#: Columns of a segmentation's table: name, key of its heading, decimals (None: those of the currency), and scale.
+_COLUMNS: tuple[tuple[str, str, int | None, int], ...] = (
+    ("customers", "customer_records", 0, 1),
+    ("share_of_customers", "share_of_customers", 1, 100),
+    ("orders", "orders", 0, 1),
+    ("revenue", "revenue_in", 0, 1),
+    ("share_of_revenue", "share_of_revenue", 1, 100),
+    ("orders_per_customer", "orders_per_customer", 2, 1),
+    ("revenue_per_customer", "revenue_per_customer", None, 1),
+    ("revenue_per_order", "revenue_per_order", None, 1),
+)
+
+#: Columns that are totals, and the whole segmentation's figure under each column; shares have none.
 _TOTALS = ("customers", "orders", "revenue")
+_WHOLE = {
+    "customers": "total_customers",
+    "orders": "total_orders",
+    "revenue": "total_revenue",
+    "orders_per_customer": "orders_per_customer",
+    "revenue_per_customer": "revenue_per_customer",
+    "revenue_per_order": "revenue_per_order",
+}
+
+
+class _Column(NamedTuple):
+    name: str
+    label: str
+    decimals: int
+    scale: int
+
+
+def _columns(study: Study, language: Language, *, withheld: bool) -> list[_Column]:
+    digits = minor_digits(study.currency)
+    return [
+        _Column(name, text(key, language, currency=study.currency), digits if decimals is None else decimals, scale)
+        for name, key, decimals, scale in _COLUMNS
+        if not (withheld and name in _TOTALS)
+    ]
 
 
 def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language: Language) -> dict[str, Any]:
     say = partial(_text, language=language)
     study, withheld = result.study, result.totals_withheld
-    digits = minor_digits(study.currency)
     floor = _floor(scheme, study)
-    labels = {
-        "customers": say("customer_records"),
-        "share_of_customers": say("share_of_customers"),
-        "orders": say("orders"),
-        "revenue": say("revenue_in", currency=study.currency),
-        "share_of_revenue": say("share_of_revenue"),
-        "orders_per_customer": say("orders_per_customer"),
-        "revenue_per_customer": say("revenue_per_customer", currency=study.currency),
-        "revenue_per_order": say("revenue_per_order", currency=study.currency),
-    }
-    form = {
-        "customers": (0, 1),
-        "share_of_customers": (1, 100),
-        "orders": (0, 1),
-        "revenue": (0, 1),
-        "share_of_revenue": (1, 100),
-        "orders_per_customer": (2, 1),
-        "revenue_per_customer": (digits, 1),
-        "revenue_per_order": (digits, 1),
-    }
-    if withheld:
-        form = {name: shape for name, shape in form.items() if name not in _TOTALS}
+    columns = _columns(study, language, withheld=withheld)
     rows: list[dict[str, Any]] = []
     for position, segment in enumerate(scheme.segments):
         cells = None
         if not segment.suppressed:
             cells = [
-                cell(labels[name], getattr(segment, name), decimals=decimals, scale=scale)
-                for name, (decimals, scale) in form.items()
+                cell(column.label, getattr(segment, column.name), decimals=column.decimals, scale=column.scale)
+                for column in columns
             ]
         rows.append(
             {
@@ -143,15 +157,14 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
                 "cells": cells,
             }
         )
-    totals = {
-        "customers": scheme.total_customers,
-        "orders": scheme.total_orders,
-        "revenue": scheme.total_revenue,
-        "orders_per_customer": scheme.orders_per_customer,
-        "revenue_per_customer": scheme.revenue_per_customer,
-        "revenue_per_order": scheme.revenue_per_order,
-    }
-    total = [cell(labels[name], totals.get(name), decimals=form[name][0]) for name in form]
+    total = [
+        cell(
+            column.label,
+            getattr(scheme, _WHOLE[column.name]) if column.name in _WHOLE else None,
+            decimals=column.decimals,
+        )
+        for column in columns
+    ]
     two_estimates = "note_totals_missing" if result.missing else "note_totals"
     if _origin(study):
         two_estimates = "note_totals_known"  # there was one question only
@@ -159,7 +172,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         "code": scheme.scheme,
         "title": say(f"scheme_{scheme.scheme}"),
         "picture": both(lambda width: pictures.segment_shares(scheme, language, floor=floor, width=width)),
-        "columns": [labels[name] for name in form],
+        "columns": [column.label for column in columns],
         "rows": rows,
         "total": total,
         "two_estimates": "" if withheld else say(two_estimates),
@@ -208,25 +221,7 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
     money = [amount(Decimal(cut) / rules.money_unit, digits) for cut in rules.cuts.money]
     money_high = amount(Decimal(rules.cuts.money_high) / rules.money_unit, digits)
     cuts = rules.cuts
-    words = [
-        say("words_recent", days=f"{cuts.recency_days[0]:,}"),
-        say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
-        say("words_spending", money=money[3], currency=currency),
-    ]
     origin = _origin(study)
-    if origin:
-        high = "words_high_known"
-    else:
-        high = "words_high_fixed" if isinstance(study.of(CONTRACT).high_low, FixedCuts) else "words_high_median"
-    words.append(
-        say(
-            high,
-            days=f"{cuts.recency_high:,}",
-            orders=f"{cuts.orders_high:,}",
-            money=money_high,
-            currency=currency,
-        )
-    )
     score_rows = [
         (
             str(score),
@@ -235,22 +230,6 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
             _money_range(score, rules, digits, language),
         )
         for score in (5, 4, 3, 2, 1)
-    ]
-    margins: dict[str, list[str]] = {
-        facts.feature: [_points(margin) for margin in facts.rank_margin] for facts in rfm.distributions
-    }
-    values = {
-        "recency_days": ([f"{cut:,}" for cut in cuts.recency_days], f"{cuts.recency_high:,}"),
-        "orders": ([f"{cut:,}" for cut in cuts.orders], f"{cuts.orders_high:,}"),
-        "money": (money, money_high),
-    }
-    table = [
-        {
-            "name": say(f"feature_{feature}", currency=currency),
-            "cuts": list(zip(quintiles, margins.get(feature, [""] * 4), strict=True)),
-            "high": high_cut,
-        }
-        for feature, (quintiles, high_cut) in values.items()
     ]
     return {
         "origin": origin,
@@ -263,7 +242,7 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
             )
             for facts in rfm.distributions
         ],
-        "words": words,
+        "words": _in_words(rfm, study, money[3], money_high, language),
         "score_columns": [
             say("score"),
             say("score_days"),
@@ -276,9 +255,56 @@ def _cuts(rfm: RfmResult, study: Study, language: Language) -> dict[str, Any]:
             say("range_from", low=f"{cuts.orders_high:,}"),
             say("range_over", low=money_high),
         ),
-        "table": table,
+        "table": _cut_table(rfm, currency, money, money_high, language),
         "ties": len(set(cuts.orders)) < 4 or cuts.orders[0] <= 1,
     }
+
+
+def _in_words(rfm: RfmResult, study: Study, much: str, money_high: str, language: Language) -> list[str]:
+    """What recent, frequent and much are, and what is high.
+
+    Args:
+        much: the cut above which the fifth that spends most lies, as the page prints it.
+        money_high: the same of the cut between high and low.
+    """
+    say = partial(_text, language=language, currency=study.currency)
+    cuts = rfm.rules.cuts
+    if _origin(study):
+        high = "words_high_known"
+    else:
+        high = "words_high_fixed" if isinstance(study.of(CONTRACT).high_low, FixedCuts) else "words_high_median"
+    return [
+        say("words_recent", days=f"{cuts.recency_days[0]:,}"),
+        say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
+        say("words_spending", money=much),
+        say(high, days=f"{cuts.recency_high:,}", orders=f"{cuts.orders_high:,}", money=money_high),
+    ]
+
+
+def _cut_table(
+    rfm: RfmResult, currency: str, money: list[str], money_high: str, language: Language
+) -> list[dict[str, Any]]:
+    """Each feature's cuts with the margins of their ranks, and its cut between high and low.
+
+    Args:
+        money: the quintile cuts of money, as the page prints them.
+        money_high: its cut between high and low.
+    """
+    cuts = rfm.rules.cuts
+    margins = {facts.feature: [_points(margin) for margin in facts.rank_margin] for facts in rfm.distributions}
+    values: dict[Literal["recency_days", "orders", "money"], tuple[list[str], str]] = {
+        "recency_days": ([f"{cut:,}" for cut in cuts.recency_days], f"{cuts.recency_high:,}"),
+        "orders": ([f"{cut:,}" for cut in cuts.orders], f"{cuts.orders_high:,}"),
+        "money": (money, money_high),
+    }
+    return [
+        {
+            "name": _text(f"feature_{feature}", language=language, currency=currency),
+            "cuts": list(zip(quintiles, margins.get(feature, [""] * 4), strict=True)),
+            "high": high,
+        }
+        for feature, (quintiles, high) in values.items()
+    ]
 
 
 def _points(rank_margin: float) -> str:
