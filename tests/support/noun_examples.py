@@ -46,6 +46,7 @@ from privacy.ledger import (
 from privacy.ledger.paths import Passage
 from privacy.mechanisms import SumMechanism
 from privacy.protocol import messages as m
+from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Declarations, Member, Signed
 from privacy.protocol.membership import Change, JoinRequest, KeyChange, Leave, RosterUpdate, Rotation
 from privacy.protocol.study import Study, Waits
@@ -318,11 +319,11 @@ EXAMPLES: tuple[Noun, ...] = (
     Release(title="cut points", study=STUDY.digest, statistic=d("s"), question=QUESTION, core=CORE.digest,
             mechanism=CORE.mechanism, holders=("alpha", "beta", "gamma"), values=(5, -7, 2**62)),
     Released(question=QUESTION, core=d("core"), release=d("release")),
-    m.Reply(
+    Reply(
         statement=PEOPLE["alpha"].sign(m.Ready(holder="alpha", core=d("core"))), vector="AAAA", since={"beta": 7},
         paths=(HEAD_PATH,),
     ),
-    m.Request(
+    Request(
         statement=PEOPLE["alpha"].sign(CHECKPOINT), since=(3, 7), paths={"beta": HEAD_PATH},
         attachments={d("text"): "text"},
     ),
