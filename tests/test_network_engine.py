@@ -8,6 +8,7 @@ allow, and not to less; and clipping agrees with slow code that clips one custom
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from fractions import Fraction
 from typing import Any
@@ -20,6 +21,8 @@ from row_kits import FEATURE_DAYS, feature_rows, feature_table, plausible_featur
 from statistic_kit import PLAIN_VIEW, TURNED_VIEW
 
 import clients.answering.engines
+from clients.analyses.catalogue import ANALYSES, ENGINES
+from privacy.analyses.catalogue import BY_NAME
 from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.models import PROBABILITY, WEIGHT
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
@@ -108,9 +111,15 @@ def test_opacus_gives_the_same_integers_for_any_rows(engine: Any, statistic: Net
 
 def test_without_opacus_the_statistic_is_computed_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     statistic, table = EXAMPLES["all days"], plausible_features(50, 9)
-    monkeypatch.setattr(clients.answering.engines, "has_opacus", lambda: False)
+    missing = dataclasses.replace(ENGINES[NetworkGradient], is_installed=lambda: False)
+    monkeypatch.setitem(ENGINES, NetworkGradient, missing)
     monkeypatch.setattr(NetworkGradient, "encode_sum", lambda self, rows: "its own")
     assert clients.answering.engines.encode_sum(statistic, table, holder="shop") == "its own"
+
+
+def test_an_engine_is_of_a_statistic_that_its_analysis_asks() -> None:
+    for analysis in ANALYSES:
+        assert set(analysis.engines) <= set(BY_NAME[analysis.name].statistics)
 
 
 def test_opacus_is_what_computes_where_it_is_installed(engine: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from privacy.section import Section, View
 from privacy.statistics import Rows, Statistic
+from privacy.statistics.base import IntArray
 
 if TYPE_CHECKING:
     from clients.analysis.actions import Actions
@@ -113,6 +114,19 @@ class HolderView(View[W]):
     checked: bool = False
 
 
+@dataclass(frozen=True, kw_only=True)
+class Engine:
+    """Another way to compute a statistic: the same integers, faster.
+
+    Attributes:
+        is_installed: whether what it needs is.
+        encode_sum: what a holder adds to the sum, shape ``(dim,)``, of the statistic and its rows.
+    """
+
+    is_installed: Callable[[], bool]
+    encode_sum: Callable[[Any, Any], IntArray]
+
+
 def _never(own: Any) -> dt.date | None:
     return None
 
@@ -128,6 +142,7 @@ class HolderAnalysis(Generic[R, W]):
         section: its part of the holder's page.
         label: makes and writes its labels of the holder's customers; the files.
         history: its labels of all days.
+        engines: other ways to compute some of its statistics.
         recipes: how the features that it alone has are worked out, by name.
         reads: the rows that its questions are asked about, where a holder asks for more with them than the contract
             does; None for those of the contract's request.
@@ -142,6 +157,7 @@ class HolderAnalysis(Generic[R, W]):
     label: Callable[[HolderContext], Sequence[Path]]
     history: type[DayHistory[Any, Any]]
     knows: Callable[[str, StudyResult], bool]
+    engines: Mapping[type[Statistic[Any]], Engine] = field(default_factory=dict)
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     reads: Callable[[HolderContext], Rows] | None = None
     since: Callable[[W], dt.date | None] = _never

@@ -15,6 +15,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeAlias
 
 from clients.analysis import HolderContext
 from clients.answering.approvals import Approvals
@@ -36,6 +37,9 @@ from privacy.statistics import Rows, Statistic
 
 log = logging.getLogger("cohortium.holder")
 
+#: What the released questions of a run were about, in their order.
+_Questions: TypeAlias = Sequence[Statistic[Any]]
+
 
 class SourceData:
     """The holder's data behind its ``holder.toml``."""
@@ -55,7 +59,7 @@ class SourceData:
         context = self._folder.context(study)
         return {analysis.name: analysis.rows(context) for analysis in ANALYSES if analysis.name in study.analyses}
 
-    def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
+    def write_labels(self, study: Study, answered: _Questions, stated: str | None = None) -> Sequence[Path]:
         """Write labels of the holder's own customers by what a run released.
 
         Raises:
@@ -100,7 +104,7 @@ class HolderFolder:
         """
         return read_toml(self.root / "holder.toml", HolderConfig)
 
-    def context(self, study: Study, answered: Sequence[Statistic] = (), stated: str | None = None) -> HolderContext:
+    def context(self, study: Study, answered: _Questions = (), stated: str | None = None) -> HolderContext:
         """What analyses may ask of this folder, about one study.
 
         Raises:

@@ -101,7 +101,9 @@ class HolderData(Protocol):
         """What each analysis of the study reads, by the analysis' name; computed once per study and as-of date."""
         ...
 
-    def write_labels(self, study: Study, answered: Sequence[Statistic], stated: str | None = None) -> Sequence[Path]:
+    def write_labels(
+        self, study: Study, answered: Sequence[Statistic[Any]], stated: str | None = None
+    ) -> Sequence[Path]:
         """Label the holder's own customers in its own files.
 
         Args:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.analyses.churn.bands import BANDS
+from clients.analyses.churn.engine import OPACUS
 from clients.analyses.churn.facts import narrowed, with_facts
 from clients.analyses.churn.labels import ScoreHistory, ScoreSnapshot
 from clients.analyses.churn.own import OwnChurn, own_churn
@@ -16,6 +17,7 @@ from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.rows.kinds import OwnRows
 from clients.labels.export import publish
 from privacy.analyses.churn import CONTRACT
+from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.results import ChurnResult
 from privacy.kernel.features import FeatureTable
 from privacy.results import StudyResult
@@ -74,5 +76,6 @@ ANALYSIS: HolderAnalysis[ChurnResult, OwnChurn] = HolderAnalysis(
     section=SECTION,
     label=_label,
     history=ScoreHistory,
+    engines={NetworkGradient: OPACUS},
     knows=_knows,
 )
