@@ -20,245 +20,48 @@ by each holder from its own files, and a study through the real protocol in one 
 from __future__ import annotations
 
 import argparse
-import datetime as dt
 import json
 import statistics
 import sys
-import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from functools import cache, partial
+from functools import cache
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
+from churn_baselines import CEILINGS, Fit, fit_logistic, inputs_of
+from churn_customers import (
+    AT,
+    EARLIER,
+    FOLDS,
+    HOLDERS,
+    HORIZONS,
+    PLACES,
+    RFM,
+    SEEDS,
+    Customers,
+    IntArray,
+    auc,
+    divided,
+    load_customers,
+    reference_study,
+    train_directly,
+)
+from churn_time import time_study
 from numpy.typing import NDArray
-from rfm_accuracy import Noisy, default_data
-from scipy.stats import rankdata
+from rfm_accuracy import default_data
 
-from clients.answering.policy import HolderPolicy
-from clients.data.config import Columns, HolderConfig, Source
-from clients.data.origin import Origin
-from clients.data.rows.features import CustomerFeatures, build_features
-from privacy.analyses.churn.models import LogisticModel, NetworkModel, logits_of
+from privacy.analyses.churn.models import logits_of
 from privacy.errors import DataError
-from privacy.kernel.canonical import read_toml
-from privacy.kernel.features import UNIT, FeatureName, FeatureTable
-from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.kernel.features import FeatureName
 from privacy.protocol.study import Study
-from privacy.statistics import Statistic
-from server.aggregation.noise import central_noise
-from server.analyses.churn.learning import train_logistic, train_network
-from server.analyses.churn.run import rounds_of
-from server.running.planning import plan, planned_mechanism
 
-TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
-CUTOFF = dt.date(2011, 6, 12)
-HORIZONS = (90, 180)
 FAMILIES = ("logistic", "network")
-#: (placement, mechanism) of the study.
-PLACES = (("distributed", "integer"), ("central", "integer"), ("central", "opacus"), ("local", "integer"))
 EPSILONS = ("0.25", "0.5", "1", "2", "4", "8")
 SPLITS = ("country", "tenure")
-HOLDERS, FOLDS, SEEDS = 3, 5, 10
-#: Days of a feature table: the one to train on for the out-of-time test, and the cutoff itself.
-EARLIER, AT = 0, 1
-RFM: tuple[FeatureName, ...] = ("recency_days", "orders", "money")
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Sampler = Callable[[int, int], IntArray]
-Model = LogisticModel | NetworkModel
-
-
-# --- the customers -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Customers:
-    """All customers of the shop, and the holders that they are divided among.
-
-    Attributes:
-        table: their features one horizon before the cutoff (``EARLIER``) and at the cutoff (``AT``).
-        split: name to the number of each customer's holder, shape ``(customers,)``.
-    """
-
-    table: FeatureTable
-    split: Mapping[str, IntArray]
-
-    def counting(self, day: int) -> IntArray:
-        """Positions of the customers that count on a day."""
-        return np.flatnonzero(self.table.eligible[:, day] == 1)
-
-
-def reference_study(
-    horizon: int,
-    *,
-    family: str = "logistic",
-    epsilon: str = "1",
-    place: tuple[str, str] = PLACES[0],
-    active_days: int = 36_600,
-) -> Study:
-    """A study of the shop: one horizon before the as-of day is the cutoff, and training one horizon before that."""
-    return Study.model_validate(
-        {
-            "name": "churn-accuracy",
-            "as_of": CUTOFF + dt.timedelta(days=horizon),
-            "analyses": ["churn"],
-            "currency": "GBP",
-            "placement": place[0],
-            "mechanism": place[1],
-            "cleaning": {"cancellation_prefix": "C"},
-            "budget": {"epsilon": epsilon, "delta": "0.000001", "max_holders_per_customer": 1},
-            "churn": {"model": family, "horizon_days": horizon, "active_days": active_days},
-        }
-    )
-
-
-def load_customers(folder: Path, horizon: int, *, active_days: int = 36_600) -> Customers:
-    """Compute the features as a holder does, and divide the customers among three holders in three ways.
-
-    ``number``: by customer number; ``country``: the United Kingdom, Germany and France, all others; ``tenure``: by
-    thirds of the time since the first purchase.
-    """
-    study = reference_study(horizon, active_days=active_days)
-    config = HolderConfig(
-        holder="shop",
-        source=Source(url=str(folder / TABLE), where="not overlap_repeat", currency_code="GBP"),
-        columns=Columns(
-            customer="customer_id", order="invoice", time="invoice_date", quantity="quantity", price="price",
-            product="stock_code",
-        ),
-    )  # fmt: skip
-    found = build_features(Origin(config, study, folder), study.row_requests["churn"])
-    tenure = found.table.values[:, AT, found.table.names.index("tenure_days")]
-    thirds = np.quantile(tenure[found.table.eligible[:, AT] == 1], [1 / 3, 2 / 3])
-    return Customers(
-        table=found.table,
-        split={
-            "number": np.array([int(item) % HOLDERS for item in found.ids], dtype=np.int64),
-            "country": _regions(folder, found),
-            "tenure": np.searchsorted(thirds, tenure).astype(np.int64),
-        },
-    )
-
-
-def _regions(folder: Path, found: CustomerFeatures) -> IntArray:
-    sales = pd.read_parquet(folder / TABLE, columns=["customer_id", "country"]).dropna()
-    country = sales.drop_duplicates("customer_id").set_index("customer_id")["country"]
-    country.index = country.index.astype("int64").astype(str)
-    region = country.map({"United Kingdom": 0, "Germany": 1, "France": 1}).fillna(2).astype("int64")
-    return np.asarray(region.reindex(pd.Index(found.ids)).to_numpy(), dtype=np.int64)
-
-
-# --- private training ----------------------------------------------------------------------------------------------
-
-
-def train_directly(
-    study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
-) -> Model:
-    """The study's training over holders' tables, with the product's noise but without messages."""
-    prices = plan(study)
-
-    def ask(title: str, statistic: Statistic[Any]) -> Any:
-        mechanism = planned_mechanism(study, prices["churn", title], statistic, holders=len(tables))
-        total = np.zeros(statistic.dim, dtype=np.int64)
-        for table in tables:
-            total += statistic.encode_sum(table)
-            if mechanism.holder_scale:
-                total += sampler(mechanism.holder_scale, statistic.dim)
-        if mechanism.placement == "central":
-            total += central_noise(mechanism, statistic.dim)
-        return Noisy(array=total, deviation=mechanism.released_deviation)
-
-    train = train_network if study.churn.model == "network" else train_logistic
-    model: Model = train(study.scaled(study.churn.features), (day,), rounds=rounds_of(study), ask=ask)[0]
-    return model
-
-
-def divided(customers: Customers, index: IntArray, split: str) -> list[FeatureTable]:
-    """Some of the customers, by holder."""
-    holder = customers.split[split][index]
-    return [customers.table.take(index[holder == number]) for number in range(HOLDERS)]
-
-
-def auc(scores: NDArray[Any], outcome: IntArray) -> float:
-    """Area under the curve from ranks; ties count half."""
-    churned = int(outcome.sum())
-    other = len(outcome) - churned
-    return float((rankdata(scores)[outcome == 1].sum() - churned * (churned + 1) / 2) / (churned * other))
-
-
-# --- without privacy -----------------------------------------------------------------------------------------------
-
-
-Predict = Callable[[FloatArray], FloatArray]
-Fit = Callable[[FloatArray, IntArray], Predict]
-
-
-def fit_logistic(inputs: FloatArray, outcome: IntArray) -> Predict:
-    """scikit-learn's logistic regression on standardised inputs."""
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import StandardScaler
-
-    model = make_pipeline(StandardScaler(), LogisticRegression(max_iter=5000)).fit(inputs, outcome)
-    return lambda new: np.asarray(model.decision_function(new))
-
-
-def fit_network(inputs: FloatArray, outcome: IntArray, *, decay: float, direct: bool) -> Predict:
-    """A perceptron on standardised inputs: 300 steps of Adam over all customers.
-
-    Args:
-        decay: weight decay of the hidden layer.
-        direct: the product's (8 units, hyperbolic tangent, beside a direct path); else 16 rectified units alone.
-    """
-    import torch
-
-    torch.manual_seed(0)
-    centre, spread = inputs.mean(axis=0), inputs.std(axis=0) + 1e-9
-    hidden = torch.nn.Linear(inputs.shape[1], 8 if direct else 16)
-    output = torch.nn.Linear(hidden.out_features, 1, bias=False)
-    path = torch.nn.Linear(inputs.shape[1], 1)
-    bend = torch.tanh if direct else torch.relu
-
-    def tensor(array: NDArray[Any]) -> torch.Tensor:
-        return torch.tensor((array - centre) / spread, dtype=torch.float32)
-
-    def logits(given: torch.Tensor) -> torch.Tensor:
-        return (output(bend(hidden(given))) + (path(given) if direct else path.bias))[:, 0]
-
-    adam = torch.optim.Adam([*hidden.parameters(), *output.parameters(), *path.parameters()], lr=0.01)
-    seen, wanted = tensor(inputs), torch.tensor(outcome, dtype=torch.float32)
-    for _ in range(300):
-        adam.zero_grad()
-        loss = torch.nn.functional.binary_cross_entropy_with_logits(logits(seen), wanted)
-        loss += decay * ((hidden.weight**2).sum() + (output.weight**2).sum()) + 1e-4 * (path.weight**2).sum()
-        loss.backward()
-        adam.step()
-    return lambda new: np.asarray(logits(tensor(new)).detach().numpy(), dtype=np.float64)
-
-
-#: Of these the best on the test folds is the ceiling.
-CEILINGS: dict[str, tuple[Fit, ...]] = {
-    "logistic": (fit_logistic,),
-    "network": tuple(
-        partial(fit_network, decay=decay, direct=direct)
-        for decay, direct in ((1e-3, True), (3e-3, True), (2e-3, False))
-    ),
-}
-
-
-def inputs_of(customers: Customers, names: tuple[FeatureName, ...], day: int) -> FloatArray:
-    """Scaled features of all customers as real numbers, shape ``(customers, features)``."""
-    scaled = reference_study(HORIZONS[0]).scaled(names)
-    return customers.table.scaled(scaled, day) / UNIT
-
-
-# --- measuring -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -506,47 +309,6 @@ def summary(found: Sequence[Row]) -> Iterator[str]:
             cells = [number(value) for value in (row.auc, row.gap, row.worst, row.out_of_time)]
             cells += [gaps.get((row.horizon, row.model, row.epsilon, *other), "") for other in others]
             yield f"| {row.horizon} | {row.model} | {row.epsilon} | " + " | ".join(cells) + " |"
-
-
-# --- time ------------------------------------------------------------------------------------------------------------
-
-
-def time_study(customers: int, holders: int, *, family: str) -> Iterator[str]:
-    """Seconds of generated sales to a recorded result: through keys, ledgers, masks and signatures, in one process."""
-    from server.running.run import run_study
-    from simulations.worlds.generator import generate, study_toml
-    from simulations.worlds.kit import MemoryFederation
-
-    with tempfile.TemporaryDirectory() as name:
-        root = Path(name)
-        started = time.perf_counter()
-        world = generate(root / "sales", customers=customers, stores=holders - 1)
-        yield f"generating sales of {customers:,} persons       {time.perf_counter() - started:6.1f} s"
-        (root / "study.toml").write_text(study_toml(world), encoding="utf-8")
-        sample = read_toml(root / "study.toml", Study)
-        study = Study.model_validate(sample.model_dump() | {"analyses": ("churn",), "churn": {"model": family}})
-        started = time.perf_counter()
-        tables: dict[str, dict[str, FeatureTable]] = {}
-        for holder in world.holders:
-            home = world.folder / holder
-            config = read_toml(home / "holder.toml", HolderConfig)
-            features = build_features(Origin(config, study, home), study.row_requests["churn"])
-            tables[holder] = {"churn": features.table}
-        records = sum(len(table["churn"]) for table in tables.values())
-        yield f"features of {records:,} records at {holders} holders  {time.perf_counter() - started:6.1f} s"
-        policy = HolderPolicy.model_validate(
-            {"lifetime": {"epsilon": 8, "delta": "0.000001"}, "allow": {"analyses": ["churn"]}}
-        )
-        federation = MemoryFederation(root / "federation", tables, policy=policy, declared=1)
-        started = time.perf_counter()
-        result = run_study(study, folder=federation.folder, transport=federation.transport)
-        total = time.perf_counter() - started
-        for timing in result.timings:
-            yield f"  {timing.step:42} {timing.seconds:6.1f} s"
-        yield f"study, from joining to the report            {total:6.1f} s   (bar: 60 s on two cores)"
-        quality = result.churn.quality.auc if result.churn else None
-        if quality is not None:
-            yield f"AUC out of time, as released                 {quality.value:.3f} +- {quality.margin:.3f}"
 
 
 def main() -> None:

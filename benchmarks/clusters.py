@@ -34,271 +34,45 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import math
 import statistics
-import subprocess
 import sys
-import tempfile
 import time
-import tracemalloc
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from decimal import Decimal
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
-from rfm_accuracy import Noisy, default_data
+from cluster_baselines import diffprivlib, grid_and_lloyd, plain_lloyd
+from cluster_customers import (
+    HOLDERS,
+    RFM,
+    TEN,
+    Customers,
+    FloatArray,
+    IntArray,
+    cluster_directly,
+    cost,
+    known,
+    load_customers,
+    places,
+    reference_study,
+)
+from cluster_encoding import EncodeRow, encoding
+from rfm_accuracy import default_data
 from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
-from clients.data.config import Columns, HolderConfig, Source
-from clients.data.origin import Origin
-from clients.data.rows.features import CustomerFeatures, build_features
-from privacy.accounting.gdp import mu_of
 from privacy.analyses.clusters.anchor_sums import nearest
-from privacy.analyses.clusters.options import KnownClusters
-from privacy.analyses.clusters.results import ClusterResult
-from privacy.kernel.features import MISSING, UNIT, FeatureName, FeatureTable
-from privacy.mechanisms import SumMechanism
-from privacy.mechanisms.sampler import discrete_gaussian
-from privacy.protocol.study import Study
-from privacy.statistics import Statistic
-from server.analyses.clusters import run as clusters
-from server.running.planning import plan, planned_mechanism
+from privacy.kernel.features import FeatureName
 
-TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
-AS_OF = dt.date(2011, 12, 10)
 MONTHS = (dt.date(2011, 10, 31), dt.date(2011, 11, 30))
-HOLDERS, COLLUDING, DELTA = 3, 1, 1e-6
 EPSILONS = ("0.25", "0.5", "1", "2", "4")
-RFM: tuple[FeatureName, ...] = ("recency_days", "orders", "money")
-TEN: tuple[FeatureName, ...] = (
-    *RFM, "order_value", "tenure_days", "interval_days", "interval_spread", "basket", "return_share", "evening_share",
-)  # fmt: skip
 #: Largest median that is accepted, by number of features, k and epsilon.
 BARS = {(3, 4, "1"): 1.01, (3, 8, "1"): 1.05, (3, 4, "0.5"): 1.03, (3, 8, "0.5"): 1.15, (10, 8, "1"): 1.25}
 #: Least share of customers that keep their id.
 KEPT = 0.9
-#: Most seconds that a question's encoding may take, of all holders together.
-SECONDS = 5.0
-
-FloatArray = NDArray[np.float64]
-IntArray = NDArray[np.int64]
-Sampler = Callable[[int, int], IntArray]
-
-
-# --- the customers -------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class Customers:
-    """All customers of the shop as of a day.
-
-    Attributes:
-        ids: customer numbers, shape ``(customers,)``, ascending.
-        table: their features, in the order of ``TEN``.
-    """
-
-    ids: IntArray
-    table: FeatureTable
-
-    def scaled(self, study: Study) -> FloatArray:
-        """The study's features on their scales, shape ``(customers, features)``, from -1 to 1."""
-        return self.table.scaled(study.scaled(study.clusters.features), 0) / UNIT
-
-    def divided(self) -> list[FeatureTable]:
-        """By holder."""
-        return [self.table.take(np.flatnonzero(self.ids % HOLDERS == number)) for number in range(HOLDERS)]
-
-
-def reference_study(
-    k: int,
-    *,
-    epsilon: str = "1",
-    features: tuple[FeatureName, ...] = RFM,
-    as_of: dt.date = AS_OF,
-    spare_attempts: int = 1,
-    centres: KnownClusters | str = "new",
-) -> Study:
-    """A study of the shop."""
-    return Study.model_validate(
-        {
-            "name": "cluster-accuracy",
-            "as_of": as_of,
-            "analyses": ["clusters"],
-            "currency": "GBP",
-            "cleaning": {"cancellation_prefix": "C"},
-            "budget": {
-                "epsilon": epsilon,
-                "delta": format(Decimal(str(DELTA)), "f"),
-                "max_holders_per_customer": 1,
-                "colluding_holders": COLLUDING,
-                "spare_attempts": spare_attempts,
-            },
-            "clusters": {"k": k, "features": features, "centres": centres},
-        }
-    )
-
-
-def load_customers(folder: Path, as_of: dt.date = AS_OF) -> Customers:
-    """Compute the features as a holder does."""
-    study = reference_study(8, features=TEN, as_of=as_of)
-    config = HolderConfig(
-        holder="shop",
-        source=Source(url=str(folder / TABLE), where="not overlap_repeat", currency_code="GBP"),
-        columns=Columns(
-            customer="customer_id", order="invoice", time="invoice_date", quantity="quantity", price="price",
-            product="stock_code",
-        ),
-    )  # fmt: skip
-    found: CustomerFeatures = build_features(Origin(config, study, folder), study.row_requests["clusters"])
-    ids = np.array([int(item) for item in found.ids], dtype=np.int64)
-    order = np.argsort(ids)
-    return Customers(ids=ids[order], table=found.table.take(order))
-
-
-# --- private clusters ----------------------------------------------------------------------------------------------
-
-
-def cluster_directly(
-    study: Study,
-    tables: Sequence[FeatureTable],
-    *,
-    sampler: Sampler = discrete_gaussian,
-    watch: Callable[[str, Statistic[Any]], None] | None = None,
-) -> ClusterResult:
-    """The study's analysis over holders' tables, with the product's noise shares but without messages.
-
-    One table alone gets the noise of a holder that works by itself: none for anybody who might collude. ``watch`` sees
-    every question by its title.
-    """
-    prices = plan(study)
-
-    def planned(title: str, statistic: Statistic[Any]) -> SumMechanism:
-        price = prices["clusters", title]
-        if len(tables) == 1:  # the noise of placement "central" does not depend on how many take part
-            return planned_mechanism(study, price, statistic, holders=2, placement="central")
-        return planned_mechanism(study, price, statistic, holders=len(tables))
-
-    def ask(title: str, statistic: Statistic[Any]) -> Any:
-        if watch is not None:
-            watch(title, statistic)
-        mechanism = planned(title, statistic)
-        total = np.zeros(statistic.dim, dtype=np.int64)
-        for table in tables:
-            total += statistic.encode_sum(table) + sampler(mechanism.holder_scale or mechanism.share_scale, len(total))
-        return Noisy(array=total, deviation=mechanism.released_deviation)
-
-    return clusters.run(study, ask, planned)
-
-
-def places(result: ClusterResult) -> FloatArray:
-    """Centres on their scales, shape ``(k, features)``, ascending by id."""
-    return np.array([centre.place for centre in result.clusters.centres], dtype=np.float64) / UNIT
-
-
-def known(result: ClusterResult) -> KnownClusters:
-    """What the next month's study keeps."""
-    return KnownClusters(clusters=result.clusters, origin="the month before")
-
-
-def cost(z: FloatArray, centres: FloatArray) -> float:
-    """Sum of squared distances to the nearest centre."""
-    return float(((z - centres[nearest(z, centres)]) ** 2).sum())
-
-
-# --- baselines -----------------------------------------------------------------------------------------------------
-
-
-def noise_of(epsilon: str) -> float:
-    """Deviation of a released number at sensitivity one with all of the budget, three holders, one colluding."""
-    return math.sqrt(HOLDERS / (HOLDERS - COLLUDING)) / mu_of(float(epsilon), DELTA)
-
-
-def noisy_lloyd(
-    z: FloatArray,
-    centres: FloatArray,
-    noise: float,
-    rng: np.random.Generator,
-    *,
-    rounds: int,
-    radius: float,
-    weight: float,
-) -> FloatArray:
-    """Lloyd's rounds on noisy counts and offsets; customers beyond the radius of their centre are left out.
-
-    Args:
-        noise: deviation at sensitivity one with all that the rounds may spend together.
-        weight: of the count beside the offset over the radius; sensitivity ``sqrt(1 + weight^2)``.
-    """
-    k, d = centres.shape
-    deviation = math.sqrt((1 + weight**2) * rounds) * noise
-    for _ in range(rounds):
-        cell = nearest(z, centres)
-        offset = (z - centres[cell]) / radius
-        inside = (offset**2).sum(axis=1) <= 1
-        total = rng.normal(0, deviation, (k, d + 1))
-        np.add.at(total, cell[inside], np.column_stack([offset, np.full(len(z), weight)])[inside])
-        counts = total[:, -1] / weight
-        step = total[:, :d] / np.maximum(counts, 1)[:, None]
-        step /= np.maximum(1, np.linalg.norm(step, axis=1, keepdims=True))
-        sure = (counts > 2 * deviation / weight)[:, None]
-        centres = np.clip(np.where(sure, centres + radius * step, centres), -1, 1)
-    return centres
-
-
-def grid_and_lloyd(z: FloatArray, k: int, epsilon: str, rng: np.random.Generator) -> FloatArray:
-    """Half of the squared mu for a grid, k-means on the cells above three deviations, two rounds."""
-    d = z.shape[1]
-    noise = noise_of(epsilon) * math.sqrt(2)
-    mu = mu_of(float(epsilon), DELTA) / math.sqrt(2)
-    cells = int(np.clip(round((5000 * mu) ** (1 / d)), 3, 40))
-    counts, _ = np.histogramdd(z, bins=cells, range=[(-1, 1)] * d)
-    released = (counts + rng.normal(0, noise, counts.shape)).ravel()
-    keep = released > 3 * noise
-    if keep.sum() < k:
-        keep = released >= np.sort(released)[-k]
-    middle = (np.arange(cells) + 0.5) / cells * 2 - 1
-    centres = np.stack(np.meshgrid(*[middle] * d, indexing="ij"), -1).reshape(-1, d)[keep]
-    start = KMeans(k, n_init=10, random_state=0).fit(centres, sample_weight=np.maximum(released[keep], 1e-9))
-    radius, weight = 0.8 * math.sqrt(d) / k ** (1 / d), (4 * d) ** -0.25
-    return noisy_lloyd(z, start.cluster_centers_, noise, rng, rounds=2, radius=radius, weight=weight)
-
-
-def plain_lloyd(z: FloatArray, k: int, epsilon: str, rng: np.random.Generator) -> FloatArray:
-    """Five rounds from anywhere; no offset is longer than the radius."""
-    d = z.shape[1]
-    start = rng.uniform(-1, 1, (k, d))
-    return noisy_lloyd(z, start, noise_of(epsilon), rng, rounds=5, radius=2 * math.sqrt(d), weight=1.0)
-
-
-_DIFFPRIVLIB = """
-import sys, warnings
-import numpy as np
-from diffprivlib.models import KMeans
-warnings.simplefilter("ignore")
-z = np.load(sys.argv[1])
-k, epsilon, runs = int(sys.argv[2]), float(sys.argv[3]), int(sys.argv[4])
-ends = (-np.ones(z.shape[1]), np.ones(z.shape[1]))
-found = [KMeans(k, epsilon=epsilon, bounds=ends).fit(z).cluster_centers_ for _ in range(runs)]
-np.save(sys.argv[5], np.array(found))
-"""
-
-
-def diffprivlib(python: Path, z: FloatArray, k: int, epsilon: str, runs: int) -> list[FloatArray]:
-    """Centres by diffprivlib, which needs older libraries than this project's."""
-    with tempfile.TemporaryDirectory() as name:
-        given, found = Path(name) / "z.npy", Path(name) / "centres.npy"
-        np.save(given, z)
-        subprocess.run([python, "-c", _DIFFPRIVLIB, given, str(k), epsilon, str(runs), found], check=True)
-        return list(np.load(found))
-
-
-# --- measuring -----------------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -530,125 +304,6 @@ def rows(folder: Path, extent: Extent, python: Path | None) -> Iterator[Row | Mo
     for k in extent.numbers:
         for epsilon in extent.months:
             yield months.row(k, epsilon, extent.runs)
-
-
-# --- what encoding takes -------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, kw_only=True)
-class EncodeRow:
-    """What one question takes.
-
-    Attributes:
-        features: of the study.
-        numbers: coordinates of the question.
-        median, best: seconds by the clock for all holders, one after the other on one core.
-        processor: median seconds of processor time for the same.
-        slowest: median seconds of the slowest holder: what is waited for where each has a machine.
-        memory: most bytes that one holder's encoding takes beside its table.
-    """
-
-    features: int
-    question: str
-    numbers: int
-    median: float
-    best: float
-    processor: float
-    slowest: float
-    memory: int
-
-    @classmethod
-    def head(cls) -> str:
-        """The table's head, Markdown."""
-        names = (
-            "features",
-            "question",
-            "numbers",
-            "all holders, s: median",
-            "best",
-            "processor",
-            "slowest holder, s",
-            "memory, MiB",
-        )
-        return "| " + " | ".join(names) + " |\n|" + "---|" * len(names)
-
-    def line(self) -> str:
-        """One line of Markdown."""
-        texts = (self.features, self.question, f"{self.numbers:,}", f"{self.median:.2f}", f"{self.best:.2f}",
-                 f"{self.processor:.2f}", f"{self.slowest:.2f}", f"{self.memory / 2**20:.0f}")  # fmt: skip
-        return "| " + " | ".join(map(str, texts)) + " |"
-
-    def verdicts(self) -> Iterator[tuple[str, bool]]:
-        """What the row must fulfil."""
-        what = f"{self.features} features, {self.question}: at most {SECONDS:g} s for all holders"
-        yield f"{what} ({self.processor:.2f} of a core)", self.processor <= SECONDS
-
-
-def generated(customers: int, seed: int = 7) -> FeatureTable:
-    """Customers of a made-up world with the features of ``TEN``: four kinds of shoppers, heavy tails, gaps."""
-    rng = np.random.default_rng(seed)
-    kind = rng.choice(4, customers, p=(0.4, 0.3, 0.2, 0.1))
-    orders = 1 + rng.poisson(np.array([0.2, 2.0, 6.0, 20.0])[kind] * rng.gamma(2.0, 0.5, customers))
-    recency = rng.exponential(np.array([500.0, 200.0, 60.0, 15.0])[kind])
-    value = np.exp(rng.normal(np.array([7.5, 8.2, 8.6, 9.0])[kind], 0.7))
-    gap = rng.exponential(np.array([200.0, 90.0, 40.0, 15.0])[kind])
-    several, many = orders > 1, orders > 2
-    columns = {
-        "recency_days": recency,
-        "orders": orders,
-        "money": orders * value,
-        "order_value": value,
-        "tenure_days": recency + gap * orders,
-        "interval_days": np.where(several, 100 * gap, MISSING),
-        "interval_spread": np.where(many, 100 * gap * rng.gamma(2.0, 0.3, customers), MISSING),
-        "basket": 100 * (1 + rng.poisson(4.0, customers)),
-        "return_share": 1000 * rng.beta(0.3, 6.0, customers),
-        "evening_share": 1000 * rng.beta(1.0, 2.0, customers),
-    }
-    values = np.stack([columns[name] for name in TEN], axis=1)[:, None, :]
-    one = np.ones((customers, 1), dtype=np.int64)
-    return FeatureTable(names=TEN, values=np.rint(values).astype(np.int64), eligible=one, outcome=-one)
-
-
-def encoding(customers: int, holders: int, runs: int) -> Iterator[EncodeRow]:
-    """All questions of a study of three features and of one of ten."""
-    everyone = generated(customers)
-    for features in (RFM, TEN):
-        asked: dict[str, Statistic[Any]] = {}
-        columns = [TEN.index(name) for name in features]
-        table = replace(everyone, names=features, values=np.ascontiguousarray(everyone.values[:, :, columns]))
-        parts = [table.take(np.arange(number, customers, holders)) for number in range(holders)]
-        study = reference_study(8, features=features)
-        cluster_directly(study, parts, watch=asked.__setitem__)
-        for title, statistic in asked.items():
-            measured = np.array([[_seconds(statistic, part) for part in parts] for _ in range(runs)])
-            seconds, worked = measured[:, :, 0], measured[:, :, 1]
-            yield EncodeRow(
-                features=len(features),
-                question=title,
-                numbers=statistic.dim,
-                median=float(np.median(seconds.sum(axis=1))),
-                best=float(seconds.sum(axis=1).min()),
-                processor=float(np.median(worked.sum(axis=1))),
-                slowest=float(np.median(seconds.max(axis=1))),
-                memory=_memory(statistic, parts[0]),
-            )
-
-
-def _seconds(statistic: Statistic[Any], table: FeatureTable) -> tuple[float, float]:
-    """By the clock, and of the processor."""
-    started, worked = time.perf_counter(), time.process_time()
-    statistic.encode_sum(table)
-    return time.perf_counter() - started, time.process_time() - worked
-
-
-def _memory(statistic: Statistic[Any], table: FeatureTable) -> int:
-    tracemalloc.start()
-    try:
-        statistic.encode_sum(table)
-        return tracemalloc.get_traced_memory()[1]
-    finally:
-        tracemalloc.stop()
 
 
 def main() -> None:

@@ -21,7 +21,7 @@ from privacy.protocol.study import Study
 T = TypeVar("T", FileTarget, DatabaseTarget)
 
 
-def export_labels(
+def export_labels(  # noqa: PLR0913  one for each option of `holder labels`
     root: Path,
     study: str,
     as_of: dt.date,

@@ -20,6 +20,8 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import churn as bench
+import churn_baselines as baselines
+import churn_customers as given
 
 from clients.data.config import Columns, HolderConfig, Source
 from clients.data.origin import Origin
@@ -44,13 +46,13 @@ CHANCE = 0.05
 @pytest.fixture(scope="module")
 def trials(data_folder: Path) -> Callable[[int], bench.Trial]:
     """Customers by horizon, each loaded once."""
-    if not (data_folder / bench.TABLE).exists():
-        pytest.skip(f"{bench.TABLE} is not in the folder of public data sets")
+    if not (data_folder / given.TABLE).exists():
+        pytest.skip(f"{given.TABLE} is not in the folder of public data sets")
     found: dict[int, bench.Trial] = {}
 
     def trial(horizon: int) -> bench.Trial:
         if horizon not in found:
-            found[horizon] = bench.Trial(bench.load_customers(data_folder, horizon), horizon, seeds=3)
+            found[horizon] = bench.Trial(given.load_customers(data_folder, horizon), horizon, seeds=3)
         return found[horizon]
 
     return trial
@@ -60,13 +62,13 @@ def trials(data_folder: Path) -> Callable[[int], bench.Trial]:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("horizon", bench.HORIZONS)
+@pytest.mark.parametrize("horizon", given.HORIZONS)
 def test_the_customers_are_the_known_ones(trials: Callable[[int], bench.Trial], horizon: int) -> None:
     trial = trials(horizon)
     assert len(trial.index) == 4978
     assert trial.outcome[trial.index].mean() == pytest.approx({90: 0.678, 180: 0.482}[horizon], abs=0.001)
-    recency = bench.inputs_of(trial.customers, bench.RFM[:1], bench.AT)[trial.index, 0]
-    assert bench.auc(recency, trial.outcome[trial.index]) == pytest.approx({90: 0.7765, 180: 0.7696}[horizon], abs=2e-3)
+    recency = baselines.inputs_of(trial.customers, given.RFM[:1], given.AT)[trial.index, 0]
+    assert given.auc(recency, trial.outcome[trial.index]) == pytest.approx({90: 0.7765, 180: 0.7696}[horizon], abs=2e-3)
     found = statistics.median(trial.ceiling("logistic"))
     assert found >= KNOWN[horizon], "the product's features are at least as good as those of the reference"
     assert found < 0.95, "better than that is leakage"
@@ -76,7 +78,7 @@ def test_the_customers_are_the_known_ones(trials: Callable[[int], bench.Trial], 
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("horizon", bench.HORIZONS)
+@pytest.mark.parametrize("horizon", given.HORIZONS)
 @pytest.mark.parametrize("family", bench.FAMILIES)
 def test_private_models_are_near_those_without_privacy(
     trials: Callable[[int], bench.Trial],
@@ -87,11 +89,11 @@ def test_private_models_are_near_those_without_privacy(
     """Median of three seeds. Measured with ten: 0.001 to 0.003 at epsilon 1, deviation of a seed below 0.001."""
     trial = trials(horizon)
     # One fixed ceiling a family: the best of several networks is the benchmark's business.
-    fitted = trial.pooled(bench.CEILINGS[family][0], trial.names)
+    fitted = trial.pooled(baselines.CEILINGS[family][0], trial.names)
     ceilings = [trial.crossed(seed, fitted) for seed in range(trial.seeds)]
     medians = {}
     for epsilon in BARS:
-        study = bench.reference_study(horizon, family=family, epsilon=epsilon)
+        study = given.reference_study(horizon, family=family, epsilon=epsilon)
         gaps = [ceiling - trial.crossed(seed, trial.private(study, "number")) for seed, ceiling in enumerate(ceilings)]
         print(f"{family}, {horizon} days, epsilon {epsilon}: gaps {[round(gap, 4) for gap in gaps]}")
         medians[epsilon] = statistics.median(gaps)
@@ -106,8 +108,8 @@ def test_out_of_time_it_beats_recency_and_one_holder_alone(
 ) -> None:  # fmt: skip
     """Trained a horizon earlier at epsilon 1. Recency alone has 0.777 here, a deviation of training is 0.002."""
     trial = trials(90)
-    study = bench.reference_study(90, family=family)
-    found = statistics.median(trial.out_of_time(trial.private(study, "number", bench.EARLIER)) for _ in range(3))
+    study = given.reference_study(90, family=family)
+    found = statistics.median(trial.out_of_time(trial.private(study, "number", given.EARLIER)) for _ in range(3))
     assert found > 0.815
     assert trial.alone("country", 1).auc < found, "150 customers alone do not make such a model"
 
@@ -119,14 +121,14 @@ def test_the_model_does_not_depend_on_who_has_which_customers(
 ) -> None:  # fmt: skip
     """By number, by country (4,558, 150 and 270 customers) and by tenure: with the same noise the same model."""
     trial = trials(90)
-    study = bench.reference_study(90, family=family)
+    study = given.reference_study(90, family=family)
     models = [
-        bench.train_directly(study, bench.divided(trial.customers, trial.index, split), day=bench.AT, sampler=_seeded())
+        given.train_directly(study, given.divided(trial.customers, trial.index, split), day=given.AT, sampler=_seeded())
         for split in ("number", *bench.SPLITS)
     ]
     assert models[0] == models[1] == models[2]
-    other = bench.divided(trial.customers, trial.index[:-1], "number")
-    assert bench.train_directly(study, other, day=bench.AT, sampler=_seeded()) != models[0], "one customer less shows"
+    other = given.divided(trial.customers, trial.index[:-1], "number")
+    assert given.train_directly(study, other, day=given.AT, sampler=_seeded()) != models[0], "one customer less shows"
 
 
 def _seeded() -> Callable[[int, int], np.ndarray]:
@@ -141,8 +143,8 @@ def test_the_short_way_trains_what_the_protocol_trains(
 ) -> None:
     """With the same draws, keys, ledgers and masks give the very same model; and the holders' engine is Opacus'."""
     trial = trials(90)
-    tables = bench.divided(trial.customers, np.arange(len(trial.customers.table)), "number")
-    study = bench.reference_study(90, family=family)
+    tables = given.divided(trial.customers, np.arange(len(trial.customers.table)), "number")
+    study = given.reference_study(90, family=family)
     federation = MemoryFederation(
         tmp_path,
         {f"holder-{number}": {"churn": table} for number, table in enumerate(tables)},
@@ -153,8 +155,8 @@ def test_the_short_way_trains_what_the_protocol_trains(
     # One holder after another, so that the draws come in the same order.
     carrier = kit.HookedTransport(federation, kit.honest)
     result = run_study(study, folder=federation.folder, transport=carrier, pages=False)
-    assert result.churn.model == bench.train_directly(study, tables, day=bench.EARLIER, sampler=_seeded())
-    exact = bench.auc(logits_of(result.churn.model, trial.customers.table, bench.AT)[trial.index],
+    assert result.churn.model == given.train_directly(study, tables, day=given.EARLIER, sampler=_seeded())
+    exact = given.auc(logits_of(result.churn.model, trial.customers.table, given.AT)[trial.index],
                       trial.outcome[trial.index])  # fmt: skip
     assert abs(result.churn.quality.auc.value - exact) <= 3 * result.churn.quality.auc.margin
 
@@ -170,22 +172,22 @@ def test_shuffled_outcomes_teach_nothing(trials: Callable[[int], bench.Trial], f
     rng = np.random.default_rng()
     table = trial.customers.table
     outcome = table.outcome.copy()
-    for day in (bench.EARLIER, bench.AT):
+    for day in (given.EARLIER, given.AT):
         who = trial.customers.counting(day)
         outcome[who, day] = rng.permutation(outcome[who, day])
     shuffled = FeatureTable(names=table.names, values=table.values, eligible=table.eligible, outcome=outcome)
-    other = bench.Trial(bench.Customers(table=shuffled, split=trial.customers.split), 180, seeds=1)
-    study = bench.reference_study(180, family=family, epsilon="4")
+    other = bench.Trial(given.Customers(table=shuffled, split=trial.customers.split), 180, seeds=1)
+    study = given.reference_study(180, family=family, epsilon="4")
     assert abs(other.crossed(0, other.private(study, "number")) - 0.5) < CHANCE
-    assert abs(other.out_of_time(other.private(study, "number", bench.EARLIER)) - 0.5) < CHANCE
+    assert abs(other.out_of_time(other.private(study, "number", given.EARLIER)) - 0.5) < CHANCE
     assert trial.crossed(0, trial.private(study, "number")) > 0.75, "the same with the outcomes as they are"
 
 
 def _features(data_folder: Path, where: str) -> CustomerFeatures:
-    study = bench.reference_study(90)
+    study = given.reference_study(90)
     config = HolderConfig(
         holder="shop",
-        source=Source(url=str(data_folder / bench.TABLE), where=where, currency_code="GBP"),
+        source=Source(url=str(data_folder / given.TABLE), where=where, currency_code="GBP"),
         columns=Columns(
             customer="customer_id", order="invoice", time="invoice_date", quantity="quantity", price="price",
             product="stock_code",
@@ -197,15 +199,15 @@ def _features(data_folder: Path, where: str) -> CustomerFeatures:
 def leaking(data_folder: Path) -> list[str]:
     """The check: features at the cutoff that change when everything from the cutoff on is deleted."""
     whole = _features(data_folder, "not overlap_repeat")
-    past = _features(data_folder, f"not overlap_repeat AND invoice_date < '{bench.CUTOFF}'")
+    past = _features(data_folder, f"not overlap_repeat AND invoice_date < '{given.CUTOFF}'")
     kept = np.isin(whole.ids, past.ids)
     assert whole.ids[kept].tolist() == past.ids.tolist()
     table = whole.table.take(kept)
-    assert np.array_equal(table.eligible[:, bench.AT], past.table.eligible[:, bench.AT])
+    assert np.array_equal(table.eligible[:, given.AT], past.table.eligible[:, given.AT])
     return [
         name
         for number, name in enumerate(table.names)
-        if not np.array_equal(table.values[:, bench.AT, number], past.table.values[:, bench.AT, number])
+        if not np.array_equal(table.values[:, given.AT, number], past.table.values[:, given.AT, number])
     ]
 
 
@@ -231,9 +233,9 @@ def test_a_feature_that_looks_beyond_the_cutoff_is_seen(
 
     monkeypatch.setitem(COMMON, "idle_share", Recipe(sums=honest.sums, compute=peeking))
     assert leaking(data_folder) == ["idle_share"]
-    customers = bench.load_customers(data_folder, 90)
+    customers = given.load_customers(data_folder, 90)
     trial = bench.Trial(customers, 90, seeds=1)
     position = customers.table.names.index("idle_share")
-    assert (customers.table.values[trial.index, bench.AT, position] > 1000).any()
-    raw = -customers.table.values[trial.index, bench.AT, position]
-    assert bench.auc(raw, trial.outcome[trial.index]) > 0.95, "as no honest feature is"
+    assert (customers.table.values[trial.index, given.AT, position] > 1000).any()
+    raw = -customers.table.values[trial.index, given.AT, position]
+    assert given.auc(raw, trial.outcome[trial.index]) > 0.95, "as no honest feature is"

@@ -19,6 +19,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
+import cluster_customers as given
 import clusters as bench
 
 from privacy.kernel.features import FeatureName
@@ -34,15 +35,15 @@ Planned = Callable[[tuple[FeatureName, ...], int, str], list[float]]
 
 
 def _data(folder: Path) -> Path:
-    if not (folder / bench.TABLE).exists():
-        pytest.skip(f"{bench.TABLE} is not in the folder of public data sets")
+    if not (folder / given.TABLE).exists():
+        pytest.skip(f"{given.TABLE} is not in the folder of public data sets")
     return folder
 
 
 @pytest.fixture(scope="module")
 def trials(data_folder: Path) -> Trials:
     """Customers by features, loaded once."""
-    customers = bench.load_customers(_data(data_folder))
+    customers = given.load_customers(_data(data_folder))
     return cache(lambda features: bench.Trial(customers, features))
 
 
@@ -65,7 +66,7 @@ def months(data_folder: Path) -> bench.Months:
 
 @pytest.mark.slow
 def test_the_customers_are_the_known_ones(trials: Trials) -> None:
-    trial = trials(bench.RFM)
+    trial = trials(given.RFM)
     assert len(trial.z) == 5881
     assert sum(map(len, trial.tables)) == 5881
     assert np.abs(trial.z).max() <= 1
@@ -79,7 +80,7 @@ def test_costs_are_within_the_bars(
     planned: Planned, features: int, k: int, epsilon: str, record_property: Callable[[str, object], None]
 ) -> None:
     """Median of five runs of the default study."""
-    found = planned(bench.RFM if features == 3 else bench.TEN, k, epsilon)
+    found = planned(given.RFM if features == 3 else given.TEN, k, epsilon)
     print(f"{features} features, k={k}, epsilon {epsilon}: {[round(ratio, 4) for ratio in found]}")
     record_property(f"cost_{features}_{k}_{epsilon}", statistics.median(found))
     assert statistics.median(found) <= bench.BARS[features, k, epsilon]
@@ -87,10 +88,10 @@ def test_costs_are_within_the_bars(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("features", [bench.RFM, bench.TEN], ids=len)
+@pytest.mark.parametrize("features", [given.RFM, given.TEN], ids=len)
 def test_baselines_are_not_better(trials: Trials, planned: Planned, features: tuple[FeatureName, ...]) -> None:
     baselines = trials(features).baselines(8, "0.5", RUNS, None)
-    assert len(baselines) == (3 if features == bench.RFM else 2)
+    assert len(baselines) == (3 if features == given.RFM else 2)
     product = statistics.median(planned(features, 8, "0.5"))
     assert {name: median for name, median in baselines.items() if median < product} == {}
 
@@ -98,9 +99,9 @@ def test_baselines_are_not_better(trials: Trials, planned: Planned, features: tu
 @pytest.mark.slow
 def test_more_budget_finds_better_clusters(trials: Trials, planned: Planned) -> None:
     """With epsilon 4, runs differ by a tenth of a percent, so that three are as good as many."""
-    trial = trials(bench.RFM)
+    trial = trials(given.RFM)
     found = statistics.median(trial.ratio(trial.private(8, "4")) for _ in range(3))
-    assert found < statistics.median(planned(bench.RFM, 8, "0.5"))
+    assert found < statistics.median(planned(given.RFM, 8, "0.5"))
 
 
 @pytest.mark.slow
@@ -115,13 +116,13 @@ def test_customers_keep_their_id(months: bench.Months, k: int) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("features", [bench.RFM, bench.TEN], ids=len)
+@pytest.mark.parametrize("features", [given.RFM, given.TEN], ids=len)
 def test_the_short_way_finds_what_the_protocol_finds(
     trials: Trials, tmp_path: Path, features: tuple[FeatureName, ...]
 ) -> None:
     """With the same draws: keys, ledgers and masks change nothing."""
     trial = trials(features)
-    study = bench.reference_study(8, features=features)
+    study = given.reference_study(8, features=features)
     federation = MemoryFederation(
         tmp_path,
         {f"holder-{number}": {"clusters": table} for number, table in enumerate(trial.tables)},
@@ -132,9 +133,9 @@ def test_the_short_way_finds_what_the_protocol_finds(
     # One holder after another, so that the draws come in the same order.
     carrier = kit.HookedTransport(federation, kit.honest)
     result = run_study(study, folder=federation.folder, transport=carrier, pages=False)
-    assert result.clusters == bench.cluster_directly(study, trial.tables, sampler=_seeded())
+    assert result.clusters == given.cluster_directly(study, trial.tables, sampler=_seeded())
 
 
-def _seeded() -> bench.Sampler:
+def _seeded() -> given.Sampler:
     rng = np.random.default_rng(5)
     return lambda scale, size: np.rint(rng.normal(0, scale, size)).astype(np.int64)

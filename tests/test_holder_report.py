@@ -243,7 +243,7 @@ def test_findings_claim_only_what_stands() -> None:
     def told(own: float) -> list[str]:
         compared = compare(Estimate(value=own, margin=0.02), everyone, weight=0, comparisons=1)
         lines = segment_lines(own_rows(), rfm, rfm.schemes[0], weight=0.3)
-        return findings({"repurchase": compared}, lines, None, "en", cuts=rfm.rules.cuts, currency="EUR", since=None)
+        return findings({"repurchase": compared}, lines, None, "en", cuts=rfm.rules.cuts, currency="EUR")
 
     assert told(0.5)[0].startswith("You are ahead: 50.0%")
     assert told(0.3)[0].startswith("You are behind: 30.0%")

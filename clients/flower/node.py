@@ -46,7 +46,7 @@ _SEND_AGAIN = 120.0
 log = logging.getLogger(__name__)
 
 
-def run_node(
+def run_node(  # noqa: PLR0913  all that a process of its own is told
     *,
     address: str,
     root_certificate: Path,

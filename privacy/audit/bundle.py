@@ -74,7 +74,7 @@ class Line(NamedTuple):
     value: Any
 
 
-def write_bundle(
+def write_bundle(  # noqa: PLR0913  the parts of a bundle, in their order
     path: Path,
     *,
     ledger: Ledger,

@@ -44,7 +44,7 @@ def run_served(
                         progress=progress)  # fmt: skip
 
 
-def run_with(
+def run_with(  # noqa: PLR0913  all that a process of its own is told
     starter: RunStarter,
     study: Study,
     folder: CoordinatorFolder,

@@ -30,7 +30,7 @@ from server.running.renewal import Renewal
 from server.running.spending import check_accountants, spending_of
 
 
-def run_study(
+def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers watch
     study: Study,
     *,
     folder: CoordinatorFolder,

@@ -177,7 +177,7 @@ def _change(scores: Scores, ids: NDArray[np.object_], earlier: ScoreSnapshot) ->
     return scores.probability - then, then >= 0
 
 
-def _listed(
+def _listed(  # noqa: PLR0913  each column of the list has another source
     ids: NDArray[np.object_],
     scores: Scores,
     facts: Facts,

@@ -30,23 +30,21 @@ def decimals_of(measure: str, currency: str) -> int:
 def findings(
     compared: Mapping[str, Compared],
     lines: Sequence[SegmentLine],
-    moves: Movement | None,
+    moved: tuple[dt.date, Movement] | None,
     language: Language,
     *,
     cuts: CutPoints,
     currency: str,
-    since: dt.date | None,
 ) -> list[str]:
     """At most three: what is best, what is worst, movement, the most unusual segment, where the money comes from.
 
     Args:
         compared: measures, compared.
         lines: segments, compared.
-        moves: movement, if there is an earlier day.
+        moved: an earlier day and the movement since, if there is one.
         language: of the sentences.
         cuts: the released cut points.
         currency: of the study.
-        since: the earlier day.
     """
     known = [(name, compared[name]) for name in MEASURES if name in compared]
     best = max(known, key=lambda item: item[1].strength, default=None)
@@ -58,7 +56,8 @@ def findings(
     ]
     if not sentences:
         sentences.append(text("nowhere", language, count=len(known)))
-    if moves is not None and since is not None:
+    if moved is not None:
+        since, moves = moved
         sentences.append(
             text(
                 "moved",

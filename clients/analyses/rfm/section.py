@@ -58,16 +58,16 @@ class _Section:
         """What the template needs."""
         facts, say = self._facts, self._say
         rows = len(facts.segments[0][1])
+        moved = None if facts.since is None or facts.movement is None else (facts.since, facts.movement)
         return {
             "currency": self._currency,
             "findings": findings(
                 facts.measures,
                 facts.segments[0][1],
-                facts.movement,
+                moved,
                 self._language,
                 cuts=facts.rfm.rules.cuts,
                 currency=self._currency,
-                since=facts.since,
             ),
             "cards": self._cards(),
             "measures": [self._measure(name) for name in MEASURES],

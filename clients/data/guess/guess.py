@@ -206,7 +206,7 @@ def holder_name(url: str) -> str:
     return stem[:63] if _HOLDER_NAME.fullmatch(stem[:63]) else "holder"
 
 
-def new_holder_file(
+def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
     url: str,
     *,
     output: Path,
