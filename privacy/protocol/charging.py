@@ -46,7 +46,7 @@ def _declared(roster: Roster, holder: str) -> Declarations:
     return Declarations() if member is None or member.declarations is None else member.declarations
 
 
-def charge_for(
+def charge_for(  # noqa: PLR0913  each is a fact that the ledger keeps, or a cap
     core: PlanCore,
     *,
     study: Study,
