@@ -17,15 +17,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from privacy.analyses.churn.results import RankingFigures
-from server.analyses.churn.ranking import (
-    TOP,
-    area_under_curve,
-    average_precision,
-    churn_rate,
-    estimate,
-    ranking,
-    top_share,
-)
+from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
+from server.analyses.churn.ranking import estimate, ranking, top_share
 
 FloatArray = NDArray[np.float64]
 Figure = Callable[[FloatArray], float]

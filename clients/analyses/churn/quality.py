@@ -17,37 +17,17 @@ from numpy.typing import NDArray
 
 from clients.analysis.comparison import own_share
 from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
+from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 
-#: The part of customers, those with the highest scores, that an operator can act on.
-TOP = 0.1
 #: With fewer customers of either outcome nothing is said.
 FEWEST = 10
 _GROUPS = 40
 #: Calibration is shown in at most so many groups of equal size, of at least so many customers each.
 _POINTS, _POINT_SIZE = 8, 20
-
-
-def area_under_curve(counts: FloatArray) -> float:
-    """Probability that a churned customer scores higher than another; ties count half.
-
-    Args:
-        counts: customers by ascending score, shape ``(scores, 2)``: bought again, churned.
-    """
-    stayed, churned = counts.T
-    above = churned[::-1].cumsum()[::-1] - churned
-    return float((stayed * (above + churned / 2)).sum() / (stayed.sum() * churned.sum()))
-
-
-def average_precision(counts: FloatArray) -> float:
-    """Mean precision over recall; customers with one score come in random order (half of them before each)."""
-    stayed, churned = counts[::-1].T
-    hits, misses = churned.cumsum() - churned / 2, stayed.cumsum() - stayed / 2
-    seen = np.maximum(hits + misses, 0.5)  # below that only where nobody is
-    return float((churned * hits / seen).sum() / churned.sum())
 
 
 def top_share(counts: FloatArray) -> float:
@@ -57,11 +37,6 @@ def top_share(counts: FloatArray) -> float:
     before = people.cumsum() - people
     taken = np.clip((TOP * people.sum() - before) / np.maximum(people, 0.5), 0, 1)
     return float((churned * taken).sum() / churned.sum())
-
-
-def churn_rate(counts: FloatArray) -> float:
-    """Share of churned customers."""
-    return float(counts[:, 1].sum() / counts.sum())
 
 
 _FIGURES: dict[str, Callable[[FloatArray], float]] = {

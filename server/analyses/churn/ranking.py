@@ -14,35 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
+from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
 
-#: The part of customers, those with the highest scores, that an operator can act on.
-TOP = 0.1
 #: Nothing is said of so few customers; it is also what keeps the gradients' steps away from a division by zero.
 _FEWEST = 2.0
 #: Calibration is shown in about this many groups of customers.
 _GROUPS = 8
-
-
-def area_under_curve(counts: FloatArray) -> float:
-    """Probability that a churned customer scores higher than another; ties count half.
-
-    Args:
-        counts: shape ``(bins, 2)``, bins by ascending score; bought again, churned.
-    """
-    stayed, churned = counts.T
-    above = churned[::-1].cumsum()[::-1] - churned
-    return float((stayed * (above + churned / 2)).sum() / (stayed.sum() * churned.sum()))
-
-
-def average_precision(counts: FloatArray) -> float:
-    """Mean precision over recall, customers of one bin in random order (half of the bin before each)."""
-    stayed, churned = counts[::-1].T
-    hits, misses = churned.cumsum() - churned / 2, stayed.cumsum() - stayed / 2
-    seen = np.where(hits + misses > 0, hits + misses, np.inf)
-    return float((churned * np.clip(hits / seen, 0, 1)).sum() / churned.sum())
 
 
 def top_share(counts: FloatArray) -> float:
@@ -56,11 +36,6 @@ def top_share(counts: FloatArray) -> float:
         wanted -= max(people, 0.0)
         found += hits
     return float(found / churned.sum())
-
-
-def churn_rate(counts: FloatArray) -> float:
-    """Share of churned customers."""
-    return float(counts[:, 1].sum() / counts.sum())
 
 
 def estimate(figure: Callable[[FloatArray], float], counts: FloatArray, deviation: float) -> Estimate:
