@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -13,6 +11,7 @@ from privacy.analyses.churn.models import LOGIT, Model, logits_of
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import FeatureTable
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
+from privacy.statistics.bins import ASCENDING, amplitude_of, bin_of
 
 _LIMIT = 1 << 56
 _Threshold = Annotated[int, Field(ge=-_LIMIT, le=_LIMIT)]
@@ -27,14 +26,8 @@ class ScoredModel(Noun):
     """
 
     model: Model
-    upper: tuple[_Threshold, ...] = Field(min_length=1, max_length=1023)
+    upper: Annotated[tuple[_Threshold, ...], ASCENDING] = Field(min_length=1, max_length=1023)
     permille: int = Field(ge=1, le=1000)
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if any(low >= high for low, high in pairwise(self.upper)):
-            raise ValueError("upper ends must ascend")
-        return self
 
     @property
     def bins(self) -> int:
@@ -44,7 +37,7 @@ class ScoredModel(Noun):
     @property
     def amplitude(self) -> int:
         """What one customer counts, in integer units."""
-        return math.isqrt(GAMMA * GAMMA * self.permille // 1000)
+        return amplitude_of(self.permille)
 
 
 def logit_bins(half: int, width: float) -> tuple[int, ...]:
@@ -94,7 +87,7 @@ class ScoreHistogram(Statistic[FeatureTable]):
         offset = 0
         for item in self.models:
             logits = logits_of(item.model, table, self.day)[index]
-            cells = np.searchsorted(np.array(item.upper, dtype=np.int64), logits, side="left")
+            cells = bin_of(item.upper, logits)
             rows[index, offset + 2 * cells + outcome[index]] = item.amplitude
             offset += 2 * item.bins
         return rows

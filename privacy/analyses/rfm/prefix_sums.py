@@ -17,7 +17,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import pairwise
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -27,8 +26,10 @@ from pydantic import Field, model_validator
 from privacy.kernel.canonical import Noun
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
+from privacy.statistics.bins import ASCENDING, amplitude_of, bin_of
 
 FloatArray = NDArray[np.float64]
+_End = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
 
 
 @lru_cache(maxsize=64)  # bounded: the sizes come from plans
@@ -43,7 +44,7 @@ def root_coefficients(bins: int) -> tuple[float, ...]:
 @lru_cache(maxsize=64)  # bounded: the sizes come from plans
 def _amplitude(bins: int, permille: int) -> float:
     norm = math.sqrt(math.fsum(c * c for c in root_coefficients(bins)))
-    return math.isqrt(GAMMA * GAMMA * permille // 1000) / norm
+    return amplitude_of(permille) / norm
 
 
 @lru_cache(maxsize=64)  # bounded: the sizes come from plans
@@ -63,14 +64,8 @@ class FactGrid(Noun):
     """
 
     fact: Literal["recency_days", "orders", "money", "tenure_days"]
-    upper: tuple[Annotated[int, Field(ge=-(1 << 62), le=1 << 62)], ...] = Field(min_length=1, max_length=4095)
+    upper: Annotated[tuple[_End, ...], ASCENDING] = Field(min_length=1, max_length=4095)
     permille: int = Field(ge=1, le=1000)
-
-    @model_validator(mode="after")
-    def _ascending(self) -> Self:
-        if any(low >= high for low, high in pairwise(self.upper)):
-            raise ValueError("upper ends must ascend")
-        return self
 
     @property
     def bins(self) -> int:
@@ -92,8 +87,7 @@ class FactGrid(Noun):
 
     def bin_of(self, columns: CustomerColumns) -> IntArray:
         """Bin of every customer, shape ``(customers,)``."""
-        values: IntArray = getattr(columns, self.fact)
-        return np.searchsorted(np.array(self.upper), values, side="left").astype(np.int64)
+        return bin_of(self.upper, getattr(columns, self.fact))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

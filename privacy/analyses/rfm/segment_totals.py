@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from typing import Literal, Self
 
@@ -13,6 +12,7 @@ from pydantic import Field, model_validator
 from privacy.analyses.rfm.segments import SchemeName, SegmentRules
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
+from privacy.statistics.bins import amplitude_of
 
 FloatArray = NDArray[np.float64]
 
@@ -41,7 +41,7 @@ class SegmentEstimate:
 PERMILLE = (300, 150, 550)
 
 #: Integer units of one customer, of ``orders_cap`` orders, of ``money_cap`` money: sqrt(permille/1000) GAMMA each.
-AMPLITUDES = tuple(math.isqrt(GAMMA * GAMMA * permille // 1000) for permille in PERMILLE)
+AMPLITUDES = tuple(amplitude_of(permille) for permille in PERMILLE)
 
 
 def _scaled(values: IntArray, cap: int, amplitude: int) -> IntArray:
