@@ -99,13 +99,13 @@ class TrialOptions(Noun):
 class NextStudy(Study):
     """The study of a release that has one more section."""
 
-    repurchase: TrialOptions = since("9.0.0", TrialOptions())
+    trial: TrialOptions = since("9.0.0", TrialOptions())
 
 
 def test_a_study_keeps_its_digest_when_a_release_adds_a_section() -> None:
     study = Study(name="spring", as_of="2025-01-01", budget=Budget(epsilon=1))
     assert NextStudy.parse(study.canonical()).digest == study.digest
-    assert NextStudy(**{**dict(study), "repurchase": TrialOptions(within_days=60)}).digest != study.digest
+    assert NextStudy(**{**dict(study), "trial": TrialOptions(within_days=60)}).digest != study.digest
 
 
 # --- an upgrade never spends twice -----------------------------------------------------------------------------------
@@ -182,11 +182,11 @@ def test_an_edited_study_is_refused_before_anything_is_sent(folder: CoordinatorF
 def test_a_field_that_only_the_other_release_has_is_named(folder: CoordinatorFolder) -> None:
     path = folder.results.folder(kit.small_study()) / "result.json"
     raw = json.loads(path.read_text(encoding="utf-8"))
-    raw["study"]["repurchase"] = {"within_days": 60}
+    raw["study"]["trial"] = {"within_days": 60}
     raw |= {"version": "cohortium 9.0.0", "finished": "2031-05-04", "study_digest": "0" * 64}
     path.write_text(json.dumps(raw), encoding="utf-8")
     error = _refused(kit.small_study(), folder)
-    assert "was run on 2031-05-04 by cohortium 9.0.0 with another repurchase; nothing was asked" in error.message
+    assert "was run on 2031-05-04 by cohortium 9.0.0 with another trial; nothing was asked" in error.message
 
 
 @pytest.mark.parametrize("text", ["", "{}", "[1]", '{"finished": 7, "version": "x", "study": 3}'])
