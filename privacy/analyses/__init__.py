@@ -7,4 +7,8 @@ from typing import Any
 from privacy.analyses import churn, clusters, rfm
 from privacy.analyses.contract import AnalysisContract
 
-ANALYSES: tuple[AnalysisContract[Any], ...] = (rfm.CONTRACT, clusters.CONTRACT, churn.CONTRACT)
+ANALYSES: tuple[AnalysisContract[Any], ...] = (
+    rfm.CONTRACT,
+    clusters.CONTRACT,
+    churn.CONTRACT,
+)
