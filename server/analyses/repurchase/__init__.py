@@ -1,0 +1,1 @@
+"""The repurchase analysis on the coordinator's side: its question, its figures and its part of the report."""
