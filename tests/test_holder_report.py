@@ -316,8 +316,8 @@ def test_the_default_file_covers_every_segment_in_both_languages() -> None:
     )  # fmt: skip
     codes = {segment.code for scheme in SCHEMES.values() for segment in scheme.segments(rules)}
     codes |= {band.code for band in BANDS}
-    assert actions.codes == codes
-    for code in codes:
+    assert codes <= actions.codes
+    for code in actions.codes:  # of all rooms
         action = actions.of(code)
         assert action is not None
         assert re.search(r"[一-鿿]", action.zh)
