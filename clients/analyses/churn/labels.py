@@ -5,9 +5,7 @@ Only customers who count on that day (with a purchase in the study's ``active_da
 
 from __future__ import annotations
 
-import datetime as dt
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self, get_args
 
@@ -23,6 +21,7 @@ from clients.analyses.churn.scoring import ChurnModel, Scores
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
+from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.churn import CONTRACT
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
@@ -33,18 +32,15 @@ _FACTS = IDS | {
     "probability": pa.int16(), "decile": pa.int8(), "money": pa.int64(), "at_risk": pa.int64(),
     "act_by": pa.date32(), "expected": pa.date32(),
 } | {f"{part}_{number}": pa.int8() for number in _NUMBERED for part in ("feature", "level", "raises")}  # fmt: skip
-_METADATA = b"scores"
 _LEVELS = 3
 _EFFECTS = pa.array(["lowers", "raises"], pa.string())
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ScoreSnapshot:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ScoreSnapshot(StoredSnapshot):
     """One study's churn scores of one as-of day, as they were given; nothing is worked out again later.
 
     Attributes:
-        study: the study's name.
-        as_of: the study's day.
         currency: of money.
         digits: fraction digits of money.
         horizon_days: churned means no purchase in so many days from the as-of day on.
@@ -57,20 +53,14 @@ class ScoreSnapshot:
             for none), ``level_1``, ``raises_1``.
     """
 
-    study: str
-    as_of: dt.date
+    FACTS = _FACTS
+    METADATA = b"scores"
+
     currency: str
     digits: int
     horizon_days: int
     features: tuple[FeatureName, ...]
     model: str
-    table: pa.Table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __repr__(self) -> str:
-        return "ScoreSnapshot(<private>)"
 
     @classmethod
     def of(
@@ -103,42 +93,29 @@ class ScoreSnapshot:
             table=pa.table({name: pa.array(item, _FACTS[name]) for name, item in arrays.items()}),
         )
 
-    def with_metadata(self) -> pa.Table:
-        """The table with everything else in its metadata, to be stored."""
-        about = {
-            "study": self.study,
-            "as_of": self.as_of.isoformat(),
+    def about(self) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {
             "currency": self.currency,
             "digits": self.digits,
             "horizon_days": self.horizon_days,
             "features": self.features,
             "model": self.model,
         }
-        return self.table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> Self:
-        """What ``with_metadata`` made.
-
-        Raises:
-            KeyError, TypeError, ValueError: if it is something else.
-        """
-        about = json.loads((table.schema.metadata or {})[_METADATA])
-        if not table.schema.equals(pa.schema(_FACTS)):
-            raise ValueError("other columns")
+    def read_about(cls, about: Mapping[str, Any]) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
         features = tuple(about["features"])
         if not set(features) <= set(get_args(FeatureName)):
             raise ValueError("a feature that this release does not know")
-        return cls(
-            study=about["study"],
-            as_of=dt.date.fromisoformat(about["as_of"]),
-            currency=about["currency"],
-            digits=about["digits"],
-            horizon_days=about["horizon_days"],
-            features=features,
-            model=about["model"],
-            table=table.replace_schema_metadata(None).combine_chunks(),
-        )
+        return {
+            "currency": about["currency"],
+            "digits": about["digits"],
+            "horizon_days": about["horizon_days"],
+            "features": features,
+            "model": about["model"],
+        }
 
 
 class ScoreRows(DayRows[ScoreSnapshot]):

@@ -5,11 +5,10 @@ Only customers who count on that day (with a purchase in the study's ``active_da
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -20,6 +19,7 @@ from clients.analyses.clusters.assignment import Assigned
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
+from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import KnownClusters
@@ -29,17 +29,14 @@ from privacy.protocol.study import Study
 
 _PLACES = ("cluster", "distance", "second", "second_distance")
 _FACTS = IDS | dict.fromkeys(_PLACES, pa.int64())
-_METADATA = b"clusters"
 _DISTANCE = pa.decimal128(7, 4)
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class ClusterSnapshot:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class ClusterSnapshot(StoredSnapshot):
     """One study's clusters of one as-of day, as they were given; nothing is worked out again later.
 
     Attributes:
-        study: the study's name.
-        as_of: the study's day.
         clusters: the centres.
         follows: digest of the earlier centres whose ids these keep; empty where ids are new.
         names: id to the cluster's name in English and Chinese: the operators' own, or the default description.
@@ -48,18 +45,12 @@ class ClusterSnapshot:
             ``second_distance`` (ten-thousandths).
     """
 
-    study: str
-    as_of: dt.date
+    FACTS = _FACTS
+    METADATA = b"clusters"
+
     clusters: Clusters
     follows: str
     names: Mapping[int, tuple[str, str]]
-    table: pa.Table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __repr__(self) -> str:
-        return "ClusterSnapshot(<private>)"
 
     @classmethod
     def of(
@@ -88,35 +79,22 @@ class ClusterSnapshot:
             table=pa.table({name: pa.array(item, _FACTS[name]) for name, item in columns.items()}),
         )
 
-    def with_metadata(self) -> pa.Table:
-        """The table with everything else in its metadata, to be stored."""
-        about = {
-            "study": self.study,
-            "as_of": self.as_of.isoformat(),
+    def about(self) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {
             "clusters": self.clusters.model_dump(mode="json"),
             "follows": self.follows,
             "names": [[number, *names] for number, names in self.names.items()],
         }
-        return self.table.replace_schema_metadata({_METADATA: json.dumps(about, ensure_ascii=False).encode()})
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> Self:
-        """What ``with_metadata`` made.
-
-        Raises:
-            KeyError, TypeError, ValueError: if it is something else.
-        """
-        about = json.loads((table.schema.metadata or {})[_METADATA])
-        if not table.schema.equals(pa.schema(_FACTS)):
-            raise ValueError("other columns")
-        return cls(
-            study=about["study"],
-            as_of=dt.date.fromisoformat(about["as_of"]),
-            clusters=Clusters.model_validate_json(json.dumps(about["clusters"])),
-            follows=about["follows"],
-            names={int(number): (en, zh) for number, en, zh in about["names"]},
-            table=table.replace_schema_metadata(None).combine_chunks(),
-        )
+    def read_about(cls, about: Mapping[str, Any]) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {
+            "clusters": Clusters.model_validate_json(json.dumps(about["clusters"])),
+            "follows": about["follows"],
+            "names": {int(number): (en, zh) for number, en, zh in about["names"]},
+        }
 
 
 class ClusterRows(DayRows[ClusterSnapshot]):

@@ -5,8 +5,7 @@ A ``Snapshot`` is one study's labels of one day, as integers; ``LabelRows`` is w
 
 from __future__ import annotations
 
-import datetime as dt
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -18,6 +17,7 @@ from numpy.typing import NDArray
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
+from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.segments import SCHEMES, Segment, SegmentRules
 from privacy.errors import ConfigError
@@ -28,16 +28,13 @@ _FACTS = {
     **IDS, "recency_days": pa.int64(), "orders": pa.int64(), "money": pa.int64(),
     "r": pa.int8(), "f": pa.int8(), "m": pa.int8(),
 }  # fmt: skip
-_METADATA = b"labels"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Snapshot:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Snapshot(StoredSnapshot):
     """One study's labels of one as-of day, as they were given; segments are not worked out again later.
 
     Attributes:
-        study: the study's name.
-        as_of: the study's day.
         currency: of ``money``.
         digits: fraction digits of ``money``: 1234 with 2 digits is 12.34.
         reported: the segmentations whose totals the study released.
@@ -48,19 +45,13 @@ class Snapshot:
             segmentation the index of the segment, int8.
     """
 
-    study: str
-    as_of: dt.date
+    FACTS = _FACTS
+    METADATA = b"labels"
+
     currency: str
     digits: int
     reported: tuple[str, ...]
     segments: dict[str, tuple[Segment, ...]]
-    table: pa.Table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __repr__(self) -> str:
-        return "Snapshot(<private>)"
 
     @classmethod
     def of(cls, table: CustomerTable, rules: SegmentRules, study: Study) -> Self:
@@ -87,41 +78,35 @@ class Snapshot:
             table=pa.table({name: pa.array(item, _FACTS.get(name, pa.int8())) for name, item in arrays.items()}),
         )
 
-    def with_metadata(self) -> pa.Table:
-        """The table with everything else in its metadata, to be stored."""
-        about = {
-            "study": self.study,
-            "as_of": self.as_of.isoformat(),
+    def about(self) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {
             "currency": self.currency,
             "digits": self.digits,
             "reported": self.reported,
             "segments": self.segments,
         }
-        return self.table.replace_schema_metadata({_METADATA: json.dumps(about, ensure_ascii=False).encode()})
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> Self:
-        """What ``with_metadata`` made.
+    def read_about(cls, about: Mapping[str, Any]) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {
+            "currency": about["currency"],
+            "digits": about["digits"],
+            "reported": tuple(about["reported"]),
+            "segments": {
+                scheme: tuple(Segment(*item) for item in items) for scheme, items in about["segments"].items()
+            },
+        }
 
-        Raises:
-            KeyError, TypeError, ValueError: if it is something else.
-        """
-        about = json.loads((table.schema.metadata or {})[_METADATA])
-        segments = {scheme: tuple(Segment(*item) for item in items) for scheme, items in about["segments"].items()}
-        expected = pa.schema(_FACTS | dict.fromkeys(segments, pa.int8()))
+    @classmethod
+    def read_table(cls, table: pa.Table, fields: Mapping[str, Any]) -> pa.Table:
+        """See :class:`StoredSnapshot`; there is a column for each segmentation besides."""
         if "source_id" not in table.column_names:
             table = _without_spellings(table)
-        if not table.schema.equals(expected):
+        if not table.schema.equals(pa.schema(_FACTS | dict.fromkeys(fields["segments"], pa.int8()))):
             raise ValueError("other columns")
-        return cls(
-            study=about["study"],
-            as_of=dt.date.fromisoformat(about["as_of"]),
-            currency=about["currency"],
-            digits=about["digits"],
-            reported=tuple(about["reported"]),
-            segments=segments,
-            table=table.replace_schema_metadata(None).combine_chunks(),
-        )
+        return table
 
     def codes(self, scheme: str) -> pa.Array:
         """The segments' codes of a segmentation, in order."""
