@@ -70,7 +70,11 @@ def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparis
 
 
 def own_share(mask: NDArray[np.bool_]) -> Estimate:
-    """A share; the margin is Agresti and Coull's, which is not zero where nobody or everybody is in it."""
+    """A share; its margin is not zero where nobody or everybody is in it.
+
+    ``z sqrt(p (1 - p) / (n + 4))`` with ``p = (x + 2) / (n + 4)`` (Agresti, Coull 1998, "Approximate is better than
+    'exact' for interval estimation of binomial proportions", The American Statistician 52(2)).
+    """
     count = len(mask)
     centre = (float(mask.sum()) + 2) / (count + 4)
     return Estimate(value=float(mask.mean()), margin=Z95 * math.sqrt(centre * (1 - centre) / (count + 4)))

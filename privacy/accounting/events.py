@@ -56,7 +56,11 @@ class GaussianSum(Noun):
         return self.share_scale * self.share_scale * self.protecting_shares
 
     def squared_mu(self, records: int = 1) -> Fraction:
-        """mu^2 when ``records`` records of one person, one at each of as many holders, may all be in the sum."""
+        """mu^2 when ``records`` records of one person, one at each of as many holders, may all be in the sum.
+
+        The ratio of sensitivity to noise, squared: ``records`` vectors of norm D move the sum by at most ``records`` D
+        (triangle inequality).
+        """
         return Fraction(records * records * self.squared_norm, self.variance)
 
     @property
@@ -96,5 +100,10 @@ def add_price(total: Fraction, price: Fraction) -> Fraction:
 
 
 def total_squared_mu(events: Iterable[GaussianSum], records: int = 1) -> Fraction:
-    """mu^2 of several releases together: they add up, also when chosen one after another (arXiv 2210.17520)."""
+    """mu^2 of several releases together: they add up, also when chosen one after another.
+
+    Dong, Roth, Su 2022, corollary 3.3, where each one's mu is fixed beforehand; Smith, Thakurta 2022, "Fully adaptive
+    composition for Gaussian differential privacy" (arXiv 2210.17520), where also the noise of later ones may depend on
+    earlier releases, as long as the sum keeps a cap that was fixed.
+    """
     return sum((event.squared_mu(records) for event in events), Fraction(0))

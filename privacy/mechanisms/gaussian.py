@@ -18,7 +18,9 @@ from privacy.kernel.canonical import Noun
 from privacy.statistics.base import MAX_RECORDS, ContributionBound
 
 #: Smallest standard deviation of one noise share, in integer units: with it the sum of shares is a discrete
-#: Gaussian to within exp(-10^6), and that is a Gaussian to within 2e-8 per coordinate.
+#: Gaussian to within exp(-10^6), and that is a Gaussian to within 2e-8 per coordinate. The first by Kairouz, Liu,
+#: Steinke 2021, "The distributed discrete Gaussian mechanism for federated learning with secure aggregation", ICML,
+#: theorem 1: ``tau = 10 sum_{k<m} exp(-2 pi^2 s^2 k / (k+1))``, whose largest term is ``exp(-pi^2 s^2)``.
 MIN_SHARE_SCALE = 1000
 
 #: Largest; it keeps the noise of a thousand shares within 64 bits.
@@ -110,6 +112,14 @@ def calibrate(
     noise: Noise = "integer",
 ) -> SumMechanism:
     """The least noise whose price for one customer record is at most ``squared_mu``.
+
+    The least integer s with ``squared_norm / (shares s^2) <= squared_mu``, where ``shares`` is how many protect; see
+    :meth:`privacy.accounting.events.GaussianSum.squared_mu`.
+
+    Args:
+        squared_mu: what the question may cost, above 0.
+        bound: of its statistic.
+        holders, colluding: m and t.
 
     Raises:
         ConfigError: if fewer than two holders, or no honest one, would remain.

@@ -17,9 +17,11 @@ from privacy.statistics.vector import VectorStatistic, counted_days
 class FeatureMoments(VectorStatistic):
     """Sums of z z' and, where ``outcome_weight`` is not 0, of ``outcome_weight (y - 1/2) z``, z a view's coordinates.
 
-    Off-diagonal products are sent once, times sqrt(2), so that the vector's norm is the matrix's Frobenius norm,
-    ``|z|^2``, and equal noise in each is the right noise. With outcomes the squared norm is at most ``|z|^4 +
-    (outcome_weight |z| / 2)^2``; ``norm`` should be its root at the view's reach. A customer's days are averaged.
+    Noise is added to the second moments themselves, as in Dwork, Talwar, Thakurta, Zhang 2014, "Analyze Gauss: optimal
+    bounds for privacy-preserving principal component analysis", STOC, algorithm 1. Off-diagonal products are sent once,
+    times sqrt(2), so that the vector's norm is the matrix's Frobenius norm, ``|z|^2``, and equal noise in each is the
+    right noise. With outcomes the squared norm is at most ``|z|^4 + (outcome_weight |z| / 2)^2``; ``norm`` should be
+    its root at the view's reach. A customer's days are averaged.
 
     Attributes:
         outcome_weight: weight of the products with the outcome, in thousandths; 0 leaves them out, and days count

@@ -15,8 +15,8 @@ from privacy.statistics.vector import VectorStatistic, counted_days
 class FeatureSums(VectorStatistic):
     """Sum of a view's coordinates over customers and days.
 
-    ``norm`` is in the view's natural units. With a constant c and
-    a radius R the vector of one customer has a norm of at most sqrt(c^2 + R^2), which is what ``norm`` should be.
+    ``norm`` is in the view's natural units. With a constant c and a radius R the vector of one customer has a norm of
+    at most sqrt(c^2 + R^2), which is what ``norm`` should be.
 
     Attributes:
         customers: who counts on a day: who is ``eligible``, or of those whose outcome is known (``labelled``).

@@ -99,7 +99,11 @@ def ranked(
 
 
 def _margin(without: FloatArray) -> float:
-    """Half-width of the 95% interval, from a figure's values without each group."""
+    """Half-width of the 95% interval, from a figure's values without each of G groups.
+
+    ``variance = (G - 1) / G sum (value - mean)^2`` (Kott 2001, "The delete-a-group jackknife", Journal of Official
+    Statistics 17(4)).
+    """
     count = len(without)
     return Z95 * math.sqrt((count - 1) / count * float(((without - without.mean()) ** 2).sum()))
 

@@ -39,7 +39,16 @@ def top_share(counts: FloatArray) -> float:
 
 
 def estimate(figure: Callable[[FloatArray], float], counts: FloatArray, deviation: float) -> Estimate:
-    """A figure and its margin; its gradient by central differences of one customer or one deviation."""
+    """A figure and its margin; its gradient by central differences of one customer or one deviation.
+
+    The delta method: ``sum of gradient^2 (deviation^2 + count)`` over cells whose errors are independent, the noise's
+    variance and that of a Poisson count, which is its mean.
+
+    Args:
+        figure: a number from counts.
+        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        deviation: standard deviation of the noise in each.
+    """
     gradient = np.empty_like(counts)
     step = max(1.0, deviation / 2)
     for cell in np.ndindex(counts.shape):
@@ -58,7 +67,7 @@ def ranking(
     """All figures of one model, or None where the noise hides one of the two outcomes, or nearly nobody has it.
 
     Args:
-        counts: as in :func:`area_under_curve`.
+        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
         deviation: standard deviation of the noise in each count.
         predicted: the probability that each bin stands for; None where scores are no probabilities.
     """

@@ -138,7 +138,10 @@ def _change(earlier: KnownClusters | None, number: int, share: Estimate | None) 
 
 
 def _tree(centres: FloatArray, ids: Sequence[int], next_id: int) -> tuple[tuple[int, int, float], ...]:
-    """Agglomerative tree over the centres; merged groups are numbered on from ``next_id``."""
+    """Agglomerative tree over the centres; merged groups are numbered on from ``next_id``.
+
+    Ward 1963, "Hierarchical grouping to optimize an objective function": each step adds least to the sum of squares.
+    """
     from scipy.cluster.hierarchy import ward
 
     if len(centres) < 2:

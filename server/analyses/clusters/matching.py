@@ -30,6 +30,8 @@ def from_known(model: SupportPoints, fresh: FloatArray, known: FloatArray) -> Fl
 def matched(known: FloatArray, centres: FloatArray) -> list[tuple[int, int, float]]:
     """Pairs of a known centre and its own one, by least cost, and how far they are apart; ascending, each once.
 
+    The assignment problem (Kuhn 1955, "The Hungarian method for the assignment problem"), of squared distances.
+
     Beyond its reach a known centre is lost however far: else it would push another one out of its very place.
     """
     from scipy.optimize import linear_sum_assignment

@@ -2,8 +2,10 @@
 
 A noisy grid gives the points and their first weights. Every further release, counts and mean offsets around anchors,
 tilts the weights inside each anchor's cell: the exponential family through the old weights whose count and mean are
-the precision-weighted mean of what the model said and what was released. Clusters are then found in the model, as
-often and for as many numbers of clusters as one likes, at no cost.
+the precision-weighted mean of what the model said and what was released. Of all weights with that mean these are
+nearest to the old ones in relative entropy (Csiszar 1975, "I-divergence geometry of probability distributions and
+minimization problems", section 3). Clusters are then found in the model, as often and for as many numbers of clusters
+as one likes, at no cost.
 """
 
 from __future__ import annotations
@@ -82,7 +84,10 @@ class SupportPoints:
     weight: FloatArray
 
     def centres(self, k: int, *, starts: int = 10, first: FloatArray | None = None) -> FloatArray:
-        """k-means of the points (Lloyd 1982, k-means++ starts); shape ``(k, coordinates)``.
+        """k-means of the points; shape ``(k, coordinates)``.
+
+        Lloyd 1982, "Least squares quantization in PCM"; starts by Arthur, Vassilvitskii 2007, "k-means++: the
+        advantages of careful seeding".
 
         Args:
             first: centres to start from, instead of several starts.
@@ -118,7 +123,12 @@ class SupportPoints:
         return reach
 
     def learn(self, anchors: FloatArray, radii: FloatArray, released: AnchorEstimates) -> None:
-        """Tilt the weights towards released counts and offsets around anchors."""
+        """Tilt the weights towards released counts and offsets around anchors.
+
+        Count and mean offset of a cell are those of a normal prior around the model and a normal release: means
+        weighted by one over the variance. The count's prior deviation is ``_COUNT_PRIOR`` times the count, that of the
+        mean offset ``_OFFSET_PRIOR`` radii a coordinate.
+        """
         cell = nearest(self.points, anchors)
         offsets = clipped((self.points - anchors[cell]) / radii[cell][:, None], 1.0)
         for j in range(len(anchors)):
@@ -147,7 +157,11 @@ class SupportPoints:
         return indices
 
     def silhouettes(self, numbers: range) -> dict[int, float]:
-        """Mean silhouette (Rousseeuw 1987) of k-means for several k, over a sample of the points."""
+        """Mean silhouette of k-means for several k, over a sample of the points.
+
+        Rousseeuw 1987, "Silhouettes: a graphical aid to the interpretation and validation of cluster analysis",
+        section 2.
+        """
         from sklearn.metrics import silhouette_score
 
         drawn = self.points[self.sample()]
@@ -160,7 +174,11 @@ class SupportPoints:
 
 
 def _tilted(share: FloatArray, offsets: FloatArray, target: FloatArray) -> FloatArray:
-    """Weights proportional to ``share exp(b . offset)`` with the mean offset ``target``, b by damped Newton steps."""
+    """Weights proportional to ``share exp(b . offset)`` with the mean offset ``target``, b by damped Newton steps.
+
+    They minimise ``log sum share exp(b . (offset - target))``, whose gradient is the mean's distance from the target
+    and whose curvature is the offsets' covariance under the weights.
+    """
     b = np.zeros(offsets.shape[1])
     tilted = share
     for _ in range(_NEWTON_STEPS):
