@@ -7,11 +7,10 @@ block, into the columns that files and tables have. What a row says is its kind'
 
 from __future__ import annotations
 
-import datetime as dt
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from functools import cached_property
-from typing import ClassVar, Generic, Protocol, Self, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clients.data.rows.customers import CustomerTable
+from clients.labels.snapshot import StoredSnapshot
 
 #: Rows in one block of output: what is in memory as text at one time.
 BLOCK = 65_536
@@ -26,37 +26,7 @@ BLOCK = 65_536
 IDS = {"customer_id": pa.string(), "source_id": pa.string(), "also_spelled": pa.list_(pa.string())}
 
 
-class DaySnapshot(Protocol):
-    """What is kept of one study's as-of day; ``table`` has the columns of ``IDS``, one row per customer, by id."""
-
-    @property
-    def study(self) -> str:
-        """The study's name."""
-        ...
-
-    @property
-    def as_of(self) -> dt.date:
-        """The study's day."""
-        ...
-
-    @property
-    def table(self) -> pa.Table:
-        """One row per customer."""
-        ...
-
-    def __len__(self) -> int: ...
-
-    def with_metadata(self) -> pa.Table:
-        """The table with everything else in its metadata, to be stored."""
-        ...
-
-    @classmethod
-    def from_table(cls, table: pa.Table) -> Self:
-        """What ``with_metadata`` made; KeyError, TypeError or ValueError if it is something else."""
-        ...
-
-
-S = TypeVar("S", bound=DaySnapshot)
+S = TypeVar("S", bound=StoredSnapshot)
 
 
 class DayRows(ABC, Generic[S]):

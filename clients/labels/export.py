@@ -10,15 +10,16 @@ from typing import Any, TypeVar
 
 from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
 from clients.labels.databases import write_database
-from clients.labels.day_rows import DayRows, DaySnapshot
+from clients.labels.day_rows import DayRows
 from clients.labels.files import write_files
 from clients.labels.history import DayHistory
+from clients.labels.snapshot import StoredSnapshot
 from privacy.errors import CohortiumError, ConfigError, DataError
 
 log = logging.getLogger("cohortium.holder")
 
 T = TypeVar("T", FileTarget, DatabaseTarget)
-S = TypeVar("S", bound=DaySnapshot)
+S = TypeVar("S", bound=StoredSnapshot)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,12 +14,13 @@ from typing import Any, ClassVar, Generic, Literal, TypeVar
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from clients.labels.day_rows import DayRows, DaySnapshot
+from clients.labels.day_rows import DayRows
+from clients.labels.snapshot import StoredSnapshot
 from privacy.errors import ConfigError, DataError
 from privacy.private_files import private_file
 from privacy.protocol.study import parse_day
 
-S = TypeVar("S", bound=DaySnapshot)
+S = TypeVar("S", bound=StoredSnapshot)
 R = TypeVar("R", bound=DayRows[Any])
 
 

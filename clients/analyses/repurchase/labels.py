@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import datetime as dt
-import json
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar, Self
+from typing import Any, ClassVar, Self
 
 import numpy as np
 import pyarrow as pa
@@ -17,37 +16,29 @@ from clients.data.rows.customers import CustomerTable
 from clients.data.rows.kinds import OwnRows
 from clients.labels.day_rows import IDS, DayRows, id_columns
 from clients.labels.history import DayHistory
+from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.repurchase import CONTRACT
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.protocol.study import Study
 
 _STANDING = ("age", "state", "wait", "days_left")
 _FACTS = IDS | dict.fromkeys(_STANDING, pa.int64())
-_METADATA = b"repurchase"
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class RepurchaseSnapshot:
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class RepurchaseSnapshot(StoredSnapshot):
     """Where one study's customers stood on one as-of day; nothing is worked out again later.
 
     Attributes:
-        study: the study's name.
-        as_of: the study's day.
         in_time: days within which a second order was in time.
         table: one row per customer, ascending by id: ``customer_id``, ``source_id``, ``also_spelled``; ``age`` and
             ``days_left`` in days, ``state`` (index in ``STATES``), ``wait`` (null without a second order).
     """
 
-    study: str
-    as_of: dt.date
+    FACTS = _FACTS
+    METADATA = b"repurchase"
+
     in_time: int
-    table: pa.Table
-
-    def __len__(self) -> int:
-        return int(self.table.num_rows)
-
-    def __repr__(self) -> str:
-        return "RepurchaseSnapshot(<private>)"
 
     @classmethod
     def of(cls, rows: OwnRows[FeatureTable], customers: CustomerTable, study: Study) -> Self:
@@ -60,27 +51,14 @@ class RepurchaseSnapshot:
         table = pa.table({name: pa.array(item, _FACTS[name]) for name, item in columns.items()})
         return cls(study=study.name, as_of=study.as_of, in_time=in_time, table=table)
 
-    def with_metadata(self) -> pa.Table:
-        """The table with everything else in its metadata, to be stored."""
-        about = {"study": self.study, "as_of": self.as_of.isoformat(), "in_time": self.in_time}
-        return self.table.replace_schema_metadata({_METADATA: json.dumps(about).encode()})
+    def about(self) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {"in_time": self.in_time}
 
     @classmethod
-    def from_table(cls, table: pa.Table) -> Self:
-        """What ``with_metadata`` made.
-
-        Raises:
-            KeyError, TypeError, ValueError: if it is something else.
-        """
-        about = json.loads((table.schema.metadata or {})[_METADATA])
-        if not table.schema.equals(pa.schema(_FACTS)):
-            raise ValueError("other columns")
-        return cls(
-            study=about["study"],
-            as_of=dt.date.fromisoformat(about["as_of"]),
-            in_time=int(about["in_time"]),
-            table=table.replace_schema_metadata(None).combine_chunks(),
-        )
+    def read_about(cls, about: Mapping[str, Any]) -> dict[str, Any]:
+        """See :class:`StoredSnapshot`."""
+        return {"in_time": int(about["in_time"])}
 
 
 class RepurchaseRows(DayRows[RepurchaseSnapshot]):

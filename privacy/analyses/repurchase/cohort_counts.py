@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Annotated, Literal, Self
@@ -15,12 +14,13 @@ from privacy.analyses.repurchase.features import AGE, WAIT
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
+from privacy.statistics.bins import amplitude_of
 from privacy.statistics.vector import counted_days
 
 #: Squared parts of a customer's vector, in thousandths: the cell of its wait, its cohort's size, its cohort in time.
 PARTS = (300, 300, 400)
 #: What a customer counts for in each: the largest integers whose squares keep the parts of GAMMA^2.
-AMPLITUDES = tuple(math.isqrt(GAMMA * GAMMA * part // 1000) for part in PARTS)
+AMPLITUDES = tuple(amplitude_of(part) for part in PARTS)
 
 _Days = Annotated[int, Field(ge=0, le=100_000)]
 
