@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,6 +19,17 @@ from postgres_server import PASSWORD, Server, running_server
 # here are small, and threads of several workers that wait for each other on the same cores take many times as long.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
     os.environ.setdefault(_name, "1")
+
+# Ledgers and keys are written durably: a commit waits some 15 ms for a disk, and the suite makes tens of thousands. So
+# tests write to memory where there is enough of it; nothing here cuts the power.
+_MEMORY = Path("/dev/shm")
+if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= 4 << 30:
+    tempfile.tempdir = str(_MEMORY)
+
+# Some machines tell Python to keep no bytecode; a run would then compile the tests once for every worker, and the
+# product for every process.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 
 @pytest.fixture(scope="session")

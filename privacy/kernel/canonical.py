@@ -18,15 +18,16 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from privacy.errors import CohortiumError, ConfigError, ProtocolError
 
+#: Kinds of values that hold no others and have a canonical form.
+_PLAIN = frozenset({int, str, bool, type(None)})
+
 
 def _reject_floats(value: Any) -> None:
     if isinstance(value, float):
         raise TypeError("floats have no canonical form; use integers or Decimal")
-    if isinstance(value, dict):
-        for item in value.values():
-            _reject_floats(item)
-    elif isinstance(value, list | tuple):
-        for item in value:
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list | tuple) else ()
+    if not _PLAIN.issuperset(map(type, items)):  # vectors have thousands of whole numbers
+        for item in items:
             _reject_floats(item)
 
 
