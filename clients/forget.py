@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.answering.folder import HolderFolder
-from clients.data.cleaning import read_exclusion_list
+from clients.data.cleaning.ids import read_exclusion_list
 from clients.data.config import HolderConfig
 from clients.data.sources.locations import resolve
 from clients.labelling import export_labels, histories_of_all

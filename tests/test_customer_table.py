@@ -22,7 +22,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from clients.data.cleaning import cleaned_lines
+from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows import own_rows

@@ -45,7 +45,7 @@ from hypothesis import strategies as st
 from postgres_server import PASSWORD, Server
 from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config
 
-from clients.data.cleaning import cleaned_lines
+from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows import own_rows

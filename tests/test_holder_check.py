@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
 
-from clients.data.check import CheckReport, preflight, render_check
+from clients.data.check import CheckReport, preflight
+from clients.data.check_page import render_check
 from clients.data.config import HolderConfig
 from privacy.protocol.study import Study
 

@@ -34,7 +34,7 @@ from postgres_server import PASSWORD, Server
 from source_kit import COLUMNS, load, make_config
 
 from clients.analyses.catalogue import ANALYSES, RECIPES
-from clients.data.cleaning import cleaned_lines
+from clients.data.cleaning.lines import cleaned_lines
 from clients.data.origin import Origin
 from clients.data.recipes.common import COMMON
 from clients.data.recipes.facts import Facts, Recipe

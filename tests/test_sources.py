@@ -19,7 +19,8 @@ from pydantic import ValidationError
 from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config
 
 from clients.data.check import preflight
-from clients.data.cleaning import cleaned_lines, time_facts
+from clients.data.cleaning.columns import time_facts
+from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin

@@ -28,7 +28,8 @@ def holder_check(
 ) -> None:
     """Look at your own data as a study would: counts per cleaning rule, problems, warnings. Nothing leaves."""
     from clients.answering.counting import show_counted
-    from clients.data.check import preflight, render_check
+    from clients.data.check import preflight
+    from clients.data.check_page import render_check
     from clients.data.config import HolderConfig
     from privacy.errors import DataError
     from privacy.kernel.canonical import read_toml

@@ -15,24 +15,12 @@ import ibis
 import pyarrow as pa
 from ibis.expr import types as ir
 from pydantic import BaseModel, ConfigDict
-from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from clients.data.cleaning import (
-    KEPT,
-    QUANTA_PER_UNIT,
-    RULES,
-    WITHOUT_RATE,
-    as_of_moment,
-    cleaned_lines,
-    is_discounted,
-    missing_columns,
-    money_of,
-    own_quanta,
-    read_exclusion_list,
-    time_facts,
-)
+from clients.data.cleaning.columns import is_discounted, missing_columns, time_facts
+from clients.data.cleaning.ids import read_exclusion_list
+from clients.data.cleaning.lines import KEPT, RULES, WITHOUT_RATE, cleaned_lines
+from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of, own_quanta
+from clients.data.cleaning.times import as_of_moment
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.customers import CleaningReport, build_customer_table
@@ -336,66 +324,3 @@ def _lines_finding(item: LeftOut) -> Finding:
 def _some(names: tuple[str, ...]) -> str:
     more = len(names) - _OPEN_END
     return ", ".join(names[:_OPEN_END]) + (f" and {more} more" if more > 0 else "")
-
-
-def render_check(report: CheckReport, console: Console) -> None:
-    """Print a check report for people: figures, what each rule did, then problems (red) and warnings (yellow)."""
-    figures = "" if report.rows is None else f": {report.rows:,} rows{_span(report)}"
-    console.print(f"[bold]{escape(report.holder)}[/]{figures}")
-    if report.cleaning is not None:
-        rules = f"study {report.study}" if report.study else "default rules, no study"
-        console.print(_cleaning_table(report, report.cleaning, f"As of {report.as_of} ({escape(rules)})"))
-    if report.currencies:
-        money = Table("currency", "lines", "revenue", title="Usable rows by currency", title_justify="left")
-        for item in report.currencies:
-            name = escape(item.currency) if item.known else f"[yellow]{escape(item.currency)} (no rate)[/]"
-            money.add_row(name, f"{item.lines:,}", f"{item.revenue:,.2f}")
-        for column in money.columns[1:]:
-            column.justify = "right"
-        console.print(money)
-    for mark, style, findings in (("problem", "red", report.problems), ("warning", "yellow", report.warnings)):
-        for finding in findings:
-            console.print(f"[bold {style}]{mark}[/] {escape(finding.text)}")
-            if finding.hint:
-                console.print(f"        {escape(finding.hint)}", style="dim")
-    if not report.problems:
-        note = " (look at the warnings)" if report.warnings else ""
-        console.print(f"[bold green]ready[/]: this data can take part{note}")
-
-
-def _span(report: CheckReport) -> str:
-    return f", {report.first:%Y-%m-%d} to {report.last:%Y-%m-%d}" if report.first and report.last else ""
-
-
-def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -> Table:
-    table = Table("", "rows", title=title, title_justify="left", show_header=False)
-    table.columns[1].justify = "right"
-    if report.files:
-        lines = sum(item.before + 1 + item.rows + item.blank for item in report.files)
-        lines += sum(item.lines for item in cleaning.left_out)
-        table.add_row(f"lines in {len(report.files):,} file{'s' * (len(report.files) > 1)}", f"{lines:,}")
-        above = sum(item.before + 1 + item.blank for item in report.files)
-        table.add_row("  headers, and blank lines", f"{above:,}")
-        for item in cleaning.left_out:
-            table.add_row(f"  left out: {item.why}", f"{item.lines:,}")
-    table.add_row("rows in the source", f"{cleaning.rows_seen:,}")
-    for rule in RULES:
-        if rule.name in cleaning.dropped:
-            table.add_row(f"  left out: {rule.says}", f"{cleaning.dropped[rule.name]:,}")
-    if cleaning.duplicates:
-        table.add_row("  left out: exact duplicates", f"{cleaning.duplicates:,}")
-    if cleaning.netted:
-        table.add_row("  returns, set off against spend", f"{cleaning.netted:,}")
-    table.add_row("lines used", f"{cleaning.lines:,}")
-    if cleaning.free:
-        table.add_row("  of them with an amount of zero", f"{cleaning.free:,}")
-    if report.discounted is not None:
-        table.add_row("purchase lines with a discount", f"{report.discounted:.1%}")
-    if cleaning.several_spellings:
-        table.add_row("customers whose id is spelled in several ways", f"{cleaning.several_spellings:,}")
-    if cleaning.only_returns:
-        table.add_row("customers with returns only, left out", f"{cleaning.only_returns:,}")
-    orders = "orders" if report.order_column else "orders (no order ids: what a customer buys on one day)"
-    table.add_row(f"[green]{orders}[/]", f"[green]{cleaning.orders:,}[/]")
-    table.add_row("[green]customers[/]", f"[green]{cleaning.customers:,}[/]")
-    return table

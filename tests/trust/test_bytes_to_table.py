@@ -31,8 +31,9 @@ from rich.console import Console
 
 import clients.data.sources.csv as csv_source
 from clients.answering.folder import HolderFolder, LiveNode
-from clients.data.check import preflight, render_check
-from clients.data.cleaning import read_exclusion_list
+from clients.data.check import preflight
+from clients.data.check_page import render_check
+from clients.data.cleaning.ids import read_exclusion_list
 from clients.data.config import CsvFormat, HolderConfig
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin

@@ -17,7 +17,7 @@ import ibis
 import pandas as pd
 from pydantic import ValidationError
 
-from clients.data.cleaning import missing_columns, time_facts
+from clients.data.cleaning.columns import missing_columns, time_facts
 from clients.data.config import CsvFormat, HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.nouns import SURE, Guess, Guessed, Question, answered, open_questions

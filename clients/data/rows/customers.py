@@ -26,19 +26,11 @@ from ibis.expr import types as ir
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from clients.data.cleaning import (
-    KEPT,
-    NETTED,
-    QUANTA_PER_UNIT,
-    RULES,
-    as_of_moment,
-    cleaned_lines,
-    is_untidy,
-    missing_columns,
-    money_of,
-    read_exclusion_list,
-    text_ids,
-)
+from clients.data.cleaning.columns import missing_columns
+from clients.data.cleaning.ids import is_untidy, read_exclusion_list, text_ids
+from clients.data.cleaning.lines import KEPT, NETTED, RULES, cleaned_lines
+from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of
+from clients.data.cleaning.times import as_of_moment
 from clients.data.origin import Origin
 from clients.data.rows.kinds import RowKind
 from clients.data.sources import fetch, open_source

@@ -19,7 +19,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from clients.data.cleaning import QUANTA_PER_UNIT, wall_time
+from clients.data.cleaning.money import QUANTA_PER_UNIT
+from clients.data.cleaning.times import wall_time
 from clients.data.origin import Origin
 from clients.data.recipes.facts import DAY, Facts
 from clients.data.rows.customers import counted_lines, table_key

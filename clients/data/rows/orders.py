@@ -8,7 +8,10 @@ import zoneinfo
 import ibis
 from ibis.expr import types as ir
 
-from clients.data.cleaning import KEPT, NETTED, is_discounted, moment_literal, money_of, says, wall_time, zone_of
+from clients.data.cleaning.columns import is_discounted, says
+from clients.data.cleaning.lines import KEPT, NETTED
+from clients.data.cleaning.money import money_of
+from clients.data.cleaning.times import moment_literal, wall_time, zone_at, zone_of
 from clients.data.origin import Origin
 from clients.data.recipes.common import GAP_SECONDS
 from clients.data.recipes.facts import SumName
@@ -71,8 +74,7 @@ def listed(request: FeatureRequest, of: ListName) -> dict[str, str]:
 
 def start_of(day: dt.date, origin: Origin, time: ir.Value) -> ir.Value:
     """The start of a day, to be compared with times of the source."""
-    zone = "UTC" if zone_of(time) is not None else origin.config.source.time_zone
-    return moment_literal(wall_time(day, origin.study.time_zone, zone), time)
+    return moment_literal(wall_time(day, origin.study.time_zone, zone_at(origin.config, time)), time)
 
 
 def _number(condition: ir.BooleanValue) -> ir.IntegerValue:

@@ -1,0 +1,110 @@
+"""Ids of customers and orders: one form for all spellings of one, and who never takes part."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import NamedTuple
+
+import ibis
+from ibis.expr import types as ir
+
+from clients.data.cleaning.columns import finite
+from clients.data.config import HolderConfig
+from clients.data.sources.locations import resolve
+from privacy.errors import DataError
+
+_UNTIDY = r"^[ \t\n\r\v\f]|[ \t\n\r\v\f]$|\.0+$"
+
+
+class Id(NamedTuple):
+    """An id column.
+
+    Attributes:
+        key: what to group by.
+        text: the key as text.
+        missing: whether there is none.
+        exact: the id as the source prints it; None where that is ``text``.
+    """
+
+    key: ir.Value
+    text: ir.StringValue
+    missing: ir.BooleanValue
+    exact: ir.StringValue | None = None
+
+
+def _normal_text(text: ir.StringValue) -> ir.StringValue:
+    text = text.strip()
+    return ibis.ifelse(text.contains("."), text.re_replace(r"^([0-9]+)\.0+$", r"\1"), text)
+
+
+def text_ids(table: ir.Table, config: HolderConfig) -> frozenset[str]:
+    """Which of ``customer`` and ``order`` are mapped to text columns."""
+    roles = config.columns.mapped()
+    return frozenset(role for role in ("customer", "order") if role in roles and table[roles[role]].type().is_string())
+
+
+def is_untidy(text: ir.StringValue) -> ir.BooleanValue:
+    """Whether an id has white space around it or ``.0`` behind it."""
+    return text.re_search(_UNTIDY).fill_null(False)
+
+
+def id_of(column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool = False) -> Id:
+    """Normalise ids: trimmed text; ``12345.0`` is ``12345``; leading zeros of text stay.
+
+    Integers keep their type as the key, which groups several times faster than text. ``tidy`` promises that all text
+    is in that form already.
+    """
+    kind = column.type()
+    exact = None
+    if kind.is_integer():
+        nulls = [int(item) for item in null_ids if item.isascii() and item.isdigit() and int(item) < 2**31]
+        missing = column.isnull()
+        return Id(column, column.cast("string"), missing | column.isin(nulls) if nulls else missing)
+    if kind.is_string():
+        text, exact = (column, None) if tidy else (_normal_text(column), column)
+    elif kind.is_floating():
+        number = ibis.ifelse(finite(column), column, ibis.null(kind))
+        whole = (number.abs() < 2**53) & (number == number.floor())
+        # The inner null keeps the cast away from numbers that have no integer.
+        integer = ibis.ifelse(whole, number, ibis.null(kind)).cast("int64").cast("string")
+        text, exact = ibis.ifelse(whole, integer, number.cast("string")), column.cast("string")
+    elif kind.is_decimal():
+        exact = column.cast("string")
+        text = _normal_text(exact)
+    elif kind.is_uuid():
+        text = column.cast("string")
+    else:
+        raise DataError(f"columns.{role}: a {kind} column cannot hold ids", hint="map a text or number column")
+    spelled = text.lower() if any(item.upper() != item for item in null_ids) else text
+    missing = text.isnull()
+    return Id(text, text, missing | spelled.isin(null_ids) if null_ids else missing, exact)
+
+
+def read_exclusion_list(config: HolderConfig, *, base: Path) -> tuple[str, ...]:
+    """The ids on the exclusion list as written, in order, each once; empty where there is no list.
+
+    Each line is read by itself: a stray quote in one person's line must not take others off the list.
+
+    Raises:
+        DataError: if the file is missing, not text, or has a line with a quote left open.
+    """
+    if config.source.exclude is None:
+        return ()
+    path = resolve(base, config.source.exclude)
+    ids: dict[str, None] = {}
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n")  # all kinds of line ends
+        for number, line in enumerate(lines, start=1):  # noqa: B007  # named where it fails
+            ids |= dict.fromkeys(row[0].strip() for row in csv.reader([line], strict=True) if row)
+    except OSError:
+        raise DataError(f"the exclusion list {path} cannot be read", hint="check source.exclude") from None
+    except UnicodeDecodeError:
+        raise DataError(f"the exclusion list {path} is not CSV in UTF-8", hint="save it as UTF-8 text") from None
+    except csv.Error:
+        raise DataError(
+            f"line {number} of the exclusion list {path} has a quote that is not closed, or text after it",
+            hint="write one id a line",
+        ) from None
+    ids.pop("", None)
+    return tuple(ids)

@@ -1,0 +1,158 @@
+"""The cleaning rules as one expression: every source row gets the first rule that applies to it.
+
+All rules look at one row only and stand in one fixed order, so that each dropped row is counted once. Exact duplicates
+are found afterwards among the rows that are left. Ibis expressions only: nothing is loaded.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import ibis
+import sqlglot
+from ibis.expr import types as ir
+
+from clients.data.cleaning.columns import finite, missing_columns, typed
+from clients.data.cleaning.ids import Id, id_of, read_exclusion_list
+from clients.data.cleaning.money import money_of
+from clients.data.cleaning.times import FIRST_DAY, as_of_moment, day_of, moment_literal, zone_at
+from clients.data.origin import Origin
+from privacy.errors import DataError
+
+
+class Rule(NamedTuple):
+    """A reason to leave a row out."""
+
+    name: str
+    says: str
+
+
+#: In the order in which they are tried; a row counts under the first that applies. The position plus one is its code.
+RULES: tuple[Rule, ...] = (
+    Rule("where", "outside source.where"),
+    Rule("no_customer_id", "no customer id"),
+    Rule("excluded", "customer on the exclusion list"),
+    Rule("unreadable_time", "time missing, unreadable or before 1900"),
+    Rule("after_as_of", "on or after the as-of day"),
+    Rule("no_order_id", "no order id"),
+    Rule("non_goods", "product code that is not goods"),
+    Rule("unreadable_amount", "amount missing, unreadable or not finite"),
+    Rule("unknown_currency", "currency that the study does not know"),
+    Rule("no_rate", "before the first exchange rate of its currency"),
+    Rule("cancellation", "line of a cancelled order"),
+    Rule("return", "quantity zero or negative, or amount negative"),
+)
+KEPT = 0
+_CODE = {rule.name: code for code, rule in enumerate(RULES, start=1)}
+#: Rows under these rules still count against the customer's spend where the study says ``returns = "net"``.
+NETTED = (_CODE["cancellation"], _CODE["return"])
+#: Rows under these rules would count if the study knew their currency's rate.
+WITHOUT_RATE = (_CODE["unknown_currency"], _CODE["no_rate"])
+
+
+def _with_condition(table: ir.Table, where: str) -> ir.Table:
+    """Add the boolean column ``_takes_part``: whether ``where`` is true (not false, not null) for the row."""
+    backend = table.get_backend()
+    try:
+        sqlglot.parse_one(where, into=sqlglot.exp.Condition, dialect=backend.dialect)
+    except sqlglot.errors.SqlglotError:
+        raise DataError(
+            "source.where is not a SQL condition", hint="write it as after WHERE, such as: consent = true"
+        ) from None
+    # DuckDB's TRY makes a value that cannot be converted "not true" instead of a failed run.
+    guarded = f"TRY({where})" if backend.name == "duckdb" else f"({where})"
+    query = f"SELECT *, COALESCE({guarded}, FALSE) AS _takes_part FROM cohortium_source"
+    try:
+        result = table.alias("cohortium_source").sql(query)
+    except Exception as problem:  # the database's own binder; its first line names columns, never rows
+        raise DataError(
+            f"source.where cannot be used: {str(problem).splitlines()[0]}",
+            hint="use the source's column names and SQL operators",
+        ) from None
+    if not result["_takes_part"].type().is_boolean():
+        raise DataError("source.where is not a condition", hint="write a comparison, such as: consent = true")
+    return result
+
+
+def cleaned_lines(
+    table: ir.Table, origin: Origin, *, tidy: frozenset[str] = frozenset(), exact_ids: bool = False
+) -> ir.Table:
+    """Every row of the source with what the customer table needs, and the rule that applies to it.
+
+    Columns: ``rule`` (int; ``KEPT`` or a code of ``RULES``), ``customer`` and ``order`` (keys to group by; without
+    order ids the second one is the day), ``time``, and the other mapped columns as ``raw_<role>``. Rows equal in all of
+    them are exact duplicates.
+
+    Args:
+        table: the source.
+        origin: what its columns are, and whose rules apply.
+        tidy: the id columns whose text is taken as it is, which is right where ``is_untidy`` holds for no row:
+            normalising every id of every row takes as long as grouping them.
+        exact_ids: whether to add ``source_id``, the customer's id as the source prints it, where that may differ from
+            the key; such rows tell no duplicates.
+
+    Raises:
+        DataError: if a column is missing or cannot be what it is mapped as; never because of what a row says.
+    """
+    config = origin.config
+    missing = missing_columns(table, config)
+    if missing:
+        raise DataError("\n".join(missing), hint="mend [columns] in holder.toml")
+    columns = config.columns
+    source = typed(table, config)
+    if config.source.where is not None:
+        source = _with_condition(source, config.source.where)
+    customer = id_of(source[columns.customer], "customer", origin.study.cleaning.null_ids, tidy="customer" in tidy)
+    order = None if columns.order is None else id_of(source[columns.order], "order", ("",), tidy="order" in tidy)
+    tests = _tests_of_ids(source, customer, order, origin)
+
+    mapped = columns.mapped()
+    raw = [f"raw_{role}" for role in mapped if role not in ("customer", "order", "time")]
+    exact = {"source_id": customer.exact} if exact_ids and customer.exact is not None else {}
+    rows = source.select(
+        customer=customer.key,
+        order=day_of(source[columns.time], config) if order is None else order.key,
+        time=source[columns.time],
+        **{name: source[mapped[name.removeprefix("raw_")]] for name in raw},
+        **{f"test_{name}": test for name, test in tests.items()},
+        **exact,
+    )
+    found = {name: rows[f"test_{name}"] for name in tests} | _tests_of_figures(rows, origin)
+    tried = [(found[rule.name], code) for code, rule in enumerate(RULES, start=1) if rule.name in found]
+    return rows.select("customer", "order", *exact, "time", *raw, rule=ibis.cases(*tried, else_=KEPT))
+
+
+def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Origin) -> dict[str, ir.Value]:
+    """By the rule's name: whether it applies, for rules on who bought."""
+    tests: dict[str, ir.Value] = {}
+    if origin.config.source.where is not None:
+        tests["where"] = ~source["_takes_part"]
+    tests["no_customer_id"] = customer.missing
+    if order is not None:
+        tests["no_order_id"] = order.missing
+        if origin.study.cleaning.cancellation_prefix:
+            tests["cancellation"] = order.text.startswith(origin.study.cleaning.cancellation_prefix)
+    excluded = read_exclusion_list(origin.config, base=origin.base)
+    if excluded:
+        listed = ibis.memtable({"listed": list(excluded)}, schema={"listed": "string"})
+        listed = listed.select(listed=id_of(listed.listed, "customer", ()).text)
+        tests["excluded"] = customer.text.isin(listed.listed)
+    return tests
+
+
+def _tests_of_figures(rows: ir.Table, origin: Origin) -> dict[str, ir.Value]:
+    """By the rule's name: whether it applies, for rules on when, what, and for how much."""
+    config, study = origin.config, origin.study
+    found: dict[str, ir.Value] = {}
+    found["unreadable_time"] = ~(rows.time >= moment_literal(FIRST_DAY, rows.time)).fill_null(False)
+    found["after_as_of"] = rows.time >= moment_literal(as_of_moment(study, zone_at(config, rows.time)), rows.time)
+    if study.cleaning.non_goods and config.columns.product is not None:
+        found["non_goods"] = rows.raw_product.cast("string").strip().upper().isin(study.cleaning.non_goods)
+    money = money_of(rows, origin)
+    found["unreadable_amount"] = ~finite(money.own)
+    if money.unknown_currency is not None and money.no_rate is not None:
+        found["unknown_currency"], found["no_rate"] = money.unknown_currency, money.no_rate
+    found["return"] = money.own < 0
+    if config.columns.quantity is not None:
+        found["return"] |= rows.raw_quantity <= 0
+    return found
