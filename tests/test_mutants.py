@@ -637,7 +637,7 @@ def answers_twice(patch: Patch) -> None:
         accepted, _ = run.plans[request.question]
         core = accepted.core
         masked = answers.masked_answer(
-            holder_node.encode_sum(core.statistic, holder_node._rows(run, core), holder=self.holder),
+            holder_node.encode_sum(core.statistic, run.rows(core), holder=self.holder),
             answers.noise_share(core.mechanism, core.statistic.dim, self._sampler),
             holder=self.holder,
             key=run.mask_key,

@@ -49,25 +49,25 @@ from privacy.protocol.study import Study
 SCALE = Scale(kind="linear", high=3660)
 
 
-def first_order_age(facts: Facts) -> IntArray:
+def days_since_first(facts: Facts) -> IntArray:
     return np.maximum(facts.day - facts.calendar_day("first_wall"), 0)
 
 
-def second_order_wait(facts: Facts) -> IntArray:
+def days_to_second(facts: Facts) -> IntArray:
     first, second = facts.calendar_day("first_wall"), facts.calendar_day("second_wall")
     return np.where(second == MISSING, MISSING, np.maximum(second - first, 0))
 
 
 #: As a room brings them.
 OWN: dict[str, Recipe] = {
-    "first_order_age": Recipe(sums=("first_wall",), compute=first_order_age),
-    "second_order_wait": Recipe(sums=("first_wall", "second_wall"), compute=second_order_wait),
+    "days_since_first": Recipe(sums=("first_wall",), compute=days_since_first),
+    "days_to_second": Recipe(sums=("first_wall", "second_wall"), compute=days_to_second),
 }
 NAMES = tuple(OWN)
 
 SLOW_OWN: dict[str, Callable[[Past], int]] = {
-    "first_order_age": lambda p: max((p.day - p.wall(p.begun[0]).date()).days, 0),
-    "second_order_wait": with_orders(2, lambda p: max((p.wall(p.begun[1]).date() - p.wall(p.begun[0]).date()).days, 0)),
+    "days_since_first": lambda p: max((p.day - p.wall(p.begun[0]).date()).days, 0),
+    "days_to_second": with_orders(2, lambda p: max((p.wall(p.begun[1]).date() - p.wall(p.begun[0]).date()).days, 0)),
 }
 
 
@@ -122,7 +122,7 @@ def test_days_of_orders_are_those_of_slow_obvious_code(
     found = as_found(built(tmp_path, lines, made, *NAMES, "orders", time_zone=zone))
     request = FeatureRequest(names=(*NAMES, "orders"), days=DAYS)
     assert found == slow_features(lines, made, request, zone)
-    waits = Counter(features["second_order_wait"] for days in found.values() for features, *_ in days)
+    waits = Counter(features["days_to_second"] for days in found.values() for features, *_ in days)
     assert waits[0] > 3
     assert waits[MISSING] > 3
     assert len(waits) > 20
@@ -288,7 +288,7 @@ def test_a_query_has_the_sums_that_are_needed_and_no_others(tmp_path: Path) -> N
         lines = cleaned_lines(opened.table, where)
         for names, sums in (
             (("recency_days",), {"orders", "last"}),
-            (("second_order_wait",), {"orders", "last", "first_wall", "second_wall"}),
+            (("days_to_second",), {"orders", "last", "first_wall", "second_wall"}),
             (("money_30", "trend"), {"orders", "last", "quanta_30", "orders_180", "orders_360"}),
         ):
             query = customer_sums(lines, where, FeatureRequest(names=names, days=DAYS[:1]))
@@ -297,6 +297,6 @@ def test_a_query_has_the_sums_that_are_needed_and_no_others(tmp_path: Path) -> N
 
 def test_a_feature_without_a_recipe_is_refused_before_a_row_is_read(tmp_path: Path) -> None:
     config = make_config(tmp_path / "there is no such file.parquet")
-    request = FeatureRequest(names=("second_order_wait",), days=DAYS)
-    with pytest.raises(ConfigError, match="cannot work out the feature second_order_wait"):
+    request = FeatureRequest(names=("days_to_second",), days=DAYS)
+    with pytest.raises(ConfigError, match="cannot work out the feature days_to_second"):
         build_features(Origin(config, make_study(), tmp_path), request)

@@ -51,6 +51,7 @@ from protocol_kit import HOLDERS, Answer, LyingCoordinator, ReleaseNotice
 
 import clients.answering.answers
 import clients.answering.node
+import clients.answering.run_state
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import BudgetError, DataError, NotEnoughHolders
 from privacy.kernel.customers import CustomerColumns
@@ -742,15 +743,15 @@ def test_a_new_run_of_a_study_replaces_the_one_before(greeted: LyingCoordinator)
 
 def test_a_holder_that_is_busy_with_runs_says_so(federation: MemoryFederation) -> None:
     codes = []
-    for number in range(clients.answering.node.MAX_RUNS + 1):
+    for number in range(clients.answering.run_state.MAX_RUNS + 1):
         coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
         codes.append(coordinator.send("alpha", coordinator.hello_request()).code)
-    assert codes == ["Hello"] * clients.answering.node.MAX_RUNS + ["busy"]
+    assert codes == ["Hello"] * clients.answering.run_state.MAX_RUNS + ["busy"]
 
 
 def test_a_new_run_of_a_study_takes_no_place_of_another(federation: MemoryFederation) -> None:
     """Many runs of one study, cut off one after another, do not make a holder busy."""
-    for number in range(clients.answering.node.MAX_RUNS + 3):
+    for number in range(clients.answering.run_state.MAX_RUNS + 3):
         again = LyingCoordinator(federation, run=f"run-{number}")
         assert again.send("alpha", again.hello_request()).code == "Hello"
 
@@ -758,7 +759,7 @@ def test_a_new_run_of_a_study_takes_no_place_of_another(federation: MemoryFedera
 def test_runs_that_have_expired_take_no_place(tmp_path: Path) -> None:
     clock = kit.FakeClock()
     federation = kit.federation_at(tmp_path, clock=clock)
-    for number in range(clients.answering.node.MAX_RUNS):
+    for number in range(clients.answering.run_state.MAX_RUNS):
         coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
         coordinator.greet("alpha")
     clock.elapsed += clients.answering.node.HELLO_LIFETIME

@@ -28,6 +28,9 @@ from privacy.protocol.messages import (
 from privacy.protocol.study import Study
 from privacy.secure_sum.masks import cancel
 
+#: Why a holder whose own ledger has lost entries refuses.
+OLDER = "this holder's own ledger is older than it was, or another: restore the right one"
+
 #: Seconds by which a holder's clock may be ahead of the median of all participants' when they said HELLO.
 MAX_AHEAD = 3600
 
@@ -100,7 +103,7 @@ def _check_declarations(study: Study, roster: Roster) -> None:
         )
 
 
-def check_core(
+def check_core(  # noqa: PLR0913  rules without files: each fact that they look at is handed in
     request: ReadyRequest,
     *,
     study: Study,

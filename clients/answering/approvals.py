@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from clients.answering.admission import Refused
+from clients.answering.policy import HolderPolicy
 from privacy.errors import ConfigError
 from privacy.ledger import Decided, Ledger
 from privacy.private_files import write_private
@@ -34,6 +36,21 @@ class Approvals:
     def __init__(self, root: Path, ledger: Ledger) -> None:
         self._root = root
         self._ledger = ledger
+
+    def check(self, study: Study, policy: HolderPolicy, now: int) -> None:
+        """Whether a study may be answered now; one that waits for the operator is proposed.
+
+        Raises:
+            Refused: out of hours, where the operator denied it, or has not approved it and the policy needs that.
+        """
+        if policy.hours is not None and not policy.hours.open_at(now):
+            raise Refused("hours", "outside the hours of the policy")
+        decision = self.decision(study.digest)
+        if decision == "denied":
+            raise Refused("policy", "the operator denied this study")
+        if decision is None and policy.allow.approval == "by_hand":
+            self.propose(study)
+            raise Refused("approval", f"study {study.name} waits for approval: `cohortium holder studies`")
 
     def propose(self, study: Study) -> None:
         """Keep a study for the operator to look at."""

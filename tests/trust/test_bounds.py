@@ -26,7 +26,7 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from pydantic.fields import FieldInfo
 
 import clients.answering.asked
-import clients.answering.node
+import clients.answering.run_state
 import privacy
 from clients.answering.policy import Allow
 from clients.answering.runs import RunFolder
@@ -382,7 +382,7 @@ def test_the_noise_and_the_plans_of_a_run_are_bounded(tmp_path: Path, monkeypatc
     coordinator.greet()
     wide = kit.wide_statistic(1000)
     one = len(coordinator.identity.sign(coordinator.ready_request(coordinator.core(statistic=wide))).body) // 8 + 1000
-    monkeypatch.setattr(clients.answering.node, "MOST_WORDS", 3 * one + 200)
+    monkeypatch.setattr(clients.answering.run_state, "MOST_WORDS", 3 * one + 200)
     cores = [coordinator.core(statistic=wide, round=number, share=Fraction(1, 100)) for number in range(1, 6)]
     readies = coordinator.readies(cores[0])
     assert [coordinator.show(core, "alpha")["alpha"].code for core in cores[1:4]] == ["Ready", "Ready", "busy"]

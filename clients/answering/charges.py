@@ -1,0 +1,59 @@
+"""What a holder's ledger is charged for a plan, under the holder's policy."""
+
+from __future__ import annotations
+
+import logging
+
+from clients.answering.admission import Accepted
+from clients.answering.ledgers import counted_at
+from clients.answering.policy import HolderPolicy
+from privacy.audit.budget import use_of_caps
+from privacy.kernel.version import software_version
+from privacy.ledger import Caps, Ledger, Reserved
+from privacy.mechanisms.sampler import SAMPLER
+from privacy.protocol.charging import charge_for
+from privacy.protocol.identity import Roster
+from privacy.protocol.study import Study
+
+log = logging.getLogger("cohortium.holder")
+
+
+class Charges:
+    """Charges of one holder's ledger."""
+
+    def __init__(self, *, holder: str, roster: Roster, policy: HolderPolicy, ledger: Ledger) -> None:
+        self._holder = holder
+        self._roster = roster
+        self._policy = policy
+        self._ledger = ledger
+
+    def of(self, accepted: Accepted, study: Study, now: int) -> tuple[Reserved, Caps]:
+        """What a plan costs, and the caps that it must stay within; nothing is written."""
+        lifetime, mechanism = self._policy.lifetime, accepted.core.mechanism
+        return charge_for(
+            accepted.core,
+            study=study,
+            policy=self._policy.digest,
+            lifetime=(lifetime.epsilon, lifetime.delta),
+            period=self._policy.period,
+            counted=self._counted(),
+            unreleased=lifetime.max_unreleased,
+            sampler=SAMPLER if mechanism.holder_scale else "",
+            software=software_version(),
+            now=now,
+        )
+
+    def warn_of_caps(self, now: int) -> None:
+        """Log the caps of which much is used."""
+        for cap in use_of_caps(self._ledger.state, now, counted=self._counted()):
+            if cap.warn:
+                log.warning(
+                    "%.0f%% of the %s cap of epsilon %g are used: see `cohortium budget plan`",
+                    100 * cap.used,
+                    "lifetime" if cap.until is None else "period's",
+                    cap.epsilon,
+                )
+
+    def _counted(self) -> int:
+        """K: at how many holders the caps count one of this holder's customers."""
+        return counted_at(self._ledger.state, self._roster, self._holder)

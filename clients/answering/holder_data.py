@@ -1,0 +1,30 @@
+"""The holder's own data, as its node needs it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Protocol
+
+from privacy.protocol.study import Study
+from privacy.statistics import Rows, Statistic
+
+
+class HolderData(Protocol):
+    """What a node asks of the holder's data; which kinds of rows there are does not matter to it."""
+
+    def tables(self, study: Study) -> Mapping[str, Rows]:
+        """What each analysis of the study reads, by the analysis' name; computed once per study and as-of date."""
+        ...
+
+    def write_labels(
+        self, study: Study, answered: Sequence[Statistic[Any]], stated: str | None = None
+    ) -> Sequence[Path]:
+        """Label the holder's own customers in its own files.
+
+        Args:
+            study: the run's.
+            answered: what the run's released questions were about.
+            stated: the coordinator's result as it came; None where there is none.
+        """
+        ...
