@@ -11,7 +11,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pyarrow as pa
@@ -38,12 +38,14 @@ from clients.data.cleaning.lines import cleaned_lines
 from clients.data.origin import Origin
 from clients.data.recipes.common import COMMON
 from clients.data.recipes.facts import Facts, Recipe
+from clients.data.rows import KINDS
 from clients.data.rows.features import CustomerFeatures, build_features
 from clients.data.rows.sums import customer_sums
 from clients.data.sources import open_source
 from privacy.analyses.catalogue import ALL_FEATURES, BY_NAME
 from privacy.errors import ConfigError
 from privacy.kernel.features import FEATURES, MISSING, Feature, FeatureRequest, IntArray, Scale
+from privacy.kernel.row_requests import RowRequest
 from privacy.protocol.study import Study
 
 SCALE = Scale(kind="linear", high=3660)
@@ -249,6 +251,10 @@ def test_real_first_and_second_orders(tmp_path: Path, data_folder: Path) -> None
 
 
 # --- recipes -----------------------------------------------------------------------------------------------------
+
+
+def test_every_kind_of_request_has_a_builder() -> None:
+    assert set(KINDS) == set(get_args(RowRequest))
 
 
 def test_every_feature_has_a_recipe_and_every_recipe_a_feature() -> None:

@@ -260,7 +260,7 @@ class ProcessNode:
 
     def __init__(self, home: Path, moment: str) -> None:
         here = Path(__file__).resolve().parent
-        path = os.pathsep.join([str(here), str(here.parent), os.environ.get("PYTHONPATH", "")])
+        path = os.pathsep.join([str(here / "support"), str(here.parent), os.environ.get("PYTHONPATH", "")])
         self.process = subprocess.Popen(
             [sys.executable, "-c", HOLDER_PROCESS, str(home), moment],
             stdin=subprocess.PIPE,
