@@ -30,12 +30,13 @@ from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import cumulate, smoothed, total_customers
+from server.analyses.rfm.plan import CUT_POINTS, cut_points_statistic
 
 
 def prefix_sum_cuts(study: Study, tables: Tables) -> tuple[CutPoints, CutPoints]:
     """Cut points from one noisy release: without smoothing, and with it."""
-    statistic = rfm.cut_points_statistic(study)
-    mechanism = mechanism_for(study, rfm.CUT_POINTS, statistic, len(tables))
+    statistic = cut_points_statistic(study)
+    mechanism = mechanism_for(study, CUT_POINTS, statistic, len(tables))
     values = statistic.encode_sum(pooled(tables))
     for _ in tables:
         values = values + discrete_gaussian(mechanism.holder_scale, statistic.dim)

@@ -32,6 +32,8 @@ from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import QUINTILES
+from server.analyses.rfm.figures import scheme_figures
+from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic
 from server.running.planning import plan, planned_mechanism
 
 TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"
@@ -150,12 +152,12 @@ def run_directly(study: Study, tables: Tables, sampler: Sampler = discrete_gauss
 
 def segments_again(study: Study, tables: Tables, result: RfmResult, question: SegmentTotals) -> RfmResult:
     """The same result with its segments question answered once more, with fresh noise."""
-    mechanism = mechanism_for(study, rfm.SEGMENTS, question, len(tables))
+    mechanism = mechanism_for(study, SEGMENTS, question, len(tables))
     values = question.encode_sum(pooled(tables))
     for _ in tables:
         values = values + discrete_gaussian(mechanism.holder_scale, question.dim)
     schemes = tuple(
-        rfm.scheme_figures(estimate, question.rules, floor=study.rfm.floor, unit=question.rules.money_unit)
+        scheme_figures(estimate, question.rules, floor=study.rfm.floor, unit=question.rules.money_unit)
         for estimate in question.decode(values, mechanism.released_deviation)
     )
     return result.model_copy(update={"schemes": schemes})
@@ -276,8 +278,8 @@ def two_level(study: Study, tables: Tables, rng: np.random.Generator) -> Agreeme
     Each fact keeps the part of the squared sensitivity that it has in the product; each of its two levels gets half.
     """
     columns = pooled(tables)
-    statistic = rfm.cut_points_statistic(study)
-    deviation = mechanism_for(study, rfm.CUT_POINTS, statistic, len(tables)).released_deviation
+    statistic = cut_points_statistic(study)
+    deviation = mechanism_for(study, CUT_POINTS, statistic, len(tables)).released_deviation
     total = np.sqrt(statistic.bound.squared_norm)
     cuts = {}
     for grid in statistic.grids:

@@ -45,7 +45,7 @@ from privacy.results import StudyResult
 from privacy.secure_sum.masks import unmask
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
-from server.analyses.rfm.run import scheme_figures
+from server.analyses.rfm.figures import scheme_figures
 from server.analyses.rfm.shares_only import earlier_shares_only, shares_only
 from server.report.render import render_report
 from server.running.check import check_study

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from privacy.analyses.rfm.results import RfmResult
 from server.analyses.rfm.earlier import compared, with_known_cuts
-from server.analyses.rfm.run import NAME, forecast, run, weights
+from server.analyses.rfm.plan import NAME, forecast, weights
+from server.analyses.rfm.run import run
 from server.analyses.rfm.section import SECTION, rules
 from server.analyses.rfm.terminal import tables
 from server.analysis import ServerAnalysis

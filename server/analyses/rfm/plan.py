@@ -1,0 +1,158 @@
+"""What RFM asks, by title, with which shares of the budget, and how exact the answers will be."""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import numpy as np
+
+from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.options import KnownCuts
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
+from privacy.analyses.rfm.segment_totals import AMPLITUDES, SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints, SegmentRules
+from privacy.figures.estimates import Z95
+from privacy.figures.public_grid import FINEST, class_of, coarsened
+from privacy.protocol.study import Study
+from server.analyses.rfm.cut_points import (
+    Cumulative,
+)
+from server.analysis import Planned
+from server.analysis.expectation import Expectation
+
+NAME = "rfm"
+CUT_POINTS = "cut points"
+SEGMENTS = "segments"
+
+#: Bins: days one by one for a year; money 2.7% wide over six powers of ten; orders one by one up to 24.
+_RECENCY_BINS = 512
+_MONEY_BINS = 512
+ORDERS_SINGLE = 24
+_ORDERS_BINS = 64
+
+#: Shares of the squared sensitivity, in thousandths. Orders have few distinct values and need less; days are the
+#: hardest, because a whole day's customers move with a cut.
+_PERMILLE = {"recency_days": 440, "money": 380, "orders": 180}
+
+
+def weights(study: Study) -> dict[str, Fraction]:
+    """Title of each question to its share of the budget."""
+    if isinstance(study.of(CONTRACT).cut_points, KnownCuts):
+        return {SEGMENTS: Fraction(1)}
+    share = Fraction(study.of(CONTRACT).cut_points_share)
+    return {CUT_POINTS: share, SEGMENTS: 1 - share}
+
+
+def cut_points_statistic(study: Study) -> PrefixSums:
+    """The first question; it depends on the study alone."""
+    low, high = study.money_bounds
+    return PrefixSums(
+        grids=(
+            FactGrid(
+                fact="recency_days",
+                upper=_stepped(0, 365, study.bounds.recency_max_days, _RECENCY_BINS - 1),
+                permille=_PERMILLE["recency_days"],
+            ),
+            FactGrid(
+                fact="money",
+                upper=tuple(sorted({round(x) for x in np.geomspace(low, high, _MONEY_BINS - 1)})),
+                permille=_PERMILLE["money"],
+            ),
+            FactGrid(
+                fact="orders",
+                upper=_stepped(1, ORDERS_SINGLE, study.bounds.orders_max, _ORDERS_BINS - 1),
+                permille=_PERMILLE["orders"],
+            ),
+        )
+    )
+
+
+def _stepped(first: int, single: int, last: int, count: int) -> tuple[int, ...]:
+    """Upper ends one by one from ``first`` to ``single``, then growing by a constant factor up to ``last``."""
+    if last <= single:
+        return tuple(range(first, last + 1))
+    ones = list(range(first, single + 1))
+    rest = {round(x) for x in np.geomspace(single, last, max(count - len(ones), 1) + 1)[1:]}
+    return (*ones, *sorted(value for value in rest if value > single))
+
+
+def segments_statistic(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: int) -> SegmentTotals:
+    """The second question; it depends on what the first one found."""
+    return SegmentTotals(rules=rules, schemes=study.of(CONTRACT).report, orders_cap=orders_cap, money_cap=money_cap)
+
+
+def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
+    """Expected errors if the holders have ``size_class`` customers together.
+
+    ``rank_error`` is the half-width of the 95% interval of a quintile cut's rank, as a share of the records (at the
+    median, where it is about largest); it is left out where known cut points are used. ``records_margin`` is that of a
+    segment's count, in customer records. Where the study withholds totals, ``share_margin`` stands in its place, that
+    of a small segment's share of the records; then all are those of the class of ``size_class``, on the public grid.
+
+    Args:
+        study: the study.
+        planned: the noise of a question, by its title.
+    """
+    withheld = study.of(CONTRACT).totals == "shares"
+    size = study.budget.size_class
+    least = class_of(size) if withheld else size
+    found = []
+    if not isinstance(study.of(CONTRACT).cut_points, KnownCuts):
+        first = cut_points_statistic(study)
+        estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
+        flat = Cumulative(
+            grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=least
+        )
+        error = flat.rank_margin(0.5)
+        if withheld:
+            _, error = coarsened(0.0, error, finest=FINEST)
+        found.append(
+            Expectation(
+                analysis=NAME,
+                code="rank_error",
+                value=error,
+                text=f"a quintile cut point      off by up to {error:.2%} of the records",
+                warning=f"Cut points will be off by up to {error:.1%} of the customers: too coarse for quintiles. "
+                "Raise epsilon, or invite more customers."
+                if error > 0.05
+                else "",
+            )
+        )
+    margin = Z95 * planned(SEGMENTS, segments_probe(study)).released_deviation / AMPLITUDES[0]
+    if withheld:
+        _, share = coarsened(0.0, margin / least, finest=FINEST)
+        return (*found, _share_expectation(share))
+    found.append(
+        Expectation(
+            analysis=NAME,
+            code="records_margin",
+            value=margin,
+            text=f"records in one segment    off by up to {margin:,.0f}",
+            warning=f"Segment counts will be off by up to {margin:,.0f} of {size:,} records."
+            if margin > size / 20
+            else "",
+        )
+    )
+    return tuple(found)
+
+
+def _share_expectation(margin: float) -> Expectation:
+    wide = f" Shares of segments will be off by up to {margin:.1%} of the records." if margin > 0.05 else ""
+    return Expectation(
+        analysis=NAME,
+        code="share_margin",
+        value=margin,
+        text=f"share of one segment      off by up to {margin:.1%} of the records",
+        warning='totals = "shares" keeps totals from holders, reports and readers, but not their order of magnitude: '
+        "the margins tell the number of customers within a factor of about 2, and a holder that has nearly all "
+        "customers of a segment can read the total off that segment's share. Nothing is hidden from the coordinator's "
+        "operator, whose releases/ holds the noisy totals." + wide,
+    )
+
+
+def segments_probe(study: Study) -> SegmentTotals:
+    """The second question with placeholders for what is not known yet; its noise and size do not depend on them."""
+    four = (1, 2, 3, 4)
+    cuts = CutPoints(recency_days=four, orders=four, money=four, recency_high=1, orders_high=1, money_high=1)
+    rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=1)
+    return segments_statistic(study, rules, orders_cap=1, money_cap=1)
