@@ -13,7 +13,7 @@ from privacy.presentation.terminal import Json, Quiet, errors, print_json, scree
 
 if TYPE_CHECKING:
     from privacy.audit.empirical import Audited, Checked, EmpiricalReport, Power
-    from privacy.audit.membership import Interval, MembershipResult
+    from privacy.audit.inference import Interval, MembershipResult
     from simulations.attack.empirical_audit import Plan
 
 

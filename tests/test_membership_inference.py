@@ -11,7 +11,7 @@ from typer.testing import CliRunner
 
 from cohortium import app
 from privacy.accounting.gdp import best_guess
-from privacy.audit.membership import Interval, MembershipResult
+from privacy.audit.inference import Interval, MembershipResult
 from privacy.errors import ConfigError
 from simulations.attack.membership_inference import PUBLISHED, Exercise, _attacked
 

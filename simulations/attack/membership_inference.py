@@ -34,7 +34,7 @@ from privacy.analyses.churn.models import LOGIT, Model, logits_of
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import ClusterOptions
-from privacy.audit.membership import Interval, MembershipResult
+from privacy.audit.inference import Interval, MembershipResult
 from privacy.kernel.features import UNIT, FeatureTable
 from privacy.kernel.terms import Budget
 from privacy.ledger import Reserved
