@@ -11,7 +11,7 @@ from privacy.audit.budget import use_of_caps
 from privacy.kernel.version import software_version
 from privacy.ledger import Caps, Ledger, Reserved
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.protocol.charging import charge_for
+from privacy.protocol.charging import Payer, charge_for
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 
@@ -30,9 +30,7 @@ class Charges:
     def of(self, accepted: Accepted, study: Study, now: int) -> tuple[Reserved, Caps]:
         """What a plan costs, and the caps that it must stay within; nothing is written."""
         lifetime, mechanism = self._policy.lifetime, accepted.core.mechanism
-        return charge_for(
-            accepted.core,
-            study=study,
+        payer = Payer(
             policy=self._policy.digest,
             lifetime=(lifetime.epsilon, lifetime.delta),
             period=self._policy.period,
@@ -42,6 +40,7 @@ class Charges:
             software=software_version(),
             now=now,
         )
+        return charge_for(accepted.core, study, payer)
 
     def warn_of_caps(self, now: int) -> None:
         """Log the caps of which much is used."""

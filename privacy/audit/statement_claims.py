@@ -14,7 +14,7 @@ from privacy.audit.scratch import Scratch
 from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import canonical_json
 from privacy.ledger import Evidence, Question
-from privacy.protocol.charging import below_declarations, charge_for, records_per_person
+from privacy.protocol.charging import Payer, below_declarations, charge_for, records_per_person
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.messages import (
     AnswerRequest,
@@ -211,7 +211,7 @@ class Statements:
             self._head(participant.checkpoint, owner=participant.holder)
         self._head(core.coordinator, owner=roster.coordinator)
         self._cost(core, study, roster, name)
-        charge, _ = charge_for(core, study=study, policy="", lifetime=None, sampler="", software="", now=0)
+        charge, _ = charge_for(core, study, Payer(software="", now=0))
         facts = charge.model_dump(mode="json", include=set(SHARED))
         self._scratch.put(
             "plan", self.party, core.digest, canonical_json(facts).decode(), " ".join(core.holders), core.protocol

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 from privacy.ledger import Caps, PeriodCap, Reserved
 from privacy.protocol.identity import Declarations, Roster
@@ -46,31 +47,32 @@ def _declared(roster: Roster, holder: str) -> Declarations:
     return Declarations() if member is None or member.declarations is None else member.declarations
 
 
-def charge_for(  # noqa: PLR0913  each is a fact that the ledger keeps, or a cap
-    core: PlanCore,
-    *,
-    study: Study,
-    policy: str,
-    lifetime: tuple[Decimal, Decimal] | None,
-    period: PeriodCap | None = None,
-    counted: int | None = None,
-    unreleased: Decimal | None = None,
-    sampler: str,
-    software: str,
-    now: int,
-) -> tuple[Reserved, Caps]:
-    """The charge for one attempt of a question, and the caps it must keep; the same facts on both sides.
+class Payer(NamedTuple):
+    """Whose ledger is charged, and within what. A coordinator's has no policy and no caps.
 
-    Args:
+    Attributes:
+        software: release of cohortium.
+        now: seconds since 1970, UTC.
+        sampler: who made this party's noise; empty where it adds none.
         policy: digest of the holder's policy; empty for the coordinator.
         lifetime: the holder's (epsilon, delta) cap over all studies; None for the coordinator.
         period: the holder's cap of each period, if it has one.
         counted: K of both, at how many holders one person may be; None for the coordinator.
         unreleased: part of the lifetime cap that its charges without a release may take; None for the coordinator.
-        sampler: who made this party's noise; empty where it adds none.
-        software: release of cohortium.
-        now: seconds since 1970, UTC.
     """
+
+    software: str
+    now: int
+    sampler: str = ""
+    policy: str = ""
+    lifetime: tuple[Decimal, Decimal] | None = None
+    period: PeriodCap | None = None
+    counted: int | None = None
+    unreleased: Decimal | None = None
+
+
+def charge_for(core: PlanCore, study: Study, payer: Payer) -> tuple[Reserved, Caps]:
+    """The charge for one attempt of a question, and the caps it must keep; the same facts on both sides."""
     float_noise = core.mechanism.noise == "opacus" and core.protocol <= FLOAT_NOISE_UNTIL
     charge = Reserved(
         question=core.question,
@@ -86,13 +88,19 @@ def charge_for(  # noqa: PLR0913  each is a fact that the ledger keeps, or a cap
         placement=core.mechanism.placement,
         holders=core.holders,
         colluding=core.mechanism.colluding,
-        sampler=sampler,
+        sampler=payer.sampler,
         assurance="float" if float_noise else "integer",
         roster=core.roster,
-        policy=policy,
-        software=software,
-        time=now,
+        policy=payer.policy,
+        software=payer.software,
+        time=payer.now,
     )
     promise = (study.budget.epsilon, study.budget.effective_delta)
-    caps = Caps(study=promise, lifetime=lifetime, period=period, records=counted, unreleased=unreleased)
+    caps = Caps(
+        study=promise,
+        lifetime=payer.lifetime,
+        period=payer.period,
+        records=payer.counted,
+        unreleased=payer.unreleased,
+    )
     return charge, caps

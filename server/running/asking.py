@@ -22,7 +22,7 @@ from privacy.kernel.version import software_version
 from privacy.ledger import EVIDENCE, Caps, Evidence, Failed, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.protocol.charging import charge_for, records_per_person
+from privacy.protocol.charging import Payer, charge_for, records_per_person
 from privacy.protocol.code import analysis_code, kernel_code
 from privacy.protocol.envelopes import Reply
 from privacy.protocol.identity import Signed
@@ -198,15 +198,9 @@ class Asking:
         return planned_mechanism(self._study, squared_mu, statistic, holders=holders, records=self.records)
 
     def _charge(self, core: PlanCore) -> tuple[Reserved, Caps]:
-        return charge_for(
-            core,
-            study=self._study,
-            policy="",
-            lifetime=None,
-            sampler=SAMPLER if core.mechanism.placement == "central" else "",
-            software=software_version(),
-            now=self._line.now(),
-        )
+        sampler = SAMPLER if core.mechanism.placement == "central" else ""
+        payer = Payer(software=software_version(), now=self._line.now(), sampler=sampler)
+        return charge_for(core, self._study, payer)
 
     def attempt(self, plan: Confirmed) -> Release | None:
         """Charge, ask, add up. None if the attempt failed; it stays charged."""
