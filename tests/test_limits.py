@@ -33,3 +33,15 @@ def test_no_function_is_too_long() -> None:
                     yield f"{node.name} has {lines} lines, of at most {FUNCTION}"
 
     assert not offenders(PATHS, lengths)
+
+
+def test_more_parameters_have_a_reason() -> None:
+    """Beside the ``noqa``, for whoever reads the function."""
+
+    def bare(path):
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            _, found, reason = line.partition("# noqa: PLR0913")
+            if found and len(reason.split()) < 3:
+                yield f"line {number}"
+
+    assert not offenders(PATHS, bare)
