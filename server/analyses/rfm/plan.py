@@ -24,8 +24,9 @@ NAME = "rfm"
 CUT_POINTS = "cut points"
 SEGMENTS = "segments"
 
-#: Bins: days one by one for a year; money 2.7% wide over six powers of ten; orders one by one up to 24.
-_RECENCY_BINS = 512
+#: Bins: days one by one for two years; money 2.7% wide over six powers of ten; orders one by one up to 24.
+_SINGLE_DAYS = 730
+_RECENCY_BINS = 797
 _MONEY_BINS = 512
 ORDERS_SINGLE = 24
 _ORDERS_BINS = 64
@@ -50,7 +51,7 @@ def cut_points_statistic(study: Study) -> PrefixSums:
         grids=(
             FactGrid(
                 fact="recency_days",
-                upper=_stepped(0, 365, study.bounds.recency_max_days, _RECENCY_BINS - 1),
+                upper=_stepped(0, _SINGLE_DAYS, study.bounds.recency_max_days, _RECENCY_BINS - 1),
                 permille=_PERMILLE["recency_days"],
             ),
             FactGrid(

@@ -12,6 +12,7 @@ from decimal import Decimal
 
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
+from privacy.analyses.rfm.prefix_sums import PrefixEstimate
 from privacy.analyses.rfm.results import Distribution, RfmResult
 from privacy.analyses.rfm.segment_totals import AMPLITUDES
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
@@ -26,7 +27,7 @@ from server.analyses.rfm.cut_points import (
     count_cut,
     cumulate,
     lower_cut,
-    smoothed,
+    smoothed_around_spikes,
     total_customers,
 )
 from server.analyses.rfm.figures import distribution_of, scheme_figures
@@ -93,11 +94,7 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
     release = ask(CUT_POINTS, first)
     estimates = first.decode(release.array, release.deviation)
     customers, deviation = total_customers(estimates)
-    recency, money, orders = (
-        # Orders have ties, which smoothing would blur.
-        cumulate(estimate if estimate.grid.fact == "orders" else smoothed(estimate), customers)
-        for estimate in estimates
-    )
+    recency, money, orders = (_cumulated(estimate, customers) for estimate in estimates)
     unit = 10 ** minor_digits(study.currency)
     cuts = find_cuts(study, recency, money, orders)
     rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
@@ -121,6 +118,13 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
         distribution_of("money", money, cuts, unit),
     )
     return found, distributions, Estimate(value=customers, margin=Z95 * deviation)
+
+
+def _cumulated(estimate: PrefixEstimate, customers: float) -> Cumulative:
+    if estimate.grid.fact == "orders":  # they have ties, which smoothing would blur
+        return cumulate(estimate, customers)
+    smooth, found = smoothed_around_spikes(estimate)
+    return cumulate(smooth, customers, found)
 
 
 def _as_if(fact: Cumulative, customers: float) -> Cumulative:
