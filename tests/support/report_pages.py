@@ -330,7 +330,7 @@ class Page(HTMLParser):
         if language is None or not data.strip():
             return
         self.words[language].append(data.strip())
-        if self._in("table", "figures") and not self._in("thead"):
+        if self._in("table", "figures") and self._in("tr") and not self._in("thead"):
             role = next((a.get("class", t) for t, a in reversed(self._stack) if t in ("span", "td", "th")), "")
             self.rows[language][-1].append((role, data.strip()))
 
