@@ -8,7 +8,7 @@ it is the same in every cell) and chance (other customers of the same kind would
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,11 +18,20 @@ from privacy.analyses.churn.results_ranking import TOP, area_under_curve, averag
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
+Figure = Callable[[FloatArray], float]
 
 #: Nothing is said of so few customers; it is also what keeps the gradients' steps away from a division by zero.
 _FEWEST = 2.0
 #: Calibration is shown in about this many groups of customers.
 _GROUPS = 8
+#: A bin says something of the log odds' growth with so many customers of either outcome, beside two deviations.
+_CLEAR = 5.0
+#: So many bins, at least, say how the log odds grow.
+_CLEAR_BINS = 3
+#: Largest growth in a bin: with more, the linear density inside it would fall below zero at an end.
+_STEEPEST = 2.0
+#: Parts of a bin; ties inside the parts hide 1 / 64 of what is inside bins.
+_PARTS = 8
 
 
 def top_share(counts: FloatArray) -> float:
@@ -38,27 +47,106 @@ def top_share(counts: FloatArray) -> float:
     return float(found / churned.sum())
 
 
-def estimate(figure: Callable[[FloatArray], float], counts: FloatArray, deviation: float) -> Estimate:
-    """A figure and its margin; its gradient by central differences of one customer or one deviation.
+#: Field of a ranking to what it is of counts by score.
+_FIGURES: dict[str, Figure] = {
+    "auc": area_under_curve,
+    "average_precision": average_precision,
+    "churn_rate": churn_rate,
+    "top_lift": lambda counts: top_share(counts) / TOP,
+    "top_share": top_share,
+}
+
+
+def log_odds_growth(counts: FloatArray, deviation: float) -> Callable[[FloatArray], float]:
+    """How the growth of the log odds of churn, from one bin to the next, is read off counts near the given ones.
+
+    The slope of a line through ``log(churned / stayed)`` by number of the bin, weighted by the inverse of
+    ``(churned + deviation^2) / churned^2 + (stayed + deviation^2) / stayed^2``, the log ratio's variance (delta
+    method). Bins that noise may have made are left out; which those are, and the weights, are by the given counts.
+
+    Args:
+        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`; bins are equally wide.
+        deviation: standard deviation of the noise in each.
+
+    Returns:
+        A function from counts to their growth, from -2 to 2; always 0 where too few bins tell.
+    """
+    clear = (counts > _CLEAR + 2 * deviation).all(axis=1)
+    if clear.sum() < _CLEAR_BINS:
+        return lambda _: 0.0
+    weight = 1 / ((counts[clear] + deviation**2) / counts[clear] ** 2).sum(axis=1)
+    place = np.flatnonzero(clear)
+    away = place - np.average(place, weights=weight)
+    factor = weight * away / (weight * away**2).sum()
+
+    def growth(cells: FloatArray) -> float:
+        stayed, churned = cells[clear].T
+        return float(np.clip((factor * np.log(churned / stayed)).sum(), -_STEEPEST, _STEEPEST))
+
+    return growth
+
+
+def parted(counts: FloatArray, growth: float) -> FloatArray:
+    """Counts of finer bins, as many customers in each part of a bin, with the churn rate rising inside.
+
+    Let the log odds grow by g over a bin with churn rate p. With densities ``1 + (1 - p) g v`` of the churned and
+    ``1 - p g v`` of the others over v in [-1/2, 1/2] that is so to first order, and the density of all is even. A
+    churned customer of the bin scores higher than another of it with chance ``1/2 + g / 12``, whatever p; the first
+    and the last bin have no end, and keep their ties.
+
+    Args:
+        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        growth: of the log odds from one bin to the next, from -2 to 2.
+
+    Returns:
+        Shape ``(parts * bins, 2)``.
+    """
+    people = counts.sum(axis=1)
+    rate = np.clip(counts[:, 1] / np.where(people > 0, people, np.inf), 0, 1)
+    tilt = np.stack([-rate, 1 - rate], axis=1) * growth
+    tilt[[0, -1]] = 0
+    middles = (np.arange(_PARTS) + 0.5) / _PARTS - 0.5
+    finer = counts[:, None, :] * (1 + tilt[:, None, :] * middles[:, None]) / _PARTS
+    return finer.reshape(-1, 2)
+
+
+def estimate(figure: Figure, counts: FloatArray, deviation: float) -> Estimate:
+    """A figure and its margin; see :func:`estimates`."""
+    return estimates({"figure": figure}, counts, deviation)["figure"]
+
+
+def estimates(
+    figures: Mapping[str, Figure],
+    counts: FloatArray,
+    deviation: float,
+    prepare: Callable[[FloatArray], FloatArray] = np.asarray,
+) -> dict[str, Estimate]:
+    """Figures and their margins, by name; gradients by central differences of one customer or one deviation.
 
     The delta method: ``sum of gradient^2 (deviation^2 + count)`` over cells whose errors are independent, the noise's
     variance and that of a Poisson count, which is its mean.
 
     Args:
-        figure: a number from counts.
+        figures: numbers from prepared counts.
         counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
         deviation: standard deviation of the noise in each.
+        prepare: what is done to counts before; gradients are of both together.
     """
-    gradient = np.empty_like(counts)
+
+    def values(cells: FloatArray) -> FloatArray:
+        ready = prepare(cells)
+        return np.array([figure(ready) for figure in figures.values()])
+
+    variance = np.zeros(len(figures))
     step = max(1.0, deviation / 2)
     for cell in np.ndindex(counts.shape):
         moved = counts.copy()
         moved[cell] += step
-        high = figure(moved)
+        high = values(moved)
         moved[cell] -= 2 * step
-        gradient[cell] = (high - figure(moved)) / (2 * step)
-    variance = (gradient**2 * (deviation**2 + np.maximum(counts, 0))).sum()
-    return Estimate(value=figure(counts), margin=Z95 * math.sqrt(variance))
+        variance += ((high - values(moved)) / (2 * step)) ** 2 * (deviation**2 + max(float(counts[cell]), 0.0))
+    found = zip(figures, values(counts), variance, strict=True)
+    return {name: Estimate(value=float(value), margin=Z95 * math.sqrt(part)) for name, value, part in found}
 
 
 def ranking(
@@ -74,13 +162,11 @@ def ranking(
     spread = max(_FEWEST, 2 * Z95 * deviation * math.sqrt(len(counts)))
     if counts[:, 0].sum() <= spread or counts[:, 1].sum() <= spread:
         return None
+    growth = log_odds_growth(counts, deviation)
+    parts = estimates(_FIGURES, counts, deviation, lambda cells: parted(cells, growth(cells)))
     return RankingFigures(
         code=code,
-        auc=estimate(area_under_curve, counts, deviation),
-        average_precision=estimate(average_precision, counts, deviation),
-        churn_rate=estimate(churn_rate, counts, deviation),
-        top_lift=estimate(lambda cells: top_share(cells) / TOP, counts, deviation),
-        top_share=estimate(top_share, counts, deviation),
+        **parts,
         calibration=() if predicted is None else _calibration(counts, deviation, predicted),
     )
 
