@@ -32,7 +32,7 @@ from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import QUINTILES
-from server.analyses.rfm.figures import scheme_figures
+from server.analyses.rfm.figures import Limits, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic
 from server.running.planning import plan, planned_mechanism
 
@@ -156,8 +156,10 @@ def segments_again(study: Study, tables: Tables, result: RfmResult, question: Se
     values = question.encode_sum(pooled(tables))
     for _ in tables:
         values = values + discrete_gaussian(mechanism.holder_scale, question.dim)
+    unit = question.rules.money_unit
+    limits = Limits(orders=question.orders_cap, money=(0.0, question.money_cap / unit))
     schemes = tuple(
-        scheme_figures(estimate, question.rules, floor=study.rfm.floor, unit=question.rules.money_unit)
+        scheme_figures(estimate, question.rules, limits, floor=study.rfm.floor, unit=unit)
         for estimate in question.decode(values, mechanism.released_deviation)
     )
     return result.model_copy(update={"schemes": schemes})

@@ -17,7 +17,7 @@ from pydantic import Field, create_model, model_validator
 
 from privacy.analyses.catalogue import NAMES
 from privacy.figures.estimates import Estimate, Figures, Value
-from privacy.figures.public_grid import is_coarse
+from privacy.figures.public_grid import tells_no_more
 from privacy.kernel.limits import MOST_MEMBERS, Day, Name, RunId
 from privacy.protocol.study import Study
 
@@ -100,7 +100,7 @@ class EarlierRun(Value):
         shares = [
             share for table in (self.shares, self.revenue_shares) for row in table.values() for share in row.values()
         ]
-        if self.customers is not None or not all(is_coarse(share.value, share.margin) for share in shares):
+        if self.customers is not None or not all(tells_no_more(share) for share in shares):
             raise ValueError("an earlier run tells more than its shares, though the study withholds totals")
 
 

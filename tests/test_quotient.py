@@ -8,9 +8,16 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
+from clients.analysis.comparison import compare
 from privacy.figures.estimates import Estimate
+from privacy.figures.public_grid import tells_no_more
 from privacy.figures.quotient import CLEAR, fieller, quotient, share, within
+from privacy.presentation.cells import cell, is_weak
+from privacy.presentation.change import change
+from privacy.presentation.charts import share_mark
+from privacy.presentation.words import beside, percent
 
 DRAWS = 20_000
 
@@ -76,3 +83,67 @@ def test_an_even_interval_has_no_ends_of_its_own() -> None:
     cut = within(even, 2.5, 10.0)
     assert (cut.value, cut.low, cut.high, cut.margin) == (3.0, 2.5, 4.0, 1.0)
     assert Estimate.model_validate_json(cut.model_dump_json()) == cut
+
+
+# --- who reads an uneven interval ----------------------------------------------------------------------------------
+
+SKEWED = Estimate(value=0.02, margin=0.04, low=0.0, high=0.06)
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.021, None), (None, 0.019), (0.03, 0.06)])
+def test_an_estimate_lies_inside_its_interval(low: float | None, high: float | None) -> None:
+    with pytest.raises(ValidationError, match="outside its own interval"):
+        Estimate(value=0.02, margin=0.04, low=low, high=high)
+
+
+def test_differences_use_the_sides_that_face_each_other() -> None:
+    other = Estimate(value=0.10, margin=0.03)
+    found = SKEWED.minus(other)
+    assert found.value == pytest.approx(-0.08)
+    assert found.low == pytest.approx(-0.08 - math.hypot(0.02, 0.03))
+    assert found.high == pytest.approx(-0.08 + math.hypot(0.04, 0.03))
+    assert found.margin == pytest.approx(max(found.sides))
+    assert SKEWED.minus(SKEWED).low is None
+    assert (SKEWED.towards(1.0), SKEWED.towards(0.0)) == pytest.approx((0.04, 0.02))
+
+
+def test_a_change_is_beyond_noise_by_the_side_towards_none() -> None:
+    """0.045 above: more than the side below of what is now, less than the longer side."""
+    now = Estimate(value=0.07, margin=0.06, low=0.05, high=0.13)
+    assert change(now, Estimate(value=0.025, margin=0.01)).verdict == "trend_up"
+    assert change(Estimate(value=0.07, margin=0.06), Estimate(value=0.025, margin=0.01)).verdict == "trend_same"
+
+
+@pytest.mark.parametrize(("own", "verdict"), [(0.055, "alike"), (0.065, "higher"), (-0.021, "lower")])
+def test_a_holder_is_compared_with_the_side_towards_it(own: float, verdict: str) -> None:
+    found = compare(Estimate(value=own, margin=0.0), SKEWED, weight=0.1, comparisons=1)
+    assert found.verdict == verdict
+
+
+def test_pages_write_both_ends_where_the_sides_differ() -> None:
+    written = cell("share", SKEWED, "en", decimals=1, scale=100)
+    assert (written.value, written.ends, written.weak) == ("2", "0 to 6", True)
+    assert cell("share", SKEWED, "zh", decimals=1, scale=100).ends == "0 至 6"
+    even = cell("share", Estimate(value=0.02, margin=0.01, low=0.0101, high=0.03), "en", decimals=1, scale=100)
+    assert (even.value, even.margin, even.ends, even.weak) == ("2.0", "1.0", "", False)
+    assert percent(SKEWED, "en") == "2% (0 to 6)"
+    assert percent(Estimate(value=0.621, margin=0.004), "en") == "62.1% (±\u00a00.4)"
+    assert beside(SKEWED, "en", decimals=1, scale=100) == "0 to 6"
+    assert is_weak(SKEWED)
+    assert not is_weak(Estimate(value=1.1, margin=2.0, low=1.0, high=3.1))
+
+
+@pytest.mark.parametrize("value", [0.0, 0.02, 0.4, 0.99, 1.0])
+def test_the_line_of_a_share_stays_between_nothing_and_all(value: float) -> None:
+    mark = share_mark(Estimate(value=value, margin=0.05))
+    assert 0 <= mark.low <= mark.value <= mark.high <= 1
+    assert share_mark(SKEWED).high == 0.06
+    assert share_mark(Estimate(value=-0.01, margin=0.05)).low == -0.01
+
+
+def test_an_uneven_interval_tells_no_more_than_its_margin_where_totals_are_withheld() -> None:
+    assert tells_no_more(Estimate(value=0.02, margin=0.03, low=0.0))
+    assert tells_no_more(Estimate(value=0.98, margin=0.03, high=1.0))
+    assert not tells_no_more(Estimate(value=0.02, margin=0.03, low=0.001))
+    assert not tells_no_more(Estimate(value=0.1, margin=0.03, low=0.0))
+    assert not tells_no_more(Estimate(value=0.0213, margin=0.03, low=0.0))

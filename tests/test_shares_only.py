@@ -45,7 +45,7 @@ from privacy.results import StudyResult
 from privacy.secure_sum.masks import unmask
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
-from server.analyses.rfm.figures import scheme_figures
+from server.analyses.rfm.figures import Limits, scheme_figures
 from server.analyses.rfm.shares_only import earlier_shares_only, shares_only
 from server.report.render import render_report
 from server.running.check import check_study
@@ -110,6 +110,7 @@ CUTS = CutPoints(
 RULES = SegmentRules(cuts=CUTS, money_unit=100)
 #: Standard deviations of the noise in one segment's customers, orders, cents.
 NOISE = (23.0, 210.0, 2_300_000.0)
+LIMITS = Limits(orders=12.0, money=(0.0, 2000.0))
 
 
 def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str, ...] = ("eight", "ten")) -> RfmResult:
@@ -129,7 +130,7 @@ def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str,
             orders_deviation=NOISE[1],
             money_deviation=NOISE[2],
         )
-        figures.append(scheme_figures(estimate, RULES, floor=floor, unit=100))
+        figures.append(scheme_figures(estimate, RULES, LIMITS, floor=floor, unit=100))
     share = rng.dirichlet(np.ones(40))
     facts = Distribution(
         feature="money",
@@ -151,7 +152,7 @@ def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str,
 
 
 def withheld(result: RfmResult, *, floor: int = 20) -> RfmResult:
-    form = shares_only(result, floor=floor)
+    form = shares_only(result, LIMITS, floor=floor)
     form.check_shares_only()
     return form
 
@@ -242,7 +243,7 @@ def test_where_noise_hides_the_class_nothing_is_shown() -> None:
 
 def test_the_form_is_made_once_and_from_a_full_result() -> None:
     with pytest.raises(ValueError, match="a total is missing"):
-        shares_only(withheld(full_result(9000.0, 1)), floor=20)
+        shares_only(withheld(full_result(9000.0, 1)), LIMITS, floor=20)
 
 
 # --- a result that tells more cannot be built --------------------------------------------------------------------
@@ -576,12 +577,12 @@ def test_what_a_reader_can_still_infer_of_the_total() -> None:
         estimate = full.schemes[0].total_customers
         assert estimate is not None
         full_factor.append(1 + 2 * estimate.margin / estimate.value)
-        published = shares_only(full, floor=20)
+        published = shares_only(full, LIMITS, floor=20)
         candidates = total * np.geomspace(1 / 4, 4, 161)
         alike = [
             c
             for c in candidates
-            if shares_only(full_result(c, seed, floor=0, schemes=("eight",)), floor=20) == published
+            if shares_only(full_result(c, seed, floor=0, schemes=("eight",)), LIMITS, floor=20) == published
         ]
         form_factor.append(max(alike) / min(alike))
         margins = np.array(

@@ -33,7 +33,7 @@ FEATURE_ENDS = ("degree_", *{feature.listed[0] if feature.listed else name for n
 #: Outcomes of a question are keys themselves; the others are the same in both languages.
 CODES = {"released", "failed"}
 ALIKE = {
-    "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "percent_with_margin",
+    "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
     "counted", "feature_with_unit", "k",
     "act_revenue", "churn_auc",

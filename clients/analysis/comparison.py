@@ -52,7 +52,7 @@ def strictness(comparisons: int) -> float:
 
 
 def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparisons: int) -> Compared:
-    """Set an own figure beside the consortium's.
+    """Set an own figure beside the consortium's, whose interval counts as far as it reaches towards the own figure.
 
     Args:
         own: the holder's figure with its chance margin.
@@ -62,7 +62,9 @@ def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparis
     """
     if everyone is None:
         return Compared(own=own, everyone=None, verdict="unknown", strength=0.0)
-    needed = strictness(comparisons) * math.hypot(own.margin * math.sqrt(max(1 - weight, 0.0)), everyone.margin)
+    needed = strictness(comparisons) * math.hypot(
+        own.margin * math.sqrt(max(1 - weight, 0.0)), everyone.towards(own.value)
+    )
     difference = own.value - everyone.value
     strength = difference / needed if needed > 0 else math.copysign(math.inf, difference) if difference else 0.0
     verdict: Verdict = "higher" if strength > 1 else "lower" if strength < -1 else "alike"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict
+import math
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from privacy.kernel.canonical import since
 
@@ -30,11 +33,46 @@ class Estimate(Value):
     low: float | None = since("0.2.0", None)
     high: float | None = since("0.2.0", None)
 
+    @model_validator(mode="after")
+    def _ordered(self) -> Self:
+        low, high = self.low, self.high
+        if (low is not None and low > self.value) or (high is not None and high < self.value):
+            raise ValueError("an estimate lies outside its own interval")
+        return self
+
     @property
     def interval(self) -> tuple[float, float]:
         """Both ends."""
         low, high = self.low, self.high
         return (self.value - self.margin if low is None else low, self.value + self.margin if high is None else high)
+
+    @property
+    def sides(self) -> tuple[float, float]:
+        """How far the interval reaches below and above the value."""
+        low, high = self.low, self.high
+        return (self.margin if low is None else self.value - low, self.margin if high is None else high - self.value)
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of a normal error with this margin."""
+        return self.margin / Z95
+
+    def towards(self, other: float) -> float:
+        """Length of the side on which another figure lies."""
+        return self.sides[1 if other > self.value else 0]
+
+    def minus(self, other: Estimate) -> Estimate:
+        """The difference from an independent estimate, with the interval that follows from both.
+
+        The side below comes from the own side below and the other's side above, in quadrature, and the other way
+        round. Source: G. Y. Zou, A. Donner, "Construction of confidence limits about effect measures: a general
+        approach", Statistics in Medicine 27 (2008), section 2.
+        """
+        value = self.value - other.value
+        below, above = (math.hypot(mine, its) for mine, its in zip(self.sides, reversed(other.sides), strict=True))
+        if below == above:
+            return Estimate(value=value, margin=below)
+        return Estimate(value=value, margin=max(below, above), low=value - below, high=value + above)
 
 
 class Figures(Value):

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
 
+from privacy.figures.estimates import Estimate
+
 #: Variance of a rounding error, in squared steps, times the square of the normal quantile of 95%.
 _ROUNDING = Decimal("1.96") ** 2 / 12
 
@@ -82,6 +84,20 @@ def is_coarse(value: float, margin: float) -> bool:
     """Whether a figure is on the grid: a margin of one digit, and a value that is a multiple of its step."""
     wide = Decimal(repr(float(margin)))
     return wide > 0 and len(wide.normalize().as_tuple().digits) == 1 and rounded(value, margin) == value
+
+
+def tells_no_more(figure: Estimate) -> bool:
+    """Whether an estimate is on the grid, and its interval even, or cut at 0 or 1 only, where value and margin reach.
+
+    >>> tells_no_more(Estimate(value=0.02, margin=0.03, low=0.0))
+    True
+    >>> tells_no_more(Estimate(value=0.2, margin=0.1, low=0.13))
+    False
+    """
+    low, high = figure.low, figure.high
+    even_low = low is None or (low in (0.0, 1.0) and figure.value - figure.margin < low)
+    even_high = high is None or (high in (0.0, 1.0) and figure.value + figure.margin > high)
+    return even_low and even_high and is_coarse(figure.value, figure.margin)
 
 
 def step_of(margin: float) -> float:

@@ -53,19 +53,24 @@ def quotient(above: float, below: float, variances: tuple[float, float], covaria
     if ends is None:
         return None
     value = above / below
-    return Estimate(value=value, margin=max(value - ends[0], ends[1] - value), low=ends[0], high=ends[1])
+    low, high = (
+        min(ends[0], value),
+        max(ends[1], value),
+    )  # floats differ where there is no noise
+    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
 
 
-def share(part: float, rest: float, variances: tuple[float, float]) -> Estimate | None:
+def share(part: float, rest: float, variances: tuple[float, float], *, signed: bool = False) -> Estimate | None:
     """A part of a whole that is given as two totals with independent noise; never below 0 or above 1.
 
     Args:
         part, rest: released totals that add up to the whole.
         variances: of the noise in each.
+        signed: either may be negative in truth (money net of returns), and nothing is cut off.
     """
     whole = variances[0] + variances[1]
     found = quotient(part, part + rest, (variances[0], whole), variances[0])
-    return None if found is None else within(found, 0.0, 1.0)
+    return found if found is None or signed else within(found, 0.0, 1.0)
 
 
 def within(estimate: Estimate, least: float, most: float) -> Estimate:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from privacy.figures.estimates import Estimate
-from privacy.presentation.numbers import Shown, shown
+from privacy.presentation.cells import Cell, cell
+from privacy.presentation.texts import Language
 
 
 class Change(NamedTuple):
@@ -17,7 +17,7 @@ class Change(NamedTuple):
     @property
     def beyond_noise(self) -> bool:
         """Whether the noise does not explain the difference (95%)."""
-        return abs(self.difference.value) > self.difference.margin
+        return abs(self.difference.value) > self.difference.towards(0.0)
 
     @property
     def verdict(self) -> str:
@@ -29,11 +29,11 @@ class Change(NamedTuple):
 
 def change(now: Estimate, then: Estimate) -> Change:
     """The difference of two independent estimates, with its margin."""
-    return Change(Estimate(value=now.value - then.value, margin=math.hypot(now.margin, then.margin)))
+    return Change(now.minus(then))
 
 
-def signed(difference: Estimate) -> Shown:
+def signed(difference: Estimate, language: Language) -> Cell:
     """A difference of shares in percentage points, with its sign."""
-    value, margin = shown(difference, decimals=1, scale=100)
-    is_zero = not value.strip("-0.,")
-    return Shown(value if is_zero or value.startswith("-") else f"+{value}", margin)
+    found = cell("", difference, language, decimals=1, scale=100)
+    is_zero = not found.value.strip("-0.,")
+    return found if is_zero or found.value.startswith("-") else found._replace(value=f"+{found.value}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from decimal import ROUND_CEILING, ROUND_HALF_EVEN, Decimal
+from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 
 from privacy.figures.estimates import Estimate
@@ -47,13 +47,38 @@ def shown(estimate: Estimate, *, decimals: int, scale: int = 1) -> Shown:
     """
     value = Decimal(repr(float(estimate.value))) * scale
     margin = Decimal(repr(float(estimate.margin))) * scale
-    place = max(_place(margin), -decimals) if margin > 0 else -decimals
-    unit = Decimal(1).scaleb(place)
-    digits = max(0, -place)
+    place = _last_place(margin, decimals)
     # The margin is rounded up, so that the interval that is shown still covers what it promises.
-    coarse_margin = (margin / unit).to_integral_value(rounding=ROUND_CEILING) * unit
-    coarse_value = (value / unit).to_integral_value(rounding=ROUND_HALF_EVEN) * unit
-    return Shown(grouped(coarse_value, digits), grouped(coarse_margin, digits))
+    return Shown(_rounded(value, place, ROUND_HALF_EVEN), _rounded(margin, place, ROUND_CEILING))
+
+
+#: Both ends are written where one side of an interval is longer than the other by more than a fifth.
+_UNEVEN = 1.2
+
+
+def ends(estimate: Estimate, *, decimals: int, scale: int = 1) -> tuple[str, str] | None:
+    """Both ends of an interval whose sides differ by more than a fifth, rounded outwards as the value is.
+
+    None where the margin says it all. See :func:`shown` for the arguments.
+
+    >>> ends(Estimate(value=0.03, margin=0.05, low=0.0, high=0.08), decimals=1, scale=100)
+    ('0', '8')
+    >>> ends(Estimate(value=0.3, margin=0.05), decimals=1, scale=100)
+    """
+    if max(estimate.sides) <= _UNEVEN * min(estimate.sides):
+        return None
+    place = _last_place(Decimal(repr(float(estimate.margin))) * scale, decimals)
+    low, high = (Decimal(repr(float(end))) * scale for end in estimate.interval)
+    return _rounded(low, place, ROUND_FLOOR), _rounded(high, place, ROUND_CEILING)
+
+
+def _last_place(margin: Decimal, decimals: int) -> int:
+    return max(_place(margin), -decimals) if margin > 0 else -decimals
+
+
+def _rounded(number: Decimal, place: int, rounding: str) -> str:
+    unit = Decimal(1).scaleb(place)
+    return grouped((number / unit).to_integral_value(rounding=rounding) * unit, max(0, -place))
 
 
 def epsilon_text(value: float) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-import math
 import re
 from dataclasses import dataclass
 
@@ -20,6 +19,7 @@ from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
 from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.quotient import share
 from privacy.kernel.features import FeatureName, FeatureTable
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
@@ -158,7 +158,7 @@ def _lines(
     weight = min(len(assigned) / total, 1.0) if total > 0 else 0.0
     comparisons = (2 if money is not None else 1) * len(result.figures)
     capped = None if money is None else _capped(money, assigned, result, study)
-    everyone = _revenue_shares(result)
+    everyone = _revenue_shares(result, signed=study.cleaning.returns == "net")
     lines = []
     for figures in result.figures:
         mine = assigned.cluster == figures.id
@@ -207,18 +207,22 @@ def _own_part(money: FloatArray, mine: NDArray[np.bool_]) -> Estimate:
     return Estimate(value=share, margin=Z95 * float(np.sqrt((((mine - share) * money) ** 2).sum())) / total)
 
 
-def _revenue_shares(result: ClusterResult) -> dict[int, Estimate]:
-    """Id to its share of the consortium's revenue, margins to first order; empty where the noise hides the total."""
+def _revenue_shares(result: ClusterResult, *, signed: bool) -> dict[int, Estimate]:
+    """Id to its share of the consortium's revenue; empty where the noise leaves too little of the total.
+
+    Args:
+        result: the analysis' result.
+        signed: money is net of returns, and a cluster's may be negative.
+    """
     revenue = {figures.id: figures.revenue for figures in result.figures if figures.revenue is not None}
     total = sum(item.value for item in revenue.values())
-    margin = math.hypot(*(item.margin for item in revenue.values())) if revenue else 0.0
-    if total <= margin:
-        return {}
+    variance = sum(item.deviation**2 for item in revenue.values())
     found = {}
     for number, item in revenue.items():
-        share = item.value / total
-        others = math.hypot(*(other.margin for code, other in revenue.items() if code != number))
-        found[number] = Estimate(value=share, margin=math.hypot((1 - share) * item.margin, share * others) / total)
+        own = item.deviation**2
+        part = share(item.value, total - item.value, (own, variance - own), signed=signed)
+        if part is not None:
+            found[number] = part
     return found
 
 

@@ -9,7 +9,7 @@ from clients.analyses.clusters.own import LISTED, ClusterLine, ClusterMoves, Lis
 from clients.analyses.clusters.suggestions import suggestions
 from clients.analyses.clusters.texts import text
 from clients.analysis import HolderView
-from clients.analysis.cells import MARKS, Judged, shade
+from clients.analysis.cells import MARKS, Judged, released_share, shade
 from clients.analysis.comparison import Compared, strictness
 from clients.analysis.pictures import Pair, Share, compared_shares
 from privacy.analyses.clusters import CONTRACT
@@ -19,7 +19,7 @@ from privacy.kernel.features import FEATURES, MISSING, FeatureName
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
 from privacy.presentation.features import feature_heading, feature_value
-from privacy.presentation.numbers import day_text, grouped, shown
+from privacy.presentation.numbers import day_text, grouped
 from privacy.presentation.pictures import Form, Width, both
 from privacy.presentation.words import percent
 from privacy.section import Section
@@ -136,7 +136,7 @@ class _Section:
         cells = [
             Cell(say("column_customers"), f"{line.customers:,}"),
             Cell(say("column_own_share"), _points(customers.own.value)),
-            Cell(say("column_all_share"), *_released(customers)),
+            released_share(say("column_all_share"), customers, self._language),
         ]
         money = []
         if line.money is not None:
@@ -144,7 +144,7 @@ class _Section:
             money = [
                 Cell(say("column_revenue", currency=self._study.currency), self._whole(line.money)),
                 Cell(say("column_own_revenue"), own),
-                Cell(say("column_all_revenue"), *_released(revenue)),
+                released_share(say("column_all_revenue"), revenue, self._language),
             ]
         return {
             "name": say("groups_name", id=line.figures.id),
@@ -256,12 +256,6 @@ class _Section:
 
 def _points(share: float) -> str:
     return f"{100 * share:.1f}"
-
-
-def _released(compared: Compared | None) -> tuple[str, str]:
-    if compared is None or compared.everyone is None:
-        return "", ""
-    return shown(compared.everyone, decimals=1, scale=100)
 
 
 def _count(count: int) -> str:

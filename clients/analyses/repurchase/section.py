@@ -7,12 +7,12 @@ from typing import Any
 from clients.analyses.repurchase.own import CohortLine, Group, OwnRepurchase, WaitLine
 from clients.analyses.repurchase.texts import text
 from clients.analysis import HolderView
-from clients.analysis.cells import MARKS, Judged
+from clients.analysis.cells import MARKS, Judged, released_share
 from clients.analysis.comparison import Compared, strictness
 from clients.analysis.pictures import Pair, compared_shares
 from privacy.analyses.repurchase.results import WaitFigures
 from privacy.presentation.cells import Cell
-from privacy.presentation.numbers import day_text, shown
+from privacy.presentation.numbers import day_text
 from privacy.presentation.pictures import Form, Width, both
 from privacy.presentation.words import percent
 from privacy.section import Section
@@ -83,7 +83,7 @@ def _wait(view: View, line: WaitLine) -> dict[str, Any]:
         "cells": [
             Cell(view.say("column_customers"), f"{line.customers:,}"),
             Cell(view.say("column_own_share"), own),
-            Cell(view.say("column_all_share"), *_released(line.share)),
+            released_share(view.say("column_all_share"), line.share, view.language),
         ],
         "verdict": _judged(view, line.share),
     }
@@ -101,7 +101,7 @@ def _cohort(view: View, line: CohortLine) -> dict[str, Any]:
         "rates": [
             (
                 Cell(view.say("column_within", days=days), "" if rate is None else _points(rate.own.value)),
-                Cell(view.say("column_all_share"), *_released(rate)),
+                released_share(view.say("column_all_share"), rate, view.language),
                 _judged(view, rate) if rate is not None and rate.verdict in ("higher", "lower") else None,
             )
             for days, rate in zip(view.figures.limits, line.rates, strict=True)
@@ -112,13 +112,6 @@ def _cohort(view: View, line: CohortLine) -> dict[str, Any]:
 def _judged(view: View, compared: Compared | None) -> Judged:
     verdict = compared.verdict if compared is not None else "unknown"
     return Judged(view.say("column_compared"), MARKS[verdict], view.say(_WORDS[verdict]), verdict)
-
-
-def _released(compared: Compared | None) -> tuple[str, str]:
-    if compared is None or compared.everyone is None:
-        return "", ""
-    value, margin = shown(compared.everyone, decimals=1, scale=100)
-    return value, margin
 
 
 def _points(value: float) -> str:

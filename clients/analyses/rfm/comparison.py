@@ -12,6 +12,7 @@ from clients.analysis.comparison import Compared, compare, own_share
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.quotient import quotient, within
 from privacy.kernel.customers import CustomerColumns
 
 FloatArray = NDArray[np.float64]
@@ -104,9 +105,12 @@ def measures(
     }
     everyone = {
         "repurchase": _more_than_one(ordered) if ordered else None,
-        "orders_per_customer": _quotient(scheme.total_orders, people) or scheme.orders_per_customer,
-        "revenue_per_order": _quotient(scheme.total_revenue, scheme.total_orders) or scheme.revenue_per_order,
-        "revenue_per_customer": _quotient(scheme.total_revenue, people) or scheme.revenue_per_customer,
+        "orders_per_customer": _quotient(scheme.total_orders, people, least=1.0, most=max(rfm.orders_cap, 1.0))
+        or scheme.orders_per_customer,
+        "revenue_per_order": _quotient(scheme.total_revenue, scheme.total_orders, most=rfm.money_cap)
+        or scheme.revenue_per_order,
+        "revenue_per_customer": _quotient(scheme.total_revenue, people, most=rfm.money_cap)
+        or scheme.revenue_per_customer,
         "top_spenders": _above(_at_cut(spend, 3)) if spend else None,
         "recent_five": _at_cut(recency, 0) if recency else None,
         "recent_four": _at_cut(recency, 1) if recency else None,
@@ -167,19 +171,24 @@ def _own_ratio(top: FloatArray, bottom: FloatArray) -> Estimate:
 
 
 def _part(own: float, total: Estimate | None) -> Estimate | None:
-    """An exact part of a noisy total; None where the total is withheld or not clear of zero."""
-    if total is None or total.value <= total.margin:
-        return None
-    share = own / total.value
-    return Estimate(value=share, margin=abs(share) * total.margin / total.value)
+    """An exact part of a noisy total; None where the total is withheld or not clear of its noise."""
+    found = None if total is None else quotient(own, total.value, (0.0, total.deviation**2))
+    return None if found is None else within(found, -math.inf if own < 0 else 0.0, 1.0)
 
 
-def _quotient(top: Estimate | None, bottom: Estimate | None) -> Estimate | None:
-    """Ratio of two released totals, margin to first order; None where one is withheld or the lower near zero."""
-    if top is None or bottom is None or bottom.value <= bottom.margin:
+def _quotient(
+    top: Estimate | None, bottom: Estimate | None, *, least: float = -math.inf, most: float
+) -> Estimate | None:
+    """Quotient of two released totals of independent noise; None where one is withheld or the lower not clear of its.
+
+    Args:
+        top, bottom: the totals.
+        least, most: what the quotient can be.
+    """
+    if top is None or bottom is None:
         return None
-    value = top.value / bottom.value
-    return Estimate(value=value, margin=math.hypot(top.margin, value * bottom.margin) / bottom.value)
+    found = quotient(top.value, bottom.value, (top.deviation**2, bottom.deviation**2))
+    return None if found is None else within(found, least, most)
 
 
 def _more_than_one(orders: Distribution) -> Estimate:

@@ -16,7 +16,7 @@ from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.numbers import day_text, shown
 from privacy.presentation.texts import Language
-from privacy.presentation.words import percent
+from privacy.presentation.words import percent, with_interval
 
 #: Measures that are shares, shown in per cent.
 SHARES = frozenset(("repurchase", "top_spenders", "recent_five", "recent_four"))
@@ -85,8 +85,7 @@ def _claim(name: str, compared: Compared, language: Language, *, cuts: CutPoints
     else:
         decimals = decimals_of(name, currency)
         own = shown(Estimate(value=compared.own.value, margin=0.0), decimals=decimals).value
-        value, margin = shown(everyone, decimals=decimals)
-        others = text("value_with_margin", language, value=value, margin=margin)
+        others = with_interval(everyone, language, decimals=decimals)
     return text(f"claim_{name}", language, own=own, all=others, days=f"{days:,}", currency=currency)
 
 

@@ -17,7 +17,7 @@ from clients.analyses.rfm.own import OwnSegments
 from clients.analyses.rfm.texts import text
 from clients.analyses.rfm.yardstick import CutLine, yardstick
 from clients.analysis import HolderView
-from clients.analysis.cells import MARKS, Judged, shade
+from clients.analysis.cells import MARKS, Judged, released_share, shade
 from clients.analysis.comparison import Compared, strictness
 from clients.analysis.pictures import Pair, compared_shares
 from privacy.analyses.rfm import CONTRACT
@@ -26,11 +26,11 @@ from privacy.analyses.rfm.results import SchemeFigures
 from privacy.analyses.rfm.words import definition, segment_name
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
-from privacy.presentation.cells import Cell
+from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pictures import Form, both
 from privacy.presentation.texts import join
-from privacy.presentation.words import amount, percent
+from privacy.presentation.words import amount, beside, percent
 from privacy.section import Section
 
 #: Ids shown for each segment.
@@ -114,8 +114,9 @@ class _Section:
     def _share_card(self, label: str, share: Estimate | None, below: str) -> tuple[str, str, str]:
         if share is None:
             return (self._say(label), self._say("not_known"), self._say("hidden_by_noise"))
-        value, margin = shown(share, decimals=1, scale=100)
-        return (self._say(label), f"{value}%", self._say(below, margin=margin))
+        value = shown(share, decimals=1, scale=100).value
+        around = beside(share, self._language, decimals=1, scale=100)
+        return (self._say(label), f"{value}%", self._say(below, interval=around))
 
     def _measure(self, name: str) -> dict[str, Any]:
         compared, cuts, say = self._facts.measures[name], self._facts.rfm.rules.cuts, self._say
@@ -128,7 +129,7 @@ class _Section:
         return {
             "name": say(f"name_{name}", days=f"{days:,}", money=money, currency=self._currency),
             "own": Cell(say("you"), exact, shown(own, **form).margin),
-            "everyone": Cell(say("everyone"), *shown(everyone, **form)) if everyone else Cell(say("everyone"), ""),
+            "everyone": cell(say("everyone"), everyone, self._language, **form),
             "verdict": self._judged("verdict", compared, words),
         }
 
@@ -170,11 +171,11 @@ class _Section:
             "definition": definition(scheme.scheme, position, line.figures.code, self._facts.rfm.rules, self._language),
             "customers": Cell(say("column_customers"), f"{line.customers:,}"),
             "share": Cell(say("column_own_share"), _exact_percent(customers)),
-            "all_share": Cell(say("column_all_share"), *_percent(customers)),
+            "all_share": released_share(say("column_all_share"), customers, self._language),
             "verdict": self._judged("column_compared", customers, words),
             "revenue": Cell(say("column_revenue", currency=self._currency), self._whole(line.revenue)),
             "revenue_share": Cell(say("column_own_revenue"), _exact_percent(revenue)),
-            "all_revenue": Cell(say("column_all_revenue"), *_percent(revenue)),
+            "all_revenue": released_share(say("column_all_revenue"), revenue, self._language),
             "revenue_verdict": self._judged("column_compared", revenue, words),
         }
 
@@ -372,12 +373,6 @@ class _Section:
 
 def _exact_percent(compared: Compared | None) -> str:
     return f"{100 * compared.own.value:.1f}" if compared else ""
-
-
-def _percent(compared: Compared | None) -> tuple[str, str]:
-    if compared is None or compared.everyone is None:
-        return "", ""
-    return shown(compared.everyone, decimals=1, scale=100)
 
 
 def _points(margin: float) -> str:

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from privacy.analyses.rfm.segments import SchemeName, SegmentRules
 from privacy.figures.estimates import Estimate, Figures, Value
-from privacy.figures.public_grid import is_coarse, step_of
+from privacy.figures.public_grid import is_coarse, step_of, tells_no_more
 from privacy.kernel.limits import Name
 
 
@@ -132,7 +132,7 @@ class RfmResult(Figures):
         ):
             raise ValueError("a total is there, though the study withholds totals")
         figures = [figure for scheme in self.schemes for figure in scheme._proportions() if figure is not None]
-        fine = [figure for figure in figures if not is_coarse(figure.value, figure.margin)]
+        fine = [figure for figure in figures if not tells_no_more(figure)]
         if fine or not all(facts.coarse for facts in self.distributions):
             raise ValueError("a figure is finer than the public grid, though the study withholds totals")
 

@@ -155,8 +155,8 @@ def _places(days: Sequence[dt.date]) -> FloatArray:
 def _panel(axes: Axes, places: FloatArray, track: Track, moments: Sequence[Moment]) -> None:
     """A track's line with its band; figures that are not shown leave a gap."""
     value = np.array([math.nan if mark is None else mark.value for mark in track.marks])
-    margin = np.array([math.nan if mark is None else mark.margin for mark in track.marks])
-    low, high = value - margin, value + margin
+    low = np.array([math.nan if mark is None else mark.low for mark in track.marks])
+    high = np.array([math.nan if mark is None else mark.high for mark in track.marks])
     span = max(places[-1] - places[0], 1.0)
     axes.set_xlim(float(places[0] - 0.06 * span), float(places[-1] + 0.06 * span))
     reach = float(np.nanmax(high)) if np.isfinite(high).any() else 0.01

@@ -14,6 +14,7 @@ from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
 from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.quotient import share
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.kernel.terms import minor_digits
@@ -56,11 +57,9 @@ class Profiled:
 
     def share(self, index: int) -> Estimate | None:
         """One cluster's share of the customers of all that have any; None where the noise hides how many these are."""
-        shown = float(np.maximum(self.released.counts, 0).sum())
-        if shown <= self.total().margin:
-            return None
-        customers = self.customers(index)
-        return Estimate(value=max(customers.value, 0.0) / shown, margin=customers.margin / shown)
+        counts, variance = self.released.counts, self.released.counts_deviation**2
+        part = float(counts[index])
+        return share(part, float(counts.sum()) - part, (variance, variance * (len(counts) - 1)))
 
     def revenue(self, index: int, unit: int) -> Estimate | None:
         """Money of one cluster in major units of ``unit`` minor ones; None where it was not asked."""
@@ -134,7 +133,7 @@ def _change(earlier: KnownClusters | None, number: int, share: Estimate | None) 
     if earlier is None or share is None or number not in earlier.shares:
         return None
     before, margin = earlier.shares[number]
-    return Estimate(value=share.value - float(before), margin=math.hypot(share.margin, float(margin)))
+    return share.minus(Estimate(value=float(before), margin=float(margin)))
 
 
 def _tree(centres: FloatArray, ids: Sequence[int], next_id: int) -> tuple[tuple[int, int, float], ...]:

@@ -16,7 +16,7 @@ from privacy.analyses.clusters.words import cluster_words
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
-from privacy.presentation.cells import Cell, cell, written
+from privacy.presentation.cells import Cell, cell, is_weak
 from privacy.presentation.change import Change, change, signed
 from privacy.presentation.features import feature_heading, feature_name, feature_value
 from privacy.presentation.numbers import shown
@@ -201,7 +201,7 @@ def _sizes(clusters: ClusterResult, study: Study, words: dict[int, str], languag
             _name(figures.id, language),
             words[figures.id],
             [
-                cell(label, getattr(figures, name), decimals=form[name][0], scale=form[name][1])
+                cell(label, getattr(figures, name), language, decimals=form[name][0], scale=form[name][1])
                 for name, label in columns.items()
             ],
         )
@@ -225,13 +225,10 @@ def _notes(clusters: ClusterResult, study: Study, language: Language) -> list[st
             for figures in clusters.figures
         ]
         notes.append(text("cluster_note_cap", language, caps=text("separator", language).join(caps)))
-    if any(row.weak for figures in clusters.figures for row in _weak_cells(figures)):
+    totals = [total for figures in clusters.figures for total in (figures.customers, figures.revenue)]
+    if any(is_weak(total) for total in totals if total is not None):
         notes.append(text("note_weak", language))
     return notes
-
-
-def _weak_cells(figures: ClusterFigures) -> list[Cell]:
-    return [cell("", estimate, decimals=0) for estimate in (figures.customers, figures.revenue) if estimate]
 
 
 def _typical(clusters: ClusterResult, study: Study, words: dict[int, str], language: Language) -> dict[str, Any]:
@@ -242,9 +239,8 @@ def _typical(clusters: ClusterResult, study: Study, words: dict[int, str], langu
     headings = {item.name: feature_heading(item.name, language, currency=currency, of=item.of) for item in features}
 
     def value(figures: ClusterFigures, name: FeatureName, label: str) -> Cell:
-        estimate = figures.typical[name]
-        # Of a typical value the margin alone says little: zero orders a month is known as well as ten.
-        return written(label, estimate, feature_value(name, estimate, currency=currency))._replace(weak=False)
+        # Never weak: of a typical value the margin alone says little; zero orders a month is known as well as ten.
+        return Cell(label, *feature_value(name, figures.typical[name], currency=currency))
 
     if len(names) <= _COLUMNS:
         rows = [
@@ -350,9 +346,9 @@ def _move(
         "name": _name(move.id, language),
         "words": words.get(move.id, ""),
         "what": text(f"moves_{move.what}", language),
-        "now": shown(now, decimals=1, scale=100) if now else None,
-        "then": shown(before, decimals=1, scale=100) if before else None,
-        "difference": signed(found.difference) if found else None,
+        "now": cell("", now, language, decimals=1, scale=100) if now else None,
+        "then": cell("", before, language, decimals=1, scale=100) if before else None,
+        "difference": signed(found.difference, language) if found else None,
         "verdict": text(found.verdict, language) if found else None,
         "weak": found is not None and not found.beyond_noise,
     }

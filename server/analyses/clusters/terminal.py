@@ -10,7 +10,8 @@ from rich.table import Table
 from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.analyses.clusters.words import cluster_words
-from privacy.presentation.numbers import shown
+from privacy.figures.estimates import Estimate
+from privacy.presentation.words import on_terminal
 from privacy.results import StudyResult
 
 
@@ -29,12 +30,12 @@ def tables(clusters: ClusterResult, result: StudyResult, folder: Path) -> Iterat
     for column in ("cluster", "", "records", "share, %", *(("revenue",) if with_revenue else ())):
         table.add_column(column, justify="left" if column == "" else "right")
     for row in clusters.figures:
-        figures = [shown(row.customers, decimals=0), row.share and shown(row.share, decimals=1, scale=100)]
+        figures = [_written(row.customers, decimals=0), _written(row.share, decimals=1, scale=100)]
         if with_revenue:
-            figures.append(row.revenue and shown(row.revenue, decimals=0))
-        table.add_row(
-            str(row.id),
-            words[row.id],
-            *("" if figure is None else f"{figure.value} ±{figure.margin}" for figure in figures),
-        )
+            figures.append(_written(row.revenue, decimals=0))
+        table.add_row(str(row.id), words[row.id], *figures)
     yield table
+
+
+def _written(figure: Estimate | None, *, decimals: int, scale: int = 1) -> str:
+    return "" if figure is None else on_terminal(figure, decimals=decimals, scale=scale)

@@ -15,7 +15,7 @@ from privacy.figures.estimates import Z95, Estimate
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text, shown
 from privacy.presentation.pictures import both
-from privacy.presentation.words import percent
+from privacy.presentation.words import beside, percent
 from server.analyses.repurchase import pictures
 from server.analyses.repurchase.texts import text
 from server.analyses.repurchase.words import cohort_name, wait_name
@@ -33,8 +33,9 @@ def cards(view: View) -> list[Cell]:
     again = view.figures.again
     if again is None:
         return [*found, Cell(view.say("card_again"), view.say("not_shown"), view.say("hidden_by_noise"))]
-    value, margin = shown(again, decimals=1, scale=100)
-    return [*found, Cell(view.say("card_again"), f"{value}%", view.say("plus_minus", margin=margin))]
+    value = shown(again, decimals=1, scale=100).value
+    around = beside(again, view.language, decimals=1, scale=100)
+    return [*found, Cell(view.say("card_again"), f"{value}%", around)]
 
 
 def findings(view: View) -> list[str]:
@@ -55,7 +56,8 @@ def _difference(view: View) -> list[str]:
     (best, high), (worst, low) = _ends(rated)
     # The two are chosen from all: every pair must be right at once (Bonferroni).
     factor = NormalDist().inv_cdf(1 - 0.025 / math.comb(len(rated), 2)) / Z95
-    if high.value - low.value <= factor * math.hypot(high.margin, low.margin):
+    apart = high.minus(low)
+    if apart.value <= factor * apart.towards(0.0):
         return [view.say("finding_alike", days=days)]
     return [
         view.say(
@@ -89,8 +91,8 @@ def body(view: View) -> dict[str, Any]:
                 (
                     wait_name(wait, language),
                     [
-                        cell(say("customer_records"), wait.customers, decimals=0),
-                        cell(say("column_of_again"), wait.share, decimals=1, scale=100),
+                        cell(say("customer_records"), wait.customers, language, decimals=0),
+                        cell(say("column_of_again"), wait.share, language, decimals=1, scale=100),
                     ],
                 )
                 for wait in found.waits
@@ -110,9 +112,9 @@ def body(view: View) -> dict[str, Any]:
 
 
 def _cells(view: View, cohort: CohortFigures, limits: tuple[int, ...]) -> list[Cell]:
-    cells = [cell(view.say("customer_records"), cohort.customers, decimals=0)]
+    cells = [cell(view.say("customer_records"), cohort.customers, view.language, decimals=0)]
     for days, rate in zip(limits, cohort.rates, strict=True):
-        cells.append(cell(view.say("column_within", days=days), rate, decimals=1, scale=100))
+        cells.append(cell(view.say("column_within", days=days), rate, view.language, decimals=1, scale=100))
     return cells
 
 

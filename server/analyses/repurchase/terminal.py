@@ -11,6 +11,7 @@ from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.results import RepurchaseResult
 from privacy.figures.estimates import Estimate
 from privacy.presentation.numbers import shown
+from privacy.presentation.words import on_terminal
 from privacy.results import StudyResult
 from server.analyses.repurchase.words import cohort_name
 
@@ -36,7 +37,4 @@ def tables(repurchase: RepurchaseResult, result: StudyResult, folder: Path) -> I
 
 
 def _written(rate: Estimate | None) -> str:
-    if rate is None:
-        return ""
-    value, margin = shown(rate, decimals=1, scale=100)
-    return f"{value}% ±{margin}"
+    return "" if rate is None else on_terminal(rate, decimals=1, scale=100, unit="%")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Literal
+from dataclasses import dataclass
+from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
 
@@ -12,6 +13,7 @@ from privacy.analyses.rfm.results import Distribution, SchemeFigures, SegmentFig
 from privacy.analyses.rfm.segment_totals import SegmentEstimate
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.quotient import quotient, share, within
 from server.analyses.rfm.cut_points import (
     QUINTILES,
     Cumulative,
@@ -22,72 +24,119 @@ from server.analyses.rfm.plan import ORDERS_SINGLE
 _DISPLAY_BINS = 40
 
 
-def scheme_figures(estimate: SegmentEstimate, rules: SegmentRules, *, floor: int, unit: int) -> SchemeFigures:
-    """A segmentation's figures with their margins; cells under the floor are suppressed."""
-    count_margin = Z95 * estimate.customers_deviation
-    orders_margin = Z95 * estimate.orders_deviation
-    money_margin = Z95 * estimate.money_deviation / unit
-    money = estimate.money / unit
-    cells = len(money)
-    totals = [float(column.sum()) for column in (estimate.customers, estimate.orders, money)]
+@dataclass(frozen=True, kw_only=True)
+class Limits:
+    """Between what the counted facts of one customer lie.
+
+    Attributes:
+        orders: most of them; the least is one.
+        money: least and most, in major units.
+    """
+
+    orders: float
+    money: tuple[float, float]
+
+
+class Total(NamedTuple):
+    """A sum that was released, and the standard deviation of its noise."""
+
+    value: float
+    deviation: float
+
+
+class Totals(NamedTuple):
+    """Customer records, orders and revenue (major units) of the same customers; their noises are independent."""
+
+    customers: Total
+    orders: Total
+    revenue: Total
+
+    def divided(self, factor: float) -> Totals:
+        """What they would be of a smaller number of customers, alike in everything, under the same noise."""
+        return Totals(*(Total(total.value / factor, total.deviation) for total in self))
+
+
+class Averages(TypedDict):
+    """Averages by their names in results."""
+
+    orders_per_customer: Estimate | None
+    revenue_per_customer: Estimate | None
+    revenue_per_order: Estimate | None
+
+
+def averages(totals: Totals, limits: Limits) -> Averages:
+    """Averages over customers, each None where the noise leaves too little of the total below.
+
+    What a customer cannot have is cut off: fewer than one order, or less or more money than is counted of one. As every
+    customer has an order, an order brings no more than the most that a customer can.
+    """
+    least, most = limits.money
+    money = (min(least, 0.0), most)
+    return Averages(
+        orders_per_customer=_average(totals.orders, totals.customers, (1.0, max(limits.orders, 1.0))),
+        revenue_per_customer=_average(totals.revenue, totals.customers, money),
+        revenue_per_order=_average(totals.revenue, totals.orders, money),
+    )
+
+
+def share_of(part: Total, whole: Total, *, signed: bool = False) -> Estimate | None:
+    """A segment's part of the sum of all segments, whose noise contains the segment's own.
+
+    Args:
+        part, whole: of the segment and of all.
+        signed: a segment's sum may be negative in truth, and its share below 0 or above 1.
+    """
+    rest = max(whole.deviation**2 - part.deviation**2, 0.0)
+    return share(part.value, whole.value - part.value, (part.deviation**2, rest), signed=signed)
+
+
+def _average(above: Total, below: Total, between: tuple[float, float]) -> Estimate | None:
+    found = quotient(above.value, below.value, (above.deviation**2, below.deviation**2))
+    return None if found is None else within(found, *between)
+
+
+def scheme_figures(
+    estimate: SegmentEstimate, rules: SegmentRules, limits: Limits, *, floor: int, unit: int
+) -> SchemeFigures:
+    """A segmentation's figures with their intervals; cells under the floor are suppressed."""
+    deviations = (estimate.customers_deviation, estimate.orders_deviation, estimate.money_deviation / unit)
+    columns = np.stack([estimate.customers, estimate.orders, estimate.money / unit])
+    spread = math.sqrt(columns.shape[1])
+    whole = Totals(*(Total(float(c.sum()), d * spread) for c, d in zip(columns, deviations, strict=True)))
     rows = []
-    for index, segment in enumerate(rules.segments(estimate.scheme)):
-        count = float(estimate.customers[index])
-        if count < max(floor, 1):
+    for segment, values in zip(rules.segments(estimate.scheme), columns.T.tolist(), strict=True):
+        if values[0] < max(floor, 1):
             rows.append(SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True))
             continue
-        ordered, spent = float(estimate.orders[index]), float(money[index])
+        totals = Totals(*(Total(value, deviation) for value, deviation in zip(values, deviations, strict=True)))
+        customers, orders, revenue = (_estimate(total) for total in totals)
         rows.append(
             SegmentFigures(
                 code=segment.code,
                 en=segment.en,
                 zh=segment.zh,
                 suppressed=False,
-                customers=Estimate(value=count, margin=count_margin),
-                orders=Estimate(value=ordered, margin=orders_margin),
-                revenue=Estimate(value=spent, margin=money_margin),
-                share_of_customers=_share(count, totals[0], count_margin, cells),
-                share_of_revenue=_share(spent, totals[2], money_margin, cells),
-                orders_per_customer=_ratio(ordered, orders_margin, count, count_margin),
-                revenue_per_customer=_ratio(spent, money_margin, count, count_margin),
-                revenue_per_order=_ratio(spent, money_margin, ordered, orders_margin),
+                customers=customers,
+                orders=orders,
+                revenue=revenue,
+                share_of_customers=share_of(totals.customers, whole.customers),
+                share_of_revenue=share_of(totals.revenue, whole.revenue, signed=limits.money[0] < 0),
+                **averages(totals, limits),
             )
         )
-    spread = math.sqrt(cells)
+    customers, orders, revenue = (_estimate(total) for total in whole)
     return SchemeFigures(
         scheme=estimate.scheme,
         segments=tuple(rows),
-        total_customers=Estimate(value=totals[0], margin=count_margin * spread),
-        total_orders=Estimate(value=totals[1], margin=orders_margin * spread),
-        total_revenue=Estimate(value=totals[2], margin=money_margin * spread),
-        orders_per_customer=_ratio(totals[1], orders_margin * spread, totals[0], count_margin * spread),
-        revenue_per_customer=_ratio(totals[2], money_margin * spread, totals[0], count_margin * spread),
-        revenue_per_order=_ratio(totals[2], money_margin * spread, totals[1], orders_margin * spread),
+        total_customers=customers,
+        total_orders=orders,
+        total_revenue=revenue,
+        **averages(whole, limits),
     )
 
 
-def _ratio(top: float, top_margin: float, bottom: float, bottom_margin: float) -> Estimate | None:
-    """A quotient of two noisy totals; None where the lower total is not clear of zero.
-
-    First order (delta method): ``sd(top / bottom) = hypot(sd(top), value sd(bottom)) / bottom`` for independent noise.
-    """
-    if bottom <= bottom_margin:
-        return None
-    value = top / bottom
-    return Estimate(value=value, margin=math.hypot(top_margin, value * bottom_margin) / bottom)
-
-
-def _share(part: float, total: float, margin: float, cells: int) -> Estimate | None:
-    """A cell's share of the total of all cells, whose noise contains the cell's own.
-
-    First order (delta method): ``part / total`` moves with the cell's own noise by ``(1 - value) / total`` and with
-    that of each other cell by ``-value / total``. None where the total is not clear of its noise.
-    """
-    if total <= margin * math.sqrt(cells):
-        return None
-    value = part / total
-    spread = math.sqrt(max((1 - value) ** 2 + value**2 * (cells - 1), 0.0))
-    return Estimate(value=value, margin=margin * spread / total)
+def _estimate(total: Total) -> Estimate:
+    return Estimate(value=total.value, margin=Z95 * total.deviation)
 
 
 def distribution_of(

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import math
-
 from privacy.analyses.rfm.results import SchemeFigures
 from privacy.analyses.rfm.words import segment_name
 from privacy.figures.estimates import Estimate
@@ -14,7 +12,7 @@ from server.analyses.rfm.texts import text
 
 def _larger(first: Estimate, second: Estimate) -> bool:
     """Whether ``first`` is larger than ``second`` beyond what the noise explains (95%)."""
-    return first.value - second.value > math.hypot(first.margin, second.margin)
+    return first.minus(second).interval[0] > 0
 
 
 def scheme_findings(scheme: SchemeFigures, language: Language) -> list[str]:

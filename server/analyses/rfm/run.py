@@ -30,7 +30,7 @@ from server.analyses.rfm.cut_points import (
     smoothed_around_spikes,
     total_customers,
 )
-from server.analyses.rfm.figures import distribution_of, scheme_figures
+from server.analyses.rfm.figures import Limits, distribution_of, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic, segments_statistic
 from server.analyses.rfm.shares_only import shares_only
 from server.analysis import Ask, Planned
@@ -55,8 +55,9 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
     rules = SegmentRules(cuts=found.cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
     totals = segments_statistic(study, rules, orders_cap=found.orders_cap, money_cap=found.money_cap)
     release = ask(SEGMENTS, totals)
+    limits = _limits(study, found)
     schemes = tuple(
-        scheme_figures(estimate, rules, floor=study.of(CONTRACT).floor, unit=unit)
+        scheme_figures(estimate, rules, limits, floor=study.of(CONTRACT).floor, unit=unit)
         for estimate in totals.decode(release.array, release.deviation)
     )
     result = RfmResult(
@@ -68,7 +69,15 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
         orders_cap=found.orders_cap,
         revenue_above_cap=float(found.above_cap),
     )
-    return shares_only(result, floor=study.of(CONTRACT).floor) if study.of(CONTRACT).totals == "shares" else result
+    if study.of(CONTRACT).totals == "full":
+        return result
+    return shares_only(result, limits, floor=study.of(CONTRACT).floor)
+
+
+def _limits(study: Study, found: KnownCuts) -> Limits:
+    """What one customer counts with: money that is not net of returns is never negative."""
+    most = found.money_cap / 10 ** minor_digits(study.currency)
+    return Limits(orders=found.orders_cap, money=(-most if study.cleaning.returns == "net" else 0.0, most))
 
 
 def _with_fixed_high(study: Study, known: KnownCuts) -> KnownCuts:

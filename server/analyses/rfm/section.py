@@ -19,7 +19,7 @@ from privacy.presentation.numbers import plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language
-from privacy.presentation.words import amount
+from privacy.presentation.words import amount, beside
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
@@ -47,8 +47,8 @@ def cards(view: ReportView[RfmResult]) -> list[Cell]:
     found = []
     for label, estimate, decimals in figures:
         if estimate is not None:
-            value, margin = shown(estimate, decimals=decimals)
-            found.append(Cell(label, value, text("plus_minus", language, margin=margin)))
+            value = shown(estimate, decimals=decimals).value
+            found.append(Cell(label, value, beside(estimate, language, decimals=decimals)))
     return found
 
 
@@ -147,7 +147,13 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         cells = None
         if not segment.suppressed:
             cells = [
-                cell(column.label, getattr(segment, column.name), decimals=column.decimals, scale=column.scale)
+                cell(
+                    column.label,
+                    getattr(segment, column.name),
+                    language,
+                    decimals=column.decimals,
+                    scale=column.scale,
+                )
                 for column in columns
             ]
         rows.append(
@@ -161,6 +167,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         cell(
             column.label,
             getattr(scheme, _WHOLE[column.name]) if column.name in _WHOLE else None,
+            language,
             decimals=column.decimals,
         )
         for column in columns

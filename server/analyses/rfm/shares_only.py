@@ -13,14 +13,17 @@ from itertools import pairwise
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.figures.estimates import Estimate
 from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, rounded, rounded_up, step_of
+from privacy.figures.quotient import CLEAR
 from privacy.results import EarlierRun
+from server.analyses.rfm.figures import Averages, Limits, Total, Totals, averages, share_of
 
 
-def shares_only(result: RfmResult, *, floor: int) -> RfmResult:
+def shares_only(result: RfmResult, limits: Limits, *, floor: int) -> RfmResult:
     """The form of a full result that is handed out where the study withholds totals.
 
     Args:
         result: with all its totals.
+        limits: what one customer counts with.
         floor: the study's; a segment is shown only where its share of the class would pass it.
 
     Raises:
@@ -33,7 +36,7 @@ def shares_only(result: RfmResult, *, floor: int) -> RfmResult:
         update={
             "customers": None,
             "distributions": tuple(_distribution(facts, max(customers / least, 1.0)) for facts in result.distributions),
-            "schemes": tuple(_scheme(scheme, least, floor) for scheme in result.schemes),
+            "schemes": tuple(_scheme(scheme, limits, least, floor) for scheme in result.schemes),
             "revenue_above_cap": bound_of(result.revenue_above_cap),
         }
     )
@@ -66,8 +69,38 @@ def _coarse(figure: Estimate, widening: float, finest: float) -> Estimate:
     return Estimate(value=value, margin=margin)
 
 
-def _average(figure: Estimate | None, widening: float) -> Estimate | None:
-    return _coarse(figure, widening, FINEST * abs(figure.value)) if figure is not None else None
+def _average(figure: Estimate | None, least: float) -> Estimate | None:
+    """An average on the grid, its interval cut at the least that it can be."""
+    return None if figure is None else _cut(_coarse(figure, 1.0, FINEST * abs(figure.value)), least, math.inf)
+
+
+def _averages(totals: Totals, limits: Limits) -> Averages:
+    exact = averages(totals, limits)
+    least = 0.0 if limits.money[0] >= 0 else -math.inf
+    return Averages(
+        orders_per_customer=_average(exact["orders_per_customer"], 1.0),
+        revenue_per_customer=_average(exact["revenue_per_customer"], least),
+        revenue_per_order=_average(exact["revenue_per_order"], least),
+    )
+
+
+def _share(part: Total, whole: Total, *, signed: bool = False) -> Estimate | None:
+    exact = share_of(part, whole, signed=signed)
+    if exact is None:
+        return None
+    coarse = _coarse(exact, 1.0, FINEST)
+    return coarse if signed else _cut(coarse, 0.0, 1.0)
+
+
+def _cut(figure: Estimate, least: float, most: float) -> Estimate:
+    """The interval without what cannot be. It follows from value and margin, and so tells no more than they do."""
+    low, high = figure.value - figure.margin, figure.value + figure.margin
+    return Estimate(
+        value=figure.value,
+        margin=figure.margin,
+        low=least if low < least <= figure.value else None,
+        high=most if high > most >= figure.value else None,
+    )
 
 
 def _distribution(facts: Distribution, widening: float) -> Distribution:
@@ -91,37 +124,35 @@ def _there(total: Estimate | None) -> Estimate:
     return total
 
 
-def _scheme(scheme: SchemeFigures, least: float, floor: int) -> SchemeFigures:
+def _total(total: Estimate | None) -> Total:
+    found = _there(total)
+    return Total(found.value, found.deviation)
+
+
+def _scheme(scheme: SchemeFigures, limits: Limits, least: float, floor: int) -> SchemeFigures:
     """A segmentation's form; nothing at all where the noise would hide the smallest total of the class.
+
+    Quotients are worked out anew, from what the totals would be in the smallest federation of the class: an interval
+    does not simply go with one over the total below, and whether a quotient is shown depends on that total, too.
 
     Args:
         least: the class of the number of customer records.
     """
     customers = _there(scheme.total_customers)
     widening = max(customers.value / least, 1.0)
-
-    def clear(total: Estimate) -> bool:
-        return total.value / widening > total.margin
-
-    counted = clear(customers)
+    whole = Totals(*map(_total, (scheme.total_customers, scheme.total_orders, scheme.total_revenue))).divided(widening)
+    counted = whole.customers.value >= CLEAR * whole.customers.deviation
     # The margin of a small segment's share; that of all segments together is larger by the root of their number.
     small = customers.margin / math.sqrt(len(scheme.segments)) / least
     least_share = _least_share(small, least, floor) if counted else 1.0
-    segments = tuple(
-        _segment(segment, widening, least_share, revenue_known=clear(_there(scheme.total_revenue)))
-        for segment in scheme.segments
-    )
-    ordered = clear(_there(scheme.total_orders))
     return SchemeFigures(
         scheme=scheme.scheme,
-        segments=segments,
+        segments=tuple(_segment(segment, whole, widening, limits, least_share) for segment in scheme.segments),
         total_customers=None,
         total_orders=None,
         total_revenue=None,
-        orders_per_customer=_average(scheme.orders_per_customer, widening) if counted else None,
-        revenue_per_customer=_average(scheme.revenue_per_customer, widening) if counted else None,
-        revenue_per_order=_average(scheme.revenue_per_order, widening) if ordered else None,
         least_share=least_share,
+        **_averages(whole, limits),
     )
 
 
@@ -136,22 +167,22 @@ def _least_share(small: float, least: float, floor: int) -> float:
     return min(rounded_up(max(margin + step, max(floor, 1) / least + step / 2), margin), 1.0)
 
 
-def _segment(segment: SegmentFigures, widening: float, least_share: float, *, revenue_known: bool) -> SegmentFigures:
+def _segment(
+    segment: SegmentFigures, whole: Totals, widening: float, limits: Limits, least_share: float
+) -> SegmentFigures:
+    """A segment's form; ``whole`` and ``widening`` are those of the smallest federation of the class."""
     hidden = SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True)
-    if segment.suppressed or segment.share_of_customers is None:
+    if segment.suppressed:
         return hidden
-    share = _coarse(segment.share_of_customers, widening, FINEST)
-    if share.value < least_share:
+    totals = Totals(*map(_total, (segment.customers, segment.orders, segment.revenue))).divided(widening)
+    share = _share(totals.customers, whole.customers)
+    if share is None or share.value < least_share:
         return hidden
-    orders, revenue = _there(segment.orders), segment.share_of_revenue
-    ordered = orders.value / widening > orders.margin
     return hidden.model_copy(
         update={
             "suppressed": False,
             "share_of_customers": share,
-            "share_of_revenue": _coarse(revenue, widening, FINEST) if revenue is not None and revenue_known else None,
-            "orders_per_customer": _average(segment.orders_per_customer, widening),
-            "revenue_per_customer": _average(segment.revenue_per_customer, widening),
-            "revenue_per_order": _average(segment.revenue_per_order, widening) if ordered else None,
+            "share_of_revenue": _share(totals.revenue, whole.revenue, signed=limits.money[0] < 0),
+            **_averages(totals, limits),
         }
     )

@@ -8,6 +8,7 @@ from pathlib import Path
 from rich.table import Table
 
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
+from privacy.presentation.words import on_terminal
 from privacy.results import StudyResult
 
 
@@ -52,6 +53,6 @@ def _shares(figures: SchemeFigures, result: StudyResult) -> Table:
     table = _table(figures, result, caption, "records", "of revenue")
     for row in figures.segments:
         parts = (row.share_of_customers, row.share_of_revenue)
-        shown = ["" if share is None else f"{share.value:.1%} ±{share.margin:.1%}" for share in parts]
+        shown = ["" if share is None else on_terminal(share, decimals=1, scale=100, unit="%") for share in parts]
         table.add_row(row.en, row.zh, *(["suppressed", ""] if row.suppressed else shown))
     return table

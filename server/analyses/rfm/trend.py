@@ -14,8 +14,9 @@ from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.words import segment_name
 from privacy.figures.estimates import Estimate
+from privacy.presentation.cells import cell
 from privacy.presentation.change import Change, change, signed
-from privacy.presentation.numbers import day_text, shown
+from privacy.presentation.numbers import day_text
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language
 from privacy.results import EarlierRun, StudyResult
@@ -99,7 +100,8 @@ def _finding(scheme: SchemeFigures, changes: dict[str, Change], day: str, langua
     if not moved:
         return text("trend_finding_none", language, day=day)
     segment = next(row for row in scheme.segments if row.code == moved[0])
-    value, margin = signed(changes[moved[0]].difference)
+    found = signed(changes[moved[0]].difference, language)
+    around = found.ends or text("plus_minus", language, margin=found.margin)
     return text(
         "trend_finding",
         language,
@@ -107,7 +109,7 @@ def _finding(scheme: SchemeFigures, changes: dict[str, Change], day: str, langua
         of=len(changes),
         day=day,
         segment=segment_name(segment, language),
-        difference=text("value_with_margin", language, value=value, margin=margin),
+        difference=text("value_with_interval", language, value=found.value, interval=around),
     )
 
 
@@ -124,9 +126,9 @@ def _row(row: SegmentFigures, then: Estimate | None, found: Change | None, langu
     now = row.share_of_customers
     return {
         "name": segment_name(row, language),
-        "now": shown(now, decimals=1, scale=100) if now else None,
-        "then": shown(then, decimals=1, scale=100) if then else None,
-        "difference": signed(found.difference) if found else None,
+        "now": cell("", now, language, decimals=1, scale=100) if now else None,
+        "then": cell("", then, language, decimals=1, scale=100) if then else None,
+        "difference": signed(found.difference, language) if found else None,
         "verdict": text(found.verdict, language) if found else None,
         "weak": found is not None and not found.beyond_noise,
     }
