@@ -10,8 +10,6 @@ from __future__ import annotations
 import math
 from fractions import Fraction
 
-from scipy.special import log_ndtr, ndtr
-
 #: mu^2 budgets are cut down to multiples of this, so that they are exact and never rounded up.
 _BUDGET_GRID = 10**12
 
@@ -34,6 +32,8 @@ def delta_of(mu: float, epsilon: float) -> float:
         raise ValueError("mu and epsilon must not be negative")
     if mu == 0:
         return 0.0
+    from scipy.special import log_ndtr  # here, as below: a third of what a command's start imports, and few need it
+
     first = float(log_ndtr(-epsilon / mu + mu / 2))
     second = epsilon + float(log_ndtr(-epsilon / mu - mu / 2))
     if second >= first:  # equal to rounding: the true difference is positive and below what floats can show
@@ -57,7 +57,7 @@ def epsilon_of(mu: float, delta: float) -> float:
         raise ValueError("delta must lie between 0 and 1")
     if mu == 0 or delta_of(mu, 0.0) <= delta:
         return 0.0
-    from scipy.optimize import brentq  # here: it is slow to import, and most commands never solve
+    from scipy.optimize import brentq
 
     high = 1.0
     while delta_of(mu, high) > delta:
@@ -108,4 +108,6 @@ def best_guess(mu: float) -> float:
     >>> round(best_guess(0.2367), 4)
     0.5471
     """
+    from scipy.special import ndtr
+
     return float(ndtr(mu / 2))
