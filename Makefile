@@ -14,7 +14,7 @@ demo: $(VENV)/.node
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-## The tests that take no more than a few seconds each.
+## The modules and tests that take no more than a few seconds each (tests/support/costs.py says which): a minute.
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 

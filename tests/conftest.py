@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
+from costs import DEAR, seconds
 from mutant_guard import no_errors_of_its_own
 from postgres_server import PASSWORD, Server, running_server
 
@@ -30,6 +31,20 @@ if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_us
 # product for every process.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """``make fast`` does not even import the dear modules: importing all of them takes longer than its tests."""
+    dear = config.getoption("markexpr") == "not slow" and seconds(collection_path) >= DEAR
+    return True if dear else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The dearest modules first, so that none of them is what the last worker is left with."""
+    for item in items:
+        if seconds(item.path) >= DEAR:
+            item.add_marker(pytest.mark.slow)
+    items.sort(key=lambda item: -seconds(item.path))
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from costs import SECONDS
 from own_nouns import own_nouns
 from sources import ALL_FILES, COMMAND, FILES, ROOT, dotted, imported_modules, imports, name_of, nodes, offenders, tree
 
@@ -69,7 +70,8 @@ def test_the_command_starts_without_heavy_packages() -> None:
         "import cohortium\nsys.argv = ['cohortium', '--help']\ntry:\n    cohortium.main()\nexcept SystemExit as end:\n"
         "    assert not end.code, end.code"
     )
-    assert not loaded & {"torch", "opacus", "flwr", "pandas", "ibis", "duckdb", "matplotlib", "opendp", "dp_accounting"}
+    heavy = {"torch", "opacus", "flwr", "pandas", "ibis", "duckdb", "matplotlib", "opendp", "dp_accounting", "scipy"}
+    assert not loaded & heavy
 
 
 def test_an_auditor_needs_no_transport_training_or_data_packages() -> None:
@@ -120,6 +122,11 @@ def test_no_test_module_is_imported() -> None:
                 yield from re.findall(r"^\s*(?:from|import) +test_\w+", node.value, flags=re.MULTILINE)
 
     assert not offenders(tests, borrowed)
+
+
+def test_costs_are_of_modules_that_are_there() -> None:
+    assert set(SECONDS) <= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
+    assert all(seconds >= 4 for seconds in SECONDS.values())
 
 
 # --- forbidden words ---------------------------------------------------------------------------------------------
