@@ -74,7 +74,7 @@ def made() -> dict[str, dict[str, Any]]:
 
 
 def test_twins_make_nothing_twice_unless_a_stream_is_kept() -> None:
-    first, second = twins("test_resumed_machine:made", folders=(HERE, HERE.parent))
+    first, second = twins("test_resumed_machine:made", folders=(HERE, HERE.parent, HERE.parent / "support"))
     for way, things in first.items():
         for what, value in things.items():
             assert (value == second[way][what]) == (way == "kept"), f"{what}, {way}"
