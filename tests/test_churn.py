@@ -142,6 +142,24 @@ def test_the_whole_study_leaves_a_result(tmp_path: Path) -> None:
     assert again.spending == result.spending, "nothing is paid twice"
 
 
+def test_the_length_of_the_list_changes_the_figures_and_no_question(tmp_path: Path) -> None:
+    """Public and free: the same questions at the same price; the default leaves a study's digest as it was."""
+    study, other = study_of(), study_of(churn={"list_share": "0.03"})
+    assert "list_share" not in study.canonical().decode()
+    assert study.digest != other.digest
+    assert churn.weights(study) == churn.weights(other)
+    tables = holders()
+    result, _ = analyse(federation_of(tmp_path, tables), other)
+    assert result.list_share == 0.03
+    listed = result.quality.on_list(0.03)
+    assert listed.part == 0.03
+    scores = np.concatenate([logits_of(result.model, table, TEST) for table in tables.values()])
+    outcome = np.concatenate([table.outcome[:, TEST] for table in tables.values()])
+    first = np.argsort(-scores, kind="stable")[: int(0.03 * len(scores))]
+    assert near(listed.rate, outcome[first].mean())
+    assert [figures.on_list(0.03).part for figures in result.baselines] == [0.03]
+
+
 def test_shares_of_the_budget_add_up() -> None:
     for options in ({}, {"model": "network"}, {"rounds": 7, "evaluation_share": "0.5"}):
         assert sum(churn.weights(study_of(churn=options)).values()) == 1

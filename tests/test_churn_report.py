@@ -14,7 +14,7 @@ from xml.etree import ElementTree
 
 import pytest
 from all_texts import text
-from churn_pages import churn_result, html, kinds
+from churn_pages import churn_result, html, kinds, study_result
 from palette import BLACK, PAIRS, PLAIN, SHAPES, TEXTS, WHITE, full
 from report_pages import Page as ReportPage
 
@@ -24,8 +24,9 @@ from privacy.kernel.features import FEATURES
 from privacy.presentation.texts import LANGUAGES
 from server.analyses.churn import card_texts
 from server.analyses.churn import pictures as churn_pictures
-from server.analyses.churn.section import churn_findings, churn_section, top_rate
+from server.analyses.churn.section import cards, churn_findings, churn_section, lists_table
 from server.analyses.churn.texts import text as churn_text
+from server.analysis.section import ReportView
 from server.report.render import render_report
 
 
@@ -140,7 +141,7 @@ def test_what_is_predicted_and_when_is_told() -> None:
 
 @pytest.mark.parametrize(
     ("model", "recency", "verdict"),
-    [(1.6, 0.2, "better than"), (1.0, 0.98, "cannot be told"), (0.2, 1.6, "Do not use it")],
+    [(1.6, 0.2, "finds more"), (1.0, 0.98, "no better at the top of the list"), (0.2, 1.6, "Do not use it")],
 )
 def test_the_model_against_recency_in_words(model: float, recency: float, verdict: str) -> None:
     sentences = churn_findings(churn_result(separation=model, recency=recency), "en")
@@ -148,17 +149,56 @@ def test_the_model_against_recency_in_words(model: float, recency: float, verdic
     assert len([s for s in sentences if s]) == len(sentences)
 
 
-def test_a_model_that_is_no_better_than_lots_is_called_so() -> None:
+def test_a_list_that_is_no_better_than_lots_is_called_so() -> None:
     assert any("drawing lots" in s for s in churn_findings(churn_result(separation=0.0), "en"))
     assert not any("drawing lots" in s for s in churn_findings(churn_result(), "en"))
 
 
-def test_the_top_tenth_is_never_more_than_all_of_them() -> None:
-    quality = churn_result().quality.model_copy(update={"top_lift": Estimate(value=9.0, margin=1.0)})
-    assert top_rate(quality).value == 1.0
-    assert top_rate(churn_result().quality).value == pytest.approx(
-        churn_result().quality.top_lift.value * churn_result().quality.churn_rate.value
-    )
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_headline_is_the_list_and_no_area(language: str) -> None:
+    """Of 100 on the list, by recency, by lot; at the length that the study says."""
+    churn = churn_result().model_copy(update={"list_share": 0.05})
+    listed, recency = churn.quality.on_list(0.05), churn.baselines[0].on_list(0.05)
+    assert listed.part == 0.05
+    assert listed.rate.value != churn.quality.on_list(0.1).rate.value
+    view = ReportView(result=study_result(churn), figures=churn, language=language, text=churn_text)
+    values = [cell.value for cell in cards(view)]
+    assert values == [f"{100 * rate.value:.0f}" for rate in (listed.rate, recency.rate, churn.quality.churn_rate)]
+    said = " ".join([*(cell.label for cell in cards(view)), *churn_findings(churn, language)])
+    assert "AUC" not in said
+    assert "5%" in said
+    assert values[0] in said
+
+
+def test_lists_of_several_lengths_stand_side_by_side() -> None:
+    churn = churn_result().model_copy(update={"list_share": 0.05})
+    table = lists_table(churn, "en")
+    assert table is not None
+    assert [row["name"] for row in table["rows"]] == [
+        "first 2%",
+        "first 5%: the study's list",
+        "first 10%",
+        "first 20%",
+    ]
+    rates = [item.rate.value for item in churn.quality.lists]
+    assert rates == sorted(rates, reverse=True)
+    assert text("lists_caption", "en") in words("alone", "en")
+
+
+def test_results_of_before_are_told_by_their_tenth() -> None:
+    churn = churn_result()
+    quality = churn.quality.model_copy(update={"lists": ()})
+    before = churn.model_copy(update={"quality": quality, "baselines": (), "list_share": 0.1})
+    stored = before.model_dump_json()
+    assert "lists" not in stored
+    assert "list_share" not in stored
+    assert type(before).model_validate_json(stored) == before
+    assert lists_table(before, "en") is None
+    assert quality.on_list(0.1).rate.value == pytest.approx(quality.top_lift.value * quality.churn_rate.value)
+    assert quality.on_list(0.1).rate.value == pytest.approx(churn.quality.on_list(0.1).rate.value)
+    assert text("lists_caption", "en") not in render_report(study_result(before))
+    high = quality.model_copy(update={"top_lift": Estimate(value=9.0, margin=1.0)})
+    assert high.on_list(0.1).rate.value == 1.0
 
 
 @pytest.mark.parametrize(("odds", "verdict"), [(0.0, "agree"), (-1.2, "too much churn"), (1.2, "too little churn")])

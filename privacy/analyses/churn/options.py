@@ -8,7 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest
 
 #: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).
@@ -33,6 +33,8 @@ class ChurnOptions(Noun):
         evaluation_share: share of the analysis' budget that measures the model's quality.
         figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with
             as large a budget as the evaluation over all.
+        list_share: length of the list that people will act on, as a share of the customers who count: the model is
+            judged by those with the highest scores. It changes no question and costs nothing.
     """
 
     model: Literal["logistic", "network"] = "logistic"
@@ -43,6 +45,7 @@ class ChurnOptions(Noun):
     rounds: int = Field(default=0, ge=0, le=50)
     evaluation_share: ExactDecimal = Field(default=Decimal("0.2"), ge=Decimal("0.01"), le=Decimal("0.9"))
     figures: Literal["overall", "by_holder"] = "overall"
+    list_share: ExactDecimal = since("0.2.0", Decimal("0.1"), ge=Decimal("0.01"), le=Decimal("0.5"))
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from typing import Literal
 
 from pydantic import Field
 
 from privacy.analyses.churn.models import LogisticModel, NetworkModel
+from privacy.analyses.churn.results_ranking import TOP
 from privacy.figures.estimates import Estimate, Figures, Value
+from privacy.kernel.canonical import since
 from privacy.kernel.limits import Day, Name
 
 
@@ -25,6 +28,25 @@ class CalibrationPoint(Value):
     share: float
 
 
+class ListFigures(Value):
+    """What a list of the customers with the highest scores holds.
+
+    Attributes:
+        part: its length, as a share of all customers.
+        rate: share of those on it that churned.
+        share: share of all churned customers that are on it.
+    """
+
+    part: float = Field(gt=0, le=1)
+    rate: Estimate
+    share: Estimate
+
+    @property
+    def lift(self) -> Estimate:
+        """Churn rate on the list, relative to that of all customers."""
+        return Estimate(value=self.share.value / self.part, margin=self.share.margin / self.part)
+
+
 class RankingFigures(Value):
     """How well scores rank customers by whether they churn. Margins: 95%, from the noise and from chance together.
 
@@ -36,6 +58,7 @@ class RankingFigures(Value):
         top_lift: churn rate among the tenth of customers with the highest scores, relative to that of all.
         top_share: share of all churned customers that are in that tenth.
         calibration: empty for baselines, whose scores are not probabilities.
+        lists: of several lengths, ascending; that of the study's list is among them. Empty in results of release 0.1.
     """
 
     code: Name
@@ -45,6 +68,21 @@ class RankingFigures(Value):
     top_lift: Estimate
     top_share: Estimate
     calibration: tuple[CalibrationPoint, ...] = Field(default=(), max_length=256)
+    lists: tuple[ListFigures, ...] = since("0.2.0", (), max_length=16)
+
+    def on_list(self, part: float) -> ListFigures:
+        """The list of this length; where there is none, that of the tenth.
+
+        Its rate is lift times churn rate then; the margin takes both as independent, though part of their errors
+        cancels out.
+        """
+        found = next((item for item in self.lists if math.isclose(item.part, part)), None)
+        if found is not None:
+            return found
+        lift, everyone = self.top_lift, self.churn_rate
+        margin = math.hypot(lift.margin * everyone.value, everyone.margin * lift.value)
+        rate = Estimate(value=min(lift.value * everyone.value, 1.0), margin=margin)
+        return ListFigures(part=TOP, rate=rate, share=self.top_share)
 
 
 class TrainingRound(Value):
@@ -68,6 +106,7 @@ class ChurnResult(Figures):
         baselines: of single features, on the same customers.
         by_holder: of the model at each holder, where the study asks for it.
         rounds: how the training went.
+        list_share: length of the study's list, as a share of the customers.
     """
 
     family: Literal["logistic", "network"]
@@ -82,6 +121,7 @@ class ChurnResult(Figures):
     baselines: tuple[RankingFigures, ...] = Field(max_length=64)
     by_holder: dict[Name, RankingFigures] = Field(default_factory=dict, max_length=1000)
     rounds: tuple[TrainingRound, ...] = Field(default=(), max_length=1000)
+    list_share: float = since("0.2.0", TOP, gt=0, le=1)
 
 
 #: What a study's result has under this analysis' name.

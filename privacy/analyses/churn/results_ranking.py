@@ -9,8 +9,10 @@ import numpy as np
 
 from privacy.kernel.row_arithmetic import FloatArray
 
-#: The part of customers, those with the highest scores, that an operator can act on.
+#: The part of customers, those with the highest scores, that an operator can act on where a study says nothing else.
 TOP = 0.1
+#: Further lengths of lists that are shown.
+LENGTHS = (0.02, 0.05, 0.1, 0.2)
 
 
 def area_under_curve(counts: FloatArray) -> float:

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
-from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
+from privacy.analyses.churn.results import CalibrationPoint, ListFigures, RankingFigures
+from privacy.analyses.churn.results_ranking import LENGTHS, TOP, area_under_curve, average_precision, churn_rate
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
@@ -30,21 +31,30 @@ _CLEAR = 5.0
 _CLEAR_BINS = 3
 #: Largest growth in a bin: with more, the linear density inside it would fall below zero at an end.
 _STEEPEST = 2.0
+#: Lists of other lengths than the study's are shown where their churn rate is known within this.
+_WIDEST = 0.25
 #: Parts of a bin; ties inside the parts hide 1 / 64 of what is inside bins.
 _PARTS = 8
 
 
-def top_share(counts: FloatArray) -> float:
-    """Share of the churned customers that are among the tenth of customers with the highest scores."""
-    total, churned = counts.sum(axis=1)[::-1], counts[::-1, 1]
-    wanted = TOP * counts.sum()
-    found = 0.0
-    for people, hits in zip(total, churned, strict=True):
-        if people >= wanted > 0:
-            return float((found + hits * wanted / people) / churned.sum())
-        wanted -= max(people, 0.0)
-        found += hits
-    return float(found / churned.sum())
+def top_share(counts: FloatArray, part: float = TOP) -> float:
+    """Share of the churned customers that are among the ``part`` of customers with the highest scores.
+
+    The list ends where the number of customers from the highest score on first reaches its length; counts below zero
+    make up for others that noise made too large.
+    """
+    churned = counts[::-1, 1]
+    reached = counts.sum(axis=1)[::-1].cumsum()
+    wanted = part * counts.sum()
+    last = int(np.argmax(reached >= wanted)) if reached.max() >= wanted else len(reached) - 1
+    before = reached[last - 1] if last else 0.0
+    inside = (wanted - before) / (reached[last] - before) if reached[last] > before else 1.0
+    return float((churned[:last].sum() + churned[last] * min(inside, 1.0)) / churned.sum())
+
+
+def list_rate(counts: FloatArray, part: float) -> float:
+    """Share of churned customers among the ``part`` of customers with the highest scores."""
+    return top_share(counts, part) * churn_rate(counts) / part
 
 
 #: Field of a ranking to what it is of counts by score.
@@ -150,7 +160,12 @@ def estimates(
 
 
 def ranking(
-    code: str, counts: FloatArray, deviation: float, predicted: FloatArray | None = None
+    code: str,
+    counts: FloatArray,
+    deviation: float,
+    predicted: FloatArray | None = None,
+    *,
+    list_share: float = TOP,
 ) -> RankingFigures | None:
     """All figures of one model, or None where the noise hides one of the two outcomes, or nearly nobody has it.
 
@@ -158,15 +173,24 @@ def ranking(
         counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
         deviation: standard deviation of the noise in each count.
         predicted: the probability that each bin stands for; None where scores are no probabilities.
+        list_share: length of the list that people act on.
     """
     spread = max(_FEWEST, 2 * Z95 * deviation * math.sqrt(len(counts)))
     if counts[:, 0].sum() <= spread or counts[:, 1].sum() <= spread:
         return None
     growth = log_odds_growth(counts, deviation)
-    parts = estimates(_FIGURES, counts, deviation, lambda cells: parted(cells, growth(cells)))
+    lengths = sorted({*LENGTHS, list_share})
+    figures = (
+        _FIGURES
+        | {f"rate {part}": partial(list_rate, part=part) for part in lengths}
+        | {f"share {part}": partial(top_share, part=part) for part in lengths}
+    )
+    found = estimates(figures, counts, deviation, lambda cells: parted(cells, growth(cells)))
+    lists = [ListFigures(part=part, rate=found[f"rate {part}"], share=found[f"share {part}"]) for part in lengths]
     return RankingFigures(
         code=code,
-        **parts,
+        **{name: found[name] for name in _FIGURES},
+        lists=tuple(item for item in lists if item.part == list_share or item.rate.margin <= _WIDEST),
         calibration=() if predicted is None else _calibration(counts, deviation, predicted),
     )
 

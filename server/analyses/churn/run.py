@@ -62,7 +62,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
         DataError: if nearly all customers churned, or nearly none, so that there is nothing to learn.
     """
     options = study.of(CONTRACT)
-    days = options.days(study.as_of)
+    days, length = options.days(study.as_of), float(options.list_share)
     learning = tuple(range(options.training_days))
     test = options.training_days
     train = train_network if options.model == "network" else train_logistic
@@ -72,7 +72,8 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     figures = {}
     counted = question.decode(release.array, release.deviation)
     for code, (counts, deviation) in zip(_PERMILLE, counted, strict=True):
-        figures[code] = ranking(code, counts, deviation, _predicted() if code == "model" else None)
+        predicted = _predicted() if code == "model" else None
+        figures[code] = ranking(code, counts, deviation, predicted, list_share=length)
     counts, deviation = counted[0]
     quality = figures.pop("model")
     if quality is None:
@@ -91,12 +92,15 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
         customers=Estimate(value=float(counts.sum()), margin=Z95 * deviation * math.sqrt(counts.size)),
         quality=quality,
         baselines=tuple(found for found in figures.values() if found is not None),
-        by_holder=_by_holder(question, release.holders, ask) if options.figures == "by_holder" else {},
+        by_holder=_by_holder(question, release.holders, ask, length) if options.figures == "by_holder" else {},
         rounds=steps,
+        list_share=length,
     )
 
 
-def _by_holder(evaluation: ScoreHistogram, holders: tuple[str, ...], ask: Ask) -> dict[str, RankingFigures]:
+def _by_holder(
+    evaluation: ScoreHistogram, holders: tuple[str, ...], ask: Ask, length: float
+) -> dict[str, RankingFigures]:
     """The model's quality at each holder; a holder whose figures the noise hides is left out."""
     inner = evaluation.model_copy(update={"models": evaluation.models[:1]})
     question = ByHolder(inner=inner, holders=holders)
@@ -104,7 +108,7 @@ def _by_holder(evaluation: ScoreHistogram, holders: tuple[str, ...], ask: Ask) -
     found = {}
     for holder in holders:
         (counts, deviation), *_ = inner.decode(question.part_of(holder, release.array), release.deviation)
-        figures = ranking(holder, counts, deviation)
+        figures = ranking(holder, counts, deviation, list_share=length)
         if figures is not None:
             found[holder] = figures
     return found

@@ -12,12 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
-from privacy.analyses.churn.results import ChurnResult, RankingFigures, TrainingRound
+from privacy.analyses.churn.results import ChurnResult, ListFigures, RankingFigures, TrainingRound
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, ScaledFeature
 from privacy.presentation.cells import Cell
 from privacy.presentation.change import change
-from privacy.presentation.numbers import day_text, plain, shown
+from privacy.presentation.numbers import Shown, day_text, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language, join, of_its_own
@@ -44,58 +44,91 @@ def question_name(title: str, language: Language) -> str | None:
 
 
 def cards(view: ReportView[ChurnResult]) -> list[Cell]:
-    """How well the model ranks, and how many churn."""
+    """How many of 100 leave: on the list, on one by recency alone, and drawn by lot."""
     churn, language = view.figures, view.language
-    quality = churn.quality
-    figures = (
-        (text("card_auc", language), shown(quality.auc, decimals=3), ""),
-        (text("card_top_share", language), shown(quality.top_share, decimals=1, scale=100), "%"),
-        (
-            text("card_churn_rate", language, days=churn.horizon_days),
-            shown(quality.churn_rate, decimals=1, scale=100),
-            "%",
-        ),
-    )
-    return [
-        Cell(label, figure.value + unit, text("plus_minus", language, margin=figure.margin))
-        for label, figure, unit in figures
-    ]
+    listed = churn.quality.on_list(churn.list_share)
+    recency = _recency(churn)
+    figures = [(text("card_list", language, part=_length(listed), days=churn.horizon_days), _of_100(listed.rate))]
+    if recency is not None:
+        figures.append((text("card_list_recency", language), _of_100(recency.on_list(churn.list_share).rate)))
+    figures.append((text("card_lot", language), _of_100(churn.quality.churn_rate)))
+    return [Cell(label, figure.value, text("plus_minus", language, margin=figure.margin)) for label, figure in figures]
 
 
 def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
-    """What the test says, in two or three sentences."""
+    """What the test says at the length of the list, in one to three sentences."""
     quality = churn.quality
+    listed = quality.on_list(churn.list_share)
     sentences = [
         text(
             "churn_finding_top",
             language,
-            top=percent(top_rate(quality), language),
-            all=percent(quality.churn_rate, language),
+            part=_length(listed),
+            top=_of_100_in_words(listed.rate, language),
+            all=_of_100_in_words(quality.churn_rate, language),
             days=churn.horizon_days,
         )
     ]
-    auc = _in_words(quality.auc, language)
-    recency = next((figures.auc for figures in churn.baselines if figures.code == "recency_days"), None)
-    if recency is None:
-        sentences.append(text("churn_finding_alone", language, auc=auc))
-    else:
-        against = change(quality.auc, recency)
+    recency = _recency(churn)
+    if recency is not None:
+        other = recency.on_list(churn.list_share).rate
+        against = change(_possible(listed.rate), _possible(other))
         verdict = "better" if against.difference.value > 0 else "worse"
-        key = f"churn_finding_{verdict if against.beyond_noise else 'tie'}"
-        sentences.append(text(key, language, auc=auc, recency=_in_words(recency, language)))
-    if quality.auc.value - quality.auc.margin <= 0.5:
+        value, margin = shown(against.difference, decimals=1, scale=100)
+        sentences.append(
+            text(
+                f"churn_finding_{verdict if against.beyond_noise else 'tie'}",
+                language,
+                recency=_of_100(other).value,
+                gain=text("value_with_margin", language, value=value, margin=margin),
+            )
+        )
+    if listed.rate.value - listed.rate.margin <= quality.churn_rate.value:
         sentences.append(text("churn_finding_coin", language))
     return sentences
 
 
-def top_rate(quality: RankingFigures) -> Estimate:
-    """Churn rate among the tenth of customers with the highest scores, at most 1.
+def _recency(churn: ChurnResult) -> RankingFigures | None:
+    return next((figures for figures in churn.baselines if figures.code == "recency_days"), None)
 
-    The margin takes lift and churn rate as independent; part of their errors cancels out, so it is rather too wide.
-    """
-    lift, rate = quality.top_lift, quality.churn_rate
-    margin = math.hypot(lift.margin * rate.value, rate.margin * lift.value)
-    return Estimate(value=min(lift.value * rate.value, 1.0), margin=margin)
+
+def _possible(rate: Estimate) -> Estimate:
+    """A share from 0 to 1, which noise may have moved beyond."""
+    return Estimate(value=min(max(rate.value, 0.0), 1.0), margin=rate.margin)
+
+
+def _of_100(rate: Estimate) -> Shown:
+    return shown(_possible(rate), decimals=0, scale=100)
+
+
+def _of_100_in_words(rate: Estimate, language: Language) -> str:
+    value, margin = _of_100(rate)
+    return text("value_with_margin", language, value=value, margin=margin)
+
+
+def _length(item: ListFigures) -> str:
+    return plain(100 * item.part, 3)
+
+
+def lists_table(churn: ChurnResult, language: Language) -> dict[str, Any] | None:
+    """Lists of several lengths, by the model and by recency; None for results that have one length only."""
+    if len(churn.quality.lists) < 2:
+        return None
+    recency = _recency(churn)
+    others = {item.part: item for item in recency.lists} if recency is not None else {}
+    labels = [text(f"lists_{name}", language) for name in ("rate", "lift", "share", "recency")]
+    rows = []
+    for item in churn.quality.lists:
+        other = others.get(item.part)
+        cells = [
+            Cell(labels[0], *_of_100(item.rate)),
+            Cell(labels[1], *shown(item.lift, decimals=2)),
+            Cell(labels[2], *shown(item.share, decimals=1, scale=100)),
+            Cell(labels[3], *_of_100(other.rate)) if other is not None else Cell(labels[3], ""),
+        ]
+        key = "lists_yours" if item.part == churn.list_share else "lists_part"
+        rows.append({"name": text(key, language, part=_length(item)), "cells": cells})
+    return {"columns": labels, "rows": rows}
 
 
 def churn_section(churn: ChurnResult, language: Language) -> dict[str, Any]:
@@ -103,6 +136,7 @@ def churn_section(churn: ChurnResult, language: Language) -> dict[str, Any]:
     return {
         "facts": _facts(churn, language),
         "quality": quality_table((churn.quality, *churn.baselines), language),
+        "lists": lists_table(churn, language),
         "by_holder": quality_table(tuple(churn.by_holder.values()), language, names=tuple(churn.by_holder))
         if churn.by_holder
         else None,
@@ -207,11 +241,6 @@ def _feature_name(feature: ScaledFeature, language: Language) -> str:
 
 def _ranked_by(code: str, language: Language) -> str:
     return text(f"quality_{code}", language)
-
-
-def _in_words(estimate: Estimate, language: Language) -> str:
-    value, margin = shown(estimate, decimals=3)
-    return text("value_with_margin", language, value=value, margin=margin)
 
 
 def _facts(churn: ChurnResult, language: Language) -> list[tuple[str, str]]:
