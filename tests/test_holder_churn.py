@@ -31,6 +31,9 @@ from clients.analyses.churn.facts import with_facts
 from clients.analyses.churn.labels import ScoreHistory
 from clients.analyses.churn.own import LISTED, OwnChurn, own_churn, rankings_on_test_day
 from clients.analyses.churn.scoring import score
+from clients.analyses.churn.section import SECTION
+from clients.analyses.churn.texts import text as churn_text
+from clients.analysis import HolderView
 from clients.analysis.actions import Actions, parse_actions
 from clients.answering.folder import HolderFolder, SourceData
 from clients.answering.runs import RunFolder
@@ -259,17 +262,44 @@ def test_few_customers_or_none_get_a_page(ran: Ran) -> None:
 
 
 def test_a_model_that_ranks_worse_is_called_so(ran: Ran) -> None:
-    kept = ran.features
-    day = 1
-    facts = kept.table.eligible[:, day] == 1
-    logits = logits_of(ran.model, kept.table, day)
-    outcome = kept.table.outcome.copy()
-    outcome[facts, day] = (logits[facts] < np.median(logits[facts])).astype(np.int64)  # the world upside down
-    turned = CustomerFeatures(ids=kept.ids, table=dataclasses.replace(kept.table, outcome=outcome))
-    own = figures_of(ran, features=turned)
-    assert own.rankings["model"].figures.auc.value < 0.1
-    html = holder_report(holder="online", table=None, result=ran.results[-1], actions=Actions({}), churn=own)
+    result = ran.results[-1]
+    assert isinstance(ran.model, LogisticModel)
+    turned = ran.model.model_copy(update={"weights": tuple(-weight for weight in ran.model.weights)})
+    own = own_churn(ran.features, turned, ran.study, result.churn)
+    assert own.rankings["model"].figures.auc.value < 0.5
+    html = holder_report(holder="online", table=None, result=result, actions=Actions({}), churn=own)
     assert "Use that instead." in " ".join(Page(html).words["en"])
+
+
+def test_a_model_is_judged_at_the_length_of_the_list(ran: Ran) -> None:
+    """What pandas counts among the first 5%; the page says it, beside the best without the model; no AUC there."""
+    result = ran.results[-1]
+    options = ran.study.churn.model_copy(update={"list_share": Decimal("0.05")})
+    study = ran.study.model_copy(update={"churn": options})
+    own = own_churn(ran.features, ran.model, study, result.churn)
+    table = ran.features.table
+    counted = table.eligible[:, 1] == 1
+    frame = pd.DataFrame({"logit": logits_of(ran.model, table, 1)[counted], "left": table.outcome[counted, 1]})
+    first = frame.sort_values("logit", ascending=False, kind="stable")[: round(0.05 * len(frame))]
+    model = own.rankings["model"]
+    assert model.listed.part == 0.05
+    assert model.listed.rate.value == pytest.approx(first["left"].mean(), abs=1.5 / len(first))
+    best = max((own.rankings[code] for code in ("recency_days", "intervals")), key=lambda item: item.listed.rate.value)
+    gain = model.gain_on_list(best)
+    assert gain.value == pytest.approx(model.listed.rate.value - best.listed.rate.value)
+    view = HolderView(
+        result=result.model_copy(update={"study": study}), figures=own, language="en", text=churn_text,
+        holder="online", actions=Actions({}), actions_file="actions.toml",
+    )  # fmt: skip
+    values = SECTION.body(view)
+    verdict = "tie" if abs(gain.value) <= gain.margin else "better" if gain.value > 0 else "worse"
+    said = {"tie": "no better at the top of your list", "better": "The model gains", "worse": "Use that instead."}
+    assert said[verdict] in values["findings"][0]
+    assert "first 5%" in values["findings"][0]
+    label, value, below = values["cards"][-1]
+    assert value == f"{100 * model.listed.rate.value:.0f}"
+    assert f"{100 * model.figures.churn_rate.value:.0f}" in below
+    assert "AUC" not in " ".join([label, below, *values["findings"]])
 
 
 # --- the page ----------------------------------------------------------------------------------------------------

@@ -338,6 +338,22 @@ def test_figures_are_those_of_scikit_learn_and_of_the_coordinators_definitions()
     assert average_precision(counts) == pytest.approx(customary, abs=0.01)
 
 
+@pytest.mark.parametrize("length", [0.03, 0.25])
+def test_a_list_of_any_length_is_counted(length: float) -> None:
+    """As sorting says; the difference to another ranking of the same customers is that of the lists."""
+    scores, outcome = drawn(2000, 3, 1e-9)
+    found, other = ranked("model", scores, outcome, length=length), ranked("other", -scores, outcome, length=length)
+    assert found is not None
+    assert other is not None
+    first = np.argsort(-scores)[: round(length * len(scores))]
+    assert found.listed.rate.value == pytest.approx(outcome[first].mean())
+    assert found.listed.share.value == pytest.approx(outcome[first].sum() / outcome.sum())
+    gain = found.gain_on_list(other)
+    assert gain.value == pytest.approx(found.listed.rate.value - other.listed.rate.value)
+    assert 0 < gain.margin < gain.value
+    assert found.gain_on_list(found).margin == 0
+
+
 def test_margins_cover_what_chance_does() -> None:
     """Of 300 samples the 95% interval holds the truth in 92% to 98% (binomial, two and a half deviations)."""
     rng = np.random.default_rng(8)
@@ -348,6 +364,7 @@ def test_margins_cover_what_chance_does() -> None:
     assert truth is not None
     assert other is not None
     gain = truth.figures.auc.value - other.figures.auc.value
+    more, listed = truth.gain_on_list(other).value, 0
     inside = dict.fromkeys(("auc", "average_precision", "top_lift", "churn_rate"), 0)
     gains = 0
     for _ in range(300):
@@ -361,7 +378,9 @@ def test_margins_cover_what_chance_does() -> None:
             inside[name] += abs(figure.value - getattr(truth.figures, name).value) <= figure.margin
         difference = found.gain(against)
         gains += abs(difference.value - gain) <= difference.margin
-    for name, hits in (*inside.items(), ("gain", gains)):
+        longer = found.gain_on_list(against)
+        listed += abs(longer.value - more) <= longer.margin
+    for name, hits in (*inside.items(), ("gain", gains), ("on the list", listed)):
         assert 0.91 <= hits / 300 <= 0.985, (name, hits)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import pyarrow as pa
@@ -162,10 +163,11 @@ def rankings_on_test_day(
     if not np.isin(outcome, (0, 1)).all():
         return {}, len(facts)
     probability = probabilities(logits_of(model, table, day)[facts.rows]) / CERTAIN
+    judge = partial(ranked, outcome=outcome, length=float(options.list_share))
     found = {
-        "model": ranked("model", logits_of(model, table, day)[facts.rows], outcome, probability),
-        "recency_days": ranked("recency_days", facts.recency_days, outcome),
-        "intervals": ranked("intervals", fit_intervals(facts).silence(facts, options.horizon_days), outcome),
+        "model": judge("model", logits_of(model, table, day)[facts.rows], predicted=probability),
+        "recency_days": judge("recency_days", facts.recency_days),
+        "intervals": judge("intervals", fit_intervals(facts).silence(facts, options.horizon_days)),
     }
     return {code: item for code, item in found.items() if item is not None}, len(facts)
 

@@ -11,12 +11,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clients.analysis.comparison import own_share
-from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
+from privacy.analyses.churn.results import CalibrationPoint, ListFigures, RankingFigures
 from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
 from privacy.figures.estimates import Z95, Estimate
 
@@ -30,13 +31,18 @@ _GROUPS = 40
 _POINTS, _POINT_SIZE = 8, 20
 
 
-def top_share(counts: FloatArray) -> float:
-    """Share of the churned customers among the tenth of customers with the highest scores."""
+def top_share(counts: FloatArray, part: float = TOP) -> float:
+    """Share of the churned customers among the ``part`` of customers with the highest scores."""
     stayed, churned = counts[::-1].T
     people = stayed + churned
     before = people.cumsum() - people
-    taken = np.clip((TOP * people.sum() - before) / np.maximum(people, 0.5), 0, 1)
+    taken = np.clip((part * people.sum() - before) / np.maximum(people, 0.5), 0, 1)
     return float((churned * taken).sum() / churned.sum())
+
+
+def list_rate(counts: FloatArray, part: float) -> float:
+    """Share of churned customers among the ``part`` of customers with the highest scores."""
+    return top_share(counts, part) * churn_rate(counts) / part
 
 
 _FIGURES: dict[str, Callable[[FloatArray], float]] = {
@@ -55,10 +61,12 @@ class Ranked:
     Attributes:
         figures: exact, with what chance leaves open.
         without: each figure without each of the groups, shape ``(groups,)``; for differences.
+        length: of the list that people act on, as a share of the customers.
     """
 
     figures: RankingFigures
     without: dict[str, FloatArray]
+    length: float = TOP
 
     def __repr__(self) -> str:
         return "Ranked(<private>)"
@@ -68,9 +76,24 @@ class Ranked:
         value = getattr(self.figures, figure).value - getattr(other.figures, figure).value
         return Estimate(value=value, margin=_margin(self.without[figure] - other.without[figure]))
 
+    @property
+    def listed(self) -> ListFigures:
+        """What the list holds."""
+        return self.figures.on_list(self.length)
+
+    def gain_on_list(self, other: Ranked) -> Estimate:
+        """By how much the churn rate on the list is higher than on another ranking's list of the same customers."""
+        value = self.listed.rate.value - other.listed.rate.value
+        return Estimate(value=value, margin=_margin(self.without["list_rate"] - other.without["list_rate"]))
+
 
 def ranked(
-    code: str, scores: NDArray[np.number], outcome: IntArray, predicted: FloatArray | None = None
+    code: str,
+    scores: NDArray[np.number],
+    outcome: IntArray,
+    predicted: FloatArray | None = None,
+    *,
+    length: float = TOP,
 ) -> Ranked | None:
     """All figures of one ranking; None with fewer than ``FEWEST`` customers of either outcome.
 
@@ -80,6 +103,7 @@ def ranked(
             their scores (that of their ids).
         outcome: 1 for churned, 0 for bought again, same shape.
         predicted: probabilities, where scores stand for such.
+        length: of the list that people act on, as a share of the customers.
     """
     if min(outcome.sum(), len(outcome) - outcome.sum()) < FEWEST:
         return None
@@ -92,10 +116,16 @@ def ranked(
 
     whole = counts(slice(None))
     rest = [whole - counts(groups == group) for group in range(int(groups.max()) + 1)]
-    without = {name: np.array([figure(part) for part in rest]) for name, figure in _FIGURES.items()}
-    parts = {name: Estimate(value=figure(whole), margin=_margin(without[name])) for name, figure in _FIGURES.items()}
+    figures = _FIGURES | {
+        "list_rate": partial(list_rate, part=length),
+        "list_share": partial(top_share, part=length),
+    }
+    without = {name: np.array([figure(part) for part in rest]) for name, figure in figures.items()}
+    parts = {name: Estimate(value=figure(whole), margin=_margin(without[name])) for name, figure in figures.items()}
+    listed = ListFigures(part=length, rate=parts.pop("list_rate"), share=parts.pop("list_share"))
     calibration = () if predicted is None else _calibration(predicted, outcome)
-    return Ranked(figures=RankingFigures(code=code, **parts, calibration=calibration), without=without)
+    own = RankingFigures(code=code, **parts, calibration=calibration, lists=(listed,))
+    return Ranked(figures=own, without=without, length=length)
 
 
 def _margin(without: FloatArray) -> float:

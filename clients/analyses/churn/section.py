@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from decimal import Decimal
 from typing import Any
 
@@ -18,7 +19,7 @@ from privacy.analyses.churn.results import RankingFigures
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell
-from privacy.presentation.numbers import day_text, grouped, plain, shown
+from privacy.presentation.numbers import Shown, day_text, grouped, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.texts import of_its_own
 from privacy.section import Section
@@ -81,7 +82,6 @@ class _Section:
 
     def _cards(self) -> list[tuple[str, str, str]]:
         own, say, currency = self._own, self._say, self._study.currency
-        everyone = shown(own.result.quality.auc, decimals=3)
         count, _ = self._high()
         model = own.rankings.get("model")
         cards = [(say("churn_scored"), f"{own.scored:,}", say("own_exact"))]
@@ -96,9 +96,9 @@ class _Section:
             ]
         cards.append(
             (
-                say("churn_own_auc"),
-                f"{model.figures.auc.value:.3f}" if model else say("churn_not_known"),
-                say("churn_own_auc_below", value=everyone.value, margin=everyone.margin)
+                say("churn_own_list", part=self._length()),
+                self._of_100(model.listed.rate).value if model else say("churn_not_known"),
+                say("churn_own_list_below", all=self._of_100(model.figures.churn_rate).value)
                 if model
                 else say("churn_too_few"),
             )
@@ -136,19 +136,28 @@ class _Section:
         return sentences[:4]
 
     def _against(self, model: Ranked) -> str:
-        """The model against the better of what the holder has without it."""
+        """The model's list against the best that the holder has without it."""
         others = [item for code, item in self._own.rankings.items() if code != "model"]
-        best = max(others, key=lambda item: item.figures.auc.value)
-        gain = model.gain(best)
+        best = max(others, key=lambda item: item.listed.rate.value)
+        gain = model.gain_on_list(best)
         verdict = "tie" if abs(gain.value) <= gain.margin else "better" if gain.value > 0 else "worse"
-        value, margin = shown(gain, decimals=3)
+        value, margin = shown(gain, decimals=1, scale=100)
         return self._say(
             f"churn_find_{verdict}",
+            part=self._length(),
             other=self._say(f"churn_by_{best.figures.code}"),
-            auc=f"{model.figures.auc.value:.3f}",
-            rest=f"{best.figures.auc.value:.3f}",
+            count=self._of_100(model.listed.rate).value,
+            rest=self._of_100(best.listed.rate).value,
+            all=self._of_100(model.figures.churn_rate).value,
             gain=self._say("value_with_margin", value=value, margin=margin),
         )
+
+    def _length(self) -> str:
+        return plain(100 * float(self._study.of(CONTRACT).list_share), 3)
+
+    def _of_100(self, rate: Estimate) -> Shown:
+        possible = Estimate(value=min(max(rate.value, 0.0), 1.0), margin=rate.margin)
+        return shown(possible, decimals=0, scale=100)
 
     def _level(self, figures: RankingFigures) -> str:
         predicted = sum(point.predicted * point.share for point in figures.calibration)
@@ -185,17 +194,30 @@ class _Section:
         }
 
     def _figures(self, mine: RankingFigures, everyone: RankingFigures | None) -> list[Cell]:
-        cells = []
+        part = float(self._study.of(CONTRACT).list_share)
+        shared = everyone.on_list(part) if everyone is not None else None
+        titles = {name: self._say(f"churn_{name}") for name in _FIGURES}
+        cells = [
+            *self._pair(
+                self._say("churn_on_list", part=self._length()),
+                self._of_100(mine.on_list(part).rate),
+                self._of_100(shared.rate) if shared is not None and math.isclose(shared.part, part) else None,
+            )
+        ]
         for name, decimals in _FIGURES.items():
-            title = self._say(f"churn_{name}")
+            released = getattr(everyone, name) if everyone is not None else None
             exact = getattr(mine, name)
             value = shown(Estimate(value=exact.value, margin=0.0), decimals=decimals).value
             chance = shown(exact, decimals=decimals).margin
-            cells.append(Cell(self._say("churn_yours", figure=title), value, chance))
-            label = self._say("churn_everyones", figure=title)
-            released = getattr(everyone, name) if everyone is not None else None
-            cells.append(Cell(label, *shown(released, decimals=decimals)) if released else Cell(label, ""))
+            cells += self._pair(
+                titles[name], Shown(value, chance), shown(released, decimals=decimals) if released else None
+            )
         return cells
+
+    def _pair(self, title: str, mine: Shown, everyone: Shown | None) -> tuple[Cell, Cell]:
+        label = self._say("churn_everyones", figure=title)
+        other = Cell(label, *everyone) if everyone is not None else Cell(label, "")
+        return Cell(self._say("churn_yours", figure=title), *mine), other
 
     def _beside(self, model: RankingFigures) -> str:
         """Whether the model does better here than for all."""
