@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import datetime as dt
+from typing import Annotated
 
 from pydantic import Field
 
 from privacy.figures.estimates import Estimate, Figures, Value
+
+_Days = Annotated[int, Field(ge=0, le=100_000)]
 
 
 class WaitFigures(Value):
@@ -18,8 +21,8 @@ class WaitFigures(Value):
         share: of those with a second order; None where the noise leaves none.
     """
 
-    above: int | None
-    upto: int | None
+    above: _Days | None
+    upto: _Days | None
     customers: Estimate
     share: Estimate | None
 
