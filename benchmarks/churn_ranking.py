@@ -153,7 +153,10 @@ def measured(shop: Shop, study: Study, table: FeatureTable, *, noisy_model: bool
                 truth = exact(scores, outcome)
                 releases = [counts + noise, counts - noise]
                 now = [reported(name, counts, 0.0), *(reported(name, cells, deviation) for cells in releases)]
-                ties = [tied(counts), *(tied(cells) for cells in releases)]
+                ties = [
+                    tied(counts),
+                    *(tied(cells) + 0 * value for cells, value in zip(releases, now[1:], strict=True)),
+                ]
                 found[code, name].append([truth, *(value - truth for value in (*ties, *now))])
     for (code, name), errors in found.items():
         mean = np.nanmean(errors, axis=0)

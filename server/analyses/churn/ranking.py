@@ -31,6 +31,8 @@ _CLEAR = 5.0
 _CLEAR_BINS = 3
 #: Largest growth in a bin: with more, the linear density inside it would fall below zero at an end.
 _STEEPEST = 2.0
+#: Precision begins where the customers with the highest scores stand so many deviations above nobody.
+_CLEAR_TOP = 8.0
 #: Lists of other lengths than the study's are shown where their churn rate is known within this.
 _WIDEST = 0.25
 #: Parts of a bin; ties inside the parts hide 1 / 64 of what is inside bins.
@@ -60,7 +62,6 @@ def list_rate(counts: FloatArray, part: float) -> float:
 #: Field of a ranking to what it is of counts by score.
 _FIGURES: dict[str, Figure] = {
     "auc": area_under_curve,
-    "average_precision": average_precision,
     "churn_rate": churn_rate,
     "top_lift": lambda counts: top_share(counts) / TOP,
     "top_share": top_share,
@@ -94,6 +95,32 @@ def log_odds_growth(counts: FloatArray, deviation: float) -> Callable[[FloatArra
         return float(np.clip((factor * np.log(churned / stayed)).sum(), -_STEEPEST, _STEEPEST))
 
     return growth
+
+
+def pooled_top(counts: FloatArray, deviation: float) -> Callable[[FloatArray], FloatArray]:
+    """How the bins of the highest scores are put together until they hold clearly more customers than noise makes.
+
+    Precision among nearly nobody is noise over noise: cut to what is possible, it has a bias. Which bins are put into
+    the highest that is left is decided by the given counts, for all counts near them.
+
+    Args:
+        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        deviation: standard deviation of the noise in each.
+
+    Returns:
+        A function from counts to such of the same shape, with nobody in the bins above.
+    """
+    reached = counts.sum(axis=1)[::-1].cumsum()
+    clear = reached > _CLEAR_TOP * deviation * np.sqrt(2 * (1 + np.arange(len(counts))))
+    top = len(counts) - 1 - (int(np.argmax(clear)) if clear.any() else len(counts) - 1)
+
+    def pooled(cells: FloatArray) -> FloatArray:
+        fewer = cells.copy()
+        fewer[top] = cells[top:].sum(axis=0)
+        fewer[top + 1 :] = 0
+        return fewer
+
+    return pooled
 
 
 def parted(counts: FloatArray, growth: float) -> FloatArray:
@@ -190,9 +217,21 @@ def ranking(
     return RankingFigures(
         code=code,
         **{name: found[name] for name in _FIGURES},
+        average_precision=_precision(counts, deviation, growth),
         lists=tuple(item for item in lists if item.part == list_share or item.rate.margin <= _WIDEST),
         calibration=() if predicted is None else _calibration(counts, deviation, predicted),
     )
+
+
+def _precision(counts: FloatArray, deviation: float, growth: Figure) -> Estimate:
+    """Average precision, from the first scores that are clear of the noise on.
+
+    Where that is, is noise as well, which the gradient does not see: the margin is that without it, if that is larger.
+    """
+    pooled = pooled_top(counts, deviation)
+    found = estimate(lambda cells: average_precision(parted(pooled(cells), growth(cells))), counts, deviation)
+    apart = estimate(lambda cells: average_precision(parted(cells, growth(cells))), counts, deviation)
+    return Estimate(value=found.value, margin=max(found.margin, apart.margin))
 
 
 def _calibration(counts: FloatArray, deviation: float, predicted: FloatArray) -> tuple[CalibrationPoint, ...]:
