@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression
 
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.prefix_sums import FactGrid
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
@@ -32,7 +33,7 @@ from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import QUINTILES
-from server.analyses.rfm.figures import Limits, scheme_figures
+from server.analyses.rfm.figures import Tail, Tails, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic
 from server.running.planning import plan, planned_mechanism
 
@@ -156,10 +157,11 @@ def segments_again(study: Study, tables: Tables, result: RfmResult, question: Se
     values = question.encode_sum(pooled(tables))
     for _ in tables:
         values = values + discrete_gaussian(mechanism.holder_scale, question.dim)
-    unit = question.rules.money_unit
-    limits = Limits(orders=question.orders_cap, money=(0.0, question.money_cap / unit))
+    if result.orders_tail is None or result.money_tail is None:
+        raise ValueError("the result does not say what lies above the caps")
+    tails = Tails(*(Tail(tail.likely, tail.most) for tail in (result.orders_tail, result.money_tail)))
     schemes = tuple(
-        scheme_figures(estimate, question.rules, limits, floor=study.rfm.floor, unit=unit)
+        scheme_figures(estimate, question, tails, floor=study.of(CONTRACT).floor)
         for estimate in question.decode(values, mechanism.released_deviation)
     )
     return result.model_copy(update={"schemes": schemes})
@@ -185,42 +187,42 @@ def _agreement(r: NDArray[np.bool_], m: NDArray[np.bool_]) -> Agreement:
     return Agreement(r=float(r.mean()), m=float(m.mean()), both=float((r & m).mean()))
 
 
-@dataclass(frozen=True, kw_only=True)
-class Coverage:
-    """How many 95% margins of one run hold the exact total at the same cut points, of ``cells`` each.
+#: Figures of a segment whose intervals are held against the truth.
+COVERED = ("customers", "orders", "revenue", "share_of_customers", "share_of_revenue")
 
-    ``revenue`` is measured against totals clipped as the question clips, ``revenue_unclipped`` against all money.
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Coverage:
+    """Which 95% intervals of one run hold the exact figure, nothing clipped, at the same cut points.
+
+    Attributes:
+        held: for each of ``COVERED`` and each segment 1 or 0, NaN where the figure is not shown; shape
+            ``(5, segments)``.
+        width: half the length of each segment's interval of revenue, as a part of its exact revenue, ``(segments,)``.
     """
 
-    cells: int
-    customers: int
-    orders: int
-    revenue: int
-    revenue_unclipped: int
+    held: FloatArray
+    width: FloatArray
 
 
 def coverage(result: RfmResult, question: SegmentTotals, columns: CustomerColumns) -> Coverage:
-    """Compare a result with exact totals at its own cut points."""
+    """Compare a result with exact figures at its own cut points, segment by segment: a mean would hide the worst."""
     scheme = result.schemes[0]
     index = question.rules.assign(scheme.scheme, columns)
-    unit = question.rules.money_unit
-    weights = {
-        "customers": np.ones(len(columns)),
-        "orders": np.clip(columns.orders, 0, question.orders_cap),
-        "revenue": np.clip(columns.money, -question.money_cap, question.money_cap) / unit,
-        "revenue_unclipped": columns.money / unit,
-    }
-    exact = {name: np.bincount(index, weight, minlength=len(scheme.segments)) for name, weight in weights.items()}
-    hits = dict.fromkeys(exact, 0)
-    cells = 0
+    facts = (np.ones(len(columns)), columns.orders, columns.money / question.rules.money_unit)
+    exact = np.stack([np.bincount(index, fact, minlength=len(scheme.segments)) for fact in facts])
+    truth = np.concatenate([exact, exact[[0, 2]] / exact[[0, 2]].sum(axis=1, keepdims=True)])
+    held = np.full(truth.shape, np.nan)
+    width = np.full(len(scheme.segments), np.nan)
     for number, segment in enumerate(scheme.segments):
-        if segment.suppressed:  # with floor 0: a noisy count below 1
-            continue
-        cells += 1
-        for name, totals in exact.items():
-            estimate = getattr(segment, name.removesuffix("_unclipped"))
-            hits[name] += abs(estimate.value - totals[number]) <= estimate.margin
-    return Coverage(cells=cells, **hits)
+        for place, name in enumerate(COVERED):
+            estimate = getattr(segment, name)
+            if estimate is not None:
+                low, high = estimate.interval
+                held[place, number] = low <= truth[place, number] <= high
+                if name == "revenue":
+                    width[number] = (high - low) / 2 / max(truth[place, number], 1.0)
+    return Coverage(held=held, width=width)
 
 
 # --- the two-level histogram -----------------------------------------------------------------------------------
@@ -322,7 +324,7 @@ def lines(tables: Tables, runs: int) -> Iterator[str]:
     columns = pooled(tables)
     rng = np.random.default_rng(0)
     yield f"{len(columns):,} customers, {len(tables)} holders, {runs} runs; median (10th percentile) in percent"
-    yield f"{'':38}  {'R':15}  {'M':15}  {'R and M':15}  margins that hold: counts, orders, revenue (clipped, all)"
+    yield f"{'':38}  {'R':15}  {'M':15}  {'R and M':15}  then which intervals hold, segment by segment"
     for epsilon in ("0.5", "1", "2"):
         for k, placement in ((1, "distributed"), (3, "distributed"), (1, "local")):
             study = reference_study(epsilon, k=k, placement=placement)
@@ -331,10 +333,12 @@ def lines(tables: Tables, runs: int) -> Iterator[str]:
                 result, question = run_directly(study, tables)
                 found.append(agreement(result.rules.cuts, columns))
                 covered.append(coverage(result, question, columns))
-            cells = sum(one.cells for one in covered)
-            names = ("customers", "orders", "revenue", "revenue_unclipped")
-            shares = " ".join(f"{sum(getattr(one, n) for one in covered) / cells:6.1%}" for n in names)
-            yield f"epsilon {epsilon:>3}, k = {k}, {placement:12}        {summary(found)}  {shares}"
+            yield f"epsilon {epsilon:>3}, k = {k}, {placement:12}        {summary(found)}"
+            held = np.nanmean([one.held for one in covered], axis=0)
+            for name, segments in zip(COVERED, held, strict=True):
+                yield f"    {name:20} {' '.join(f'{share:6.1%}' for share in segments)}"
+            width = np.nanmedian([one.width for one in covered], axis=0)
+            yield f"    {'half width (revenue)':20} {' '.join(f'{part:6.1%}' for part in width)}"
         study = reference_study(epsilon)
         plain = summary([two_level(study, tables, rng) for _ in range(runs)])
         yield f"epsilon {epsilon:>3}, k = 1, two-level histogram {plain}"

@@ -14,6 +14,7 @@ import math
 import sys
 from collections.abc import Callable
 from fractions import Fraction
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,7 @@ RULES = SegmentRules(
     money_unit=100,
 )  # fmt: skip
 TOTALS = SegmentTotals(rules=RULES, schemes=("eight", "ten"), orders_cap=5, money_cap=10_000)
+CENTRED = TOTALS.model_copy(update={"form": "centred"})
 
 
 def _customers(*rows: tuple[int, int, int]) -> CustomerColumns:
@@ -91,21 +93,23 @@ def check_sensitivity(root_folder: Path, patch: Patch) -> None:
     """One customer more or less moves the sum within the bound, computed here from the definition: 2 GAMMA^2."""
     others = [(5, 1, 50), (25, 3, -9_000), (5, 2, 9_999), (50, 1, 150), (5, 4, -10_000)]
     whole = 2 * GAMMA**2  # two segmentations, (a, b, c) of norm GAMMA each
-    assert 0.999 * whole < TOTALS.bound.squared_norm <= whole
-    for extreme in [(5, 10**6, 10**12), (5, 10**6, -(10**12)), (50, 1, 0), (0, 5, 10_000), (5, 3, -10_000)]:
-        for base in ([], others):
-            without, within = _customers(*base), _customers(*base, extreme)
-            for encode in (
-                TOTALS.encode_sum,
-                lambda columns: TOTALS.encode_rows(columns).sum(axis=0, dtype=np.int64),
-            ):
-                difference = [int(v) for v in encode(within) - encode(without)]
-                assert sum(v * v for v in difference) <= TOTALS.bound.squared_norm
-    np.testing.assert_array_equal(
-        TOTALS.encode_sum(_customers(*others)),
-        sum(TOTALS.encode_sum(_customers(row)) for row in others),
-        err_msg="the sum of a table is the sum of its customers",
-    )
+    for totals in (TOTALS, CENTRED):
+        assert 0.999 * whole < totals.bound.squared_norm <= whole
+        for extreme in [(5, 10**6, 10**12), (5, 10**6, -(10**12)), (50, 1, 0), (0, 5, 10_000), (5, 3, -10_000)]:
+            for base in ([], others):
+                without, within = _customers(*base), _customers(*base, extreme)
+                for encode in (totals.encode_sum, partial(_sum_of_rows, totals)):
+                    difference = [int(v) for v in encode(within) - encode(without)]
+                    assert sum(v * v for v in difference) <= totals.bound.squared_norm
+        np.testing.assert_array_equal(
+            totals.encode_sum(_customers(*others)),
+            sum(totals.encode_sum(_customers(row)) for row in others),
+            err_msg="the sum of a table is the sum of its customers",
+        )
+
+
+def _sum_of_rows(totals: SegmentTotals, columns: CustomerColumns) -> np.ndarray:
+    return np.asarray(totals.encode_rows(columns).sum(axis=0, dtype=np.int64))
 
 
 def check_feature_sensitivity(root_folder: Path, patch: Patch) -> None:
@@ -306,6 +310,16 @@ def clip_skipped(patch: Patch) -> None:
         totals_module,
         "_scaled",
         lambda values, cap, amplitude: (2 * amplitude * np.minimum(values, 10**9) + cap) // (2 * cap),
+    )
+
+
+def placed_beyond_the_range(patch: Patch) -> None:
+    patch.setattr(
+        totals_module,
+        "_placed",
+        lambda values, low, high, amplitude: (
+            amplitude * (2 * np.clip(values, -(10**9), 10**9) - low - high) // np.maximum(high - low, 1)
+        ),
     )
 
 
@@ -726,6 +740,7 @@ def texts_in_refusals(patch: Patch) -> None:
 MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (clip_after_sum, "sensitivity"),
     (clip_skipped, "sensitivity"),
+    (placed_beyond_the_range, "sensitivity"),
     (one_segmentations_bound_for_two, "sensitivity"),
     (every_day_is_a_contribution, "feature sensitivity"),
     (one_models_bound_for_several, "feature sensitivity"),

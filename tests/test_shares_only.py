@@ -30,8 +30,8 @@ from report_pages import Page, chromium
 
 from clients.analysis.actions import Actions
 from privacy.analyses.catalogue import NAMES
-from privacy.analyses.rfm.results import Distribution, RfmResult
-from privacy.analyses.rfm.segment_totals import SegmentEstimate
+from privacy.analyses.rfm.results import Distribution, RfmResult, TailFigures
+from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Estimate
 from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, is_coarse, rounded, rounded_up, step_of
@@ -45,7 +45,7 @@ from privacy.results import StudyResult
 from privacy.secure_sum.masks import unmask
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
-from server.analyses.rfm.figures import Limits, scheme_figures
+from server.analyses.rfm.figures import Tail, Tails, scheme_figures
 from server.analyses.rfm.shares_only import earlier_shares_only, shares_only
 from server.report.render import render_report
 from server.running.check import check_study
@@ -110,13 +110,21 @@ CUTS = CutPoints(
 RULES = SegmentRules(cuts=CUTS, money_unit=100)
 #: Standard deviations of the noise in one segment's customers, orders, cents.
 NOISE = (23.0, 210.0, 2_300_000.0)
-LIMITS = Limits(orders=12.0, money=(0.0, 2000.0))
+QUESTION = SegmentTotals(rules=RULES, schemes=("eight",), orders_cap=12, money_cap=200_000, form="centred")
+TAILS = Tails(orders=Tail(0.01, 0.05), money=Tail(0.04, 0.2))
 
 
 def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str, ...] = ("eight", "ten")) -> RfmResult:
     """A result with totals in proportion to ``total``: the proportions are the seed's, the noise is public."""
+    return full_release(total, seed, floor=floor, schemes=schemes)[0]
+
+
+def full_release(
+    total: float, seed: int, *, floor: int = 20, schemes: tuple[str, ...] = ("eight", "ten")
+) -> tuple[RfmResult, list[SegmentEstimate]]:
+    """The same, and what it was made from."""
     rng = np.random.default_rng(seed)
-    figures = []
+    figures, estimates = [], []
     for scheme in schemes:
         cells = len(RULES.segments(scheme))
         customers = rng.dirichlet(np.full(cells, 0.8)) * total
@@ -127,10 +135,13 @@ def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str,
             orders=orders,
             money=orders * rng.uniform(2000, 9000, cells),
             customers_deviation=NOISE[0],
-            orders_deviation=NOISE[1],
-            money_deviation=NOISE[2],
+            orders_deviation=np.full(cells, NOISE[1]),
+            money_deviation=np.full(cells, NOISE[2]),
+            orders_middle=np.full(cells, 2.0),
+            money_middle=np.full(cells, 9000.0),
         )
-        figures.append(scheme_figures(estimate, RULES, LIMITS, floor=floor, unit=100))
+        estimates.append(estimate)
+        figures.append(scheme_figures(estimate, QUESTION, TAILS, floor=floor))
     share = rng.dirichlet(np.ones(40))
     facts = Distribution(
         feature="money",
@@ -140,7 +151,7 @@ def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str,
         high=20.0,
         rank_margin=tuple(1.96 * sigma / total for sigma in (40.0, 50.0, 55.0, 45.0)),
     )
-    return RfmResult(
+    result = RfmResult(
         rules=RULES,
         customers=Estimate(value=total, margin=60.0),
         distributions=(facts,),
@@ -148,11 +159,15 @@ def full_result(total: float, seed: int, *, floor: int = 20, schemes: tuple[str,
         money_cap=2000.0,
         orders_cap=12,
         revenue_above_cap=0.0312,
+        form="centred",
+        orders_tail=TailFigures(**TAILS.orders._asdict()),
+        money_tail=TailFigures(**TAILS.money._asdict()),
     )
+    return result, estimates
 
 
-def withheld(result: RfmResult, *, floor: int = 20) -> RfmResult:
-    form = shares_only(result, LIMITS, floor=floor)
+def withheld(release: tuple[RfmResult, list[SegmentEstimate]], *, floor: int = 20) -> RfmResult:
+    form = shares_only(*release, QUESTION, TAILS, floor=floor)
     form.check_shares_only()
     return form
 
@@ -165,14 +180,14 @@ def test_the_form_depends_on_the_total_by_its_class_only(seed, digit, power, fir
     """Two federations of one class, alike in proportions, have the very same form; every byte of it."""
     width = 2.5 if digit == 2 else 2.0
     totals = [digit * 10.0**power * (1 + part * (width - 1)) for part in (first, second)]
-    one, other = (full_result(total, seed, floor=0) for total in totals)
+    one, other = (full_release(total, seed, floor=0) for total in totals)
     assert withheld(one, floor=20) == withheld(other, floor=20)
 
 
 @given(seeds, st.floats(200, 1e6), st.integers(0, 2000))
 def test_what_is_shown_passes_the_floor_and_stands_out_of_the_noise(seed: int, total: float, floor: int) -> None:
-    full = full_result(total, seed, floor=floor)
-    form = withheld(full, floor=floor)
+    full, estimates = full_release(total, seed, floor=floor)
+    form = withheld((full, estimates), floor=floor)
     for before, after in zip(full.schemes, form.schemes, strict=True):
         for segment, left in zip(before.segments, after.segments, strict=True):
             if not left.suppressed:
@@ -185,7 +200,7 @@ def test_what_is_shown_passes_the_floor_and_stands_out_of_the_noise(seed: int, t
 
 @given(seeds, st.floats(2000, 1e6))
 def test_every_margin_covers_the_exact_one(seed: int, total: float) -> None:
-    full, form = full_result(total, seed), withheld(full_result(total, seed))
+    full, form = full_result(total, seed), withheld(full_release(total, seed))
     names = (
         "share_of_customers",
         "share_of_revenue",
@@ -236,14 +251,14 @@ def _tiled(count: int, times: int) -> CustomerColumns:
 
 
 def test_where_noise_hides_the_class_nothing_is_shown() -> None:
-    form = withheld(full_result(90.0, 1))
+    form = withheld(full_release(90.0, 1))
     assert all(segment.suppressed for scheme in form.schemes for segment in scheme.segments)
     assert all(scheme.orders_per_customer is None for scheme in form.schemes)
 
 
 def test_the_form_is_made_once_and_from_a_full_result() -> None:
     with pytest.raises(ValueError, match="a total is missing"):
-        shares_only(withheld(full_result(9000.0, 1)), LIMITS, floor=20)
+        withheld((withheld(full_release(9000.0, 1)), full_release(9000.0, 1)[1]))
 
 
 # --- a result that tells more cannot be built --------------------------------------------------------------------
@@ -517,7 +532,8 @@ def test_the_report_says_what_is_withheld_and_shows_no_column_of_totals(run: Run
         assert report_text("revenue_in", language, currency="EUR") not in words[language]
     english = " ".join(words["en"])
     scheme = run.result.rfm.schemes[0]
-    assert f"{100 * scheme.least_share:g}%" in english
+    if any(segment.suppressed for segment in scheme.segments):
+        assert f"{100 * scheme.least_share:g}%" in english
     assert report_text("two_holders", "en") not in english
 
 
@@ -573,17 +589,13 @@ def test_what_a_reader_can_still_infer_of_the_total() -> None:
     full_factor, form_factor, naive_factor = [], [], []
     for seed in range(12):
         total = float(np.exp(rng.uniform(np.log(6000), np.log(90_000))))
-        full = full_result(total, seed, floor=0, schemes=("eight",))
+        full, estimates = full_release(total, seed, floor=0, schemes=("eight",))
         estimate = full.schemes[0].total_customers
         assert estimate is not None
         full_factor.append(1 + 2 * estimate.margin / estimate.value)
-        published = shares_only(full, LIMITS, floor=20)
+        published = withheld((full, estimates))
         candidates = total * np.geomspace(1 / 4, 4, 161)
-        alike = [
-            c
-            for c in candidates
-            if shares_only(full_result(c, seed, floor=0, schemes=("eight",)), LIMITS, floor=20) == published
-        ]
+        alike = [c for c in candidates if withheld(full_release(c, seed, floor=0, schemes=("eight",))) == published]
         form_factor.append(max(alike) / min(alike))
         margins = np.array(
             [row.share_of_customers.margin for row in full.schemes[0].segments if row.share_of_customers]

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.analysis.comparison import Compared, compare, own_share
+from privacy.analyses.rfm.ranges import ranges_of
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.figures.estimates import Z95, Estimate
@@ -30,8 +31,8 @@ class SegmentLine:
         figures: the consortium's.
         customers: the holder's customers in it, exact.
         revenue: their money in major units, exact, without the cap.
-        share_of_customers, share_of_revenue: compared; revenue is capped on both sides. Revenue is None where the
-            holder's capped total is not positive.
+        share_of_customers, share_of_revenue: compared; revenue is counted alike on both sides, up to the cap, or where
+            totals are withheld complete. Revenue is None where the holder's total is not positive.
     """
 
     figures: SegmentFigures
@@ -50,7 +51,7 @@ class Standing:
         revenue: own money in major units, exact, without the cap.
         share_of_customers: own share of the consortium's records; None where the noise hides the total, or the study
             withholds it.
-        share_of_revenue: the same of revenue, capped on both sides.
+        share_of_revenue: the same of revenue, counted alike on both sides.
         weight: share of records as a number from 0 to 1, for arithmetic; 0 where it is not known, which gives the
             widest margins.
     """
@@ -75,11 +76,12 @@ def standing(columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures, *,
     unit = rfm.rules.money_unit
     everyone = records(rfm, scheme, complete=complete)
     share = _part(float(len(columns)), everyone)
+    counted_revenue = scheme.counted_revenue or scheme.total_revenue  # results of before have one of the two
     return Standing(
         customers=len(columns),
         revenue=float(columns.money.sum()) / unit,
         share_of_customers=share,
-        share_of_revenue=_part(float(_capped_money(columns, rfm).sum()), scheme.total_revenue),
+        share_of_revenue=_part(float(_counted(columns, rfm, scheme)[1].sum()), counted_revenue),
         weight=min(max(share.value if share else 0.0, 0.0), 1.0),
     )
 
@@ -87,10 +89,11 @@ def standing(columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures, *,
 def measures(
     columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures, *, complete: bool, weight: float
 ) -> dict[str, Compared]:
-    """The measures of ``MEASURES``, compared. Orders and money are capped on both sides, as in the release."""
+    """The measures of ``MEASURES``, compared. Orders and money are counted on both sides as in the release."""
     cuts: CutPoints = rfm.rules.cuts
-    orders = np.clip(columns.orders, -rfm.orders_cap, rfm.orders_cap).astype(np.float64)
-    money = _capped_money(columns, rfm)
+    orders, money = _counted(columns, rfm, scheme)
+    all_orders = scheme.counted_orders or scheme.total_orders
+    all_revenue = scheme.counted_revenue or scheme.total_revenue
     people = records(rfm, scheme, complete=complete)
     facts = {facts.feature: facts for facts in rfm.distributions}  # none where earlier cut points were used
     recency, spend, ordered = (facts.get(feature) for feature in ("recency_days", "money", "orders"))
@@ -105,12 +108,12 @@ def measures(
     }
     everyone = {
         "repurchase": _more_than_one(ordered) if ordered else None,
-        "orders_per_customer": _quotient(scheme.total_orders, people, least=1.0, most=max(rfm.orders_cap, 1.0))
+        "orders_per_customer": _quotient(all_orders, people, least=1.0, most=max(rfm.orders_cap, 1.0))
         or scheme.orders_per_customer,
-        "revenue_per_order": _quotient(scheme.total_revenue, scheme.total_orders, most=rfm.money_cap)
-        or scheme.revenue_per_order,
-        "revenue_per_customer": _quotient(scheme.total_revenue, people, most=rfm.money_cap)
-        or scheme.revenue_per_customer,
+        "revenue_per_order": scheme.revenue_per_order
+        if rfm.form == "centred"  # both totals have the noise of the count in them
+        else _quotient(all_revenue, all_orders, most=rfm.money_cap) or scheme.revenue_per_order,
+        "revenue_per_customer": _quotient(all_revenue, people, most=rfm.money_cap) or scheme.revenue_per_customer,
         "top_spenders": _above(_at_cut(spend, 3)) if spend else None,
         "recent_five": _at_cut(recency, 0) if recency else None,
         "recent_four": _at_cut(recency, 1) if recency else None,
@@ -123,7 +126,8 @@ def segment_lines(
 ) -> tuple[SegmentLine, ...]:
     """Every segment of a scheme, compared."""
     index = rfm.rules.assign(scheme.scheme, columns)
-    money = _capped_money(columns, rfm)
+    whole = rfm.form == "centred" and scheme.counted_revenue is None  # withheld: only shares of everything are there
+    money = columns.money / rfm.rules.money_unit if whole else _counted(columns, rfm, scheme)[1]
     total = float(money.sum())
     comparisons = 2 * len(scheme.segments)
     lines = []
@@ -134,7 +138,8 @@ def segment_lines(
             share = float(money[mine].sum()) / total
             chance = Z95 * float(np.sqrt((((mine - share) * money) ** 2).sum())) / total
             own = Estimate(value=share, margin=chance)
-            revenue = compare(own, figures.share_of_revenue, weight=weight, comparisons=comparisons)
+            everyone = figures.share_of_counted or figures.share_of_revenue
+            revenue = compare(own, everyone, weight=weight, comparisons=comparisons)
         lines.append(
             SegmentLine(
                 figures=figures,
@@ -149,9 +154,15 @@ def segment_lines(
     return tuple(lines)
 
 
-def _capped_money(columns: CustomerColumns, rfm: RfmResult) -> FloatArray:
-    """Money in major units as the release counts it."""
-    return np.clip(columns.money / rfm.rules.money_unit, -rfm.money_cap, rfm.money_cap)
+def _counted(columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures) -> tuple[FloatArray, FloatArray]:
+    """Orders, and money in major units, of each customer as the release counts them."""
+    if rfm.form == "capped":
+        money = np.clip(columns.money / rfm.rules.money_unit, -rfm.money_cap, rfm.money_cap)
+        return np.clip(columns.orders, -rfm.orders_cap, rfm.orders_cap).astype(np.float64), money
+    cap = round(rfm.money_cap * rfm.rules.money_unit)
+    ranges = ranges_of(rfm.rules, scheme.scheme, orders_cap=rfm.orders_cap, money_cap=cap, net=rfm.returns == "net")
+    facts = ranges.counted(columns, rfm.rules.assign(scheme.scheme, columns)).astype(np.float64)
+    return facts[:, 0], facts[:, 1] / rfm.rules.money_unit
 
 
 def _own_mean(values: FloatArray) -> Estimate:

@@ -58,6 +58,7 @@ class _Section:
         """What the template needs."""
         facts, say = self._facts, self._say
         rows = len(facts.segments[0][1])
+        whole = self._withheld and facts.rfm.form == "centred"
         moved = None if facts.since is None or facts.movement is None else (facts.since, facts.movement)
         return {
             "currency": self._currency,
@@ -84,7 +85,7 @@ class _Section:
             ],
             "schemes": [self._scheme(scheme, lines) for scheme, lines in facts.segments],
             "segment_notes": [
-                say("note_revenue_shares"),
+                say("note_revenue_whole" if whole else "note_revenue_shares"),
                 say("note_strict", factor=f"{strictness(2 * rows):.1f}", count=2 * rows),
             ],
             "movement": self._movement(),
@@ -347,7 +348,7 @@ class _Section:
             else say("limit_who_unknown", holders=holders),
             say("limit_records"),
             say(
-                "limit_cap_share" if self._withheld else "limit_cap",
+                _CAP[rfm.form, self._withheld],
                 money=self._money_cap(),
                 currency=self._currency,
                 share=plain(100 * rfm.revenue_above_cap) if self._withheld else f"{100 * rfm.revenue_above_cap:.1f}",
@@ -379,6 +380,14 @@ def _points(margin: float) -> str:
     """A rank margin in percentage points, rounded up to the digits that mean something."""
     return shown(Estimate(value=0.0, margin=margin), decimals=2, scale=100).margin
 
+
+#: What is said of the cap, by how customers were counted, and whether totals are withheld.
+_CAP = {
+    ("capped", False): "limit_cap",
+    ("capped", True): "limit_cap_share",
+    ("centred", False): "limit_cap_added",
+    ("centred", True): "limit_cap_added_share",
+}
 
 #: The sections on segments.
 SECTION: Section[OwnSegments] = Section(

@@ -8,7 +8,7 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.analyses.rfm.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
-from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.terms import MINOR_LIMIT
 
 
@@ -26,6 +26,13 @@ class FixedCuts(Noun):
     money: ExactDecimal = Field(ge=0)
 
 
+class KnownTail(Noun):
+    """What lay above a cap, as a part of what was counted: the estimate, and the most that intervals allow for."""
+
+    likely: ExactDecimal = Field(ge=0, le=1_000_000)
+    most: ExactDecimal = Field(ge=0, le=1_000_000)
+
+
 class KnownCuts(Noun):
     """Cut points that an earlier run released; using them again is free, and movement is customers' movement.
 
@@ -34,6 +41,7 @@ class KnownCuts(Noun):
         money_cap, orders_cap: with how much a customer counts in the totals at most (minor units, orders).
         above_cap: the earlier estimate of the share of revenue above ``money_cap``.
         origin: the run they come from, for people.
+        orders_tail, money_tail: what lay above the caps; where an earlier release did not say, ``above_cap`` does.
     """
 
     cuts: CutPoints
@@ -41,6 +49,8 @@ class KnownCuts(Noun):
     orders_cap: int = Field(ge=1, le=1_000_000)
     above_cap: ExactDecimal = Field(ge=0, le=1)
     origin: str = Field(max_length=120)
+    orders_tail: KnownTail | None = since("0.2.0", None)
+    money_tail: KnownTail | None = since("0.2.0", None)
 
 
 class RfmOptions(Noun):
@@ -59,6 +69,9 @@ class RfmOptions(Noun):
         cut_points_share: share of the budget that finds the cut points; the rest measures the segments.
         totals: ``full``, or ``shares``: results, reports and what holders get carry proportions and averages on a
             coarse public grid, and no total. The coordinator's operator still has the noisy totals in ``releases/``.
+        above_cap: an assumption that no release can test: customers above the cap of money spend at most so many caps
+            more than it on average. Intervals of revenue reach as far. 2.5 held for shops where wholesalers buy, 1 does
+            where only consumers do.
     """
 
     cut_points: Literal["new", "previous"] | KnownCuts = "new"
@@ -68,6 +81,7 @@ class RfmOptions(Noun):
     floor: int = Field(default=20, ge=0, le=1_000_000)
     cut_points_share: ExactDecimal = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=Decimal("0.9"))
     totals: Literal["full", "shares"] = "full"
+    above_cap: ExactDecimal = since("0.2.0", Decimal("2.5"), ge=0, le=100)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

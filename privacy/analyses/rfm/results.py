@@ -8,9 +8,11 @@ from typing import Literal
 
 from pydantic import Field
 
+from privacy.analyses.rfm.segment_totals import Form
 from privacy.analyses.rfm.segments import SchemeName, SegmentRules
 from privacy.figures.estimates import Estimate, Figures, Value
 from privacy.figures.public_grid import is_coarse, step_of, tells_no_more
+from privacy.kernel.canonical import since
 from privacy.kernel.limits import Name
 
 
@@ -22,6 +24,8 @@ class SegmentFigures(Value):
 
     Attributes:
         customers, orders, revenue: totals; None as well where the study withholds totals.
+        share_of_revenue: of everything, what lies above the cap included.
+        share_of_counted: of revenue as it is counted of each customer; None as well where the study withholds totals.
     """
 
     code: Name
@@ -33,6 +37,7 @@ class SegmentFigures(Value):
     revenue: Estimate | None = None
     share_of_customers: Estimate | None = None
     share_of_revenue: Estimate | None = None
+    share_of_counted: Estimate | None = since("0.2.0", None)
     orders_per_customer: Estimate | None = None
     revenue_per_customer: Estimate | None = None
     revenue_per_order: Estimate | None = None
@@ -43,8 +48,9 @@ class SchemeFigures(Value):
 
     Attributes:
         total_customers, total_orders, total_revenue: of all segments; None where the study withholds totals.
-        orders_per_customer, revenue_per_customer, revenue_per_order: averages over all segments, money in major
-            units; None where the noise hides the lower total.
+        counted_orders, counted_revenue: the totals without what lies above the caps.
+        orders_per_customer, revenue_per_customer, revenue_per_order: averages of what is counted over all segments,
+            money in major units; None where the noise hides the lower total.
         least_share: where the study withholds totals, segments with a smaller share of the records are suppressed.
     """
 
@@ -53,6 +59,8 @@ class SchemeFigures(Value):
     total_customers: Estimate | None
     total_orders: Estimate | None
     total_revenue: Estimate | None
+    counted_orders: Estimate | None = since("0.2.0", None)
+    counted_revenue: Estimate | None = since("0.2.0", None)
     orders_per_customer: Estimate | None = None
     revenue_per_customer: Estimate | None = None
     revenue_per_order: Estimate | None = None
@@ -63,6 +71,10 @@ class SchemeFigures(Value):
         for segment in self.segments:
             if not segment.suppressed:
                 yield from (segment.customers, segment.orders, segment.revenue)
+
+    def _counted(self) -> Iterator[Estimate | None]:
+        yield from (self.counted_orders, self.counted_revenue)
+        yield from (segment.share_of_counted for segment in self.segments)
 
     def _proportions(self) -> Iterator[Estimate | None]:
         yield from (self.orders_per_customer, self.revenue_per_customer, self.revenue_per_order)
@@ -100,6 +112,18 @@ class Distribution(Value):
         return all(math.isclose(step, round(step), abs_tol=1e-6) for step in steps)
 
 
+class TailFigures(Value):
+    """What lies above a cap, as a part of what is counted.
+
+    Attributes:
+        likely: estimated from the distribution.
+        most: what intervals allow for.
+    """
+
+    likely: float = Field(ge=0)
+    most: float = Field(ge=0)
+
+
 class RfmResult(Figures):
     """The RFM analysis' result.
 
@@ -110,6 +134,8 @@ class RfmResult(Figures):
         schemes: the reported segmentations.
         money_cap, orders_cap: a customer counts with at most this much in the totals (major units, orders).
         revenue_above_cap: estimated share of all revenue that lies above ``money_cap`` and is not counted.
+        form, returns: how customers were counted (:class:`privacy.analyses.rfm.segment_totals.SegmentTotals`).
+        orders_tail, money_tail: what was added for orders and money above the caps; None where nothing was.
     """
 
     rules: SegmentRules
@@ -119,6 +145,10 @@ class RfmResult(Figures):
     money_cap: float
     orders_cap: int = Field(ge=0, le=1 << 53)
     revenue_above_cap: float
+    form: Form = since("0.2.0", "capped")
+    returns: Literal["drop", "net"] = since("0.2.0", "drop")
+    orders_tail: TailFigures | None = since("0.2.0", None)
+    money_tail: TailFigures | None = since("0.2.0", None)
 
     def check_complete(self) -> None:
         """Raise ValueError unless every total is there."""
@@ -128,7 +158,7 @@ class RfmResult(Figures):
     def check_shares_only(self) -> None:
         """Raise ValueError if a total is there, or a figure tells more than the public grid."""
         if self.customers is not None or any(
-            total is not None for scheme in self.schemes for total in scheme._totals()
+            total is not None for scheme in self.schemes for total in (*scheme._totals(), *scheme._counted())
         ):
             raise ValueError("a total is there, though the study withholds totals")
         figures = [figure for scheme in self.schemes for figure in scheme._proportions() if figure is not None]

@@ -152,6 +152,19 @@ class ThresholdRule(Noun):
             raise ValueError("the rule is too long")
         return text
 
+    def between(self, letter: str) -> tuple[Decimal | None, Decimal | None]:
+        """Least and most that the rule lets a fact be (``F`` or ``M``), in its own unit; None where it says nothing.
+
+        Ends that a condition excludes are taken in: the range is at most one minor unit too wide.
+        """
+        low: list[Decimal] = []
+        high: list[Decimal] = []
+        for column, comparison, value in _parse_conditions(self.when):
+            if column == letter:
+                low += [value] if comparison in (">", ">=", "=") else []
+                high += [value] if comparison in ("<", "<=", "=") else []
+        return max(low, default=None), min(high, default=None)
+
     def fits(self, columns: CustomerColumns, money_unit: int) -> NDArray[np.bool_]:
         """Which customers the rule fits, shape ``(customers,)``; ``money_unit`` is minor units per unit."""
         result = np.ones(len(columns), dtype=bool)
@@ -267,6 +280,10 @@ class _Grid:
     def segments(self, rules: SegmentRules) -> tuple[Segment, ...]:
         return self._segments
 
+    def f_scores(self) -> list[list[int]]:
+        """F scores of each segment's cells, counted from 0, ascending."""
+        return [sorted(np.nonzero(self._index == place)[1].tolist()) for place in range(len(self._segments))]
+
     def by_scores(self, r: IntArray, f: IntArray) -> IntArray:
         return np.asarray(self._index[r - 1, f - 1])
 
@@ -293,6 +310,12 @@ _GRIDS = {"ten": _Grid(_TEN_GRID, _TEN_ORDER), "eleven": _Grid(_ELEVEN_GRID, _EL
 SCHEMES: dict[str, Scheme] = {"eight": _Eight(), **_GRIDS, "rules": _Rules()}
 
 SchemeName = Literal["eight", "ten", "eleven", "rules"]
+
+
+def orders_of_grid(cuts: CutPoints, scheme: str) -> tuple[tuple[int | None, int | None], ...]:
+    """Least and most orders of each segment of ``ten`` or ``eleven``: the hull of its F scores; None where open."""
+    lows, highs = (None, *cuts.orders), (*(cut - 1 for cut in cuts.orders), None)
+    return tuple((lows[scores[0]], highs[scores[-1]]) for scores in _GRIDS[scheme].f_scores())
 
 
 def segments_of_scores(scheme: Literal["ten", "eleven"], r: IntArray, f: IntArray) -> IntArray:

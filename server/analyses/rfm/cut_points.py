@@ -255,6 +255,37 @@ def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) ->
     return int(upper[best]), float(excess[best] / total) if total > 0 else 0.0
 
 
+#: The number of customers above a cap is taken at the upper end of its one-sided 95% interval.
+_SURELY = 1.645
+
+
+def tail_above(distribution: Cumulative, cap: int, excess: float) -> tuple[float, float]:
+    """What lies above a cap, as a part of the sum below: the estimate, and the most that is allowed for.
+
+    The estimate is that of :func:`clipping_cap`, at most as much as what is counted. The most is ``excess`` caps for
+    each customer above the cap, of whom there are no more than noise allows; their mean excess is an assumption, since
+    a few customers of any size would drown in the noise that hides one.
+
+    Args:
+        distribution: of the amounts.
+        cap: one of its bins' ends.
+        excess: most that customers above the cap have over it on average, in caps.
+    """
+    upper = np.array(distribution.grid.upper, dtype=np.float64)
+    above = _with_tail(distribution, upper)
+    counts = -np.diff(np.concatenate([[distribution.customers], above]))
+    value = np.sqrt(np.maximum(np.concatenate([[0.0], upper[:-1]]), 1.0) * upper)
+    total = float((counts * value).sum())
+    likely = min(float((counts * np.maximum(value - cap, 0)).sum()), total / 2)
+    counted = total - likely
+    if counted <= 0:
+        return 0.0, 0.0
+    place = min(int(np.searchsorted(upper, cap)), len(upper) - 1)
+    beyond = (1 - distribution.share[place]) * distribution.customers
+    many = max(beyond, 0.0) + _SURELY * float(distribution.tail_deviation()[place])
+    return likely / counted, max(excess * cap * many, likely) / counted
+
+
 def _with_tail(distribution: Cumulative, upper: FloatArray) -> FloatArray:
     """Estimated number of customers above each closed bin, its invisible end extrapolated; shape ``(bins - 1,)``.
 

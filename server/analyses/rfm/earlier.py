@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from privacy.analyses.rfm import CONTRACT
-from privacy.analyses.rfm.options import KnownCuts, RfmOptions
-from privacy.analyses.rfm.results import RfmResult
+from privacy.analyses.rfm.options import KnownCuts, KnownTail, RfmOptions
+from privacy.analyses.rfm.results import RfmResult, TailFigures
 from privacy.errors import ConfigError
 from privacy.protocol.study import Study
 from privacy.results import EarlierRun, StudyResult
@@ -38,8 +38,16 @@ def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
         orders_cap=last.orders_cap,
         above_cap=Decimal(str(round(last.revenue_above_cap, 6))),
         origin=origin,
+        orders_tail=_known(last.orders_tail),
+        money_tail=_known(last.money_tail),
     )
     return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.of(CONTRACT)), "cut_points": known})})
+
+
+def _known(tail: TailFigures | None) -> KnownTail | None:
+    if tail is None:
+        return None
+    return KnownTail(likely=Decimal(str(round(tail.likely, 6))), most=Decimal(str(round(tail.most, 6))))
 
 
 def compared(study: Study, rfm: RfmResult, before: Sequence[StudyResult]) -> list[EarlierRun]:

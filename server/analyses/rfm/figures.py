@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypedDict
 
 import numpy as np
+from numpy.typing import NDArray
 
 from privacy.analyses.rfm.results import Distribution, SchemeFigures, SegmentFigures
-from privacy.analyses.rfm.segment_totals import SegmentEstimate
-from privacy.analyses.rfm.segments import CutPoints, SegmentRules
+from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
+from privacy.analyses.rfm.segments import CutPoints
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import quotient, share, within
 from server.analyses.rfm.cut_points import (
@@ -20,21 +21,31 @@ from server.analyses.rfm.cut_points import (
 )
 from server.analyses.rfm.plan import ORDERS_SINGLE
 
+FloatArray = NDArray[np.float64]
+
 #: Bars in the report's pictures.
 _DISPLAY_BINS = 40
 
 
-@dataclass(frozen=True, kw_only=True)
-class Limits:
-    """Between what the counted facts of one customer lie.
+class Limits(NamedTuple):
+    """Least and most of one customer as it is counted: orders, and money in major units."""
 
-    Attributes:
-        orders: most of them; the least is one.
-        money: least and most, in major units.
-    """
-
-    orders: float
+    orders: tuple[float, float]
     money: tuple[float, float]
+
+
+class Tail(NamedTuple):
+    """What lies above a cap and is not counted, as a part of what is: an estimate, and the most that is allowed for."""
+
+    likely: float
+    most: float
+
+
+class Tails(NamedTuple):
+    """Of both facts that are counted up to a cap."""
+
+    orders: Tail
+    money: Tail
 
 
 class Total(NamedTuple):
@@ -43,17 +54,23 @@ class Total(NamedTuple):
     value: float
     deviation: float
 
+    def estimate(self) -> Estimate:
+        """With its 95% interval."""
+        return Estimate(value=self.value, margin=Z95 * self.deviation)
+
 
 class Totals(NamedTuple):
-    """Customer records, orders and revenue (major units) of the same customers; their noises are independent."""
+    """Customer records, orders and revenue (major units) of the same customers.
+
+    Attributes:
+        customers, orders, revenue: the sums as they are counted.
+        covariances: of the noise of orders and customers, of revenue and customers, of revenue and orders.
+    """
 
     customers: Total
     orders: Total
     revenue: Total
-
-    def divided(self, factor: float) -> Totals:
-        """What they would be of a smaller number of customers, alike in everything, under the same noise."""
-        return Totals(*(Total(total.value / factor, total.deviation) for total in self))
+    covariances: tuple[float, float, float] = (0.0, 0.0, 0.0)
 
 
 class Averages(TypedDict):
@@ -67,15 +84,15 @@ class Averages(TypedDict):
 def averages(totals: Totals, limits: Limits) -> Averages:
     """Averages over customers, each None where the noise leaves too little of the total below.
 
-    What a customer cannot have is cut off: fewer than one order, or less or more money than is counted of one. As every
-    customer has an order, an order brings no more than the most that a customer can.
+    What a customer cannot have is cut off: less or more than is counted of one. As every customer has an order, an
+    order brings no more than the most that a customer can.
     """
+    of_orders, of_revenue, of_both = totals.covariances
     least, most = limits.money
-    money = (min(least, 0.0), most)
     return Averages(
-        orders_per_customer=_average(totals.orders, totals.customers, (1.0, max(limits.orders, 1.0))),
-        revenue_per_customer=_average(totals.revenue, totals.customers, money),
-        revenue_per_order=_average(totals.revenue, totals.orders, money),
+        orders_per_customer=_average(totals.orders, totals.customers, of_orders, limits.orders),
+        revenue_per_customer=_average(totals.revenue, totals.customers, of_revenue, limits.money),
+        revenue_per_order=_average(totals.revenue, totals.orders, of_both, (min(least, 0.0), most)),
     )
 
 
@@ -90,53 +107,168 @@ def share_of(part: Total, whole: Total, *, signed: bool = False) -> Estimate | N
     return share(part.value, whole.value - part.value, (part.deviation**2, rest), signed=signed)
 
 
-def _average(above: Total, below: Total, between: tuple[float, float]) -> Estimate | None:
-    found = quotient(above.value, below.value, (above.deviation**2, below.deviation**2))
+def _average(above: Total, below: Total, covariance: float, between: tuple[float, float]) -> Estimate | None:
+    found = quotient(above.value, below.value, (above.deviation**2, below.deviation**2), covariance)
     return None if found is None else within(found, *between)
 
 
-def scheme_figures(
-    estimate: SegmentEstimate, rules: SegmentRules, limits: Limits, *, floor: int, unit: int
-) -> SchemeFigures:
-    """A segmentation's figures with their intervals; cells under the floor are suppressed."""
-    deviations = (estimate.customers_deviation, estimate.orders_deviation, estimate.money_deviation / unit)
-    columns = np.stack([estimate.customers, estimate.orders, estimate.money / unit])
-    spread = math.sqrt(columns.shape[1])
-    whole = Totals(*(Total(float(c.sum()), d * spread) for c, d in zip(columns, deviations, strict=True)))
+#: How far a segment's part of what lies above a cap may be from the estimated part.
+_ELSEWHERE = 0.1
+#: Segments with fewer records than this are taken to have so many where what lies above a cap is dealt out.
+_FEW = 20.0
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Above:
+    """What lies above a cap, dealt out to the segments whose customers may have more than is counted.
+
+    A segment gets it in proportion to its sum times its mean. The interval allows for the most, and for a tenth more of
+    it here or elsewhere.
+
+    Attributes:
+        likely, most: of all segments together.
+        part: each segment's estimated part, shape ``(segments,)``.
+        open: which may have any.
+    """
+
+    likely: float
+    most: float
+    part: FloatArray
+    open: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, tail: Tail, sums: FloatArray, customers: FloatArray, open_: NDArray[np.bool_]) -> _Above:
+        whole = max(float(sums.sum()), 0.0)
+        weight = np.where(open_, np.maximum(sums, 0.0) ** 2 / np.maximum(customers, _FEW), 0.0)
+        total = float(weight.sum())
+        part = weight / total if total > 0 else weight
+        likely = tail.likely * whole if total > 0 else 0.0
+        return cls(likely=likely, most=max(tail.most * whole, likely), part=part, open=open_)
+
+    def reach(self, segment: int) -> tuple[float, float]:
+        """Least and largest part that a segment may have."""
+        if not self.open[segment]:
+            return 0.0, 0.0
+        part = float(self.part[segment])
+        return max(part - _ELSEWHERE, 0.0), min(part + _ELSEWHERE, 1.0)
+
+    def added_to(self, counted: Total, segment: int) -> Estimate:
+        """A segment's whole sum: the released one, and its part of what was not counted."""
+        return _added(counted, self.likely * float(self.part[segment]), self.most * self.reach(segment)[1])
+
+    def added_to_all(self, counted: Total) -> Estimate:
+        """The same of all segments together."""
+        return _added(counted, self.likely, self.most)
+
+    def share(self, part: Total, whole: Total, segment: int, *, signed: bool) -> Estimate | None:
+        """A segment's share of everything: the hull of no tail, and of the largest one put here or elsewhere."""
+        least, most = self.reach(segment)
+
+        def at(tail: float, weight: float) -> Estimate | None:
+            here = Total(part.value + tail * weight, part.deviation)
+            return share_of(here, Total(whole.value + tail, whole.deviation), signed=signed)
+
+        counted = share_of(part, whole, signed=signed)  # None: the total that was released is not clear of its noise
+        likely = at(self.likely, float(self.part[segment]))
+        ends = [found.interval for found in (counted, at(self.most, most), at(self.most, least)) if found is not None]
+        if counted is None or likely is None:
+            return None
+        low, high = min(end[0] for end in ends), max(end[1] for end in ends)
+        value = min(max(likely.value, low), high)
+        return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+
+
+def _added(counted: Total, likely: float, most: float) -> Estimate:
+    """A sum with what lies above the cap: the value has the estimate of it, the upper end the most."""
+    margin = Z95 * counted.deviation
+    if most <= 0:
+        return counted.estimate()
+    value, low, high = counted.value + likely, counted.value - margin, counted.value + math.hypot(margin, most)
+    high = max(high, value)
+    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+
+
+def scheme_figures(estimate: SegmentEstimate, question: SegmentTotals, tails: Tails, *, floor: int) -> SchemeFigures:
+    """A segmentation's figures with their intervals; cells under the floor are suppressed.
+
+    Args:
+        estimate: what was released.
+        question: what was asked.
+        tails: what lies above the caps; it is added to orders and revenue, and to shares of revenue. Averages are of
+            what is counted.
+        floor: least number of records of a segment that is shown.
+    """
+    unit = question.rules.money_unit
+    totals = [_totals(estimate, segment, unit) for segment in range(len(estimate.customers))]
+    whole = Totals(
+        _sum([item.customers for item in totals]),
+        _sum([item.orders for item in totals]),
+        _sum([item.revenue for item in totals]),
+        _three(np.sum([item.covariances for item in totals], axis=0)),
+    )
+    ranges = question.ranges(estimate.scheme)
+    orders = _Above.of(tails.orders, estimate.orders, estimate.customers, ranges.open[:, 0])
+    money = _Above.of(tails.money, estimate.money / unit, estimate.customers, ranges.open[:, 1])
+    limits = [_limits(low, high, question) for low, high in zip(ranges.low, ranges.high, strict=True)]
     rows = []
-    for segment, values in zip(rules.segments(estimate.scheme), columns.T.tolist(), strict=True):
-        if values[0] < max(floor, 1):
+    for index, segment in enumerate(question.rules.segments(estimate.scheme)):
+        counted = totals[index]
+        if counted.customers.value < max(floor, 1):
             rows.append(SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True))
             continue
-        totals = Totals(*(Total(value, deviation) for value, deviation in zip(values, deviations, strict=True)))
-        customers, orders, revenue = (_estimate(total) for total in totals)
         rows.append(
             SegmentFigures(
                 code=segment.code,
                 en=segment.en,
                 zh=segment.zh,
                 suppressed=False,
-                customers=customers,
-                orders=orders,
-                revenue=revenue,
-                share_of_customers=share_of(totals.customers, whole.customers),
-                share_of_revenue=share_of(totals.revenue, whole.revenue, signed=limits.money[0] < 0),
-                **averages(totals, limits),
+                customers=counted.customers.estimate(),
+                orders=orders.added_to(counted.orders, index),
+                revenue=money.added_to(counted.revenue, index),
+                share_of_customers=share_of(counted.customers, whole.customers),
+                share_of_revenue=money.share(counted.revenue, whole.revenue, index, signed=question.returns == "net"),
+                share_of_counted=share_of(counted.revenue, whole.revenue, signed=question.returns == "net"),
+                **averages(counted, limits[index]),
             )
         )
-    customers, orders, revenue = (_estimate(total) for total in whole)
     return SchemeFigures(
         scheme=estimate.scheme,
         segments=tuple(rows),
-        total_customers=customers,
-        total_orders=orders,
-        total_revenue=revenue,
-        **averages(whole, limits),
+        total_customers=whole.customers.estimate(),
+        total_orders=orders.added_to_all(whole.orders),
+        total_revenue=money.added_to_all(whole.revenue),
+        counted_orders=whole.orders.estimate(),
+        counted_revenue=whole.revenue.estimate(),
+        **averages(whole, _limits(ranges.low.min(axis=0), ranges.high.max(axis=0), question)),
     )
 
 
-def _estimate(total: Total) -> Estimate:
-    return Estimate(value=total.value, margin=Z95 * total.deviation)
+def _totals(estimate: SegmentEstimate, segment: int, unit: int) -> Totals:
+    variance = estimate.customers_deviation**2
+    orders, money = float(estimate.orders_middle[segment]), float(estimate.money_middle[segment]) / unit
+    return Totals(
+        Total(float(estimate.customers[segment]), estimate.customers_deviation),
+        Total(float(estimate.orders[segment]), float(estimate.orders_deviation[segment])),
+        Total(float(estimate.money[segment]) / unit, float(estimate.money_deviation[segment]) / unit),
+        (orders * variance, money * variance, orders * money * variance),
+    )
+
+
+def _sum(totals: Sequence[Total]) -> Total:
+    return Total(sum(total.value for total in totals), math.hypot(*(total.deviation for total in totals)))
+
+
+def _three(values: FloatArray) -> tuple[float, float, float]:
+    a, b, c = (float(value) for value in values)
+    return (a, b, c)
+
+
+def _limits(low: NDArray[np.int64], high: NDArray[np.int64], question: SegmentTotals) -> Limits:
+    """Of one segment, or of all; a customer has an order at least, and less than no money net of returns only."""
+    unit = question.rules.money_unit
+    least = float(low[1]) / unit
+    orders = (max(float(low[0]), 1.0), max(float(high[0]), 1.0))
+    return Limits(orders=orders, money=(least if question.returns == "net" else max(least, 0.0), float(high[1]) / unit))
 
 
 def distribution_of(

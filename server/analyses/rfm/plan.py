@@ -9,7 +9,7 @@ import numpy as np
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
-from privacy.analyses.rfm.segment_totals import AMPLITUDES, SegmentTotals
+from privacy.analyses.rfm.segment_totals import CENTRED_AMPLITUDES, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Z95
 from privacy.figures.public_grid import FINEST, class_of, coarsened
@@ -79,7 +79,14 @@ def _stepped(first: int, single: int, last: int, count: int) -> tuple[int, ...]:
 
 def segments_statistic(study: Study, rules: SegmentRules, *, orders_cap: int, money_cap: int) -> SegmentTotals:
     """The second question; it depends on what the first one found."""
-    return SegmentTotals(rules=rules, schemes=study.of(CONTRACT).report, orders_cap=orders_cap, money_cap=money_cap)
+    return SegmentTotals(
+        rules=rules,
+        schemes=study.of(CONTRACT).report,
+        orders_cap=orders_cap,
+        money_cap=money_cap,
+        form="centred",
+        returns=study.cleaning.returns,
+    )
 
 
 def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
@@ -119,7 +126,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
                 else "",
             )
         )
-    margin = Z95 * planned(SEGMENTS, segments_probe(study)).released_deviation / AMPLITUDES[0]
+    margin = Z95 * planned(SEGMENTS, segments_probe(study)).released_deviation / CENTRED_AMPLITUDES[0]
     if withheld:
         _, share = coarsened(0.0, margin / least, finest=FINEST)
         return (*found, _share_expectation(share))

@@ -11,9 +11,9 @@ from dataclasses import replace
 from decimal import Decimal
 
 from privacy.analyses.rfm import CONTRACT
-from privacy.analyses.rfm.options import FixedCuts, KnownCuts
+from privacy.analyses.rfm.options import FixedCuts, KnownCuts, KnownTail
 from privacy.analyses.rfm.prefix_sums import PrefixEstimate
-from privacy.analyses.rfm.results import Distribution, RfmResult
+from privacy.analyses.rfm.results import Distribution, RfmResult, TailFigures
 from privacy.analyses.rfm.segment_totals import AMPLITUDES
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Z95, Estimate
@@ -28,9 +28,10 @@ from server.analyses.rfm.cut_points import (
     cumulate,
     lower_cut,
     smoothed_around_spikes,
+    tail_above,
     total_customers,
 )
-from server.analyses.rfm.figures import Limits, distribution_of, scheme_figures
+from server.analyses.rfm.figures import Tail, Tails, distribution_of, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic, segments_statistic
 from server.analyses.rfm.shares_only import shares_only
 from server.analysis import Ask, Planned
@@ -55,11 +56,10 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
     rules = SegmentRules(cuts=found.cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
     totals = segments_statistic(study, rules, orders_cap=found.orders_cap, money_cap=found.money_cap)
     release = ask(SEGMENTS, totals)
-    limits = _limits(study, found)
-    schemes = tuple(
-        scheme_figures(estimate, rules, limits, floor=study.of(CONTRACT).floor, unit=unit)
-        for estimate in totals.decode(release.array, release.deviation)
-    )
+    estimates = totals.decode(release.array, release.deviation)
+    tails = _tails(found)
+    floor = study.of(CONTRACT).floor
+    schemes = tuple(scheme_figures(estimate, totals, tails, floor=floor) for estimate in estimates)
     result = RfmResult(
         rules=rules,
         customers=customers or schemes[0].total_customers,
@@ -68,16 +68,28 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
         money_cap=found.money_cap / unit,
         orders_cap=found.orders_cap,
         revenue_above_cap=float(found.above_cap),
+        form=totals.form,
+        returns=totals.returns,
+        orders_tail=TailFigures(**tails.orders._asdict()),
+        money_tail=TailFigures(**tails.money._asdict()),
     )
     if study.of(CONTRACT).totals == "full":
         return result
-    return shares_only(result, limits, floor=study.of(CONTRACT).floor)
+    return shares_only(result, estimates, totals, tails, floor=floor)
 
 
-def _limits(study: Study, found: KnownCuts) -> Limits:
-    """What one customer counts with: money that is not net of returns is never negative."""
-    most = found.money_cap / 10 ** minor_digits(study.currency)
-    return Limits(orders=found.orders_cap, money=(-most if study.cleaning.returns == "net" else 0.0, most))
+def _tails(found: KnownCuts) -> Tails:
+    """What lies above the caps; of an earlier release only the estimate for money is known."""
+    above = float(found.above_cap)
+    estimated = above / (1 - above) if above < 1 else 1.0
+    return Tails(
+        orders=_tail_of(found.orders_tail, 0.0),
+        money=_tail_of(found.money_tail, estimated),
+    )
+
+
+def _tail_of(known: KnownTail | None, likely: float) -> Tail:
+    return Tail(likely, likely) if known is None else Tail(float(known.likely), float(known.most))
 
 
 def _with_fixed_high(study: Study, known: KnownCuts) -> KnownCuts:
@@ -120,6 +132,8 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
         orders_cap=orders_cap,
         above_cap=Decimal(str(round(above, 6))),
         origin=f"{study.name} {study.as_of}",
+        orders_tail=_known_tail(orders, orders_cap, _ORDERS_ABOVE),
+        money_tail=_known_tail(money, money_cap, float(study.of(CONTRACT).above_cap)),
     )
     distributions = (
         distribution_of("recency_days", recency, cuts, 1),
@@ -127,6 +141,15 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
         distribution_of("money", money, cuts, unit),
     )
     return found, distributions, Estimate(value=customers, margin=Z95 * deviation)
+
+
+#: What ``above_cap`` is for money, of orders: 0.2 to 1.1 caps were seen.
+_ORDERS_ABOVE = 1.2
+
+
+def _known_tail(fact: Cumulative, cap: int, excess: float) -> KnownTail:
+    likely, most = (Decimal(str(round(part, 6))) for part in tail_above(fact, cap, excess))
+    return KnownTail(likely=likely, most=most)
 
 
 def _cumulated(estimate: PrefixEstimate, customers: float) -> Cumulative:

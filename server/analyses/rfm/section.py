@@ -196,11 +196,17 @@ def _cap(rfm: RfmResult, result: StudyResult, language: Language) -> str:
     """With how much a record counts at most, and how much that leaves out."""
     study, withheld = result.study, result.totals_withheld
     above = rfm.revenue_above_cap * 100
-    key = "note_cap_share" if withheld else "note_cap_known" if _origin(study) else "note_cap"
+    digits = minor_digits(study.currency)
+    if rfm.form == "centred":
+        key = "note_cap_added_share" if withheld else "note_cap_added"
+    else:
+        key = "note_cap_share" if withheld else "note_cap_known" if _origin(study) else "note_cap"
+    cap = Decimal(repr(rfm.money_cap))
     return text(
         key,
         language,
-        money=amount(Decimal(repr(rfm.money_cap)), minor_digits(study.currency)),
+        money=amount(cap, digits),
+        excess=amount(cap * (1 + study.of(CONTRACT).above_cap), digits),
         currency=study.currency,
         orders=f"{rfm.orders_cap:,}",
         share=plain(above) if withheld else f"{above:.1f}" if above >= 0.05 or above == 0 else "<0.1",

@@ -8,22 +8,29 @@ digits beyond its margin. What that still tells, and why each step is needed: ``
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
+from dataclasses import replace
 from itertools import pairwise
 
-from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
-from privacy.figures.estimates import Estimate
+from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures, TailFigures
+from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
+from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, rounded, rounded_up, step_of
 from privacy.figures.quotient import CLEAR
 from privacy.results import EarlierRun
-from server.analyses.rfm.figures import Averages, Limits, Total, Totals, averages, share_of
+from server.analyses.rfm.figures import Tails, scheme_figures
 
 
-def shares_only(result: RfmResult, limits: Limits, *, floor: int) -> RfmResult:
+def shares_only(
+    result: RfmResult, estimates: Sequence[SegmentEstimate], question: SegmentTotals, tails: Tails, *, floor: int
+) -> RfmResult:
     """The form of a full result that is handed out where the study withholds totals.
 
     Args:
         result: with all its totals.
-        limits: what one customer counts with.
+        estimates: what was released, one for each of its segmentations.
+        question: what was asked.
+        tails: what lies above the caps.
         floor: the study's; a segment is shown only where its share of the class would pass it.
 
     Raises:
@@ -36,10 +43,19 @@ def shares_only(result: RfmResult, limits: Limits, *, floor: int) -> RfmResult:
         update={
             "customers": None,
             "distributions": tuple(_distribution(facts, max(customers / least, 1.0)) for facts in result.distributions),
-            "schemes": tuple(_scheme(scheme, limits, least, floor) for scheme in result.schemes),
+            "schemes": tuple(_scheme(estimate, question, tails, least, floor) for estimate in estimates),
             "revenue_above_cap": bound_of(result.revenue_above_cap),
+            "orders_tail": _tail(result.orders_tail),
+            "money_tail": _tail(result.money_tail),
         }
     )
+
+
+def _tail(tail: TailFigures | None) -> TailFigures | None:
+    """Parts in whole per cents; the most is never made smaller."""
+    if tail is None:
+        return None
+    return TailFigures(likely=rounded(tail.likely, 0.01), most=rounded_up(tail.most, 0.01))
 
 
 def earlier_shares_only(run: EarlierRun) -> EarlierRun:
@@ -74,22 +90,20 @@ def _average(figure: Estimate | None, least: float) -> Estimate | None:
     return None if figure is None else _cut(_coarse(figure, 1.0, FINEST * abs(figure.value)), least, math.inf)
 
 
-def _averages(totals: Totals, limits: Limits) -> Averages:
-    exact = averages(totals, limits)
-    least = 0.0 if limits.money[0] >= 0 else -math.inf
-    return Averages(
-        orders_per_customer=_average(exact["orders_per_customer"], 1.0),
-        revenue_per_customer=_average(exact["revenue_per_customer"], least),
-        revenue_per_order=_average(exact["revenue_per_order"], least),
-    )
+def _averages(exact: SchemeFigures | SegmentFigures, *, net: bool) -> dict[str, Estimate | None]:
+    least = -math.inf if net else 0.0
+    return {
+        "orders_per_customer": _average(exact.orders_per_customer, 1.0),
+        "revenue_per_customer": _average(exact.revenue_per_customer, least),
+        "revenue_per_order": _average(exact.revenue_per_order, least),
+    }
 
 
-def _share(part: Total, whole: Total, *, signed: bool = False) -> Estimate | None:
-    exact = share_of(part, whole, signed=signed)
+def _share(exact: Estimate | None, *, net: bool = False) -> Estimate | None:
     if exact is None:
         return None
     coarse = _coarse(exact, 1.0, FINEST)
-    return coarse if signed else _cut(coarse, 0.0, 1.0)
+    return coarse if net else _cut(coarse, 0.0, 1.0)
 
 
 def _cut(figure: Estimate, least: float, most: float) -> Estimate:
@@ -124,35 +138,38 @@ def _there(total: Estimate | None) -> Estimate:
     return total
 
 
-def _total(total: Estimate | None) -> Total:
-    found = _there(total)
-    return Total(found.value, found.deviation)
-
-
-def _scheme(scheme: SchemeFigures, limits: Limits, least: float, floor: int) -> SchemeFigures:
+def _scheme(
+    estimate: SegmentEstimate, question: SegmentTotals, tails: Tails, least: float, floor: int
+) -> SchemeFigures:
     """A segmentation's form; nothing at all where the noise would hide the smallest total of the class.
 
-    Quotients are worked out anew, from what the totals would be in the smallest federation of the class: an interval
-    does not simply go with one over the total below, and whether a quotient is shown depends on that total, too.
+    All figures are those that the smallest federation of the class would have, alike in everything, under the same
+    noise: an interval does not simply go with one over the total below, and whether a quotient is shown depends on that
+    total, too.
 
     Args:
         least: the class of the number of customer records.
     """
-    customers = _there(scheme.total_customers)
-    widening = max(customers.value / least, 1.0)
-    whole = Totals(*map(_total, (scheme.total_customers, scheme.total_orders, scheme.total_revenue))).divided(widening)
-    counted = whole.customers.value >= CLEAR * whole.customers.deviation
-    # The margin of a small segment's share; that of all segments together is larger by the root of their number.
-    small = customers.margin / math.sqrt(len(scheme.segments)) / least
-    least_share = _least_share(small, least, floor) if counted else 1.0
-    return SchemeFigures(
-        scheme=scheme.scheme,
-        segments=tuple(_segment(segment, whole, widening, limits, least_share) for segment in scheme.segments),
-        total_customers=None,
-        total_orders=None,
-        total_revenue=None,
-        least_share=least_share,
-        **_averages(whole, limits),
+    total = float(estimate.customers.sum())
+    widening = max(total / least, 1.0)
+    small = replace(
+        estimate,
+        customers=estimate.customers / widening,
+        orders=estimate.orders / widening,
+        money=estimate.money / widening,
+    )
+    exact, net = scheme_figures(small, question, tails, floor=0), question.returns == "net"
+    counted = total / widening >= CLEAR * estimate.customers_deviation * math.sqrt(len(estimate.customers))
+    least_share = _least_share(Z95 * estimate.customers_deviation / least, least, floor) if counted else 1.0
+    return exact.model_copy(
+        update={
+            "segments": tuple(_segment(segment, least_share, net=net) for segment in exact.segments),
+            **dict.fromkeys(
+                ("total_customers", "total_orders", "total_revenue", "counted_orders", "counted_revenue"), None
+            ),
+            "least_share": least_share,
+            **_averages(exact, net=net),
+        }
     )
 
 
@@ -167,22 +184,17 @@ def _least_share(small: float, least: float, floor: int) -> float:
     return min(rounded_up(max(margin + step, max(floor, 1) / least + step / 2), margin), 1.0)
 
 
-def _segment(
-    segment: SegmentFigures, whole: Totals, widening: float, limits: Limits, least_share: float
-) -> SegmentFigures:
-    """A segment's form; ``whole`` and ``widening`` are those of the smallest federation of the class."""
-    hidden = SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True)
-    if segment.suppressed:
-        return hidden
-    totals = Totals(*map(_total, (segment.customers, segment.orders, segment.revenue))).divided(widening)
-    share = _share(totals.customers, whole.customers)
+def _segment(exact: SegmentFigures, least_share: float, *, net: bool) -> SegmentFigures:
+    """A segment's form, from its figures in the smallest federation of the class."""
+    hidden = SegmentFigures(code=exact.code, en=exact.en, zh=exact.zh, suppressed=True)
+    share = _share(exact.share_of_customers)
     if share is None or share.value < least_share:
         return hidden
     return hidden.model_copy(
         update={
             "suppressed": False,
             "share_of_customers": share,
-            "share_of_revenue": _share(totals.revenue, whole.revenue, signed=limits.money[0] < 0),
-            **_averages(totals, limits),
+            "share_of_revenue": _share(exact.share_of_revenue, net=net),
+            **_averages(exact, net=net),
         }
     )

@@ -40,9 +40,9 @@ def _totals(figures: SchemeFigures, result: StudyResult) -> Table:
         table.add_row(
             row.en,
             row.zh,
-            f"{row.customers.value:,.0f} ±{row.customers.margin:,.0f}",
+            on_terminal(row.customers, decimals=0),
             "" if row.share_of_customers is None else f"{row.share_of_customers.value:.1%}",
-            f"{row.revenue.value:,.0f} ±{row.revenue.margin:,.0f}",
+            on_terminal(row.revenue, decimals=0),
             "" if row.share_of_revenue is None else f"{row.share_of_revenue.value:.1%}",
         )
     return table

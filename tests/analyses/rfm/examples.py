@@ -11,7 +11,7 @@ from row_kits import COLUMNS, Row, table
 from statistic_kit import Reading, ReadingOf
 
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, PrefixSums, root_coefficients
-from privacy.analyses.rfm.segment_totals import AMPLITUDES, SegmentEstimate, SegmentTotals
+from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
 from privacy.statistics import Statistic
 
@@ -65,13 +65,61 @@ def _prefix_tolerance(statistic: PrefixSums, customers: int) -> NDArray[np.float
 def _read_totals(statistic: SegmentTotals, total: NDArray[np.int64], noise: float) -> Reading:
     estimates: tuple[SegmentEstimate, ...] = statistic.decode(total, noise)
     values, deviations = [], []
+    covariances: list[tuple[int, int, float]] = []
+    start = 0
     for e in estimates:
+        cells = len(e.customers)
         values += [e.customers, e.orders, e.money]
-        deviations += [
-            np.full(len(e.customers), deviation)
-            for deviation in (e.customers_deviation, e.orders_deviation, e.money_deviation)
-        ]
-    return Reading(values=np.concatenate(values), deviations=np.concatenate(deviations))
+        deviations += [np.full(cells, e.customers_deviation), e.orders_deviation, e.money_deviation]
+        for cell in range(cells):
+            count, orders, money = start + cell, start + cells + cell, start + 2 * cells + cell
+            variance = e.customers_deviation**2
+            middles = float(e.orders_middle[cell]), float(e.money_middle[cell])
+            covariances += [(count, orders, middles[0] * variance), (count, money, middles[1] * variance)]
+            covariances.append((orders, money, middles[0] * middles[1] * variance))
+        start += 3 * cells
+    return Reading(values=np.concatenate(values), deviations=np.concatenate(deviations), covariances=tuple(covariances))
+
+
+def _slow_range(statistic: SegmentTotals, scheme: str, cell: int) -> tuple[tuple[int, int], tuple[int, int]]:
+    """What counts of one customer of ``eight``, ``ten``, ``eleven`` or ``rules``, written out rule by rule."""
+    most_orders, most = statistic.orders_cap, statistic.money_cap
+    if statistic.form == "capped":
+        return (-most_orders, most_orders), (-most, most)
+    cuts = statistic.rules.cuts
+    most = max(most, cuts.money_high + 1)
+    money = (-cuts.money_high if statistic.returns == "net" else 0, most)
+    orders = (1, most_orders)
+
+    def clip(pair: tuple[int, int], within: tuple[int, int]) -> tuple[int, int]:
+        low = min(max(pair[0], within[0]), within[1])
+        return low, max(low, min(max(pair[1], within[0]), within[1]))
+
+    if scheme == "eight":
+        money = (cuts.money_high, most) if cell < 4 else (money[0], cuts.money_high)
+        wanted = (cuts.orders_high, most_orders) if cell % 2 == 0 else (1, cuts.orders_high - 1)
+        return clip(wanted, orders), money
+    if scheme in ("ten", "eleven"):
+        _, scores = {"ten": TEN, "eleven": ELEVEN}[scheme][cell]
+        ends = [1, *cuts.orders, most_orders + 1]
+        return clip((ends[scores[0] - 1], most_orders if scores[-1] == 5 else ends[scores[-1]] - 1), orders), money
+    own = RULE_RANGES.get(statistic.rules.segments("rules")[cell].code, ((1, 10**9), (-(10**9), 10**15)))
+    return clip(own[0], orders), clip(own[1], money)
+
+
+#: F scores of each segment, in the order of the scheme.
+TEN = {
+    0: ("champions", (4, 5)), 1: ("loyal", (4, 5)), 2: ("potential", (2, 3)), 3: ("new", (1, 1)),
+    4: ("promising", (1, 1)), 5: ("attention", (3, 3)), 6: ("sleep", (1, 2)), 7: ("risk", (3, 4)),
+    8: ("cant_lose", (5, 5)), 9: ("hibernating", (1, 2)),
+}  # fmt: skip
+ELEVEN = TEN | {10: ("lost", (1, 2))}
+#: Orders and money, in minor units, that ``THRESHOLDS`` allow.
+RULE_RANGES = {
+    "vip": ((5, 10**9), (50_000, 10**15)),
+    "mild_churn": ((2, 10**9), (-(10**9), 10**15)),
+    "middle": ((1, 10**9), (1_250, 9_999)),
+}
 
 
 def _true_totals(statistic: SegmentTotals, customers: Sequence[Row]) -> list[int]:
@@ -82,17 +130,19 @@ def _true_totals(statistic: SegmentTotals, customers: Sequence[Row]) -> list[int
         for row in customers:
             cell = int(statistic.rules.assign(scheme, table([row]))[0])
             _, orders, money, _ = row
+            counted = _slow_range(statistic, scheme, cell)
             totals[0][cell] += 1
-            totals[1][cell] += max(-statistic.orders_cap, min(orders, statistic.orders_cap))
-            totals[2][cell] += max(-statistic.money_cap, min(money, statistic.money_cap))
+            totals[1][cell] += max(counted[0][0], min(orders, counted[0][1]))
+            totals[2][cell] += max(counted[1][0], min(money, counted[1][1]))
         result += [value for column in totals for value in column]
     return result
 
 
 def _totals_tolerance(statistic: SegmentTotals, customers: int) -> NDArray[np.float64]:
-    # Half a unit of rounding each; customers are exact.
-    orders = customers * statistic.orders_cap / AMPLITUDES[1] / 2
-    money = customers * statistic.money_cap / AMPLITUDES[2] / 2
+    # Half a unit of rounding each, and what shifting a wide range by 34 bits takes; customers are exact.
+    _, often, much = statistic.amplitudes
+    orders = customers * statistic.orders_cap / often / 2
+    money = customers * (statistic.money_cap + statistic.rules.cuts.money_high) * (1 / much / 2 + 2.0**-33)
     parts = []
     for scheme in statistic.schemes:
         cells = len(statistic.rules.segments(scheme))
@@ -123,6 +173,11 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
         SegmentTotals(rules=RULES, schemes=("rules",), orders_cap=24, money_cap=150_000),
         SegmentTotals(
             rules=RULES, schemes=("ten", "eleven", "eight", "rules"), orders_cap=1_000_000, money_cap=1 << 40
+        ),
+        SegmentTotals(rules=RULES, schemes=("eight",), orders_cap=24, money_cap=150_000, form="centred"),
+        SegmentTotals(
+            rules=RULES, schemes=("ten", "eleven", "eight", "rules"), orders_cap=1_000_000, money_cap=1 << 40,
+            form="centred", returns="net",
         ),
     ),
 }  # fmt: skip

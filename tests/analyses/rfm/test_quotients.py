@@ -5,14 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from privacy.analyses.rfm.segment_totals import SegmentEstimate
+from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
-from server.analyses.rfm.figures import Limits, Total, Totals, averages, scheme_figures, share_of
+from server.analyses.rfm.figures import Limits, Tail, Tails, Total, Totals, averages, scheme_figures, share_of
 
 DRAWS = 20_000
 #: Every customer has three orders of 40 each.
 ORDERS, MONEY = 3.0, 120.0
-LIMITS = Limits(orders=10.0, money=(0.0, 500.0))
+LIMITS = Limits(orders=(1.0, 10.0), money=(0.0, 500.0))
 RULES = SegmentRules(
     cuts=CutPoints(
         recency_days=(10, 30, 90, 200), orders=(2, 2, 3, 5), money=(1000, 2000, 5000, 9000), recency_high=60,
@@ -20,6 +20,8 @@ RULES = SegmentRules(
     ),
     money_unit=100,
 )  # fmt: skip
+QUESTION = SegmentTotals(rules=RULES, schemes=("eight",), orders_cap=10, money_cap=50_000, form="centred")
+TAILS = Tails(orders=Tail(0.02, 0.1), money=Tail(0.05, 0.3))
 
 
 @pytest.mark.parametrize("clear", [5.0, 8.0, 15.0])
@@ -79,10 +81,12 @@ def test_figures_of_segments_are_possible_whatever_the_noise() -> None:
             orders=np.full(8, 40.0) + 30 * noise[1],
             money=np.full(8, 20_000.0) + 40_000 * noise[2],
             customers_deviation=10.0,
-            orders_deviation=30.0,
-            money_deviation=40_000.0,
+            orders_deviation=np.full(8, 30.0),
+            money_deviation=np.full(8, 40_000.0),
+            orders_middle=np.zeros(8),
+            money_middle=np.zeros(8),
         )
-        for segment in scheme_figures(estimate, RULES, LIMITS, floor=0, unit=100).segments:
+        for segment in scheme_figures(estimate, QUESTION, TAILS, floor=0).segments:
             for share in (segment.share_of_customers, segment.share_of_revenue):
                 assert share is None or 0 <= share.interval[0] <= share.interval[1] <= 1
             average = segment.orders_per_customer
@@ -91,7 +95,7 @@ def test_figures_of_segments_are_possible_whatever_the_noise() -> None:
 
 def test_money_net_of_returns_may_be_negative() -> None:
     totals = Totals(Total(100.0, 1.0), Total(200.0, 3.0), Total(-500.0, 100.0))
-    net = averages(totals, Limits(orders=10.0, money=(-500.0, 500.0)))["revenue_per_customer"]
+    net = averages(totals, Limits(orders=(1.0, 10.0), money=(-500.0, 500.0)))["revenue_per_customer"]
     gross = averages(totals, LIMITS)["revenue_per_customer"]
     assert net is not None
     assert gross is not None
