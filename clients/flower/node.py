@@ -35,9 +35,12 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 
 NodeEvent = Literal["connecting", "waiting", "connected", "lost", "request", "replied", "failed", "stopped"]
 
-#: Seconds between looks while a run is active; after a while without a request they grow to the idle pause.
+#: Seconds between looks. After a request the next one comes soon; every look in vain makes the pause longer, up to the
+#: one while a run may go on, and after a while without any request to the idle one.
 _BUSY_POLL = 0.05
+_WAITING_POLL = 0.25
 _IDLE_POLL = 1.0
+_LONGER = 1.2
 _IDLE_AFTER = 30.0
 _HEARTBEAT_PAUSE = 5.0
 #: Seconds for which a reply is tried to be sent.
@@ -154,7 +157,7 @@ class _Node:
 
     def _loop(self) -> None:
         busy_until = time.monotonic() + _IDLE_AFTER
-        pause = _BUSY_POLL
+        pause = _WAITING_POLL
         lost = False
         pauses = _backoff()
         while not self._stop.is_set():
@@ -179,8 +182,8 @@ class _Node:
                 self._tell("connected")
             if answered:
                 busy_until, pause = time.monotonic() + _IDLE_AFTER, _BUSY_POLL
-            elif time.monotonic() > busy_until:
-                pause = min(1.2 * pause, _IDLE_POLL)
+            else:
+                pause = min(_LONGER * pause, _WAITING_POLL if time.monotonic() < busy_until else _IDLE_POLL)
             self._stop.wait(pause)
 
     def _answer_one(self) -> bool:
