@@ -181,7 +181,7 @@ def test_a_full_disk_at_the_ledger_answers_nothing(tmp_path: Path, room: int) ->
     """Files cannot grow: the charge is not written, so nothing is answered; with room again the same plan goes on."""
     result = subprocess.run(
         [sys.executable, "-c", FULL, str(tmp_path), str(room)], cwd=TESTS, capture_output=True, text=True, timeout=120,
-        env={**os.environ, "PYTHONPATH": f"{TESTS}{os.pathsep}{TESTS.parent}"},
+        env={**os.environ, "PYTHONPATH": f"{TESTS / 'support'}{os.pathsep}{TESTS.parent}"},
     )  # fmt: skip
     assert result.stdout.split() == ["declined", "0", "Contribution"], result.stderr
 

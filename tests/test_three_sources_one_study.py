@@ -279,9 +279,13 @@ def test_together_they_are_the_same_rows_in_one_table(world, june):
     counted = {segment.code: round(segment.customers.value) for segment in scheme.segments}
     assert counted == {code: int((expected["eight"] == code).sum()) for code in counted}
     assert len([count for count in counted.values() if count > 20]) >= 6
-    orders = {segment.code: segment.orders.value for segment in scheme.segments}
-    counts = expected["orders"].clip(upper=june.rfm.orders_cap).groupby(expected["eight"]).sum()
-    assert orders == pytest.approx({code: counts.get(code, 0) for code in orders}, abs=0.5)
+    # What lies above the cap is estimated, and the interval holds the truth; who orders seldom cannot have more.
+    truth = expected.groupby("eight")["orders"].sum()
+    for segment in scheme.segments:
+        low, high = segment.orders.interval
+        assert low - 0.5 <= truth.get(segment.code, 0) <= high + 0.5, segment.code
+        if segment.code.endswith(("growth", "win_back")):
+            assert segment.orders.value == pytest.approx(truth.get(segment.code, 0), abs=0.5)
 
 
 def test_labels_come_back_by_a_plain_join_and_are_exact(world, june):
