@@ -2,33 +2,24 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.markup import escape
 
 from clients.commands.arguments import HolderPath
+from privacy.audit.commands import AllSpentOption, BundlesOption, HeadsOption, recover_ledger
 from privacy.presentation.terminal import Json, print_json, screen
 
 
 def holder_recover(
     folder: HolderPath,
-    heads: Annotated[
-        list[Path], typer.Option(help="Heads from another holder or the auditor; several.", exists=True, dir_okay=False)
-    ],
-    bundle: Annotated[
-        list[Path] | None,
-        typer.Option(help="Where entries were lost: bundles of the others; several.", exists=True, dir_okay=False),
-    ] = None,
-    all_spent: Annotated[
-        bool, typer.Option("--all-spent", help="Without bundles: count the whole lifetime budget as spent.")
-    ] = False,
+    heads: HeadsOption,
+    bundle: BundlesOption = None,
+    all_spent: AllSpentOption = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a ledger that was restored from a backup; until then all of its budget counts as spent."""
-    from privacy.audit.commands import recover_ledger
-
     recover_ledger(folder, heads, bundle or [], all_spent=all_spent, as_json=as_json)
 
 

@@ -29,6 +29,18 @@ auditor_app = command_group("auditor", "Be a member without data, who reads and 
 audit_app = command_group("audit", "Prove what was spent (auditors).")
 budget_app = command_group("budget", "Plan what is left of a privacy budget (holders, coordinator).")
 
+# What `recover` is told, here and at a holder.
+HeadsOption = Annotated[
+    list[Path], typer.Option(help="Heads from another holder or the auditor; several.", exists=True, dir_okay=False)
+]
+BundlesOption = Annotated[
+    list[Path] | None,
+    typer.Option(help="Where entries were lost: bundles of the others; several.", exists=True, dir_okay=False),
+]
+AllSpentOption = Annotated[
+    bool, typer.Option("--all-spent", help="Without bundles: count the whole lifetime budget as spent.")
+]
+
 
 @ledger_app.command("show")
 def ledger_show(
@@ -181,16 +193,9 @@ def ledger_restore(
 @ledger_app.command("recover")
 def ledger_recover(
     folder: Annotated[Path, typer.Argument(help="The member's folder.", exists=True, file_okay=False)],
-    heads: Annotated[
-        list[Path], typer.Option(help="Heads from another holder or the auditor; several.", exists=True, dir_okay=False)
-    ],
-    bundle: Annotated[
-        list[Path] | None,
-        typer.Option(help="Where entries were lost: bundles of the others; several.", exists=True, dir_okay=False),
-    ] = None,
-    all_spent: Annotated[
-        bool, typer.Option("--all-spent", help="Without bundles: count the whole lifetime budget as spent.")
-    ] = False,
+    heads: HeadsOption,
+    bundle: BundlesOption = None,
+    all_spent: AllSpentOption = False,
     as_json: Json = False,
 ) -> None:
     """Go on with a restored ledger, with what others remember of it; the recovery is recorded for auditors."""
