@@ -1,8 +1,6 @@
-"""Features that one analysis brings itself: recipes beside the common ones, worked out by the same query.
+"""The calendar days of a customer's first and second order on the wall's clock, as they are found in sources.
 
-The examples are the calendar days of a customer's first and second order on the wall's clock, against slow obvious code
-and, on real orders, against figures that are known. Asserted, too: a feature's recipe names the sums that it looks at,
-and a query has no others.
+Against slow obvious code and, on real orders, against figures that are known.
 """
 
 from __future__ import annotations
@@ -11,7 +9,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -33,57 +31,35 @@ from feature_checks import (
 from postgres_server import PASSWORD, Server
 from source_kit import COLUMNS, load, make_config
 
-from clients.analyses.catalogue import ANALYSES, RECIPES
+from clients.analyses.repurchase.recipes import RECIPES
 from clients.data.cleaning.lines import cleaned_lines
 from clients.data.origin import Origin
 from clients.data.recipes.common import COMMON
-from clients.data.recipes.facts import Facts, Recipe
-from clients.data.rows import KINDS
 from clients.data.rows.features import CustomerFeatures, build_features
 from clients.data.rows.sums import customer_sums
 from clients.data.sources import open_source
-from privacy.analyses.catalogue import ALL_FEATURES, BY_NAME
-from privacy.errors import ConfigError
-from privacy.kernel.features import FEATURES, MISSING, Feature, FeatureRequest, IntArray, Scale
-from privacy.kernel.row_requests import RowRequest
+from privacy.analyses.repurchase.features import AGE, WAIT
+from privacy.kernel.features import MISSING, FeatureRequest
 from privacy.protocol.study import Study
 
-SCALE = Scale(kind="linear", high=3660)
+#: As feature requests have them: in the order of their names.
+NAMES = (AGE, WAIT)
 
-
-def days_since_first(facts: Facts) -> IntArray:
-    return np.maximum(facts.day - facts.calendar_day("first_wall"), 0)
-
-
-def days_to_second(facts: Facts) -> IntArray:
-    first, second = facts.calendar_day("first_wall"), facts.calendar_day("second_wall")
-    return np.where(second == MISSING, MISSING, np.maximum(second - first, 0))
-
-
-#: As a room brings them.
-OWN: dict[str, Recipe] = {
-    "days_since_first": Recipe(sums=("first_wall",), compute=days_since_first),
-    "days_to_second": Recipe(sums=("first_wall", "second_wall"), compute=days_to_second),
-}
-NAMES = tuple(OWN)
-
-SLOW_OWN: dict[str, Callable[[Past], int]] = {
-    "days_since_first": lambda p: max((p.day - p.wall(p.begun[0]).date()).days, 0),
-    "days_to_second": with_orders(2, lambda p: max((p.wall(p.begun[1]).date() - p.wall(p.begun[0]).date()).days, 0)),
+SLOW_DAYS: dict[str, Callable[[Past], int]] = {
+    AGE: lambda p: max((p.day - p.wall(p.begun[0]).date()).days, 0),
+    WAIT: with_orders(2, lambda p: max((p.wall(p.begun[1]).date() - p.wall(p.begun[0]).date()).days, 0)),
 }
 
 
 @pytest.fixture(autouse=True)
-def contract(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The features as an analysis' contract declares them, and their slow code."""
+def slow_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """For ``slow_features``, which has that of the common features."""
     for name in NAMES:
-        feature = Feature(name=name, column="orders", unit="days", en=name, zh=name, scale=SCALE)
-        monkeypatch.setitem(ALL_FEATURES, name, feature)
-        monkeypatch.setitem(SLOW, name, SLOW_OWN[name])  # type: ignore[misc]
+        monkeypatch.setitem(SLOW, name, SLOW_DAYS[name])  # type: ignore[misc]
 
 
 def origin(config: Any, study: Study, base: Path) -> Origin:
-    return Origin(config, study, base, COMMON | OWN)
+    return Origin(config, study, base, COMMON | RECIPES)
 
 
 def built(
@@ -124,7 +100,7 @@ def test_days_of_orders_are_those_of_slow_obvious_code(
     found = as_found(built(tmp_path, lines, made, *NAMES, "orders", time_zone=zone))
     request = FeatureRequest(names=(*NAMES, "orders"), days=DAYS)
     assert found == slow_features(lines, made, request, zone)
-    waits = Counter(features["days_to_second"] for days in found.values() for features, *_ in days)
+    waits = Counter(features[WAIT] for days in found.values() for features, *_ in days)
     assert waits[0] > 3
     assert waits[MISSING] > 3
     assert len(waits) > 20
@@ -250,59 +226,9 @@ def test_real_first_and_second_orders(tmp_path: Path, data_folder: Path) -> None
     assert [in_time[dt.date(1997, month, 1)] for month in (1, 2, 3)] == [137, 159, 114]
 
 
-# --- recipes -----------------------------------------------------------------------------------------------------
-
-
-def test_every_kind_of_request_has_a_builder() -> None:
-    assert set(KINDS) == set(get_args(RowRequest))
-
-
-def test_every_feature_has_a_recipe_and_every_recipe_a_feature() -> None:
-    assert set(COMMON) == set(FEATURES)
-    for analysis in ANALYSES:
-        assert set(analysis.recipes) == {feature.name for feature in BY_NAME[analysis.name].features}
-    assert set(RECIPES) == set(COMMON).union(*(analysis.recipes for analysis in ANALYSES))
-
-
-class Recorded:
-    """Sums that note which of them are looked at."""
-
-    def __init__(self) -> None:
-        self.asked: set[str] = set()
-
-    def __getitem__(self, column: str) -> pa.ChunkedArray:
-        name, _, place = column.rpartition("_")
-        assert place == "0"
-        self.asked.add(name)
-        return pa.chunked_array([[1, 3]], pa.timestamp("us"))
-
-
-@pytest.mark.parametrize("name", [*COMMON, *OWN])
-def test_a_recipe_looks_at_the_sums_that_it_names(name: str) -> None:
-    """At others there would be none to look at; and those in vain would be added up for nothing."""
-    recipe, sums = (COMMON | OWN)[name], Recorded()
-    facts = Facts(sums, 0, start=10, day=1, per_minor=1)  # type: ignore[arg-type]
-    assert recipe.compute(facts).shape == (2,)
-    assert sums.asked == set(recipe.sums)
-    assert len(set(recipe.sums)) == len(recipe.sums)
-
-
-def test_a_query_has_the_sums_that_are_needed_and_no_others(tmp_path: Path) -> None:
+def test_a_query_has_the_sums_that_days_need_and_no_others(tmp_path: Path) -> None:
     config = make_config(write(tmp_path / "s.parquet", lines_of(24, customers=2)))
     with open_source(config, base=tmp_path) as opened:
         where = origin(config, make_study(), tmp_path)
-        lines = cleaned_lines(opened.table, where)
-        for names, sums in (
-            (("recency_days",), {"orders", "last"}),
-            (("days_to_second",), {"orders", "last", "first_wall", "second_wall"}),
-            (("money_30", "trend"), {"orders", "last", "quanta_30", "orders_180", "orders_360"}),
-        ):
-            query = customer_sums(lines, where, FeatureRequest(names=names, days=DAYS[:1]))
-            assert set(query.columns) == {"customer_id", *(f"{name}_0" for name in sums)}
-
-
-def test_a_feature_without_a_recipe_is_refused_before_a_row_is_read(tmp_path: Path) -> None:
-    config = make_config(tmp_path / "there is no such file.parquet")
-    request = FeatureRequest(names=("days_to_second",), days=DAYS)
-    with pytest.raises(ConfigError, match="cannot work out the feature days_to_second"):
-        build_features(Origin(config, make_study(), tmp_path), request)
+        query = customer_sums(cleaned_lines(opened.table, where), where, FeatureRequest(names=(WAIT,), days=DAYS[:1]))
+        assert set(query.columns) == {"customer_id", "orders_0", "last_0", "first_wall_0", "second_wall_0"}
