@@ -14,7 +14,7 @@ from privacy.analyses import ANALYSES
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Packages and files that are copied; everything else is data, documents and tools.
-COPIED = ("privacy", "server", "clients", "simulations", "tests", "examples", "docs", "cohortium", "cohortium.py",
+COPIED = ("privacy", "server", "clients", "simulations", "tests", "examples", "docs", "cohortium",
           "pyproject.toml", "README.md", "CONTRIBUTING.md", "CHANGELOG.md", "Makefile")  # fmt: skip
 #: What then must pass: the catalogues and what follows from them, studies and policies.
 PASSING = ("test_analyses.py", "test_study.py", "test_policy.py")

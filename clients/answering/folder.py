@@ -3,7 +3,7 @@
 ::
 
     holder.toml      where the rows are (clients/data)
-    policy.toml      what is allowed (clients/policy)
+    policy.toml      what is allowed (clients/answering/policy)
     request.json, roster.json, rosters/, keys/   who this member is and who the others are (privacy/member_folder)
     state/           ledger.sqlite, tables/, runs/, scratch/: never leaves
     labels/          the holder's own customers: segments, scores, clusters

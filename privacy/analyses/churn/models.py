@@ -1,7 +1,7 @@
 """Models as holders apply them: integers only, so that a score is the same on every machine.
 
 A scaled feature is an integer x that stands for x / UNIT; a weight is an integer w that stands for w / WEIGHT. Their
-products add up to a logit in units of 1 / LOGIT. Nothing here trains (``server/analyses``, ``clients/models``).
+products add up to a logit in units of 1 / LOGIT. Nothing here trains: that is done in the other rooms of the analysis.
 """
 
 from __future__ import annotations
