@@ -14,8 +14,8 @@ import math
 
 from privacy.figures.estimates import Z95, Estimate
 
-#: A quotient is shown where the total below is at least so many standard deviations of its noise: where the true one is
-#: 4, every sixth is shown, and 84 to 91% of those intervals hold; from 5 on 94 to 96% do.
+#: A quotient is shown where the total below is at least so many standard deviations of its noise. Of a smaller one the
+#: lucky ones alone would be shown, whose intervals hold less often.
 CLEAR = 5.0
 
 

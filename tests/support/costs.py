@@ -25,7 +25,7 @@ SECONDS: dict[str, int] = {
     "test_membership_commands": 7, "test_membership_inference": 20, "test_model_file": 10, "test_mutants": 50,
     "test_network_engine": 15, "test_noise": 20, "test_person_over_studies": 20, "test_policy": 4,
     "test_protocol": 60, "test_ranking": 24, "test_recovery": 12, "test_reference_online_retail": 5,
-    "test_report": 40, "test_repurchase": 21, "test_results_witnessed": 15, "test_runs_and_clocks": 7,
+    "test_report": 40, "test_repurchase_runs": 16, "test_results_witnessed": 15, "test_runs_and_clocks": 7,
     "test_schedule": 18, "test_scores": 25, "test_segments": 4,
     "test_sensitivity": 50, "test_served": 200, "test_shares_only": 90, "test_sources": 30,
     "test_three_sources_one_study": 40, "test_transports": 60, "test_ways_to_run": 4,

@@ -103,26 +103,23 @@ def own_repurchase(rows: OwnRows[FeatureTable], study: Study, result: Repurchase
         return compare(own_share(mask), everyone, weight=weight, comparisons=comparisons)
 
     again = found.of("again")
+    waits = []
+    for figures in result.waits:
+        inside = _inside(found.wait[again], figures)
+        waits.append(WaitLine(figures=figures, customers=int(inside.sum()), share=beside(inside, figures.share)))
+    cohorts = []
+    for cohort in result.cohorts:
+        wait = found.wait[_member(found, cohort, study)]
+        rates = (
+            beside((wait != MISSING) & (wait <= days), rate) if over else None
+            for days, rate, over in zip(options.within_days, cohort.rates, cohort.over, strict=True)
+        )
+        cohorts.append(CohortLine(figures=cohort, customers=len(wait), rates=tuple(rates)))
     return OwnRepurchase(
         customers=len(again),
         again=beside(again, result.again),
-        waits=tuple(
-            WaitLine(figures=figures, customers=int(inside.sum()), share=beside(inside[again], figures.share))
-            for figures in result.waits
-            for inside in (again & _inside(found.wait, figures),)
-        ),
-        cohorts=tuple(
-            CohortLine(
-                figures=cohort,
-                customers=int(member.sum()),
-                rates=tuple(
-                    beside(((found.wait != MISSING) & (found.wait <= days))[member], rate) if over else None
-                    for days, rate, over in zip(options.within_days, cohort.rates, cohort.over, strict=True)
-                ),
-            )
-            for cohort in result.cohorts
-            for member in (_member(found, cohort, study),)
-        ),
+        waits=tuple(waits),
+        cohorts=tuple(cohorts),
         groups=(_group(rows, found, "due"), _group(rows, found, "late")),
         limits=options.within_days,
         comparisons=comparisons,

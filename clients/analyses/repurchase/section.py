@@ -10,7 +10,7 @@ from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged, released_share
 from clients.analysis.comparison import Compared, strictness
 from clients.analysis.pictures import Pair, compared_shares
-from privacy.analyses.repurchase.results import WaitFigures
+from privacy.analyses.repurchase.words import cohort_name, wait_name
 from privacy.presentation.cells import Cell
 from privacy.presentation.numbers import day_text
 from privacy.presentation.pictures import Form, Width, both
@@ -63,23 +63,15 @@ def _findings(view: View) -> list[str]:
 
 
 def _picture(view: View, width: Width) -> str:
-    pairs = [Pair(_name(view, line.figures), line.share, None) for line in view.figures.waits]
+    pairs = [Pair(wait_name(line.figures, view.language), line.share, None) for line in view.figures.waits]
     form = Form(alt=view.say("repurchase_picture"), salt=f"repurchase-{view.language}", width=width)
     return compared_shares(pairs, view.language, hidden=view.say("not_shown"), form=form, shares=("customers",))
-
-
-def _name(view: View, wait: WaitFigures) -> str:
-    if wait.upto is None:
-        return view.say("wait_beyond", days=wait.above)
-    if wait.above is None:
-        return view.say("wait_same_day" if wait.upto == 0 else "wait_first", days=wait.upto)
-    return view.say("wait_between", first=wait.above + 1, last=wait.upto)
 
 
 def _wait(view: View, line: WaitLine) -> dict[str, Any]:
     own = "" if line.share is None else _points(line.share.own.value)
     return {
-        "name": _name(view, line.figures),
+        "name": wait_name(line.figures, view.language),
         "cells": [
             Cell(view.say("column_customers"), f"{line.customers:,}"),
             Cell(view.say("column_own_share"), own),
@@ -90,13 +82,8 @@ def _wait(view: View, line: WaitLine) -> dict[str, Any]:
 
 
 def _cohort(view: View, line: CohortLine) -> dict[str, Any]:
-    first, last = line.figures.first, line.figures.last
-    if first.month == last.month:
-        name = view.say("month", year=first.year, month=f"{first.month:02}")
-    else:
-        name = view.say("quarter", year=first.year, quarter=(first.month + 2) // 3)
     return {
-        "name": name,
+        "name": cohort_name(line.figures, view.language),
         "customers": Cell(view.say("column_customers"), f"{line.customers:,}"),
         "rates": [
             (

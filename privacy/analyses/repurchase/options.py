@@ -27,13 +27,6 @@ class Cohort:
     first: dt.date
     last: dt.date
 
-    @property
-    def name(self) -> str:
-        """``2025-Q2`` for a quarter, ``2025-04`` for a month."""
-        if self.last.month == self.first.month:
-            return f"{self.first:%Y-%m}"
-        return f"{self.first.year}-Q{(self.first.month + 2) // 3}"
-
     def is_over(self, days: int, as_of: dt.date) -> bool:
         """Whether so many days after its last first order have passed before the as-of day."""
         return (as_of - self.last).days > days

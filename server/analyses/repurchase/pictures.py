@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from privacy.analyses.repurchase.results import RepurchaseResult
+from privacy.analyses.repurchase.words import cohort_name, wait_name
 from privacy.presentation import charts
 from privacy.presentation.charts import Group, Mark, Panel, Series, share_mark
 from privacy.presentation.pictures import CUSTOMERS, EVERYONE, REVENUE, Form, Width
 from privacy.presentation.texts import Language
 from server.analyses.repurchase.texts import text
-from server.analyses.repurchase.words import cohort_name, wait_name
 
 _COLOURS = (CUSTOMERS, REVENUE, EVERYONE)
 #: Groups of bars beyond this many make a picture too long to be looked at; the table has all.

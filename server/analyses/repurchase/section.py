@@ -11,6 +11,7 @@ from typing import Any
 
 from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult
+from privacy.analyses.repurchase.words import cohort_name, wait_name
 from privacy.figures.estimates import Z95, Estimate
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text, shown
@@ -18,7 +19,6 @@ from privacy.presentation.pictures import both
 from privacy.presentation.words import beside, percent
 from server.analyses.repurchase import pictures
 from server.analyses.repurchase.texts import text
-from server.analyses.repurchase.words import cohort_name, wait_name
 from server.analysis.section import ReportSection, ReportView
 
 View = ReportView[RepurchaseResult]

@@ -9,11 +9,10 @@ from rich.table import Table
 
 from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.results import RepurchaseResult
+from privacy.analyses.repurchase.words import cohort_name
 from privacy.figures.estimates import Estimate
-from privacy.presentation.numbers import shown
 from privacy.presentation.words import on_terminal
 from privacy.results import StudyResult
-from server.analyses.repurchase.words import cohort_name
 
 
 def tables(repurchase: RepurchaseResult, result: StudyResult, folder: Path) -> Iterator[Table]:
@@ -31,8 +30,8 @@ def tables(repurchase: RepurchaseResult, result: StudyResult, folder: Path) -> I
     for column in ("first order in", "records", *(f"within {days} days" for days in limits)):
         table.add_column(column, justify="left" if column == "first order in" else "right")
     for row in repurchase.cohorts:
-        value, margin = shown(row.customers, decimals=0)
-        table.add_row(cohort_name(row, "en"), f"{value} ±{margin}", *(_written(rate) for rate in row.rates))
+        customers = on_terminal(row.customers, decimals=0)
+        table.add_row(cohort_name(row, "en"), customers, *(_written(rate) for rate in row.rates))
     yield table
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +14,8 @@ from statistic_kit import Reading, ReadingOf
 from privacy.analyses.repurchase.cohort_counts import CohortCounts
 from privacy.analyses.repurchase.features import AGE, WAIT
 from privacy.analyses.repurchase.options import BINS, RepurchaseOptions
-from privacy.kernel.features import MISSING
+from privacy.kernel.features import MISSING, FeatureTable
+from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 
 #: The features of a row, in the order of their names.
@@ -76,3 +78,23 @@ READINGS: dict[str, ReadingOf] = {
 }
 
 NOUNS = (RepurchaseOptions(within_days=(14, 45), cohort="month", cohorts=3),)
+
+# --- small tables and studies for the tests of this room -----------------------------------------------------------
+
+MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
+
+
+def table_of(customers: list[tuple[int, int]]) -> FeatureTable:
+    """Customers of (age, wait), who all count."""
+    values = np.array(customers, dtype=np.int64).reshape(len(customers), 1, 2)
+    ones = np.ones((len(customers), 1), dtype=np.int64)
+    return FeatureTable(names=(AGE, WAIT), values=values, eligible=ones, outcome=-ones)
+
+
+def study_of(as_of: dt.date = MONTHS[-1], **options: Any) -> Study:
+    return Study.model_validate(
+        {
+            "name": "again", "as_of": as_of, "analyses": ("repurchase",), "repurchase": options,
+            "budget": {"epsilon": "1"},
+        }
+    )  # fmt: skip

@@ -1,69 +1,32 @@
-"""Repurchase: cohorts and their question, figures from counts, the holder's own side, and real runs of two months."""
+"""Repurchase: cohorts and their question, figures from counts, a customer's standing, and the forecast."""
 
 from __future__ import annotations
 
 import datetime as dt
-import re
-import tomllib
-from dataclasses import dataclass
 from decimal import Decimal
 from itertools import pairwise
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from analyses.repurchase.examples import MONTHS, study_of, table_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from clients.analyses.repurchase.analysis import ANALYSIS as OWN
-from clients.analyses.repurchase.labels import RepurchaseHistory, RepurchaseSnapshot
-from clients.analyses.repurchase.own import OwnRepurchase, own_repurchase
 from clients.analyses.repurchase.states import STATES, standing
-from clients.answering.folder import HolderFolder
-from clients.answering.runs import RunFolder
-from clients.report.files import write_holder_report
 from privacy.accounting.events import squared_cap
 from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.cohort_counts import AMPLITUDES, CohortCounts
-from privacy.analyses.repurchase.features import AGE, WAIT
 from privacy.analyses.repurchase.options import RepurchaseOptions
 from privacy.analyses.repurchase.results import RepurchaseResult
-from privacy.audit.export import export
-from privacy.audit.verify import verify
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.kernel.terms import Budget
-from privacy.ledger import Reserved
 from privacy.mechanisms import calibrate
-from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
-from privacy.results import StudyResult
 from privacy.statistics import GAMMA
-from server.analyses.repurchase.run import TITLE, figures, forecast
-from server.report.render import render_report
-from simulations.worlds.generator import generate, study_toml
-from simulations.worlds.local import Workspace, run_local
-
-MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
-
-
-def table_of(customers: list[tuple[int, int]]) -> FeatureTable:
-    """Customers of (age, wait), who all count."""
-    values = np.array(customers, dtype=np.int64).reshape(len(customers), 1, 2)
-    ones = np.ones((len(customers), 1), dtype=np.int64)
-    return FeatureTable(names=(AGE, WAIT), values=values, eligible=ones, outcome=-ones)
-
-
-def study_of(as_of: dt.date = MONTHS[-1], **options: Any) -> Study:
-    return Study.model_validate(
-        {
-            "name": "again", "as_of": as_of, "analyses": ("repurchase",), "repurchase": options,
-            "budget": {"epsilon": "1"},
-        }
-    )  # fmt: skip
-
+from server.analyses.repurchase.run import figures, forecast
 
 # --- cohorts -----------------------------------------------------------------------------------------------------
 
@@ -100,11 +63,11 @@ def test_cohorts_are_calendar_periods_without_gaps_and_the_first_limit_is_over(
     assert (as_of - (ends - dt.timedelta(days=1))).days <= days or ends <= following
 
 
-def test_periods_have_names() -> None:
+def test_the_last_periods_are_those_that_are_over() -> None:
     quarters = RepurchaseOptions(cohorts=2).periods(dt.date(2025, 1, 1))
-    assert [period.name for period in quarters] == ["2024-Q2", "2024-Q3"]
+    assert [period.first for period in quarters] == [dt.date(2024, 4, 1), dt.date(2024, 7, 1)]
     months = RepurchaseOptions(cohort="month", cohorts=2).periods(dt.date(2025, 1, 1))
-    assert [period.name for period in months] == ["2024-10", "2024-11"]
+    assert [period.last for period in months] == [dt.date(2024, 10, 31), dt.date(2024, 11, 30)]
 
 
 @pytest.mark.parametrize("within_days", [(), (0,), (30, 30), (60, 30), (366,), tuple(range(1, 8))])
@@ -255,168 +218,17 @@ def test_a_standing_follows_from_age_and_wait(customers: list[tuple[int, int]]) 
         assert (STATES[found.state[row]], found.days_left[row]) == (state, left)
 
 
-# --- real runs ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Ran:
-    """A workspace in which one study ran for two as-of days, beside the first analysis."""
-
-    workspace: Workspace
-    results: tuple[StudyResult, ...]
-
-    @property
-    def study(self) -> Study:
-        return self.results[-1].study
-
-    @property
-    def figures(self) -> RepurchaseResult:
-        found = OWN.figures(self.results[-1])
-        assert found is not None
-        return found
-
-    @property
-    def holders(self) -> tuple[HolderFolder, ...]:
-        return tuple(self.workspace.holder(name) for name in self.workspace.coordinator.roster().holders)
-
-    def own(self, folder: HolderFolder) -> OwnRepurchase:
-        rows = folder.context(self.study).rows(self.study.row_requests["repurchase"])
-        return own_repurchase(rows, self.study, self.figures)
-
-
-@pytest.fixture(scope="module")
-def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    root = tmp_path_factory.mktemp("repurchase")
-    world = generate(root / "data", customers=2000, stores=2)
-    raw = tomllib.loads(study_toml(world), parse_float=Decimal) | {"analyses": ("repurchase",)}
-    raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1}
-    workspace = Workspace.create(
-        root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
-    )
-    days = (Study.model_validate({**raw, "as_of": day}) for day in MONTHS)
-    return Ran(workspace, tuple(run_local(study, workspace, transport="in-process") for study in days))
-
-
-def test_a_run_finds_what_all_holders_have_together(ran: Ran) -> None:
-    own = [ran.own(folder) for folder in ran.holders]
-    customers = sum(item.customers for item in own)
-    assert ran.figures.customers.value == pytest.approx(customers, abs=3 * ran.figures.customers.margin)
-    again = sum(round(item.again.own.value * item.customers) for item in own if item.again)
-    assert ran.figures.again is not None
-    assert ran.figures.again.value == pytest.approx(again / customers, abs=3 * ran.figures.again.margin)
-    for number, cohort in enumerate(ran.figures.cohorts):
-        size = sum(item.cohorts[number].customers for item in own)
-        assert cohort.customers.value == pytest.approx(size, abs=3 * cohort.customers.margin)
-    assert sum(rate is not None for cohort in ran.figures.cohorts for rate in cohort.rates) > 5
-
-
-def test_the_question_is_charged_and_the_audit_proves_it(ran: Ran, tmp_path: Path) -> None:
-    (question,) = ran.results[-1].spending.questions
-    assert question.question == TITLE
-    export(ran.workspace.coordinator.root, tmp_path / "coordinator.bundle")
-    for folder in ran.holders:
-        export(folder.root, tmp_path / f"{folder.root.name}.bundle")
-        charges = [fact for fact in folder.ledger().facts() if isinstance(fact, Reserved)]
-        assert [charge.event.dim for charge in charges] == [
-            result.study.of(CONTRACT).question(result.study.as_of).dim for result in ran.results
-        ]
-    found = verify(sorted(tmp_path.glob("*.bundle")))
-    assert found.passed, found
-
-
-def test_a_stated_result_that_is_not_of_the_plan_is_seen(ran: Ran) -> None:
-    plans = RunFolder(ran.holders[0].state / "runs").released_plans(ran.results[-1].run)
-    answered = [plan.core.statistic for plan in plans]
-    assert OWN.fits(ran.figures, answered)
-    assert not OWN.fits(ran.figures, [])
-    assert not OWN.fits(ran.figures.model_copy(update={"waits": ran.figures.waits[:-1]}), answered)
-    assert not OWN.fits(ran.figures.model_copy(update={"cohorts": ran.figures.cohorts[1:]}), answered)
-
-
-def test_every_holder_has_a_file_of_its_own_customers(ran: Ran) -> None:
-    for folder in ran.holders:
-        path = folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-repurchase.csv"
-        written = pd.read_csv(path, dtype={"customer_id": str, "source_id": str}, encoding="utf-8-sig")
-        rows = folder.context(ran.study).rows(ran.study.row_requests["repurchase"])
-        found = standing(rows.table, 90)
-        assert written["customer_id"].tolist() == rows.ids.tolist()
-        assert written["second_order"].tolist() == [STATES[state] for state in found.state]
-        assert written["first_order_age"].tolist() == found.age.tolist()
-        assert written["wait"].isna().tolist() == (found.wait == MISSING).tolist()
-        assert written["days_left"].notna().tolist() == found.of("due").tolist()
-        assert set(written["second_order"]) == set(STATES)
-        before = written["previous_second_order"]
-        assert before.isna().any(), "new customers"
-        # Nobody gives a second order back.
-        assert set(written.loc[before == "again", "second_order"]) == {"again"}
-        changed = written["second_order_changed"]
-        assert (changed[before.notna()].astype(bool) == (before != written["second_order"])[before.notna()]).all()
-
-
-def test_only_those_who_changed_can_be_selected(ran: Ran) -> None:
-    rows = RepurchaseHistory(ran.holders[0].state / "labels").rows(ran.study.name, ran.study.as_of)
-    changed = rows.select(changed_only=True)
-    assert changed is not None
-    assert 0 < len(changed) < len(rows.snapshot)
-    assert rows.select(segment="eight:1") is None
-    kept = RepurchaseSnapshot.from_table(rows.snapshot.with_metadata())
-    assert kept.table.equals(rows.snapshot.table)
-    with pytest.raises(KeyError):
-        RepurchaseSnapshot.from_table(rows.snapshot.table)
-    assert repr(rows.snapshot) == "RepurchaseSnapshot(<private>)"
-
-
-def test_the_report_says_what_was_found(ran: Ran) -> None:
-    page = render_report(ran.results[-1])
-    again = ran.figures.again
-    assert again is not None
-    assert f"{100 * again.value:.1f}"[:2] in page
-    for words in ("Second orders", "复购", "2024, Q3", "2024年第3季度", "the same day", "more than 365 days"):
-        assert words in page
-    assert not re.search(r"\{[a-z_]+\}", re.sub(r"<style.*?</style>", "", page, flags=re.S))
-
-
-def test_the_holders_page_sets_its_own_beside_it(ran: Ran) -> None:
-    folder = ran.holders[0]
-    page = write_holder_report(folder).read_text(encoding="utf-8")
-    own = ran.own(folder)
-    assert own.again is not None
-    assert f"{100 * own.again.own.value:.1f}%" in page
-    for group in own.groups:
-        assert f"{group.customers:,} customers" in page
-        for customer in group.listed:
-            assert customer.customer_id in page
-    assert "Win the second order while the first is fresh" in page
-    due, late = own.groups
-    left = [customer.days_left for customer in due.listed]
-    assert left == sorted(left)
-    assert min(left) >= 1
-    assert {customer.days_left for customer in late.listed} == {0}
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_a_holder_without_customers_of_a_period_has_a_page(ran: Ran, language: str) -> None:
-    """No share of nobody, and no verdict about it."""
-
-    class Rows:
-        ids = np.array(["a"], dtype=object)
-        table = table_of([(5, MISSING)])
-
-    own = own_repurchase(Rows(), ran.study, ran.figures)  # type: ignore[arg-type]
-    assert all(rate is None for line in own.cohorts for rate in line.rates)
-    assert all(line.share is None for line in own.waits)
-    empty = table_of([])
-    Rows.table, Rows.ids = empty, np.array([], dtype=object)
-    assert own_repurchase(Rows(), ran.study, ran.figures).again is None  # type: ignore[arg-type]
-
-
 # --- what a study is told beforehand -----------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("size", "points"), [(5_000, 3.8), (20_000, 1.0), (50_000, 0.4)])
-def test_the_forecast_is_that_of_the_formula(size: int, points: float) -> None:
-    """By month, a rate of 30%, epsilon 1, delta 1e-6, 4 holders, one of them pooling: as the design works out."""
-    study = study_of(within_days=(30,), cohort="month", cohorts=12).model_copy(
+@pytest.mark.parametrize(
+    ("cohort", "size", "points"),
+    [("month", 5_000, 3.8), ("month", 20_000, 1.0), ("month", 50_000, 0.4),
+     ("quarter", 5_000, 1.3), ("quarter", 20_000, 0.3), ("quarter", 50_000, 0.1)],
+)  # fmt: skip
+def test_the_forecast_is_that_of_the_formula(cohort: str, size: int, points: float) -> None:
+    """A rate of 30%, epsilon 1, delta 1e-6, 4 holders, one of them pooling: the table of docs/repurchase.md."""
+    study = study_of(within_days=(30,), cohort=cohort, cohorts=12).model_copy(
         update={"budget": Budget(epsilon=Decimal(1), delta=Decimal("0.000001"), size_class=size,
                                  max_holders_per_customer=1)}
     )  # fmt: skip
