@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import UNIT, FeatureTable, Scale, ScaledFeature
 from privacy.kernel.linear_view import LinearView
-from privacy.statistics.base import Statistic
+from privacy.statistics.base import IntArray, Statistic
 from privacy.statistics.feature_moments import FeatureMoments
 from privacy.statistics.feature_sums import FeatureSums
 from privacy.statistics.vector import VectorStatistic
@@ -28,9 +28,14 @@ HOLDERS = ("east", "north", "south", "west")
 #: A value far beyond any limit of an example.
 FAR = 1 << 40
 
-#: A question with limits so many times as far, and what its sum is to be multiplied with to have the units of before,
-#: shape ``(dim,)``: what an encoder gives when its clip lets so much more pass.
-Unclipped = Callable[[Any, int], tuple[Statistic[Any], NDArray[np.float64]]]
+FloatArray = NDArray[np.float64]
+
+#: From a wider question's sum to the units of before, both of shape ``(dim,)``; linear.
+Back = Callable[[IntArray], FloatArray]
+
+#: A question with limits so many times as far, and the way back from its sum: together what an encoder gives when its
+#: clip lets so much more pass.
+Unclipped = Callable[[Any, int], tuple[Statistic[Any], Back]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -83,10 +88,14 @@ def beyond(*values: int, outcome: int = 0) -> FeatureTable:
     return features_of(NAMES, [(outcome, values)])
 
 
-def longer(statistic: VectorStatistic, factor: int) -> tuple[Statistic[Any], NDArray[np.float64]]:
+def times(factor: float) -> Back:
+    """The way back where all units are ``factor`` times as large."""
+    return lambda total: np.asarray(total * factor, dtype=np.float64)
+
+
+def longer(statistic: VectorStatistic, factor: int) -> tuple[Statistic[Any], Back]:
     """See :data:`Unclipped`, for vectors that are cut to a norm."""
-    wider = statistic.model_copy(update={"norm": statistic.norm * factor})
-    return wider, np.full(statistic.dim, float(factor))
+    return statistic.model_copy(update={"norm": statistic.norm * factor}), times(factor)
 
 
 EXAMPLES = (

@@ -111,8 +111,8 @@ def _not_clipped(path: ReleasePath) -> ReleasePath:
         unclipped = EXAMPLE_OF[statistic.kind].unclipped
         if unclipped is None:
             raise TypeError(f"{statistic.kind} clips nothing")
-        wider, units = unclipped(statistic, _BEYOND)
-        found: IntArray = np.rint(encode_sum(wider, rows, holder=holder) * units).astype(np.int64)
+        wider, back = unclipped(statistic, _BEYOND)
+        found: IntArray = np.rint(back(encode_sum(wider, rows, holder=holder))).astype(np.int64)
         return found
 
     return replace(path, encode=encode)

@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
-
 from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact
 from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.kernel.features import UNIT
 from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.statistics.base import Statistic
-from privacy.statistics.examples import CROWD, FAR, NAMES, SCALED, Example, beyond
+from privacy.statistics.examples import CROWD, FAR, NAMES, SCALED, Back, Example, beyond, times
 
 #: Without the constant, which a grid and anchors leave out.
 _PLANE = LinearView(features=SCALED, radius=2 * UNIT, matrix=((0, ENTRY, 0), (0, 0, ENTRY)))
 
 
-def _further(statistic: AnchorSums, factor: int) -> tuple[Statistic[Any], NDArray[np.float64]]:
+def _further(statistic: AnchorSums, factor: int) -> tuple[Statistic[Any], Back]:
     facts = tuple(
         fact.model_copy(update={"caps": tuple(cap * factor for cap in fact.caps), "amplitude": fact.amplitude * factor})
         for fact in statistic.facts
@@ -29,7 +26,7 @@ def _further(statistic: AnchorSums, factor: int) -> tuple[Statistic[Any], NDArra
         "facts": facts,
     }
     wider = statistic.model_copy(update=changed)
-    return wider, np.full(statistic.dim, wider.norm / statistic.norm)
+    return wider, times(wider.norm / statistic.norm)
 
 
 #: What a small study with this analysis says in its table.

@@ -5,16 +5,17 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
-from privacy.statistics.base import Statistic
-from privacy.statistics.examples import FAR, Example, columns_of
+from privacy.statistics.base import IntArray, Statistic
+from privacy.statistics.examples import FAR, Back, Example, FloatArray, columns_of
 
 _CROWD = columns_of([(12, 1, 1_990, 12), (45, 3, 12_500, 300), (200, 7, 88_000, 640)])
 _WITNESS = columns_of([(-FAR, -FAR, -FAR, -FAR)])
+#: Rules bound a segment below, caps above: who is beyond the caps is who an encoder must clip.
+_WHOLESALER = columns_of([(-FAR, FAR, FAR, -FAR)])
 
 _RULES = SegmentRules(
     cuts=CutPoints(
@@ -26,9 +27,21 @@ _RULES = SegmentRules(
 )  # fmt: skip
 
 
-def _higher_caps(statistic: SegmentTotals, factor: int) -> tuple[Statistic[Any], NDArray[np.float64]]:
+def _higher_caps(statistic: SegmentTotals, factor: int) -> tuple[Statistic[Any], Back]:
     caps = {"orders_cap": statistic.orders_cap * factor, "money_cap": statistic.money_cap * factor}
-    return statistic.model_copy(update=caps), np.tile([1.0, factor, factor], statistic.dim // 3)
+    wider = statistic.model_copy(update=caps)
+
+    def back(total: IntArray) -> FloatArray:
+        """Sums from the wider ranges, measured from the middles of the ranges of before."""
+        cells = []
+        for found in wider.decode(total, 0.0):
+            ranges = statistic.ranges(found.scheme)
+            away = np.stack([found.orders, found.money], axis=1) - ranges.middle * found.customers[:, np.newaxis]
+            places = np.divide(away, ranges.half, out=np.zeros_like(away), where=ranges.half > 0)
+            cells.append(np.column_stack([found.customers, places]))
+        return np.asarray(np.concatenate(cells) * statistic.amplitudes).ravel()
+
+    return wider, back
 
 
 #: What a small study with this analysis says in its table.
@@ -46,9 +59,11 @@ EXAMPLES = (
         witness=_WITNESS,
     ),
     Example(
-        statistic=SegmentTotals(rules=_RULES, schemes=("rules", "eight"), orders_cap=5, money_cap=10_000),
+        statistic=SegmentTotals(
+            rules=_RULES, schemes=("rules", "eight"), orders_cap=9, money_cap=40_000, form="centred"
+        ),
         crowd=_CROWD,
-        witness=_WITNESS,
+        witness=_WHOLESALER,
         unclipped=_higher_caps,
     ),
 )
