@@ -19,7 +19,7 @@ import pandas as pd
 from simulations.worlds.dirt import NON_GOODS, RATES, in_currency, with_dirt
 from simulations.worlds.holders import ONLINE, GeneratedHolder
 from simulations.worlds.people import lines_of, orders_of, returns_of
-from simulations.worlds.writers import WRITERS
+from simulations.worlds.writers import write_rows
 
 _OVERLAP_MAX = 0.4
 
@@ -85,9 +85,7 @@ def generate(
         home = folder / holder.name
         home.mkdir(parents=True, exist_ok=True)
         rows = in_currency(rng, holder, pd.concat([clean[holder.name], returns[holder.name]]))
-        rows = with_dirt(rng, holder, rows, as_of)
-        text = WRITERS[holder.format](holder, home, rows)
-        (home / "holder.toml").write_text(text, encoding="utf-8")
+        write_rows(holder, home, with_dirt(rng, holder, rows, as_of))
     truth = folder / "truth.json"
     facts = _truth(holders, clean, returns, as_of=as_of, customers=customers)
     truth.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
