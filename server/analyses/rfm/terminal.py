@@ -3,56 +3,77 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
+from rich.console import Console, ConsoleOptions
 from rich.table import Table
 
-from privacy.analyses.rfm.results import RfmResult, SchemeFigures
+from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
+from privacy.figures.estimates import Estimate
+from privacy.presentation.numbers import shown
 from privacy.presentation.words import on_terminal
 from privacy.results import StudyResult
 
+#: From so many columns on there is room for the names in both languages.
+_BILINGUAL = 100
 
-def tables(rfm: RfmResult, result: StudyResult, folder: Path) -> Iterator[Table]:
+
+def tables(rfm: RfmResult, result: StudyResult, folder: Path) -> Iterator[Segments]:
     """A table for each reported segmentation."""
     for figures in rfm.schemes:
-        yield _shares(figures, result) if result.totals_withheld else _totals(figures, result)
+        yield Segments(figures=figures, result=result)
 
 
-def _table(figures: SchemeFigures, result: StudyResult, caption: str, *columns: str) -> Table:
-    table = Table(
-        title=f"Segments ({figures.scheme}), {result.study.as_of}, {result.study.currency}",
-        caption=caption,
-        title_justify="left",
-        caption_justify="left",
-    )
-    for column in ("segment", "", *columns):
-        table.add_column(column, justify="left" if column in ("segment", "") else "right")
-    return table
+@dataclass(frozen=True, kw_only=True)
+class Segments:
+    """A segmentation's table, as wide as the terminal allows."""
 
+    figures: SchemeFigures
+    result: StudyResult
 
-def _totals(figures: SchemeFigures, result: StudyResult) -> Table:
-    caption = "± is the half-width of the 95% interval of the privacy noise; counts are customer records"
-    table = _table(figures, result, caption, "records", "share", "revenue", "share")
-    for row in figures.segments:
-        if row.customers is None or row.revenue is None:
-            table.add_row(row.en, row.zh, "suppressed", "", "", "")
-            continue
-        table.add_row(
-            row.en,
-            row.zh,
-            on_terminal(row.customers, decimals=0),
-            "" if row.share_of_customers is None else f"{row.share_of_customers.value:.1%}",
-            on_terminal(row.revenue, decimals=0),
-            "" if row.share_of_revenue is None else f"{row.share_of_revenue.value:.1%}",
+    def __rich_console__(self, console: Console, options: ConsoleOptions) -> Iterator[Table]:
+        names = ("segment", "") if options.max_width >= _BILINGUAL else ("segment",)
+        withheld = self.result.totals_withheld
+        noise = (
+            "noise and rounding; totals are withheld" if withheld else "the privacy noise; counts are customer records"
         )
-    return table
+        table = Table(
+            title=f"Segments ({self.figures.scheme}), {self.result.study.as_of}, {self.result.study.currency}",
+            caption=f"± is the half-width of the 95% interval of {noise}",
+            title_justify="left",
+            caption_justify="left",
+        )
+        for name in names:
+            table.add_column(name)
+        columns = ("records", "of revenue") if withheld else ("records", "share", "revenue", "share")
+        for column in columns:
+            table.add_column(column, justify="right")
+        cells = _shares if withheld else _totals
+        for row in self.figures.segments:
+            found = cells(row) or ["suppressed", *[""] * (len(columns) - 1)]
+            table.add_row(*(row.en, row.zh)[: len(names)], *found)
+        yield table
 
 
-def _shares(figures: SchemeFigures, result: StudyResult) -> Table:
-    caption = "± is the half-width of the 95% interval of noise and rounding; totals are withheld"
-    table = _table(figures, result, caption, "records", "of revenue")
-    for row in figures.segments:
-        parts = (row.share_of_customers, row.share_of_revenue)
-        shown = ["" if share is None else on_terminal(share, decimals=1, scale=100, unit="%") for share in parts]
-        table.add_row(row.en, row.zh, *(["suppressed", ""] if row.suppressed else shown))
-    return table
+def _totals(row: SegmentFigures) -> list[str]:
+    if row.customers is None or row.revenue is None:
+        return []
+    return [
+        on_terminal(row.customers, decimals=0),
+        _share(row.share_of_customers),
+        on_terminal(row.revenue, decimals=0),
+        _share(row.share_of_revenue),
+    ]
+
+
+def _share(share: Estimate | None) -> str:
+    """Without its interval, for which there is no room, and with no digit that this leaves no meaning."""
+    return "" if share is None else f"{shown(share, decimals=1, scale=100).value}%"
+
+
+def _shares(row: SegmentFigures) -> list[str]:
+    if row.suppressed:
+        return []
+    parts = (row.share_of_customers, row.share_of_revenue)
+    return ["" if share is None else on_terminal(share, decimals=1, scale=100, unit="%") for share in parts]
