@@ -26,11 +26,21 @@ class FixedCuts(Noun):
     money: ExactDecimal = Field(ge=0)
 
 
+#: Most that may lie above a cap, as a part of what was counted: far more than any result can say something of.
+TAIL_LIMIT = 1_000_000
+
+
 class KnownTail(Noun):
     """What lay above a cap, as a part of what was counted: the estimate, and the most that intervals allow for."""
 
-    likely: ExactDecimal = Field(ge=0, le=1_000_000)
-    most: ExactDecimal = Field(ge=0, le=1_000_000)
+    likely: ExactDecimal = Field(ge=0, le=TAIL_LIMIT)
+    most: ExactDecimal = Field(ge=0, le=TAIL_LIMIT)
+
+    @classmethod
+    def of(cls, likely: float, most: float) -> Self:
+        """From what was estimated, to six decimals; as much as the limit where noise leaves nothing to compare with."""
+        first, last = (Decimal(str(round(min(part, TAIL_LIMIT), 6))) for part in (likely, most))
+        return cls(likely=first, most=last)
 
 
 class KnownCuts(Noun):

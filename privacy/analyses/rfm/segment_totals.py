@@ -78,7 +78,7 @@ def _placed(values: IntArray, low: IntArray, high: IntArray, amplitude: int) -> 
     the middle. ``low`` and ``high`` are each customer's own; shifting is public and per range.
     """
     width = high - low
-    shift = np.maximum(np.ceil(np.log2(np.maximum(width, 1) + 1.0)).astype(np.int64) - 34, 0)
+    shift = np.maximum(np.frexp(width)[1] - 34, 0)  # the width's bits beyond 34
     away = np.clip(2 * np.clip(values, low, high) - low - high, -width, width) >> shift
     narrow = np.maximum(width >> shift, 1)
     away = np.clip(away, -narrow, narrow)

@@ -45,9 +45,7 @@ def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
 
 
 def _known(tail: TailFigures | None) -> KnownTail | None:
-    if tail is None:
-        return None
-    return KnownTail(likely=Decimal(str(round(tail.likely, 6))), most=Decimal(str(round(tail.most, 6))))
+    return None if tail is None else KnownTail.of(tail.likely, tail.most)
 
 
 def compared(study: Study, rfm: RfmResult, before: Sequence[StudyResult]) -> list[EarlierRun]:

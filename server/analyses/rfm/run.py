@@ -32,7 +32,7 @@ from server.analyses.rfm.cut_points import (
     total_customers,
 )
 from server.analyses.rfm.figures import Tail, Tails, distribution_of, scheme_figures
-from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic, segments_statistic
+from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic, segments_probe, segments_statistic
 from server.analyses.rfm.shares_only import shares_only
 from server.analysis import Ask, Planned
 
@@ -120,10 +120,12 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
     cuts = find_cuts(study, recency, money, orders)
     rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
     cells = max(len(rules.segments(scheme)) for scheme in study.of(CONTRACT).report)
-    noise = planned(SEGMENTS, segments_statistic(study, rules, orders_cap=1, money_cap=1)).released_deviation
+    noise = planned(SEGMENTS, segments_probe(study)).released_deviation
     if study.of(CONTRACT).totals == "shares":
         # The best cap for the number of customers would tell it, to every holder, in the plan. Its class shows anyway.
         money, orders = (_as_if(fact, class_of(customers)) for fact in (money, orders))
+    # Caps are balanced as if sums were measured from zero, by the amplitudes of that form: segments that have ranges of
+    # their own need no others (half and twice the cap each help some populations and hurt others).
     money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
     orders_cap, _ = clipping_cap(orders, noise / AMPLITUDES[1], cells)
     found = KnownCuts(
@@ -148,8 +150,7 @@ _ORDERS_ABOVE = 1.2
 
 
 def _known_tail(fact: Cumulative, cap: int, excess: float) -> KnownTail:
-    likely, most = (Decimal(str(round(part, 6))) for part in tail_above(fact, cap, excess))
-    return KnownTail(likely=likely, most=most)
+    return KnownTail.of(*tail_above(fact, cap, excess))
 
 
 def _cumulated(estimate: PrefixEstimate, customers: float) -> Cumulative:

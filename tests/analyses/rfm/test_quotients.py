@@ -73,13 +73,14 @@ def test_nothing_is_shown_where_the_total_below_is_not_clear_of_its_noise() -> N
 
 def test_figures_of_segments_are_possible_whatever_the_noise() -> None:
     rng = np.random.default_rng(1)
+    shown = dict.fromkeys(("share_of_customers", "share_of_revenue", "orders_per_customer"), 0)
     for _ in range(200):
         noise = rng.standard_normal((3, 8))
         estimate = SegmentEstimate(
             scheme="eight",
             customers=np.full(8, 30.0) + 10 * noise[0],
             orders=np.full(8, 40.0) + 30 * noise[1],
-            money=np.full(8, 20_000.0) + 40_000 * noise[2],
+            money=np.full(8, 80_000.0) + 40_000 * noise[2],
             customers_deviation=10.0,
             orders_deviation=np.full(8, 30.0),
             money_deviation=np.full(8, 40_000.0),
@@ -89,8 +90,11 @@ def test_figures_of_segments_are_possible_whatever_the_noise() -> None:
         for segment in scheme_figures(estimate, QUESTION, TAILS, floor=0).segments:
             for share in (segment.share_of_customers, segment.share_of_revenue):
                 assert share is None or 0 <= share.interval[0] <= share.interval[1] <= 1
+            for name in shown:
+                shown[name] += getattr(segment, name) is not None
             average = segment.orders_per_customer
             assert average is None or 1 <= average.interval[0] <= average.interval[1] <= 10
+    assert all(count > 20 for count in shown.values()), shown
 
 
 def test_money_net_of_returns_may_be_negative() -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -9,6 +11,7 @@ from hypothesis import strategies as st
 from row_kits import table
 
 from clients.analyses.rfm.comparison import measures, segment_lines, standing
+from privacy.analyses.rfm.options import TAIL_LIMIT, KnownTail
 from privacy.analyses.rfm.ranges import ranges_of
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import CENTRED_AMPLITUDES, SegmentTotals, _placed
@@ -74,6 +77,12 @@ def test_amplitudes_keep_a_customer_within_the_unit_and_old_questions_keep_their
     assert "form" not in old.model_dump(mode="json")
     assert "returns" not in old.model_dump(mode="json")
     assert old.digest != QUESTION.digest
+
+
+def test_a_tail_that_noise_makes_endless_is_as_much_as_a_study_can_state() -> None:
+    """A run in which hardly a customer is left to compare with must not fail after its first question."""
+    found = KnownTail.of(0.1234567, 3e9)
+    assert (found.likely, found.most) == (Decimal("0.123457"), Decimal(TAIL_LIMIT))
 
 
 def _shop(count: int, seed: int) -> CustomerColumns:
