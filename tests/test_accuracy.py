@@ -174,16 +174,12 @@ def test_without_noise_segment_totals_are_exact(
 def test_the_short_way_measures_what_the_protocol_does(tables: Tables, tmp_path: Path) -> None:
     """The benchmark leaves messages out: with the same draws, the protocol gives the very same result."""
 
-    def seeded() -> Callable[[int, int], np.ndarray]:
-        rng = np.random.default_rng(5)
-        return lambda scale, size: np.rint(rng.normal(0, scale, size)).astype(np.int64)
-
     study = bench.reference_study()
-    federation = MemoryFederation(tmp_path, tables, policy=kit.lenient_policy(), declared=1, sampler=seeded())
+    federation = MemoryFederation(tmp_path, tables, policy=kit.lenient_policy(), declared=1, sampler=kit.seeded_noise())
     # One holder after another, so that the draws come in the same order.
     patched = kit.HookedTransport(federation, kit.honest)
     through_protocol = run_study(study, folder=federation.folder, transport=patched, pages=False).rfm
-    directly, _ = bench.run_directly(study, tables, seeded())
+    directly, _ = bench.run_directly(study, tables, kit.seeded_noise())
     assert through_protocol == directly
 
 

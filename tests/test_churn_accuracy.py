@@ -124,17 +124,16 @@ def test_the_model_does_not_depend_on_who_has_which_customers(
     trial = trials(90)
     study = given.reference_study(90, family=family)
     models = [
-        given.train_directly(study, given.divided(trial.customers, trial.index, split), day=given.AT, sampler=_seeded())
+        given.train_directly(
+            study, given.divided(trial.customers, trial.index, split), day=given.AT, sampler=kit.seeded_noise()
+        )
         for split in ("number", *bench.SPLITS)
     ]
     assert models[0] == models[1] == models[2]
     other = given.divided(trial.customers, trial.index[:-1], "number")
-    assert given.train_directly(study, other, day=given.AT, sampler=_seeded()) != models[0], "one customer less shows"
-
-
-def _seeded() -> Callable[[int, int], np.ndarray]:
-    rng = np.random.default_rng(5)
-    return lambda scale, size: np.rint(rng.normal(0, scale, size)).astype(np.int64)
+    assert given.train_directly(study, other, day=given.AT, sampler=kit.seeded_noise()) != models[0], (
+        "one customer less shows"
+    )
 
 
 @pytest.mark.slow
@@ -151,12 +150,12 @@ def test_the_short_way_trains_what_the_protocol_trains(
         {f"holder-{number}": {"churn": table} for number, table in enumerate(tables)},
         policy=kit.lenient_policy(analyses=("churn",)),
         declared=1,
-        sampler=_seeded(),
+        sampler=kit.seeded_noise(),
     )
     # One holder after another, so that the draws come in the same order.
     carrier = kit.HookedTransport(federation, kit.honest)
     result = run_study(study, folder=federation.folder, transport=carrier, pages=False)
-    assert result.churn.model == given.train_directly(study, tables, day=given.EARLIER, sampler=_seeded())
+    assert result.churn.model == given.train_directly(study, tables, day=given.EARLIER, sampler=kit.seeded_noise())
     exact = given.auc(logits_of(result.churn.model, trial.customers.table, given.AT)[trial.index],
                       trial.outcome[trial.index])  # fmt: skip
     assert abs(result.churn.quality.auc.value - exact) <= 3 * result.churn.quality.auc.margin

@@ -128,14 +128,9 @@ def test_the_short_way_finds_what_the_protocol_finds(
         {f"holder-{number}": {"clusters": table} for number, table in enumerate(trial.tables)},
         policy=kit.lenient_policy(analyses=("clusters",)),
         declared=1,
-        sampler=_seeded(),
+        sampler=kit.seeded_noise(),
     )
     # One holder after another, so that the draws come in the same order.
     carrier = kit.HookedTransport(federation, kit.honest)
     result = run_study(study, folder=federation.folder, transport=carrier, pages=False)
-    assert result.clusters == given.cluster_directly(study, trial.tables, sampler=_seeded())
-
-
-def _seeded() -> given.Sampler:
-    rng = np.random.default_rng(5)
-    return lambda scale, size: np.rint(rng.normal(0, scale, size)).astype(np.int64)
+    assert result.clusters == given.cluster_directly(study, trial.tables, sampler=kit.seeded_noise())

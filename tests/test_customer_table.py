@@ -21,6 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from source_kit import COLUMNS, make_config, make_study
 
 from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
@@ -40,19 +41,7 @@ from privacy.kernel.canonical import read_toml
 from privacy.kernel.customers import CustomerRequest
 from privacy.protocol.study import Study
 
-COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
 NOON = dt.datetime(2024, 5, 1, 12)
-
-
-def make_study(**changes: Any) -> Study:
-    return Study.model_validate({"name": "test", "as_of": dt.date(2024, 6, 1), "budget": {"epsilon": "1"}} | changes)
-
-
-def make_config(url: object, *, columns: dict[str, str] | None = None, **source: Any) -> HolderConfig:
-    columns = columns or COLUMNS
-    if "currency" not in columns:
-        source.setdefault("currency_code", "EUR")
-    return HolderConfig.model_validate({"holder": "shop", "source": {"url": str(url)} | source, "columns": columns})
 
 
 def line(**changes: Any) -> dict[str, Any]:

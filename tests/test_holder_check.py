@@ -12,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from rich.console import Console
+from source_kit import make_study
 
 from clients.data.check import CheckReport, preflight
 from clients.data.check_page import render_check
@@ -19,10 +20,6 @@ from clients.data.config import HolderConfig
 from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "amount": "amount", "currency": "currency"}
-
-
-def make_study(**changes: Any) -> Study:
-    return Study.model_validate({"name": "test", "as_of": dt.date(2024, 6, 1), "budget": {"epsilon": "1"}} | changes)
 
 
 def make_config(columns: dict[str, str] | None = None, **source: Any) -> HolderConfig:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import datetime as dt
 import os
 import stat
@@ -28,6 +27,7 @@ from label_kit import (
     make_rules,
     make_study,
     make_table,
+    read,
     respelled,
 )
 
@@ -37,12 +37,6 @@ from clients.labels.config import FileTarget
 from clients.labels.files import write_files
 from privacy.analyses.rfm.segments import SCHEMES, ThresholdRule
 from privacy.errors import ConfigError, DataError
-
-
-def read(path: Path, separator: str = ",") -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter=separator))
-
 
 # --- what a label is ---------------------------------------------------------------------------------------------
 

@@ -6,7 +6,6 @@ scikit-learn and against the coordinator's definitions, one study's files and ta
 
 from __future__ import annotations
 
-import csv
 import dataclasses
 import datetime as dt
 from decimal import Decimal
@@ -19,7 +18,7 @@ import pytest
 from holder_kit import write_labels, write_scores
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from label_kit import TABLE, Query, configure, make_rules, make_study
+from label_kit import TABLE, Query, configure, files_in, make_rules, make_study, read
 from score_kit import (
     FEATURE_NAMES,
     LAST,
@@ -402,16 +401,6 @@ def test_nothing_is_said_of_few_customers() -> None:
 def july(folder: Path, **changes: Any) -> tuple[Path, ...]:
     study = make_study(**{"analyses": ("churn",), "as_of": JULY, **changes})
     return write_scores(lambda: snapshot(study, counted=(0, 2, 4), seed=7), folder=folder / "labels")
-
-
-def read(path: Path, separator: str = ",") -> list[dict[str, str]]:
-    with path.open(encoding="utf-8-sig", newline="") as lines:
-        return list(csv.DictReader(lines, delimiter=separator))
-
-
-def files_in(folder: Path) -> dict[str, bytes]:
-    paths = (path for path in (folder / "labels").rglob("*") if path.is_file())
-    return {path.relative_to(folder / "labels").as_posix(): path.read_bytes() for path in paths}
 
 
 def test_one_row_for_every_customer_who_counts(tmp_path: Path) -> None:

@@ -16,7 +16,7 @@ import pytest
 import sqlglot
 from postgres_server import PASSWORD, Server
 from pydantic import ValidationError
-from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config
+from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config, make_study
 
 from clients.data.check import preflight
 from clients.data.cleaning.columns import time_facts
@@ -28,7 +28,6 @@ from clients.data.rows.customers import CustomerTable, _customers, _tally, build
 from clients.data.sources import fetch, open_source
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
-from privacy.protocol.study import Study
 
 
 @pytest.fixture(autouse=True)
@@ -36,10 +35,6 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
     for name in ("PGPASSWORD", "PGPASSFILE", "PGHOST", "PGSSLMODE"):
         monkeypatch.delenv(name, raising=False)
-
-
-def make_study(**changes: Any) -> Study:
-    return Study.model_validate({"name": "test", "as_of": dt.date(2024, 6, 1), "budget": {"epsilon": "1"}} | changes)
 
 
 def on(server: Server, table: str, **source: Any) -> HolderConfig:

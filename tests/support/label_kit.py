@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import datetime as dt
 import signal
 import subprocess
@@ -75,6 +76,11 @@ def july(folder: Path, **changes: Any) -> tuple[Path, ...]:
 
 def configure(folder: Path, text: str) -> None:
     (folder / "labels.toml").write_text(text, encoding="utf-8")
+
+
+def read(path: Path, separator: str = ",") -> list[dict[str, str]]:
+    with path.open(encoding="utf-8-sig", newline="") as lines:
+        return list(csv.DictReader(lines, delimiter=separator))
 
 
 def files_in(folder: Path) -> dict[str, bytes]:

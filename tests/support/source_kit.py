@@ -1,7 +1,8 @@
-"""A holder's settings and rows in every kind of source."""
+"""A small study, a holder's settings, and rows in every kind of source."""
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +11,13 @@ from ibis.config import Config
 from postgres_server import Server
 
 from clients.data.config import HolderConfig
+from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
+
+
+def make_study(**changes: Any) -> Study:
+    return Study.model_validate({"name": "test", "as_of": dt.date(2024, 6, 1), "budget": {"epsilon": "1"}} | changes)
 
 
 def make_config(url: object, *, columns: dict[str, str] | None = None, **source: Any) -> HolderConfig:
