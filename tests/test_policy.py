@@ -165,6 +165,12 @@ def test_hours_over_midnight_count_to_the_day_on_which_they_began() -> None:
         assert nights.open_at(int(dt.datetime.fromisoformat(moment + "+00:00").timestamp())) is open_then, moment
 
 
+@pytest.mark.parametrize("zone", ["Mars/Base", "Europe", "../etc/passwd", ""])
+def test_hours_of_no_time_zone_are_refused(zone: str) -> None:
+    with pytest.raises(ValueError, match="unknown time zone"):
+        Hours(time_zone=zone)
+
+
 @given(st.integers(0, 4 * 10**9))
 def test_no_hours_are_all_hours(moment: int) -> None:
     assert Hours().open_at(moment)

@@ -8,7 +8,7 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
 from privacy.kernel.canonical import ExactDecimal, Noun
 from privacy.kernel.limits import Name
@@ -18,6 +18,18 @@ Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 #: What stands in one cell of a holder's source.
 _Cell = Annotated[str, Field(max_length=200)]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
+
+
+def _known_zone(value: str) -> str:
+    try:
+        zoneinfo.ZoneInfo(value)
+    except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones, such as Europe
+        raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Berlin or UTC") from None
+    return value
+
+
+#: A time zone of the IANA database.
+ZoneName = Annotated[str, Field(max_length=64), AfterValidator(_known_zone)]
 
 #: Fraction digits of the currencies that do not have two (ISO 4217).
 _MINOR_DIGITS = {
@@ -173,7 +185,7 @@ class Terms(Noun):
     repeat: int = Field(default=0, ge=0, le=1000)
     analyses: tuple[Name, ...] = Field(default=("rfm",), min_length=1, max_length=16)
     currency: CurrencyCode = "EUR"
-    time_zone: str = Field(default="UTC", max_length=64)
+    time_zone: ZoneName = "UTC"
     holders: tuple[Slug, ...] = Field(default=(), max_length=1000)
     placement: Literal["distributed", "local", "central"] = "distributed"
     mechanism: Literal["integer", "opacus"] = "integer"
@@ -189,15 +201,6 @@ class Terms(Noun):
     def _plain_day(cls, value: object) -> object:
         if isinstance(value, dt.datetime):
             raise ValueError("must be a day such as 2025-01-01, without a time")
-        return value
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            zoneinfo.ZoneInfo(value)
-        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
-            raise ValueError(f"unknown time zone {value!r}; use a name such as Europe/Berlin or UTC") from None
         return value
 
     @field_validator("holders")
