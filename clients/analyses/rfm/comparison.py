@@ -95,6 +95,9 @@ def measures(
     all_orders = scheme.counted_orders or scheme.total_orders
     all_revenue = scheme.counted_revenue or scheme.total_revenue
     people = records(rfm, scheme, complete=complete)
+    # Totals of one question have the noise of their count in common where they are measured from the middles of ranges;
+    # the scheme's own averages know of it.
+    independent = people if rfm.form == "capped" or people != scheme.total_customers else None
     facts = {facts.feature: facts for facts in rfm.distributions}  # none where earlier cut points were used
     recency, spend, ordered = (facts.get(feature) for feature in ("recency_days", "money", "orders"))
     own = {
@@ -108,12 +111,12 @@ def measures(
     }
     everyone = {
         "repurchase": _more_than_one(ordered) if ordered else None,
-        "orders_per_customer": _quotient(all_orders, people, least=1.0, most=max(rfm.orders_cap, 1.0))
+        "orders_per_customer": _quotient(all_orders, independent, least=1.0, most=max(rfm.orders_cap, 1.0))
         or scheme.orders_per_customer,
         "revenue_per_order": scheme.revenue_per_order
-        if rfm.form == "centred"  # both totals have the noise of the count in them
+        if rfm.form == "centred"
         else _quotient(all_revenue, all_orders, most=rfm.money_cap) or scheme.revenue_per_order,
-        "revenue_per_customer": _quotient(all_revenue, people, most=rfm.money_cap) or scheme.revenue_per_customer,
+        "revenue_per_customer": _quotient(all_revenue, independent, most=rfm.money_cap) or scheme.revenue_per_customer,
         "top_spenders": _above(_at_cut(spend, 3)) if spend else None,
         "recent_five": _at_cut(recency, 0) if recency else None,
         "recent_four": _at_cut(recency, 1) if recency else None,

@@ -16,6 +16,7 @@ from privacy.analyses.rfm.ranges import ranges_of
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import CENTRED_AMPLITUDES, SegmentTotals, _placed
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
+from privacy.figures.estimates import Estimate
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import GAMMA
 from server.analyses.rfm.figures import Tail, Tails, scheme_figures
@@ -185,3 +186,24 @@ def test_a_holder_with_all_customers_finds_its_own_figures_in_the_consortiums(wi
         for name in ("orders_per_customer", "revenue_per_customer", "revenue_per_order"):
             assert own[name].everyone is not None
             assert own[name].own.value == pytest.approx(own[name].everyone.value, rel=1e-4)
+
+
+def test_totals_of_one_question_are_not_taken_for_independent() -> None:
+    """New cut points bring a count of another question; without, averages are those that know what they share."""
+    columns, noise = _shop(4000, 7), 8 * GAMMA
+    values = QUESTION.encode_sum(columns) + np.rint(np.random.default_rng(8).normal(0, noise, 24)).astype(np.int64)
+    none = Tail(0.0, 0.0)
+    scheme = scheme_figures(QUESTION.decode(values, noise)[0], QUESTION, Tails(none, none), floor=0)
+    rfm = RfmResult(
+        rules=RULES, customers=scheme.total_customers, distributions=(), schemes=(scheme,), money_cap=500.0,
+        orders_cap=12, revenue_above_cap=0.0, form="centred",
+    )  # fmt: skip
+    other = rfm.model_copy(update={"customers": Estimate(value=4001.0, margin=20.0)})
+    for name in ("orders_per_customer", "revenue_per_customer"):
+        known, left, new = (
+            measures(columns, result, scheme, complete=complete, weight=1.0)[name].everyone
+            for result, complete in ((rfm, True), (other, False), (other, True))
+        )
+        assert known == left == getattr(scheme, name)
+        assert new is not None
+        assert new != known
