@@ -1144,14 +1144,16 @@ def test_a_holder_absent_at_the_answer_costs_an_attempt(tmp_path: Path, lost: st
     assert kit.charged_by(federation) == {"alpha": 2, "beta": beta, "delta": 2, "gamma": 2}
 
 
+def _without_beta(holder: str, kind: str, count: int, request: bytes, forward: Handler) -> bytes | None:
+    """It joins, and is never heard of again."""
+    gone = holder == "beta" and (kind == "answer" or (kind == "hello" and count > 1))
+    return None if gone else forward(request)
+
+
 def test_a_holder_that_stays_away_is_left_out_and_named(tmp_path: Path) -> None:
     federation = kit.federation_at(tmp_path, *FOUR, sampler=kit.no_noise)
 
-    def hook(holder: str, kind: str, count: int, request: bytes, forward: Handler) -> bytes | None:
-        gone = holder == "beta" and (kind == "answer" or (kind == "hello" and count > 1))
-        return None if gone else forward(request)
-
-    coordinator = kit.coordinator_of(federation, hook=hook)
+    coordinator = kit.coordinator_of(federation, hook=_without_beta)
     coordinator.join()
     first, second = _ask(coordinator), _ask(coordinator, "segments", kit.OTHER_STATISTIC)
     assert first.holders == second.holders == ("alpha", "delta", "gamma")
@@ -1185,11 +1187,7 @@ def test_spare_attempts_are_counted_over_the_whole_study(tmp_path: Path) -> None
 def test_below_the_least_number_of_holders_the_study_ends(federation: MemoryFederation) -> None:
     """Three holders, all of whose policies ask for three: losing one leaves nobody who may answer."""
 
-    def hook(holder: str, kind: str, count: int, request: bytes, forward: Handler) -> bytes | None:
-        gone = holder == "beta" and (kind == "answer" or (kind == "hello" and count > 1))
-        return None if gone else forward(request)
-
-    coordinator = kit.coordinator_of(federation, hook=hook)
+    coordinator = kit.coordinator_of(federation, hook=_without_beta)
     coordinator.join()
     with pytest.raises(NotEnoughHolders, match="nobody to hide behind"):
         _ask(coordinator)

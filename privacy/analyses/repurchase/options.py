@@ -41,9 +41,7 @@ class RepurchaseOptions(Noun):
         cohorts: the last so many that ended by the as-of day minus the first of ``within_days``.
     """
 
-    within_days: tuple[Annotated[int, Field(ge=1, le=365)], ...] = Field(
-        default=(30, 60, 90), min_length=1, max_length=6
-    )
+    within_days: tuple[_Limit, ...] = Field(default=(30, 60, 90), min_length=1, max_length=6)
     cohort: Literal["quarter", "month"] = "quarter"
     cohorts: int = Field(default=8, ge=1, le=60)
 
