@@ -18,8 +18,15 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from privacy.analyses.churn.results import RankingFigures
-from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
-from server.analyses.churn.ranking import estimate, list_rate, log_odds_growth, parted, pooled_top, ranking, top_share
+from privacy.analyses.churn.results_ranking import (
+    TOP,
+    area_under_curve,
+    average_precision,
+    churn_rate,
+    list_rate,
+    top_share,
+)
+from server.analyses.churn.ranking import estimate, log_odds_growth, parted, pooled_top, ranking
 
 FloatArray = NDArray[np.float64]
 Figure = Callable[[FloatArray], float]

@@ -37,17 +37,16 @@ from clients.analyses.churn.bands import BANDS, CERTAIN, band_of
 from clients.analyses.churn.facts import Facts, narrowed, with_facts
 from clients.analyses.churn.intervals import LOST_AFTER, NOTICE_DAYS, IntervalModel, days_after, fit_intervals, timing
 from clients.analyses.churn.labels import ScoreHistory
-from clients.analyses.churn.quality import FEWEST, ranked, top_share
+from clients.analyses.churn.quality import FEWEST, ranked
 from clients.analyses.churn.reasons import ABOVE, BELOW, REASONS, UNKNOWN, contributions, main_reasons, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, released_model, score
 from clients.labelling import export_labels
 from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
-from privacy.analyses.churn.results_ranking import area_under_curve, average_precision
+from privacy.analyses.churn.results_ranking import area_under_curve, average_precision, top_share
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.features import FEATURES, MISSING
-from server.analyses.churn import ranking as released
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)
 
@@ -331,7 +330,7 @@ def test_figures_are_those_of_scikit_learn_and_of_the_coordinators_definitions()
         distinct, place = np.unique(scores, return_inverse=True)
         counts = np.bincount(2 * place + outcome, minlength=2 * len(distinct)).reshape(-1, 2).astype(float)
         assert found.figures.auc.value == area_under_curve(counts)
-        assert top_share(counts) == pytest.approx(released.top_share(counts), abs=1e-12)
+        assert found.figures.top_share.value == top_share(counts)
     # Without ties the customary definition steps at each hit, this one in its middle: half of 1 / hits apart at most.
     customary = metrics.average_precision_score(outcome, scores)
     assert average_precision(counts) == pytest.approx(customary, abs=0.01)

@@ -18,7 +18,14 @@ from numpy.typing import NDArray
 
 from clients.analysis.comparison import own_share
 from privacy.analyses.churn.results import CalibrationPoint, ListFigures, RankingFigures
-from privacy.analyses.churn.results_ranking import TOP, area_under_curve, average_precision, churn_rate
+from privacy.analyses.churn.results_ranking import (
+    TOP,
+    area_under_curve,
+    average_precision,
+    churn_rate,
+    list_rate,
+    top_share,
+)
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
@@ -29,21 +36,6 @@ FEWEST = 10
 _GROUPS = 40
 #: Calibration is shown in at most so many groups of equal size, of at least so many customers each.
 _POINTS, _POINT_SIZE = 8, 20
-
-
-def top_share(counts: FloatArray, part: float = TOP) -> float:
-    """Share of the churned customers among the ``part`` of customers with the highest scores."""
-    stayed, churned = counts[::-1].T
-    people = stayed + churned
-    before = people.cumsum() - people
-    taken = np.clip((part * people.sum() - before) / np.maximum(people, 0.5), 0, 1)
-    return float((churned * taken).sum() / churned.sum())
-
-
-def list_rate(counts: FloatArray, part: float) -> float:
-    """Share of churned customers among the ``part`` of customers with the highest scores."""
-    return top_share(counts, part) * churn_rate(counts) / part
-
 
 _FIGURES: dict[str, Callable[[FloatArray], float]] = {
     "auc": area_under_curve,

@@ -44,3 +44,23 @@ def average_precision(counts: FloatArray) -> float:
 def churn_rate(counts: FloatArray) -> float:
     """Share of churned customers."""
     return float(counts[:, 1].sum() / counts.sum())
+
+
+def top_share(counts: FloatArray, part: float = TOP) -> float:
+    """Share of the churned customers that are among the ``part`` of customers with the highest scores.
+
+    The list ends where the number of customers from the highest score on first reaches its length; counts below zero
+    make up for others that noise made too large.
+    """
+    churned = counts[::-1, 1]
+    reached = counts.sum(axis=1)[::-1].cumsum()
+    wanted = part * counts.sum()
+    last = int(np.argmax(reached >= wanted)) if reached.max() >= wanted else len(reached) - 1
+    before = reached[last - 1] if last else 0.0
+    inside = (wanted - before) / (reached[last] - before) if reached[last] > before else 1.0
+    return float((churned[:last].sum() + churned[last] * min(inside, 1.0)) / churned.sum())
+
+
+def list_rate(counts: FloatArray, part: float) -> float:
+    """Share of churned customers among the ``part`` of customers with the highest scores."""
+    return top_share(counts, part) * churn_rate(counts) / part

@@ -15,7 +15,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.analyses.churn.results import CalibrationPoint, ListFigures, RankingFigures
-from privacy.analyses.churn.results_ranking import LENGTHS, TOP, area_under_curve, average_precision, churn_rate
+from privacy.analyses.churn.results_ranking import (
+    LENGTHS,
+    TOP,
+    area_under_curve,
+    average_precision,
+    churn_rate,
+    list_rate,
+    top_share,
+)
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
@@ -37,26 +45,6 @@ _CLEAR_TOP = 8.0
 _WIDEST = 0.25
 #: Parts of a bin; ties inside the parts hide 1 / 64 of what is inside bins.
 _PARTS = 8
-
-
-def top_share(counts: FloatArray, part: float = TOP) -> float:
-    """Share of the churned customers that are among the ``part`` of customers with the highest scores.
-
-    The list ends where the number of customers from the highest score on first reaches its length; counts below zero
-    make up for others that noise made too large.
-    """
-    churned = counts[::-1, 1]
-    reached = counts.sum(axis=1)[::-1].cumsum()
-    wanted = part * counts.sum()
-    last = int(np.argmax(reached >= wanted)) if reached.max() >= wanted else len(reached) - 1
-    before = reached[last - 1] if last else 0.0
-    inside = (wanted - before) / (reached[last] - before) if reached[last] > before else 1.0
-    return float((churned[:last].sum() + churned[last] * min(inside, 1.0)) / churned.sum())
-
-
-def list_rate(counts: FloatArray, part: float) -> float:
-    """Share of churned customers among the ``part`` of customers with the highest scores."""
-    return top_share(counts, part) * churn_rate(counts) / part
 
 
 #: Field of a ranking to what it is of counts by score.
