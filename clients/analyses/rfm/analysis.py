@@ -20,14 +20,29 @@ from privacy.statistics import Statistic
 NAME = "rfm"
 
 
+def _segments(answered: Sequence[Statistic[Any]]) -> SegmentTotals | None:
+    """A run's last question on segments."""
+    totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
+    return totals[-1] if totals else None
+
+
 def released_rules(answered: Sequence[Statistic[Any]]) -> SegmentRules | None:
     """The segment rules of a run's last question on segments."""
-    totals = [statistic for statistic in answered if isinstance(statistic, SegmentTotals)]
-    return totals[-1].rules if totals else None
+    asked = _segments(answered)
+    return None if asked is None else asked.rules
 
 
 def _fits(figures: RfmResult, answered: Sequence[Statistic[Any]]) -> bool:
-    return figures.rules == released_rules(answered)
+    asked = _segments(answered)
+    if asked is None:
+        return False
+    return (
+        figures.rules == asked.rules
+        and figures.orders_cap == asked.orders_cap
+        and round(figures.money_cap * asked.rules.money_unit) == asked.money_cap
+        and figures.form == asked.form
+        and figures.returns == asked.returns
+    )
 
 
 def _label(context: HolderContext) -> Sequence[Path]:

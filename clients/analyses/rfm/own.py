@@ -60,13 +60,9 @@ def own_segments(
     if not rfm.schemes:
         return None
     earlier = before()
-    return compared_segments(
-        context.customers(),
-        rfm,
-        result,
-        earlier=None if earlier is None or earlier.result.of(RfmResult) is None else earlier.result,
-        then=None if earlier is None or earlier.result.of(RfmResult) is None else earlier.context.customers(),
-    )
+    if earlier is None or earlier.result.of(RfmResult) is None:
+        return compared_segments(context.customers(), rfm, result)
+    return compared_segments(context.customers(), rfm, result, earlier=earlier.result, then=earlier.context.customers())
 
 
 def compared_segments(
