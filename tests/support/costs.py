@@ -18,7 +18,7 @@ SECONDS: dict[str, int] = {
     # Measured: what a module's longest tests took on the clock, together.
     "test_first_evening": 34, "test_flower_deployment": 60, "test_gateway": 7, "test_holder_churn": 41,
     "test_holder_clusters": 18, "test_languages": 22, "test_membership_inference": 12, "test_order_days": 17,
-    "test_ranking": 62, "test_removing": 22, "test_sampler": 12, "test_schedule": 23, "test_served": 219,
+    "test_ranking": 11, "test_removing": 22, "test_sampler": 12, "test_schedule": 23, "test_served": 219,
     "test_shares_only": 73, "test_ways_to_run": 7,
     # Estimated: of these, that run listed only some tests, or none that takes five seconds.
     "test_accounting": 40, "test_accuracy": 15, "test_again": 8, "test_architecture": 12, "test_attacks": 18,

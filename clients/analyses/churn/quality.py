@@ -37,7 +37,7 @@ _GROUPS = 40
 #: Calibration is shown in at most so many groups of equal size, of at least so many customers each.
 _POINTS, _POINT_SIZE = 8, 20
 
-_FIGURES: dict[str, Callable[[FloatArray], float]] = {
+_FIGURES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "auc": area_under_curve,
     "average_precision": average_precision,
     "churn_rate": churn_rate,
@@ -113,7 +113,9 @@ def ranked(
         "list_share": partial(top_share, part=length),
     }
     without = {name: np.array([figure(part) for part in rest]) for name, figure in figures.items()}
-    parts = {name: Estimate(value=figure(whole), margin=_margin(without[name])) for name, figure in figures.items()}
+    parts = {
+        name: Estimate(value=float(figure(whole)), margin=_margin(without[name])) for name, figure in figures.items()
+    }
     listed = ListFigures(part=length, rate=parts.pop("list_rate"), share=parts.pop("list_share"))
     calibration = () if predicted is None else _calibration(predicted, outcome)
     own = RankingFigures(code=code, **parts, calibration=calibration, lists=(listed,))

@@ -27,7 +27,8 @@ from privacy.analyses.churn.results_ranking import (
 from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
-Figure = Callable[[FloatArray], float]
+#: A figure of counts of shape ``(..., scores, 2)``, of shape ``(...)``.
+Figure = Callable[[FloatArray], FloatArray]
 
 #: Nothing is said of so few customers; it is also what keeps the gradients' steps away from a division by zero.
 _FEWEST = 2.0
@@ -56,7 +57,7 @@ _FIGURES: dict[str, Figure] = {
 }
 
 
-def log_odds_growth(counts: FloatArray, deviation: float) -> Callable[[FloatArray], float]:
+def log_odds_growth(counts: FloatArray, deviation: float) -> Figure:
     """How the growth of the log odds of churn, from one bin to the next, is read off counts near the given ones.
 
     The slope of a line through ``log(churned / stayed)`` by number of the bin, weighted by the inverse of
@@ -68,19 +69,21 @@ def log_odds_growth(counts: FloatArray, deviation: float) -> Callable[[FloatArra
         deviation: standard deviation of the noise in each.
 
     Returns:
-        A function from counts to their growth, from -2 to 2; always 0 where too few bins tell.
+        A function from counts, shape ``(..., bins, 2)``, to their growth, from -2 to 2; always 0 where too few bins
+        tell.
     """
     clear = (counts > _CLEAR + 2 * deviation).all(axis=1)
     if clear.sum() < _CLEAR_BINS:
-        return lambda _: 0.0
+        return lambda cells: np.zeros(cells.shape[:-2])
     weight = 1 / ((counts[clear] + deviation**2) / counts[clear] ** 2).sum(axis=1)
     place = np.flatnonzero(clear)
     away = place - np.average(place, weights=weight)
     factor = weight * away / (weight * away**2).sum()
 
-    def growth(cells: FloatArray) -> float:
-        stayed, churned = cells[clear].T
-        return float(np.clip((factor * np.log(churned / stayed)).sum(), -_STEEPEST, _STEEPEST))
+    def growth(cells: FloatArray) -> FloatArray:
+        seen = cells[..., clear, :]
+        slope: FloatArray = (factor * np.log(seen[..., 1] / seen[..., 0])).sum(axis=-1)
+        return np.clip(slope, -_STEEPEST, _STEEPEST)
 
     return growth
 
@@ -104,14 +107,14 @@ def pooled_top(counts: FloatArray, deviation: float) -> Callable[[FloatArray], F
 
     def pooled(cells: FloatArray) -> FloatArray:
         fewer = cells.copy()
-        fewer[top] = cells[top:].sum(axis=0)
-        fewer[top + 1 :] = 0
+        fewer[..., top, :] = cells[..., top:, :].sum(axis=-2)
+        fewer[..., top + 1 :, :] = 0
         return fewer
 
     return pooled
 
 
-def parted(counts: FloatArray, growth: float) -> FloatArray:
+def parted(counts: FloatArray, growth: FloatArray | float) -> FloatArray:
     """Counts of finer bins, as many customers in each part of a bin, with the churn rate rising inside.
 
     Let the log odds grow by g over a bin with churn rate p. With densities ``1 + (1 - p) g v`` of the churned and
@@ -121,18 +124,18 @@ def parted(counts: FloatArray, growth: float) -> FloatArray:
 
     Args:
         counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
-        growth: of the log odds from one bin to the next, from -2 to 2.
+        growth: of the log odds from one bin to the next, from -2 to 2, shape ``(...)``.
 
     Returns:
-        Shape ``(parts * bins, 2)``.
+        Shape ``(..., parts * bins, 2)``.
     """
-    people = counts.sum(axis=1)
-    rate = np.clip(counts[:, 1] / np.where(people > 0, people, np.inf), 0, 1)
-    tilt = np.stack([-rate, 1 - rate], axis=1) * growth
-    tilt[[0, -1]] = 0
+    people = counts.sum(axis=-1)
+    rate = np.clip(counts[..., 1] / np.where(people > 0, people, np.inf), 0, 1)
+    tilt = np.stack([-rate, 1 - rate], axis=-1) * np.asarray(growth)[..., None, None]
+    tilt[..., [0, -1], :] = 0
     middles = (np.arange(_PARTS) + 0.5) / _PARTS - 0.5
-    finer = counts[:, None, :] * (1 + tilt[:, None, :] * middles[:, None]) / _PARTS
-    return finer.reshape(-1, 2)
+    finer: FloatArray = counts[..., None, :] * (1 + tilt[..., None, :] * middles[:, None]) / _PARTS
+    return finer.reshape(*counts.shape[:-2], -1, 2)
 
 
 def estimate(figure: Figure, counts: FloatArray, deviation: float) -> Estimate:
@@ -158,20 +161,17 @@ def estimates(
         prepare: what is done to counts before; gradients are of both together.
     """
 
-    def values(cells: FloatArray) -> FloatArray:
-        ready = prepare(cells)
-        return np.array([figure(ready) for figure in figures.values()])
-
-    variance = np.zeros(len(figures))
     step = max(1.0, deviation / 2)
-    for cell in np.ndindex(counts.shape):
-        moved = counts.copy()
-        moved[cell] += step
-        high = values(moved)
-        moved[cell] -= 2 * step
-        variance += ((high - values(moved)) / (2 * step)) ** 2 * (deviation**2 + max(float(counts[cell]), 0.0))
-    found = zip(figures, values(counts), variance, strict=True)
-    return {name: Estimate(value=float(value), margin=Z95 * math.sqrt(part)) for name, value, part in found}
+    one = step * np.eye(counts.size).reshape(-1, *counts.shape)
+    ready = prepare(np.concatenate([counts[None], counts + one, counts - one]))
+    spread = deviation**2 + np.maximum(counts, 0).ravel()
+    found = {}
+    for name, figure in figures.items():
+        values = figure(ready)
+        higher, lower = values[1:].reshape(2, -1)
+        variance = float((((higher - lower) / (2 * step)) ** 2 * spread).sum())
+        found[name] = Estimate(value=float(values[0]), margin=Z95 * math.sqrt(variance))
+    return found
 
 
 def ranking(
