@@ -16,7 +16,7 @@ from clients.data.rows.customers import CustomerTable, build_customer_table
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
 from simulations.worlds.dirt import MISSING_IDS, NON_GOODS
-from simulations.worlds.generator import GeneratedWorld, generate, study_toml
+from simulations.worlds.generator import GeneratedWorld, generate, like_their_person, study_toml
 from simulations.worlds.people import SEASONS
 
 
@@ -94,6 +94,24 @@ def test_overlap_is_as_asked(tmp_path: Path, overlap: float) -> None:
     by_number = truth["persons_by_number_of_holders"]
     assert sum(by_number.values()) == 1000
     assert set(by_number) <= {"1", "2", "3"}
+
+
+def test_a_record_says_of_most_persons_what_is_so_and_of_those_at_several_holders_of_half() -> None:
+    records = pd.DataFrame(
+        {
+            "person": [1, 1, 2, 3, 4],
+            "recency_days": [10, 300, 20, 200, 400],
+            "orders": [3, 1, 4, 1, 1],
+            "money": [50.0, 20.0, 90.0, 10.0, 80.0],
+        }
+    )
+    assert like_their_person(records).tolist() == [False, False, True, True, True]
+    assert like_their_person(records[records["person"] != 1]).all()
+
+
+def test_the_demo_says_how_far_records_are_from_persons(world: GeneratedWorld) -> None:
+    truth = truth_of(world)
+    assert truth["share_of_records_like_their_person"] == pytest.approx(0.71, abs=0.02)
 
 
 def test_every_holder_reads_its_data_and_finds_the_truth(world: GeneratedWorld, tmp_path: Path) -> None:

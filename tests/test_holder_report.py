@@ -119,6 +119,18 @@ def test_a_holder_that_left_is_told() -> None:
     assert text("missing_self", "en") in Page(html).words["en"]
 
 
+@pytest.mark.parametrize("k", [1, 3])
+def test_that_high_is_safe_and_low_is_not_is_said_where_persons_may_have_several_records(k: int) -> None:
+    result = result_of()
+    result = result.model_copy(update={"spending": result.spending.model_copy(update={"k": k})})
+    html = holder_report(holder="online", table=table_of(own_rows()), result=result, actions=Actions({}))
+    for language in ("en", "zh"):
+        words = " ".join(Page(html).words[language])
+        assert (text("high_is_safe", language) in words) == (k > 1)
+        assert (text("record_is_no_person", language, count=k) in words) == (k > 1)
+        assert text("limit_records", language, count=k) in words
+
+
 def test_no_segments_or_no_customers_is_an_error() -> None:
     table = table_of(own_rows())
     with pytest.raises(ConfigError, match="measured nothing"):

@@ -330,6 +330,16 @@ def test_overspending_is_an_alarm() -> None:
     assert text("over_promise", "en") not in rendered("plain")
 
 
+def test_a_record_is_called_no_person_only_where_one_person_may_have_several() -> None:
+    page = rendered("large")  # k = 6
+    for language in ("en", "zh"):
+        assert text("record_is_no_person", language, count=6) in Page(page).words[language]
+    assert "1,497 to 9,029 persons" in page
+    alone = Page(rendered("plain")).words["en"]
+    assert text("record_is_no_person", "en", count=1) not in alone
+    assert not [words for words in alone if "nobody is a customer of more than" in words]
+
+
 def test_missing_holders_are_named_at_the_top() -> None:
     for language in LANGUAGES:
         assert text("missing_note", language, holders="shop-7", count=1) in visible("large", language)

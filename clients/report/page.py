@@ -123,6 +123,9 @@ def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language
     result, holder = facts.result, facts.holder
     say = partial(_text, language=language)
     notices = [say("withheld_note")] if result.totals_withheld else []
+    if result.spending.k > 1:
+        record = say("record_is_no_person", count=result.spending.k)
+        notices.append(record + say("sentence_gap") + say("high_is_safe"))
     if holder in result.missing:
         notices.append(first("missing_self", language))
     elif result.missing:

@@ -136,6 +136,24 @@ floor = 20              # smaller segments are not shown
 """
 
 
+def like_their_person(records: pd.DataFrame) -> pd.Series:
+    """Which records are on the same side of all three medians as all records of their person together.
+
+    Args:
+        records: one row a record: person, recency_days, orders, money.
+
+    Returns:
+        Shape ``(records,)``: whether recency, frequency and money of the record say of the person what is so.
+    """
+    together = records.groupby("person").agg(
+        recency_days=("recency_days", "min"), orders=("orders", "sum"), money=("money", "sum")
+    )
+    whole = together.loc[records["person"]].set_index(records.index)
+    middle = records[["recency_days", "orders", "money"]].median()
+    alike = (records[middle.index] > middle) == (whole[middle.index] > middle)
+    return alike.all(axis=1)
+
+
 def _truth(
     holders: tuple[GeneratedHolder, ...],
     clean: dict[str, pd.DataFrame],
@@ -165,6 +183,7 @@ def _truth(
         "persons": customers,
         "persons_by_number_of_holders": {str(n): int(count) for n, count in at.value_counts().items()},
         "share_of_persons_at_several_holders": round(float((at > 1).mean()), 6),
+        "share_of_records_like_their_person": round(float(like_their_person(pooled).mean()), 6),
         "holders": {
             holder.name: {
                 "customers": len(part),

@@ -346,7 +346,7 @@ class _Section:
             say("limit_who", holders=holders, part=percent(part, self._language))
             if part
             else say("limit_who_unknown", holders=holders),
-            say("limit_records"),
+            say("limit_records", count=facts.result.spending.k),
             say(
                 _CAP[rfm.form, self._withheld],
                 money=self._money_cap(),

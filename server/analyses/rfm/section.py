@@ -15,7 +15,7 @@ from privacy.analyses.rfm.words import definition, segment_name
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
-from privacy.presentation.numbers import plain, shown
+from privacy.presentation.numbers import ends, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language
@@ -70,7 +70,20 @@ def notes(view: ReportView[RfmResult]) -> Sequence[str]:
     """What margins are, and the caps."""
     say, result = view.say, view.result
     margin = say("margin_note_share" if result.totals_withheld else "margin_note")
-    return [margin, *([_cap(view.figures, result, view.language)] if view.figures.schemes else [])]
+    cap = [_cap(view.figures, result, view.language)] if view.figures.schemes else []
+    return [margin, *cap, *_persons(view)]
+
+
+def _persons(view: ReportView[RfmResult]) -> list[str]:
+    """How many persons the records may be of, where one may have several and their number was handed out."""
+    k, records = view.result.spending.k, view.figures.customers
+    if k == 1 or records is None:
+        return []
+    low, high = records.interval
+    # All at one holder, or all at k of them: nobody knows, and no release of this run can tell.
+    persons = Estimate(value=records.value, margin=records.margin, low=max(low, 0.0) / k, high=high)
+    fewest, most = ends(persons, decimals=0) or ("0", "0")
+    return [view.say("note_persons", fewest=fewest, most=most, count=k)]
 
 
 def rules(study: Study, language: Language) -> list[tuple[str, str]]:
