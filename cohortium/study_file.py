@@ -16,7 +16,7 @@ def study_template(name: str, as_of: str, epsilon: str, currency: str) -> str:
     from privacy.analyses.catalogue import NAMES, option_tables
 
     return f"""\
-# A study. Only name, as_of and budget.epsilon are needed; the rest shows what can be set, at its defaults.
+# A study. Only name, as_of and budget.epsilon are needed. Lines with a # in front show what can be set, at its default.
 name = "{name}"
 as_of = {as_of}              # only rows before this day count; recency is counted from its start
 currency = "{currency}"

@@ -72,11 +72,14 @@ def test_what_is_released_of_single_holders_needs_a_consent(analysis: AnalysisCo
 
 @each_analysis
 def test_a_new_study_shows_every_option_at_its_default(analysis: AnalysisContract[Any]) -> None:
-    """A commented table: without the comments it is one that can be read, and says nothing but the defaults."""
+    """A commented table: without the comments it is one that can be read, and says nothing but the defaults.
+
+    What is not commented out is what a new study had better say, and is none of them.
+    """
     text = resources.files(f"privacy.analyses.{analysis.name}").joinpath("options.toml").read_text()
     lines = text.replace("\n#   ", "").splitlines()  # what is longer than a line goes on indented
     assert lines[0].split("#")[0].strip() == f"[{analysis.name}]"
-    shown = dict(found.groups() for line in lines[1:] if (found := re.match(r"# (?:\[\[\w+\.)?(\w+)(.*)", line)))
+    shown = dict(found.groups() for line in lines[1:] if (found := re.match(r"(?:# )?(?:\[\[\w+\.)?(\w+)(.*)", line)))
     assert set(shown) >= set(analysis.options.model_fields), "an option is not shown"
     for line in lines[1:]:
         found = re.match(r"# (\w+) = (.*?) *(#.*)?$", line)
@@ -84,6 +87,8 @@ def test_a_new_study_shows_every_option_at_its_default(analysis: AnalysisContrac
             continue
         given = analysis.options.model_validate(tomllib.loads(f"{found[1]} = {found[2]}", parse_float=Decimal))
         assert given == analysis.options(), line
+    said = analysis.options.model_validate(tomllib.loads(text, parse_float=Decimal).get(analysis.name, {}))
+    assert all(getattr(said, name) != getattr(analysis.options(), name) for name in said.model_fields_set)
     assert option_tables().count(f"[{analysis.name}]") == 1
 
 

@@ -30,6 +30,7 @@ from clients.data.rows import own_rows
 from clients.data.rows.customers import (
     CustomerTable,
     _customers,
+    _in_window,
     _spellings,
     _tally,
     build_customer_table,
@@ -80,11 +81,18 @@ def slow_id(text: str | None) -> str:
     return text[:-2] if text.endswith(".0") and text[:-2].isdigit() else text
 
 
-def slow_table(rows: list[dict[str, Any]], study: Study, zone: str) -> list[tuple[Any, ...]]:
-    """The rules of the documentation, one row at a time."""
+def slow_table(
+    rows: list[dict[str, Any]], study: Study, zone: str, window_days: int | None = None
+) -> list[tuple[Any, ...]]:
+    """The rules of the documentation, one row at a time; what is before the window's first midnight is not there."""
     seen: set[tuple[Any, ...]] = set()
     start = dt.datetime.combine(study.as_of, dt.time(), tzinfo=zoneinfo.ZoneInfo(study.time_zone))
     as_of = start.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
+    if window_days is not None:
+        first = study.as_of - dt.timedelta(days=window_days)
+        midnight = dt.datetime.combine(first, dt.time(), tzinfo=zoneinfo.ZoneInfo(study.time_zone))
+        opens = midnight.astimezone(zoneinfo.ZoneInfo(zone)).replace(tzinfo=None)
+        rows = [row for row in rows if row["time"] >= opens]
     customers: dict[str, dict[str, Any]] = {}
     for row in rows:
         customer, order = slow_id(row["customer"]), slow_id(row["order"])
@@ -132,11 +140,13 @@ def slow_table(rows: list[dict[str, Any]], study: Study, zone: str) -> list[tupl
     ]
 
 
-def slow_spellings(rows: list[dict[str, Any]], table: CustomerTable, study: Study) -> dict[str, tuple[str, list[str]]]:
+def slow_spellings(
+    rows: list[dict[str, Any]], table: CustomerTable, study: Study, window_days: int | None
+) -> dict[str, tuple[str, list[str]]]:
     """For every customer of the table the spelling that stands for it, and the others; from all rows that count."""
     found: dict[str, set[str]] = {}
     for row in rows:
-        if slow_table([row | {"quantity": 1, "price": 1.0, "order": "1"}], study, "UTC"):
+        if slow_table([row | {"quantity": 1, "price": 1.0, "order": "1"}], study, "UTC", window_days):
             back = row["quantity"] <= 0 or row["price"] < 0 or slow_id(row["order"]).startswith("C")
             usable = math.isfinite(row["quantity"] * row["price"]) and slow_id(row["order"])
             if usable and (study.cleaning.returns == "net" or not back):
@@ -179,8 +189,9 @@ def tables(draw: st.DrawFn) -> list[dict[str, Any]]:
     duplicates=st.sampled_from(["drop", "keep"]),
     returns=st.sampled_from(["drop", "net"]),
     zones=st.sampled_from([("UTC", "UTC"), ("Europe/Berlin", "UTC"), ("UTC", "Asia/Shanghai"), ("Europe/Berlin",) * 2]),
+    window_days=st.sampled_from([None, None, 1, 20, 63, 3660]),
 )
-def test_agrees_with_slow_obvious_code(tmp_path_factory, rows, duplicates, returns, zones):
+def test_agrees_with_slow_obvious_code(tmp_path_factory, rows, duplicates, returns, zones, window_days):
     study = make_study(
         time_zone=zones[0],
         cleaning={"duplicates": duplicates, "returns": returns, "cancellation_prefix": "C", "non_goods": ["post"]},
@@ -194,14 +205,14 @@ def test_agrees_with_slow_obvious_code(tmp_path_factory, rows, duplicates, retur
     )  # fmt: skip
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), folder / "s.parquet")
     config = make_config("s.parquet", columns=columns, time_zone=zones[1])
-    table = build_customer_table(Origin(config, study, folder))
-    assert as_rows(table) == slow_table(rows, study, zones[1])
+    table = build_customer_table(Origin(config, study, folder), CustomerRequest(window_days=window_days))
+    assert as_rows(table) == slow_table(rows, study, zones[1], window_days)
     report = table.report
     assert report.rows_seen == len(rows)
     assert report.rows_seen == sum(report.dropped.values()) + report.duplicates + report.lines
     assert report.customers == len(table)
     if zones == ("UTC", "UTC"):
-        expected = slow_spellings(rows, table, study)
+        expected = slow_spellings(rows, table, study, window_days)
         assert spellings(table) == expected
         assert report.several_spellings == sum(bool(others) for _, others in expected.values())
     table.save(folder / "t.parquet")
@@ -417,6 +428,47 @@ def test_one_currency_for_all_rows_is_a_declaration():
 def test_days_are_whole_and_exact(tmp_path, last, days):
     table = build(tmp_path, [line(time=dt.datetime.fromisoformat(last))])
     assert table.columns.recency_days.tolist() == [days]
+
+
+def test_what_is_older_than_the_window_moves_nothing(tmp_path):
+    rows = [
+        line(time=dt.datetime(2024, 5, 2)),
+        line(customer="c2", order="o2", time=dt.datetime(2024, 5, 1, 23, 59, 59, 999_999)),
+        line(customer="c2", order="o3", time=dt.datetime(2024, 5, 31), price=2.5),
+    ]
+    older = [line(customer=f"c{i % 4}", order=f"old{i}", price=1e6, quantity=q) for i in range(8) for q in (9, -9)]
+    study = make_study(cleaning={"returns": "net"})
+    month = CustomerRequest(window_days=30)
+
+    def table(rows: list[dict[str, Any]]) -> CustomerTable:
+        return build_customer_table(Origin(make_config(write(tmp_path / "s.parquet", rows)), study, tmp_path), month)
+
+    assert as_rows(table(rows)) == [("c1", 30, 1, 1000, 30), ("c2", 1, 1, 250, 1)]
+    assert as_rows(table(rows + older)) == as_rows(table(rows))
+    assert table(rows + older).report.dropped == {"before_window": 17}
+    assert len(build(tmp_path, rows + older, study)) == 4  # without a window everybody is there
+
+
+def test_every_window_has_a_table_of_its_own_and_none_the_one_of_earlier_releases(tmp_path):
+    write(tmp_path / "s.parquet", [line(), line(customer="c2", time=dt.datetime(2024, 5, 30))])
+    origin = Origin(make_config("s.parquet"), make_study(), tmp_path)
+    sizes = {days: len(own_rows(origin, CustomerRequest(window_days=days))) for days in (None, 7, 60, 3_660)}
+    assert sizes == {None: 2, 7: 1, 60: 2, 3_660: 2}
+    assert len(list((tmp_path / "state" / "tables").iterdir())) == 4
+    assert (tmp_path / "state" / "tables" / f"{table_key(origin)}.parquet").exists()
+    assert CustomerRequest().canonical() == b"{}"
+    for days in (0, 3_661):
+        with pytest.raises(ValidationError, match="window_days"):
+            CustomerRequest(window_days=days)
+
+
+def test_a_window_before_the_calendar_begins_takes_all(tmp_path):
+    study = make_study(as_of=dt.date(1901, 1, 1))
+    table = build_customer_table(
+        Origin(make_config(write(tmp_path / "s.parquet", [line(time=dt.datetime(1900, 1, 1))])), study, tmp_path),
+        CustomerRequest(window_days=3_660),
+    )
+    assert len(table) == 1
 
 
 def test_the_as_of_day_starts_in_the_study_zone(tmp_path):
@@ -733,8 +785,9 @@ def test_the_queries_compile_for_other_databases(tmp_path, dialect):
     config = make_config("duckdb://x", table="sales", columns=COLUMNS | {"currency": "cur"})
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}}, cleaning={"returns": "net", "cancellation_prefix": "C"})
     origin = Origin(config, study, tmp_path)
-    lines = cleaned_lines(table, origin)
-    spelled = _spellings(cleaned_lines(table, origin, exact_ids=True), study)
+    month = CustomerRequest(window_days=30)
+    lines = _in_window(cleaned_lines(table, origin), origin, month)
+    spelled = _spellings(_in_window(cleaned_lines(table, origin, exact_ids=True), origin, month), study)
     assert spelled is not None
     for query in (_tally(lines, origin, frozenset({"customer"})), _customers(lines, origin), spelled):
         text = ibis.to_sql(query, dialect=dialect)

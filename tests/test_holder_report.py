@@ -23,6 +23,7 @@ from clients.analyses.churn.bands import BANDS
 from clients.analyses.rfm.comparison import MEASURES, measures, segment_lines, standing
 from clients.analyses.rfm.findings import findings
 from clients.analyses.rfm.movement import movement
+from clients.analyses.rfm.own import own_customers
 from clients.analyses.rfm.yardstick import own_cuts, yardstick
 from clients.analysis.actions import Actions, default_actions_toml, parse_actions
 from clients.analysis.comparison import compare, strictness
@@ -30,7 +31,7 @@ from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.data.rows.customers import CustomerTable
 from clients.report.files import recorded_result, write_holder_report
-from privacy.analyses.rfm.segments import SCHEMES, CutPoints, SegmentRules, ThresholdRule
+from privacy.analyses.rfm.segments import OUTSIDE, SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError, ProtocolError
 from privacy.figures.estimates import Estimate
 from privacy.kernel.customers import CustomerColumns
@@ -41,6 +42,7 @@ from privacy.results import StudyResult
 from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace, run_local
 
+WINDOW = 180
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
 
 
@@ -466,7 +468,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Months:
     root = tmp_path_factory.mktemp("two-months")
     world = generate(root / "data", customers=3000, stores=2)
     raw = tomllib.loads(study_toml(world), parse_float=Decimal)
-    raw["rfm"]["report"] = ["eight", "ten"]
+    raw["rfm"] |= {"report": ["eight", "ten"], "window_days": WINDOW}
     workspace = Workspace.create(
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="20", declared=world.most_holders
     )
@@ -486,7 +488,11 @@ def test_the_page_of_a_real_run_costs_nothing_and_is_the_owners(months: Months, 
     assert [(e.stat().st_size, e.read_bytes()) for e in sorted(folder.state.glob("ledger.sqlite*"))] == before
     assert (folder.root / "actions.toml").read_text(encoding="utf-8") == default_actions_toml()
     words = " ".join(Page(path.read_text(encoding="utf-8")).words["en"])
-    table = folder.context(months.results[1].study).customers()
+    table = own_customers(folder.context(months.results[1].study))
+    for language in ("en", "zh"):
+        said = " ".join(Page(path.read_text(encoding="utf-8")).words[language])
+        assert text("limit_window", language, days=WINDOW) in said
+        assert text("window_moves", language, days=WINDOW) in said
     assert f"{len(table):,}" in words
     assert text("limit_stated", "en") in words
     assert text("movement", "en", day="1 December 2024") in words
@@ -506,12 +512,22 @@ def test_the_page_of_a_real_run_costs_nothing_and_is_the_owners(months: Months, 
 
 def test_movement_of_a_real_run_agrees_with_the_labels_that_were_written(months: Months) -> None:
     folder = months.online
-    tables = [folder.context(result.study).customers() for result in months.results]
+    tables = [own_customers(folder.context(result.study)) for result in months.results]
     rules = [result.rfm.rules for result in months.results if result.rfm]
     labels = [
         pd.read_csv(folder.root / "labels" / f"demo-rfm-{day}.csv", dtype={"customer_id": str}, encoding="utf-8-sig")
         for day in MONTHS
     ]
+    away = [day[day["eight"] == OUTSIDE] for day in labels]
+    assert set(away[0]["customer_id"])
+    assert set(away[1]["customer_id"]) - set(away[0]["customer_id"])
+    for day, table in zip(away, tables, strict=True):
+        assert (day["ten"] == OUTSIDE).all()
+        assert (day["recency_days"] >= WINDOW).all()
+        assert day[["r", "f", "m"]].isna().all(axis=None)
+        assert (day[["orders", "money"]] == 0).all(axis=None)
+        assert not set(day["customer_id"]) & set(table.ids)
+    labels = [day[day["eight"] != OUTSIDE] for day in labels]
     for scheme in ("eight", "ten"):
         moves = movement(scheme, now=tables[1], then=tables[0], rules=rules[1], rules_then=rules[0])
         merged = labels[0].merge(labels[1], on="customer_id", how="outer", indicator=True)
@@ -630,7 +646,7 @@ product = "stock_code"
         stayed = both.dropna().astype(int)
         expected = pd.crosstab(stayed["then"], stayed["now"]).reindex(index=range(8), columns=range(8), fill_value=0)
         folder = workspace.holder(name)
-        now, then = (folder.context(result.study).customers() for result in reversed(results))
+        now, then = (own_customers(folder.context(result.study)) for result in reversed(results))
         earlier = results[0].rfm
         assert earlier is not None
         moves = movement("eight", now=now, then=then, rules=rfm.rules, rules_then=earlier.rules)

@@ -35,7 +35,7 @@ from clients.analyses.rfm.labels import LabelHistory, Snapshot
 from clients.labelling import export_labels
 from clients.labels.config import FileTarget
 from clients.labels.files import write_files
-from privacy.analyses.rfm.segments import SCHEMES, ThresholdRule
+from privacy.analyses.rfm.segments import OUTSIDE, SCHEMES, ThresholdRule
 from privacy.errors import ConfigError, DataError
 
 # --- what a label is ---------------------------------------------------------------------------------------------
@@ -69,6 +69,34 @@ def test_one_row_a_customer_with_scores_and_all_segmentations(tmp_path):
         assert {scheme, f"{scheme}_en", f"{scheme}_zh"} <= set(first)
         assert (f"{scheme}_changed" in first) == (scheme == "eight"), "only what was reported is compared"
     assert {(row["eight_previous"], row["eight_changed"], row["previous_as_of"]) for row in rows} == {("", "", "")}
+
+
+def test_who_bought_nothing_in_the_window_is_labelled_so_and_comes_back(tmp_path):
+    study = make_study(rfm={"window_days": 90})
+    everybody = make_table(
+        [("007", 3, 12, 999_999), ("=1+1", 400, 1, -5), ("late", 88, 1, 5), ('Zoë, "Z"', 20, 2, 30_000)]
+    )
+    inside = make_table([("007", 3, 9, 123_456), ('Zoë, "Z"', 20, 2, 30_000)])
+    first = Snapshot.of(inside, make_rules(), study).with_outsiders(everybody, study)
+    history = LabelHistory(tmp_path / "state" / "labels")
+    history.keep(first)
+    kept = history.load("spring", study.as_of)
+    assert kept.table.equals(first.table)
+    assert kept.table["customer_id"].to_pylist() == ["007", "=1+1", 'Zoë, "Z"']  # "late" came after the questions
+    lost = kept.table.slice(1, 1).to_pylist()[0]
+    assert [lost[name] for name in ("recency_days", "orders", "money", "r", "f", "m")] == [400, 0, 0, None, None, None]
+    july = study.model_copy(update={"as_of": dt.date(2024, 7, 1)})
+    back = make_table([("007", 95, 1, 5), ("=1+1", 2, 1, 700), ('Zoë, "Z"', 50, 1, 100)])
+    history.keep(Snapshot.of(back, make_rules(), july).with_outsiders(back, july))
+    rows = history.rows("spring", july.as_of)
+    assert rows.current("eight").to_pylist()[1] != OUTSIDE
+    assert rows.previous("eight").to_pylist()[1] == OUTSIDE
+    (path, count), *_ = write_files(rows, FileTarget(segment=OUTSIDE), base=tmp_path)
+    assert (count, path.name) == (0, "spring-2024-07-01-outside_window.csv")
+    (path, count), *_ = write_files(history.rows("spring", study.as_of), FileTarget(segment=OUTSIDE), base=tmp_path)
+    assert [(row["customer_id"], row["eight_en"], row["m"]) for row in read(path)] == [
+        ("'=1+1", "No purchase in 90 days", "")
+    ]
 
 
 def test_without_rules_of_their_own_there_is_no_such_column(tmp_path):

@@ -16,6 +16,7 @@ from privacy.accounting.events import squared_cap
 from privacy.analyses.catalogue import NAMES
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import read_toml
+from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.terms import Bounds, Budget, Cleaning, RateStep, minor_digits
 from privacy.protocol.study import Study, parse_day
 
@@ -105,6 +106,19 @@ zh = "贵宾"
     assert Study.parse(study.canonical()) == study
 
 
+def test_a_window_of_days_reaches_the_rows_of_segments_alone(tmp_path: Path) -> None:
+    text = LEAST.replace("[budget]", "analyses = ['rfm', 'clusters']\n[budget]")
+    whole, year = (read(tmp_path, text + more) for more in ("", "[rfm]\nwindow_days = 365\n"))
+    assert whole.row_requests["rfm"] == CustomerRequest()
+    assert year.row_requests["rfm"] == CustomerRequest(window_days=365)
+    assert year.row_requests["clusters"] == whole.row_requests["clusters"]
+    assert b"window" not in whole.canonical()
+    rule = "[[rfm.rules]]\ncode = 'outside_window'\nwhen = 'R<30'\n"
+    assert read(tmp_path, LEAST + rule).rfm.rules
+    with pytest.raises(ConfigError, match="outside_window"):
+        read(tmp_path, LEAST + "[rfm]\nwindow_days = 365\n" + rule)
+
+
 def test_numbers_stay_exact(tmp_path: Path) -> None:
     study = read(tmp_path, LEAST.replace("epsilon = 1", "epsilon = 0.1\ndelta = 0.0000003"))
     assert study.budget.epsilon == Decimal("0.1")
@@ -128,6 +142,8 @@ def test_any_difference_between_two_studies_is_in_the_digest(tmp_path: Path) -> 
         LEAST + "[cleaning]\nreturns = 'net'\n",
         LEAST + "[rates]\nUSD = '0.9'\n",
         LEAST + "[rates]\nUSD = '0.91'\n",
+        LEAST + "[rfm]\nwindow_days = 365\n",
+        LEAST + "[rfm]\nwindow_days = 366\n",
     ]
     assert len({read(tmp_path, text).digest for text in texts}) == len(texts)
 

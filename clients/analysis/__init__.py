@@ -74,13 +74,16 @@ class HolderContext:
         self.origin.config.check_currencies(self.study)
         return own_rows(self.origin, request)
 
-    def customers(self) -> CustomerTable:
+    def customers(self, request: CustomerRequest) -> CustomerTable:
         """The holder's customers as of the study's day, with all spellings of their ids.
+
+        Args:
+            request: everybody who ever bought (``CustomerRequest()``), or who did in a window of days.
 
         Raises:
             ConfigError, DataError: as :meth:`rows`.
         """
-        return cast("CustomerTable", self.rows(CustomerRequest()))
+        return cast("CustomerTable", self.rows(request))
 
     def history(self, kind: type[H]) -> H:
         """What the holder keeps of all days of one kind of labels."""

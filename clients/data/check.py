@@ -27,6 +27,7 @@ from clients.data.rows.customers import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, left_out
 from privacy.errors import CohortiumError
+from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.terms import Budget
 from privacy.protocol.study import Study
 
@@ -142,7 +143,9 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
             lines = cleaned_lines(source, origin)
             facts["currencies"] = _currencies(lines, origin)
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
-        table = build_customer_table(origin)
+        asked = study.row_requests.values() if study is not None else ()
+        request = next((one for one in asked if isinstance(one, CustomerRequest)), CustomerRequest())
+        table = build_customer_table(origin, request)
     except ColumnsMissing as error:
         return CheckReport(**facts, problems=_missing(error.sentences))
     except CohortiumError as error:

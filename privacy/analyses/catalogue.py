@@ -62,7 +62,10 @@ def analysis_of(kind: str) -> str:
 
 
 def option_tables() -> str:
-    """Every analysis' table of a study, at its defaults with a comment on each option: what ``study new`` writes."""
+    """Every analysis' table of a study with a comment on each option, as ``study new`` writes it.
+
+    Options are commented out, at their defaults, except what a new study had better say: defaults never change.
+    """
     files = (resources.files(f"privacy.analyses.{name}").joinpath("options.toml") for name in NAMES)
     return "\n".join(file.read_text(encoding="utf-8") for file in files)
 

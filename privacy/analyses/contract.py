@@ -32,7 +32,7 @@ def _never(options: Any) -> str:
 
 
 def customer_table(options: Any, terms: Terms) -> CustomerRequest:
-    """For an analysis that reads R, F and M of every customer, and no features."""
+    """For an analysis that reads R, F and M of every customer's whole life, and no features."""
     return CustomerRequest()
 
 

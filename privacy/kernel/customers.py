@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.kernel.canonical import Noun
+from privacy.kernel.canonical import Noun, since
 from privacy.kernel.columns import Column
 
 
@@ -24,6 +24,8 @@ class CustomerColumns:
         orders: number of distinct orders, 1 or more.
         money: net spend in minor units (cents) of the study's currency; may be zero or negative.
         tenure_days: whole days from the first purchase to the start of the as-of day.
+
+    All are of the lines that the request takes: of all before the as-of day, or of those in its window.
     """
 
     recency_days: NDArray[np.int64]
@@ -52,8 +54,20 @@ class CustomerColumns:
         return CustomerColumns(**{f.name: getattr(self, f.name)[index] for f in fields(self)})
 
 
+#: Most days that a window may have: ten years, as far as days since the last purchase are told apart.
+WINDOW_LIMIT = 3_660
+
+
 class CustomerRequest(Noun):
-    """Asks for the customer table: one row for each customer as of the study's day, always the same columns."""
+    """Asks for the customer table: one row for each customer as of the study's day, always the same columns.
+
+    Attributes:
+        window_days: only lines of the last so many calendar days before the as-of day, in the study's time zone; what
+            is older is as if it were not there, and a customer without a purchase in them has no row. None for all
+            lines before that day.
+    """
+
+    window_days: int | None = since("0.2.0", None, ge=1, le=WINDOW_LIMIT)
 
     #: What encoders read of it.
     rows: ClassVar[type[CustomerColumns]] = CustomerColumns

@@ -335,6 +335,6 @@ EXAMPLES: tuple[Noun, ...] = (
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
     CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, CLUSTER_NAME, CLUSTER_OPTIONS, Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
-    CustomerRequest(), KnownTail(likely=Decimal("0.04"), most=Decimal("0.2")), *NOUNS,
+    CustomerRequest(), CustomerRequest(window_days=365), KnownTail(likely=Decimal("0.04"), most=Decimal("0.2")), *NOUNS,
     *(examples[1] for kind, examples in STATISTICS.items() if kind not in ("prefix_sums", "segment_totals")),
 )  # fmt: skip

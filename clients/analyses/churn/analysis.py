@@ -19,6 +19,7 @@ from clients.labels.export import publish
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.results import ChurnResult
+from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureTable
 from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
@@ -59,7 +60,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
         features = own_features(context)
         last = len(study.of(CONTRACT).days(study.as_of)) - 1
         scores = score(model, features.table, last, horizon_days=study.of(CONTRACT).horizon_days)
-        return ScoreSnapshot.of(scores, features.ids, context.customers(), model, study)
+        return ScoreSnapshot.of(scores, features.ids, context.customers(CustomerRequest()), model, study)
 
     return publish(make, context.history(ScoreHistory), context.root)
 

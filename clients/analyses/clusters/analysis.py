@@ -14,6 +14,7 @@ from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.rows.kinds import OwnRows
 from clients.labels.export import publish
 from privacy.analyses.clusters.results import ClusterResult
+from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureTable
 from privacy.results import StudyResult
 from privacy.statistics import Statistic
@@ -48,7 +49,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
     def make() -> ClusterSnapshot:
         features = own_features(context)
         assigned = assign(found.clusters, features.table)
-        return ClusterSnapshot.of(assigned, features.ids, context.customers(), found, study)
+        return ClusterSnapshot.of(assigned, features.ids, context.customers(CustomerRequest()), found, study)
 
     return publish(make, context.history(ClusterHistory), context.root)
 

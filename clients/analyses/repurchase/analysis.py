@@ -15,6 +15,7 @@ from clients.data.rows.kinds import OwnRows
 from clients.labels.export import publish
 from privacy.analyses.repurchase.cohort_counts import CohortCounts
 from privacy.analyses.repurchase.results import RepurchaseResult
+from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureTable
 from privacy.results import StudyResult
 from privacy.statistics import Statistic
@@ -49,7 +50,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
         return ()
 
     def make() -> RepurchaseSnapshot:
-        return RepurchaseSnapshot.of(_rows(context), context.customers(), context.study)
+        return RepurchaseSnapshot.of(_rows(context), context.customers(CustomerRequest()), context.study)
 
     return publish(make, context.history(RepurchaseHistory), context.root)
 

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from clients.analyses.rfm.labels import LabelHistory, Snapshot
-from clients.analyses.rfm.own import OwnSegments, own_segments
+from clients.analyses.rfm.own import OwnSegments, own_customers, own_segments
 from clients.analyses.rfm.section import SECTION
 from clients.analysis import HolderAnalysis, HolderContext
 from clients.labels.export import publish
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import SegmentRules
+from privacy.kernel.customers import CustomerRequest
 from privacy.results import StudyResult
 from privacy.statistics import Statistic
 
@@ -49,8 +51,14 @@ def _label(context: HolderContext) -> Sequence[Path]:
     rules = released_rules(context.answered)
     if rules is None:
         return ()
-    table = context.customers()
-    return publish(lambda: Snapshot.of(table, rules, context.study), context.history(LabelHistory), context.root)
+    table, window_days = own_customers(context), context.study.of(CONTRACT).window_days
+    everybody = None if window_days is None else context.customers(CustomerRequest())
+
+    def make() -> Snapshot:
+        snapshot = Snapshot.of(table, rules, context.study)
+        return snapshot if everybody is None else snapshot.with_outsiders(everybody, context.study)
+
+    return publish(make, context.history(LabelHistory), context.root)
 
 
 def _knows(code: str, result: StudyResult) -> bool:

@@ -6,7 +6,7 @@ A ``Snapshot`` is one study's labels of one day, as integers; ``LabelRows`` is w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Self
 
 import numpy as np
@@ -19,7 +19,7 @@ from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
 from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.rfm import CONTRACT
-from privacy.analyses.rfm.segments import SCHEMES, Segment, SegmentRules
+from privacy.analyses.rfm.segments import SCHEMES, Segment, SegmentRules, outside_window
 from privacy.errors import ConfigError
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
@@ -41,8 +41,8 @@ class Snapshot(StoredSnapshot):
         segments: every segmentation that customers were labelled with, and its segments in order.
         table: one row per customer, ascending by id: ``customer_id``; ``source_id`` (null where it is not known: the
             snapshot is of a release that did not keep it); ``also_spelled`` (other spellings; a list, mostly empty);
-            ``recency_days``, ``orders``, ``money`` (minor units), int64; ``r``, ``f``, ``m`` (1 to 5); and for each
-            segmentation the index of the segment, int8.
+            ``recency_days``, ``orders``, ``money`` (minor units), int64; ``r``, ``f``, ``m`` (1 to 5; null for who
+            bought nothing in the study's window of days); and for each segmentation the index of the segment, int8.
     """
 
     FACTS = _FACTS
@@ -76,6 +76,40 @@ class Snapshot(StoredSnapshot):
             reported=tuple(study.of(CONTRACT).report),
             segments={scheme: rules.segments(scheme) for scheme in schemes},
             table=pa.table({name: pa.array(item, _FACTS.get(name, pa.int8())) for name, item in arrays.items()}),
+        )
+
+    def with_outsiders(self, everybody: CustomerTable, study: Study) -> Self:
+        """Also those who bought nothing in the study's window of days, under a segment of their own.
+
+        They have no scores, no orders and no money in it, and the days since the last purchase that they ever made.
+
+        Args:
+            everybody: all customers as of the same day. Who is not labelled and bought lately (the source has changed
+                since the questions) is left out.
+            study: one with a window.
+        """
+        days = study.of(CONTRACT).window_days or 0
+        # Days with a change of clocks have 23 or 25 hours, so the last purchase before the window may be a day nearer.
+        ids, before = pa.array(everybody.ids, pa.string()), everybody.columns.recency_days >= days - 1
+        labelled = pc.is_in(ids, value_set=self.table["customer_id"].combine_chunks())
+        rows = pa.array(np.flatnonzero(before & ~labelled.to_numpy(zero_copy_only=False)))
+        none = pa.array(np.zeros(len(rows), dtype=np.int64))
+        arrays: dict[str, pa.Array] = {
+            "customer_id": ids.take(rows),
+            "source_id": pa.array(everybody.source_ids, pa.string()).take(rows),
+            "also_spelled": everybody.also_spelled.as_lists(len(everybody)).take(rows),
+            "recency_days": pa.array(everybody.columns.recency_days).take(rows),
+            "orders": none,
+            "money": none,
+        }
+        arrays |= {name: pa.nulls(len(rows), pa.int8()) for name in "rfm"}
+        for scheme, known in self.segments.items():
+            arrays[scheme] = pa.array(np.full(len(rows), len(known)), pa.int8())
+        whole = pa.concat_tables([self.table, pa.table(arrays, schema=self.table.schema)])
+        return replace(
+            self,
+            segments={scheme: (*known, outside_window(days)) for scheme, known in self.segments.items()},
+            table=whole.take(pc.sort_indices(whole["customer_id"])).combine_chunks(),
         )
 
     def about(self) -> dict[str, Any]:

@@ -17,8 +17,10 @@ from clients.analyses.rfm.movement import Movement, movement
 from clients.analysis import Earlier, HolderContext
 from clients.analysis.comparison import Compared
 from clients.data.rows.customers import CustomerTable
+from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.customers import CustomerRequest
 from privacy.results import StudyResult
 
 
@@ -48,6 +50,15 @@ class OwnSegments:
         return "OwnSegments(<private>)"
 
 
+def own_customers(context: HolderContext) -> CustomerTable:
+    """The customers that the study's questions on segments are about: those of its window of days, if it has one.
+
+    Raises:
+        ConfigError, DataError: as :meth:`HolderContext.rows`.
+    """
+    return context.customers(CustomerRequest(window_days=context.study.of(CONTRACT).window_days))
+
+
 def own_segments(
     context: HolderContext, rfm: RfmResult, result: StudyResult, before: Callable[[], Earlier | None]
 ) -> OwnSegments | None:
@@ -59,10 +70,15 @@ def own_segments(
     """
     if not rfm.schemes:
         return None
-    earlier = before()
-    if earlier is None or earlier.result.of(RfmResult) is None:
-        return compared_segments(context.customers(), rfm, result)
-    return compared_segments(context.customers(), rfm, result, earlier=earlier.result, then=earlier.context.customers())
+    earlier, table = before(), own_customers(context)
+    if earlier is None or earlier.result.of(RfmResult) is None or _window(earlier.result) != _window(result):
+        return compared_segments(table, rfm, result)
+    return compared_segments(table, rfm, result, earlier=earlier.result, then=own_customers(earlier.context))
+
+
+def _window(result: StudyResult) -> int | None:
+    """A move between facts of other windows would be the window's, not the customer's."""
+    return result.study.of(CONTRACT).window_days
 
 
 def compared_segments(

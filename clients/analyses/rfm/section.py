@@ -62,6 +62,7 @@ class _Section:
         moved = None if facts.since is None or facts.movement is None else (facts.since, facts.movement)
         return {
             "currency": self._currency,
+            "window": self._study.of(CONTRACT).window_days,
             "findings": findings(
                 facts.measures,
                 facts.segments[0][1],

@@ -41,9 +41,12 @@ RULES: tuple[Rule, ...] = (
     Rule("no_rate", "before the first exchange rate of its currency"),
     Rule("cancellation", "line of a cancelled order"),
     Rule("return", "quantity zero or negative, or amount negative"),
+    Rule("before_window", "older than the study's window of days"),
 )
 KEPT = 0
 _CODE = {rule.name: code for code, rule in enumerate(RULES, start=1)}
+#: Of rows that would count, were they not too old for the table that is made: see ``clients.data.rows.customers``.
+BEFORE_WINDOW = _CODE["before_window"]
 #: Rows under these rules still count against the customer's spend where the study says ``returns = "net"``.
 NETTED = (_CODE["cancellation"], _CODE["return"])
 #: Rows under these rules would count if the study knew their currency's rate.

@@ -11,6 +11,7 @@ wall times are compared.
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import logging
 from dataclasses import dataclass, field, replace
@@ -28,9 +29,9 @@ from pydantic import BaseModel, ConfigDict
 
 from clients.data.cleaning.columns import missing_columns
 from clients.data.cleaning.ids import is_untidy, read_exclusion_list, text_ids
-from clients.data.cleaning.lines import KEPT, NETTED, RULES, cleaned_lines
+from clients.data.cleaning.lines import BEFORE_WINDOW, KEPT, NETTED, RULES, cleaned_lines
 from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of
-from clients.data.cleaning.times import as_of_moment
+from clients.data.cleaning.times import FIRST_DAY, as_of_moment, moment_literal, wall_time, zone_at
 from clients.data.origin import Origin
 from clients.data.rows.kinds import RowKind
 from clients.data.sources import fetch, open_source
@@ -55,6 +56,7 @@ _DAY = 86_400_000_000  # microseconds
 #: Raise when the same rows would give another table: cached tables of the old kind are then left alone.
 _TABLE_VERSION = 3
 _INTEGERS = ("recency_days", "orders", "money", "tenure_days")
+_WHOLE_LIFE = CustomerRequest()
 _SPELLINGS = ("spelled", "also_spelled")
 
 
@@ -179,8 +181,8 @@ class CustomerTable:
             raise DataError(f"{path} is not a customer table", hint="delete it; it is computed again") from None
 
 
-def build_customer_table(origin: Origin) -> CustomerTable:
-    """Compute the customer table from the holder's source.
+def build_customer_table(origin: Origin, request: CustomerRequest = _WHOLE_LIFE) -> CustomerTable:
+    """Compute the customer table from the holder's source, of all lines or of those in the request's window.
 
     Rows that cannot be used are dropped and counted, rows in unknown currencies among them: what a row says never
     makes this fail. An empty source gives an empty table.
@@ -190,16 +192,27 @@ def build_customer_table(origin: Origin) -> CustomerTable:
     """
     with open_source(origin.config, base=origin.base) as opened:
         source = opened.table
-        lines, counts = counted_lines(opened, origin)
+        lines, counts = counted_lines(opened, origin, request)
         sums = fetch(_customers(lines, origin), what="adding up customers")
         tidy = frozenset(role for role in text_ids(source, origin.config) if f"untidy_{role}" in counts.column_names)
-        query = _spellings(cleaned_lines(source, origin, tidy=tidy, exact_ids=True), origin.study)
+        exact = _in_window(cleaned_lines(source, origin, tidy=tidy, exact_ids=True), origin, request)
+        query = _spellings(exact, origin.study)
         spellings = fetch(query, what="looking at ids") if query is not None else None
     table = _assemble(counts, sums, spellings, origin)
     return replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
 
 
-def counted_lines(opened: Opened, origin: Origin) -> tuple[ir.Table, pa.Table]:
+def _in_window(lines: ir.Table, origin: Origin, request: CustomerRequest) -> ir.Table:
+    """Cleaned lines, of which those that would count but are older than the request's window stand under its rule."""
+    if request.window_days is None:
+        return lines
+    first = max(FIRST_DAY.toordinal(), origin.study.as_of.toordinal() - request.window_days)
+    start = wall_time(dt.date.fromordinal(first), origin.study.time_zone, zone_at(origin.config, lines.time))
+    old = lines.rule.isin(_used(origin.study)) & (lines.time < moment_literal(start, lines.time))
+    return lines.mutate(rule=ibis.ifelse(old, BEFORE_WINDOW, lines.rule))
+
+
+def counted_lines(opened: Opened, origin: Origin, request: CustomerRequest = _WHOLE_LIFE) -> tuple[ir.Table, pa.Table]:
     """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it.
 
     Lines that are no records are named in the log.
@@ -212,7 +225,7 @@ def counted_lines(opened: Opened, origin: Origin) -> tuple[ir.Table, pa.Table]:
     source, config = opened.table, origin.config
     tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
     while True:
-        lines = cleaned_lines(source, origin, tidy=tidy)
+        lines = _in_window(cleaned_lines(source, origin, tidy=tidy), origin, request)
         counts = fetch(_tally(lines, origin, tidy), what="counting rows")
         untidy = {role for role in tidy if pc.any(counts[f"untidy_{role}"]).as_py()}
         if not untidy:
@@ -348,6 +361,11 @@ def _report(
     )
 
 
+def _stored(origin: Origin, request: CustomerRequest) -> str:
+    key = table_key(origin)
+    return key if request == _WHOLE_LIFE else sha256_hex(f"{key} {request.digest}".encode())
+
+
 def table_key(origin: Origin) -> str:
     """Name of the kept table: digests of study (with its as-of day), ``holder.toml`` and exclusion list.
 
@@ -361,7 +379,7 @@ def table_key(origin: Origin) -> str:
 
 
 CUSTOMER_ROWS: RowKind[CustomerRequest] = RowKind(
-    build=lambda origin, request: build_customer_table(origin),
+    build=build_customer_table,
     load=lambda path, request: CustomerTable.load(path),
-    stored=lambda origin, request: table_key(origin),
+    stored=_stored,
 )

@@ -6,10 +6,16 @@ from privacy.analyses.contract import AnalysisContract
 from privacy.analyses.rfm.options import RfmOptions
 from privacy.analyses.rfm.prefix_sums import PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentTotals
+from privacy.kernel.customers import CustomerRequest
+from privacy.kernel.terms import Terms
 
 
 def _withholds(options: RfmOptions) -> str:
     return 'rfm.totals = "shares"' if options.totals == "shares" else ""
+
+
+def _reads(options: RfmOptions, terms: Terms) -> CustomerRequest:
+    return CustomerRequest(window_days=options.window_days)
 
 
 CONTRACT = AnalysisContract(
@@ -17,6 +23,7 @@ CONTRACT = AnalysisContract(
     since="0.1.0",
     options=RfmOptions,
     statistics=(PrefixSums, SegmentTotals),
+    reads=_reads,
     withholds=_withholds,
     has_withheld_form=True,
 )

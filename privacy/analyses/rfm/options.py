@@ -7,8 +7,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.analyses.rfm.segments import RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
+from privacy.analyses.rfm.segments import OUTSIDE, RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
 from privacy.kernel.canonical import ExactDecimal, Noun, since
+from privacy.kernel.customers import WINDOW_LIMIT
 from privacy.kernel.terms import MINOR_LIMIT
 
 
@@ -82,6 +83,9 @@ class RfmOptions(Noun):
         above_cap: an assumption that no release can test: customers above the cap of money spend at most so many caps
             more than it on average. Intervals of revenue reach as far. 2.5 held for shops where wholesalers buy, 1 does
             where only consumers do.
+        window_days: R, F and M of purchases in the last so many days, so that a customer's whole life does not add up
+            and cut points keep their meaning from month to month. Who bought nothing in them is in no figure, and is
+            labelled ``outside_window``. None counts everything before the as-of day.
     """
 
     cut_points: Literal["new", "previous"] | KnownCuts = "new"
@@ -92,6 +96,7 @@ class RfmOptions(Noun):
     cut_points_share: ExactDecimal = Field(default=Decimal("0.7"), ge=Decimal("0.1"), le=Decimal("0.9"))
     totals: Literal["full", "shares"] = "full"
     above_cap: ExactDecimal = since("0.2.0", Decimal("2.5"), ge=0, le=100)
+    window_days: int | None = since("0.2.0", None, ge=1, le=WINDOW_LIMIT)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
@@ -102,4 +107,6 @@ class RfmOptions(Noun):
         codes = [rule.code for rule in self.rules]
         if len(set(codes)) != len(codes):
             raise ValueError("two rules have the same code")
+        if self.window_days is not None and OUTSIDE in codes:
+            raise ValueError(f"with window_days {OUTSIDE!r} stands for customers without a purchase in the window")
         return self

@@ -73,6 +73,14 @@ _TEN_ORDER = (
 _ELEVEN_ORDER = (*_TEN_ORDER, "lost")
 
 OTHER = Segment("other", "Other", "其他客户")
+#: Code of labels for customers who are in no segment, because they bought nothing in a study's window of days.
+OUTSIDE = "outside_window"
+
+
+def outside_window(days: int) -> Segment:
+    """What customers are labelled with who have bought, but nothing in the last ``days`` days."""
+    return Segment(OUTSIDE, f"No purchase in {days:,} days", f"近 {days:,} 天无购买")
+
 
 _OPERATORS = {
     "<=": operator.le,

@@ -99,8 +99,10 @@ def rules(study: Study, language: Language) -> list[tuple[str, str]]:
         high=amount(high, digits),
         currency=study.currency,
     )
+    days = study.of(CONTRACT).window_days
     return [
         (say("rule_bounds"), limits),
+        *([] if days is None else [(say("rule_window"), say("window", days=f"{days:,}"))]),
         (say("rule_floor"), f"{study.of(CONTRACT).floor:,}"),
         (say("rule_totals"), say(f"totals_{study.of(CONTRACT).totals}")),
     ]
@@ -299,7 +301,9 @@ def _in_words(rfm: RfmResult, study: Study, much: str, money_high: str, language
         high = "words_high_known"
     else:
         high = "words_high_fixed" if isinstance(study.of(CONTRACT).high_low, FixedCuts) else "words_high_median"
+    days = study.of(CONTRACT).window_days
     return [
+        *([] if days is None else [say("words_window", days=f"{days:,}")]),
         say("words_recent", days=f"{cuts.recency_days[0]:,}"),
         say("words_frequent", orders=f"{max(1, cuts.orders[3]):,}"),
         say("words_spending", money=much),
