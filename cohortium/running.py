@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NamedTuple
+from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
 import typer
 from rich.markup import escape
@@ -112,10 +112,23 @@ def run_there(
             screen.print(f"This study was run on {result.finished}; nothing was asked or spent. --again asks again.")
     target = results.folder(result.study)
     if as_json:
-        print_json({"report": str(target / "report.html"), **result.model_dump(mode="json")})
+        print_json({"report": str(target / "report.html"), **result.model_dump(mode="json"), "shown": texts(result)})
     else:
         show_result(result, target)
     return result
+
+
+def texts(result: StudyResult) -> dict[str, Any]:
+    """Every figure as the pages write it, by language and analysis."""
+    from privacy.presentation.texts import LANGUAGES
+    from server.analyses.catalogue import ANALYSES
+
+    return {
+        language: {
+            analysis.name: found for analysis in ANALYSES if (found := analysis.texts(result, language)) is not None
+        }
+        for language in LANGUAGES
+    }
 
 
 def show_result(result: StudyResult, target: Path) -> None:
@@ -125,7 +138,7 @@ def show_result(result: StudyResult, target: Path) -> None:
     from server.report.render import describe_spending
 
     for analysis in ANALYSES:
-        figures = analysis.figures(result)
+        figures = analysis.shown_figures(result)
         if figures is not None:
             for shown in analysis.terminal(figures, result, target):
                 screen.print(shown, soft_wrap=True)

@@ -17,6 +17,7 @@ from all_texts import text
 from churn_pages import churn_result, html, kinds, study_result
 from palette import BLACK, PAIRS, PLAIN, SHAPES, TEXTS, WHITE, full
 from report_pages import Page as ReportPage
+from report_pages import said_figures
 
 from privacy.analyses.churn.options import CHURN_FEATURES
 from privacy.figures.estimates import Estimate
@@ -74,11 +75,9 @@ def test_the_chinese_page_has_no_english_left(name: str) -> None:
 
 @pytest.mark.parametrize("name", [*KINDS, "card"])
 def test_both_languages_show_the_same_figures(name: str) -> None:
-    def figures(language: str) -> list[list[str]]:
-        return [[said for role, said in row if role in ("value", "margin")] for row in Page(html(name)).rows[language]]
-
-    assert figures("en") == figures("zh")
-    assert sum(len(row) for row in figures("en")) >= 10
+    english, chinese = (said_figures(Page(html(name)), language) for language in ("en", "zh"))
+    assert english == chinese
+    assert sum(len(row) for row in english) >= 10
 
 
 @pytest.mark.parametrize("name", [*KINDS, "card"])

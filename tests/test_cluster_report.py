@@ -20,7 +20,7 @@ import pytest
 from all_texts import text
 from cluster_pages import MANY, PLACES, RFM, STUDY, TITLES, cluster_result, html, kinds
 from palette import BLACK, PAIRS, PLAIN, SHADES, SHAPES, TEXTS, WHITE, contrast, full
-from report_pages import Page
+from report_pages import Page, said_figures
 from rich.console import Console
 
 from privacy.analyses.clusters.words import WORDS, beyond_noise, cluster_words
@@ -74,11 +74,9 @@ def test_the_chinese_page_has_no_english_left(name: str) -> None:
 
 @pytest.mark.parametrize("name", KINDS)
 def test_both_languages_show_the_same_figures(name: str) -> None:
-    def figures(language: str) -> list[list[str]]:
-        return [[said for role, said in row if role in ("value", "margin")] for row in Page(html(name)).rows[language]]
-
-    assert figures("en") == figures("zh")
-    assert sum(len(row) for row in figures("en")) >= 10
+    english, chinese = (said_figures(Page(html(name)), language) for language in ("en", "zh"))
+    assert english == chinese
+    assert sum(len(row) for row in english) >= 10
 
 
 @pytest.mark.parametrize("name", KINDS)

@@ -14,10 +14,11 @@ from clients.analysis.comparison import compare
 from privacy.figures.estimates import Estimate
 from privacy.figures.public_grid import tells_no_more
 from privacy.figures.quotient import CLEAR, fieller, quotient, share, within
-from privacy.presentation.cells import cell, is_weak
+from privacy.presentation.cells import cell
 from privacy.presentation.change import change
 from privacy.presentation.charts import share_mark
-from privacy.presentation.words import beside, percent
+from privacy.presentation.numbers import is_hidden
+from privacy.presentation.words import beside, percent, written
 
 DRAWS = 20_000
 
@@ -121,24 +122,35 @@ def test_a_holder_is_compared_with_the_side_towards_it(own: float, verdict: str)
 
 
 def test_pages_write_both_ends_where_the_sides_differ() -> None:
-    written = cell("share", SKEWED, "en", decimals=1, scale=100)
-    assert (written.value, written.ends, written.weak) == ("2", "0 to 6", True)
-    assert cell("share", SKEWED, "zh", decimals=1, scale=100).ends == "0 至 6"
+    uneven = Estimate(value=0.03, margin=0.04, low=0.01, high=0.07)
+    found = cell("share", uneven, "en", decimals=1, scale=100)
+    assert (found.value, found.ends, found.weak) == ("3", "1 to 7", False)
+    assert cell("share", uneven, "zh", decimals=1, scale=100).ends == "1 至 7"
     even = cell("share", Estimate(value=0.02, margin=0.01, low=0.0101, high=0.03), "en", decimals=1, scale=100)
     assert (even.value, even.margin, even.ends, even.weak) == ("2.0", "1.0", "", False)
-    assert percent(SKEWED, "en") == "2% (0 to 6)"
+    assert percent(uneven, "en") == "3% (1 to 7)"
     assert percent(Estimate(value=0.621, margin=0.004), "en") == "62.1% (±\u00a00.4)"
-    assert beside(SKEWED, "en", decimals=1, scale=100) == "0 to 6"
-    assert is_weak(SKEWED)
-    assert not is_weak(Estimate(value=1.1, margin=2.0, low=1.0, high=3.1))
+    assert beside(written(uneven, "en", decimals=1, scale=100), "en") == "1 to 7"
+
+
+def test_what_the_noise_hides_is_written_as_less_than_its_upper_end() -> None:
+    found = cell("share", SKEWED, "en", decimals=1, scale=100)
+    assert (found.value, found.margin, found.ends, found.weak) == ("under 6", "", "", True)
+    assert percent(SKEWED, "en") == "under 6%"
+    assert percent(SKEWED, "zh") == "低于 6%"
+    assert cell("", Estimate(value=-0.02, margin=0.05), "en", decimals=1, scale=100, signed=True).value == "-2"
+    assert is_hidden(SKEWED)
+    assert not is_hidden(Estimate(value=0.0, margin=0.0)), "nothing, and known"
+    assert not is_hidden(Estimate(value=-3.0, margin=1.0)), "less than nothing for sure: net of returns"
+    assert not is_hidden(Estimate(value=1.1, margin=2.0, low=1.0, high=3.1))
 
 
 @pytest.mark.parametrize("value", [0.0, 0.02, 0.4, 0.99, 1.0])
 def test_the_line_of_a_share_stays_between_nothing_and_all(value: float) -> None:
-    mark = share_mark(Estimate(value=value, margin=0.05))
+    mark = share_mark(Estimate(value=value, margin=0.05), "en")
     assert 0 <= mark.low <= mark.value <= mark.high <= 1
-    assert share_mark(SKEWED).high == 0.06
-    assert share_mark(Estimate(value=-0.01, margin=0.05)).low == -0.01
+    assert share_mark(SKEWED, "en").high == 0.06
+    assert share_mark(Estimate(value=-0.01, margin=0.05), "en").low == -0.01
 
 
 def test_an_uneven_interval_tells_no_more_than_its_margin_where_totals_are_withheld() -> None:

@@ -25,7 +25,7 @@ _SHADES = 5
 
 def released_share(label: str, compared: Compared | None, language: Language) -> Cell:
     """The consortium's share beside an own one, in per cent; empty where it is not shown."""
-    everyone = None if compared is None else compared.everyone
+    everyone = None if compared is None else compared.shown
     return cell(label, everyone, language, decimals=1, scale=100)
 
 

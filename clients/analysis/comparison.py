@@ -32,6 +32,7 @@ class Compared:
     Attributes:
         own: the holder's exact figure; its margin is what chance may explain (95%).
         everyone: the consortium's figure with the noise's margin; None where it is hidden or not known.
+        shown: the same as it is written; a verdict never rests on it.
         verdict: what may be said.
         strength: difference divided by what it must pass to be claimed; signed, 0 where unknown.
     """
@@ -40,6 +41,7 @@ class Compared:
     everyone: Estimate | None
     verdict: Verdict
     strength: float
+    shown: Estimate | None
 
 
 def strictness(comparisons: int) -> float:
@@ -51,7 +53,9 @@ def strictness(comparisons: int) -> float:
     return NormalDist().inv_cdf(1 - 0.025 / comparisons) / Z95
 
 
-def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparisons: int) -> Compared:
+def compare(
+    own: Estimate, everyone: Estimate | None, *, weight: float, comparisons: int, shown: Estimate | None = None
+) -> Compared:
     """Set an own figure beside the consortium's, whose interval counts as far as it reaches towards the own figure.
 
     Args:
@@ -59,16 +63,17 @@ def compare(own: Estimate, everyone: Estimate | None, *, weight: float, comparis
         everyone: the consortium's figure, or None.
         weight: the holder's share of the records, 0 to 1.
         comparisons: how many are made in the same table.
+        shown: the consortium's figure as it is written, where that is not as it was released.
     """
     if everyone is None:
-        return Compared(own=own, everyone=None, verdict="unknown", strength=0.0)
+        return Compared(own=own, everyone=None, verdict="unknown", strength=0.0, shown=None)
     needed = strictness(comparisons) * math.hypot(
         own.margin * math.sqrt(max(1 - weight, 0.0)), everyone.towards(own.value)
     )
     difference = own.value - everyone.value
     strength = difference / needed if needed > 0 else math.copysign(math.inf, difference) if difference else 0.0
     verdict: Verdict = "higher" if strength > 1 else "lower" if strength < -1 else "alike"
-    return Compared(own=own, everyone=everyone, verdict=verdict, strength=strength)
+    return Compared(own=own, everyone=everyone, verdict=verdict, strength=strength, shown=shown or everyone)
 
 
 def own_share(mask: NDArray[np.bool_]) -> Estimate:

@@ -38,7 +38,7 @@ def compared_shares(
     """
     panels = [
         Panel(
-            [Group(pair.name, _bars(getattr(pair, share), hidden)) for pair in pairs],
+            [Group(pair.name, _bars(getattr(pair, share), hidden, language)) for pair in pairs],
             text(f"panel_{share}", language),
         )
         for share in shares
@@ -50,9 +50,10 @@ def compared_shares(
     return charts.bars(panels, series, form)
 
 
-def _bars(compared: Compared | None, hidden: str) -> tuple[charts.Mark | str | None, ...]:
+def _bars(compared: Compared | None, hidden: str, language: Language) -> tuple[charts.Mark | str | None, ...]:
     if compared is None:
         return (None, None)
-    everyone = compared.everyone
+    everyone = compared.shown
     # One's own share is exact: its margin is chance, which no line shows.
-    return (share_mark(compared.own, exact=True), hidden if everyone is None else share_mark(everyone))
+    own = share_mark(compared.own, language, exact=True)
+    return (own, hidden if everyone is None else share_mark(everyone, language))

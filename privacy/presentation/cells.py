@@ -5,16 +5,15 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from privacy.figures.estimates import Estimate
-from privacy.presentation.numbers import shown
 from privacy.presentation.texts import Language
-from privacy.presentation.words import low_to_high
+from privacy.presentation.words import beside, written
 
 
 class Cell(NamedTuple):
     """One figure: its column's name (for phones), the value and its margin, where they have one.
 
-    ``weak`` marks a figure whose interval holds zero. ``ends`` is the interval in words where its sides differ by more
-    than a fifth; it stands in the margin's place.
+    ``weak`` marks a figure that the noise hides: it says what it is under. ``ends`` is the interval in words where its
+    sides differ by more than a fifth; it stands in the margin's place.
     """
 
     label: str
@@ -24,16 +23,17 @@ class Cell(NamedTuple):
     ends: str = ""
 
 
-def cell(label: str, estimate: Estimate | None, language: Language, *, decimals: int, scale: int = 1) -> Cell:
-    """The cell of an estimate; an empty one where there is none."""
+def cell(
+    label: str, estimate: Estimate | None, language: Language, *, decimals: int, scale: int = 1, signed: bool = False
+) -> Cell:
+    """The cell of an estimate; an empty one where there is none. See :func:`privacy.presentation.words.written`."""
     if estimate is None:
         return Cell(label, "")
-    figure = shown(estimate, decimals=decimals, scale=scale)
-    around = low_to_high(estimate, language, decimals=decimals, scale=scale)
-    return Cell(label, *figure, is_weak(estimate), around)
+    figure = written(estimate, language, decimals=decimals, scale=scale, signed=signed)
+    return Cell(label, figure.value, figure.margin, figure.hidden, figure.ends)
 
 
-def is_weak(estimate: Estimate) -> bool:
-    """Whether the interval holds zero: the noise leaves nothing of the figure for sure."""
-    low, high = estimate.interval
-    return low <= 0 <= high
+def card(label: str, estimate: Estimate, language: Language, *, decimals: int, scale: int = 1, unit: str = "") -> Cell:
+    """A large figure with its interval in words below it; see :func:`privacy.presentation.words.written`."""
+    figure = written(estimate, language, decimals=decimals, scale=scale, unit=unit)
+    return Cell(label, figure.value, beside(figure, language))

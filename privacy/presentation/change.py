@@ -34,6 +34,6 @@ def change(now: Estimate, then: Estimate) -> Change:
 
 def signed(difference: Estimate, language: Language) -> Cell:
     """A difference of shares in percentage points, with its sign."""
-    found = cell("", difference, language, decimals=1, scale=100)
+    found = cell("", difference, language, decimals=1, scale=100, signed=True)
     is_zero = not found.value.strip("-0.,")
     return found if is_zero or found.value.startswith("-") else found._replace(value=f"+{found.value}")

@@ -52,6 +52,29 @@ def shown(estimate: Estimate, *, decimals: int, scale: int = 1) -> Shown:
     return Shown(_rounded(value, place, ROUND_HALF_EVEN), _rounded(margin, place, ROUND_CEILING))
 
 
+def raised(estimate: Estimate, least: Estimate, *, decimals: int) -> Estimate:
+    """A figure that is not less than another one, so that it is not written as less either: rounding may do that.
+
+    The value moves by less than it is rounded by; the interval stays. See :func:`shown` for the arguments.
+
+    >>> raised(Estimate(value=1234.0, margin=150.0), Estimate(value=1234.0, margin=12.0), decimals=0).value
+    1240.0
+    """
+    needed = _as_written(least, decimals)
+    while _as_written(estimate, decimals) < needed:
+        low, high = estimate.interval
+        unit = Decimal(1).scaleb(_last_place(Decimal(repr(float(estimate.margin))), decimals))
+        value = float((needed / unit).to_integral_value(rounding=ROUND_CEILING) * unit)
+        high = max(high, value)
+        estimate = Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return estimate
+
+
+def _as_written(estimate: Estimate, decimals: int) -> Decimal:
+    unit = Decimal(1).scaleb(_last_place(Decimal(repr(float(estimate.margin))), decimals))
+    return (Decimal(repr(float(estimate.value))) / unit).to_integral_value(rounding=ROUND_HALF_EVEN) * unit
+
+
 #: Both ends are written where one side of an interval is longer than the other by more than a fifth.
 _UNEVEN = 1.2
 
@@ -70,6 +93,27 @@ def ends(estimate: Estimate, *, decimals: int, scale: int = 1) -> tuple[str, str
     place = _last_place(Decimal(repr(float(estimate.margin))) * scale, decimals)
     low, high = (Decimal(repr(float(end))) * scale for end in estimate.interval)
     return _rounded(low, place, ROUND_FLOOR), _rounded(high, place, ROUND_CEILING)
+
+
+def under(estimate: Estimate, *, decimals: int, scale: int = 1) -> str | None:
+    """The upper end of an interval that reaches down to 0, rounded up as its margin is; None of any other.
+
+    The noise hides such a figure: no digit of its value means anything. See :func:`shown` for the arguments.
+
+    >>> under(Estimate(value=-76_412.0, margin=124_091.0), decimals=0)
+    '48,000'
+    >>> under(Estimate(value=0.0, margin=0.0), decimals=0)
+    """
+    if not is_hidden(estimate):
+        return None
+    place = _last_place(Decimal(repr(float(estimate.margin))) * scale, decimals)
+    return _rounded(Decimal(repr(float(estimate.interval[1]))) * scale, place, ROUND_CEILING)
+
+
+def is_hidden(estimate: Estimate) -> bool:
+    """Whether the interval reaches from above 0 down to it: the noise leaves nothing of the figure for sure."""
+    low, high = estimate.interval
+    return low <= 0 < high
 
 
 def _last_place(margin: Decimal, decimals: int) -> int:

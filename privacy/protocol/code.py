@@ -19,7 +19,7 @@ FREE = (
     "audit/", "figures/", "presentation/", "results.py", "section.py", "member_commands.py", "statistics/examples.py",
 )  # fmt: skip
 #: The same of an analysis' room.
-FREE_IN_ROOMS = ("results.py", "results_ranking.py", "words.py", "example.py")
+FREE_IN_ROOMS = ("results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "example.py")
 
 
 @cache

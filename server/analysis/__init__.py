@@ -11,6 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from privacy.figures.estimates import Figures
 from privacy.mechanisms import SumMechanism
 from privacy.presentation.texts import Language
 from privacy.protocol.identity import Identity
@@ -18,13 +19,14 @@ from privacy.protocol.study import Study
 from privacy.results import EarlierRun, StudyResult
 from privacy.statistics import Statistic
 from server.analysis.expectation import Expectation
+from server.analysis.forms import Form, texts_of
 from server.analysis.section import ReportSection
 from server.releases import Release
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-R = TypeVar("R")
+R = TypeVar("R", bound=Figures)
 
 #: Asks a question by its title.
 Ask = Callable[[str, Statistic[Any]], Release]
@@ -73,6 +75,8 @@ class ServerAnalysis(Generic[R]):
         run: asks, and turns releases into figures. What it returns may be handed out.
         forecast: expected errors if the holders have ``size_class`` customers together.
         section: its part of the report.
+        shown: figures as everything shows them: nothing that cannot be. Results keep what was released.
+        forms: how each of its figures is written, by its name in results, for the texts in JSON.
         terminal: what ``study run`` prints: figures, the run, and the folder of its files.
         resolve: a study with what it means by "previous" written out, from earlier results, oldest first.
         earlier: what earlier runs had, for comparison, in the order of the results.
@@ -86,6 +90,8 @@ class ServerAnalysis(Generic[R]):
     run: Callable[[Study, Ask, Planned], R]
     forecast: Callable[[Study, Planned], tuple[Expectation, ...]]
     section: ReportSection[R]
+    shown: Callable[[R, StudyResult], R]
+    forms: Callable[[Study], Mapping[str, Form]]
     terminal: Callable[[R, StudyResult, Path], Iterable[RenderableType]]
     resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier
@@ -97,6 +103,16 @@ class ServerAnalysis(Generic[R]):
         """The analysis' figures in a result; None where it was not asked."""
         found: R | None = getattr(result, self.name)
         return found
+
+    def shown_figures(self, result: StudyResult) -> R | None:
+        """The same as everything shows them."""
+        found = self.figures(result)
+        return None if found is None else self.shown(found, result)
+
+    def texts(self, result: StudyResult, language: Language) -> dict[str, Any] | None:
+        """Every figure as the pages write it; None where the analysis was not asked."""
+        found = self.shown_figures(result)
+        return None if found is None else texts_of(found, self.forms(result.study), language)
 
     def question_name(self, title: str, language: Language) -> str | None:
         """The name of a question of this analysis; None where it is none of its."""

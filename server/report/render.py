@@ -85,7 +85,7 @@ def _sections(result: StudyResult, language: Language) -> list[_Shown]:
     """The sections of what the run measured, in the order of the page."""
     found: list[_Shown] = []
     for analysis in ANALYSES:
-        figures, section = analysis.figures(result), analysis.section
+        figures, section = analysis.shown_figures(result), analysis.section
         if figures is not None:
             counted = any(before.counts for before, _ in found)
             view = ReportView(figures=figures, result=result, language=language, text=section.text, counted=counted)

@@ -19,6 +19,7 @@ from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
 from privacy.figures.estimates import Estimate
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.terms import Budget, Cleaning
+from privacy.presentation.texts import COMMON, Language, say
 from privacy.protocol.study import Study
 from privacy.results import EarlierRun, QuestionCost, Spending, StudyResult, Timing
 from server.report.render import render_report
@@ -348,4 +349,19 @@ def chromium() -> str:
     found = next(filter(None, map(shutil.which, names)), None)
     if found is None:
         pytest.skip("no Chromium on this machine")
+    return found
+
+
+def said_figures(page: Page, language: Language) -> list[list[str]]:
+    """Figures and margins of a page's rows; what is said in words between them is put into English."""
+    words = {
+        say(COMMON, key, language, low="", high="").strip(): en
+        for key, en in (("low_to_high", "to"), ("under", "under"))
+    }
+    found = []
+    for row in page.rows[language]:
+        told = [said for role, said in row if role in ("value", "margin")]
+        for own, english in words.items():
+            told = [said.replace(own, english) for said in told]
+        found.append(told)
     return found

@@ -16,9 +16,10 @@ from clients.analysis import HolderView
 from clients.analysis.comparison import compare
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import RankingFigures
+from privacy.analyses.churn.shown import shown as shown_churn
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
-from privacy.presentation.cells import Cell
+from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import Shown, day_text, grouped, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.texts import of_its_own
@@ -175,11 +176,12 @@ class _Section:
         own, say = self._own, self._say
         test = dt.date.fromisoformat(own.result.test_day)
         end = test + dt.timedelta(days=self._study.of(CONTRACT).horizon_days - 1)
-        released = {"model": own.result.quality} | {item.code: item for item in own.result.baselines}
+        everyone = shown_churn(own.result)
+        released = {"model": everyone.quality} | {item.code: item for item in everyone.baselines}
         model = own.rankings["model"].figures
         return {
             "lead": say("churn_quality_lead", day=self._day(test), end=self._day(end), count=f"{own.tested:,}"),
-            "columns": [cell.label for cell in self._figures(model, None)],
+            "columns": [one.label for one in self._figures(model, None)],
             "rows": [
                 (say(f"churn_by_{code}"), self._figures(item.figures, released.get(code)))
                 for code, item in own.rankings.items()
@@ -201,7 +203,8 @@ class _Section:
             *self._pair(
                 self._say("churn_on_list", part=self._length()),
                 self._of_100(mine.on_list(part).rate),
-                self._of_100(shared.rate) if shared is not None and math.isclose(shared.part, part) else None,
+                shared.rate if shared is not None and math.isclose(shared.part, part) else None,
+                (0, 100),
             )
         ]
         for name, decimals in _FIGURES.items():
@@ -209,14 +212,13 @@ class _Section:
             exact = getattr(mine, name)
             value = shown(Estimate(value=exact.value, margin=0.0), decimals=decimals).value
             chance = shown(exact, decimals=decimals).margin
-            cells += self._pair(
-                titles[name], Shown(value, chance), shown(released, decimals=decimals) if released else None
-            )
+            cells += self._pair(titles[name], Shown(value, chance), released, (decimals, 1))
         return cells
 
-    def _pair(self, title: str, mine: Shown, everyone: Shown | None) -> tuple[Cell, Cell]:
+    def _pair(self, title: str, mine: Shown, everyone: Estimate | None, form: tuple[int, int]) -> tuple[Cell, Cell]:
+        """One's own figure beside the consortium's; ``form`` is the decimals and the scale of the latter."""
         label = self._say("churn_everyones", figure=title)
-        other = Cell(label, *everyone) if everyone is not None else Cell(label, "")
+        other = cell(label, everyone, self._language, decimals=form[0], scale=form[1])
         return Cell(self._say("churn_yours", figure=title), *mine), other
 
     def _beside(self, model: RankingFigures) -> str:

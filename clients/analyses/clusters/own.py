@@ -18,6 +18,7 @@ from clients.data.rows.kinds import OwnRows
 from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterFigures, ClusterResult
+from privacy.figures.consistent import possible
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import share
 from privacy.kernel.features import FeatureName, FeatureTable
@@ -177,6 +178,7 @@ def _lines(
                     figures.share,
                     weight=weight,
                     comparisons=comparisons,
+                    shown=figures.share and possible(figures.share, 0.0, 1.0),
                 ),
                 share_of_revenue=revenue,
                 listed=tuple(

@@ -82,7 +82,7 @@ class _Section:
         sentences = []
         for line in sure[:_TOLD]:
             compared = line.share_of_customers
-            if compared.everyone is None:
+            if compared.shown is None:
                 continue
             key = "groups_more" if compared.verdict == "higher" else "groups_fewer"
             sentences.append(
@@ -90,7 +90,7 @@ class _Section:
                     key,
                     cluster=self._name(line),
                     own=_points(compared.own.value),
-                    all=percent(compared.everyone, self._language),
+                    all=percent(compared.shown, self._language),
                 )
             )
         if not sure:

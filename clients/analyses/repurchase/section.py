@@ -56,9 +56,9 @@ def _findings(view: View) -> list[str]:
     if again is None:
         return []
     share = _points(again.own.value)
-    if again.everyone is None:
+    if again.shown is None:
         return [view.say("finding_unknown", own=share)]
-    everyone = percent(again.everyone, view.language)
+    everyone = percent(again.shown, view.language)
     return [view.say(_FINDING[again.verdict], own=share, all=everyone)]
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,7 @@ from clients.analysis.comparison import Compared, compare, own_share
 from privacy.analyses.rfm.ranges import ranges_of
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.segments import CutPoints
+from privacy.figures.consistent import possible
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import quotient, within
 from privacy.kernel.customers import CustomerColumns
@@ -155,6 +157,34 @@ def segment_lines(
             )
         )
     return tuple(lines)
+
+
+def measures_as_shown(compared: Mapping[str, Compared], scheme: SchemeFigures) -> dict[str, Compared]:
+    """The same with the consortium's figures as the report writes them: averages of a segmentation that is shown."""
+    return {name: _written(one, _as_shown(name, one.everyone, scheme)) for name, one in compared.items()}
+
+
+def lines_as_shown(lines: Sequence[SegmentLine], scheme: SchemeFigures) -> tuple[SegmentLine, ...]:
+    """The same of segments."""
+    return tuple(
+        replace(
+            line,
+            share_of_customers=_written(line.share_of_customers, row.share_of_customers),
+            share_of_revenue=line.share_of_revenue and _written(line.share_of_revenue, row.share_of_revenue),
+        )
+        for line, row in zip(lines, scheme.segments, strict=True)
+    )
+
+
+def _as_shown(name: str, everyone: Estimate | None, scheme: SchemeFigures) -> Estimate | None:
+    if name in ("orders_per_customer", "revenue_per_order", "revenue_per_customer"):
+        found: Estimate | None = getattr(scheme, name)
+        return found
+    return None if everyone is None else possible(everyone, 0.0, 1.0)
+
+
+def _written(compared: Compared, figure: Estimate | None) -> Compared:
+    return compared if compared.everyone is None or figure is None else replace(compared, shown=figure)
 
 
 def _counted(columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures) -> tuple[FloatArray, FloatArray]:

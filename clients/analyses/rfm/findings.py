@@ -78,7 +78,7 @@ def exact_share(value: float) -> str:
 
 
 def _claim(name: str, compared: Compared, language: Language, *, cuts: CutPoints, currency: str) -> str:
-    everyone = compared.everyone or Estimate(value=math.nan, margin=0.0)
+    everyone = compared.shown or Estimate(value=math.nan, margin=0.0)
     days = cuts.recency_days[0 if name == "recent_five" else 1]
     if name in SHARES:
         own, others = exact_share(compared.own.value), percent(everyone, language)
@@ -92,7 +92,7 @@ def _claim(name: str, compared: Compared, language: Language, *, cuts: CutPoints
 def _unusual(lines: Sequence[SegmentLine], language: Language) -> list[str]:
     """The segment whose share of customers stands out most, if any does."""
     line = max(lines, key=lambda line: abs(line.share_of_customers.strength), default=None)
-    if line is None or line.share_of_customers.everyone is None or abs(line.share_of_customers.strength) <= 1:
+    if line is None or line.share_of_customers.shown is None or abs(line.share_of_customers.strength) <= 1:
         return []
     share = line.share_of_customers
     return [
@@ -101,7 +101,7 @@ def _unusual(lines: Sequence[SegmentLine], language: Language) -> list[str]:
             language,
             segment=segment_name(line.figures, language),
             own=exact_share(share.own.value),
-            all=percent(line.share_of_customers.everyone, language),
+            all=percent(line.share_of_customers.shown, language),
         )
     ]
 

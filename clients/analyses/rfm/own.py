@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from clients.analyses.rfm.comparison import (
     SegmentLine,
     Standing,
+    lines_as_shown,
     measures,
+    measures_as_shown,
     segment_lines,
     standing,
 )
@@ -19,6 +21,7 @@ from clients.analysis.comparison import Compared
 from clients.data.rows.customers import CustomerTable
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
+from privacy.analyses.rfm.shown import shown
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.customers import CustomerRequest
 from privacy.results import StudyResult
@@ -31,7 +34,7 @@ class OwnSegments:
     Attributes:
         table: the holder's customers at the run's as-of day.
         rfm: what was released.
-        standing, measures, segments: compared.
+        standing, measures, segments: compared, and written as the report writes them.
         movement, since: against the earlier run, and its day; None where there is none.
         complete: whether no holder dropped out.
     """
@@ -114,14 +117,20 @@ def compared_segments(
         if earlier.study.currency != result.study.currency:
             raise ConfigError("the earlier run is in another currency", hint="choose one in the same currency")
         moves = movement(first.scheme, now=table, then=then, rules=rfm.rules, rules_then=before.rules)
+    written = shown(rfm, net=result.study.cleaning.returns == "net", complete=complete)
     stand = standing(columns, rfm, first, complete=complete)
     return OwnSegments(
         table=table,
         result=result,
         rfm=rfm,
         standing=stand,
-        measures=measures(columns, rfm, first, complete=complete, weight=stand.weight),
-        segments=tuple((scheme, segment_lines(columns, rfm, scheme, weight=stand.weight)) for scheme in rfm.schemes),
+        measures=measures_as_shown(
+            measures(columns, rfm, first, complete=complete, weight=stand.weight), written.schemes[0]
+        ),
+        segments=tuple(
+            (scheme, lines_as_shown(segment_lines(columns, rfm, scheme, weight=stand.weight), as_shown))
+            for scheme, as_shown in zip(rfm.schemes, written.schemes, strict=True)
+        ),
         movement=moves,
         since=earlier.study.as_of if earlier is not None else None,
         complete=complete,

@@ -30,7 +30,7 @@ from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown
 from privacy.presentation.pictures import Form, both
 from privacy.presentation.texts import join
-from privacy.presentation.words import amount, beside, percent
+from privacy.presentation.words import amount, beside, percent, written
 from privacy.section import Section
 
 #: Ids shown for each segment.
@@ -116,22 +116,24 @@ class _Section:
     def _share_card(self, label: str, share: Estimate | None, below: str) -> tuple[str, str, str]:
         if share is None:
             return (self._say(label), self._say("not_known"), self._say("hidden_by_noise"))
-        value = shown(share, decimals=1, scale=100).value
-        around = beside(share, self._language, decimals=1, scale=100)
-        return (self._say(label), f"{value}%", self._say(below, interval=around))
+        figure = written(share, self._language, decimals=1, scale=100, unit="%")
+        around = beside(figure, self._language)
+        return (self._say(label), figure.value, self._say(below, interval=around) if around else "")
 
     def _measure(self, name: str) -> dict[str, Any]:
         compared, cuts, say = self._facts.measures[name], self._facts.rfm.rules.cuts, self._say
         days = cuts.recency_days[0 if name == "recent_five" else 1]
         money = amount(Decimal(cuts.money[3]) / self._unit, self._digits)
-        form = {"decimals": 1, "scale": 100} if name in SHARES else {"decimals": decimals_of(name, self._currency)}
-        own, everyone = compared.own, compared.everyone
-        exact = shown(Estimate(value=own.value, margin=0.0), **form).value  # chance takes no digit from a fact
+        decimals, scale = (1, 100) if name in SHARES else (decimals_of(name, self._currency), 1)
+        own, everyone = compared.own, compared.shown
+        exact = shown(
+            Estimate(value=own.value, margin=0.0), decimals=decimals, scale=scale
+        ).value  # chance takes no digit from a fact
         words = {"higher": "better", "lower": "worse", "alike": "within_noise", "unknown": "not_known"}
         return {
             "name": say(f"name_{name}", days=f"{days:,}", money=money, currency=self._currency),
-            "own": Cell(say("you"), exact, shown(own, **form).margin),
-            "everyone": cell(say("everyone"), everyone, self._language, **form),
+            "own": Cell(say("you"), exact, shown(own, decimals=decimals, scale=scale).margin),
+            "everyone": cell(say("everyone"), everyone, self._language, decimals=decimals, scale=scale),
             "verdict": self._judged("verdict", compared, words),
         }
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from privacy.figures.estimates import Estimate
-from privacy.presentation.numbers import shown
+from privacy.presentation.texts import Language
+from privacy.presentation.words import written
 
 
 class Mark(NamedTuple):
@@ -34,7 +35,7 @@ class Mark(NamedTuple):
         return self.value + self.margin if self.ends is None else self.ends[1]
 
 
-def share_mark(share: Estimate, *, exact: bool = False) -> Mark:
+def share_mark(share: Estimate, language: Language, *, exact: bool = False) -> Mark:
     """A share (0 to 1) in per cent; ``exact``: its margin is not the noise's, and not drawn.
 
     The line ends where a share can be no smaller or larger, or at the share itself where that is beyond.
@@ -42,4 +43,5 @@ def share_mark(share: Estimate, *, exact: bool = False) -> Mark:
     known = Estimate(value=share.value, margin=0.0) if exact else share
     low, high = known.interval
     ends = (max(low, min(known.value, 0.0)), min(high, max(known.value, 1.0)))
-    return Mark(known.value, known.margin, f"{shown(known, decimals=1, scale=100).value}%", ends)
+    words = written(known, language, decimals=1, scale=100, unit="%").value
+    return Mark(known.value, known.margin, words, ends)

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from privacy.analyses.churn.results import ChurnResult
+from privacy.analyses.churn.shown import shown
 from server.analyses.churn.model_record import write_model
 from server.analyses.churn.run import NAME, forecast, run, weights
-from server.analyses.churn.section import SECTION, question_name
+from server.analyses.churn.section import FORMS, SECTION, question_name
 from server.analyses.churn.terminal import tables
 from server.analysis import ServerAnalysis
 
@@ -15,6 +16,8 @@ ANALYSIS: ServerAnalysis[ChurnResult] = ServerAnalysis(
     run=run,
     forecast=forecast,
     section=SECTION,
+    shown=lambda figures, result: shown(figures),
+    forms=lambda study: FORMS,
     terminal=tables,
     files=write_model,
     question=question_name,

@@ -8,7 +8,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from privacy.analyses.churn.results import RankingFigures
-from privacy.presentation.numbers import shown
+from privacy.presentation.words import on_terminal
 
 
 def rankings_table(title: str, rows: Sequence[RankingFigures]) -> Table:
@@ -31,7 +31,8 @@ def rankings_table(title: str, rows: Sequence[RankingFigures]) -> Table:
         table.add_column(heading, justify="right")
     for row in rows:
         figures = [
-            shown(getattr(row, key), decimals=decimals, scale=scale) for key, (_, decimals, scale) in columns.items()
+            on_terminal(getattr(row, key), decimals=decimals, scale=scale)
+            for key, (_, decimals, scale) in columns.items()
         ]
-        table.add_row(escape(row.code), *(f"{figure.value} ±{figure.margin}" for figure in figures))
+        table.add_row(escape(row.code), *figures)
     return table

@@ -13,17 +13,19 @@ from typing import Any
 
 from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
 from privacy.analyses.churn.results import ChurnResult, ListFigures, RankingFigures, TrainingRound
+from privacy.figures.consistent import possible
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, ScaledFeature
-from privacy.presentation.cells import Cell
+from privacy.presentation.cells import Cell, card, cell
 from privacy.presentation.change import change
-from privacy.presentation.numbers import Shown, day_text, plain, shown
+from privacy.presentation.numbers import day_text, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language, join, of_its_own
-from privacy.presentation.words import percent
+from privacy.presentation.words import percent, with_interval, written
 from server.analyses.churn import pictures
 from server.analyses.churn.texts import text
+from server.analysis.forms import PERCENT, WHOLE, Form
 from server.analysis.section import ReportSection, ReportView
 
 #: Figures of a ranking with their decimals and scale, in the order of the table's columns.
@@ -33,6 +35,11 @@ _COLUMNS = {
     "top_lift": (2, 1),
     "top_share": (1, 100),
     "churn_rate": (1, 100),
+}
+#: The same as texts, and what else there is.
+FORMS = {
+    **{name: Form(decimals, scale, "%" if scale == 100 else "") for name, (decimals, scale) in _COLUMNS.items()},
+    **{"customers": WHOLE, "rate": PERCENT, "share": PERCENT},
 }
 _TRAINING = re.compile(r"training (\d+) of (\d+)")
 
@@ -48,11 +55,11 @@ def cards(view: ReportView[ChurnResult]) -> list[Cell]:
     churn, language = view.figures, view.language
     listed = churn.quality.on_list(churn.list_share)
     recency = _recency(churn)
-    figures = [(text("card_list", language, part=_length(listed), days=churn.horizon_days), _of_100(listed.rate))]
+    figures = [(text("card_list", language, part=_length(listed), days=churn.horizon_days), listed.rate)]
     if recency is not None:
-        figures.append((text("card_list_recency", language), _of_100(recency.on_list(churn.list_share).rate)))
-    figures.append((text("card_lot", language), _of_100(churn.quality.churn_rate)))
-    return [Cell(label, figure.value, text("plus_minus", language, margin=figure.margin)) for label, figure in figures]
+        figures.append((text("card_list_recency", language), recency.on_list(churn.list_share).rate))
+    figures.append((text("card_lot", language), churn.quality.churn_rate))
+    return [card(label, _possible(rate), language, decimals=0, scale=100) for label, rate in figures]
 
 
 def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
@@ -79,7 +86,7 @@ def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
             text(
                 f"churn_finding_{verdict if against.beyond_noise else 'tie'}",
                 language,
-                recency=_of_100(other).value,
+                recency=written(_possible(other), language, decimals=0, scale=100).value,
                 gain=text("value_with_margin", language, value=value, margin=margin),
             )
         )
@@ -93,17 +100,16 @@ def _recency(churn: ChurnResult) -> RankingFigures | None:
 
 
 def _possible(rate: Estimate) -> Estimate:
-    """A share from 0 to 1, which noise may have moved beyond."""
-    return Estimate(value=min(max(rate.value, 0.0), 1.0), margin=rate.margin)
-
-
-def _of_100(rate: Estimate) -> Shown:
-    return shown(_possible(rate), decimals=0, scale=100)
+    """The rate of a list that a result of release 0.1 does not have is computed here, and may be beyond 1."""
+    return possible(rate, 0.0, 1.0)
 
 
 def _of_100_in_words(rate: Estimate, language: Language) -> str:
-    value, margin = _of_100(rate)
-    return text("value_with_margin", language, value=value, margin=margin)
+    return with_interval(_possible(rate), language, decimals=0, scale=100)
+
+
+def _of_100(label: str, rate: Estimate | None, language: Language) -> Cell:
+    return cell(label, None if rate is None else _possible(rate), language, decimals=0, scale=100)
 
 
 def _length(item: ListFigures) -> str:
@@ -121,10 +127,10 @@ def lists_table(churn: ChurnResult, language: Language) -> dict[str, Any] | None
     for item in churn.quality.lists:
         other = others.get(item.part)
         cells = [
-            Cell(labels[0], *_of_100(item.rate)),
-            Cell(labels[1], *shown(item.lift, decimals=2)),
-            Cell(labels[2], *shown(item.share, decimals=1, scale=100)),
-            Cell(labels[3], *_of_100(other.rate)) if other is not None else Cell(labels[3], ""),
+            _of_100(labels[0], item.rate, language),
+            cell(labels[1], item.lift, language, decimals=2),
+            cell(labels[2], item.share, language, decimals=1, scale=100),
+            _of_100(labels[3], other.rate if other is not None else None, language),
         ]
         key = "lists_yours" if item.part == churn.list_share else "lists_part"
         rows.append({"name": text(key, language, part=_length(item)), "cells": cells})
@@ -169,7 +175,7 @@ def quality_table(rows: Sequence[RankingFigures], language: Language, *, names: 
             {
                 "name": name,
                 "cells": [
-                    Cell(labels[column], *shown(getattr(row, column), decimals=decimals, scale=scale))
+                    cell(labels[column], getattr(row, column), language, decimals=decimals, scale=scale)
                     for column, (decimals, scale) in _COLUMNS.items()
                 ],
             }
@@ -250,7 +256,6 @@ def _facts(churn: ChurnResult, language: Language) -> list[tuple[str, str]]:
     test = dt.date.fromisoformat(churn.test_day)
     end = day_text(test + dt.timedelta(days=churn.horizon_days - 1), language)
     cutoffs = join([day(iso) for iso in churn.training_days], language)
-    count, margin = shown(churn.customers, decimals=0)
     return [
         (text("churn_outcome", language), text("churn_outcome_is", language, days=churn.horizon_days)),
         (text("churn_who", language), text("churn_who_is", language, days=churn.active_days)),
@@ -265,7 +270,7 @@ def _facts(churn: ChurnResult, language: Language) -> list[tuple[str, str]]:
             text(
                 "churn_customers_is",
                 language,
-                count=text("value_with_margin", language, value=count, margin=margin),
+                count=with_interval(churn.customers, language, decimals=0),
                 rate=percent(churn.quality.churn_rate, language),
             ),
         ),

@@ -16,14 +16,14 @@ from privacy.analyses.clusters.words import cluster_words
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
-from privacy.presentation.cells import Cell, cell, is_weak
+from privacy.presentation.cells import Cell, card, cell
 from privacy.presentation.change import Change, change, signed
 from privacy.presentation.features import feature_heading, feature_name, feature_value
-from privacy.presentation.numbers import shown
+from privacy.presentation.numbers import is_hidden
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language, join
-from privacy.presentation.words import amount, percent
+from privacy.presentation.words import amount, percent, with_interval
 from privacy.protocol.study import Study
 from server.analyses.clusters import pictures
 from server.analyses.clusters.texts import text
@@ -54,8 +54,7 @@ def cards(view: ReportView[ClusterResult]) -> list[Cell]:
     clusters, study, language = view.figures, view.result.study, view.language
     found = []
     if not view.counted:
-        value, margin = shown(clusters.customers, decimals=0)
-        found.append(Cell(text("customer_records", language), value, text("plus_minus", language, margin=margin)))
+        found.append(card(text("customer_records", language), clusters.customers, language, decimals=0))
     label = text("card_clusters", language)
     found.append(Cell(label, str(len(clusters.figures)), text(f"card_clusters_{_chosen(clusters, study)}", language)))
     return found
@@ -105,13 +104,12 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                 )
             )
         else:
-            value, margin = shown(most, decimals=0)
             sentences.append(
                 text(
                     "clusters_finding_revenue",
                     language,
                     cluster=named(richest),
-                    revenue=text("value_with_margin", language, value=value, margin=margin),
+                    revenue=with_interval(most, language, decimals=0),
                     currency=study.currency,
                     share=percent(its_share, language),
                 )
@@ -226,7 +224,7 @@ def _notes(clusters: ClusterResult, study: Study, language: Language) -> list[st
         ]
         notes.append(text("cluster_note_cap", language, caps=text("separator", language).join(caps)))
     totals = [total for figures in clusters.figures for total in (figures.customers, figures.revenue)]
-    if any(is_weak(total) for total in totals if total is not None):
+    if any(is_hidden(total) for total in totals if total is not None):
         notes.append(text("note_weak", language))
     return notes
 

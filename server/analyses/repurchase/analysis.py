@@ -3,11 +3,20 @@
 from __future__ import annotations
 
 from privacy.analyses.repurchase.results import RepurchaseResult
+from privacy.analyses.repurchase.shown import shown
 from server.analyses.repurchase.run import NAME, forecast, run, weights
 from server.analyses.repurchase.section import SECTION
 from server.analyses.repurchase.terminal import tables
 from server.analysis import ServerAnalysis
+from server.analysis.forms import PERCENT, WHOLE
 
 ANALYSIS: ServerAnalysis[RepurchaseResult] = ServerAnalysis(
-    name=NAME, weights=weights, run=run, forecast=forecast, section=SECTION, terminal=tables
+    name=NAME,
+    weights=weights,
+    run=run,
+    forecast=forecast,
+    section=SECTION,
+    shown=lambda figures, result: shown(figures),
+    forms=lambda study: {"customers": WHOLE, "again": PERCENT, "share": PERCENT, "rates": PERCENT},
+    terminal=tables,
 )

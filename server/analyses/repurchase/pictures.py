@@ -19,7 +19,7 @@ def waits(repurchase: RepurchaseResult, language: Language, *, width: Width) -> 
     """Shares of those with a second order, by the days to it."""
     hidden = text("not_shown", language)
     groups = [
-        Group(wait_name(wait, language), (hidden if wait.share is None else share_mark(wait.share),))
+        Group(wait_name(wait, language), (hidden if wait.share is None else share_mark(wait.share, language),))
         for wait in repurchase.waits
     ]
     form = Form(alt=text("picture_waits", language), salt=f"waits-{language}", width=width)
@@ -35,7 +35,7 @@ def cohorts(repurchase: RepurchaseResult, limits: tuple[int, ...], language: Lan
         for place in places:
             rate = cohort.rates[place]
             unknown = text("not_shown" if cohort.over[place] else "not_over", language)
-            marks.append(unknown if rate is None else share_mark(rate))
+            marks.append(unknown if rate is None else share_mark(rate, language))
         groups.append(Group(cohort_name(cohort, language), tuple(marks)))
     series = [
         Series(text("within", language, days=limits[place]), colour)

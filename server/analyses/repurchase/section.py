@@ -13,10 +13,10 @@ from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult
 from privacy.analyses.repurchase.words import cohort_name, wait_name
 from privacy.figures.estimates import Z95, Estimate
-from privacy.presentation.cells import Cell, cell
-from privacy.presentation.numbers import day_text, shown
+from privacy.presentation.cells import Cell, card, cell
+from privacy.presentation.numbers import day_text
 from privacy.presentation.pictures import both
-from privacy.presentation.words import beside, percent
+from privacy.presentation.words import percent
 from server.analyses.repurchase import pictures
 from server.analyses.repurchase.texts import text
 from server.analysis.section import ReportSection, ReportView
@@ -28,14 +28,11 @@ def cards(view: View) -> list[Cell]:
     """The share with a second order, and how many records where nothing else on the page says that."""
     found = []
     if not view.counted:
-        value, margin = shown(view.figures.customers, decimals=0)
-        found.append(Cell(view.say("customer_records"), value, view.say("plus_minus", margin=margin)))
+        found.append(card(view.say("customer_records"), view.figures.customers, view.language, decimals=0))
     again = view.figures.again
     if again is None:
         return [*found, Cell(view.say("card_again"), view.say("not_shown"), view.say("hidden_by_noise"))]
-    value = shown(again, decimals=1, scale=100).value
-    around = beside(again, view.language, decimals=1, scale=100)
-    return [*found, Cell(view.say("card_again"), f"{value}%", around)]
+    return [*found, card(view.say("card_again"), again, view.language, decimals=1, scale=100, unit="%")]
 
 
 def findings(view: View) -> list[str]:

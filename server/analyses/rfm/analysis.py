@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from privacy.analyses.rfm.results import RfmResult
+from privacy.analyses.rfm.shown import shown
+from server.analyses.rfm.columns import forms
 from server.analyses.rfm.earlier import compared, with_known_cuts
 from server.analyses.rfm.plan import NAME, forecast, weights
 from server.analyses.rfm.run import run
@@ -16,6 +18,8 @@ ANALYSIS: ServerAnalysis[RfmResult] = ServerAnalysis(
     run=run,
     forecast=forecast,
     section=SECTION,
+    shown=lambda rfm, result: shown(rfm, net=result.study.cleaning.returns == "net", complete=not result.missing),
+    forms=forms,
     terminal=tables,
     resolve=with_known_cuts,
     earlier=compared,

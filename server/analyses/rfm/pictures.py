@@ -39,7 +39,7 @@ def segment_shares(scheme: SchemeFigures, language: Language, *, floor: int | st
             segment_name(segment, language),
             (hidden,)
             if segment.suppressed
-            else tuple(_mark(share) for share in (segment.share_of_customers, segment.share_of_revenue)),
+            else tuple(_mark(share, language) for share in (segment.share_of_customers, segment.share_of_revenue)),
         )
         for segment in scheme.segments
     ]
@@ -72,7 +72,7 @@ def trend(scheme: SchemeFigures, moments: Sequence[Moment], language: Language, 
     tracks = [
         Track(
             segment_name(segment, language),
-            [_mark(moment.shares.get(segment.code)) for moment in moments],
+            [_mark(moment.shares.get(segment.code), language) for moment in moments],
         )
         for segment in scheme.segments
     ]
@@ -106,8 +106,8 @@ def distribution(facts: Facts, language: Language, *, currency: str) -> str:
     return charts.histogram(shown, text("beyond", language, share="{share}"), form)
 
 
-def _mark(share: Estimate | None) -> Mark | None:
-    return None if share is None else share_mark(share)
+def _mark(share: Estimate | None, language: Language) -> Mark | None:
+    return None if share is None else share_mark(share, language)
 
 
 def _lowest_edge(facts: Facts) -> float:

@@ -14,15 +14,16 @@ from privacy.analyses.rfm.segments import SegmentRules
 from privacy.analyses.rfm.words import definition, segment_name
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
-from privacy.presentation.cells import Cell, cell
+from privacy.presentation.cells import Cell, card, cell
 from privacy.presentation.numbers import ends, plain, shown
 from privacy.presentation.pages import inline
 from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language
-from privacy.presentation.words import amount, beside
+from privacy.presentation.words import amount
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
+from server.analyses.rfm.columns import COLUMNS, TOTALS, WHOLE
 from server.analyses.rfm.findings import scheme_findings
 from server.analyses.rfm.texts import text
 from server.analyses.rfm.trend import over_time
@@ -47,21 +48,23 @@ def cards(view: ReportView[RfmResult]) -> list[Cell]:
     found = []
     for label, estimate, decimals in figures:
         if estimate is not None:
-            value = shown(estimate, decimals=decimals).value
-            found.append(Cell(label, value, beside(estimate, language, decimals=decimals)))
+            found.append(card(label, estimate, language, decimals=decimals))
     return found
 
 
 def findings(view: ReportView[RfmResult]) -> list[str]:
     """What the first segmentation says."""
-    return scheme_findings(view.figures.schemes[0], view.language) if view.figures.schemes else []
+    released = view.result.of(RfmResult)
+    if released is None or not released.schemes:
+        return []
+    return scheme_findings(released.schemes[0], view.figures.schemes[0], view.language)
 
 
 def body(view: ReportView[RfmResult]) -> dict[str, Any]:
     """What the template needs."""
     return {
         "schemes": [_scheme(scheme, view.figures, view.result, view.language) for scheme in view.figures.schemes],
-        "trend": over_time(view.result, view.language),
+        "trend": over_time(view.result, view.figures, view.language),
         "cuts": _cuts(view.figures, view.result.study, view.language),
     }
 
@@ -112,30 +115,6 @@ def _text(key: str, *, language: Language, **fields: object) -> str:
     return text(key, language, **fields)
 
 
-#: Columns of a segmentation's table: name, key of its heading, decimals (None: those of the currency), and scale.
-_COLUMNS: tuple[tuple[str, str, int | None, int], ...] = (
-    ("customers", "customer_records", 0, 1),
-    ("share_of_customers", "share_of_customers", 1, 100),
-    ("orders", "orders", 0, 1),
-    ("revenue", "revenue_in", 0, 1),
-    ("share_of_revenue", "share_of_revenue", 1, 100),
-    ("orders_per_customer", "orders_per_customer", 2, 1),
-    ("revenue_per_customer", "revenue_per_customer", None, 1),
-    ("revenue_per_order", "revenue_per_order", None, 1),
-)
-
-#: Columns that are totals, and the whole segmentation's figure under each column; shares have none.
-_TOTALS = ("customers", "orders", "revenue")
-_WHOLE = {
-    "customers": "total_customers",
-    "orders": "total_orders",
-    "revenue": "total_revenue",
-    "orders_per_customer": "orders_per_customer",
-    "revenue_per_customer": "revenue_per_customer",
-    "revenue_per_order": "revenue_per_order",
-}
-
-
 class _Column(NamedTuple):
     name: str
     label: str
@@ -147,8 +126,8 @@ def _columns(study: Study, language: Language, *, withheld: bool) -> list[_Colum
     digits = minor_digits(study.currency)
     return [
         _Column(name, text(key, language, currency=study.currency), digits if decimals is None else decimals, scale)
-        for name, key, decimals, scale in _COLUMNS
-        if not (withheld and name in _TOTALS)
+        for name, key, decimals, scale in COLUMNS
+        if not (withheld and name in TOTALS)
     ]
 
 
@@ -181,13 +160,14 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
     total = [
         cell(
             column.label,
-            getattr(scheme, _WHOLE[column.name]) if column.name in _WHOLE else None,
+            getattr(scheme, WHOLE[column.name]) if column.name in WHOLE else None,
             language,
             decimals=column.decimals,
         )
         for column in columns
     ]
-    two_estimates = "note_totals_missing" if result.missing else "note_totals"
+    hidden = any(segment.suppressed for segment in scheme.segments)
+    two_estimates = "note_totals_missing" if result.missing else "note_totals" if hidden else "note_totals_agree"
     if _origin(study):
         two_estimates = "note_totals_known"  # there was one question only
     return {
@@ -199,7 +179,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         "total": total,
         "two_estimates": "" if withheld else say(two_estimates),
         "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
-        "any_suppressed": any(segment.suppressed for segment in scheme.segments),
+        "any_suppressed": hidden,
         "suppressed": say("suppressed_share" if withheld else "suppressed", floor=floor),
         "note_suppressed": say("note_suppressed_share" if withheld else "note_suppressed", floor=floor),
         "note_interval": say("note_interval_share" if withheld else "note_interval"),

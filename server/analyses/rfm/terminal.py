@@ -11,8 +11,7 @@ from rich.table import Table
 
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.figures.estimates import Estimate
-from privacy.presentation.numbers import shown
-from privacy.presentation.words import on_terminal
+from privacy.presentation.words import on_terminal, written
 from privacy.results import StudyResult
 
 #: From so many columns on there is room for the names in both languages.
@@ -40,7 +39,7 @@ class Segments:
         )
         table = Table(
             title=f"Segments ({self.figures.scheme}), {self.result.study.as_of}, {self.result.study.currency}",
-            caption=f"± is the half-width of the 95% interval of {noise}",
+            caption=f"± is the half-width of the 95% interval of {noise}; under: the noise hides it",
             title_justify="left",
             caption_justify="left",
         )
@@ -69,7 +68,7 @@ def _totals(row: SegmentFigures) -> list[str]:
 
 def _share(share: Estimate | None) -> str:
     """Without its interval, for which there is no room, and with no digit that this leaves no meaning."""
-    return "" if share is None else f"{shown(share, decimals=1, scale=100).value}%"
+    return "" if share is None else written(share, "en", decimals=1, scale=100, unit="%").value
 
 
 def _shares(row: SegmentFigures) -> list[str]:

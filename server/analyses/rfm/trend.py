@@ -7,12 +7,14 @@ are independent and a difference has the margin ``hypot(margin, margin)``.
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Any
 
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.words import segment_name
+from privacy.figures.consistent import possible
 from privacy.figures.estimates import Estimate
 from privacy.presentation.cells import cell
 from privacy.presentation.change import Change, change, signed
@@ -24,15 +26,17 @@ from server.analyses.rfm import pictures
 from server.analyses.rfm.texts import text
 
 
-def over_time(result: StudyResult, language: Language) -> dict[str, Any] | None:
+def over_time(result: StudyResult, shown: RfmResult, language: Language) -> dict[str, Any] | None:
     """What the template needs for the section; None where there is nothing earlier to compare with.
+
+    Differences are those of released shares; a run's own share is written as everywhere (``shown``).
 
     Earlier runs that did not report this segmentation, or none of its segments, are left out.
     """
     rfm = result.of(RfmResult)
     if not result.earlier or rfm is None or not rfm.schemes:
         return None
-    scheme = rfm.schemes[0]
+    scheme, written = rfm.schemes[0], shown.schemes[0]
     title = text(f"scheme_{scheme.scheme}", language)
     runs = [run for run in result.earlier if run.shares.get(scheme.scheme)]
     if not runs:
@@ -44,7 +48,7 @@ def over_time(result: StudyResult, language: Language) -> dict[str, Any] | None:
     points.append(
         pictures.Moment(
             day=result.study.as_of,
-            shares={row.code: row.share_of_customers for row in scheme.segments if row.share_of_customers is not None},
+            shares={row.code: row.share_of_customers for row in written.segments if row.share_of_customers is not None},
             same_cuts=True,
         )
     )
@@ -62,8 +66,8 @@ def over_time(result: StudyResult, language: Language) -> dict[str, Any] | None:
             "verdict": text("trend_verdict", language),
         },
         "rows": [
-            _row(row, last.shares[scheme.scheme].get(row.code), changes.get(row.code), language)
-            for row in scheme.segments
+            _row(row, _possible(last.shares[scheme.scheme]).get(row.code), changes.get(row.code), language)
+            for row in written.segments
         ],
     }
 
@@ -76,8 +80,12 @@ def _run_name(run: EarlierRun, language: Language) -> str:
 
 def _point(run: EarlierRun, scheme: str) -> pictures.Moment:
     return pictures.Moment(
-        day=dt.date.fromisoformat(run.as_of), shares=dict(run.shares[scheme]), same_cuts=run.same_cuts
+        day=dt.date.fromisoformat(run.as_of), shares=_possible(run.shares[scheme]), same_cuts=run.same_cuts
     )
+
+
+def _possible(shares: Mapping[str, Estimate]) -> dict[str, Estimate]:
+    return {code: possible(share, 0.0, 1.0) for code, share in shares.items()}
 
 
 def _changes(scheme: SchemeFigures, last: EarlierRun) -> dict[str, Change]:
