@@ -23,7 +23,7 @@ from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.aggregation.noise import central_noise
-from server.analyses.churn.learning import train_logistic, train_network
+from server.analyses.churn.learning import Trained, train_logistic, train_network
 from server.analyses.churn.run import rounds_of
 from server.running.planning import plan, planned_mechanism
 
@@ -123,6 +123,13 @@ def _regions(folder: Path, found: CustomerFeatures) -> IntArray:
 def train_directly(
     study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
 ) -> Model:
+    """The model of :func:`trained_directly`."""
+    return trained_directly(study, tables, day=day, sampler=sampler).model
+
+
+def trained_directly(
+    study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
+) -> Trained:
     """The study's training over holders' tables, with the product's noise but without messages."""
     prices = plan(study)
 
@@ -138,8 +145,7 @@ def train_directly(
         return Noisy(array=total, deviation=mechanism.released_deviation)
 
     train = train_network if study.churn.model == "network" else train_logistic
-    model: Model = train(study.scaled(study.churn.features), (day,), rounds=rounds_of(study), ask=ask)[0]
-    return model
+    return train(study.scaled(study.churn.features), (day,), rounds=rounds_of(study), ask=ask)
 
 
 def divided(customers: Customers, index: IntArray, split: str) -> list[FeatureTable]:

@@ -20,19 +20,19 @@ from itertools import product
 from pathlib import Path
 
 import numpy as np
-from churn_customers import HOLDERS, TABLE, FloatArray, IntArray, auc, reference_study, train_directly
+from churn_customers import HOLDERS, TABLE, FloatArray, IntArray, auc, reference_study, trained_directly
 from rfm_accuracy import default_data
 
 from clients.data.config import Columns, HolderConfig, Source
 from clients.data.origin import Origin
 from clients.data.rows.features import build_features
-from privacy.analyses.churn.models import logits_of
+from privacy.analyses.churn.models import LOGIT, logits_of
 from privacy.analyses.churn.results_ranking import area_under_curve, average_precision
 from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.kernel.features import FeatureTable
 from privacy.protocol.study import Study
 from server.analyses.churn.ranking import ranking
-from server.analyses.churn.run import EVALUATION, evaluation_statistic
+from server.analyses.churn.run import EVALUATION, evaluation_of
 from server.running.planning import plan, planned_mechanism
 
 RUNS, EPSILONS, HORIZONS, ACTIVE_DAYS = 40, ("1", "4"), (90, 180), 365
@@ -144,7 +144,7 @@ def measured(shop: Shop, study: Study, table: FeatureTable, *, noisy_model: bool
     question = None
     for _ in range(runs):
         if question is None or noisy_model:
-            question = evaluation_statistic(study, train_directly(study, parts, day=EARLIER, **silent))
+            question = evaluation_of(study, trained_directly(study, parts, day=EARLIER, **silent))
         for place, code in enumerate(codes):
             scores = logits_of(question.models[place].model, counting, TEST)
             counts, deviation = counted(study, question, table)[place]
@@ -152,7 +152,9 @@ def measured(shop: Shop, study: Study, table: FeatureTable, *, noisy_model: bool
             for name, (exact, tied) in FIGURES.items():
                 truth = exact(scores, outcome)
                 releases = [counts + noise, counts - noise]
-                now = [reported(name, counts, 0.0), *(reported(name, cells, deviation) for cells in releases)]
+                ends = np.array(question.models[place].upper) / LOGIT
+                now = [reported(name, counts, 0.0, ends)]
+                now += [reported(name, cells, deviation, ends) for cells in releases]
                 ties = [
                     tied(counts),
                     *(tied(cells) + 0 * value for cells, value in zip(releases, now[1:], strict=True)),
@@ -174,9 +176,9 @@ def counted(study: Study, question: ScoreHistogram, table: FeatureTable) -> tupl
     return question.decode(question.encode_sum(table), mechanism.released_deviation)
 
 
-def reported(name: str, counts: FloatArray, deviation: float) -> float:
+def reported(name: str, counts: FloatArray, deviation: float, ends: FloatArray) -> float:
     """A figure as reports have it; not a number where they say nothing."""
-    figures = ranking("model", counts, deviation)
+    figures = ranking("model", counts, deviation, ends)
     return float("nan") if figures is None else getattr(figures, name).value
 
 

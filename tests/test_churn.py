@@ -218,9 +218,13 @@ def test_whatever_is_released_there_is_a_model_or_an_error(family: str, seed: in
     ask = _asked([population(2000, 3)], noise=lambda _, dim: np.rint(rng.normal(0, scale, dim)).astype(np.int64))
     train = learning.train_network if family == "network" else learning.train_logistic
     try:
-        model, _ = train(study_of().scaled(CHURN_FEATURES), (TRAIN,), rounds=3, ask=ask)
+        trained = train(study_of().scaled(CHURN_FEATURES), (TRAIN,), rounds=3, ask=ask)
     except DataError:
         return
+    model = trained.model
+    assert np.abs(trained.population.mean).max() <= 1
+    for tested in churn.evaluation_of(study_of(), trained).models:
+        assert list(tested.upper) == sorted(set(tested.upper))
     assert model == type(model).model_validate(model.model_dump())
     assert np.abs(logits_of(model, population(50, 4), TEST)).max() < 1 << 56
 

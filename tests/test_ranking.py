@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from statistics import NormalDist
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from privacy.analyses.churn.models import LOGIT
 from privacy.analyses.churn.results import RankingFigures
 from privacy.analyses.churn.results_ranking import (
     TOP,
@@ -27,6 +29,7 @@ from privacy.analyses.churn.results_ranking import (
     top_share,
 )
 from server.analyses.churn.ranking import estimate, log_odds_growth, parted, pooled_top, ranking
+from server.analyses.churn.score_bins import upper_ends
 
 FloatArray = NDArray[np.float64]
 Figure = Callable[[FloatArray], FloatArray]
@@ -167,22 +170,33 @@ def scored(count: int, seed: int, slope: float = 1.0) -> tuple[np.ndarray, np.nd
     return scores, (rng.random(count) < 1 / (1 + np.exp(-slope * scores))).astype(np.int64)
 
 
-def binned(scores: np.ndarray, outcomes: np.ndarray, width: float = 0.5) -> FloatArray:
-    """The evaluation's counts: 20 bins, half a unit wide."""
-    ends = width * np.arange(-9, 10)
+#: 20 bins: half a unit wide, twice as wide, and as an evaluation has them where the scores are expected right.
+ENDS = 0.5 * np.arange(-9, 10)
+WIDE = 2 * ENDS
+EXPECTED = np.array(upper_ends(NormalDist(0.3, 1.4))) / LOGIT
+
+
+def binned(scores: np.ndarray, outcomes: np.ndarray, ends: FloatArray = ENDS) -> FloatArray:
+    """An evaluation's counts."""
     return np.bincount(2 * np.searchsorted(ends, scores) + outcomes, minlength=40).reshape(-1, 2).astype(np.float64)
 
 
+def even(counts: FloatArray) -> FloatArray:
+    """Ends of as many bins, one unit apart."""
+    return np.arange(len(counts) - 1, dtype=np.float64)
+
+
+@pytest.mark.parametrize("ends", [ENDS, EXPECTED], ids=["even", "expected"])
 @pytest.mark.parametrize("slope", [0.6, 1.0, 1.6])
-def test_figures_of_bins_are_those_of_single_scores(slope: float) -> None:
+def test_figures_of_bins_are_those_of_single_scores(slope: float, ends: FloatArray) -> None:
     """400,000 customers, whose own chance is below a thousandth; as ties they are off by several."""
     metrics = pytest.importorskip("sklearn.metrics", reason="scikit-learn is not installed")
     scores, outcomes = scored(400_000, 1, slope)
-    counts = binned(scores, outcomes)
-    finer = parted(counts, log_odds_growth(counts, 0.0)(counts))
+    counts = binned(scores, outcomes, ends)
+    finer = parted(counts, log_odds_growth(counts, 0.0, ends)(counts))
     exact = metrics.roc_auc_score(outcomes, scores)
     assert area_under_curve(finer) == pytest.approx(exact, abs=0.0007)
-    assert area_under_curve(counts) < exact - 0.002
+    assert area_under_curve(counts) < exact - (0.002 if ends is ENDS else 0.0006)
     assert average_precision(finer) == pytest.approx(metrics.average_precision_score(outcomes, scores), abs=0.001)
     first = np.argsort(-scores)[: len(scores) // 10]
     assert top_share(finer) == pytest.approx(outcomes[first].sum() / outcomes.sum(), abs=0.001)
@@ -192,7 +206,9 @@ def test_figures_of_bins_are_those_of_single_scores(slope: float) -> None:
 @settings(max_examples=60, deadline=None)
 def test_parts_of_a_bin_add_up_to_it(counts: FloatArray, growth: float) -> None:
     """Nobody comes or goes, all parts have as many customers, and the area rises by growth / 12 of the inner pairs."""
-    finer = parted(counts, growth)
+    inside = np.full(len(counts), growth)
+    inside[[0, -1]] = 0
+    finer = parted(counts, inside)
     assert finer.min() >= -1e-12
     whole = finer.reshape(len(counts), -1, 2)
     assert whole.sum(axis=1) == pytest.approx(counts)
@@ -203,16 +219,24 @@ def test_parts_of_a_bin_add_up_to_it(counts: FloatArray, growth: float) -> None:
 
 
 def test_the_growth_is_the_slope_of_the_log_odds() -> None:
-    place = np.arange(20)
-    people = np.full(20, 500.0)
+    ends = np.concatenate([np.arange(10), 11.0 + 2 * np.arange(9)])
+    place = np.concatenate([[-0.5], (ends[1:] + ends[:-1]) / 2, [28.0]])
+    width = np.concatenate([[0], np.diff(ends), [0]])
+    people = np.full(20, 5000.0)
     rate = 1 / (1 + np.exp(-0.3 * (place - 10)))
     counts = np.stack([people * (1 - rate), people * rate], axis=1)
-    assert log_odds_growth(counts, 0.0)(counts) == pytest.approx(0.3)
-    assert log_odds_growth(counts[::-1], 4.2)(counts[::-1]) == pytest.approx(-0.3)
-    steep = np.array([[900.0, 6], [90, 90], [6, 900]])
-    assert log_odds_growth(steep, 0.0)(steep) == 2.0, "no density below zero"
-    assert log_odds_growth(counts[9:11], 0.0)(counts[9:11]) == 0.0, "two bins do not tell"
-    assert log_odds_growth(counts, 300.0)(counts) == 0.0, "the noise hides all bins"
+    assert log_odds_growth(counts, 0.0, ends)(counts) == pytest.approx(0.3 * width)
+    assert log_odds_growth(counts[::-1], 0.0, -ends[::-1])(counts[::-1]) == pytest.approx(-0.3 * width[::-1])
+    both = np.stack([counts, 2 * counts])
+    assert log_odds_growth(counts, 4.2, ends)(both).shape == (2, 20)
+    bent = 1 / (1 + np.exp(-0.01 * place**2))
+    counts = np.stack([people * (1 - bent), people * bent], axis=1)
+    assert log_odds_growth(counts, 0.0, ends)(counts) == pytest.approx(0.02 * place * width)
+    steep = np.array([[9000.0, 6], [900, 90], [90, 900], [6, 9000]])
+    assert log_odds_growth(steep, 0.0, even(steep))(steep).tolist() == [0, 2, 2, 0], "no density below zero"
+    few = counts[9:12]
+    assert not log_odds_growth(few, 0.0, even(few))(few).any(), "three bins do not tell"
+    assert not log_odds_growth(counts, 3000.0, ends)(counts).any(), "the noise hides all bins"
 
 
 @pytest.mark.parametrize("deviation", [0.0, 4.2, 17.0])
@@ -224,7 +248,7 @@ def test_scores_without_signal_stay_a_coin(deviation: float) -> None:
         scores, _ = scored(4000, seed)
         counts = binned(scores, (rng.random(4000) < 0.4).astype(np.int64))
         counts += rng.normal(0, deviation, counts.shape)
-        found.append(area_under_curve(parted(counts, log_odds_growth(counts, deviation)(counts))))
+        found.append(area_under_curve(parted(counts, log_odds_growth(counts, deviation, ENDS)(counts))))
     assert abs(np.mean(found) - 0.5) <= 4 * np.std(found) / math.sqrt(len(found))
 
 
@@ -233,11 +257,11 @@ def test_noise_hardly_shifts_mean_precision(deviation: float) -> None:
     """Mean of 300 pairs of releases whose noise is the same but for its sign: within .003 of that without noise."""
     rng = np.random.default_rng(9)
     counts = binned(*scored(4500, 10))
-    exact = average_precision(parted(counts, log_odds_growth(counts, 0.0)(counts)))
+    exact = average_precision(parted(counts, log_odds_growth(counts, 0.0, ENDS)(counts)))
     noise = rng.normal(0, deviation, (300, *counts.shape))
     found, apart = [], []
     for cells in counts + np.concatenate([noise, -noise]):
-        growth = log_odds_growth(cells, deviation)(cells)
+        growth = log_odds_growth(cells, deviation, ENDS)(cells)
         found.append(average_precision(parted(pooled_top(cells, deviation)(cells), growth)))
         apart.append(average_precision(parted(cells, growth)))
     assert abs(np.mean(found) - exact) <= 0.003
@@ -271,15 +295,17 @@ def test_a_list_of_any_length_is_that_of_the_customers(counts: FloatArray, part:
     people = counts.sum(axis=1)
     for end in np.flatnonzero(people):
         whole = float(people[end:].sum() / people.sum())
-        assert top_share(parted(counts, 1.5), whole) == pytest.approx(counts[end:, 1].sum() / counts[:, 1].sum())
+        assert top_share(parted(counts, np.full(len(counts), 1.5)), whole) == pytest.approx(
+            counts[end:, 1].sum() / counts[:, 1].sum()
+        )
 
 
 @pytest.mark.parametrize("part", [0.02, 0.05, 0.1, 0.2])
 def test_lists_are_those_of_single_scores(part: float) -> None:
     """Within .002 of the share on the list; where customers of a bin are tied it is up to .03 less."""
     scores, outcomes = scored(400_000, 2)
-    counts = binned(scores, outcomes, width=1.0)
-    figures = ranking("model", counts, 0.0, list_share=part)
+    counts = binned(scores, outcomes, WIDE)
+    figures = ranking("model", counts, 0.0, WIDE, list_share=part)
     assert figures is not None
     first = np.argsort(-scores)[: int(part * len(scores))]
     listed = figures.on_list(part)
@@ -293,7 +319,7 @@ def test_lists_are_those_of_single_scores(part: float) -> None:
 def test_lists_that_the_noise_hides_are_left_out_but_for_the_studys() -> None:
     rng = np.random.default_rng(7)
     counts = binned(*scored(1500, 8))
-    figures = ranking("model", counts + rng.normal(0, 17, counts.shape), 17.0, list_share=0.03)
+    figures = ranking("model", counts + rng.normal(0, 17, counts.shape), 17.0, ENDS, list_share=0.03)
     assert figures is not None
     assert 0.02 not in {item.part for item in figures.lists}
     assert figures.on_list(0.03).part == 0.03
@@ -317,7 +343,7 @@ def test_margins_cover_figures_of_single_scores(deviation: float) -> None:
     found: dict[str, list[tuple[bool, float, float]]] = {name: [] for name in exact}
     for start in range(0, 300 * 6000, 6000):
         counts = binned(scores[start : start + 6000], outcomes[start : start + 6000])
-        figures = ranking("model", counts + rng.normal(0, deviation, counts.shape), deviation, list_share=0.05)
+        figures = ranking("model", counts + rng.normal(0, deviation, counts.shape), deviation, ENDS, list_share=0.05)
         assert figures is not None
         for name, truth in exact.items():
             item = figures.on_list(0.05).rate if name == "list" else getattr(figures, name)
@@ -382,7 +408,7 @@ def test_all_figures_and_the_calibration_of_a_release() -> None:
     predicted = expected[:, 1] / expected.sum(axis=1)
     covered, points = 0, 0
     for _ in range(50):
-        figures = ranking("model", drawn(rng, expected, 4.2), 4.2, predicted)
+        figures = ranking("model", drawn(rng, expected, 4.2), 4.2, even(expected), predicted=predicted)
         assert figures is not None
         assert figures.code == "model"
         assert figures.top_lift.value == pytest.approx(10 * figures.top_share.value)
@@ -425,14 +451,14 @@ def finite(figures: RankingFigures) -> bool:
     ids=["no bins", "empty", "nobody churned", "all churned", "hidden", "negative", "one churned", "two of each"],
 )
 def test_where_an_outcome_is_not_seen_there_is_nothing(counts: FloatArray, deviation: float) -> None:
-    assert ranking("model", counts, deviation, np.linspace(0, 1, len(counts))) is None
+    assert ranking("model", counts, deviation, even(counts), predicted=np.linspace(0, 1, len(counts))) is None
 
 
 @pytest.mark.filterwarnings("error")
 def test_all_in_one_bin_is_a_coin() -> None:
     counts = np.zeros((8, 2))
     counts[3] = [400, 200]
-    figures = ranking("model", counts, 0.0, np.linspace(0, 1, 8))
+    figures = ranking("model", counts, 0.0, even(counts), predicted=np.linspace(0, 1, 8))
     assert figures is not None
     assert figures.auc.value == 0.5
     assert figures.top_lift.value == pytest.approx(1.0)
@@ -450,7 +476,7 @@ def test_all_in_one_bin_is_a_coin() -> None:
 @settings(max_examples=200, deadline=None)
 @pytest.mark.filterwarnings("error")
 def test_whatever_the_noise_did_there_is_no_nan(counts: FloatArray, deviation: float) -> None:
-    figures = ranking("model", counts, deviation, np.linspace(0.01, 0.99, len(counts)))
+    figures = ranking("model", counts, deviation, even(counts), predicted=np.linspace(0.01, 0.99, len(counts)))
     assert figures is None or finite(figures)
     if figures is not None:
         assert figures.auc.margin >= 0
@@ -458,7 +484,7 @@ def test_whatever_the_noise_did_there_is_no_nan(counts: FloatArray, deviation: f
 
 
 def test_baselines_have_no_calibration() -> None:
-    figures = ranking("recency_days", np.round(truth()), 4.2)
+    figures = ranking("recency_days", np.round(truth()), 4.2, even(truth()))
     assert figures is not None
     assert figures.calibration == ()
     assert RankingFigures.model_validate_json(figures.model_dump_json()) == figures

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from report_pages import PLAIN as RFM_RESULT
 
-from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
 from privacy.analyses.churn.results import ChurnResult, TrainingRound
 from privacy.figures.estimates import Estimate
@@ -22,7 +22,8 @@ from server.analyses.churn.model_file import (
 )
 from server.analyses.churn.model_record import describe_model
 from server.analyses.churn.ranking import ranking
-from server.analyses.churn.run import _BINS, _predicted
+from server.analyses.churn.run import TYPICAL, predicted
+from server.analyses.churn.score_bins import middles, upper_ends
 from server.report.render import render_report
 from simulations.worlds.kit import make_keys
 
@@ -52,12 +53,14 @@ def encoded(family: str = "logistic", signer: str = "coordinator", *, federation
     return encode_model(churn.model, members()[1][signer].sign(record))
 
 
+#: Where the bins end.
+ENDS = np.array(upper_ends(TYPICAL)) / LOGIT
+
+
 def counts(separation: float = 1.0, people: float = 9000, odds: float = 0.0) -> np.ndarray:
     """Customers by bin of logits and outcome, as a model's test would release them."""
-    middles = np.linspace(-4.75, 4.75, len(_BINS) + 1)
-    everyone = np.exp(-(middles**2) / 4)
-    everyone *= people / everyone.sum()
-    churned = 1 / (1 + np.exp(-separation * middles - odds))
+    everyone = people * np.diff([0, *map(TYPICAL.cdf, ENDS), 1])
+    churned = 1 / (1 + np.exp(-separation * middles(TYPICAL) - odds))
     return np.stack([everyone * (1 - churned), everyone * churned], axis=1)
 
 
@@ -85,11 +88,11 @@ def churn_result(
     holders: tuple[str, ...] = (),
 ) -> ChurnResult:
     """What the analysis leaves, from made-up counts through the real figures."""
-    quality = ranking("model", counts(separation, odds=odds), deviation, _predicted())
-    alone = ranking("recency_days", counts(recency), 2 * deviation)
+    quality = ranking("model", counts(separation, odds=odds), deviation, ENDS, predicted=predicted(TYPICAL))
+    alone = ranking("recency_days", counts(recency), 2 * deviation, ENDS)
     assert quality is not None
     assert alone is not None
-    by_holder = {holder: ranking(holder, counts(separation, 3000), deviation) for holder in holders}
+    by_holder = {holder: ranking(holder, counts(separation, 3000), deviation, ENDS) for holder in holders}
     return ChurnResult(
         family=family,
         horizon_days=90,

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.models import LOGIT, Model, logits_of
+from privacy.analyses.churn.models import Model, logits_of
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import FeatureTable
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
@@ -38,11 +38,6 @@ class ScoredModel(Noun):
     def amplitude(self) -> int:
         """What one customer counts, in integer units."""
         return amplitude_of(self.permille)
-
-
-def logit_bins(half: int, width: float) -> tuple[int, ...]:
-    """``2 half - 1`` thresholds around 0, ``width`` apart in logits."""
-    return tuple(round(step * width * LOGIT) for step in range(1 - half, half))
 
 
 class ScoreHistogram(Statistic[FeatureTable]):

@@ -19,7 +19,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from statistics import NormalDist
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics import FeatureMoments, FeatureSums
+from server.analyses.churn.score_bins import Population
 from server.analysis import Ask
 
 CENTRE = "size and centre"
@@ -86,12 +87,27 @@ class Foundation:
         matrix: the view's matrix as floats, shape ``(coordinates, features + 1)``.
         start: weights of the least-squares fit on the scale of logits, shape ``(coordinates,)``.
         customers: estimated number of customers.
+        population: what the two releases say of the customers' features.
     """
 
     view: LinearView
     matrix: FloatArray
     start: FloatArray
     customers: float
+    population: Population
+
+
+class Trained(NamedTuple):
+    """A model over the features themselves, how long each step was, and what was released of the customers."""
+
+    model: LogisticModel | NetworkModel
+    steps: tuple[TrainingRound, ...]
+    population: Population
+
+    @property
+    def expected(self) -> NormalDist:
+        """How the model's logits are expected to spread."""
+        return self.population.scores(self.model)
 
 
 def _thousandths(value: float) -> int:
@@ -181,17 +197,24 @@ def foundation(features: tuple[ScaledFeature, ...], days: tuple[int, ...], ask: 
     view = second.view.model_copy(update={"matrix": tuple(tuple(row) for row in entries.tolist())})
     # 1/4 is the logistic curve's slope at even odds.
     start = 4 * (entries / ENTRY) @ (products / customers)
-    return Foundation(view=view, matrix=entries / ENTRY, start=start, customers=customers)
+    population = _population(matrix / customers, second.view)
+    return Foundation(view=view, matrix=entries / ENTRY, start=start, customers=customers, population=population)
 
 
-def train_logistic(
-    features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask
-) -> tuple[LogisticModel, tuple[TrainingRound, ...]]:
-    """A logistic regression in ``rounds + 2`` questions.
+def _population(moments: FloatArray, view: LinearView) -> Population:
+    """Mean and covariance from released second moments of (constant, features from a centre).
 
-    Returns:
-        The model, over the features themselves, and how long each step was.
+    Scaled features lie in [-1, 1]; what noise makes of their moments is cut to what they then can be.
     """
+    constant = view.constant / UNIT
+    away = moments[0, 1:] / constant
+    mean = np.clip(np.array(view.centre) / UNIT + away, -1, 1)
+    values, axes = np.linalg.eigh(moments[1:, 1:] - np.outer(away, away))
+    return Population(mean=mean, axes=(axes * np.sqrt(np.clip(values, 0, len(values)))).T)
+
+
+def train_logistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask) -> Trained:
+    """A logistic regression in ``rounds + 2`` questions."""
     base = foundation(features, days, ask)
     weights = base.start
     steps = []
@@ -208,12 +231,11 @@ def train_logistic(
         change = STEP * gradient / base.customers
         weights = weights - change
         steps.append(TrainingRound(title=title, step=float(np.linalg.norm(change))))
-    return LogisticModel(features=features, weights=linear_weights(base, weights)), tuple(steps)
+    model = LogisticModel(features=features, weights=linear_weights(base, weights))
+    return Trained(model, tuple(steps), base.population)
 
 
-def train_network(
-    features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask
-) -> tuple[NetworkModel, tuple[TrainingRound, ...]]:
+def train_network(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask) -> Trained:
     """A perceptron beside a direct path, in ``rounds + 2`` questions.
 
     The direct path starts at least squares, the hidden layer at public random weights; a step is as long as in
@@ -240,9 +262,8 @@ def train_network(
         linear_weights(base, row, bias=bias) for row, bias in zip(layers.hidden, layers.bias.tolist(), strict=True)
     )
     output = tuple(weight(HIDDEN_SCALE * value) for value in layers.output.tolist())
-    return NetworkModel(features=features, hidden=hidden, output=(*output, *linear_weights(base, layers.direct))), (
-        tuple(steps)
-    )
+    model = NetworkModel(features=features, hidden=hidden, output=(*output, *linear_weights(base, layers.direct)))
+    return Trained(model, tuple(steps), base.population)
 
 
 def _integers(part: FloatArray) -> Any:

@@ -37,7 +37,7 @@ _GROUPS = 8
 #: A bin says something of the log odds' growth with so many customers of either outcome, beside two deviations.
 _CLEAR = 5.0
 #: So many bins, at least, say how the log odds grow.
-_CLEAR_BINS = 3
+_CLEAR_BINS = 4
 #: Largest growth in a bin: with more, the linear density inside it would fall below zero at an end.
 _STEEPEST = 2.0
 #: Precision begins where the customers with the highest scores stand so many deviations above nobody.
@@ -57,33 +57,39 @@ _FIGURES: dict[str, Figure] = {
 }
 
 
-def log_odds_growth(counts: FloatArray, deviation: float) -> Figure:
-    """How the growth of the log odds of churn, from one bin to the next, is read off counts near the given ones.
+def log_odds_growth(counts: FloatArray, deviation: float, upper: FloatArray) -> Figure:
+    """How the growth of the log odds of churn inside each bin is read off counts near the given ones.
 
-    The slope of a line through ``log(churned / stayed)`` by number of the bin, weighted by the inverse of
+    A parabola through ``log(churned / stayed)`` by the bins' middles, by least squares weighted by the inverse of
     ``(churned + deviation^2) / churned^2 + (stayed + deviation^2) / stayed^2``, the log ratio's variance (delta
-    method). Bins that noise may have made are left out; which those are, and the weights, are by the given counts.
+    method); its slope at a bin's middle times the bin's width. Bins that noise may have made are left out; which those
+    are, and the weights, are by the given counts. Beyond the bins that tell the slope goes on as it is there.
 
     Args:
-        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`; bins are equally wide.
+        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
         deviation: standard deviation of the noise in each.
+        upper: ends of all bins but the last, ascending, in the scores' own unit.
 
     Returns:
-        A function from counts, shape ``(..., bins, 2)``, to their growth, from -2 to 2; always 0 where too few bins
-        tell.
+        A function from counts, shape ``(..., bins, 2)``, to their growth, from -2 to 2, shape ``(..., bins)``; always 0
+        where too few bins tell, and in the first and the last, which have no end.
     """
     clear = (counts > _CLEAR + 2 * deviation).all(axis=1)
     if clear.sum() < _CLEAR_BINS:
-        return lambda cells: np.zeros(cells.shape[:-2])
-    weight = 1 / ((counts[clear] + deviation**2) / counts[clear] ** 2).sum(axis=1)
-    place = np.flatnonzero(clear)
-    away = place - np.average(place, weights=weight)
-    factor = weight * away / (weight * away**2).sum()
+        return lambda cells: np.zeros(cells.shape[:-1])
+    inner = np.diff(upper)
+    width = np.concatenate([[0.0], inner, [0.0]])
+    place = np.concatenate([[upper[0] - inner[0] / 2], upper[1:] - inner / 2, [upper[-1] + inner[-1] / 2]])
+    telling = place[clear]
+    weight = np.sqrt(1 / ((counts[clear] + deviation**2) / counts[clear] ** 2).sum(axis=1))
+    coefficients = np.linalg.pinv(weight[:, None] * np.vander(telling, 3)) * weight
+    at = np.clip(place, telling[0], telling[-1])
+    slopes = np.stack([2 * at, np.ones_like(at), np.zeros_like(at)], axis=1) @ coefficients
 
     def growth(cells: FloatArray) -> FloatArray:
         seen = cells[..., clear, :]
-        slope: FloatArray = (factor * np.log(seen[..., 1] / seen[..., 0])).sum(axis=-1)
-        return np.clip(slope, -_STEEPEST, _STEEPEST)
+        found: FloatArray = np.log(seen[..., 1] / seen[..., 0]) @ slopes.T * width
+        return np.clip(found, -_STEEPEST, _STEEPEST)
 
     return growth
 
@@ -114,25 +120,23 @@ def pooled_top(counts: FloatArray, deviation: float) -> Callable[[FloatArray], F
     return pooled
 
 
-def parted(counts: FloatArray, growth: FloatArray | float) -> FloatArray:
+def parted(counts: FloatArray, growth: FloatArray) -> FloatArray:
     """Counts of finer bins, as many customers in each part of a bin, with the churn rate rising inside.
 
     Let the log odds grow by g over a bin with churn rate p. With densities ``1 + (1 - p) g v`` of the churned and
     ``1 - p g v`` of the others over v in [-1/2, 1/2] that is so to first order, and the density of all is even. A
-    churned customer of the bin scores higher than another of it with chance ``1/2 + g / 12``, whatever p; the first
-    and the last bin have no end, and keep their ties.
+    churned customer of the bin scores higher than another of it with chance ``1/2 + g / 12``, whatever p.
 
     Args:
         counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
-        growth: of the log odds from one bin to the next, from -2 to 2, shape ``(...)``.
+        growth: of the log odds inside each bin, from -2 to 2, shape ``(..., bins)``; where it is 0, ties stay.
 
     Returns:
         Shape ``(..., parts * bins, 2)``.
     """
     people = counts.sum(axis=-1)
     rate = np.clip(counts[..., 1] / np.where(people > 0, people, np.inf), 0, 1)
-    tilt = np.stack([-rate, 1 - rate], axis=-1) * np.asarray(growth)[..., None, None]
-    tilt[..., [0, -1], :] = 0
+    tilt = np.stack([-rate, 1 - rate], axis=-1) * growth[..., None]
     middles = (np.arange(_PARTS) + 0.5) / _PARTS - 0.5
     finer: FloatArray = counts[..., None, :] * (1 + tilt[..., None, :] * middles[:, None]) / _PARTS
     return finer.reshape(*counts.shape[:-2], -1, 2)
@@ -178,8 +182,9 @@ def ranking(
     code: str,
     counts: FloatArray,
     deviation: float,
-    predicted: FloatArray | None = None,
+    upper: FloatArray,
     *,
+    predicted: FloatArray | None = None,
     list_share: float = TOP,
 ) -> RankingFigures | None:
     """All figures of one model, or None where the noise hides one of the two outcomes, or nearly nobody has it.
@@ -187,13 +192,14 @@ def ranking(
     Args:
         counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
         deviation: standard deviation of the noise in each count.
+        upper: ends of all bins but the last, ascending, in the scores' own unit.
         predicted: the probability that each bin stands for; None where scores are no probabilities.
         list_share: length of the list that people act on.
     """
     spread = max(_FEWEST, 2 * Z95 * deviation * math.sqrt(len(counts)))
     if counts[:, 0].sum() <= spread or counts[:, 1].sum() <= spread:
         return None
-    growth = log_odds_growth(counts, deviation)
+    growth = log_odds_growth(counts, deviation, upper)
     lengths = sorted({*LENGTHS, list_share})
     figures = (
         _FIGURES

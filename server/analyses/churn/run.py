@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 
@@ -15,12 +16,14 @@ from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.models import LOGIT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.results import ChurnResult, RankingFigures
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram, logit_bins
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.errors import DataError
 from privacy.figures.estimates import Z95, Estimate
+from privacy.kernel.row_arithmetic import FloatArray
 from privacy.protocol.study import Study
-from server.analyses.churn.learning import train_logistic, train_network, training_weights
+from server.analyses.churn.learning import Trained, train_logistic, train_network, training_weights
 from server.analyses.churn.ranking import ranking
+from server.analyses.churn.score_bins import Population, middles, upper_ends
 from server.analysis import Ask, Planned
 from server.analysis.expectation import Expectation
 
@@ -28,10 +31,10 @@ NAME = "churn"
 EVALUATION = "evaluation"
 BY_HOLDER = "evaluation by holder"
 
-#: Bins of logits: 20, half a unit wide, from -4.5 to 4.5. More bins would add up more noise.
-_BINS = logit_bins(10, 0.5)
-#: Recency by itself: from -1 to 1, a bin about a month wide at two months and a week at one week.
-_RANK_BINS = logit_bins(10, 0.1)
+#: Scores of no model in particular: those of one with an area of about 0.8.
+TYPICAL = NormalDist(0.0, 1.5)
+#: Days since the last purchase, scaled, where the model does not look at them and no release tells their spread.
+_RECENCY = NormalDist(0.0, 0.4)
 #: Shares of the evaluation's squared sensitivity, in thousandths.
 _PERMILLE = {"model": 800, "recency_days": 200}
 _ROUNDS = {"logistic": 3, "network": 4}
@@ -66,16 +69,13 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     learning = tuple(range(options.training_days))
     test = options.training_days
     train = train_network if options.model == "network" else train_logistic
-    model, steps = train(study.scaled(options.features), learning, rounds=rounds_of(study), ask=ask)
-    question = evaluation_statistic(study, model)
+    trained = train(study.scaled(options.features), learning, rounds=rounds_of(study), ask=ask)
+    question = evaluation_of(study, trained)
     release = ask(EVALUATION, question)
-    figures = {}
-    counted = question.decode(release.array, release.deviation)
-    for code, (counts, deviation) in zip(_PERMILLE, counted, strict=True):
-        predicted = _predicted() if code == "model" else None
-        figures[code] = ranking(code, counts, deviation, predicted, list_share=length)
-    counts, deviation = counted[0]
-    quality = figures.pop("model")
+    (counts, deviation), baseline = question.decode(release.array, release.deviation)
+    ends, recency_ends = (np.array(item.upper) / LOGIT for item in question.models)
+    quality = ranking("model", counts, deviation, ends, predicted=predicted(trained.expected), list_share=length)
+    recency = ranking("recency_days", *baseline, recency_ends, list_share=length)
     if quality is None:
         raise DataError(
             "churned customers and others cannot both be told from the noise on the day of the test",
@@ -88,12 +88,12 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
         training_days=tuple(days[index].isoformat() for index in learning),
         test_day=days[test].isoformat(),
         score_day=days[-1].isoformat(),
-        model=model,
+        model=trained.model,
         customers=Estimate(value=float(counts.sum()), margin=Z95 * deviation * math.sqrt(counts.size)),
         quality=quality,
-        baselines=tuple(found for found in figures.values() if found is not None),
+        baselines=() if recency is None else (recency,),
         by_holder=_by_holder(question, release.holders, ask, length) if options.figures == "by_holder" else {},
-        rounds=steps,
+        rounds=trained.steps,
         list_share=length,
     )
 
@@ -108,36 +108,56 @@ def _by_holder(
     found = {}
     for holder in holders:
         (counts, deviation), *_ = inner.decode(question.part_of(holder, release.array), release.deviation)
-        figures = ranking(holder, counts, deviation, list_share=length)
+        figures = ranking(holder, counts, deviation, np.array(inner.models[0].upper) / LOGIT, list_share=length)
         if figures is not None:
             found[holder] = figures
     return found
 
 
-def evaluation_statistic(study: Study, model: LogisticModel | NetworkModel) -> ScoreHistogram:
-    """The last question: scores by outcome on the day of the test."""
-    recency = FeatureRank(features=study.scaled(("recency_days",)))
+def evaluation_of(study: Study, trained: Trained) -> ScoreHistogram:
+    """The last question about a model that was trained: its bins lie where releases let scores be expected."""
+    return evaluation_statistic(study, trained.model, trained.expected, _recency(study, trained.population))
+
+
+def evaluation_statistic(
+    study: Study, model: LogisticModel | NetworkModel, expected: NormalDist, recency: NormalDist
+) -> ScoreHistogram:
+    """The last question: scores by outcome on the day of the test.
+
+    Args:
+        study: what was agreed.
+        model: what is tested.
+        expected, recency: how its logits, and days since the last purchase by themselves, are expected to spread.
+    """
+    alone = FeatureRank(features=study.scaled(("recency_days",)))
     return ScoreHistogram(
         day=study.of(CONTRACT).training_days,
         models=(
-            ScoredModel(model=model, upper=_BINS, permille=_PERMILLE["model"]),
-            ScoredModel(model=recency, upper=_RANK_BINS, permille=_PERMILLE["recency_days"]),
+            ScoredModel(model=model, upper=upper_ends(expected), permille=_PERMILLE["model"]),
+            ScoredModel(model=alone, upper=upper_ends(recency), permille=_PERMILLE["recency_days"]),
         ),
     )
 
 
-def _predicted() -> np.ndarray:
-    """The probability in the middle of each bin of logits."""
-    ends = np.array(_BINS) / LOGIT
-    half = (ends[1] - ends[0]) / 2
-    middles = np.concatenate([[ends[0] - half], ends + half])
-    return np.asarray(1 / (1 + np.exp(-middles)))
+def _recency(study: Study, population: Population) -> NormalDist:
+    """How scaled days since the last purchase spread."""
+    names = study.of(CONTRACT).features
+    if "recency_days" not in names:
+        return _RECENCY
+    alone = FeatureRank(features=study.scaled(("recency_days",)))
+    return population.of(names.index("recency_days")).scores(alone)
+
+
+def predicted(expected: NormalDist) -> FloatArray:
+    """The probability that each bin of logits stands for, shape ``(bins,)``."""
+    return np.asarray(1 / (1 + np.exp(-middles(expected))))
 
 
 def probe(study: Study) -> ScoreHistogram:
     """The evaluation with a placeholder for the model; its noise and size do not depend on it."""
     features = study.scaled(study.of(CONTRACT).features)
-    return evaluation_statistic(study, LogisticModel(features=features, weights=(0,) * (len(features) + 1)))
+    model = LogisticModel(features=features, weights=(0,) * (len(features) + 1))
+    return evaluation_statistic(study, model, TYPICAL, _RECENCY)
 
 
 def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
@@ -148,11 +168,10 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     question = probe(study)
     deviation = planned(EVALUATION, question).released_deviation
     (_, noise), _ = question.decode(np.zeros(question.dim, dtype=np.int64), deviation)
-    middles = np.linspace(-4.75, 4.75, len(_BINS) + 1)
-    odds = 1 / (1 + np.exp(-middles))
-    people = np.exp(-(middles**2) / 8)
-    people *= study.budget.size_class / people.sum()
-    figures = ranking("model", np.stack([people * (1 - odds), people * odds], axis=1), noise)
+    ends = np.array(question.models[0].upper) / LOGIT
+    people = study.budget.size_class * np.diff([0, *map(TYPICAL.cdf, ends), 1])
+    odds = predicted(TYPICAL)
+    figures = ranking("model", np.stack([people * (1 - odds), people * odds], axis=1), noise, ends)
     margin = 0.5 if figures is None else min(0.5, figures.auc.margin)
     return (
         Expectation(

@@ -25,7 +25,7 @@ from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram, logit_bins
+from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.statistics import Statistic
 
@@ -45,6 +45,11 @@ WIDEST_NETWORK = NetworkModel(
     hidden=((_LARGEST,) * 41, *((-_LARGEST,) * 41 for _ in range(23))),
     output=(*(_LARGEST if unit else -_LARGEST for unit in range(24)), *(-_LARGEST,) * 41),
 )
+
+
+def logit_bins(half: int, width: float) -> tuple[int, ...]:
+    """``2 half - 1`` thresholds around 0, ``width`` apart in logits."""
+    return tuple(round(step * width * LOGIT) for step in range(1 - half, half))
 
 
 def ranked(feature: ScaledFeature) -> FeatureRank:

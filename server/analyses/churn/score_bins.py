@@ -1,0 +1,71 @@
+"""Where an evaluation's bins of scores lie: closest where most customers are expected.
+
+Customers of one bin cannot be told apart, and all bins have the same noise. Bins of equally many customers leave the
+fewest pairs of customers inside bins, for a given number of bins and so of noise. Where customers will be on the day of
+the test is not released; the moments of the training day are, and the model that is to be tested is known.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from statistics import NormalDist
+
+import numpy as np
+
+from privacy.analyses.churn.models import LOGIT, Model
+from privacy.kernel.features import UNIT
+from privacy.kernel.row_arithmetic import FloatArray
+
+#: More bins would add up more noise.
+BINS = 20
+#: Scores spread wider on another day, and around another middle, than the moments of the training day say. On public
+#: data 1.3 had the least bias at the least noise (``benchmarks/churn_ranking.py``), of 1.3, 1.6 and 2.
+_WIDER = 1.3
+#: Bins are no closer than for scores of this deviation (logits): closer, and a small change would leave them all.
+_LEAST = 0.05
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Population:
+    """What releases say of customers' features.
+
+    Attributes:
+        mean: of scaled features, shape ``(features,)``.
+        axes: vectors whose outer products add up to their covariance, shape ``(vectors, features)``.
+    """
+
+    mean: FloatArray
+    axes: FloatArray
+
+    def scores(self, model: Model) -> NormalDist:
+        """How a model's logits spread over such customers, taken for normal.
+
+        Mean and variance over the spherical cubature's points, ``mean +- sqrt(n) axis`` (Arasaratnam, Haykin 2009,
+        "Cubature Kalman filters", IEEE Transactions on Automatic Control 54(6), section III), which are those of the
+        covariance for a linear model, but for rounding on integers.
+        """
+        reach = math.sqrt(len(self.axes)) * self.axes
+        points = np.round(UNIT * np.concatenate([self.mean + reach, self.mean - reach])).astype(np.int64)
+        logits = model.logits(points) / LOGIT
+        return NormalDist(float(logits.mean()), max(float(logits.std()), _LEAST))
+
+    def of(self, index: int) -> Population:
+        """One feature by itself."""
+        return Population(mean=self.mean[[index]], axes=self.axes[:, [index]])
+
+
+def _wider(expected: NormalDist) -> NormalDist:
+    return NormalDist(expected.mean, _WIDER * expected.stdev)
+
+
+def upper_ends(expected: NormalDist) -> tuple[int, ...]:
+    """Inclusive upper ends of all bins but the last, in units of 1 / LOGIT: quantiles of the scores, spread wider."""
+    spread = _wider(expected)
+    return tuple(round(LOGIT * spread.inv_cdf(number / BINS)) for number in range(1, BINS))
+
+
+def middles(expected: NormalDist) -> FloatArray:
+    """The logit that each bin stands for, its median, shape ``(BINS,)``."""
+    spread = _wider(expected)
+    return np.array([spread.inv_cdf((number + 0.5) / BINS) for number in range(BINS)])

@@ -1,0 +1,61 @@
+"""Where an evaluation's bins lie: where releases let scores be expected, and so that few pairs are left inside."""
+
+from __future__ import annotations
+
+from statistics import NormalDist
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
+from privacy.kernel.features import UNIT, Scale, ScaledFeature
+from server.analyses.churn.score_bins import BINS, Population, middles, upper_ends
+
+_FEATURES = tuple(ScaledFeature(name=name, scale=Scale(kind="log", high=3650)) for name in ("recency_days", "orders"))
+_MEAN, _COVARIANCE = np.array([0.2, -0.4]), np.array([[0.09, 0.05], [0.05, 0.16]])
+
+
+def _population() -> Population:
+    values, axes = np.linalg.eigh(_COVARIANCE)
+    return Population(mean=_MEAN, axes=(axes * np.sqrt(values)).T)
+
+
+def test_moments_of_a_linear_models_scores_are_those_of_the_features() -> None:
+    weights = np.array([1.5, -2.0])
+    model = LogisticModel(features=_FEATURES, weights=(*(WEIGHT * weights).astype(int).tolist(), WEIGHT // 2))
+    found = _population().scores(model)
+    assert found.mean == pytest.approx(0.5 + weights @ _MEAN, abs=1e-3)
+    assert found.stdev == pytest.approx(np.sqrt(weights @ _COVARIANCE @ weights), abs=2e-3)
+    assert _population().of(1).mean.tolist() == [-0.4]
+
+
+def test_moments_of_a_networks_scores_are_nearly_those_of_normal_customers() -> None:
+    rng = np.random.default_rng(1)
+    hidden = tuple(tuple(rng.integers(-WEIGHT, WEIGHT, 3).tolist()) for _ in range(4))
+    model = NetworkModel(features=_FEATURES, hidden=hidden, output=tuple(rng.integers(-WEIGHT, WEIGHT, 7).tolist()))
+    customers = rng.multivariate_normal(_MEAN, _COVARIANCE, 100_000)
+    logits = model.logits(np.round(UNIT * customers).astype(np.int64)) / LOGIT
+    found = _population().scores(model)
+    assert found.mean == pytest.approx(logits.mean(), abs=0.02)
+    assert found.stdev == pytest.approx(logits.std(), rel=0.05)
+
+
+@given(mean=st.floats(-60, 60), stdev=st.floats(0.05, 1000))
+@settings(max_examples=50, deadline=None)
+def test_bins_ascend_and_each_stands_for_a_score_of_its_own(mean: float, stdev: float) -> None:
+    expected = NormalDist(mean, stdev)
+    ends = upper_ends(expected)
+    assert len(ends) == BINS - 1
+    assert list(ends) == sorted(set(ends))
+    inside = np.searchsorted(np.array(ends), LOGIT * middles(expected))
+    assert inside.tolist() == list(range(BINS))
+
+
+def test_where_scores_are_as_expected_no_bin_has_more_than_a_fifteenth_of_the_customers() -> None:
+    ends = np.array(upper_ends(NormalDist(1.0, 0.8))) / LOGIT
+    scores = np.random.default_rng(2).normal(1.0, 0.8, 100_000)
+    shares = np.bincount(np.searchsorted(ends, scores), minlength=BINS) / len(scores)
+    assert shares.max() < 1 / 15
+    assert (shares**2).sum() < 1.15 / BINS
