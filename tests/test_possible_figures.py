@@ -1,0 +1,138 @@
+"""Every analysis: nothing impossible on the terminal, in the report and in JSON, whatever noise made of a release."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import re
+from pathlib import Path
+from typing import Any
+
+import churn_pages
+import cluster_pages
+import pytest
+from holder_pages import page_of
+from report_pages import PLAIN, Page, rendered
+from rich.console import Console
+from rich.table import Table
+
+from cohortium.running import texts
+from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult, WaitFigures
+from privacy.figures.estimates import Estimate, Value
+from privacy.presentation.texts import LANGUAGES
+from privacy.results import StudyResult
+from server.analyses.catalogue import ANALYSES
+from server.report.render import render_report
+
+#: Differences and measured places may be below 0; how observed churn lies beyond 0 and 1 is said beside its picture.
+SIGNED = frozenset(("change", "typical", "observed"))
+SURE = Estimate(value=0.4, margin=0.02)
+
+
+def repurchase_result() -> StudyResult:
+    periods = [(dt.date(2024, month, 1), dt.date(2024, month + 2, 28)) for month in (1, 4, 7)]
+    many = Estimate(value=900.0, margin=40.0)
+    figures = RepurchaseResult(
+        customers=Estimate(value=3000.0, margin=60.0),
+        again=SURE,
+        waits=tuple(
+            WaitFigures(above=low, upto=high, customers=many, share=SURE) for low, high in ((None, 30), (30, None))
+        ),
+        cohorts=tuple(
+            CohortFigures(first=first, last=last, customers=many, rates=(SURE,) * 3, over=(True,) * 3)
+            for first, last in periods
+        ),
+    )
+    study = PLAIN.study.model_copy(update={"analyses": ("repurchase",)})
+    return PLAIN.model_copy(update={"study": study, "rfm": None, "repurchase": figures})
+
+
+RESULTS = {
+    "rfm": PLAIN,
+    "churn": churn_pages.study_result(churn_pages.churn_result()),
+    "clusters": cluster_pages.study_result(cluster_pages.cluster_result()),
+    "repurchase": repurchase_result(),
+}
+#: Where noise takes figures: to a part of themselves, and by so many margins.
+MOVES = {"below": (0.0, -3.0), "to nothing": (0.0, 0.3), "above": (3.0, 0.5)}
+
+
+def moved(value: Any, how: tuple[float, float]) -> Any:
+    """The same with every estimate where it may not be."""
+    if isinstance(value, Estimate):
+        return Estimate(value=value.value * how[0] + value.margin * how[1], margin=value.margin)
+    if isinstance(value, Value):
+        return value.model_copy(update={name: moved(item, how) for name, item in value if name not in SIGNED})
+    if isinstance(value, tuple) and all(item is None or isinstance(item, Value) for item in value):
+        return tuple(moved(item, how) for item in value)
+    if isinstance(value, dict):
+        return {key: moved(item, how) for key, item in value.items()}
+    return value
+
+
+def noisy(name: str, how: str) -> StudyResult:
+    """A result of an analysis with figures that cannot be. Money counts as it was spent: net of returns it may be
+    less than none."""
+    result = RESULTS[name]
+    cleaning = result.study.cleaning.model_copy(update={"returns": "drop"})
+    study = result.study.model_copy(update={"cleaning": cleaning})
+    return result.model_copy(update={"study": study, name: moved(getattr(result, name), MOVES[how])})
+
+
+def check(words: str) -> None:
+    assert not re.search(r"-\s?\d", words), words
+    for share in re.findall(r"([\d,.]+)%", words):
+        assert float(share.replace(",", "")) <= 100, words
+
+
+def leaves(value: Any) -> list[str]:
+    if isinstance(value, dict):
+        return [words for key, item in value.items() if key not in ("first", "last") for words in leaves(item)]
+    if isinstance(value, list):
+        return [words for item in value for words in leaves(item)]
+    return [value] if isinstance(value, str) else []
+
+
+@pytest.mark.parametrize("how", MOVES)
+@pytest.mark.parametrize("name", [analysis.name for analysis in ANALYSES])
+def test_nothing_impossible_is_shown_of_any_analysis(name: str, how: str) -> None:
+    analysis = next(analysis for analysis in ANALYSES if analysis.name == name)
+    result = noisy(name, how)
+    said = texts(result)
+    for language in LANGUAGES:
+        assert leaves(said[language][name])
+        for words in leaves(said[language][name]):
+            check(words)
+    console = Console(width=200, record=True, file=io.StringIO())
+    for shown in analysis.terminal(analysis.shown_figures(result), result, Path()):
+        if isinstance(shown, Table) or hasattr(shown, "__rich_console__"):
+            console.print(shown)
+    for line in console.export_text().splitlines():
+        if line.startswith("│"):
+            check(re.sub(r"\d{4}-\d\d-\d\d", "", line))
+
+
+@pytest.mark.parametrize("how", MOVES)
+@pytest.mark.parametrize("name", [analysis.name for analysis in ANALYSES])
+def test_nothing_impossible_is_in_a_report(name: str, how: str) -> None:
+    result = noisy(name, how)
+    for rows in Page(render_report(result)).rows.values():
+        for row in rows:
+            for role, words in row:
+                if role in ("value", "margin"):
+                    check(words)
+
+
+def test_report_holders_page_and_json_write_a_figure_alike() -> None:
+    report, holder = Page(rendered("plain")), Page(page_of("plain"))
+    said = texts(PLAIN)
+    for language in LANGUAGES:
+        segments = said[language]["rfm"]["schemes"][0]["segments"]
+        for row in segments:
+            for name in ("share_of_customers", "share_of_revenue"):
+                value, _, around = row[name].partition(" ")
+                value = value.removesuffix("%")
+                for page in (report, holder):
+                    told = [words for cells in page.rows[language] for role, words in cells]
+                    assert value in told, (row["code"], name)
+                    assert around.replace("（", "(") in told or around in told, (row["code"], name, around)
