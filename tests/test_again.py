@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 from pathlib import Path
 
 import pytest
 from protocol_kit import federation_at, small_study
 
+from cohortium.running import Where, run_there
 from privacy.analyses.rfm.options import KnownCuts
 from privacy.errors import ConfigError
 from privacy.ledger import Reserved
+from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from server.running.check import check_study
 from server.running.planning import plan
@@ -41,6 +44,18 @@ def test_a_recorded_result_is_found_by_the_whole_study(federation) -> None:
     assert results.of(_month(1)) == result
     assert results.of(_month(2)) is None
     assert results.of(_month(1, budget={"epsilon": "0.5"})) is None
+
+
+def test_json_has_what_was_released_and_every_figure_as_pages_write_it(federation, capsys) -> None:
+    result = _run(federation, _month(1))
+    where = Where(federation.folder, lambda *_: result, (None, None))
+    run_there(_month(1), where, quiet=True, as_json=True)
+    told = json.loads(capsys.readouterr().out)
+    assert told["rfm"] == result.model_dump(mode="json")["rfm"]
+    assert set(told["shown"]) == set(LANGUAGES)
+    first = told["shown"]["en"]["rfm"]["schemes"][0]
+    assert [row["code"] for row in first["segments"]] == [row.code for row in result.rfm.schemes[0].segments]
+    assert first["total_customers"] == told["shown"]["en"]["rfm"]["customers"]
 
 
 def test_a_repetition_is_a_study_of_its_own_with_a_budget_of_its_own(federation) -> None:

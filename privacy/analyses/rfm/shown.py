@@ -42,14 +42,29 @@ def shown(rfm: RfmResult, *, net: bool, complete: bool) -> RfmResult:
     counted = rfm.customers if complete and rfm.distributions and rfm.customers.margin > 0 else None
     together = [item for item in released if not item.hidden]
     made = {id(item): figures for item, figures in _made(together, counted)}
+    records = made[id(together[0])].total_customers if together else None
     for item in released:
         if item.hidden:
-            made |= {id(item): figures for item, figures in _made([item], None)}
-    customers = possible(rfm.customers, 0.0, math.inf)
-    whole = together[:1] if counted is not None else [] if rfm.distributions else released[:1]  # of one question alone
-    for item in whole:
-        customers = made[id(item)].total_customers or customers
-    return rfm.model_copy(update={"customers": customers, "schemes": tuple(made[id(item)] for item in released)})
+            records = records or _both(counted, item.figures.total_customers)
+            made |= {id(item): figures for item, figures in _made([item], None, records if counted else None)}
+    # Of both questions, of the second alone, or, where a holder left between them, of the first.
+    one = counted is not None or not rfm.distributions
+    customers = (made[id(released[0])].total_customers if one and released else None) or rfm.customers
+    return rfm.model_copy(
+        update={
+            "customers": possible(customers, 0.0, math.inf),
+            "schemes": tuple(made[id(item)] for item in released),
+        }
+    )
+
+
+def _both(first: Estimate | None, second: Estimate | None) -> Estimate | None:
+    """Two independent counts of the same records in one, each by the inverse of its variance."""
+    if first is None or second is None:
+        return None
+    weights = np.array([1 / figure.margin**2 for figure in (first, second)])
+    value = float(weights @ [first.value, second.value] / weights.sum())
+    return Estimate(value=value, margin=1 / math.sqrt(weights.sum()))
 
 
 def _bounds(*, net: bool) -> dict[str, tuple[float, float]]:
@@ -71,11 +86,19 @@ def _measured(scheme: SchemeFigures) -> bool:
     return scheme.total_customers is not None and all(row.customers and row.customers.margin > 0 for row in rows)
 
 
-def _made(released: Sequence[Release], counted: Estimate | None) -> list[tuple[Release, SchemeFigures]]:
-    """Each with its figures as they are shown; those together that are of the same customers."""
+def _made(
+    released: Sequence[Release], counted: Estimate | None, records: Estimate | None = None
+) -> list[tuple[Release, SchemeFigures]]:
+    """Each with its figures as they are shown; those together that are of the same customers.
+
+    Args:
+        released: segmentations of which all have all their segments, or one that has not.
+        counted: the records by question 1, where these are all.
+        records: of all segments, where not all of them are shown; None for what was released.
+    """
     shown_ones = [item for item in released if len(item.places)]
     if not shown_ones:
-        return [(item, _without_segments(item)) for item in released]
+        return [(item, _without_segments(item, records)) for item in released]
     known = equations(shown_ones, counted)
     values, deviations = (np.vstack([getattr(item, name) for item in shown_ones]) for name in ("values", "deviations"))
     corners = np.vstack([item.corners for item in shown_ones])
@@ -85,23 +108,24 @@ def _made(released: Sequence[Release], counted: Estimate | None) -> list[tuple[R
     for item in shown_ones:
         here = slice(offset * SIZE, (offset + len(item.places)) * SIZE)
         sums = Sums.of(item, projected[offset : offset + len(item.places)], unbiased[here], covariance[here, here])
-        made.append((item, _figures(item, sums)))
+        made.append((item, _figures(item, sums, records)))
         offset += len(item.places)
-    return [*made, *((item, _without_segments(item)) for item in released if not len(item.places))]
+    return [*made, *((item, _without_segments(item, records)) for item in released if not len(item.places))]
 
 
-def _without_segments(item: Release) -> SchemeFigures:
+def _without_segments(item: Release, records: Estimate | None) -> SchemeFigures:
     names = ("total_customers", "total_orders", "total_revenue")
     totals = {name: getattr(item.figures, name) for name in names}
+    totals["total_customers"] = records or totals["total_customers"]
     return item.figures.model_copy(
         update={name: None if total is None else possible(total, 0.0, math.inf) for name, total in totals.items()}
     )
 
 
-def _figures(item: Release, sums: Sums) -> SchemeFigures:
+def _figures(item: Release, sums: Sums, records: Estimate | None) -> SchemeFigures:
     """The segmentation from its sums."""
     least, most = _feasible(item, sums)
-    totals = _totals(item, sums, float(least[:, 2].sum()))
+    totals = _totals(item, sums, float(least[:, 2].sum()), records)
     rows = list(item.figures.segments)
     none = np.zeros((len(item.places), 1))
     added, above = np.hstack([none, item.added]), np.hstack([none, item.most])
@@ -154,7 +178,8 @@ def _shares(item: Release, sums: Sums, number: int, totals: dict[str, Estimate |
         released, shown_total = getattr(item.figures, total), totals[total]
         whole = wholes[:, fact]
         if item.hidden and released is not None and shown_total is not None:
-            whole = np.array([released.value, released.value, shown_total.value])
+            # The total that is shown is the unbiased one, but where parts of it that are shown are more.
+            whole = np.array([released.value, shown_total.value, shown_total.value])
         between = (0.0, 1.0) if fact == 0 or (item.low[:, 1] >= 0).all() else (-math.inf, math.inf)
         found[name] = _around(getattr(row, name), parts[:, fact], whole, between)
     return found
@@ -187,8 +212,11 @@ def _interval(value: float, centre: tuple[float, float], above: float, between: 
     return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
 
 
-def _totals(item: Release, sums: Sums, least_revenue: float) -> dict[str, Estimate | None]:
-    """Of all segments: sums of what is shown where all are, else what was released, not below what is shown."""
+def _totals(item: Release, sums: Sums, least_revenue: float, records: Estimate | None) -> dict[str, Estimate | None]:
+    """Of all segments: sums of what is shown where all are, else what was released, not below what is shown.
+
+    ``records``: all records, where that is known better than from this release.
+    """
     found: dict[str, Estimate | None] = {}
     scheme = item.figures
     counted = (None, scheme.counted_orders or scheme.total_orders, scheme.counted_revenue or scheme.total_revenue)
@@ -198,6 +226,7 @@ def _totals(item: Release, sums: Sums, least_revenue: float) -> dict[str, Estima
         least = min(least_revenue, 0.0) if fact == 2 else 0.0
         if item.hidden:
             # What is shown may be more than all by the noise, which says nothing of where the interval ends.
+            total = records or total if fact == 0 else total
             found[name] = None if total is None else _at_least(total, part + added if least == 0 else -math.inf)
             continue
         whole = counted[fact]

@@ -167,7 +167,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         for column in columns
     ]
     hidden = any(segment.suppressed for segment in scheme.segments)
-    two_estimates = "note_totals_missing" if result.missing else "note_totals" if hidden else "note_totals_agree"
+    two_estimates = "note_totals_missing" if result.missing else "note_totals"
     if _origin(study):
         two_estimates = "note_totals_known"  # there was one question only
     return {
