@@ -6,7 +6,7 @@ import sys
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from typing import NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 from rich.markup import escape
@@ -18,7 +18,7 @@ from cohortium.studies import study_app
 from privacy.audit.commands import audit_app, auditor_app, budget_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
 from privacy.member_commands import roster_app
-from privacy.presentation.terminal import errors
+from privacy.presentation.terminal import Json, errors, no_more_output, print_json, speak_plainly
 from server.commands import coordinator_app
 from simulations.commands import audit_test
 
@@ -36,9 +36,8 @@ def room_commands() -> list[typer.Typer]:
 
 app = typer.Typer(
     name="cohortium",
-    help="Private federated customer analytics: RFM segments over several data holders, without pooling their data.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # groups and commands take them from here
     pretty_exceptions_enable=False,  # its tracebacks print local variables, which may hold rows
     rich_markup_mode="rich",
 )
@@ -59,6 +58,7 @@ for group in (
 
 def main() -> NoReturn:
     """Run the command; every foreseen error becomes readable text and a documented exit code."""
+    speak_plainly()
     try:
         status = app(standalone_mode=False)  # commands return nothing; typer returns the code of an early exit
     except CohortiumError as error:
@@ -66,6 +66,8 @@ def main() -> NoReturn:
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         status = 130
+    except BrokenPipeError:
+        no_more_output()
     except ModuleNotFoundError as error:
         if (error.name or "").split(".")[0] not in _EXTRA_MODULES:
             raise
@@ -91,12 +93,33 @@ def _show_error(error: CohortiumError) -> None:
         errors.print(f"[bold]What to do:[/] {escape(error.hint)}", soft_wrap=True)
 
 
+def _print_version(asked: bool) -> None:
+    if asked:
+        version()
+        raise typer.Exit
+
+
+@app.callback()
+def _everywhere(
+    asked: Annotated[
+        bool, typer.Option("--version", "-V", help="Print the release.", is_eager=True, callback=_print_version)
+    ] = False,
+) -> None:
+    """Private federated customer analytics: RFM segments, clusters and churn over several holders' own data.
+
+    COHORTIUM_WORKSPACE, COHORTIUM_COORDINATOR and COHORTIUM_HOLDER stand in for folders that are not given.
+    """
+
+
 @app.command()
-def version() -> None:
+def version(as_json: Json = False) -> None:
     """Print the release."""
     from privacy.kernel.version import software_version
 
-    print(software_version())
+    if as_json:
+        print_json({"version": software_version()})
+    else:
+        print(software_version())
 
 
 app.command()(demo)

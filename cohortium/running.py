@@ -6,12 +6,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NamedTuple
 
+import click
 import typer
+from click.core import ParameterSource
 from rich.markup import escape
 
 from privacy.errors import ConfigError
 from privacy.presentation.terminal import print_json, progress_bars, screen
-from server.commands import warn_of_certificate
+from server.commands import coordinator_folder, warn_of_certificate
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,6 +50,28 @@ class Where(NamedTuple):
     waits: Waits
 
 
+def given_coordinator(path: Path | None) -> Path | None:
+    """A coordinator's folder that may be left out.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    return None if path is None else coordinator_folder(path)
+
+
+def said_here(workspace: Path | None, coordinator: Path | None) -> tuple[Path | None, Path | None]:
+    """Both as they are; where both are there, what the environment says yields to what was typed."""
+    context = click.get_current_context(silent=True)
+    if workspace is not None and coordinator is not None and context is not None:
+        typed = {name: context.get_parameter_source(name) is ParameterSource.COMMANDLINE for name in _PLACES}
+        if typed["workspace"] != typed["coordinator"]:
+            return (workspace, None) if typed["workspace"] else (None, coordinator)
+    return workspace, coordinator
+
+
+_PLACES = ("workspace", "coordinator")
+
+
 def where_to_run(
     workspace: Path | None, coordinator: Path | None, transport: Transport, waits: Waits = (None, None)
 ) -> Where:
@@ -56,6 +80,7 @@ def where_to_run(
     Raises:
         ConfigError: if none or both are, or there is no federation.
     """
+    workspace, coordinator = said_here(workspace, coordinator)
     if (workspace is None) == (coordinator is None):
         raise ConfigError(
             "say where to run it", hint="give --coordinator FOLDER, or --workspace FOLDER for one on this machine"

@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cohortium.running import Transport, TransportOption, run_there, where_to_run
+from cohortium.running import Transport, TransportOption, given_coordinator, run_there, said_here, where_to_run
 from cohortium.study_file import read_study, study_template
 from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, Quiet, command_group, errors, print_json, screen, up, up_or_dash
@@ -62,10 +62,19 @@ def study_check(
         int | None, typer.Option(help="How many holders; not needed where the study names them.", min=1)
     ] = None,
     workspace: Annotated[
-        Path | None, typer.Option(help="Take holders and their declarations from this federation on this machine.")
+        Path | None,
+        typer.Option(
+            help="Take holders and their declarations from this federation on this machine.",
+            envvar="COHORTIUM_WORKSPACE",
+        ),
     ] = None,
     coordinator: Annotated[
-        Path | None, typer.Option(help="The same of a real federation: the coordinator's folder.", exists=True)
+        Path | None,
+        typer.Option(
+            help="The same of a real federation: the coordinator's folder.",
+            envvar="COHORTIUM_COORDINATOR",
+            callback=given_coordinator,
+        ),
     ] = None,
     largest_share: Annotated[
         float | None, typer.Option(help="The largest holder's declared share of all customers, 0 to 1.", min=0, max=1)
@@ -77,7 +86,7 @@ def study_check(
     from privacy.protocol.study import Study
     from server.running.check import check_study
 
-    study, roster = read_toml(study_file, Study), _roster_of(workspace, coordinator)
+    study, roster = read_toml(study_file, Study), _roster_of(*said_here(workspace, coordinator))
     holders = holders or len(study.holders or (roster.holders if roster else ()))
     if not holders:
         holders = 3
@@ -133,14 +142,19 @@ def _show_check(check: StudyCheck, size_class: int) -> None:
 
 WorkspaceOption = Annotated[
     Path | None,
-    typer.Option(help="A federation on this machine: its folder, with coordinator/ and holders/.", file_okay=False),
+    typer.Option(
+        help="A federation on this machine: its folder, with coordinator/ and holders/.",
+        file_okay=False,
+        envvar="COHORTIUM_WORKSPACE",
+    ),
 ]
 
 CoordinatorOption = Annotated[
     Path | None,
     typer.Option(
         help="A real federation: the coordinator's folder, which `cohortium coordinator serve` serves.",
-        file_okay=False,
+        envvar="COHORTIUM_COORDINATOR",
+        callback=given_coordinator,
     ),
 ]
 

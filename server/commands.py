@@ -6,23 +6,44 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from pydantic import ValidationError
 from rich.markup import escape
 
 from privacy.errors import ConfigError
-from privacy.kernel.canonical import describe_validation
-from privacy.member_commands import members_as_json, read_sent, show_members, wrote
-from privacy.presentation.terminal import Json, command_group, errors, print_json, screen
-from privacy.protocol.membership import fingerprint
+from privacy.presentation.terminal import Json, command_group, errors, print_json, screen, wrote
 
 coordinator_app = command_group("coordinator", "Set up and run a federation (coordinator).")
 
-CoordinatorPath = Annotated[Path, typer.Argument(help="The coordinator's folder.", file_okay=False)]
+
+def coordinator_folder(path: Path) -> Path:
+    """A coordinator's folder: itself, or the one that its ``coordinator.toml`` lies in.
+
+    Raises:
+        ConfigError: if there is no such folder, or it is nobody's or another one's.
+    """
+    folder = path.parent if path.is_file() else path
+    if not any((folder / name).exists() for name in _SIGNS):
+        what = f"{folder} is no coordinator's folder" if folder.is_dir() else f"there is no folder {folder}"
+        if (folder / "coordinator").is_dir():
+            raise ConfigError(what, hint=f"that of this federation is {folder / 'coordinator'}")
+        raise ConfigError(what, hint="`cohortium coordinator init` makes one")
+    return folder
+
+
+#: What a coordinator's folder has one of, whichever release made it.
+_SIGNS = ("coordinator.toml", "roster.json", "rosters", "results", "ledger.sqlite")
+_HELP = "The coordinator's folder, or its coordinator.toml."
+
+#: A folder with a coordinator in it; where it is the only argument, the environment may say which.
+CoordinatorPath = Annotated[
+    Path, typer.Argument(help=_HELP, envvar="COHORTIUM_COORDINATOR", callback=coordinator_folder)
+]
+CoordinatorBefore = Annotated[Path, typer.Argument(help=_HELP, callback=coordinator_folder)]
+NewCoordinatorPath = Annotated[Path, typer.Argument(help="The coordinator's folder.", file_okay=False)]
 
 
 @coordinator_app.command("init")
 def coordinator_init(
-    folder: CoordinatorPath,
+    folder: NewCoordinatorPath,
     federation: Annotated[str, typer.Option(help="Short name of the federation.")],
     address: Annotated[str, typer.Option(help="HOST:PORT where members' nodes will reach you; in the certificate.")],
     name: Annotated[str, typer.Option(help="The coordinator's short name in it.")] = "coordinator",
@@ -30,6 +51,9 @@ def coordinator_init(
     days: Annotated[int, typer.Option(help="How long the server's certificate is valid.", min=1, max=825)] = 825,
 ) -> None:
     """Make the coordinator's signing key, certificate authority and server certificate, and coordinator.toml."""
+    from pydantic import ValidationError
+
+    from privacy.kernel.canonical import describe_validation
     from server.running.enrolment import CoordinatorConfig, Enrolment
 
     try:
@@ -42,10 +66,12 @@ def coordinator_init(
 
 @coordinator_app.command("enrol")
 def coordinator_enrol(
-    folder: CoordinatorPath,
+    folder: CoordinatorBefore,
     files: Annotated[list[Path], typer.Argument(help="Requests, rotations and leaves that members sent.")],
 ) -> None:
     """Take what members signed: requests to join, new declarations, rotated keys, leaves. Counts when published."""
+    from privacy.member_rosters import read_sent
+    from privacy.protocol.membership import fingerprint
     from server.running.enrolment import Enrolment
 
     enrolment = Enrolment(folder)
@@ -58,7 +84,9 @@ def coordinator_enrol(
 
 
 @coordinator_app.command("revoke")
-def coordinator_revoke(folder: CoordinatorPath, member: Annotated[str, typer.Argument(help="Its short name.")]) -> None:
+def coordinator_revoke(
+    folder: CoordinatorBefore, member: Annotated[str, typer.Argument(help="Its short name.")]
+) -> None:
     """Leave a member out of the next version: nothing that it signs counts from there on."""
     from server.running.enrolment import Enrolment
 
@@ -68,7 +96,7 @@ def coordinator_revoke(folder: CoordinatorPath, member: Annotated[str, typer.Arg
 
 @coordinator_app.command("readmit")
 def coordinator_readmit(
-    folder: CoordinatorPath, member: Annotated[str, typer.Argument(help="Its short name.")]
+    folder: CoordinatorBefore, member: Annotated[str, typer.Argument(help="Its short name.")]
 ) -> None:
     """Ask a holder again that was proved false, or was ready and then silent twice: when you know what it was."""
     import time
@@ -102,6 +130,7 @@ def coordinator_rotate_key(folder: CoordinatorPath) -> None:
 @coordinator_app.command("publish")
 def coordinator_publish(folder: CoordinatorPath, as_json: Json = False) -> None:
     """Sign the next version of the roster, to be sent to every member. Each of them decides whether to accept it."""
+    from privacy.member_rosters import members_as_json, show_members
     from server.running.enrolment import Enrolment
 
     enrolment = Enrolment(folder)

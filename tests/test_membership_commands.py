@@ -106,10 +106,10 @@ def test_what_is_missing_or_wrong_is_said_with_what_to_do(typed) -> None:
             "'lots' is no lifetime budget",
             "0.01 to 50",
         ),
-        "holder node north": (3, "there is no roster", "holder init"),
+        "holder node north": (3, "there is no folder north", "holder new"),
         "holder join north nothing.json": (3, "cannot be read", "path"),
         "coordinator init hub --federation shops --address nowhere": (3, "address", ""),
-        "coordinator publish hub": (3, "coordinator.toml does not exist", ""),
+        "coordinator publish hub": (3, "there is no folder hub", "coordinator init"),
         "holder rotate-key north": (3, "no member's folder", "init"),
     }
     for line, (code, wrong, hint) in cases.items():

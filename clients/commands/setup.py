@@ -8,19 +8,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from clients.commands.arguments import HolderPath
+from clients.commands.arguments import HolderPath, NewHolderPath, holder_folder
 from privacy.errors import ConfigError
-from privacy.member_commands import asked, wrote
-from privacy.member_folder import MemberFolder
-from privacy.presentation.terminal import Json, print_json, screen
-from privacy.protocol.identity import Declarations
+from privacy.presentation.terminal import Json, print_json, screen, wrote
 
 if TYPE_CHECKING:
     from clients.data.guess.nouns import Question
 
 
 def holder_check(
-    config_file: Annotated[Path, typer.Argument(metavar="HOLDER_TOML", help="The holder's holder.toml.")],
+    folder: Annotated[
+        Path, typer.Argument(metavar="FOLDER", help="The holder's folder, or its file.", envvar="COHORTIUM_HOLDER")
+    ],
     study_file: Annotated[
         Path | None, typer.Option("--study", help="Apply this study's cleaning rules, currency and as-of day.")
     ] = None,
@@ -35,6 +34,7 @@ def holder_check(
     from privacy.kernel.canonical import read_toml
     from privacy.protocol.study import Study
 
+    config_file = folder if folder.is_file() else holder_folder(folder) / "holder.toml"
     config = read_toml(config_file, HolderConfig)
     study = read_toml(study_file, Study) if study_file else None
     report = preflight(config, study, base=config_file.resolve().parent)
@@ -48,7 +48,7 @@ def holder_check(
 
 
 def holder_init(
-    folder: HolderPath,
+    folder: NewHolderPath,
     federation: Annotated[str, typer.Option(help="Name of the federation, as the coordinator's operator says it.")],
     name: Annotated[str, typer.Option(help="This holder's short name in it; the same as `holder` in holder.toml.")],
     lifetime_epsilon: Annotated[
@@ -72,6 +72,9 @@ def holder_init(
     Private keys stay here. Set COHORTIUM_PASSPHRASE (or COHORTIUM_PASSPHRASE_FILE) to keep them under a passphrase.
     """
     from clients.answering.policy import checked_policy_toml
+    from privacy.member_folder import MemberFolder
+    from privacy.member_rosters import asked
+    from privacy.protocol.identity import Declarations
 
     policy = folder / "policy.toml"
     text = ""
@@ -98,6 +101,9 @@ def holder_declare(
     ] = None,
 ) -> None:
     """Declare something else about your customers; counts when a new version of the roster carries it."""
+    from privacy.member_folder import MemberFolder
+    from privacy.protocol.identity import Declarations
+
     member = MemberFolder(folder)
     declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
     member.declare(declared)

@@ -10,7 +10,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from clients.commands.arguments import HolderPath
+from clients.commands.arguments import HolderBefore, HolderPath
 from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, print_json, screen, up
 
@@ -56,12 +56,12 @@ def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
 StudyName = Annotated[str, typer.Argument(help="The study's name, or the beginning of its digest.")]
 
 
-def holder_approve(folder: HolderPath, study: StudyName) -> None:
+def holder_approve(folder: HolderBefore, study: StudyName) -> None:
     """Approve a study by hand: the node answers it from now on, within the policy."""
     _decide(folder, study, "approved")
 
 
-def holder_deny(folder: HolderPath, study: StudyName) -> None:
+def holder_deny(folder: HolderBefore, study: StudyName) -> None:
     """Deny a study: no further question of it is answered. What was answered before stays spent."""
     _decide(folder, study, "denied")
 

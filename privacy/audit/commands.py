@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
 from rich.table import Table
 
-from privacy.audit.export import ledger_path
-from privacy.member_commands import add_member_commands, asked
-from privacy.member_folder import MemberFolder
+from privacy.member_commands import add_member_commands
 from privacy.presentation.terminal import (
     Json,
     Quiet,
@@ -23,6 +21,9 @@ from privacy.presentation.terminal import (
     up,
     up_or_dash,
 )
+
+if TYPE_CHECKING:
+    from privacy.audit.verify import Verdict
 
 ledger_app = command_group("ledger", "Read a privacy ledger (everybody, auditors first).")
 auditor_app = command_group("auditor", "Be a member without data, who reads and proves (auditor).")
@@ -48,6 +49,7 @@ def ledger_show(
     as_json: Json = False,
 ) -> None:
     """Check a ledger's chain and show what was spent, by whom, for what."""
+    from privacy.audit.export import ledger_path
     from privacy.ledger.view import view_ledger
 
     view = view_ledger(ledger_path(path), holders=_known_holders(path))
@@ -79,6 +81,8 @@ def ledger_show(
 
 def _known_holders(path: Path) -> int:
     """How many holders the federation of a member's folder has had; 0 for a ledger's file alone."""
+    from privacy.member_folder import MemberFolder
+
     rosters = MemberFolder(path).rosters() if path.is_dir() else ()
     return len({holder for roster in rosters for holder in roster.holders})
 
@@ -95,6 +99,7 @@ def audit_export(
 ) -> None:
     """Write everything that a member has to show an auditor into one sealed file: no rows, no values, no keys."""
     from privacy.audit.export import export
+    from privacy.member_folder import MemberFolder
 
     target = output or Path(f"{MemberFolder(folder).request().member.id}.bundle")
     header, head = export(folder, target)
@@ -118,6 +123,7 @@ def audit_heads(
 ) -> None:
     """Write signed heads of the own ledger and of all that were seen: send them to the auditor every day (cron)."""
     from privacy.audit.export import write_heads
+    from privacy.member_folder import MemberFolder
 
     target = output or Path(f"{MemberFolder(folder).request().member.id}-heads.json")
     write_heads(folder, target)
@@ -139,6 +145,7 @@ def budget_plan(
 
     from privacy.audit.budget import plan_budget
     from privacy.audit.budget_screen import show_plan
+    from privacy.audit.export import ledger_path
     from privacy.errors import ConfigError
     from privacy.kernel.canonical import read_toml
     from privacy.ledger import Ledger
@@ -168,6 +175,7 @@ def ledger_backup(
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
 ) -> None:
     """Copy a ledger, whole, also while it is in use; the copy's chain is checked."""
+    from privacy.audit.export import ledger_path
     from privacy.ledger import Ledger
 
     head = Ledger(ledger_path(folder)).back_up(output)
@@ -235,6 +243,7 @@ def audit_verify(
     quiet: Quiet = False,
 ) -> None:
     """Check that records are whole, signed and agree with each other, and recompute epsilon from their facts."""
+    from privacy.audit.export import ledger_path
     from privacy.audit.verify import verify
     from privacy.errors import LedgerError
 
@@ -243,39 +252,50 @@ def audit_verify(
     if as_json:
         print_json({"passed": verdict.passed, **verdict.model_dump(mode="json")})
     else:
-        for claim in verdict.claims:
-            colour = "green" if claim.verdict == "PASS" else "bold red"
-            screen.print(
-                f"[{colour}]{claim.verdict}[/] {escape(claim.about)}: {claim.claim} ({escape(claim.why)})",
-                soft_wrap=True,
-            )
-        table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
-        for column in ("ledger", "charges", "K", "delta", "closed form", "dp_accounting", "Opacus", "cap"):
-            table.add_column(column, justify="left" if column == "ledger" else "right")
-        for spent in verdict.spent:
-            table.add_row(
-                f"{spent.role} {spent.owner}", str(spent.charges), "-" if spent.k is None else str(spent.k),
-                f"{spent.delta:.0e}", up(spent.epsilon),
-                up_or_dash(spent.epsilon_pld), up_or_dash(spent.epsilon_prv),
-                "-" if spent.cap is None else f"{spent.cap:g}",
-            )  # fmt: skip
-        screen.print(table)
-        if verdict.person is not None:
-            person = verdict.person
-            cap = "" if person.cap is None else f" of {person.cap:g}"
-            screen.print(
-                f"One person over all records together, at {', '.join(person.holders)}: epsilon "
-                f"{'' if person.exact else 'at most '}{up(person.epsilon)}{cap} at delta {person.delta:.0e}",
-                soft_wrap=True,
-            )
-        for note in verdict.notes:
-            screen.print(f"[yellow]To ask about:[/] {escape(note)}", soft_wrap=True)
-        screen.print(
-            "PASS: the records are consistent, and the noise they state implies this epsilon. It does not prove that "
-            "the noise was added, that rows were clipped, or that a declaration is true."
-        )
+        _show_verdict(verdict)
     if not verdict.passed:
         raise typer.Exit(LedgerError.exit_code)
+
+
+def _show_verdict(verdict: Verdict) -> None:
+    for claim in verdict.claims:
+        colour = "green" if claim.verdict == "PASS" else "bold red"
+        screen.print(
+            f"[{colour}]{claim.verdict}[/] {escape(claim.about)}: {claim.claim} ({escape(claim.why)})",
+            soft_wrap=True,
+        )
+    table = Table(title="Epsilon for one person, recomputed from the recorded facts", title_justify="left")
+    for column in ("ledger", "charges", "K", "delta", "closed form", "dp_accounting", "Opacus", "cap"):
+        table.add_column(column, justify="left" if column == "ledger" else "right")
+    for spent in verdict.spent:
+        table.add_row(
+            f"{spent.role} {spent.owner}", str(spent.charges), "-" if spent.k is None else str(spent.k),
+            f"{spent.delta:.0e}", up(spent.epsilon),
+            up_or_dash(spent.epsilon_pld), up_or_dash(spent.epsilon_prv),
+            "-" if spent.cap is None else f"{spent.cap:g}",
+        )  # fmt: skip
+    screen.print(table)
+    if verdict.person is not None:
+        person = verdict.person
+        cap = "" if person.cap is None else f" of {person.cap:g}"
+        screen.print(
+            f"One person over all records together, at {', '.join(person.holders)}: epsilon "
+            f"{'' if person.exact else 'at most '}{up(person.epsilon)}{cap} at delta {person.delta:.0e}",
+            soft_wrap=True,
+        )
+    for note in verdict.notes:
+        screen.print(f"[yellow]To ask about:[/] {escape(note)}", soft_wrap=True)
+    if verdict.passed:
+        screen.print(
+            "[green]PASS[/]: the records are consistent, and the noise they state implies this epsilon. It does "
+            "not prove that the noise was added, that rows were clipped, or that a declaration is true."
+        )
+    else:
+        failed = sum(claim.verdict == "FAIL" for claim in verdict.claims)
+        screen.print(
+            f"[bold red]FAIL[/]: {failed} of {len(verdict.claims)} claims do not hold. No figure above counts "
+            "until it is known why."
+        )
 
 
 AuditorPath = Annotated[Path, typer.Argument(help="The auditor's folder.", file_okay=False)]
@@ -293,6 +313,7 @@ def audit_report(
     """Verify records, and write an HTML page for people, in English and Chinese (needs the extra \\[node])."""
     import datetime as dt
 
+    from privacy.audit.export import ledger_path
     from privacy.audit.report.render import render_audit
     from privacy.audit.timeline import read_story
     from privacy.audit.verify import verify
@@ -316,6 +337,9 @@ def auditor_init(
     as_json: Json = False,
 ) -> None:
     """Make an auditor's key and the request to join, to be sent to the coordinator."""
+    from privacy.member_folder import MemberFolder
+    from privacy.member_rosters import asked
+
     asked(MemberFolder(folder), federation, name, "auditor", as_json=as_json)
 
 

@@ -132,12 +132,19 @@ class Noun(BaseModel):
 M = TypeVar("M", bound=BaseModel)
 
 
+#: What a text must look like, in words, by pattern.
+_PATTERNS = {
+    r"^[a-z0-9][a-z0-9_-]{0,62}$": "lower case letters, digits, - and _, as in spring-2025; at most 63",
+    r"^[A-Z]{3}$": "three capital letters, as in EUR",
+}
+
+
 def describe_validation(error: ValidationError) -> str:
     """Say in plain lines which fields are wrong and why."""
     lines = []
-    for item in error.errors(include_url=False, include_context=False):
+    for item in error.errors(include_url=False):
         where = ".".join(str(part) for part in item["loc"]) or "file"
-        text = item["msg"].removeprefix("Value error, ")
+        text = _PATTERNS.get(item.get("ctx", {}).get("pattern", ""), item["msg"]).removeprefix("Value error, ")
         lines.append(f"  {where}: {text[0].lower()}{text[1:]}")
     return "\n".join(lines)
 
@@ -153,6 +160,11 @@ def read_toml(path: Path, model: type[M], *, error: type[CohortiumError] = Confi
         raw = tomllib.loads(path.read_text(encoding="utf-8"), parse_float=Decimal)
     except FileNotFoundError:
         raise error(f"{path} does not exist", hint="check the path") from None
+    except IsADirectoryError:
+        inside = ", ".join(sorted(found.name for found in path.glob("*.toml"))[:5])
+        raise error(f"{path} is a folder", hint=f"give the file: {inside}" if inside else "give a file") from None
+    except PermissionError:
+        raise error(f"{path} may not be read by this user", hint="change its rights, or run as its owner") from None
     except UnicodeDecodeError:
         raise error(f"{path} is not UTF-8 text", hint="save it as UTF-8") from None
     except tomllib.TOMLDecodeError as problem:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import json
 import math
+import os
+import signal
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
@@ -16,11 +21,31 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
     from rich.progress import TaskID
 
-screen = Console()
-errors = Console(stderr=True)
+
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """End as the shell would end us: rich ends with 1, which is our code for nothing."""
+        no_more_output()
+
+
+def no_more_output() -> NoReturn:
+    """Whoever read this has read enough, as ``head`` does: end quietly, with the code of a broken pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left must not be written at the end
+    sys.exit(128 + signal.SIGPIPE)
+
+
+screen = _Console()
+errors = _Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, and nothing else, on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; for schedules.")]
+
+
+def speak_plainly() -> None:
+    """Let a terminal that knows only some letters get escapes for the others, not an error in the middle of a table."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def command_group(name: str, text: str) -> typer.Typer:
@@ -31,6 +56,11 @@ def command_group(name: str, text: str) -> typer.Typer:
 def print_json(value: Any) -> None:
     """Print a value for scripts, and nothing else."""
     print(json.dumps(value, indent=1, ensure_ascii=False))
+
+
+def wrote(path: Path, text: str) -> None:
+    """Say which file was written, and what to do with it."""
+    screen.print(f"Wrote [bold]{escape(str(path))}[/]. {text}", soft_wrap=True)
 
 
 def up_or_dash(value: float | None) -> str:

@@ -16,7 +16,8 @@ from privacy.analyses.catalogue import NAMES
 #: Of ``privacy``, what decides nothing of what is computed, sent or charged: how released numbers look, and how records
 #: are checked afterwards. Nothing that is in a digest imports it (a test holds that).
 FREE = (
-    "audit/", "figures/", "presentation/", "results.py", "section.py", "member_commands.py", "statistics/examples.py",
+    "audit/", "figures/", "presentation/", "results.py", "section.py", "member_commands.py", "member_rosters.py",
+    "statistics/examples.py",
 )  # fmt: skip
 #: The same of an analysis' room.
 FREE_IN_ROOMS = ("results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "example.py")
