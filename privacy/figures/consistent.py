@@ -12,8 +12,9 @@ away from it: S. Boyd, L. Vandenberghe, "Convex Optimization" (2004), section 8.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TypeVar
 
 import numpy as np
@@ -47,7 +48,7 @@ def possible(figure: Estimate, least: float, most: float) -> Estimate:
     Where the noise took the figure below the least, the upper end is the least and the side above: more than it was,
     so that a figure that cannot be never looks certain. The same at the most.
 
-    >>> possible(Estimate(value=-30.0, margin=20.0), 0.0, math.inf).interval
+    >>> possible(Estimate(value=-30.0, margin=20.0), 0.0, 1e9).interval
     (0.0, 20.0)
     >>> possible(Estimate(value=0.9, margin=0.2), 0.0, 1.0).interval
     (0.7, 1.0)
@@ -87,6 +88,30 @@ def _inside(name: str, item: object, bounds: Bounds) -> object:
     if isinstance(item, Estimate):
         return possible(item, *bounds[name]) if name in bounds else item
     return inside(item, bounds) if isinstance(item, Value) else item
+
+
+def ascending(figures: Sequence[Estimate | None]) -> tuple[Estimate | None, ...]:
+    """Figures none of which can be less than one before it, nearest to the given ones in units of their margins.
+
+    Intervals stay, stretched to the figure where it lies outside; what is not there stays so.
+
+    >>> low, high = ascending([Estimate(value=0.3, margin=0.1), Estimate(value=0.2, margin=0.1)])
+    >>> low.value, high.value, low.interval[1] if low else None
+    (0.25, 0.25, 0.4)
+    """
+    from scipy.optimize import isotonic_regression
+
+    there = [figure for figure in figures if figure is not None]
+    if all(first.value <= second.value for first, second in pairwise(there)):
+        return tuple(figures)
+    weights = [1 / max(figure.margin, np.finfo(float).tiny ** 0.5) ** 2 for figure in there]
+    values = iter(isotonic_regression([figure.value for figure in there], weights=weights).x.tolist())
+    return tuple(None if figure is None else _moved(figure, next(values)) for figure in figures)
+
+
+def _moved(figure: Estimate, value: float) -> Estimate:
+    low, high = min(figure.interval[0], value), max(figure.interval[1], value)
+    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
 
 
 def agreed(values: FloatArray, deviations: FloatArray, known: Equations) -> tuple[FloatArray, FloatArray]:

@@ -101,7 +101,7 @@ def under(estimate: Estimate, *, decimals: int, scale: int = 1) -> str | None:
     The noise hides such a figure: no digit of its value means anything. See :func:`shown` for the arguments.
 
     >>> under(Estimate(value=-76_412.0, margin=124_091.0), decimals=0)
-    '48,000'
+    '50,000'
     >>> under(Estimate(value=0.0, margin=0.0), decimals=0)
     """
     if not is_hidden(estimate):

@@ -12,6 +12,7 @@ from clients.analysis.comparison import Compared, compare, own_share
 from clients.data.rows.kinds import OwnRows
 from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult, WaitFigures
+from privacy.analyses.repurchase.shown import shown
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.protocol.study import Study
@@ -97,27 +98,31 @@ def own_repurchase(rows: OwnRows[FeatureTable], study: Study, result: Repurchase
     weight = min(len(rows.table) / total, 1.0) if total > 0 else 0.0
     comparisons = 1 + len(result.waits) + sum(sum(cohort.over) for cohort in result.cohorts)
 
-    def beside(mask: Mask, everyone: Estimate | None) -> Compared | None:
+    def beside(mask: Mask, everyone: Estimate | None, as_shown: Estimate | None) -> Compared | None:
         if not len(mask):
             return None
-        return compare(own_share(mask), everyone, weight=weight, comparisons=comparisons)
+        return compare(own_share(mask), everyone, weight=weight, comparisons=comparisons, shown=as_shown)
 
     again = found.of("again")
     waits = []
-    for figures in result.waits:
+    written = shown(result)
+    for figures, as_shown in zip(result.waits, (wait.share for wait in written.waits), strict=True):
         inside = _inside(found.wait[again], figures)
-        waits.append(WaitLine(figures=figures, customers=int(inside.sum()), share=beside(inside, figures.share)))
+        compared = beside(inside, figures.share, as_shown)
+        waits.append(WaitLine(figures=figures, customers=int(inside.sum()), share=compared))
     cohorts = []
-    for cohort in result.cohorts:
+    for cohort, shown_rates in zip(result.cohorts, (one.rates for one in written.cohorts), strict=True):
         wait = found.wait[_member(found, cohort, study)]
         rates = (
-            beside((wait != MISSING) & (wait <= days), rate) if over else None
-            for days, rate, over in zip(options.within_days, cohort.rates, cohort.over, strict=True)
+            beside((wait != MISSING) & (wait <= days), rate, as_shown) if over else None
+            for days, rate, as_shown, over in zip(
+                options.within_days, cohort.rates, shown_rates, cohort.over, strict=True
+            )
         )
         cohorts.append(CohortLine(figures=cohort, customers=len(wait), rates=tuple(rates)))
     return OwnRepurchase(
         customers=len(again),
-        again=beside(again, result.again),
+        again=beside(again, result.again, written.again),
         waits=tuple(waits),
         cohorts=tuple(cohorts),
         groups=(_group(rows, found, "due"), _group(rows, found, "late")),
