@@ -15,8 +15,8 @@ from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, Quiet, command_group, errors, print_json, screen, up, up_or_dash
 
 if TYPE_CHECKING:
-    from privacy.protocol.identity import Roster
     from server.running.check import StudyCheck
+    from server.running.folder import CoordinatorFolder
 
 study_app = command_group("study", "Write, check and run studies (coordinator).")
 
@@ -86,7 +86,10 @@ def study_check(
     from privacy.protocol.study import Study
     from server.running.check import check_study
 
-    study, roster = read_toml(study_file, Study), _roster_of(*said_here(workspace, coordinator))
+    study, folder = read_toml(study_file, Study), _folder_of(*said_here(workspace, coordinator))
+    roster = folder.roster() if folder else None
+    if folder is not None:
+        study = folder.results.resolve(study)
     holders = holders or len(study.holders or (roster.holders if roster else ()))
     if not holders:
         holders = 3
@@ -98,15 +101,15 @@ def study_check(
     _show_check(check, study.budget.size_class)
 
 
-def _roster_of(workspace: Path | None, coordinator: Path | None) -> Roster | None:
+def _folder_of(workspace: Path | None, coordinator: Path | None) -> CoordinatorFolder | None:
     if coordinator is not None:
         from server.running.folder import CoordinatorFolder
 
-        return CoordinatorFolder(root=coordinator).roster()
+        return CoordinatorFolder(root=coordinator)
     if workspace is not None:
         from simulations.worlds.local import Workspace
 
-        return Workspace.open(workspace).coordinator.roster()
+        return Workspace.open(workspace).coordinator
     return None
 
 

@@ -124,6 +124,40 @@ def test_a_study_with_known_cuts_can_be_checked_before(federation) -> None:
     assert expected["records_margin"] < new["records_margin"]
 
 
+def test_previous_are_those_of_the_same_month_a_year_before_and_else_they_are_warned_of(federation) -> None:
+    kept = {"cut_points": "previous"}
+    for day in ("2024-02-01", "2024-03-01", "2025-01-01"):
+        _run(federation, small_study(as_of=day))
+    resolve = federation.folder.results.resolve
+    february = _run(federation, resolve(_month(2, rfm=kept))).study
+    assert (february.rfm.cut_points.found, february.rfm.cut_points.origin) == (dt.date(2024, 2, 1), "trial 2024-02-01")
+    march, april = resolve(_month(3, rfm=kept)), resolve(_month(4, rfm=kept))
+    assert march.rfm.cut_points.found == dt.date(2024, 3, 1)
+    assert april.rfm.cut_points.found == dt.date(2024, 2, 1)  # of the last run, which had them from there
+    next_year = resolve(small_study(as_of="2026-02-01", rfm=kept))
+    assert next_year.rfm.cut_points.found == dt.date(2024, 2, 1)  # found two years before, not found again
+    said = {}
+    for study in (february, march, april, next_year):
+        check = check_study(study, holders=3)
+        said[study.as_of.isoformat()] = [item for item in check.expectations if item.code == "cut_age"]
+    ages = {day: (item.value, bool(item.warning)) for day, (item,) in said.items()}
+    assert ages == {
+        "2025-02-01": (366, False), "2025-03-01": (365, False), "2025-04-01": (425, True), "2026-02-01": (731, True),
+    }  # fmt: skip
+    assert "70% of this budget" in said["2025-04-01"][0].warning
+    assert "window_days" in said["2025-04-01"][0].warning
+
+
+def test_runs_of_another_window_are_neither_kept_nor_compared(federation) -> None:
+    _run(federation, small_study(as_of="2024-02-01"))
+    _run(federation, _month(1, rfm={"window_days": 365}))
+    study = federation.folder.results.resolve(_month(2, rfm={"cut_points": "previous", "window_days": 365}))
+    assert study.rfm.cut_points.found == dt.date(2025, 1, 1)
+    assert [run.as_of for run in _run(federation, study).earlier] == ["2025-01-01"]
+    with pytest.raises(ConfigError, match="window_days"):
+        federation.folder.results.resolve(_month(3, rfm={"cut_points": "previous", "window_days": 90}))
+
+
 def test_an_unreadable_result_is_passed_over(federation) -> None:
     _run(federation, _month(1))
     folder = federation.folder.results.root / "trial-2024-12-01"

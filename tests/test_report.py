@@ -36,10 +36,12 @@ from privacy.figures.estimates import Estimate
 from privacy.presentation.change import change
 from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
 from privacy.presentation.texts import LANGUAGES
+from privacy.presentation.words import percent
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
+from server.analyses.rfm.ageing import drifts
 from server.analyses.rfm.analysis import ANALYSIS
-from server.analyses.rfm.findings import scheme_findings
+from server.analyses.rfm.findings import ageing_findings, scheme_findings
 from server.report.render import describe_spending, render_report
 
 
@@ -485,6 +487,29 @@ def test_whose_cut_points_is_said(language) -> None:
     words = " ".join(Page(render_report(mixed)).words[language])
     named = text("trend_repeat", language, day=day, repeat=1)
     assert text("trend_cuts_other", language, day=named, origin="spring-review 2024-12-01") in words
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_kept_cut_points_that_have_aged_are_said_to_by_the_releases_alone(language) -> None:
+    def said(result: StudyResult) -> list[str]:
+        found = ageing_findings(result, language)
+        words = " ".join(Page(render_report(result)).words[language])
+        assert all(sentence in words for sentence in found)
+        return found
+
+    more, less = {"important_value": 0.04, "general_value": 0.04}, {"important_retention": -0.05}
+    aged = with_earlier(earlier_run("2024-12-01", more | less, same_cuts=True))
+    (sentence,) = said(with_known_cuts(aged))
+    (drift,) = drifts(with_known_cuts(aged))
+    assert drift.fact == "recency_days"
+    assert drift.then.value - drift.now.value == pytest.approx(0.08)
+    assert percent(drift.then, language) in sentence
+    assert said(aged) == []  # new cut points
+    assert said(with_known_cuts(with_earlier(earlier_run("2024-12-01", {}, same_cuts=True)))) == []
+    assert said(with_known_cuts(with_earlier(earlier_run("2024-12-01", more, same_cuts=False)))) == []
+    assert said(with_known_cuts(with_earlier(earlier_run("2024-11-01", more, same_cuts=True)))) == []
+    hidden = earlier_run("2024-12-01", more, same_cuts=True, hidden=("general_value",))
+    assert said(with_known_cuts(with_earlier(hidden))) == []
 
 
 def test_what_changed_most_is_told_or_that_nothing_did() -> None:

@@ -166,7 +166,12 @@ RESERVED = Reserved(
 
 
 KNOWN_CUTS = KnownCuts(
-    cuts=RULES.cuts, money_cap=150_000, orders_cap=24, above_cap=Decimal("0.0125"), origin="example 2024-01-01"
+    cuts=RULES.cuts,
+    money_cap=150_000,
+    orders_cap=24,
+    above_cap=Decimal("0.0125"),
+    origin="example 2024-01-01",
+    found=dt.date(2024, 1, 1),
 )
 
 

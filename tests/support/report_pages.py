@@ -274,6 +274,7 @@ def with_known_cuts(result: StudyResult = PLAIN) -> StudyResult:
         orders_cap=20,
         above_cap=Decimal("0.0123"),
         origin="spring-review 2024-12-01",
+        found=dt.date(2024, 12, 1),
     )
     study = result.study.model_copy(
         update={"rfm": result.study.rfm.model_copy(update={"cut_points": known})},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from decimal import Decimal
 from typing import Literal, Self
 
@@ -52,6 +53,7 @@ class KnownCuts(Noun):
         money_cap, orders_cap: with how much a customer counts in the totals at most (minor units, orders).
         above_cap: the earlier estimate of the share of revenue above ``money_cap``.
         origin: the run they come from, for people.
+        found: as-of day of that run; None where an earlier release wrote them out.
         orders_tail, money_tail: what lay above the caps; where an earlier release did not say, ``above_cap`` does.
     """
 
@@ -62,15 +64,16 @@ class KnownCuts(Noun):
     origin: str = Field(max_length=120)
     orders_tail: KnownTail | None = since("0.2.0", None)
     money_tail: KnownTail | None = since("0.2.0", None)
+    found: dt.date | None = since("0.2.0", None)
 
 
 class RfmOptions(Noun):
     """What the RFM analysis releases.
 
     Attributes:
-        cut_points: ``new`` finds them from the data of all holders; ``previous`` takes those of this study's last
-            earlier as-of date, so that the whole budget measures segments (the coordinator writes them out before
-            holders see the study).
+        cut_points: ``new`` finds them from the data of all holders; ``previous`` takes those of the same month a year
+            earlier, or else of this study's last earlier as-of date, so that the whole budget measures segments (the
+            coordinator writes them out before holders see the study).
         report: segmentations whose sizes and revenue are released. Labels of all segmentations are free (every
             holder applies the cut points to its own customers); totals of n segmentations multiply the squared
             cost of that question by n.

@@ -11,27 +11,36 @@ from privacy.analyses.rfm.results import RfmResult, TailFigures
 from privacy.errors import ConfigError
 from privacy.protocol.study import Study
 from privacy.results import EarlierRun, StudyResult
+from server.analyses.rfm.ageing import found_in, is_of_season
 from server.analyses.rfm.shares_only import earlier_shares_only
 
 
 def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
     """A study with the cut points written out that ``cut_points = "previous"`` refers to.
 
+    Those that were found in the same month one year before are taken first, since recency moves with the season; else
+    those of the last earlier run.
+
     Raises:
-        ConfigError: if there is no earlier run, or it was in another currency.
+        ConfigError: if there is no earlier run, or it was in another currency, or of another window of days.
     """
     if study.of(CONTRACT).cut_points != "previous" or "rfm" not in study.analyses:
         return study
     earlier = [r for r in before if r.study.as_of < study.as_of and r.of(RfmResult) is not None]
-    if not earlier or (last := earlier[-1].of(RfmResult)) is None:
+    chosen = next((r for r in reversed(earlier) if _is_of_season(r, study)), earlier[-1] if earlier else None)
+    if chosen is None or (last := chosen.of(RfmResult)) is None:
         raise ConfigError(
             f"there is no earlier run of {study.name} whose cut points could be used",
             hint='run it once with cut_points = "new"',
         )
-    if earlier[-1].study.currency != study.currency:
+    if chosen.study.currency != study.currency:
         raise ConfigError("the earlier run was in another currency", hint='use cut_points = "new"')
-    used = earlier[-1].study.of(CONTRACT).cut_points
-    origin = used.origin if isinstance(used, KnownCuts) else f"{study.name} {earlier[-1].study.as_of}"
+    if chosen.study.of(CONTRACT).window_days != study.of(CONTRACT).window_days:
+        raise ConfigError(
+            "the earlier run counted purchases of other days (window_days)", hint='use cut_points = "new"'
+        )
+    used = chosen.study.of(CONTRACT).cut_points
+    origin = used.origin if isinstance(used, KnownCuts) else f"{study.name} {chosen.study.as_of}"
     known = KnownCuts(
         cuts=last.rules.cuts,
         money_cap=round(last.money_cap * last.rules.money_unit),
@@ -40,8 +49,19 @@ def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
         origin=origin,
         orders_tail=_known(last.orders_tail),
         money_tail=_known(last.money_tail),
+        found=found_in(chosen),
     )
     return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.of(CONTRACT)), "cut_points": known})})
+
+
+def _is_of_season(result: StudyResult, study: Study) -> bool:
+    found = found_in(result)
+    return (
+        found is not None
+        and is_of_season(found, study)
+        and result.study.of(CONTRACT).window_days == study.of(CONTRACT).window_days
+        and result.study.currency == study.currency
+    )
 
 
 def _known(tail: TailFigures | None) -> KnownTail | None:
@@ -54,12 +74,16 @@ def compared(study: Study, rfm: RfmResult, before: Sequence[StudyResult]) -> lis
     Args:
         study: the run that is being reported.
         rfm: its figures.
-        before: all results of studies of its name, oldest first.
+        before: all results of studies of its name, oldest first. Those of another window of days count other facts, and
+            are left out.
     """
+    window_days = study.of(CONTRACT).window_days
     runs = []
     for result in before:
         then = result.of(RfmResult)
         if (result.study.as_of, result.study.repeat) >= (study.as_of, study.repeat) or then is None:
+            continue
+        if result.study.of(CONTRACT).window_days != window_days:
             continue
         runs.append(
             EarlierRun(

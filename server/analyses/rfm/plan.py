@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from fractions import Fraction
 
 import numpy as np
@@ -14,6 +15,7 @@ from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Z95
 from privacy.figures.public_grid import FINEST, class_of, coarsened
 from privacy.protocol.study import Study
+from server.analyses.rfm.ageing import is_of_season
 from server.analyses.rfm.cut_points import (
     Cumulative,
 )
@@ -45,13 +47,18 @@ def weights(study: Study) -> dict[str, Fraction]:
 
 
 def cut_points_statistic(study: Study) -> PrefixSums:
-    """The first question; it depends on the study alone."""
+    """The first question; it depends on the study alone.
+
+    In a window of days nobody's last purchase is older than it, and fewer bins have less noise.
+    """
     low, high = study.money_bounds
+    days, window_days = study.bounds.recency_max_days, study.of(CONTRACT).window_days
+    days = days if window_days is None else min(days, window_days)
     return PrefixSums(
         grids=(
             FactGrid(
                 fact="recency_days",
-                upper=_stepped(0, _SINGLE_DAYS, study.bounds.recency_max_days, _RECENCY_BINS - 1),
+                upper=_stepped(0, _SINGLE_DAYS, days, _RECENCY_BINS - 1),
                 permille=_PERMILLE["recency_days"],
             ),
             FactGrid(
@@ -104,7 +111,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     withheld = study.of(CONTRACT).totals == "shares"
     size = study.budget.size_class
     least = class_of(size) if withheld else size
-    found = []
+    found = list(_age(study))
     if not isinstance(study.of(CONTRACT).cut_points, KnownCuts):
         first = cut_points_statistic(study)
         estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
@@ -142,6 +149,26 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
         )
     )
     return tuple(found)
+
+
+def _age(study: Study) -> Iterator[Expectation]:
+    """How old kept cut points are, and what that costs: ``cut_age`` is in days."""
+    known = study.of(CONTRACT).cut_points
+    if not isinstance(known, KnownCuts) or known.found is None:
+        return
+    lifelong = "" if study.of(CONTRACT).window_days else " Spend of a whole life grows: state window_days."
+    warning = (
+        f"Cut points of {known.found} are not of the same month a year before, and recency moves with the season: kept "
+        f"for months, they put a third to a half of a shop's customers into a wrong R score.{lifelong} New ones "
+        f'(cut_points = "new") take {study.of(CONTRACT).cut_points_share:.0%} of this budget.'
+    )
+    yield Expectation(
+        analysis=NAME,
+        code="cut_age",
+        value=float((study.as_of - known.found).days),
+        text=f"cut points kept           of {known.found}",
+        warning="" if is_of_season(known.found, study) else warning,
+    )
 
 
 def _share_expectation(margin: float) -> Expectation:

@@ -115,7 +115,7 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
     release = ask(CUT_POINTS, first)
     estimates = first.decode(release.array, release.deviation)
     customers, deviation = total_customers(estimates)
-    recency, money, orders = (_cumulated(estimate, customers) for estimate in estimates)
+    recency, money, orders = (cumulated(estimate, customers) for estimate in estimates)
     unit = 10 ** minor_digits(study.currency)
     cuts = find_cuts(study, recency, money, orders)
     rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
@@ -134,6 +134,7 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
         orders_cap=orders_cap,
         above_cap=Decimal(str(round(above, 6))),
         origin=f"{study.name} {study.as_of}",
+        found=study.as_of,
         orders_tail=_known_tail(orders, orders_cap, _ORDERS_ABOVE),
         money_tail=_known_tail(money, money_cap, float(study.of(CONTRACT).above_cap)),
     )
@@ -153,7 +154,8 @@ def _known_tail(fact: Cumulative, cap: int, excess: float) -> KnownTail:
     return KnownTail.of(*tail_above(fact, cap, excess))
 
 
-def _cumulated(estimate: PrefixEstimate, customers: float) -> Cumulative:
+def cumulated(estimate: PrefixEstimate, customers: float) -> Cumulative:
+    """A fact's distribution from its prefix sums, as cut points are found on it."""
     if estimate.grid.fact == "orders":  # they have ties, which smoothing would blur
         return cumulate(estimate, customers)
     smooth, found = smoothed_around_spikes(estimate)

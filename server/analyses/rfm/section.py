@@ -24,7 +24,7 @@ from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
 from server.analyses.rfm.columns import COLUMNS, TOTALS, WHOLE
-from server.analyses.rfm.findings import scheme_findings
+from server.analyses.rfm.findings import ageing_findings, scheme_findings
 from server.analyses.rfm.texts import text
 from server.analyses.rfm.trend import over_time
 from server.analysis.section import ReportSection, ReportView
@@ -53,11 +53,12 @@ def cards(view: ReportView[RfmResult]) -> list[Cell]:
 
 
 def findings(view: ReportView[RfmResult]) -> list[str]:
-    """What the first segmentation says."""
+    """What the first segmentation says, and whether its cut points have aged."""
     released = view.result.of(RfmResult)
     if released is None or not released.schemes:
         return []
-    return scheme_findings(released.schemes[0], view.figures.schemes[0], view.language)
+    told = scheme_findings(released.schemes[0], view.figures.schemes[0], view.language)
+    return [*told, *ageing_findings(view.result, view.language)]
 
 
 def body(view: ReportView[RfmResult]) -> dict[str, Any]:

@@ -8,20 +8,24 @@ from pathlib import Path
 
 from rich.console import Console, ConsoleOptions
 from rich.table import Table
+from rich.text import Text
 
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.figures.estimates import Estimate
 from privacy.presentation.words import on_terminal, written
 from privacy.results import StudyResult
+from server.analyses.rfm.findings import ageing_findings
 
 #: From so many columns on there is room for the names in both languages.
 _BILINGUAL = 100
 
 
-def tables(rfm: RfmResult, result: StudyResult, folder: Path) -> Iterator[Segments]:
-    """A table for each reported segmentation."""
+def tables(rfm: RfmResult, result: StudyResult, folder: Path) -> Iterator[Segments | Text]:
+    """A table for each reported segmentation, and a warning where kept cut points have aged."""
     for figures in rfm.schemes:
         yield Segments(figures=figures, result=result)
+    for sentence in ageing_findings(result, "en"):
+        yield Text.assemble(("Warning: ", "yellow"), sentence)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from report_pages import PLAIN
+from report_pages import PLAIN, earlier_run, with_earlier, with_known_cuts
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -23,3 +23,12 @@ def test_a_line_fits_and_names_are_in_both_languages_where_there_is_room(width: 
     assert any(line.split("│")[1].strip() == first.en for line in text.splitlines() if "│" in line), "in one line"
     assert (first.zh in text) == bilingual
     assert max(cell_len(line) for line in text.splitlines()) <= width
+
+
+def test_kept_cut_points_that_have_aged_are_warned_of() -> None:
+    then = earlier_run("2024-12-01", {"important_value": 0.04, "general_value": 0.04}, same_cuts=True)
+    aged = with_known_cuts(with_earlier(then))
+    console = Console(width=100, record=True, file=io.StringIO())
+    for shown in tables(aged.rfm, aged, Path()):
+        console.print(shown)
+    assert "Warning: The cut points of spring-review 2024-12-01 have aged" in console.export_text()
