@@ -223,6 +223,11 @@ def count_cut(distribution: Cumulative, rank: float) -> int:
     return upper[j] + 1 if j < len(upper) else upper[-1] + 1
 
 
+#: At most this part of the customers has more than a cap, as far as the release shows. What is assumed of how much more
+#: they have (:func:`tail_above`) was found of the largest tenth; with a third above a cap it is up to twice as much.
+_MOST_ABOVE = 0.1
+
+
 def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) -> tuple[int, float]:
     """A cap that balances what clipping loses against the noise it saves, and the share of the sum above it.
 
@@ -233,7 +238,8 @@ def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) ->
 
     Chosen on the released distribution, so it is free and needs nobody's guess. Where the estimated number of
     customers no longer stands out from its noise, the tail is extrapolated (spend is heavy-tailed; taking the
-    invisible tail as empty would claim that clipping loses almost nothing).
+    invisible tail as empty would claim that clipping loses almost nothing). Where the noise would have a lower one, the
+    cap is the amount that a tenth of the customers exceeds.
 
     Args:
         distribution: of the amounts.
@@ -250,7 +256,8 @@ def clipping_cap(distribution: Cumulative, unit_deviation: float, cells: int) ->
     value = np.sqrt(np.maximum(lower, 1.0) * upper)
     excess = np.array([(counts * np.maximum(value - cap, 0)).sum() for cap in upper])
     noise = upper * unit_deviation * math.sqrt(2 / math.pi) * cells  # expected absolute error of all cells
-    best = int(np.argmin(excess + noise))
+    least = min(distribution.first_reaching(1 - _MOST_ABOVE), len(upper) - 1)
+    best = least + int(np.argmin((excess + noise)[least:]))
     total = float((counts * value).sum())
     return int(upper[best]), float(excess[best] / total) if total > 0 else 0.0
 

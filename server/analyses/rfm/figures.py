@@ -112,7 +112,7 @@ def _average(above: Total, below: Total, covariance: float, between: tuple[float
     return None if found is None else within(found, *between)
 
 
-#: How far a segment's part of what lies above a cap may be from the estimated part.
+#: How far a segment's part of what lies above a cap may be from the estimated part, beside the noise in that estimate.
 _ELSEWHERE = 0.1
 #: Segments with fewer records than this are taken to have so many where what lies above a cap is dealt out.
 _FEW = 20.0
@@ -122,39 +122,50 @@ _FEW = 20.0
 class _Above:
     """What lies above a cap, dealt out to the segments whose customers may have more than is counted.
 
-    A segment gets it in proportion to its sum times its mean. The interval allows for the most, and for a tenth more of
-    it here or elsewhere.
+    A segment gets it in proportion to its sum times its mean. The interval allows for the most, for the noise in these
+    sums, and for a tenth more of it here or elsewhere.
 
     Attributes:
         likely, most: of all segments together.
         part: each segment's estimated part, shape ``(segments,)``.
-        open: which may have any.
+        least, largest: the ends of what a segment's part may be, 0 where it may have none; same shape.
     """
 
     likely: float
     most: float
     part: FloatArray
-    open: NDArray[np.bool_]
+    least: FloatArray
+    largest: FloatArray
 
     @classmethod
-    def of(cls, tail: Tail, sums: FloatArray, customers: FloatArray, open_: NDArray[np.bool_]) -> _Above:
+    def of(
+        cls, tail: Tail, sums: FloatArray, deviations: FloatArray, customers: FloatArray, open_: NDArray[np.bool_]
+    ) -> _Above:
+        """Deal a tail out.
+
+        Args:
+            tail: of all segments together.
+            sums, deviations, customers: what was released of each, shape ``(segments,)``.
+            open_: which segments may have any of it.
+        """
         whole = max(float(sums.sum()), 0.0)
         weight = np.where(open_, np.maximum(sums, 0.0) ** 2 / np.maximum(customers, _FEW), 0.0)
         total = float(weight.sum())
         part = weight / total if total > 0 else weight
         likely = tail.likely * whole if total > 0 else 0.0
-        return cls(likely=likely, most=max(tail.most * whole, likely), part=part, open=open_)
-
-    def reach(self, segment: int) -> tuple[float, float]:
-        """Least and largest part that a segment may have."""
-        if not self.open[segment]:
-            return 0.0, 0.0
-        part = float(self.part[segment])
-        return max(part - _ELSEWHERE, 0.0), min(part + _ELSEWHERE, 1.0)
+        away = _spread_of_parts(part, deviations / np.maximum(sums, np.maximum(deviations, 1e-9)))
+        least, largest = _odds_moved(part, -away) - _ELSEWHERE, _odds_moved(part, away) + _ELSEWHERE
+        return cls(
+            likely=likely,
+            most=max(tail.most * whole, likely),
+            part=part,
+            least=np.where(open_, np.maximum(least, 0.0), 0.0),
+            largest=np.where(open_, np.minimum(largest, 1.0), 0.0),
+        )
 
     def added_to(self, counted: Total, segment: int) -> Estimate:
         """A segment's whole sum: the released one, and its part of what was not counted."""
-        return _added(counted, self.likely * float(self.part[segment]), self.most * self.reach(segment)[1])
+        return _added(counted, self.likely * float(self.part[segment]), self.most * float(self.largest[segment]))
 
     def added_to_all(self, counted: Total) -> Estimate:
         """The same of all segments together."""
@@ -162,7 +173,7 @@ class _Above:
 
     def share(self, part: Total, whole: Total, segment: int, *, signed: bool) -> Estimate | None:
         """A segment's share of everything: the hull of no tail, and of the largest one put here or elsewhere."""
-        least, most = self.reach(segment)
+        least, most = float(self.least[segment]), float(self.largest[segment])
 
         def at(tail: float, weight: float) -> Estimate | None:
             here = Total(part.value + tail * weight, part.deviation)
@@ -176,6 +187,27 @@ class _Above:
         low, high = min(end[0] for end in ends), max(end[1] for end in ends)
         value = min(max(likely.value, low), high)
         return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+
+
+def _spread_of_parts(part: FloatArray, relative: FloatArray) -> FloatArray:
+    """Standard deviation of the log odds of each part, to first order, where parts go with the squares of noisy sums.
+
+    ``log(w_i / (1 - w_i)) = log g_i - log sum_(j != i) g_j`` with ``g`` a sum's square, whose logarithm has twice the
+    relative deviation of the sum (delta method).
+
+    Args:
+        part: the parts w, which add up to 1; shape ``(segments,)``.
+        relative: deviation of each sum over the sum, same shape.
+    """
+    noise = (2 * part * relative) ** 2
+    others = (noise.sum() - noise) / np.maximum(1 - part, 1e-9) ** 2
+    return np.asarray(np.sqrt(4 * relative**2 + others))
+
+
+def _odds_moved(part: FloatArray, away: FloatArray) -> FloatArray:
+    """Parts whose log odds are moved by so much; 0 and 1 stay."""
+    up = part * np.exp(np.clip(away, -50, 50))
+    return np.asarray(up / (up + 1 - part))
 
 
 def _added(counted: Total, likely: float, most: float) -> Estimate:
@@ -207,8 +239,10 @@ def scheme_figures(estimate: SegmentEstimate, question: SegmentTotals, tails: Ta
         _three(np.sum([item.covariances for item in totals], axis=0)),
     )
     ranges = question.ranges(estimate.scheme)
-    orders = _Above.of(tails.orders, estimate.orders, estimate.customers, ranges.open[:, 0])
-    money = _Above.of(tails.money, estimate.money / unit, estimate.customers, ranges.open[:, 1])
+    orders = _Above.of(tails.orders, estimate.orders, estimate.orders_deviation, estimate.customers, ranges.open[:, 0])
+    money = _Above.of(
+        tails.money, estimate.money / unit, estimate.money_deviation / unit, estimate.customers, ranges.open[:, 1]
+    )
     limits = [_limits(low, high, question) for low, high in zip(ranges.low, ranges.high, strict=True)]
     rows = []
     for index, segment in enumerate(question.rules.segments(estimate.scheme)):
