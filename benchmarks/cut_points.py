@@ -14,19 +14,18 @@ from pathlib import Path
 import numpy as np
 from rfm_accuracy import (
     Agreement,
+    Holders,
     Tables,
     agreement,
     default_data,
     generated_tables,
     load_tables,
-    mechanism_for,
     pooled,
     reference_study,
     two_level,
 )
 
 from privacy.analyses.rfm.segments import CutPoints
-from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import cumulate, smoothed, total_customers
@@ -36,11 +35,8 @@ from server.analyses.rfm.plan import CUT_POINTS, cut_points_statistic
 def prefix_sum_cuts(study: Study, tables: Tables) -> tuple[CutPoints, CutPoints]:
     """Cut points from one noisy release: without smoothing, and with it."""
     statistic = cut_points_statistic(study)
-    mechanism = mechanism_for(study, CUT_POINTS, statistic, len(tables))
-    values = statistic.encode_sum(pooled(tables))
-    for _ in tables:
-        values = values + discrete_gaussian(mechanism.holder_scale, statistic.dim)
-    estimates = statistic.decode(values, mechanism.released_deviation)
+    answer = Holders(study, tables).ask(CUT_POINTS, statistic)
+    estimates = statistic.decode(answer.array, answer.deviation)
     customers, _ = total_customers(estimates)
     found = []
     for smooth in (False, True):

@@ -15,6 +15,7 @@ import argparse
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,6 @@ from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.kernel.customers import CustomerColumns
-from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
@@ -35,7 +35,10 @@ from server.analyses.rfm import run as rfm
 from server.analyses.rfm.cut_points import QUINTILES
 from server.analyses.rfm.figures import Tail, Tails, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic
+from server.analysis import Noise
+from server.releases import combined
 from server.running.planning import plan, planned_mechanism
+from server.running.reserve import Reserve, planned_noise
 
 TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"
 HOLDERS = ("alpha", "beta", "gamma")
@@ -114,15 +117,55 @@ def exact_scores(columns: CustomerColumns) -> tuple[IntArray, IntArray]:
 
 @dataclass(frozen=True, kw_only=True)
 class Noisy:
-    """A release as the analysis sees it."""
+    """An answer as the analysis sees it."""
 
     array: IntArray
     deviation: float
 
 
-def mechanism_for(study: Study, title: str, statistic: Statistic, holders: int) -> SumMechanism:
-    """The noise that the coordinator plans."""
-    return planned_mechanism(study, plan(study)["rfm", title], statistic, holders=holders)
+def reserve_of(study: Study) -> Reserve:
+    """The study's prices."""
+    return Reserve(study=study, prices=plan(study))
+
+
+def noise_of(study: Study, title: str, statistic: Statistic, holders: int) -> Noise:
+    """The noise that the coordinator plans, of both answers where the reserve pays for two."""
+    return planned_noise(reserve_of(study), ("rfm", title), statistic, holders=holders)
+
+
+@dataclass
+class Holders:
+    """Answers as the product's holders and coordinator make them, in a study in which no attempt fails.
+
+    Attributes:
+        study, tables, sampler: what is asked, of whom, and with which noise.
+        charged: mu^2 of all answers so far.
+    """
+
+    study: Study
+    tables: Tables
+    sampler: Sampler = discrete_gaussian
+    charged: Fraction = Fraction(0)
+
+    def ask(self, title: str, statistic: Statistic) -> Noisy:
+        """The answer to a question, and a second one where the reserve pays for it."""
+        reserve = reserve_of(self.study)
+        first = self._answer(statistic, reserve.prices["rfm", title])
+        free = reserve.free(("rfm", title), self.charged)
+        if not free:
+            return first
+        second = self._answer(statistic, free)
+        array, deviation = combined(first.array, first.deviation, second.array, second.deviation)
+        return Noisy(array=array, deviation=deviation)
+
+    def _answer(self, statistic: Statistic, price: Fraction) -> Noisy:
+        mechanism = planned_mechanism(self.study, price, statistic, holders=len(self.tables))
+        records = self.study.budget.records_among(len(self.tables))
+        self.charged += mechanism.event(statistic.bound, statistic.dim).squared_mu(records)
+        total = np.zeros(statistic.dim, dtype=np.int64)
+        for table in self.tables.values():
+            total += statistic.encode_sum(table) + self.sampler(mechanism.holder_scale, statistic.dim)
+        return Noisy(array=total, deviation=mechanism.released_deviation)
 
 
 def run_directly(study: Study, tables: Tables, sampler: Sampler = discrete_gaussian) -> tuple[RfmResult, SegmentTotals]:
@@ -132,17 +175,14 @@ def run_directly(study: Study, tables: Tables, sampler: Sampler = discrete_gauss
         The result, and the segments question (whose exact answer can then be computed).
     """
     asked: list[Statistic] = []
+    holders = Holders(study, tables, sampler)
 
     def ask(title: str, statistic: Statistic) -> Noisy:
         asked.append(statistic)
-        mechanism = mechanism_for(study, title, statistic, len(tables))
-        total = np.zeros(statistic.dim, dtype=np.int64)
-        for table in tables.values():
-            total += statistic.encode_sum(table) + sampler(mechanism.holder_scale, statistic.dim)
-        return Noisy(array=total, deviation=mechanism.released_deviation)
+        return holders.ask(title, statistic)
 
-    def planned(title: str, statistic: Statistic) -> SumMechanism:
-        return mechanism_for(study, title, statistic, len(tables))
+    def planned(title: str, statistic: Statistic) -> Noise:
+        return noise_of(study, title, statistic, len(tables))
 
     result = rfm.run(study, ask, planned)  # type: ignore[arg-type]
     segments = asked[-1]
@@ -153,16 +193,14 @@ def run_directly(study: Study, tables: Tables, sampler: Sampler = discrete_gauss
 
 def segments_again(study: Study, tables: Tables, result: RfmResult, question: SegmentTotals) -> RfmResult:
     """The same result with its segments question answered once more, with fresh noise."""
-    mechanism = mechanism_for(study, SEGMENTS, question, len(tables))
-    values = question.encode_sum(pooled(tables))
-    for _ in tables:
-        values = values + discrete_gaussian(mechanism.holder_scale, question.dim)
+    before = sum(paid["rfm", CUT_POINTS] for paid in (reserve_of(study).prices, reserve_of(study).undisturbed()))
+    found = Holders(study, tables, charged=before).ask(SEGMENTS, question)
     if result.orders_tail is None or result.money_tail is None:
         raise ValueError("the result does not say what lies above the caps")
     tails = Tails(*(Tail(tail.likely, tail.most) for tail in (result.orders_tail, result.money_tail)))
     schemes = tuple(
         scheme_figures(estimate, question, tails, floor=study.of(CONTRACT).floor)
-        for estimate in question.decode(values, mechanism.released_deviation)
+        for estimate in question.decode(found.array, found.deviation)
     )
     return result.model_copy(update={"schemes": schemes})
 
@@ -283,7 +321,7 @@ def two_level(study: Study, tables: Tables, rng: np.random.Generator) -> Agreeme
     """
     columns = pooled(tables)
     statistic = cut_points_statistic(study)
-    deviation = mechanism_for(study, CUT_POINTS, statistic, len(tables)).released_deviation
+    deviation = noise_of(study, CUT_POINTS, statistic, len(tables)).released_deviation
     total = np.sqrt(statistic.bound.squared_norm)
     cuts = {}
     for grid in statistic.grids:

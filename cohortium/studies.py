@@ -119,20 +119,27 @@ def _show_check(check: StudyCheck, size_class: int) -> None:
         f"{check.delta:.0e} for a person at up to {check.k} of them"
     )
     table = Table(title="What each question costs", title_justify="left")
-    for column in ("question", "epsilon, no retry", "one retry", "spent so far, no retry", "one retry"):
+    for column in ("question", "epsilon", "asked again", "spent so far, no retry", "one retry"):
         table.add_column(column, justify="left" if column == "question" else "right")
     for question in check.questions:
         table.add_row(
             question.title,
             up(question.epsilon),
-            up_or_dash(question.epsilon_with_retry),
+            up_or_dash(question.again),
             up(question.total),
             up_or_dash(question.total_with_retry),
         )
     screen.print(table)
+    if len(check.parts) > 1:
+        parts = ", ".join(f"{name} {part:.2f}" for name, part in check.parts.items())
+        screen.print(f"Parts of the budget (mu squared): {parts}")
     screen.print(f"Expected error with {size_class:,} customer records (95%, from the noise alone):")
     for expectation in check.expectations:
         screen.print(f"  {expectation.text}")
+    if check.at_worst:
+        screen.print("The same where nothing is asked again, since the reserve was needed or a holder is away:")
+        for expectation in check.at_worst:
+            screen.print(f"  {expectation.text}")
     noise = ", ".join(f"{name} {value:.2f}" for name, value in check.placements.items())
     screen.print(f"Noise by placement (distributed = 1): {noise}")
     screen.print(

@@ -33,7 +33,8 @@ epsilon = {epsilon}                   # for one person, with all their records a
 # size_class = 100000           # public upper figure for the customers of all holders together
 # colluding_holders = 1         # against how many colluding holders the promise must hold
 # spare_attempts = 1            # repetitions kept in reserve for holders that fail in the middle
-# split = {{ {NAMES[0]} = 0.3, {NAMES[-1]} = 0.7 }}  # the budget's shares, by analysis; not stated: alike
+# reserve = "again"             # no attempt failed: second answers with it; or "kept": the study costs less
+# split = {{ {NAMES[0]} = 0.3, {NAMES[-1]} = 0.7 }}  # the budget's shares, by analysis; not stated: the usual ones
 
 [cleaning]                      # the same for all holders
 # duplicates = "drop"           # or "keep"

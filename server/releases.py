@@ -1,11 +1,14 @@
-"""Releases: what became of a sum after noise; kept, so that no question is paid twice."""
+"""Releases: what became of a sum after noise; kept, so that no question is paid twice; and two of one sum combined."""
 
 from __future__ import annotations
 
+import math
 import os
 import secrets
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +18,37 @@ from privacy.ledger import Question
 from privacy.ledger.entries import Digest
 from privacy.mechanisms import SumMechanism
 from privacy.protocol.messages import release_digest
+
+_AGAIN = " again"
+
+
+def again(title: str) -> str:
+    """The title of a question's second answer: a question of its own in ledgers."""
+    return title + _AGAIN
+
+
+def without_again(title: str) -> str | None:
+    """The question that a title says is asked again; None for a first answer's."""
+    return title.removesuffix(_AGAIN) if title.endswith(_AGAIN) else None
+
+
+class Answer(Protocol):
+    """What an analysis gets to its question."""
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Whose records are in it."""
+        ...
+
+    @property
+    def array(self) -> NDArray[np.int64]:
+        """The noisy sum, shape ``(dim,)``."""
+        ...
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the noise in each value, in integer units."""
+        ...
 
 
 class Release(Noun):
@@ -56,6 +90,59 @@ class Release(Noun):
     def deviation(self) -> float:
         """Standard deviation of the noise in each value, in integer units."""
         return self.mechanism.released_deviation
+
+
+def combined_deviation(first: float, second: float) -> float:
+    """Standard deviation of the mean, weighted by precision, of two values whose noises are independent.
+
+    ``(1 / v1 + 1 / v2)^(-1/2)``, the least of all weighted means (Cochran 1937, "Problems arising in the analysis of a
+    series of similar experiments", JRSS Supplement 4). 0 where one has no noise.
+    """
+    return first * second / math.hypot(first, second) if first and second else 0.0
+
+
+def combined(
+    first: NDArray[np.int64], deviation: float, second: NDArray[np.int64], other: float
+) -> tuple[NDArray[np.int64], float]:
+    """Two noisy answers to one question, weighted by precision, and the standard deviation of the result.
+
+    Args:
+        first, second: the answers, shape ``(dim,)``, whose noises are independent.
+        deviation, other: standard deviations of their noises, in integer units, which are public.
+
+    Returns:
+        The combined values, rounded to whole units, of which the noise has millions; unbiased where both answers are.
+    """
+    weight = deviation**2 / (deviation**2 + other**2) if deviation else 0.0  # of the second
+    moved = np.rint(weight * (second - first)).astype(np.int64)
+    return first + moved, combined_deviation(deviation, other)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Combined:
+    """Two answers to one question by the same holders, each value weighted by the precision of its noise.
+
+    Attributes:
+        holders: whose records are in both.
+        array: the combined values, shape ``(dim,)``.
+        deviation: standard deviation of the noise in each value, in integer units.
+    """
+
+    holders: tuple[str, ...]
+    array: NDArray[np.int64]
+    deviation: float
+
+    @classmethod
+    def of(cls, first: Release, second: Release) -> Self:
+        """Combine.
+
+        Raises:
+            ValueError: if they are answers to two questions, or of different holders.
+        """
+        if (first.study, first.statistic, first.holders) != (second.study, second.statistic, second.holders):
+            raise ValueError("two answers can be combined only to one question, of the same holders")
+        array, deviation = combined(first.array, first.deviation, second.array, second.deviation)
+        return cls(holders=first.holders, array=array, deviation=deviation)
 
 
 class ReleaseStore:

@@ -64,7 +64,7 @@ def test_a_repetition_is_a_study_of_its_own_with_a_budget_of_its_own(federation)
     assert again.repeat == 1
     second = _run(federation, again)
     assert first.study_digest != second.study_digest
-    assert len(_charges(federation)) == 4
+    assert len(_charges(federation)) == 8
     assert second.spending.epsilon_person == first.spending.epsilon_person  # of its own budget
     assert second.spending.studies == 2
     assert second.spending.epsilon_all_runs is not None
@@ -83,7 +83,8 @@ def test_previous_cut_points_are_free_and_the_whole_budget_measures_segments(fed
     assert second.rfm is not None
     assert second.rfm.rules == first.rfm.rules
     assert second.rfm.distributions == ()
-    assert [charge.title for charge in _charges(federation)] == ["cut points", "segments", "segments"]
+    answers = ["cut points", "cut points again", "segments", "segments again"]
+    assert [charge.title for charge in _charges(federation)] == [*answers, *answers[2:]]
     shares = plan(_month(1))
     assert sum(plan(study).values()) > shares["rfm", "segments"]
     widths = [run.rfm.schemes[0].total_customers.margin for run in (first, second) if run.rfm]

@@ -501,10 +501,10 @@ def test_heads_are_countersigned_at_the_end_and_what_was_signed_is_kept(tmp_path
             name: (end.sequence, end.head) for name, end in ends.items()
         }, "shown to all at the end, with paths"
     kinds = Counter(statement.kind for statement in at_coordinator)
-    said = {"HelloRequest": 1, "ReadyRequest": 2, "AnswerRequest": 2, "Contribution": 6, "FinishRequest": 1}
+    said = {"HelloRequest": 1, "ReadyRequest": 4, "AnswerRequest": 4, "Contribution": 12, "FinishRequest": 1}
     assert kinds == said | {"Finished": 3, "Witnessed": 3}
     at_alpha = Counter(statement.kind for statement in kit.holder_ledger(federation, "alpha").statements())
-    said |= {"Contribution": 2, "Checkpoint": 6, "Witnessed": 1}
+    said |= {"Contribution": 4, "Checkpoint": 6, "Witnessed": 1}
     assert at_alpha == said
 
 
@@ -575,7 +575,7 @@ def test_two_plans_confirmed_together_cannot_both_be_charged_past_the_budget(
 def test_the_lifetime_cap_holds_over_studies(tmp_path: Path) -> None:
     federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(epsilon="1.2"))
     for name, code in (("first", "Ready"), ("second", "budget")):
-        coordinator = LyingCoordinator(federation, kit.small_study(name=name), run=f"run-{name}")
+        coordinator = LyingCoordinator(federation, kit.lean_study(name=name), run=f"run-{name}")
         coordinator.greet()
         core = coordinator.core(share=Fraction(1))
         shown = coordinator.show(core)
@@ -591,7 +591,7 @@ def test_a_new_name_for_the_same_study_does_not_refill_the_lifetime_budget(tmp_p
     federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(epsilon="2", max_unreleased="1"))
     codes = []
     for number in range(6):
-        coordinator = LyingCoordinator(federation, kit.small_study(name=f"n{number}"), run=f"run-{number}")
+        coordinator = LyingCoordinator(federation, kit.lean_study(name=f"n{number}"), run=f"run-{number}")
         coordinator.greet()
         core = coordinator.core(share=Fraction(1))
         shown = coordinator.show(core)

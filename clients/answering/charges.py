@@ -7,11 +7,13 @@ import logging
 from clients.answering.admission import Accepted
 from clients.answering.ledgers import counted_at
 from clients.answering.policy import HolderPolicy
+from privacy.accounting.events import squared_cap
 from privacy.audit.budget import use_of_caps
+from privacy.errors import BudgetError
 from privacy.kernel.version import software_version
 from privacy.ledger import Caps, Ledger, Reserved
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.protocol.charging import Payer, charge_for
+from privacy.protocol.charging import Payer, charge_for, records_per_person
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 
@@ -41,6 +43,30 @@ class Charges:
             now=now,
         )
         return charge_for(accepted.core, study, payer)
+
+    def cover(self, study: Study, now: int) -> None:
+        """Refuse a study that is not begun and may spend more than the caps have left: it would stop half-way, paid.
+
+        A study that keeps its reserve mostly spends less than it promises, and is let in; its questions are checked.
+
+        Raises:
+            BudgetError: if the caps do not cover what the study promises at most.
+        """
+        state = self._ledger.state
+        if study.budget.reserve == "kept" or state.charged_for(study.digest):
+            return
+        k, counted = records_per_person(study, self._roster), self._counted()
+        promise = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) * counted**2 / k**2
+        caps = [("the lifetime cap", self._policy.lifetime.epsilon, self._policy.lifetime.delta, state.total)]
+        if (period := self._policy.period) is not None:
+            caps.append(("the budget of this period", period.epsilon, period.delta, state.of_period(period, now)))
+        for name, epsilon, delta, spent in caps:
+            if spent.at(counted).squared_mu + promise > squared_cap(float(epsilon), float(delta)):
+                raise BudgetError(
+                    f"{name} does not cover the epsilon {study.budget.epsilon} that the study may spend",
+                    hint='lower the study\'s epsilon, or let it keep what no retry needs (budget.reserve = "kept"); or '
+                    "let the holder's operator decide about the cap",
+                )
 
     def warn_of_caps(self, now: int) -> None:
         """Log the caps of which much is used."""

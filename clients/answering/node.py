@@ -203,6 +203,7 @@ class HolderNode:
             self._runs.make_room(request.study, self._moment())
             if self._ledger.restored:
                 raise Refused("stale", "the ledger was restored from a backup: `cohortium holder recover` comes first")
+            self._charges.cover(request.study, now)
             log.info("run %s: preparing the customer table for study %s", request.run, request.study.name)
             key = MaskKey()
             hello = Hello(

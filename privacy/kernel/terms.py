@@ -10,7 +10,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, field_validator, model_validator
 
-from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.limits import Name
 
 #: Names that become file names, labels and ids: short, lower case, safe everywhere.
@@ -78,8 +78,11 @@ class Budget(Noun):
             holder knows its own noise share; count the holder that the coordinator's operator runs, if any).
         spare_attempts: how many repetitions of the dearest question the budget keeps in reserve, for holders
             that fail in the middle of a question.
+        reserve: what becomes of it where no attempt fails: ``again``, second answers to questions as soon as nothing
+            later can need it, or ``kept``, which leaves the study cheaper than it promised.
         split: share of the budget (of mu squared) that each analysis gets, by its name, such as
-            ``{rfm = "0.3", churn = "0.7"}``; in proportion, so they need not add up to one. Not stated means alike.
+            ``{rfm = "0.3", churn = "0.7"}``; in proportion, so they need not add up to one. Not stated means the usual
+            parts, which the coordinator's release knows: prices are facts of plans, and holders charge what plans cost.
     """
 
     epsilon: ExactDecimal = Field(ge=Decimal("0.01"), le=20)
@@ -89,6 +92,7 @@ class Budget(Noun):
     colluding_holders: int = Field(default=1, ge=1, le=1000)
     spare_attempts: int = Field(default=1, ge=0, le=5)
     split: dict[Name, Annotated[ExactDecimal, Field(gt=0, le=1000)]] = Field(default_factory=dict, max_length=16)
+    reserve: Literal["again", "kept"] = since("0.2.0", "again")
 
     @property
     def effective_delta(self) -> Decimal:

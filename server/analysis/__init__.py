@@ -9,10 +9,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from privacy.figures.estimates import Figures
-from privacy.mechanisms import SumMechanism
 from privacy.presentation.texts import Language
 from privacy.protocol.identity import Identity
 from privacy.protocol.study import Study
@@ -21,17 +20,27 @@ from privacy.statistics import Statistic
 from server.analysis.expectation import Expectation
 from server.analysis.forms import Form, texts_of
 from server.analysis.section import ReportSection
-from server.releases import Release
+from server.releases import Answer
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
 R = TypeVar("R", bound=Figures)
 
+
+class Noise(Protocol):
+    """The noise of an answer."""
+
+    @property
+    def released_deviation(self) -> float:
+        """Standard deviation, in integer units."""
+        ...
+
+
 #: Asks a question by its title.
-Ask = Callable[[str, Statistic[Any]], Release]
+Ask = Callable[[str, Statistic[Any]], Answer]
 #: The noise that a question, by its title, is planned to have.
-Planned = Callable[[str, Statistic[Any]], SumMechanism]
+Planned = Callable[[str, Statistic[Any]], Noise]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +80,8 @@ class ServerAnalysis(Generic[R]):
 
     Attributes:
         name: as studies name it, and as results hold its figures.
-        weights: title of each question to its share of the analysis' budget.
+        weights: title of each question to its share of the analysis' budget, in the order in which they are asked.
+        part: its part of a study's budget where the study states no split, in proportion to the others' parts.
         run: asks, and turns releases into figures. What it returns may be handed out.
         forecast: expected errors if the holders have ``size_class`` customers together.
         section: its part of the report.
@@ -87,6 +97,7 @@ class ServerAnalysis(Generic[R]):
 
     name: str
     weights: Callable[[Study], Mapping[str, Fraction]]
+    part: Fraction
     run: Callable[[Study, Ask, Planned], R]
     forecast: Callable[[Study, Planned], tuple[Expectation, ...]]
     section: ReportSection[R]

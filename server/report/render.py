@@ -23,6 +23,7 @@ from privacy.results import Spending, StudyResult
 from server.analyses.catalogue import ANALYSES
 from server.analysis.section import ReportSection, ReportView
 from server.analysis.texts import text
+from server.releases import without_again
 from server.report.findings import all_runs_sentences, describe_spending, guess_sentence, spent_sentence
 
 __all__ = ["describe_spending", "render_report"]
@@ -181,6 +182,9 @@ def _questions(spending: Spending, language: Language) -> list[tuple[str, str, s
 
 def _question(title: str, language: Language) -> str:
     """The name of a question; its title where no analysis knows it."""
+    first = without_again(title)
+    if first is not None:
+        return text("question_again", language, question=_question(first, language))
     names = (analysis.question_name(title, language) for analysis in ANALYSES)
     return next((name for name in names if name is not None), title)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -11,14 +11,16 @@ from pydantic import BaseModel, ConfigDict
 from privacy.accounting.events import epsilon_spent
 from privacy.accounting.gdp import best_guess, mu_of
 from privacy.errors import ConfigError
-from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
+from privacy.mechanisms import PLACEMENTS, Placement, calibrate
 from privacy.protocol.charging import below_declarations, holders_of_a_person
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 from privacy.statistics import GAMMA, ContributionBound, Statistic
 from server.analyses.catalogue import CATALOGUE
+from server.analysis import Noise
 from server.analysis.expectation import Expectation
 from server.running.planning import plan, planned_mechanism
+from server.running.reserve import Reserve, planned_noise
 
 
 class _Value(BaseModel):
@@ -31,14 +33,16 @@ class QuestionCheck(_Value):
     Attributes:
         epsilon: of one answered attempt, for one person, at the study's delta.
         epsilon_with_retry: of two answered attempts (None where the study keeps no spare attempt).
-        total: epsilon of all questions up to here.
-        total_with_retry: the same if this question needs its retry and the others do not.
+        again: of the second answer that it gets where no attempt fails (None where it gets none).
+        total: epsilon of all questions up to here, with their second answers, where no attempt fails.
+        total_with_retry: the same if an attempt of this question fails and none before it.
     """
 
     analysis: str
     title: str
     epsilon: float
     epsilon_with_retry: float | None
+    again: float | None
     total: float
     total_with_retry: float | None
 
@@ -47,7 +51,10 @@ class StudyCheck(_Value):
     """What ``study check`` shows.
 
     Attributes:
-        expectations: expected errors of every analysis, if the holders have ``size_class`` customers together.
+        parts: each analysis' part of the budget, of 1.
+        expectations: expected errors of every analysis, if the holders have ``size_class`` customers together and no
+            attempt fails.
+        at_worst: the same of first answers alone, where second ones fall away; empty where there are none.
         best_guess: see :class:`privacy.results.Spending`; here for the whole promised budget.
         placements: relative noise of all placements that the study could choose, ``distributed`` being 1.
     """
@@ -58,7 +65,9 @@ class StudyCheck(_Value):
     delta: float
     k: int
     questions: tuple[QuestionCheck, ...]
+    parts: dict[str, float]
     expectations: tuple[Expectation, ...]
+    at_worst: tuple[Expectation, ...]
     best_guess: float
     placements: dict[str, float]
     warnings: tuple[str, ...]
@@ -86,8 +95,9 @@ def check_study(
         )
     k = budget.records_among(holders)
     delta = float(budget.effective_delta)
-    prices = plan(study)
-    expectations = _expectations(study, prices, holders)
+    reserve = Reserve(study=study, prices=plan(study))
+    expectations = _expectations(reserve, holders, first_only=False)
+    second_answers = any(reserve.undisturbed().values())
     noise = {name: _relative_noise(study, holders, name) for name in PLACEMENTS}
     return StudyCheck(
         study=study.name,
@@ -95,8 +105,10 @@ def check_study(
         epsilon=float(budget.epsilon),
         delta=delta,
         k=k,
-        questions=tuple(_questions(prices, delta, spare=budget.spare_attempts > 0)),
+        questions=tuple(_questions(reserve, delta)),
+        parts=_parts(reserve),
         expectations=tuple(expectations),
+        at_worst=tuple(_expectations(reserve, holders, first_only=True)) if second_answers else (),
         best_guess=best_guess(mu_of(float(budget.epsilon), delta)),
         placements={name: value / noise["distributed"] for name, value in noise.items()},
         warnings=(
@@ -107,36 +119,46 @@ def check_study(
     )
 
 
-def _questions(prices: Mapping[tuple[str, str], Fraction], delta: float, *, spare: bool) -> Iterator[QuestionCheck]:
-    """Each question's price, and the sum up to it.
-
-    Args:
-        prices: mu^2 of each question, by analysis and title, in the order in which they are asked.
-        delta: probability bound.
-        spare: whether a question may be answered twice.
-    """
+def _questions(reserve: Reserve, delta: float) -> Iterator[QuestionCheck]:
+    """Each question's price, and the sum up to it, in the order in which they are asked."""
+    spare = reserve.study.budget.spare_attempts > 0
     total = Fraction(0)
-    for (analysis, title), price in prices.items():
-        total += price
+    for key, second in reserve.undisturbed().items():
+        price = reserve.prices[key]
+        retried = total + 2 * price
+        total += price + second
         yield QuestionCheck(
-            analysis=analysis,
-            title=title,
+            analysis=key[0],
+            title=key[1],
             epsilon=epsilon_spent(price, delta),
             epsilon_with_retry=epsilon_spent(2 * price, delta) if spare else None,
+            again=epsilon_spent(second, delta) if second else None,
             total=epsilon_spent(total, delta),
-            total_with_retry=epsilon_spent(total + price, delta) if spare else None,
+            total_with_retry=epsilon_spent(retried + reserve.free(key, retried), delta) if spare else None,
         )
 
 
-def _expectations(study: Study, prices: Mapping[tuple[str, str], Fraction], holders: int) -> list[Expectation]:
+def _parts(reserve: Reserve) -> dict[str, float]:
+    """What each analysis' first answers cost, as a part of what all first answers do."""
+    whole = sum(reserve.prices.values(), Fraction(0))
+    return {
+        name: round(float(sum(price for key, price in reserve.prices.items() if key[0] == name) / whole), 6)
+        for name in reserve.study.analyses
+    }
+
+
+def _expectations(reserve: Reserve, holders: int, *, first_only: bool) -> list[Expectation]:
     """What each analysis expects of its errors, in the study's order."""
     found: list[Expectation] = []
-    for analysis in study.analyses:
+    for analysis in reserve.study.analyses:
 
-        def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> SumMechanism:
-            return planned_mechanism(study, prices[analysis, title], statistic, holders=holders)
+        def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> Noise:
+            key = (analysis, title)
+            if first_only:
+                return planned_mechanism(reserve.study, reserve.prices[key], statistic, holders=holders)
+            return planned_noise(reserve, key, statistic, holders=holders)
 
-        found += CATALOGUE[analysis].forecast(study, planned)
+        found += CATALOGUE[analysis].forecast(reserve.study, planned)
     return found
 
 

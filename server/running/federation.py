@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
-from privacy.errors import ConfigError, NotEnoughHolders, ProtocolError
+from privacy.errors import BudgetError, ConfigError, NotEnoughHolders, ProtocolError
 from privacy.ledger import Question
 from privacy.ledger.losses import SILENCES
 from privacy.protocol.charging import below_declarations
@@ -27,6 +27,7 @@ from privacy.protocol.messages import (
 from privacy.protocol.study import Study
 from privacy.protocol.transport import Transport
 from privacy.results import LedgerDifference
+from privacy.secure_sum.masks import MaskMismatch
 from privacy.statistics import Statistic
 from server.releases import Release
 from server.running.asking import Asked, Asking
@@ -74,6 +75,7 @@ class Federation:
     Attributes:
         invited: whom the study asks, as far as they may still take part.
         missing: whom it would ask, and who does not take part.
+        counted: whose records are in the last answer; a second answer changes nothing of it.
         line: reaches those who do.
         differences, witnesses, unconfirmed: see :meth:`finish`.
     """
@@ -99,6 +101,7 @@ class Federation:
         )
         self.run = f"{study.name[:40]}-{secrets.token_hex(8)}".replace("_", "-")
         self.missing = [holder for holder in everyone if holder not in self.invited]
+        self.counted: tuple[str, ...] = ()
         self.differences: list[LedgerDifference] = []
         self.witnesses: tuple[str, ...] = ()
         self.unconfirmed: tuple[str, ...] = ()
@@ -213,11 +216,9 @@ class Federation:
             BudgetError: if the study's budget does not suffice.
             NotEnoughHolders: if too few holders remain, or the attempts are used up.
         """
-        self._round += 1
-        recorded = self.books.releases.find(self.study.digest, title, statistic.digest)
+        recorded = self._recorded(title, statistic)
         if recorded is not None:
-            self._progress.note(f"{title}: recorded earlier, nothing is spent")
-            self._shared.append(recorded)
+            self.counted = self.participants
             return recorded
         asked = Asked(analysis=analysis, title=title, statistic=statistic, squared_mu=squared_mu)
         for attempt in range(1, MAX_PLANS + 1):
@@ -228,6 +229,7 @@ class Federation:
             release = self._asking.attempt(plan)
             if release is not None:
                 self._shared.append(release)
+                self.counted = self.participants
                 return release
             if self._spare == 0:
                 raise NotEnoughHolders(
@@ -236,17 +238,70 @@ class Federation:
                     "(questions already released are not asked again)",
                 )
             self._spare -= 1
-            suspended = self._suspended
-            away = sorted(set(self.invited) - set(self.participants) - set(self.missing))
-            gone = tuple(holder for holder in away if holder not in suspended)
-            self.missing += [holder for holder in away if holder in suspended]
-            if gone:  # a node that was restarted may come back with a new HELLO
-                refused = self._greet(gone, self._patience.answer)
-                self.missing += [holder for holder in gone if holder in refused]
+            self._back()
         raise NotEnoughHolders(
             f"{title}: holders kept dropping out between the plan and the answer",
             hint="see which nodes restart, and run the study again when they are stable",
         )
+
+    def ask_again(
+        self, analysis: str, title: str, first: Release, statistic: Statistic[Any], squared_mu: Fraction
+    ) -> Release | None:
+        """Ask those who answered a question once more, with fresh noise, in one attempt; else the first answer stands.
+
+        Args:
+            analysis: name of the analysis.
+            title: of the second answer: it is a question of its own.
+            first: the answer that there is.
+            statistic: what was asked.
+            squared_mu: price for one person; with 0 nothing is asked, but what is recorded is found.
+
+        Returns:
+            The release; None where there is none, since somebody is away or refuses, or the attempt failed (it stays
+            charged).
+        """
+        recorded = self._recorded(title, statistic)
+        if recorded is not None:
+            return recorded if recorded.holders == first.holders else None
+        if not squared_mu or self.participants != first.holders:
+            return None
+        asked = Asked(analysis=analysis, title=title, statistic=statistic, squared_mu=squared_mu)
+        try:
+            plan = self._asking.plan(asked, Question(run=self.run, round=self._round, attempt=1))
+        except (BudgetError, MaskMismatch) as error:
+            self._progress.note(f"{title}: not asked ({error.message}); the first answer stands")
+            return None
+        if not isinstance(plan, Confirmed):  # nobody is let go: the first answer is theirs, too
+            for holder, code in plan.items():
+                self._progress.note(
+                    f"{title}: not asked, the first answer stands: {holder} does not take part ({code})"
+                )
+            return None
+        release = self._asking.attempt(plan)
+        if release is None:
+            self._back()
+        else:
+            self._shared.append(release)
+        return release
+
+    def _recorded(self, title: str, statistic: Statistic[Any]) -> Release | None:
+        """The release of a question that was answered before; each question has a round of its own, answered or not."""
+        self._round += 1
+        recorded = self.books.releases.find(self.study.digest, title, statistic.digest)
+        if recorded is not None:
+            self._progress.note(f"{title}: recorded earlier, nothing is spent")
+            self._shared.append(recorded)
+        return recorded
+
+    def _back(self) -> None:
+        """Greet those who did not answer: a node that was restarted may come back with a new HELLO."""
+        suspended = self._suspended
+        away = sorted(set(self.invited) - set(self.participants) - set(self.missing))
+        gone = tuple(holder for holder in away if holder not in suspended)
+        self.missing += [holder for holder in away if holder in suspended]
+        if gone:
+            refused = self._greet(gone, self._patience.answer)
+            self.missing += [holder for holder in gone if holder in refused]
 
     def _without(self, lost: Mapping[str, str]) -> None:
         """Go on without these holders; one that only forgot the run may say HELLO again."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -51,8 +50,9 @@ def share_out(study: Study, weights: dict[tuple[str, str], Fraction]) -> tuple[P
 
 def plan(study: Study) -> dict[tuple[str, str], Fraction]:
     """Price of every question of a study, by (analysis, title)."""
+    stated = study.budget.split
     weights = {
-        (name, title): weight * Fraction(study.budget.split.get(name, Decimal(1)))
+        (name, title): weight * (Fraction(stated[name]) if stated else CATALOGUE[name].part)
         for name in study.analyses
         for title, weight in CATALOGUE[name].weights(study).items()
     }

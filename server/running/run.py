@@ -7,26 +7,26 @@ import importlib
 import threading
 from collections.abc import Mapping
 from contextlib import ExitStack
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
 from privacy.errors import CohortiumError
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.version import software_version
-from privacy.mechanisms import SumMechanism
 from privacy.protocol.study import Study
 from privacy.protocol.transport import Transport
 from privacy.results import EarlierRun, StudyResult, Timing
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
-from server.releases import Release
+from server.analysis import Noise
+from server.releases import Answer
 from server.running.federation import Federation, Patience
 from server.running.folder import CoordinatorFolder
 from server.running.pages import write_pages
-from server.running.planning import plan, planned_mechanism
+from server.running.planning import plan
 from server.running.progress import JsonLines, Progress, Stopwatch, silent
 from server.running.renewal import Renewal
+from server.running.reserve import Questions, Reserve, planned_noise
 from server.running.spending import check_accountants, spending_of
 
 
@@ -64,19 +64,19 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
         books = folder.books()
         federation = Federation(study, books, transport, patience=patience, progress=watch)
         ending.callback(federation.end)
-        prices = plan(study)
+        reserve = Reserve(study=study, prices=plan(study))
         everyone = len(study.holders or books.roster.holders)
         federation.join()
         Renewal(folder.root).note_joined(books.roster, federation.participants)
-        outcomes = _outcomes(study, federation, prices, everyone)
+        outcomes = _outcomes(Questions(reserve, federation, anew=folder.results.of(study) is None), everyone)
         result = StudyResult(
             study=study,
             study_digest=study.digest,
             run=federation.run,
             finished=dt.datetime.now(dt.UTC).date().isoformat(),
             version=software_version(),
-            participants=federation.participants,
-            missing=tuple(sorted(federation.missing)),
+            participants=federation.counted,
+            missing=tuple(sorted(set(federation.missing) - set(federation.counted))),
             transport=transport.name,
             spending=spending_of(study, books.ledger, records=federation.records, holders=everyone),
             timings=(*earlier, *watch.timings()),
@@ -91,20 +91,19 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
     return result
 
 
-def _outcomes(
-    study: Study, federation: Federation, prices: Mapping[tuple[str, str], Fraction], everyone: int
-) -> dict[str, Any]:
+def _outcomes(questions: Questions, everyone: int) -> dict[str, Any]:
     """What each analysis of the study finds, by its name; each sees its own questions and prices only."""
+    reserve = questions.reserve
     found: dict[str, Any] = {}
-    for name in study.analyses:
+    for name in reserve.study.analyses:
 
-        def ask(title: str, statistic: Statistic[Any], name: str = name) -> Release:
-            return federation.ask(name, title, statistic, prices[name, title])
+        def ask(title: str, statistic: Statistic[Any], name: str = name) -> Answer:
+            return questions.ask(name, title, statistic)
 
-        def planned(title: str, statistic: Statistic[Any], name: str = name) -> SumMechanism:
-            return planned_mechanism(study, prices[name, title], statistic, holders=everyone)
+        def planned(title: str, statistic: Statistic[Any], name: str = name) -> Noise:
+            return planned_noise(reserve, (name, title), statistic, holders=everyone)
 
-        found[name] = CATALOGUE[name].run(study, ask, planned)
+        found[name] = CATALOGUE[name].run(reserve.study, ask, planned)
     return found
 
 

@@ -100,6 +100,11 @@ def small_study(*, budget: Mapping[str, Any] | None = None, **changes: Any) -> S
     )
 
 
+def lean_study(**changes: Any) -> Study:
+    """:func:`small_study` with its reserve kept: holders let it in though their caps cover less than it promises."""
+    return small_study(budget={"reserve": "kept", **changes.pop("budget", {})}, **changes)
+
+
 def lenient_policy(
     *, epsilon: str = "8", delta: str = "0.000001", max_unreleased: str = "0.1", **allow: Any
 ) -> HolderPolicy:

@@ -224,7 +224,7 @@ def test_a_study_that_was_cut_off_and_edited_is_refused_and_resume_says_so(folde
     with pytest.raises(ConfigError, match=r"with another budget\.epsilon"):
         found_of(edited, results=folder.results, ledger=folder.ledger(), releases=releases)
     found = found_of(kit.small_study(), results=folder.results, ledger=folder.ledger(), releases=releases)
-    assert (found.finished, found.released) == (None, ("cut points", "segments"))
+    assert (found.finished, found.released) == (None, ("cut points", "cut points again", "segments", "segments again"))
 
 
 def test_resume_passes_over_another_study_in_a_repetitions_place(folder: CoordinatorFolder) -> None:

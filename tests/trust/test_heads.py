@@ -14,7 +14,7 @@ from typing import Any
 
 import protocol_kit as kit
 import pytest
-from protocol_kit import HOLDERS, LyingCoordinator, small_study
+from protocol_kit import HOLDERS, LyingCoordinator, lean_study, small_study
 
 import clients.answering.admission
 import clients.answering.node
@@ -53,7 +53,7 @@ def state_of(federation: MemoryFederation, holder: str) -> Path:
 
 
 def begin(federation: MemoryFederation, name: str, *holders: str) -> LyingCoordinator:
-    coordinator = LyingCoordinator(federation, small_study(name=name), run=name)
+    coordinator = LyingCoordinator(federation, lean_study(name=name), run=name)
     coordinator.greet(*holders)
     return coordinator
 

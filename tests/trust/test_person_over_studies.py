@@ -299,7 +299,7 @@ def test_what_fits_is_what_k_leaves() -> None:
 
 def study_over(name: str, holders: tuple[str, ...], epsilon: str, k: int | None = None) -> kit.Study:
     budget = {"epsilon": epsilon, "max_holders_per_customer": k, "spare_attempts": 0}
-    return kit.small_study(name=name, holders=holders, budget=budget)
+    return kit.lean_study(name=name, holders=holders, budget=budget)
 
 
 def ask(federation: MemoryFederation, study: kit.Study) -> None:

@@ -36,7 +36,7 @@ def _runs(node: HolderNode) -> set[str]:
 
 def _begun(federation: MemoryFederation, number: int, *, asked: bool = False) -> LyingCoordinator:
     """A run that somebody began and did not end."""
-    coordinator = LyingCoordinator(federation, kit.small_study(name=f"s{number}"), run=f"run-{number}")
+    coordinator = LyingCoordinator(federation, kit.lean_study(name=f"s{number}"), run=f"run-{number}")
     coordinator.greet()
     if asked:
         coordinator.show(coordinator.core(), "alpha")
@@ -53,7 +53,7 @@ def test_a_run_that_nobody_comes_back_to_makes_room_for_a_fifth(
     """Before its first plan others may still prepare: then it is kept for as long as they have."""
     federation = kit.federation_at(tmp_path, clock=clock)
     runs = [_begun(federation, number, asked=asked) for number in range(4)]
-    later = LyingCoordinator(federation, kit.small_study(name="later"), run="run-later")
+    later = LyingCoordinator(federation, kit.lean_study(name="later"), run="run-later")
     waits = runs[0].study.waits.answering if asked else runs[0].study.waits.joining
     clock.elapsed += waits - 10
     assert later.send("alpha", later.hello_request()).code == "busy"
@@ -77,7 +77,7 @@ def test_each_request_of_a_run_counts_as_coming_back(tmp_path: Path, clock: kit.
     second.show(second.core(round=2), "alpha")
     assert third.ask("alpha", third.core(), ()).code == "declined", "a refused request is one, too"
     clock.elapsed += 2
-    later = LyingCoordinator(federation, kit.small_study(name="later"), run="run-later")
+    later = LyingCoordinator(federation, kit.lean_study(name="later"), run="run-later")
     later.greet("alpha")
     assert _runs(federation.nodes["alpha"]) == {"run-0", "run-1", "run-2", "run-later"}
 
@@ -159,12 +159,12 @@ def test_a_clock_put_forward_opens_no_second_period(tmp_path: Path, clock: kit.F
         {"lifetime": {"epsilon": "8", "delta": "0.000001"}, "period": PERIOD.model_dump()}
     )
     federation = kit.federation_at(tmp_path, clock=clock, policy=policy)
-    first = LyingCoordinator(federation, kit.small_study(name="first"), run="run-1")
+    first = LyingCoordinator(federation, kit.lean_study(name="first"), run="run-1")
     first.greet()
     core = first.core(share=kit.Fraction(9, 10))
     readies = first.readies(core)
     assert first.ask("alpha", core, readies).code == "Contribution"
-    second = LyingCoordinator(federation, kit.small_study(name="second"), run="run-2")
+    second = LyingCoordinator(federation, kit.lean_study(name="second"), run="run-2")
     second.greet()
     wide = second.core(share=kit.Fraction(9, 10))
     assert second.show(wide, "alpha")["alpha"].code == "budget", "this period is used up"

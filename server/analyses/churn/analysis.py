@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from privacy.analyses.churn.results import ChurnResult
 from privacy.analyses.churn.shown import shown
 from server.analyses.churn.model_record import write_model
@@ -13,6 +15,7 @@ from server.analysis import ServerAnalysis
 ANALYSIS: ServerAnalysis[ChurnResult] = ServerAnalysis(
     name=NAME,
     weights=weights,
+    part=Fraction(45, 100),
     run=run,
     forecast=forecast,
     section=SECTION,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.analyses.clusters.shown import shown
 from server.analyses.clusters.earlier import with_known_centres
@@ -15,6 +17,7 @@ from server.analysis.forms import PERCENT, WHOLE
 ANALYSIS: ServerAnalysis[ClusterResult] = ServerAnalysis(
     name=NAME,
     weights=weights,
+    part=Fraction(20, 100),
     run=run,
     forecast=forecast,
     section=SECTION,

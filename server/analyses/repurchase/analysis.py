@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from privacy.analyses.repurchase.results import RepurchaseResult
 from privacy.analyses.repurchase.shown import shown
 from server.analyses.repurchase.run import NAME, forecast, run, weights
@@ -13,6 +15,7 @@ from server.analysis.forms import PERCENT, WHOLE
 ANALYSIS: ServerAnalysis[RepurchaseResult] = ServerAnalysis(
     name=NAME,
     weights=weights,
+    part=Fraction(20, 100),
     run=run,
     forecast=forecast,
     section=SECTION,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.shown import shown
 from server.analyses.rfm.columns import forms
@@ -15,6 +17,7 @@ from server.analysis import ServerAnalysis
 ANALYSIS: ServerAnalysis[RfmResult] = ServerAnalysis(
     name=NAME,
     weights=weights,
+    part=Fraction(35, 100),
     run=run,
     forecast=forecast,
     section=SECTION,

@@ -93,14 +93,13 @@ def test_a_run_finds_what_all_holders_have_together(ran: Ran) -> None:
 
 
 def test_the_question_is_charged_and_the_audit_proves_it(ran: Ran, tmp_path: Path) -> None:
-    (question,) = ran.results[-1].spending.questions
-    assert question.question == TITLE
+    assert [one.question for one in ran.results[-1].spending.questions] == [TITLE, f"{TITLE} again"]
     export(ran.workspace.coordinator.root, tmp_path / "coordinator.bundle")
     for folder in ran.holders:
         export(folder.root, tmp_path / f"{folder.root.name}.bundle")
         charges = [fact for fact in folder.ledger().facts() if isinstance(fact, Reserved)]
         assert [charge.event.dim for charge in charges] == [
-            result.study.of(CONTRACT).question(result.study.as_of).dim for result in ran.results
+            result.study.of(CONTRACT).question(result.study.as_of).dim for result in ran.results for _ in range(2)
         ]
     found = verify(sorted(tmp_path.glob("*.bundle")))
     assert found.passed, found

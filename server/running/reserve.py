@@ -1,0 +1,132 @@
+"""What becomes of a reserve that no attempt needed: questions are asked again, and both answers count.
+
+A study keeps as much as its dearest question costs, for each spare attempt (``share_out``). As questions are answered,
+fewer are left that could need it. What no later question can need any more is free, and buys a second answer to the
+question that was answered last: one question at the whole price would leave nothing where its attempt fails, two leave
+the first answer. How much is free follows from prices and from which attempts were charged, and from no answer.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import KW_ONLY, dataclass
+from fractions import Fraction
+from typing import Any
+
+from privacy.accounting.events import squared_cap
+from privacy.ledger import Reserved
+from privacy.protocol.study import Study
+from privacy.statistics import Statistic
+from server.analysis import Noise
+from server.releases import Answer, Combined, again, combined_deviation
+from server.running.federation import Federation
+from server.running.planning import planned_mechanism
+
+#: A question of an analysis: its name, and the question's title.
+Key = tuple[str, str]
+
+#: A second answer is worth its round trips if it costs at least this part of what the first was planned to.
+LEAST = Fraction(1, 4)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reserve:
+    """A study's prices, and what is free of its reserve.
+
+    Attributes:
+        study: the study.
+        prices: mu^2 of each question for one person, in the order in which they are asked.
+    """
+
+    study: Study
+    prices: Mapping[Key, Fraction]
+
+    def later(self, key: Key) -> tuple[Key, ...]:
+        """The questions that follow one."""
+        keys = tuple(self.prices)
+        return keys[keys.index(key) + 1 :]
+
+    def free(self, key: Key, charged: Fraction) -> Fraction:
+        """What a second answer to a question may cost: what the later ones, and repeating the dearest, cannot need.
+
+        Args:
+            key: the question, which was just answered.
+            charged: mu^2 of all the study's charges so far.
+
+        Returns:
+            mu^2 for one person; 0 where it is too little, or the study keeps its reserve.
+        """
+        if self.study.budget.reserve == "kept":
+            return Fraction(0)
+        budget = self.study.budget
+        cap = squared_cap(float(budget.epsilon), float(budget.effective_delta))
+        later = [self.prices[one] for one in self.later(key)]
+        needed = sum(later, Fraction(0)) + budget.spare_attempts * max(later, default=Fraction(0))
+        free = cap - charged - needed
+        return free if free >= LEAST * self.prices[key] else Fraction(0)
+
+    def undisturbed(self) -> dict[Key, Fraction]:
+        """The price of each second answer in a study in which no attempt fails; 0 where there is none."""
+        charged, found = Fraction(0), {}
+        for key, price in self.prices.items():
+            charged += price
+            found[key] = self.free(key, charged)
+            charged += found[key]
+        return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlannedNoise:
+    """The noise that a question is planned to have, both of its answers together.
+
+    Attributes:
+        released_deviation: its standard deviation, in integer units.
+    """
+
+    released_deviation: float
+
+
+def planned_noise(reserve: Reserve, key: Key, statistic: Statistic[Any], *, holders: int) -> Noise:
+    """The noise of a question among so many holders in a study in which no attempt fails."""
+    study = reserve.study
+    first = planned_mechanism(study, reserve.prices[key], statistic, holders=holders)
+    second = reserve.undisturbed()[key]
+    if not second:
+        return first
+    other = planned_mechanism(study, second, statistic, holders=holders)
+    return PlannedNoise(released_deviation=combined_deviation(first.released_deviation, other.released_deviation))
+
+
+@dataclass(frozen=True)
+class Questions:
+    """Asks what a study's analyses ask, and asks again what the reserve is free for.
+
+    Attributes:
+        reserve: the study's prices.
+        federation: whom it asks.
+        anew: whether questions may be asked again; what a result was made of stays as it is.
+    """
+
+    reserve: Reserve
+    federation: Federation
+    _: KW_ONLY
+    anew: bool
+
+    def ask(self, analysis: str, title: str, statistic: Statistic[Any]) -> Answer:
+        """The answer to a question, or both of its answers combined; see :meth:`Federation.ask`."""
+        key = (analysis, title)
+        first = self.federation.ask(analysis, title, statistic, self.reserve.prices[key])
+        price = self._free(key) if self.anew else Fraction(0)
+        second = self.federation.ask_again(analysis, again(title), first, statistic, price)
+        return first if second is None else Combined.of(first, second)
+
+    def _free(self, key: Key) -> Fraction:
+        """Nothing once a later question was charged: it rests on what was known of this one then."""
+        study = self.reserve.study
+        facts = (fact for fact in self.federation.books.ledger.facts() if isinstance(fact, Reserved))
+        charges = [charge for charge in facts if charge.study_digest == study.digest]
+        later = {name for one in self.reserve.later(key) for name in (one, (one[0], again(one[1])))}
+        if any((charge.analysis, charge.title) in later for charge in charges):
+            return Fraction(0)
+        charged = sum((charge.event.squared_mu(charge.records) for charge in charges), Fraction(0))
+        return self.reserve.free(key, charged)
