@@ -39,7 +39,6 @@ from clients.data.rows.customers import build_customer_table
 from privacy.analyses.rfm.prefix_sums import PrefixEstimate
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.kernel.customers import CustomerColumns, CustomerRequest
-from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from server.analyses.rfm.cut_points import total_customers
 from server.analyses.rfm.plan import CUT_POINTS, cut_points_statistic
@@ -102,14 +101,10 @@ def load(
 
 
 def released(study: Study, tables: bench.Tables) -> tuple[PrefixEstimate, ...]:
-    """What the first question releases."""
+    """What the first question releases, both of its answers together."""
     statistic = cut_points_statistic(study)
-    mechanism = bench.mechanism_for(study, CUT_POINTS, statistic, len(tables))
-    total = sum(
-        statistic.encode_sum(table) + discrete_gaussian(mechanism.holder_scale, statistic.dim)
-        for table in tables.values()
-    )
-    return statistic.decode(np.asarray(total), mechanism.released_deviation)
+    answer = bench.Holders(study, tables).ask(CUT_POINTS, statistic)
+    return statistic.decode(answer.array, answer.deviation)
 
 
 def cuts_of(study: Study, estimates: Sequence[PrefixEstimate]) -> CutPoints:
