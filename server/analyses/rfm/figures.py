@@ -207,7 +207,7 @@ def _spread_of_parts(part: FloatArray, relative: FloatArray) -> FloatArray:
 def _odds_moved(part: FloatArray, away: FloatArray) -> FloatArray:
     """Parts whose log odds are moved by so much; 0 and 1 stay."""
     up = part * np.exp(np.clip(away, -50, 50))
-    return np.asarray(up / (up + 1 - part))
+    return np.asarray(up / (up + (1 - part)))
 
 
 def _added(counted: Total, likely: float, most: float) -> Estimate:
