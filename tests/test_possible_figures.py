@@ -1,13 +1,8 @@
-"""Every analysis: nothing impossible on the terminal, in the report and in JSON, whatever noise made of a release."""
+"""Analyses of 0.1: nothing impossible on the terminal, in the report and in JSON, whatever noise made of a release."""
 
 from __future__ import annotations
 
-import datetime as dt
-import io
-import re
 from itertools import pairwise
-from pathlib import Path
-from typing import Any
 
 import churn_pages
 import cluster_pages
@@ -15,119 +10,31 @@ import pytest
 from holder_pages import page_of
 from hypothesis import given
 from hypothesis import strategies as st
+from possible_kit import MOVES, check_everywhere, noisy
 from report_pages import PLAIN, Page, rendered
-from rich.console import Console
-from rich.table import Table
 
 from cohortium.running import texts
 from privacy.analyses.churn.results import ListFigures
 from privacy.analyses.churn.shown import shown as shown_churn
 from privacy.analyses.clusters.shown import shown as shown_clusters
-from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult, WaitFigures
 from privacy.figures.consistent import ascending
-from privacy.figures.estimates import Estimate, Value
+from privacy.figures.estimates import Estimate
 from privacy.presentation.texts import LANGUAGES
-from privacy.results import StudyResult
-from server.analyses.catalogue import ANALYSES
-from server.report.render import render_report
 
-#: Differences and measured places may be below 0; how observed churn lies beyond 0 and 1 is said beside its picture.
-SIGNED = frozenset(("change", "typical", "observed"))
 SURE = Estimate(value=0.4, margin=0.02)
-
-
-def repurchase_result() -> StudyResult:
-    periods = [(dt.date(2024, month, 1), dt.date(2024, month + 2, 28)) for month in (1, 4, 7)]
-    many = Estimate(value=900.0, margin=40.0)
-    figures = RepurchaseResult(
-        customers=Estimate(value=3000.0, margin=60.0),
-        again=SURE,
-        waits=tuple(
-            WaitFigures(above=low, upto=high, customers=many, share=SURE) for low, high in ((None, 30), (30, None))
-        ),
-        cohorts=tuple(
-            CohortFigures(first=first, last=last, customers=many, rates=(SURE,) * 3, over=(True,) * 3)
-            for first, last in periods
-        ),
-    )
-    study = PLAIN.study.model_copy(update={"analyses": ("repurchase",)})
-    return PLAIN.model_copy(update={"study": study, "rfm": None, "repurchase": figures})
 
 
 RESULTS = {
     "rfm": PLAIN,
     "churn": churn_pages.study_result(churn_pages.churn_result()),
     "clusters": cluster_pages.study_result(cluster_pages.cluster_result()),
-    "repurchase": repurchase_result(),
 }
-#: Where noise takes figures: to a part of themselves, and by so many margins.
-MOVES = {"below": (0.0, -3.0), "to nothing": (0.0, 0.3), "above": (3.0, 0.5)}
-
-
-def moved(value: Any, how: tuple[float, float]) -> Any:
-    """The same with every estimate where it may not be."""
-    if isinstance(value, Estimate):
-        return Estimate(value=value.value * how[0] + value.margin * how[1], margin=value.margin)
-    if isinstance(value, Value):
-        return value.model_copy(update={name: moved(item, how) for name, item in value if name not in SIGNED})
-    if isinstance(value, tuple) and all(item is None or isinstance(item, Value) for item in value):
-        return tuple(moved(item, how) for item in value)
-    if isinstance(value, dict):
-        return {key: moved(item, how) for key, item in value.items()}
-    return value
-
-
-def noisy(name: str, how: str) -> StudyResult:
-    """A result of an analysis with figures that cannot be. Money counts as it was spent: net of returns it may be
-    less than none."""
-    result = RESULTS[name]
-    cleaning = result.study.cleaning.model_copy(update={"returns": "drop"})
-    study = result.study.model_copy(update={"cleaning": cleaning})
-    return result.model_copy(update={"study": study, name: moved(getattr(result, name), MOVES[how])})
-
-
-def check(words: str) -> None:
-    assert not re.search(r"-\s?\d", words), words
-    for share in re.findall(r"([\d,.]+)%", words):
-        assert float(share.replace(",", "")) <= 100, words
-
-
-def leaves(value: Any) -> list[str]:
-    if isinstance(value, dict):
-        return [words for key, item in value.items() if key not in ("first", "last") for words in leaves(item)]
-    if isinstance(value, list):
-        return [words for item in value for words in leaves(item)]
-    return [value] if isinstance(value, str) else []
 
 
 @pytest.mark.parametrize("how", MOVES)
-@pytest.mark.parametrize("name", [analysis.name for analysis in ANALYSES])
-def test_nothing_impossible_is_shown_of_any_analysis(name: str, how: str) -> None:
-    analysis = next(analysis for analysis in ANALYSES if analysis.name == name)
-    result = noisy(name, how)
-    said = texts(result)
-    for language in LANGUAGES:
-        assert leaves(said[language][name])
-        for words in leaves(said[language][name]):
-            check(words)
-    console = Console(width=200, record=True, file=io.StringIO())
-    for shown in analysis.terminal(analysis.shown_figures(result), result, Path()):
-        if isinstance(shown, Table) or hasattr(shown, "__rich_console__"):
-            console.print(shown)
-    for line in console.export_text().splitlines():
-        if line.startswith("│"):
-            check(re.sub(r"\d{4}-\d\d-\d\d", "", line))
-
-
-@pytest.mark.parametrize("how", MOVES)
-@pytest.mark.parametrize("name", [analysis.name for analysis in ANALYSES])
-def test_nothing_impossible_is_in_a_report(name: str, how: str) -> None:
-    result = noisy(name, how)
-    for rows in Page(render_report(result)).rows.values():
-        for row in rows:
-            for role, words in row:
-                if role in ("value", "margin"):
-                    check(words)
+@pytest.mark.parametrize("name", RESULTS)
+def test_nothing_impossible_is_shown(name: str, how: str) -> None:
+    check_everywhere(noisy(RESULTS[name], name, how), name)
 
 
 def test_clusters_add_up_and_hold_no_more_than_their_customers_may_have() -> None:
@@ -147,17 +54,7 @@ def test_clusters_add_up_and_hold_no_more_than_their_customers_may_have() -> Non
         assert row.revenue.interval[0] <= row.revenue.value <= row.revenue.interval[1]
 
 
-def test_what_counts_more_is_not_shown_as_less() -> None:
-    """Rates of more days, and shares of longer lists."""
-    falling = tuple(Estimate(value=value, margin=0.1) for value in (0.35, 0.25, 0.5))
-    figures = RESULTS["repurchase"].repurchase
-    cohorts = tuple(cohort.model_copy(update={"rates": falling}) for cohort in figures.cohorts)
-    result = RESULTS["repurchase"].model_copy(update={"repurchase": figures.model_copy(update={"cohorts": cohorts})})
-    for cohort in texts(result)["en"]["repurchase"]["cohorts"]:
-        first, second, third = cohort["rates"]
-        assert first.startswith("30% (")
-        assert second.startswith("30% (")
-        assert third.startswith("50")
+def test_a_longer_list_is_not_shown_to_hold_less() -> None:
     churn = RESULTS["churn"].churn
     lists = tuple(
         ListFigures(part=part, rate=SURE, share=Estimate(value=0.5 - part, margin=0.1)) for part in (0.1, 0.2, 0.3)
