@@ -32,12 +32,13 @@ from statistic_kit import Reading
 
 from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF, AnyStatistic
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums, root_coefficients
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.errors import ConfigError
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism, calibrate
 from privacy.statistics import GAMMA, MAX_RECORDS, ContributionBound, Statistic, base
+from privacy.statistics.square_root import root_coefficients
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)
 each_mechanism = pytest.mark.parametrize("mechanism", MECHANISM_VALUES, ids=MECHANISM_IDS)

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.shown_sums import SIZE, Release, Sums, beyond, equations
-from privacy.figures.consistent import agreed, inside, nearest, possible, stretched
+from privacy.figures.consistent import agreed, inside, nearest, possible
 from privacy.figures.estimates import Z95, Estimate
 from privacy.presentation.numbers import raised
 
@@ -207,7 +207,9 @@ def _interval(value: float, centre: tuple[float, float], above: float, between: 
     counted, margin = centre
     upper = counted + math.hypot(margin, above)
     around = Estimate(value=counted, margin=max(margin, upper - counted), low=counted - margin, high=upper)
-    return stretched(possible(around, *between), value)
+    low, high = possible(around, *between).interval
+    low, high = min(low, value), max(high, value)
+    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
 
 
 def _totals(item: Release, sums: Sums, least_revenue: float, records: Estimate | None) -> dict[str, Estimate | None]:
@@ -240,7 +242,9 @@ def _totals(item: Release, sums: Sums, least_revenue: float, records: Estimate |
 def _at_least(total: Estimate, parts: float) -> Estimate:
     """A released total that is written as no less than parts of it; its interval is stretched, and not cut."""
     found = possible(total, 0.0, math.inf) if parts >= 0 else total
-    return stretched(found, max(found.value, parts))
+    value = max(found.value, parts)
+    low, high = found.interval[0], max(found.interval[1], value)
+    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
 
 
 def _around(

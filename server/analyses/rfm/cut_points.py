@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from scipy.linalg import solve_triangular, toeplitz
 from scipy.optimize import isotonic_regression, lsq_linear
 
-from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, root_coefficients
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate
 from privacy.figures.estimates import Z95
+from privacy.statistics.square_root import root_coefficients
 
 FloatArray = NDArray[np.float64]
 

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 from row_kits import COLUMNS, Row, table
 from statistic_kit import Reading, ReadingOf
 
-from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, PrefixSums, root_coefficients
+from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
 from privacy.statistics import Statistic
+from privacy.statistics.square_root import root_coefficients
 
 CUTS = CutPoints(
     recency_days=(10, 30, 90, 365),
