@@ -60,7 +60,7 @@ class Customers:
         return [self.table.take(np.flatnonzero(self.ids % HOLDERS == number)) for number in range(HOLDERS)]
 
 
-def reference_study(
+def reference_study(  # noqa: PLR0913  what studies differ in
     k: int,
     *,
     epsilon: str = "1",
@@ -68,6 +68,7 @@ def reference_study(
     as_of: dt.date = AS_OF,
     spare_attempts: int = 1,
     centres: KnownClusters | str = "new",
+    ranges: str = "public",
 ) -> Study:
     """A study of the shop."""
     return Study.model_validate(
@@ -84,7 +85,7 @@ def reference_study(
                 "colluding_holders": COLLUDING,
                 "spare_attempts": spare_attempts,
             },
-            "clusters": {"k": k, "features": features, "centres": centres},
+            "clusters": {"k": k, "features": features, "centres": centres, "ranges": ranges},
         }
     )
 

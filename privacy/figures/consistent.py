@@ -106,11 +106,10 @@ def ascending(figures: Sequence[Estimate | None]) -> tuple[Estimate | None, ...]
         return tuple(figures)
     weights = [1 / max(figure.margin, np.finfo(float).tiny ** 0.5) ** 2 for figure in there]
     values = iter(isotonic_regression([figure.value for figure in there], weights=weights).x.tolist())
-    return tuple(None if figure is None else stretched(figure, next(values)) for figure in figures)
+    return tuple(None if figure is None else _moved(figure, next(values)) for figure in figures)
 
 
-def stretched(figure: Estimate, value: float) -> Estimate:
-    """The same with another value; the interval stays, and reaches to it where it lies outside."""
+def _moved(figure: Estimate, value: float) -> Estimate:
     low, high = min(figure.interval[0], value), max(figure.interval[1], value)
     return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
 

@@ -26,7 +26,7 @@ SECONDS: dict[str, int] = {
     "test_audit": 11, "test_audit_cli": 6, "test_audit_manipulations": 17, "test_bytes_to_table": 27,
     "test_central_noise": 15, "test_charged_is_what_ran": 20, "test_check_words": 20, "test_churn": 86,
     "test_churn_accuracy": 91, "test_churn_report": 23, "test_cluster_accuracy": 75, "test_cluster_labels": 4,
-    "test_cluster_report": 21, "test_clusters": 62, "test_codec": 71, "test_colours": 12,
+    "test_cluster_report": 21, "test_cluster_scales": 22, "test_clusters": 62, "test_codec": 71, "test_colours": 12,
     "test_contract_statistics": 72, "test_customer_table": 63, "test_discounts": 7, "test_empirical_audit": 100,
     "test_evidence_bounds": 7, "test_examples": 100, "test_feature_scales": 5, "test_features": 50,
     "test_federation_run": 40, "test_forget": 8, "test_gateway_costs": 20, "test_generator": 13, "test_heads": 22,

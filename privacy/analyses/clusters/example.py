@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact
+from privacy.analyses.clusters.feature_prefixes import FeaturePrefixes
 from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.kernel.features import UNIT
 from privacy.kernel.linear_view import ENTRY, LinearView
@@ -33,6 +34,11 @@ def _further(statistic: AnchorSums, factor: int) -> tuple[Statistic[Any], Back]:
 OPTIONS: dict[str, Any] = {"features": NAMES}
 
 EXAMPLES = (
+    Example(
+        statistic=FeaturePrefixes(features=SCALED, day=0, bins=4),
+        crowd=CROWD,
+        witness=beyond(-FAR, -FAR),
+    ),
     Example(
         statistic=GridCounts(view=_PLANE, day=0, cells=3),
         crowd=CROWD,

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.analyses.clusters.nouns import Clusters
-from privacy.kernel.canonical import ExactDecimal, Noun
+from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, ListedValue
 
 
@@ -52,12 +52,15 @@ class ClusterOptions(Noun):
     Attributes:
         k: number of clusters; 0 finds it at no cost (or keeps the earlier run's).
         most: the most clusters that are tried where the number is to be found.
-        features: what customers are compared by, on their public scales. Up to four give the sharpest clusters.
+        features: what customers are compared by. Up to four give the sharpest clusters.
         categories, channels: what the features ``category_share_1`` and so on, ``channel_share_1`` and so on are shares
             of: values of the holders' columns, at most 8 and 6, compared trimmed and without regard to case.
         active_days: customers count where their last purchase is at most this many days before the as-of day.
         centres: ``new``, or ``previous``: keep the ids of this study's last earlier run, and its centres as far as the
             data allow (the coordinator writes them out before holders see the study).
+        ranges: of scales. ``public``: fixed, so that any shop's customers fit in; or ``released``: a first question
+            finds where most of the customers are, and a scale goes from there to there, so that features count by how
+            much they vary. With an earlier run's centres its scales are kept, whatever they were.
         names: id to the operators' own name, in place of the automatic description in reports, on the holders' pages
             and in their labels. Ids of an earlier run, so with ``centres = "previous"`` only.
     """
@@ -70,6 +73,7 @@ class ClusterOptions(Noun):
     active_days: int = Field(default=36_600, ge=1, le=36_600)
     centres: Literal["new", "previous"] | KnownClusters = "new"
     names: dict[Annotated[int, Field(ge=1, le=1_000_000)], ClusterName] = Field(default_factory=dict, max_length=64)
+    ranges: Literal["public", "released"] = since("0.2.0", "public")
 
     @model_validator(mode="after")
     def _usable(self) -> Self:
@@ -80,7 +84,20 @@ class ClusterOptions(Noun):
         if self.k == 1:
             raise ValueError("one cluster is everybody; use k of 2 or more, or 0 to have it found")
         self.lists.check(self.features)
+        if self.ranges == "released" and not self._follows():
+            raise ValueError("the earlier run compared customers by other features")
         return self
+
+    def _follows(self) -> bool:
+        """Whether an earlier run, if there is one, looked at the same features."""
+        if not isinstance(self.centres, KnownClusters):
+            return True
+        return tuple(feature.name for feature in self.centres.clusters.features) == self.features
+
+    @property
+    def asks_for_scales(self) -> bool:
+        """Whether a question finds the scales: an earlier run's centres bring theirs along."""
+        return self.ranges == "released" and self.centres == "new"
 
     @property
     def lists(self) -> FeatureLists:

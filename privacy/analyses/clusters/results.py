@@ -46,6 +46,33 @@ class ClusterMove(Value):
     distance: float
 
 
+class ProposedGroup(Value):
+    """One part of a proposal, from the model of where customers are, so without a margin.
+
+    Attributes:
+        share: of all customers, about.
+        apart: per feature how far its customers are from all customers' mean, in standard deviations.
+    """
+
+    share: float
+    apart: dict[Name, float] = Field(max_length=64)
+
+
+class ClusterProposal(Value):
+    """A number of clusters that the study could have.
+
+    Attributes:
+        k: the number.
+        between: how dense customers are at the emptiest place between the two parts that stand apart least, as a part
+            of the lower peak: 0 for groups with nobody between them, 1 where a cloud was cut.
+        groups: its parts, the largest first.
+    """
+
+    k: ClusterId
+    between: float
+    groups: tuple[ProposedGroup, ...] = Field(max_length=64)
+
+
 class ClusterResult(Figures):
     """The cluster analysis' result.
 
@@ -56,6 +83,10 @@ class ClusterResult(Figures):
         silhouettes: number of clusters to mean silhouette, where the number was to be found.
         tree: agglomerative tree over the centres (Ward): merges as (id, id, height), merged ones counting up.
         moves: since the earlier run; empty without one.
+        spread: per feature the standard deviation of all customers on its scale from -1 to 1: by that it counts. Empty
+            in results of before 0.2.
+        proposals: numbers of clusters to choose from, where the number was to be found on released scales.
+        groups: whether the clusters are groups that stand apart, there.
     """
 
     clusters: Clusters
@@ -64,6 +95,9 @@ class ClusterResult(Figures):
     silhouettes: dict[ClusterId, float] = Field(default_factory=dict, max_length=64)
     tree: tuple[tuple[ClusterId, ClusterId, float], ...] = Field(default=(), max_length=64)
     moves: tuple[ClusterMove, ...] = Field(default=(), max_length=128)
+    spread: dict[Name, float] = Field(default_factory=dict, max_length=64)
+    proposals: tuple[ClusterProposal, ...] = Field(default=(), max_length=3)
+    groups: bool = False
 
 
 #: What a study's result has under this analysis' name.

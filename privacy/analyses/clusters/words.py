@@ -7,7 +7,7 @@ coordinator and every holder say the same of the same cluster.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, cast
 
 import numpy as np
@@ -135,21 +135,38 @@ def beyond_noise(clusters: Sequence[ClusterFigures], *, margins: float = 1.0) ->
 def setting_apart(clusters: Sequence[ClusterFigures]) -> list[list[FeatureName]]:
     """For each cluster the features that its description names, in the study's order: clearly off the mean."""
     clear = beyond_noise(clusters, margins=_SURE)
-    return [_named(cluster, clear[cluster.id]) for cluster in clusters]
+    return [_named(cluster.apart, clear[cluster.id]) for cluster in clusters]
 
 
-def _named(cluster: ClusterFigures, clear: frozenset[FeatureName]) -> list[FeatureName]:
+def group_words(apart: Mapping[str, float], language: Language, *, options: ClusterOptions) -> str:
+    """What sets a part of a proposal apart, which has no margins: only what is plainly off the mean is named.
+
+    Args:
+        apart: per feature how far its customers are from all customers' mean, in standard deviations.
+        language: of the words.
+        options: say what shares are of.
+    """
+    plain = frozenset(cast(FeatureName, name) for name, far in apart.items() if abs(far) >= _PLAIN)
+    return _said(apart, _named(apart, plain), language, options.lists)
+
+
+def _named(apart: Mapping[str, float], clear: frozenset[FeatureName]) -> list[FeatureName]:
+    names = [cast(FeatureName, name) for name in apart]
     strongest: dict[str, FeatureName] = {}
-    for name in sorted(_names(cluster), key=lambda name: -abs(cluster.apart[name])):
-        if name in clear and abs(cluster.apart[name]) >= _RATHER and len(strongest) < _MOST:
+    for name in sorted(names, key=lambda name: -abs(apart[name])):
+        if name in clear and abs(apart[name]) >= _RATHER and len(strongest) < _MOST:
             strongest.setdefault(WORDS[name].kind, name)
-    return [name for name in _names(cluster) if name in strongest.values()]
+    return [name for name in names if name in strongest.values()]
 
 
 def _description(cluster: ClusterFigures, names: Sequence[FeatureName], language: Language, lists: FeatureLists) -> str:
     if not big_enough(cluster):
         return say(TRAITS, "too_small", language)
-    chosen = [_word(name, cluster.apart[name], language, lists.value_of(name)) for name in names]
+    return _said(cluster.apart, names, language, lists)
+
+
+def _said(apart: Mapping[str, float], names: Sequence[FeatureName], language: Language, lists: FeatureLists) -> str:
+    chosen = [_word(name, apart[name], language, lists.value_of(name)) for name in names]
     return say(COMMON, "separator", language).join(chosen) or say(TRAITS, "average", language)
 
 

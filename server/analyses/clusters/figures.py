@@ -19,6 +19,7 @@ from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
+from server.analyses.clusters.groups import deviations
 from server.analyses.clusters.matching import identified
 from server.analyses.clusters.points import tuples
 from server.analyses.clusters.support_points import SupportPoints
@@ -79,15 +80,13 @@ class Profiled:
         return place, Z95 * radius * self.released.offsets_deviation / size
 
 
-def result(
-    study: Study, found: Profiled, earlier: KnownClusters | None, silhouettes: dict[int, float]
-) -> ClusterResult:
+def result(study: Study, found: Profiled, earlier: KnownClusters | None) -> ClusterResult:
     """The clusters, the largest first, with ids that follow the earlier run's."""
     features, model = found.features, found.model
     ids, next_id, moves = identified(features, found.places, found.released.counts, earlier)
     weight = np.maximum(model.weight, 0)
     mean = np.average(model.points, axis=0, weights=weight)
-    spread = np.sqrt(np.maximum(np.average((model.points - mean) ** 2, axis=0, weights=weight), 1e-6))
+    spread = deviations(model)
     figures = []
     unit = 10 ** minor_digits(study.currency)
     for index in np.argsort(-found.released.counts).tolist():
@@ -113,9 +112,9 @@ def result(
         clusters=clusters,
         figures=tuple(figures),
         customers=found.total(),
-        silhouettes=silhouettes,
         tree=_tree(found.centres, ids, next_id),
         moves=moves,
+        spread={feature.name: float(spread[j]) for j, feature in enumerate(features)},
     )
 
 

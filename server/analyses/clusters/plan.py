@@ -17,13 +17,16 @@ from server.analysis import Planned
 from server.analysis.expectation import Expectation
 
 NAME = "clusters"
-SIZE, MOMENTS, GRID, CENTRES, PROFILE = "cluster size", "cluster moments", "cluster grid", "centres", "cluster profile"
+SCALES, SIZE, MOMENTS = "cluster scales", "cluster size", "cluster moments"
+GRID, CENTRES, PROFILE = "cluster grid", "centres", "cluster profile"
 REFINEMENTS = ("refinement 1", "refinement 2")
 
 #: Up to so many features the grid is laid over the features themselves.
 FEW = 4
 FEW_WEIGHTS = {SIZE: 1, GRID: 14, REFINEMENTS[0]: 20, REFINEMENTS[1]: 20, CENTRES: 25, PROFILE: 20}
 MANY_WEIGHTS = {MOMENTS: 12, GRID: 15, REFINEMENTS[0]: 20, REFINEMENTS[1]: 20, CENTRES: 13, PROFILE: 20}
+#: Where scales are released, that question comes first, and counts the customers too.
+SCALES_WEIGHT = 5
 #: Squared parts of a customer's vector in the profile: count, money, offset.
 PROFILE_PARTS = (0.30, 0.40, 0.30)
 
@@ -36,6 +39,8 @@ def few(study: Study) -> bool:
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
     shares = FEW_WEIGHTS if few(study) else MANY_WEIGHTS
+    if study.of(CONTRACT).asks_for_scales:
+        shares = {SCALES: SCALES_WEIGHT} | {title: share for title, share in shares.items() if title != SIZE}
     return {title: Fraction(share, sum(shares.values())) for title, share in shares.items()}
 
 

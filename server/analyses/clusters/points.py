@@ -7,6 +7,7 @@ and what is off these axes is taken as normal.
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -20,7 +21,7 @@ from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics import GAMMA, FeatureMoments
-from server.analyses.clusters.plan import FEW, FEW_WEIGHTS, GRID, MANY_WEIGHTS, MOMENTS, SIZE
+from server.analyses.clusters.plan import FEW, FEW_WEIGHTS, GRID, MANY_WEIGHTS, MOMENTS, SCALES_WEIGHT, SIZE
 from server.analyses.clusters.support_points import SupportPoints, grid_points
 from server.analysis import Ask
 
@@ -44,13 +45,46 @@ _MOST_POINTS = 20_000
 _LEAST_CUSTOMERS = 20.0
 
 
-def few_points(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[SupportPoints, float]:
-    """Points from a grid over the features themselves, and the least radius that makes sense on it."""
+@dataclass(frozen=True, kw_only=True)
+class Counted:
+    """How many customers there are.
+
+    Attributes:
+        customers: at least a few.
+        noise: deviation of a count that has the unit of the questions' weights as its share of the budget.
+    """
+
+    customers: float
+    noise: float
+
+
+def counted(customers: float, deviation: float, noise: float) -> Counted:
+    """From the question for scales: an estimate with its deviation, and the deviation of a number in that release.
+
+    Raises:
+        DataError: if the noise hides the customers.
+    """
+    return Counted(customers=_clear(customers, deviation), noise=noise / GAMMA * math.sqrt(SCALES_WEIGHT))
+
+
+def few_points(
+    features: tuple[ScaledFeature, ...], ask: Ask, size: Counted | None = None
+) -> tuple[SupportPoints, float]:
+    """Points from a grid over the features themselves, and the least radius that makes sense on it.
+
+    Args:
+        size: where it is known already; else it is asked.
+    """
+    size = size or _asked_size(features, ask)
+    return _grid(plain_view(features), size.customers, size.noise / math.sqrt(FEW_WEIGHTS[GRID]), ask)
+
+
+def _asked_size(features: tuple[ScaledFeature, ...], ask: Ask) -> Counted:
     question = GridCounts(view=plain_view(features[:1]), day=0, cells=2)
     release = ask(SIZE, question)
     counts, spread = question.decode(release.array, release.deviation)
     customers = _clear(float(counts.sum()), spread * math.sqrt(len(counts)))
-    return _grid(plain_view(features), customers, release.deviation, FEW_WEIGHTS, ask)
+    return Counted(customers=customers, noise=spread * math.sqrt(FEW_WEIGHTS[SIZE]))
 
 
 def _clear(customers: float, deviation: float) -> float:
@@ -67,16 +101,12 @@ def _clear(customers: float, deviation: float) -> float:
     return max(customers, _LEAST_CUSTOMERS)
 
 
-def _grid(
-    view: LinearView, customers: float, deviation: float, shares: dict[str, int], ask: Ask
-) -> tuple[SupportPoints, float]:
+def _grid(view: LinearView, customers: float, noise: float, ask: Ask) -> tuple[SupportPoints, float]:
     """Ask the grid, with as many cells as the customers and the noise allow.
 
     Args:
-        deviation: of a release that had the first share of the budget at the same sensitivity.
+        noise: deviation of one of its counts.
     """
-    first = next(iter(shares.values()))
-    noise = deviation / GAMMA * math.sqrt(first / shares[GRID])
     cells = round(_GRID_FACTOR * (customers / max(noise, 1e-9)) ** (1 / view.dim))
     most = _CELLS[1] if view.dim < FEW else _CELLS_OF_FOUR
     question = GridCounts(view=view, day=0, cells=min(max(cells, _CELLS[0]), most))
@@ -111,7 +141,8 @@ def many_points(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[SupportP
         constant=0,
         matrix=tuple(tuple(row) for row in rows.tolist()),
     )
-    flat, _ = _grid(projection, customers, release.deviation, MANY_WEIGHTS, ask)
+    finer = release.deviation / GAMMA * math.sqrt(MANY_WEIGHTS[MOMENTS] / MANY_WEIGHTS[GRID])
+    flat, _ = _grid(projection, customers, finer, ask)
     return _lifted(flat, mean, axes, values, span), 0.1
 
 

@@ -10,6 +10,7 @@ points are lifted back by the released covariance. Everything between the questi
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,17 @@ from numpy.typing import NDArray
 from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.anchor_sums import AnchorSums, CappedFact, nearest
 from privacy.analyses.clusters.nouns import plain_view
-from privacy.analyses.clusters.options import KnownClusters
+from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.protocol.study import Study
 from server.analyses.clusters.figures import Profiled, result
+from server.analyses.clusters.groups import Split, number_of_groups, proposals, splits
 from server.analyses.clusters.matching import aligned, from_known, staying
 from server.analyses.clusters.plan import CENTRES, PROFILE, PROFILE_PARTS, REFINEMENTS, few
-from server.analyses.clusters.points import few_points, many_points, refine, tuples
+from server.analyses.clusters.points import Counted, few_points, many_points, refine, tuples
+from server.analyses.clusters.scales import released_scales, tightened
 from server.analyses.clusters.support_points import SupportPoints, weighted_quantile
 from server.analysis import Ask, Planned
 
@@ -35,6 +38,9 @@ _LEAST_CLUSTERS = 3
 #: A silhouette within this of the best is as good.
 _AS_GOOD = 0.02
 _PROFILE_RANK = 0.97
+#: Points that stand for what customers beyond a released scale spend, and how fast their number falls with it.
+_TAIL = 16
+_PARETO = (1.05, 6.0)
 
 
 def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
@@ -49,19 +55,20 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
         DataError: if the noise hides the customers.
     """
     options = study.of(CONTRACT)
-    features = study.scaled(options.features)
     earlier = options.centres if isinstance(options.centres, KnownClusters) else None
+    features, size = _scales(study, earlier, ask)
     known = aligned(earlier, features)
-    model, least = few_points(features, ask) if few(study) else many_points(features, ask)
+    model, least = few_points(features, ask, size) if few(study) else many_points(features, ask)
     for title in REFINEMENTS:
+        if options.asks_for_scales and title == REFINEMENTS[-1]:
+            features, model, longer = tightened(features, model)
+            least *= longer
         refine(model, model.centres(_ANCHORS, starts=1), title, features, least, ask)
-    silhouettes: dict[int, float] = {}
-    k = options.k or (len(known) if known is not None else 0)
-    if not k:
-        silhouettes = model.silhouettes(range(_LEAST_CLUSTERS, options.most + 1))
-        k = _fewest_as_good(silhouettes)
-    refine(model, model.centres(k), CENTRES, features, least, ask)
-    fresh = model.centres(k)
+    number = _number(options, model, known)
+    k, groups = number.k, number.groups
+    refine(model, model.centres(k) if groups is None else groups, CENTRES, features, least, ask)
+    # From groups k-means may go on to what costs less and cuts them: one round brings the centres into their middles.
+    fresh = model.centres(k) if groups is None else model.centres(k, first=groups, rounds=1)
     if known is not None and len(known) == k:
         fresh = staying(model, from_known(model, fresh, known), known)
     places = np.round(fresh * UNIT).astype(np.int64)
@@ -69,7 +76,52 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
     release = ask(PROFILE, question)
     estimates = question.decode(release.array, release.deviation)
     found = Profiled(features=features, places=places, question=question, released=estimates, model=model)
-    return result(study, found, earlier, silhouettes)
+    return result(study, found, earlier).model_copy(
+        update={
+            "silhouettes": number.silhouettes,
+            "proposals": proposals(model, features, number.splits, k) if number.splits else (),
+            "groups": bool(number.splits) and number.splits[k].stands_apart,
+        }
+    )
+
+
+def _scales(study: Study, earlier: KnownClusters | None, ask: Ask) -> tuple[tuple[ScaledFeature, ...], Counted | None]:
+    """The features on the scales of this run, and the number of customers where it was found with them."""
+    options = study.of(CONTRACT)
+    public = study.scaled(options.features)
+    if options.asks_for_scales:
+        return released_scales(public, ask)
+    return (public if earlier is None or options.ranges == "public" else earlier.clusters.features), None
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class _Number:
+    """How many clusters there are to be, and what that rests on.
+
+    Attributes:
+        groups: centres of groups that stand apart, shape ``(k, features)``; None where there are none.
+        silhouettes, splits: what was tried where the number was to be found: on public scales, on released ones.
+    """
+
+    k: int
+    groups: FloatArray | None = None
+    silhouettes: dict[int, float] = field(default_factory=dict)
+    splits: dict[int, Split] = field(default_factory=dict)
+
+
+def _number(options: ClusterOptions, model: SupportPoints, known: FloatArray | None) -> _Number:
+    """The number of clusters; on released scales also where groups are that k-means there would pass over."""
+    k = options.k or (len(known) if known is not None else 0)
+    if options.ranges == "released" and known is None:
+        found = splits(model, [k] if k else range(2, options.most + 1))
+        chosen = k or number_of_groups(found)
+        split = found.get(chosen)
+        groups = split.centres if split is not None and split.stands_apart else None
+        return _Number(k=chosen, groups=groups, splits={} if k else found)
+    if k:
+        return _Number(k=k)
+    silhouettes = model.silhouettes(range(_LEAST_CLUSTERS, options.most + 1))
+    return _Number(k=_fewest_as_good(silhouettes), silhouettes=silhouettes)
 
 
 def _fewest_as_good(silhouettes: dict[int, float]) -> int:
@@ -105,10 +157,31 @@ def _profile(
     question = question.model_copy(update={"facts": facts})
     noise = planned(PROFILE, question).released_deviation
     unit = float(question.decode(np.zeros(question.dim, dtype=np.int64), noise).facts_deviation[0][0])
-    spent = features[names.index("money")].scale.raw(model.points[:, names.index("money")])
+    most = study.scaled(("money",))[0].scale.high
+    spent, weight = _spent(model, features[names.index("money")], names.index("money"), most)
     cell = nearest(model.points, centres)
-    caps = tuple(_cap(spent[cell == j], model.weight[cell == j], unit) for j in range(len(centres)))
+    caps = tuple(_cap(spent[cell == j].ravel(), weight[cell == j].ravel(), unit) for j in range(len(centres)))
     return question.model_copy(update={"facts": (facts[0].model_copy(update={"caps": caps}),)})
+
+
+def _spent(model: SupportPoints, money: ScaledFeature, column: int, most: int) -> tuple[FloatArray, FloatArray]:
+    """What customers of each point spend, and how many, each of shape ``(points, 1)`` or ``(points, n)``.
+
+    Those at a released scale's upper end spend that or more. They are spread as by a Pareto distribution through the
+    share of customers there and the upper tenth, up to the public scale's end.
+    """
+    place, end = model.points[:, column], money.scale.high
+    spent = money.scale.raw(place)[:, None]
+    weight = model.weight[:, None]
+    at_end = (place >= 1)[:, None]
+    beyond, everyone = float(weight[at_end].sum()), float(weight.sum())
+    tenth = weighted_quantile(spent[:, 0], model.weight, 0.9)
+    if end >= most or beyond <= 0 or not 0 < tenth < end:
+        return spent, weight
+    index = float(np.clip(math.log(max(0.1 * everyone / beyond, 1.0)) / math.log(end / tenth), *_PARETO))
+    ranks = (np.arange(_TAIL) + 0.5) / _TAIL
+    tail = np.minimum(end * ranks ** (-1 / index), most)
+    return np.where(at_end, tail, spent), np.repeat(weight / _TAIL, _TAIL, axis=1)
 
 
 def _cap(money: FloatArray, weight: FloatArray, unit: float) -> int:

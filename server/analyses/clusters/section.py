@@ -5,6 +5,7 @@ Everything here is computed from released figures (:class:`privacy.analyses.clus
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from functools import partial
 from typing import Any, NamedTuple
@@ -26,16 +27,12 @@ from privacy.presentation.texts import Language, join
 from privacy.presentation.words import amount, percent, with_interval
 from privacy.protocol.study import Study
 from server.analyses.clusters import pictures
+from server.analyses.clusters.numbers import chosen, proposed, scales, silhouette
 from server.analyses.clusters.texts import text
 from server.analysis.section import ReportSection, ReportView
 
 #: With more features than this, typical values stand in a table with a row a feature, not a row a cluster.
 _COLUMNS = 6
-#: Below this mean silhouette, groups are not separate (Kaufman and Rousseeuw 1990: 0.26 to 0.50 is "weak, could be
-#: artificial").
-_SEPARATE = 0.5
-#: Silhouettes within this of the best are as good.
-_NEAR = 0.02
 #: No such limit on activity is stated (``ClusterOptions.active_days``).
 _ALWAYS = ClusterOptions().active_days
 _MOVES = ("stayed", "moved", "new", "gone")
@@ -56,7 +53,7 @@ def cards(view: ReportView[ClusterResult]) -> list[Cell]:
     if not view.counted:
         found.append(card(text("customer_records", language), clusters.customers, language, decimals=0))
     label = text("card_clusters", language)
-    found.append(Cell(label, str(len(clusters.figures)), text(f"card_clusters_{_chosen(clusters, study)}", language)))
+    found.append(Cell(label, str(len(clusters.figures)), text(f"card_clusters_{chosen(clusters, study)}", language)))
     return found
 
 
@@ -91,33 +88,39 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                 share=percent(share, language),
             )
         ]
-    by_revenue = [(figures, figures.revenue, share) for figures, share in sized if figures.revenue is not None]
-    if by_revenue:
-        (richest, most, its_share), *poorer = sorted(by_revenue, key=lambda item: -item[1].value)
-        if poorer and not change(most, poorer[0][1]).beyond_noise:
-            sentences.append(
-                text(
-                    "clusters_finding_revenue_tie",
-                    language,
-                    first=named(richest),
-                    second=named(poorer[0][0]),
-                )
-            )
-        else:
-            sentences.append(
-                text(
-                    "clusters_finding_revenue",
-                    language,
-                    cluster=named(richest),
-                    revenue=with_interval(most, language, decimals=0),
-                    currency=study.currency,
-                    share=percent(its_share, language),
-                )
-            )
+    sentences += _revenue_finding(sized, named, study.currency, language)
+    if chosen(clusters, study) == "divided":
+        sentences.append(text("clusters_finding_divided", language))
     known = study.of(CONTRACT).centres
     if clusters.moves and isinstance(known, KnownClusters):
         sentences.append(_moves_finding(clusters, known, language))
     return sentences
+
+
+def _revenue_finding(
+    sized: Sequence[tuple[ClusterFigures, Estimate]],
+    named: Callable[[ClusterFigures], str],
+    currency: str,
+    language: Language,
+) -> list[str]:
+    """The cluster with most revenue; nothing where revenue was not asked."""
+    by_revenue = [(figures, figures.revenue, share) for figures, share in sized if figures.revenue is not None]
+    if not by_revenue:
+        return []
+    (richest, most, its_share), *poorer = sorted(by_revenue, key=lambda item: -item[1].value)
+    if poorer and not change(most, poorer[0][1]).beyond_noise:
+        tie = {"first": named(richest), "second": named(poorer[0][0])}
+        return [text("clusters_finding_revenue_tie", language, **tie)]
+    return [
+        text(
+            "clusters_finding_revenue",
+            language,
+            cluster=named(richest),
+            revenue=with_interval(most, language, decimals=0),
+            currency=currency,
+            share=percent(its_share, language),
+        )
+    ]
 
 
 def cluster_section(clusters: ClusterResult, study: Study, language: Language) -> dict[str, Any]:
@@ -134,7 +137,9 @@ def cluster_section(clusters: ClusterResult, study: Study, language: Language) -
         "parallel": both(lambda width: pictures.parallel(clusters, language, width=width)),
         "map": inline(pictures.centre_map(clusters, language, currency=study.currency)) if _mappable(clusters) else "",
         "tree": inline(pictures.tree(clusters, language)) if clusters.tree else "",
-        "silhouette": _silhouette(clusters, language),
+        "silhouette": silhouette(clusters, language),
+        "scales": scales(clusters, study, language),
+        "proposals": proposed(clusters, study, language),
         "moves": _moves(clusters, study, words, language),
         "limits": [
             say(f"clusters_limit_{name}") for name in ("borders", "cause", "margins", "records", "people")
@@ -161,7 +166,7 @@ def _facts(clusters: ClusterResult, study: Study, language: Language) -> list[tu
     origin = options.centres.origin if isinstance(options.centres, KnownClusters) else ""
     tried = clusters.silhouettes
     number = say(
-        f"clusters_number_{_chosen(clusters, study)}",
+        f"clusters_number_{chosen(clusters, study)}",
         k=len(clusters.figures),
         low=min(tried, default=0),
         high=max(tried, default=0),
@@ -177,13 +182,6 @@ def _facts(clusters: ClusterResult, study: Study, language: Language) -> list[tu
         (say("clusters_number"), number),
         (say("clusters_who"), who),
     ]
-
-
-def _chosen(clusters: ClusterResult, study: Study) -> str:
-    """Where the number of clusters comes from: ``found``, ``fixed`` or ``kept``."""
-    if clusters.silhouettes:
-        return "found"
-    return "kept" if not study.of(CONTRACT).k and isinstance(study.of(CONTRACT).centres, KnownClusters) else "fixed"
 
 
 # --- tables -----------------------------------------------------------------------------------------------------
@@ -271,23 +269,6 @@ def _typical_notes(clusters: ClusterResult, language: Language) -> list[str]:
     if any(feature.name in _OF_INTERVALS for feature in clusters.clusters.features):
         notes.append(text("cluster_note_missing", language))
     return notes
-
-
-# --- number of clusters -----------------------------------------------------------------------------------------
-
-
-def _silhouette(clusters: ClusterResult, language: Language) -> dict[str, Any] | None:
-    if not clusters.silhouettes:
-        return None
-    k = len(clusters.figures)
-    best = clusters.silhouettes[k]
-    notes = [text("silhouette_note", language)]
-    if best < _SEPARATE:
-        notes.append(text("silhouette_weak", language, least=_SEPARATE))
-    near = [str(number) for number, value in clusters.silhouettes.items() if number != k and best - value <= _NEAR]
-    if near:
-        notes.append(text("silhouette_flat", language, others=join(near, language), near=_NEAR))
-    return {"picture": inline(pictures.silhouettes(clusters.silhouettes, k, language)), "notes": notes}
 
 
 # --- since the earlier run --------------------------------------------------------------------------------------

@@ -83,7 +83,7 @@ class SupportPoints:
     points: FloatArray
     weight: FloatArray
 
-    def centres(self, k: int, *, starts: int = 10, first: FloatArray | None = None) -> FloatArray:
+    def centres(self, k: int, *, starts: int = 10, first: FloatArray | None = None, rounds: int = 300) -> FloatArray:
         """k-means of the points; shape ``(k, coordinates)``.
 
         Lloyd 1982, "Least squares quantization in PCM"; starts by Arthur, Vassilvitskii 2007, "k-means++: the
@@ -91,6 +91,7 @@ class SupportPoints:
 
         Args:
             first: centres to start from, instead of several starts.
+            rounds: at most so many.
         """
         from sklearn.cluster import KMeans
 
@@ -101,7 +102,11 @@ class SupportPoints:
             extra = np.repeat(points[[int(weight.argmax())]], k - len(distinct), axis=0)
             return np.concatenate([distinct, extra])
         model = KMeans(
-            k, init="k-means++" if first is None else first, n_init=starts if first is None else 1, random_state=0
+            k,
+            init="k-means++" if first is None else first,
+            n_init=starts if first is None else 1,
+            max_iter=rounds,
+            random_state=0,
         )
         return cast(FloatArray, model.fit(points, sample_weight=weight).cluster_centers_)
 
@@ -149,10 +154,10 @@ class SupportPoints:
             target = mean + (released.offsets[j] / after - mean) * gain
             self.weight[inside] = after * _tilted(share, offsets[inside], target)
 
-    def sample(self) -> IntArray:
-        """Indices of points, as often as they weigh, by systematic sampling: no randomness."""
+    def sample(self, size: int = _SAMPLE) -> IntArray:
+        """Indices of so many points, as often as they weigh, by systematic sampling: no randomness."""
         reached = np.maximum(self.weight, 0).cumsum()
-        ranks = (np.arange(_SAMPLE) + 0.5) / _SAMPLE * reached[-1]
+        ranks = (np.arange(size) + 0.5) / size * reached[-1]
         indices: IntArray = np.minimum(np.searchsorted(reached, ranks), len(reached) - 1)
         return indices
 

@@ -11,13 +11,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from row_kits import FEATURE_NAMES, FeatureRow
-from statistic_kit import LINE_VIEW, PLAIN_VIEW, TURNED_VIEW, WIDE_VIEW, Reading, ReadingOf, cut, slow_view
+from statistic_kit import (
+    LINE_VIEW,
+    PLAIN_VIEW,
+    SCALED,
+    TURNED_VIEW,
+    WIDE_VIEW,
+    Reading,
+    ReadingOf,
+    cut,
+    slow_scaled,
+    slow_view,
+)
 
 from privacy.analyses.clusters.anchor_sums import AnchorEstimates, AnchorSums, CappedFact
+from privacy.analyses.clusters.feature_prefixes import FeatureDistributions, FeaturePrefixes
 from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.kernel.features import MISSING, UNIT
 from privacy.kernel.linear_view import ENTRY
 from privacy.statistics import GAMMA, Statistic
+from privacy.statistics.square_root import root_amplitude, root_coefficients
 
 
 def slow_cell(place: list[float], cells: int) -> int:
@@ -93,8 +106,48 @@ def _anchor_tolerance(statistic: AnchorSums, customers: int) -> NDArray[np.float
     return np.concatenate([counts, np.full(k * statistic.view.dim, unit / statistic.offset_amplitude), *facts])
 
 
+def _read_prefixes(statistic: FeaturePrefixes, values: NDArray[np.int64], noise: float) -> Reading:
+    found: FeatureDistributions = statistic.decode(values, noise)
+    features, bins = len(statistic.features), statistic.bins + 1
+    assert found.prefix.shape == (features, bins)
+    shared = found.total_covariance.tolist()
+    covariances = [
+        (number * bins + j, (number + 1) * bins - 1, shared[j]) for number in range(features) for j in range(bins)
+    ]
+    return Reading(
+        values=found.prefix.ravel(), deviations=np.tile(found.deviation, features), covariances=tuple(covariances)
+    )
+
+
+def _true_prefixes(statistic: FeaturePrefixes, customers: Sequence[FeatureRow]) -> list[int]:
+    found = []
+    for feature in statistic.features:
+        raw = [
+            day[2][FEATURE_NAMES.index(feature.name)]
+            for day in (row[statistic.day] for row in customers)
+            if day[0] == 1
+        ]
+        places = [Fraction(slow_scaled(feature.scale, value), UNIT) for value in raw if value != MISSING]
+        borders = [Fraction(2 * number - statistic.bins, statistic.bins) for number in range(1, statistic.bins)]
+        found += [sum(place < border for place in places) for border in borders] + [len(places), len(raw)]
+    return found
+
+
+def _prefix_tolerance(statistic: FeaturePrefixes, customers: int) -> NDArray[np.float64]:
+    # Each integer coefficient is at most half a unit off the exact one.
+    bins, features = statistic.bins + 1, len(statistic.features)
+    one = np.cumsum(root_coefficients(bins)) * customers / root_amplitude(bins, 1000 // features) / 2
+    return np.tile(one, features) + 1e-6
+
+
 #: Kind to examples: the smallest, an ordinary one, and one at the edges of what its fields allow.
 STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
+    "feature_prefixes": (
+        FeaturePrefixes(features=SCALED[3:], day=0, bins=2),
+        FeaturePrefixes(features=SCALED, day=1, bins=7),
+        FeaturePrefixes(features=SCALED[:3], day=2, bins=64),
+        FeaturePrefixes(features=SCALED[1:3], day=0, bins=256),
+    ),
     "grid_counts": (
         GridCounts(view=LINE_VIEW, day=0, cells=2),
         GridCounts(view=WIDE_VIEW, day=1, cells=8),
@@ -136,6 +189,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
 }  # fmt: skip
 
 READINGS: dict[str, ReadingOf] = {
+    "feature_prefixes": ReadingOf(read=_read_prefixes, truth=_true_prefixes, tolerance=_prefix_tolerance),
     "grid_counts": ReadingOf(
         read=_read_grid, truth=_true_grid, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
     ),
