@@ -28,6 +28,7 @@ from clients.data.rows.customers import CustomerTable, _customers, _tally, build
 from clients.data.sources import fetch, open_source
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
+from privacy.kernel.customers import CustomerRequest
 
 
 @pytest.fixture(autouse=True)
@@ -104,6 +105,12 @@ def test_the_same_digits_from_csv_parquet_duckdb_and_postgresql(tmp_path, server
         first.report.dropped
     )
     assert min(first.report.duplicates, first.report.netted, first.report.capped) > 10
+    for table in others:
+        assert as_rows(table) == as_rows(first)
+        assert table.report == first.report
+    month = CustomerRequest(window_days=30)
+    first, *others = [build_customer_table(Origin(config, study, tmp_path), month) for config in configs]
+    assert min(len(first), first.report.dropped["before_window"], first.report.only_returns) > 10
     for table in others:
         assert as_rows(table) == as_rows(first)
         assert table.report == first.report
@@ -231,11 +238,14 @@ def test_days_as_orders_are_the_same_from_postgresql(tmp_path, server, kind, zon
         cast = "time AT TIME ZONE 'UTC'" if kind == "timestamptz" else "time"
         database.execute(f"COPY (SELECT * REPLACE ({cast} AS time) FROM '{tmp_path}/sales.parquet') TO '{here}'")
     more = {"columns": {role: name for role, name in COLUMNS.items() if role != "order"}, "time_zone": zone}
-    there = build_customer_table(Origin(on(server, "sales_days", **more), make_study(), tmp_path))
-    local = build_customer_table(Origin(make_config(here, **more), make_study(), tmp_path))
-    assert as_rows(there) == as_rows(local)
-    assert there.report == local.report
-    assert there.report.orders > 1000
+    study = make_study(time_zone="Asia/Shanghai")
+    for request in (CustomerRequest(), CustomerRequest(window_days=40)):
+        there = build_customer_table(Origin(on(server, "sales_days", **more), study, tmp_path), request)
+        local = build_customer_table(Origin(make_config(here, **more), study, tmp_path), request)
+        assert as_rows(there) == as_rows(local)
+        assert there.report == local.report
+    assert there.report.dropped["before_window"] > 1000
+    assert there.report.orders > 100
 
 
 def test_sums_larger_than_64_bits_stay_exact(tmp_path, server):
