@@ -17,7 +17,7 @@ import pandas as pd
 import pytest
 from holder_kit import TEXTS, Earlier, holder_report, text
 from holder_pages import ALL_SCHEMES, VIP, own_rows, page_of, result_of, table_of
-from report_pages import Page, chromium, customers
+from report_pages import Page, chromium, customers, earlier_run, with_earlier, with_known_cuts
 
 from clients.analyses.churn.bands import BANDS
 from clients.analyses.rfm.comparison import MEASURES, measures, segment_lines, standing
@@ -31,6 +31,7 @@ from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.data.rows.customers import CustomerTable
 from clients.report.files import recorded_result, write_holder_report
+from privacy.analyses.rfm.ageing import ageing_findings
 from privacy.analyses.rfm.segments import OUTSIDE, SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError, ProtocolError
 from privacy.figures.estimates import Estimate
@@ -113,6 +114,16 @@ def test_what_is_hidden_missing_or_unknown_is_said() -> None:
     assert text("limit_two", "en") in words
     assert text("act_unknown", "en", file="actions.toml", codes="nosuch") in words
     assert text("act_none", "en", file="actions.toml", code="vip") not in words  # the first scheme has no such segment
+
+
+def test_cut_points_that_have_aged_are_told_to_who_labels_with_them() -> None:
+    then = earlier_run("2024-12-01", {"important_value": 0.04, "general_value": 0.04}, same_cuts=True)
+    result = with_known_cuts(with_earlier(then))
+    html = holder_report(holder="online", table=table_of(own_rows()), result=result, actions=Actions({}))
+    for language in LANGUAGES:
+        (sentence,) = ageing_findings(result.study.rfm, result.rfm, result.earlier, language)
+        assert "spring-review 2024-12-01" in sentence
+        assert sentence in Page(html).words[language]
 
 
 def test_a_holder_that_left_is_told() -> None:

@@ -30,6 +30,7 @@ from report_pages import (
     with_known_cuts,
 )
 
+from privacy.analyses.rfm.ageing import ageing_findings, drifts
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.segments import ThresholdRule
 from privacy.figures.estimates import Estimate
@@ -39,9 +40,8 @@ from privacy.presentation.texts import LANGUAGES
 from privacy.presentation.words import percent
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
-from server.analyses.rfm.ageing import drifts
 from server.analyses.rfm.analysis import ANALYSIS
-from server.analyses.rfm.findings import ageing_findings, scheme_findings
+from server.analyses.rfm.findings import scheme_findings
 from server.report.render import describe_spending, render_report
 
 
@@ -492,7 +492,7 @@ def test_whose_cut_points_is_said(language) -> None:
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_kept_cut_points_that_have_aged_are_said_to_by_the_releases_alone(language) -> None:
     def said(result: StudyResult) -> list[str]:
-        found = ageing_findings(result, language)
+        found = ageing_findings(result.study.rfm, result.rfm, result.earlier, language)
         words = " ".join(Page(render_report(result)).words[language])
         assert all(sentence in words for sentence in found)
         return found
@@ -500,7 +500,8 @@ def test_kept_cut_points_that_have_aged_are_said_to_by_the_releases_alone(langua
     more, less = {"important_value": 0.04, "general_value": 0.04}, {"important_retention": -0.05}
     aged = with_earlier(earlier_run("2024-12-01", more | less, same_cuts=True))
     (sentence,) = said(with_known_cuts(aged))
-    (drift,) = drifts(with_known_cuts(aged))
+    kept = with_known_cuts(aged)
+    (drift,) = drifts(kept.study.rfm, kept.rfm, kept.earlier)
     assert drift.fact == "recency_days"
     assert drift.then.value - drift.now.value == pytest.approx(0.08)
     assert percent(drift.then, language) in sentence

@@ -20,7 +20,7 @@ FREE = (
     "statistics/examples.py",
 )  # fmt: skip
 #: The same of an analysis' room.
-FREE_IN_ROOMS = ("results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "example.py")
+FREE_IN_ROOMS = ("results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py")
 
 
 @cache

@@ -20,10 +20,12 @@ from clients.analysis import Earlier, HolderContext
 from clients.analysis.comparison import Compared
 from clients.data.rows.customers import CustomerTable
 from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.ageing import ageing_findings
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.analyses.rfm.shown import shown
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.customers import CustomerRequest
+from privacy.presentation.texts import Language
 from privacy.results import StudyResult
 
 
@@ -48,6 +50,10 @@ class OwnSegments:
     movement: Movement | None
     since: dt.date | None
     complete: bool
+
+    def aged(self, language: Language) -> list[str]:
+        """That kept cut points have aged, where releases show it."""
+        return ageing_findings(self.result.study.of(CONTRACT), self.rfm, self.result.earlier, language)
 
     def __repr__(self) -> str:
         return "OwnSegments(<private>)"

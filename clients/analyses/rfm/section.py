@@ -43,10 +43,9 @@ class _Section:
     def __init__(self, view: HolderView[OwnSegments]) -> None:
         self._facts = facts = view.figures
         self._view = view
-        self._actions = view.actions
+        self._actions, self._file = view.actions, view.actions_file
         self._language = view.language
         self._checked = view.checked
-        self._file = view.actions_file
         self._study = facts.result.study
         self._currency = self._study.currency
         self._digits = minor_digits(self._currency)
@@ -92,7 +91,7 @@ class _Section:
             "movement": self._movement(),
             "actions": self._act(),
             "yardstick": self._yardstick(),
-            "limits": self._limits(),
+            "limits": [*facts.aged(self._language), *self._limits()],
         }
 
     def _origin(self) -> str:

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Sequence
 from decimal import Decimal
 
 from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.ageing import is_of_season
 from privacy.analyses.rfm.options import KnownCuts, KnownTail, RfmOptions
 from privacy.analyses.rfm.results import RfmResult, TailFigures
 from privacy.errors import ConfigError
 from privacy.protocol.study import Study
 from privacy.results import EarlierRun, StudyResult
-from server.analyses.rfm.ageing import found_in, is_of_season
 from server.analyses.rfm.shares_only import earlier_shares_only
 
 
@@ -49,16 +50,22 @@ def with_known_cuts(study: Study, before: Sequence[StudyResult]) -> Study:
         origin=origin,
         orders_tail=_known(last.orders_tail),
         money_tail=_known(last.money_tail),
-        found=found_in(chosen),
+        found=_found_in(chosen),
     )
     return study.model_copy(update={"rfm": RfmOptions(**{**dict(study.of(CONTRACT)), "cut_points": known})})
 
 
+def _found_in(result: StudyResult) -> dt.date | None:
+    """The as-of day of the run that found a result's cut points; None where an earlier release did not keep it."""
+    used = result.study.of(CONTRACT).cut_points
+    return used.found if isinstance(used, KnownCuts) else result.study.as_of
+
+
 def _is_of_season(result: StudyResult, study: Study) -> bool:
-    found = found_in(result)
+    found = _found_in(result)
     return (
         found is not None
-        and is_of_season(found, study)
+        and is_of_season(found, study.as_of)
         and result.study.of(CONTRACT).window_days == study.of(CONTRACT).window_days
         and result.study.currency == study.currency
     )

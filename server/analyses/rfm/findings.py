@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-from privacy.analyses.rfm import CONTRACT
-from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.results import SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.words import segment_name
 from privacy.figures.estimates import Estimate
-from privacy.presentation.texts import Language, join
+from privacy.presentation.texts import Language
 from privacy.presentation.words import percent
-from privacy.results import StudyResult
-from server.analyses.rfm.ageing import drifts
 from server.analyses.rfm.texts import text
 
 
 def _larger(first: Estimate, second: Estimate) -> bool:
     """Whether ``first`` is larger than ``second`` beyond what the noise explains (95%)."""
     return first.minus(second).interval[0] > 0
-
-
-#: What is said of a fact's cut, by the fact.
-_AGED = {"recency_days": "aged_recency_days", "orders": "aged_orders", "money": "aged_money"}
-
-
-def ageing_findings(result: StudyResult, language: Language) -> list[str]:
-    """That kept cut points have aged, and by how much; nothing where releases do not show it."""
-    known, found = result.study.of(CONTRACT).cut_points, drifts(result)
-    if not found or not isinstance(known, KnownCuts):
-        return []
-    parts = [
-        text(_AGED[item.fact], language, then=percent(item.then, language), now=percent(item.now, language))
-        for item in found
-    ]
-    return [text("aged", language, origin=known.origin, facts=join(parts, language))]
 
 
 def scheme_findings(released: SchemeFigures, shown: SchemeFigures, language: Language) -> list[str]:

@@ -8,6 +8,7 @@ from fractions import Fraction
 import numpy as np
 
 from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.ageing import is_of_season
 from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.analyses.rfm.segment_totals import CENTRED_AMPLITUDES, SegmentTotals
@@ -15,7 +16,6 @@ from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Z95
 from privacy.figures.public_grid import FINEST, class_of, coarsened
 from privacy.protocol.study import Study
-from server.analyses.rfm.ageing import is_of_season
 from server.analyses.rfm.cut_points import (
     Cumulative,
 )
@@ -167,7 +167,7 @@ def _age(study: Study) -> Iterator[Expectation]:
         code="cut_age",
         value=float((study.as_of - known.found).days),
         text=f"cut points kept           of {known.found}",
-        warning="" if is_of_season(known.found, study) else warning,
+        warning="" if is_of_season(known.found, study.as_of) else warning,
     )
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.ageing import ageing_findings
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures
 from privacy.analyses.rfm.segments import SegmentRules
@@ -24,7 +25,7 @@ from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
 from server.analyses.rfm.columns import COLUMNS, TOTALS, WHOLE
-from server.analyses.rfm.findings import ageing_findings, scheme_findings
+from server.analyses.rfm.findings import scheme_findings
 from server.analyses.rfm.texts import text
 from server.analyses.rfm.trend import over_time
 from server.analysis.section import ReportSection, ReportView
@@ -58,7 +59,7 @@ def findings(view: ReportView[RfmResult]) -> list[str]:
     if released is None or not released.schemes:
         return []
     told = scheme_findings(released.schemes[0], view.figures.schemes[0], view.language)
-    return [*told, *ageing_findings(view.result, view.language)]
+    return [*told, *ageing_findings(view.result.study.of(CONTRACT), released, view.result.earlier, view.language)]
 
 
 def body(view: ReportView[RfmResult]) -> dict[str, Any]:

@@ -10,11 +10,12 @@ from rich.console import Console, ConsoleOptions
 from rich.table import Table
 from rich.text import Text
 
+from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.ageing import ageing_findings
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.figures.estimates import Estimate
 from privacy.presentation.words import on_terminal, written
 from privacy.results import StudyResult
-from server.analyses.rfm.findings import ageing_findings
 
 #: From so many columns on there is room for the names in both languages.
 _BILINGUAL = 100
@@ -24,7 +25,7 @@ def tables(rfm: RfmResult, result: StudyResult, folder: Path) -> Iterator[Segmen
     """A table for each reported segmentation, and a warning where kept cut points have aged."""
     for figures in rfm.schemes:
         yield Segments(figures=figures, result=result)
-    for sentence in ageing_findings(result, "en"):
+    for sentence in ageing_findings(result.study.of(CONTRACT), rfm, result.earlier, "en"):
         yield Text.assemble(("Warning: ", "yellow"), sentence)
 
 

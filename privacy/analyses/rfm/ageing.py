@@ -9,16 +9,16 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
 
-from privacy.analyses.rfm import CONTRACT
-from privacy.analyses.rfm.options import FixedCuts, KnownCuts
+from privacy.analyses.rfm.options import FixedCuts, KnownCuts, RfmOptions
 from privacy.analyses.rfm.results import RfmResult
+from privacy.analyses.rfm.words import TEXTS
 from privacy.figures.estimates import Estimate
 from privacy.presentation.change import change
-from privacy.protocol.study import Study
-from privacy.results import StudyResult
+from privacy.presentation.texts import Language, join, say
+from privacy.presentation.words import percent
 
 #: The segments of ``eight`` in which each fact is high.
 _HIGH = {
@@ -30,6 +30,25 @@ _HIGH = {
 AGED = 0.05
 
 
+class Earlier(Protocol):
+    """What is known of an earlier run: its as-of day, whether its cut points were the same, and shares of customers."""
+
+    @property
+    def as_of(self) -> str:
+        """ISO format."""
+        ...
+
+    @property
+    def same_cuts(self) -> bool:
+        """As those of the run that is looked at."""
+        ...
+
+    @property
+    def shares(self) -> Mapping[str, Mapping[str, Estimate]]:
+        """By segmentation and segment code; suppressed segments are left out."""
+        ...
+
+
 class Drift(NamedTuple):
     """The share of customers on the high side of a fact's cut, when it was found and now."""
 
@@ -38,25 +57,23 @@ class Drift(NamedTuple):
     now: Estimate
 
 
-def found_in(result: StudyResult) -> dt.date | None:
-    """The as-of day of the run that found a result's cut points; None where an earlier release did not keep it."""
-    used = result.study.of(CONTRACT).cut_points
-    return used.found if isinstance(used, KnownCuts) else result.study.as_of
+def is_of_season(found: dt.date, as_of: dt.date) -> bool:
+    """Whether cut points are of the same month one year before a day: recency moves with the season."""
+    return (found.year + 1, found.month) == (as_of.year, as_of.month)
 
 
-def is_of_season(found: dt.date, study: Study) -> bool:
-    """Whether cut points are of the same month one year before a study's day: recency moves with the season."""
-    return (found.year + 1, found.month) == (study.as_of.year, study.as_of.month)
-
-
-def drifts(result: StudyResult) -> tuple[Drift, ...]:
+def drifts(options: RfmOptions, rfm: RfmResult, earlier: Sequence[Earlier]) -> tuple[Drift, ...]:
     """Facts whose kept cut has aged by more than noise explains, the worst first.
 
     Nothing is said where the cuts are new or the operators' own, or where either run does not show all segments.
+
+    Args:
+        options: of the run.
+        rfm: what it released.
+        earlier: runs of the same study before it.
     """
-    options, rfm = result.study.of(CONTRACT), result.of(RfmResult)
     known = options.cut_points
-    if not isinstance(known, KnownCuts) or known.found is None or isinstance(options.high_low, FixedCuts) or not rfm:
+    if not isinstance(known, KnownCuts) or known.found is None or isinstance(options.high_low, FixedCuts):
         return ()
     now = {
         row.code: row.share_of_customers
@@ -65,7 +82,7 @@ def drifts(result: StudyResult) -> tuple[Drift, ...]:
         for row in scheme.segments
         if row.share_of_customers is not None
     }
-    first = [run for run in result.earlier if run.as_of == known.found.isoformat() and run.same_cuts]
+    first = [run for run in earlier if run.as_of == known.found.isoformat() and run.same_cuts]
     if not first:
         return ()
     then = first[-1].shares.get("eight", {})
@@ -86,3 +103,19 @@ def _together(shares: Mapping[str, Estimate], codes: tuple[str, ...]) -> Estimat
         return None
     parts = [shares[code] for code in codes]
     return Estimate(value=sum(part.value for part in parts), margin=math.hypot(*(part.margin for part in parts)))
+
+
+#: What is said of a fact's cut, by the fact.
+_AGED = {"recency_days": "aged_recency_days", "orders": "aged_orders", "money": "aged_money"}
+
+
+def ageing_findings(options: RfmOptions, rfm: RfmResult, earlier: Sequence[Earlier], language: Language) -> list[str]:
+    """That kept cut points have aged, and by how much, as :func:`drifts`; nothing where releases do not show it."""
+    known, found = options.cut_points, drifts(options, rfm, earlier)
+    if not found or not isinstance(known, KnownCuts):
+        return []
+    parts = [
+        say(TEXTS, _AGED[item.fact], language, then=percent(item.then, language), now=percent(item.now, language))
+        for item in found
+    ]
+    return [say(TEXTS, "aged", language, origin=known.origin, facts=join(parts, language))]
