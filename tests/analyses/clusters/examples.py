@@ -136,7 +136,7 @@ def _true_prefixes(statistic: FeaturePrefixes, customers: Sequence[FeatureRow]) 
 def _prefix_tolerance(statistic: FeaturePrefixes, customers: int) -> NDArray[np.float64]:
     # Each integer coefficient is at most half a unit off the exact one.
     bins, features = statistic.bins + 1, len(statistic.features)
-    one = np.cumsum(root_coefficients(bins)) * customers / root_amplitude(bins, 1000 // features) / 2
+    one = np.cumsum(root_coefficients(bins)) * customers / root_amplitude(bins, 999 // features) / 2
     return np.tile(one, features) + 1e-6
 
 
