@@ -68,7 +68,7 @@ def test_honest_ledgers_pass_and_state_the_study_s_epsilon(honest: Path) -> None
     assert verdict.passed
     assert {spent.owner for spent in verdict.spent} == {"coordinator", "north", "south", "west"}
     for spent in verdict.spent:
-        assert spent.charges == 2
+        assert spent.charges == 4
         assert 0 < spent.epsilon_pld <= spent.epsilon <= 1.0
         assert abs(spent.epsilon - spent.epsilon_pld) < 0.002
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import protocol_kit as kit
 import pytest
-from protocol_kit import federation_at, small_study
+from protocol_kit import federation_at
 
 import cohortium
 
@@ -37,7 +37,7 @@ def test_from_backup_and_export_to_report_and_recovery(run: Run, tmp_path: Path)
     for name in ("first", "second"):
         if name == "second":
             assert run("ledger", "backup", alpha, "-o", tmp_path / "backup")[0] == 0
-        coordinator = kit.coordinator_of(federation, small_study(name=name, budget={"epsilon": "0.9"}))
+        coordinator = kit.coordinator_of(federation, kit.lean_study(name=name, budget={"epsilon": "0.9"}))
         coordinator.join()
         coordinator.ask("rfm", "cut points", kit.STATISTIC, kit.price(coordinator.study) * 2)
         coordinator.finish("{}")

@@ -236,7 +236,7 @@ def test_the_forecast_shrinks_with_epsilon() -> None:
         (margin,) = (item.value for item in check.expectations if item.code == "auc_margin")
         margins.append(margin)
     assert 0.5 >= margins[0] > margins[1] > margins[2] > 0
-    assert any("quality of the churn model" in text for text in check_study(study_of("0.1"), holders=3).warnings)
+    assert any("quality of the churn model" in text for text in check_study(study_of("0.03"), holders=3).warnings)
 
 
 # --- nothing to learn ----------------------------------------------------------------------------------------------
