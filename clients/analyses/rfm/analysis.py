@@ -17,7 +17,7 @@ from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import SegmentRules
 from privacy.kernel.customers import CustomerRequest
 from privacy.results import StudyResult
-from privacy.statistics import Statistic
+from privacy.statistics import Rows, Statistic
 
 NAME = "rfm"
 
@@ -47,6 +47,17 @@ def _fits(figures: RfmResult, answered: Sequence[Statistic[Any]]) -> bool:
     )
 
 
+def _reads(context: HolderContext) -> Rows:
+    """The rows of the questions; and, for the labels of those outside the window, all customers.
+
+    Both are made while the coordinator waits for tables, of one state of the source: nobody should wait for another one
+    when results are handed out.
+    """
+    if context.study.of(CONTRACT).window_days is not None:
+        context.customers(CustomerRequest())
+    return own_customers(context).table
+
+
 def _label(context: HolderContext) -> Sequence[Path]:
     rules = released_rules(context.answered)
     if rules is None:
@@ -74,6 +85,7 @@ ANALYSIS: HolderAnalysis[RfmResult, OwnSegments] = HolderAnalysis(
     own=own_segments,
     section=SECTION,
     label=_label,
+    reads=_reads,
     history=LabelHistory,
     knows=_knows,
     since=lambda own: own.since,
