@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import protocol_kit as kit
 import pytest
-from cluster_pages import STUDY, cluster_result, kinds
+from cluster_pages import STUDY, cluster_result, html, kinds, proposed
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,12 +27,12 @@ import cluster_groups as bench
 from cluster_customers import cluster_directly, known, reference_study
 from rfm_accuracy import Noisy
 
-from clients.analyses.clusters.assignment import fits_the_plan
+from clients.analyses.clusters.assignment import assign, fits_the_plan
 from privacy.analyses.clusters.anchor_sums import AnchorSums
 from privacy.analyses.clusters.feature_prefixes import FeaturePrefixes
 from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.analyses.clusters.nouns import plain_view
-from privacy.analyses.clusters.results import ClusterProposal, ClusterResult, ProposedGroup
+from privacy.analyses.clusters.results import ClusterResult
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.features import UNIT, FeatureTable
 from privacy.protocol.study import Study
@@ -44,6 +44,8 @@ from server.analyses.clusters.scales import between, released_scales, tightened
 from server.analyses.clusters.section import cluster_findings, cluster_section
 from server.analyses.clusters.support_points import SupportPoints
 from server.running.planning import plan
+from server.running.run import run_study
+from simulations.worlds.kit import MemoryFederation
 
 #: No seed of the benchmark's, by which constants were chosen.
 SEEDS = range(70_001, 70_004)
@@ -257,16 +259,25 @@ def test_too_few_customers_end_after_the_question_for_scales() -> None:
     assert questions == ["cluster scales"]
 
 
+def test_a_run_through_the_protocol_finds_groups_that_its_holders_apply(tmp_path: Path) -> None:
+    _, table = bench.customers("four", 8)
+    tables = {f"holder-{number}": {"clusters": table.take(np.arange(len(table)) % 3 == number)} for number in range(3)}
+    policy = kit.lenient_policy(analyses=("clusters",))
+    federation = MemoryFederation(tmp_path, tables, policy=policy, declared=1, sampler=kit.no_noise)
+    study = reference_study(0, ranges="released")
+    result = run_study(study, folder=federation.folder, transport=federation.transport)
+    clusters = result.clusters
+    assert clusters is not None
+    assert clusters.groups
+    assert 4 in [each.k for each in clusters.proposals]
+    assert len(clusters.figures) == 4
+    assert result.spending.questions[0].question == "cluster scales"
+    own = assign(clusters.clusters, tables["holder-0"]["clusters"])
+    assert len(np.unique(own.cluster)) == 4
+    assert federation.folder.results.of(study) == result
+
+
 # --- the report ------------------------------------------------------------------------------------------------------
-
-
-def proposed(*, groups: bool) -> ClusterResult:
-    part = ProposedGroup(share=0.7, apart={"recency_days": -0.9, "orders": 0.1, "money": 0.8})
-    rest = ProposedGroup(share=0.3, apart={"recency_days": 2.1, "orders": -0.2, "money": -0.3})
-    proposals = tuple(ClusterProposal(k=k, between=0.2 if groups else 0.95, groups=(part, rest)) for k in (2, 4))
-    spread = {"recency_days": 0.5, "orders": 0.25, "money": 0.2}
-    update = {"proposals": proposals, "groups": groups, "spread": spread}
-    return cluster_result(found=False).model_copy(update=update)
 
 
 def test_the_report_proposes_numbers_and_says_where_no_groups_stand_apart() -> None:
@@ -282,6 +293,12 @@ def test_the_report_proposes_numbers_and_says_where_no_groups_stand_apart() -> N
         assert ("No groups stand apart" in said) == (not groups)
         assert "没有彼此分离的群体" in " ".join(cluster_section(result, STUDY, "zh")["proposals"]["notes"]) or groups
     assert cluster_section(cluster_result(), STUDY, "en")["proposals"] is None
+
+
+def test_the_page_has_both_tables() -> None:
+    page = html("proposed")
+    for said in ("Numbers of clusters to choose from", "very long inactive", "0.25", "标准差"):
+        assert said in page
 
 
 def test_the_report_says_how_much_each_feature_varies() -> None:

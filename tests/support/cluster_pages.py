@@ -10,7 +10,7 @@ from report_pages import PLAIN as RFM_RESULT
 
 from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import ClusterOptions, KnownClusters
-from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, ClusterResult
+from privacy.analyses.clusters.results import ClusterFigures, ClusterMove, ClusterProposal, ClusterResult, ProposedGroup
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, UNIT
 from privacy.results import QuestionCost, StudyResult, Timing
@@ -26,6 +26,7 @@ STUDY = RFM_RESULT.study.model_copy(update={"name": "spring", "currency": "EUR"}
 
 
 TITLES = (
+    "cluster scales",
     "cluster size",
     "cluster moments",
     "cluster grid",
@@ -103,6 +104,16 @@ def cluster_result(
     )
 
 
+def proposed(*, groups: bool) -> ClusterResult:
+    """A result whose number of clusters was to be found on released scales."""
+    part = ProposedGroup(share=0.7, apart={"recency_days": -0.9, "orders": 0.1, "money": 0.8})
+    rest = ProposedGroup(share=0.3, apart={"recency_days": 2.1, "orders": -0.2, "money": -0.3})
+    proposals = tuple(ClusterProposal(k=k, between=0.2 if groups else 0.95, groups=(part, rest)) for k in (2, 4))
+    spread = {"recency_days": 0.5, "orders": 0.25, "money": 0.2}
+    update = {"proposals": proposals, "groups": groups, "spread": spread}
+    return cluster_result(found=False).model_copy(update=update)
+
+
 MOVES = (
     ClusterMove(id=1, what="stayed", distance=0.02),
     ClusterMove(id=2, what="stayed", distance=0.0),
@@ -126,7 +137,7 @@ def known(clusters: ClusterResult) -> KnownClusters:
 
 def study_result(clusters: ClusterResult, *, with_rfm: bool = False, missing: tuple[str, ...] = ()) -> StudyResult:
     names = tuple(feature.name for feature in clusters.clusters.features)
-    k = 0 if clusters.silhouettes or clusters.moves else len(clusters.figures)
+    k = 0 if clusters.silhouettes or clusters.proposals or clusters.moves else len(clusters.figures)
     options = ClusterOptions(k=k, features=names, centres=known(clusters) if clusters.moves else "new")
     study = STUDY.model_copy(
         update={"analyses": ("rfm", "clusters") if with_rfm else ("clusters",), "clusters": options}
@@ -154,6 +165,7 @@ def kinds() -> dict[str, StudyResult]:
         "both": study_result(plain, with_rfm=True),
         "many": study_result(cluster_result(MANY, found=False)),
         "moves": study_result(cluster_result(found=False, moves=MOVES, changes=CHANGES)),
+        "proposed": study_result(proposed(groups=False)),
         "one_feature": study_result(cluster_result(("orders",), np.array(PLACES)[:, 1:2])),
         "hidden": study_result(cluster_result(customers=40.0, found=False)),
         "missing": study_result(plain, missing=("shop-7",)),
