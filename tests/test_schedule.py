@@ -1,20 +1,26 @@
 """docs/schedule.md as it is written: its script runs as cron runs it, and its units are what systemd accepts.
 
 Asserts that the script works in cron's bare environment, that a second start meets the lock (10), that a later start
-shows what was recorded and spends nothing, and that systemd finds no fault in the two units.
+shows what was recorded and spends nothing, that a check says whose cut points a later month would keep, and that
+systemd finds no fault in the two units.
 """
 
 from __future__ import annotations
 
+import datetime as dt
+import os
 import re
 import shutil
 import subprocess
 import sys
 import time
+import tomllib
+from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from cohortium.study_file import study_template
 from privacy.ledger.view import view_ledger
 from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace
@@ -82,6 +88,18 @@ def test_the_script_as_cron_runs_it(tmp_path: Path) -> None:
     assert again.returncode == 0, complaints
     assert "nothing was asked or spent" in printed
     assert [view_ledger(path) for path in ledgers] == spent
+    # The same study a quarter later, with the cut points of that run, which the federation's folder knows.
+    raw = tomllib.loads(study.read_text(encoding="utf-8"), parse_float=Decimal)
+    ran = workspace.coordinator.results.named(raw["name"])[-1].study.as_of
+    kept = study_template(raw["name"], str(ran + dt.timedelta(days=92)), "1", raw["currency"])
+    kept = kept.replace('# cut_points = "new" ', 'cut_points = "previous" ').replace("window_days = 365", "#")
+    study.write_text(kept, encoding="utf-8")
+    check = [sys.executable, "-m", "cohortium", "study", "check", str(study), "--workspace", str(workspace.root)]
+    done = subprocess.run(
+        check, cwd=ROOT, capture_output=True, text=True, timeout=60, env=os.environ | {"COLUMNS": "200"}
+    )
+    assert f"cut points kept           of {ran}" in done.stdout, done.stderr
+    assert f"Cut points of {ran} are not of the same month a year before" in done.stdout
 
 
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
