@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test lint fast clean
+.PHONY: demo test lint fast wheel lock clean
 
 ## Run the main job on this machine. DATA=folder (one folder per holder, each with a holder.toml) uses your own data.
 demo: $(VENV)/.node
@@ -25,16 +25,28 @@ lint: $(VENV)/.dev
 	$(BIN)/lint-imports
 	$(BIN)/python -m pytest -q tests/test_limits.py
 
+## Build the release and try its wheel in clean environments, of each interpreter of PYTHONS.
+wheel: $(VENV)/.dev
+	VENV=$(VENV) .ci/try-wheel $(PYTHONS)
+
+## Write anew which versions everything is tested with: the newest that pyproject.toml allows.
+lock:
+	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs]'
+	(echo '# Versions that everything was tested with, by `make lock`. pip install -c requirements.lock "cohortium[node]"'; \
+	  $(VENV)-lock/bin/python -m pip freeze --exclude cohortium | sed 's/+cpu$$//' | LC_ALL=C sort -f) > requirements.lock
+	rm -rf $(VENV)-lock
+
 $(VENV)/bin/python:
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "cohortium needs Python 3.11 or newer; set PYTHON=python3.12, say")'
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.node: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[node]'
+$(VENV)/.node: pyproject.toml setup.py requirements.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[node]'
 	touch $@
 
-$(VENV)/.dev: pyproject.toml | $(VENV)/bin/python
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+$(VENV)/.dev: pyproject.toml setup.py requirements.lock | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
 	touch $@ $(VENV)/.node
 
 clean:

@@ -206,6 +206,25 @@ def coordinator_serve(
     serve(folder, stop=stop, with_gateway=gateway, superlink_port=superlink_port)
 
 
+@coordinator_app.command("gateway")
+def coordinator_gateway(
+    listen: Annotated[str, typer.Option(help="HOST:PORT that partners reach.")],
+    superlink: Annotated[str, typer.Option(help="HOST:PORT of the SuperLink, on loopback.")],
+    authority: Annotated[Path, typer.Option(help="What the SuperLink's certificate is checked with.")],
+    certificate: Annotated[Path, typer.Option(help="The certificate that partners are shown.")],
+    key: Annotated[Path, typer.Option(help="Its private key.")],
+    nodes: Annotated[Path, typer.Option(help="The list of nodes that `serve` keeps in the folder flower/.")],
+) -> None:
+    """Serve the gateway alone, for a container of its own beside `serve --no-gateway`, until stopped."""
+    from server.flower.gateway import main
+
+    options = {
+        "--listen": listen, "--superlink": superlink, "--authority": authority, "--certificate": certificate,
+        "--key": key, "--nodes": nodes,
+    }  # fmt: skip
+    main([str(word) for option in options.items() for word in option])
+
+
 def warn_of_certificate(folder: Path) -> None:
     """Say when the end of the server's certificate is near."""
     from server.running.renewal import Renewal

@@ -16,6 +16,8 @@ from costs import DEAR, seconds
 from mutant_guard import no_errors_of_its_own
 from postgres_server import PASSWORD, Server, running_server
 
+import cohortium  # before tests import parts of it: where a release is installed, it puts them on the path
+
 # One thread for each worker, and for the processes it starts, read when libraries of numbers are loaded: the arrays
 # here are small, and threads of several workers that wait for each other on the same cores take many times as long.
 for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
@@ -112,7 +114,6 @@ class Said(NamedTuple):
 @pytest.fixture
 def command(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Callable[..., Said]:
     """Runs ``cohortium`` with words, as typed, in this process."""
-    import cohortium
 
     def run(*words: object) -> Said:
         monkeypatch.setattr(sys, "argv", ["cohortium", *map(str, words)])

@@ -116,6 +116,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 sys.path[:0] = {paths!r}
+import cohortium
 from clients.analyses.rfm import labels as rows
 from clients.labels import day_rows
 from label_kit import LATER, TABLE, make_rules, make_study, july
