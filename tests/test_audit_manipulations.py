@@ -18,7 +18,7 @@ import pytest
 from bundle_kit import Forger, export_all, key_of, resign
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from protocol_kit import federation_at, small_study
+from protocol_kit import federation_at, lean_study
 
 from privacy.audit.verify import verify
 from privacy.protocol.identity import Identity, Signed
@@ -35,7 +35,7 @@ def honest(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     """(federation's root, folder of bundles)."""
     root = tmp_path_factory.mktemp("honest")
     federation = federation_at(root / "federation", *HOLDERS)
-    run_study(small_study(), folder=federation.folder, transport=federation.transport, pages=False)
+    run_study(lean_study(), folder=federation.folder, transport=federation.transport, pages=False)
     return root / "federation", export_all(federation, root / "bundles")
 
 

@@ -60,7 +60,8 @@ class Recorder:
 
 
 def study_for(placement: Placement, name: str = "audit", holders: Sequence[str] = (), **budget: Any) -> Study:
-    """A study that may ask every kind of question."""
+    """A study that may ask every kind of question; holders look at the price of each, not at what it promises."""
+    fixed = {"epsilon": "4", "delta": "0.000001", "max_holders_per_customer": 1, "size_class": 10_000}
     return Study.model_validate(
         {
             "name": name,
@@ -69,8 +70,7 @@ def study_for(placement: Placement, name: str = "audit", holders: Sequence[str] 
             "analyses": NAMES,
             "placement": placement,
             **OPTIONS_OF,
-            "budget": {"epsilon": "4", "delta": "0.000001", "max_holders_per_customer": 1, "size_class": 10_000}
-            | budget,
+            "budget": fixed | {"reserve": "kept"} | budget,
         }
     )
 
