@@ -86,7 +86,7 @@ class ClusterResult(Figures):
         spread: per feature the standard deviation of all customers on its scale from -1 to 1: by that it counts. Empty
             in results of before 0.2.
         proposals: numbers of clusters to choose from, where the number was to be found on released scales.
-        groups: whether the clusters are groups that stand apart, there.
+        groups: whether the clusters are groups that stand apart; only looked at on released scales that are new.
     """
 
     clusters: Clusters

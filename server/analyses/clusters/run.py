@@ -10,7 +10,7 @@ points are lifted back by the released covariance. Everything between the questi
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,10 +65,11 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
             least *= longer
         refine(model, model.centres(_ANCHORS, starts=1), title, features, least, ask)
     number = _number(options, model, known)
-    k, groups = number.k, number.groups
-    refine(model, model.centres(k) if groups is None else groups, CENTRES, features, least, ask)
+    k = number.k
+    refine(model, model.centres(k) if number.groups is None else number.groups, CENTRES, features, least, ask)
+    number = number.seen_again(model)
     # From groups k-means may go on to what costs less and cuts them: one round brings the centres into their middles.
-    fresh = model.centres(k) if groups is None else model.centres(k, first=groups, rounds=1)
+    fresh = model.centres(k) if number.groups is None else model.centres(k, first=number.groups, rounds=1)
     if known is not None and len(known) == k:
         fresh = staying(model, from_known(model, fresh, known), known)
     places = np.round(fresh * UNIT).astype(np.int64)
@@ -79,8 +80,8 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
     return result(study, found, earlier).model_copy(
         update={
             "silhouettes": number.silhouettes,
-            "proposals": proposals(model, features, number.splits, k) if number.splits else (),
-            "groups": bool(number.splits) and number.splits[k].stands_apart,
+            "proposals": () if options.k else proposals(model, features, number.splits, k),
+            "groups": number.groups is not None,
         }
     )
 
@@ -99,14 +100,23 @@ class _Number:
     """How many clusters there are to be, and what that rests on.
 
     Attributes:
-        groups: centres of groups that stand apart, shape ``(k, features)``; None where there are none.
-        silhouettes, splits: what was tried where the number was to be found: on public scales, on released ones.
+        silhouettes, splits: what was tried: on public scales where the number was to be found, on released ones always.
     """
 
     k: int
-    groups: FloatArray | None = None
     silhouettes: dict[int, float] = field(default_factory=dict)
     splits: dict[int, Split] = field(default_factory=dict)
+
+    @property
+    def groups(self) -> FloatArray | None:
+        """Centres of groups that stand apart, shape ``(k, features)``; None where there are none."""
+        split = self.splits.get(self.k)
+        return split.centres if split is not None and split.stands_apart else None
+
+    def seen_again(self, model: SupportPoints) -> _Number:
+        """With the clusters' split as a better model shows it; it may show groups that were hidden before."""
+        again = splits(model, [self.k] if self.splits else []).get(self.k)
+        return self if again is None or not again.stands_apart else replace(self, splits=self.splits | {self.k: again})
 
 
 def _number(options: ClusterOptions, model: SupportPoints, known: FloatArray | None) -> _Number:
@@ -114,10 +124,7 @@ def _number(options: ClusterOptions, model: SupportPoints, known: FloatArray | N
     k = options.k or (len(known) if known is not None else 0)
     if options.ranges == "released" and known is None:
         found = splits(model, [k] if k else range(2, options.most + 1))
-        chosen = k or number_of_groups(found)
-        split = found.get(chosen)
-        groups = split.centres if split is not None and split.stands_apart else None
-        return _Number(k=chosen, groups=groups, splits={} if k else found)
+        return _Number(k=k or number_of_groups(found), splits=found)
     if k:
         return _Number(k=k)
     silhouettes = model.silhouettes(range(_LEAST_CLUSTERS, options.most + 1))
