@@ -14,6 +14,7 @@ from rich.markup import escape
 import server.analyses
 from clients.commands import holder_app
 from cohortium.demo import demo
+from cohortium.doctor import doctor
 from cohortium.studies import study_app
 from privacy.audit.commands import audit_app, auditor_app, budget_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
@@ -123,3 +124,4 @@ def version(as_json: Json = False) -> None:
 
 
 app.command()(demo)
+app.command()(doctor)

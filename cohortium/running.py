@@ -109,6 +109,24 @@ def where_to_run(
     )
 
 
+def recorded_in(workspace: Path | None, coordinator: Path | None) -> CoordinatorFolder:
+    """The coordinator's folder of a federation, to be read.
+
+    Raises:
+        ConfigError: if none or both are given, or there is no federation.
+    """
+    workspace, coordinator = said_here(workspace, coordinator)
+    if (workspace is None) == (coordinator is None):
+        raise ConfigError("say whose studies", hint="give --coordinator FOLDER, or --workspace FOLDER")
+    if coordinator is not None:
+        from server.running.folder import CoordinatorFolder
+
+        return CoordinatorFolder(root=coordinator)
+    from simulations.worlds.local import Workspace
+
+    return Workspace.open(workspace or Path()).coordinator
+
+
 def run_there(
     study: Study, where: Where, *, quiet: bool, as_json: bool, again: bool = False, hand_out: bool = False
 ) -> StudyResult:
@@ -137,10 +155,16 @@ def run_there(
             screen.print(f"This study was run on {result.finished}; nothing was asked or spent. --again asks again.")
     target = results.folder(result.study)
     if as_json:
-        print_json({"report": str(target / "report.html"), **result.model_dump(mode="json"), "shown": texts(result)})
+        print_json(result_as_json(result, where.folder))
     else:
         show_result(result, target)
     return result
+
+
+def result_as_json(result: StudyResult, folder: CoordinatorFolder) -> dict[str, Any]:
+    """A result for scripts: where its page is, its figures, and each figure as the pages write it."""
+    report = folder.results.folder(result.study) / "report.html"
+    return {"report": str(report), **result.model_dump(mode="json"), "shown": texts(result)}
 
 
 def texts(result: StudyResult) -> dict[str, Any]:

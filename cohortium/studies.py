@@ -9,7 +9,17 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from cohortium.running import Transport, TransportOption, given_coordinator, run_there, said_here, where_to_run
+from cohortium.running import (
+    Transport,
+    TransportOption,
+    given_coordinator,
+    recorded_in,
+    result_as_json,
+    run_there,
+    said_here,
+    show_result,
+    where_to_run,
+)
 from cohortium.study_file import read_study, study_template
 from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, Quiet, command_group, errors, print_json, screen, up, up_or_dash
@@ -252,3 +262,45 @@ def study_report(
     if failed:
         raise typer.Exit(1)
     screen.print(f"Report: [bold]{escape(str(folder.results.folder(result.study) / 'report.html'))}[/]", soft_wrap=True)
+
+
+@study_app.command("list")
+def study_list(workspace: WorkspaceOption = None, coordinator: CoordinatorOption = None, as_json: Json = False) -> None:
+    """List all runs: what is done, under way or cut off, what each spent, and how one goes on. Asks nobody."""
+    from server.running.state import studies_of
+    from server.running.state_screen import show_studies
+
+    studies = studies_of(recorded_in(workspace, coordinator))
+    if as_json:
+        print_json([item.model_dump(mode="json") for item in studies])
+    else:
+        show_studies(studies)
+
+
+@study_app.command("show")
+def study_show(
+    name: Annotated[str, typer.Argument(help="The study's name, as `study list` has it.")],
+    workspace: WorkspaceOption = None,
+    coordinator: CoordinatorOption = None,
+    as_of: Annotated[str | None, typer.Option(help="Which of its runs; the last one if not given. YYYY-MM-DD.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Show a run again: its figures, what it spent, who confirmed it, and where its pages are. Asks nobody."""
+    from server.running.state import studies_of
+    from server.running.state_screen import show_studies
+
+    folder = recorded_in(workspace, coordinator)
+    runs = studies_of(folder)
+    found = [item for item in runs if item.study == name and as_of in (None, item.as_of.isoformat())]
+    if not found:
+        known = ", ".join(dict.fromkeys(f"{item.study} ({item.as_of})" for item in runs))
+        raise ConfigError(f"no run of {name} is recorded here", hint=f"recorded are: {known or 'none'}")
+    last = found[-1]
+    named = folder.results.named(name)
+    result = next((one for one in named if (one.study.as_of, one.study.repeat) == (last.as_of, last.repeat)), None)
+    if as_json:
+        print_json(result_as_json(result, folder) if result is not None else last.model_dump(mode="json"))
+    elif result is not None:
+        show_result(result, folder.results.folder(result.study))
+    else:
+        show_studies([last])

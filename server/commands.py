@@ -232,3 +232,17 @@ def warn_of_certificate(folder: Path) -> None:
     warning = Renewal(folder).warning()
     if warning is not None:
         errors.print(f"[yellow]Warning:[/] {escape(warning[1])}", soft_wrap=True)
+
+
+@coordinator_app.command("status")
+def coordinator_status(folder: CoordinatorPath, as_json: Json = False) -> None:
+    """Whether the federation is served, who is online, who is waited for, and the last runs. Asks nobody."""
+    from server.running.folder import CoordinatorFolder
+    from server.running.state import state_of
+    from server.running.state_screen import show_state
+
+    state = state_of(CoordinatorFolder(root=folder))
+    if as_json:
+        print_json(state.model_dump(mode="json"))
+    else:
+        show_state(state)

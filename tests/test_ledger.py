@@ -33,6 +33,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from ledger_charges import CAPS, CHARGE, ONE, OPENED, PER_LIFE, PER_STUDY, charge, digest
 
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, add_price, squared_cap
+from privacy.audit.ledger_view import view_ledger
 from privacy.errors import BudgetError, LedgerError, ProtocolError
 from privacy.ledger import (
     Answered,
@@ -50,7 +51,6 @@ from privacy.ledger import (
     Statement,
 )
 from privacy.ledger.tables import LAYOUTS
-from privacy.ledger.view import view_ledger
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from cohortium.study_file import study_template
-from privacy.ledger.view import view_ledger
+from privacy.audit.ledger_view import view_ledger
 from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace
 

@@ -17,6 +17,7 @@ import pytest
 
 pytest.importorskip("flwr")
 
+from clients.answering.state import state_of as holder_state_of
 from privacy.errors import CohortiumError
 from privacy.ledger import Failed, Reserved
 from privacy.protocol.study import Study
@@ -26,6 +27,7 @@ from server.flower.runs import RunStarter
 from server.running.deployed import ENTRY, run_served, run_with
 from server.running.federation import Patience
 from server.running.resume import found_of
+from server.running.state import state_of, studies_of
 from simulations.failing.served import ServedFederation, child_of
 
 pytestmark = [pytest.mark.slow, pytest.mark.flower]
@@ -105,6 +107,14 @@ def test_a_network_away_for_a_moment_only_delays_and_after_a_superlink_died_stud
     result = run_served(study, served.folder, progress=at)
     assert isinstance(result, StudyResult)
     assert at.left == {}
+    state = state_of(served.folder)
+    assert (state.serving, state.run_under_way) == (True, False)
+    assert {member.member for member in state.members if member.online and member.since} == set(served.holders)
+    assert [(item.study, item.state) for item in state.studies] == [("plain", "done")]
+    online = holder_state_of(served.workspace.holder("online"))
+    assert (online.node.running, online.node.event, online.node.address) == (True, "connected", served.address)
+    assert online.last_run is not None
+    assert online.last_run.ended
     assert (result.missing, result.differences, result.uncompared) == ((), (), ())
     check(served, study)
     # Between studies: what was on its way when it dies is gone, so that in the middle holders may be left out.
@@ -144,8 +154,13 @@ def test_a_coordinator_killed_at_every_step_goes_on_and_asks_nothing_twice(serve
         study, results=served.folder.results, ledger=served.folder.ledger(),
         releases=served.folder.releases,
     )  # fmt: skip
+    # What is left for attempts that failed is then used for second answers.
     assert found.released == ("cut points", "cut points again", "segments", "segments again")
-    assert found.cut_off + found.failed == charged[-1] - 4
+    (cut_off,) = (item for item in studies_of(served.folder) if item.study == "killed")
+    assert cut_off.state == "cut off"
+    assert set(cut_off.released) == set(found.released)
+    assert cut_off.next.endswith("killed.toml")
+    assert found.cut_off + found.failed == charged[-1] - len(found.released)
     command = [sys.executable, "-m", "cohortium", "study", "resume", str(served.root / "killed.toml")]
     command += ["--coordinator", str(served.folder.root)]
     done = subprocess.run(command, env=served.environment, capture_output=True, text=True, timeout=120, check=False)

@@ -18,6 +18,7 @@ add_member_commands(
     rotate_key="Make new keys, and the old key's word for them. They count when a version of the roster lists them.",
 )
 holder_app.command("leave")(setup.holder_leave)
+holder_app.command("status")(studies.holder_status)
 holder_app.command("studies")(studies.holder_studies)
 holder_app.command("approve")(studies.holder_approve)
 holder_app.command("deny")(studies.holder_deny)

@@ -18,6 +18,19 @@ if TYPE_CHECKING:
     from clients.answering.runs import RunFolder
 
 
+def holder_status(folder: HolderPath, as_json: Json = False) -> None:
+    """Whether your node is connected, what waits for you, your last run and labels, and what budget is left."""
+    from clients.answering.folder import HolderFolder
+    from clients.answering.state import state_of
+    from clients.commands.state_screen import show_state
+
+    state = state_of(HolderFolder(folder))
+    if as_json:
+        print_json(state.model_dump(mode="json"))
+    else:
+        show_state(state, folder)
+
+
 def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
     """List the studies that wait for your approval, and what was decided. Shows what each would look at and cost."""
     from clients.answering.folder import HolderFolder
@@ -141,26 +154,42 @@ def holder_node(
     import logging
 
     from clients.answering.folder import HolderFolder, LiveNode
+    from clients.answering.state import LOCK, note_node
     from clients.flower.node import run_node
+    from privacy.locks import one_at_a_time
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")
     logging.getLogger("httpx").setLevel(logging.WARNING)  # else a line for every poll
     holder = HolderFolder(folder)
-    node = LiveNode(holder)
+    log = logging.getLogger("cohortium.node")
     latest = holder.member.latest()
     if address is None and latest is None:
         raise ConfigError("nobody said where to connect to", hint="`cohortium holder join`, or give --address")
-    # The first study should not wait for these; they are slow to import.
-    threading.Thread(target=_warm_up, daemon=True).start()
-    run_node(
-        address=address or (latest.address if latest else ""),
-        root_certificate=root_certificate or folder / "ca.pem",
-        node_key=node_key or holder.member.node_key,
-        holder=node.holder,
-        handler=node.handle,
-        stop=threading.Event(),
-        on_event=lambda event: logging.getLogger("cohortium.node").info("%s", event),
-    )
+    where = address or (latest.address if latest else "")
+
+    def told(event: str) -> None:
+        log.info("%s", event)
+        if event in _CONNECTION:
+            note_node(holder.state, event, where)
+
+    holder.state.mkdir(mode=0o700, exist_ok=True)
+    with one_at_a_time(holder.state / LOCK, what=f"another node of {folder} runs here"):
+        node = LiveNode(holder)
+        # The first study should not wait for these; they are slow to import.
+        threading.Thread(target=_warm_up, daemon=True).start()
+        run_node(
+            address=where,
+            root_certificate=root_certificate or folder / "ca.pem",
+            node_key=node_key or holder.member.node_key,
+            holder=node.holder,
+            handler=node.handle,
+            stop=threading.Event(),
+            on_event=told,
+        )
+
+
+#: What a node says of its connection.
+_CONNECTION = ("connecting", "away", "waiting", "connected", "lost", "stopped")
 
 
 def _warm_up() -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import signal
 import threading
 import time
@@ -33,7 +34,7 @@ FAILED_REPLY = b""
 #: The largest request and the largest reply, in bytes.
 MESSAGE_LIMIT = 64 * 1024 * 1024
 
-NodeEvent = Literal["connecting", "waiting", "connected", "lost", "request", "replied", "failed", "stopped"]
+NodeEvent = Literal["connecting", "away", "waiting", "connected", "lost", "request", "replied", "failed", "stopped"]
 
 #: Seconds between looks. After a request the next one comes soon; every look in vain makes the pause longer, up to the
 #: one while a run may go on, and after a while without any request to the idle one.
@@ -45,6 +46,9 @@ _IDLE_AFTER = 30.0
 _HEARTBEAT_PAUSE = 5.0
 #: Seconds for which a reply is tried to be sent.
 _SEND_AGAIN = 120.0
+
+#: While the server does not answer, that is said once in so many seconds.
+_SAY_AGAIN = 60.0
 
 log = logging.getLogger(__name__)
 
@@ -133,11 +137,15 @@ class _Node:
         self._tell("connecting")
         pauses = _backoff()
         refused_since: float | None = None
+        said_away = -math.inf
         while not self._stop.is_set():
             try:
                 self._connection.activate()
             except Unreachable:
                 refused_since = None
+                if time.monotonic() - said_away >= _SAY_AGAIN:
+                    said_away = time.monotonic()
+                    self._tell("away")
             except Refused:
                 if refused_since is None:
                     refused_since = time.monotonic()

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pydantic import BaseModel, ConfigDict
 
 from privacy.accounting.events import epsilon_spent, squared_cap
-from privacy.ledger import LedgerState
+from privacy.ledger import Ledger, LedgerState, Reserved
 from privacy.ledger.state import DAY
 
 #: Share of a cap, in mu^2, from which people are warned.
@@ -157,3 +157,35 @@ def plan_budget(
 def day_of(time: int) -> dt.date:
     """The day of a time in seconds since 1970, UTC."""
     return dt.date(1970, 1, 1) + dt.timedelta(days=time // DAY)
+
+
+def budget_in_words(ledger: Ledger, now: int, *, holders: int = 0) -> str:
+    """What is used of the caps, and how many more studies that is enough for; empty for a coordinator's ledger.
+
+    Used is said in mu^2, which adds up; spent epsilons do not, and are no fraction of a cap.
+
+    Args:
+        ledger: a holder's.
+        now: seconds since 1970, UTC.
+        holders: of the federation, for a ledger that does not state K.
+    """
+    state = ledger.state
+    if state.opened is None or state.opened.epsilon is None:
+        return ""
+    counted = state.counted_on(holders)
+    plan = plan_budget(state, epsilon=1.0, delta=float(state.opened.delta or 0), now=now, counted=counted)
+    life, *period = plan.caps
+    last = [fact for fact in ledger.facts() if isinstance(fact, Reserved)]
+    like_last = ""
+    if last:
+        price = sum(one.event.squared_mu(counted) for one in last if one.question.run == last[-1].question.run)
+        left = squared_cap(life.epsilon, life.delta) - state.total.at(counted).squared_mu
+        like_last = f", or for {max(0, int(left / price)):,} at the price of the last run" if price else ""
+    of_period = ""
+    if period:
+        used = period[0].used
+        of_period = f" {used:.0%} of this period's is used: {plan.fit_now:,} of them fit until {period[0].until}."
+    return (
+        f"{life.used:.0%} of the lifetime budget is used. It is enough for {plan.fit_life:,} more studies of epsilon "
+        f"1{like_last}.{of_period}"
+    )

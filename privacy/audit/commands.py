@@ -49,34 +49,22 @@ def ledger_show(
     as_json: Json = False,
 ) -> None:
     """Check a ledger's chain and show what was spent, by whom, for what."""
+    import time
+
+    from privacy.audit.budget import budget_in_words
     from privacy.audit.export import ledger_path
-    from privacy.ledger.view import view_ledger
+    from privacy.audit.ledger_screen import show_ledger
+    from privacy.audit.ledger_view import view_ledger
+    from privacy.ledger import Ledger
 
     view = view_ledger(ledger_path(path), holders=_known_holders(path))
     if as_json:
         print_json(view.model_dump(mode="json"))
         return
-    screen.print(
-        f"Ledger of {view.role} [bold]{escape(view.owner)}[/]: {view.entries} entries, chain intact, "
-        f"head {view.head[:16]}…"
-    )
-    table = Table()
-    for column in ("study", "question", "attempt", "outcome", "holders", "k", "epsilon", "total"):
-        table.add_column(column, justify="left" if column in ("study", "question", "outcome") else "right")
-    for charge in view.charges:
-        table.add_row(
-            charge.study, charge.question, str(charge.attempt), charge.outcome, str(charge.holders), str(charge.k),
-            up(charge.epsilon), up(charge.total),
-        )  # fmt: skip
-    screen.print(table)
-    if view.cap_epsilon is not None:
-        screen.print(
-            f"Spent for one person over all studies: epsilon {up(view.spent_epsilon)} of at most {view.cap_epsilon:g} "
-            f"at delta {view.delta:.0e}"
-        )
-        screen.print(f"One person is counted at {view.counted} holder(s) of the federation (K).")
-    for note in view.notes:
-        screen.print(f"[yellow]Note:[/] {escape(note)}")
+    show_ledger(view)
+    words = budget_in_words(Ledger(ledger_path(path)), int(time.time()), holders=_known_holders(path))
+    if words:
+        screen.print(words, soft_wrap=True)
 
 
 def _known_holders(path: Path) -> int:

@@ -17,7 +17,7 @@ from privacy.analyses.catalogue import NAMES
 #: are checked afterwards. Nothing that is in a digest imports it (a test holds that).
 FREE = (
     "audit/", "figures/", "presentation/", "results.py", "section.py", "member_commands.py", "member_rosters.py",
-    "statistics/examples.py",
+    "statistics/examples.py", "locks.py",
 )  # fmt: skip
 #: The same of an analysis' room.
 FREE_IN_ROOMS = ("results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py")

@@ -14,6 +14,7 @@ here. These things are done below Flower's public surface, each for a reason:
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import io
 import zipfile
@@ -228,6 +229,20 @@ class SuperLinkClient:
         """Node ids of the registered nodes that are online, by registered name."""
         nodes = self._control.ListNodes(ListNodesRequest()).nodes_info
         return {node.name: node.node_id for node in nodes if node.status == "online"}
+
+    def seen(self) -> dict[str, tuple[bool, str]]:
+        """Of the registered nodes, by registered name: whether each is online, and since when (ISO; empty: never was).
+
+        A node that fell silent is offline from when its last heartbeat ran out.
+        """
+        found = {}
+        for node in self._control.ListNodes(ListNodesRequest()).nodes_info:
+            if node.status == "online":
+                found[node.name] = (True, node.last_activated_at)
+            elif node.status != "unregistered":
+                until = dt.datetime.fromtimestamp(node.online_until, dt.UTC).isoformat() if node.online_until else ""
+                found[node.name] = (False, until)
+        return found
 
     def registered(self) -> dict[bytes, tuple[int, str]]:
         """Node id and name of the registered nodes, by public key (PEM)."""

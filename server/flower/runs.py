@@ -21,7 +21,7 @@ class RunStarter:
     """Starts runs of ``server.flower.app`` in a ServerApp process of its own; a context manager.
 
     Whoever can read the SuperLink's folder can use it: it holds the secret with which a run's task is taken. One run
-    at a time: see ``server.running.folder.one_at_a_time``.
+    at a time: see ``privacy.locks.one_at_a_time``.
     """
 
     def __init__(self, files: SuperLinkFiles, processes: ChildProcesses, *, preload: str | None = None) -> None:

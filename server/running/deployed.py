@@ -10,13 +10,14 @@ from pathlib import Path
 from typing import Any
 
 from privacy.errors import CohortiumError
+from privacy.locks import one_at_a_time
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.flower.processes import ChildProcesses
 from server.flower.runs import RunStarter
 from server.flower.superlink import SuperLinkFiles
 from server.running.federation import Patience
-from server.running.folder import CoordinatorFolder, one_at_a_time
+from server.running.folder import CoordinatorFolder
 from server.running.progress import Progress, silent
 from server.running.studies import read_result
 

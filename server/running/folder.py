@@ -2,37 +2,17 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from privacy.errors import Busy
 from privacy.ledger import Ledger, Opened
+from privacy.locks import one_at_a_time
 from privacy.member_folder import MemberFolder
 from privacy.protocol.identity import Identity, Roster
 from server.releases import ReleaseStore
 from server.running.studies import Results
-
-
-@contextmanager
-def one_at_a_time(lock: Path, *, what: str = "another run of this coordinator is under way") -> Iterator[None]:
-    """Hold a lock file; it is let go when the process ends, however it ends.
-
-    Raises:
-        Busy: if another run holds it.
-    """
-    descriptor = os.open(lock, os.O_CREAT | os.O_RDWR, 0o600)
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise Busy(what, hint="wait for it to end") from None
-        yield
-    finally:
-        os.close(descriptor)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -112,5 +92,5 @@ class CoordinatorFolder:
         Raises:
             Busy: if another run holds it.
         """
-        with one_at_a_time(self.root / ".lock"):
+        with one_at_a_time(self.root / ".lock", what="another run of this coordinator is under way"):
             yield

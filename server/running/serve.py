@@ -10,10 +10,11 @@ from pathlib import Path
 import httpx
 
 from privacy.errors import ConfigError
+from privacy.locks import one_at_a_time
 from server.flower.processes import ChildProcesses
 from server.flower.service import FleetService
 from server.running.enrolment import Enrolment
-from server.running.folder import CoordinatorFolder, one_at_a_time
+from server.running.folder import CoordinatorFolder
 from server.running.renewal import Renewal
 
 log = logging.getLogger("cohortium.coordinator")

@@ -91,17 +91,22 @@ class Results:
         temporary.replace(target / RESULT)
         return target
 
+    def all(self) -> list[StudyResult]:
+        """All results that this release can read, by name and as-of day, repeats in their order."""
+        return self._read("*")
+
     def named(self, name: str) -> list[StudyResult]:
-        """All results of the studies of one name, oldest as-of day first, repeats in their order."""
+        """The same of the studies of one name, oldest as-of day first."""
+        return [result for result in self._read(f"{name}-*") if result.study.name == name]
+
+    def _read(self, folders: str) -> list[StudyResult]:
         found = []
-        for path in sorted(self.root.glob(f"{name}-*/{RESULT}")):
+        for path in self.root.glob(f"{folders}/{RESULT}"):
             try:
-                result = StudyResult.model_validate_json(path.read_bytes())
+                found.append(StudyResult.model_validate_json(path.read_bytes()))
             except ValidationError:
                 continue  # written by another release; its ledger entries still count
-            if result.study.name == name:
-                found.append(result)
-        return sorted(found, key=lambda result: (result.study.as_of, result.study.repeat))
+        return sorted(found, key=lambda result: (result.study.name, result.study.as_of, result.study.repeat))
 
     def resolve(self, study: Study) -> Study:
         """Write out what a study means by "previous".

@@ -14,7 +14,7 @@ from typing import Any
 
 from privacy.errors import ConfigError
 from privacy.ledger import Ledger, Reserved
-from privacy.protocol.messages import HelloRequest
+from privacy.protocol.asked_studies import studies_of_runs
 from privacy.protocol.study import Study
 
 #: Differences that are named at most; the operator has both files.
@@ -87,21 +87,13 @@ def begun_otherwise(path: Path, study: Study) -> Taken | None:
     }
     if not others:
         return None
-    for run, asked in _studies_of_runs(ledger):
+    for run, asked in studies_of_runs(ledger):
         charge = others.get(run)
         if charge is None or (asked.get("as_of"), asked.get("repeat")) != (study.as_of.isoformat(), study.repeat):
             continue
         day = dt.datetime.fromtimestamp(charge.time, dt.UTC).date().isoformat()
         return Taken(study=study, day=day, release=charge.software, finished=False, differs=_differences(asked, study))
     return None
-
-
-def _studies_of_runs(ledger: Ledger) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    """Runs and their studies, as the kept invitations of this coordinator say."""
-    for statement in ledger.statements():
-        if statement.kind == HelloRequest.__name__:
-            asked = json.loads(json.loads(statement.text)["body"])
-            yield asked["run"], asked["study"]
 
 
 def _differences(recorded: Any, study: Study) -> tuple[str, ...] | None:

@@ -13,10 +13,11 @@ from pathlib import Path
 
 from clients.answering.folder import HolderFolder
 from privacy.errors import ConfigError
+from privacy.locks import one_at_a_time
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.running.federation import Patience
-from server.running.folder import CoordinatorFolder, one_at_a_time
+from server.running.folder import CoordinatorFolder
 from server.running.progress import Progress, silent
 from server.running.run import run_study
 from simulations.worlds.inprocess import InProcessTransport

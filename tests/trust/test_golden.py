@@ -23,10 +23,10 @@ from clients.analyses.rfm.labels import LabelHistory
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from privacy.analyses.catalogue import AnyStatistic
+from privacy.audit.ledger_view import view_ledger
 from privacy.audit.verify import verify
 from privacy.kernel.canonical import Noun
 from privacy.ledger import Ledger
-from privacy.ledger.view import view_ledger
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.membership import RosterUpdate
 from privacy.protocol.study import Study

@@ -28,12 +28,12 @@ from clients.answering.folder import HolderFolder
 from clients.answering.ledgers import count_on, counted_at, known_holders, open_ledger
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
+from privacy.audit.ledger_view import view_ledger
 from privacy.audit.report.render import render_audit
 from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.errors import BudgetError, CohortiumError, ConfigError, LedgerError, NotEnoughHolders
 from privacy.ledger import Caps, Ledger, LedgerState, Opened, PeriodCap, Recovered, Reserved
-from privacy.ledger.view import view_ledger
 from privacy.protocol.charging import below_declarations, holders_of_a_person
 from privacy.protocol.identity import Declarations, Member, Roster
 from privacy.protocol.membership import fingerprint

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,6 +12,8 @@ from pydantic import BaseModel, ConfigDict
 from privacy.accounting.events import epsilon_spent
 from privacy.errors import LedgerError
 from privacy.ledger import Evidence, Failed, Ledger, Opened, Released, Reserved
+from privacy.ledger.entries import Fact
+from privacy.protocol.asked_studies import studies_of_runs
 
 #: Delta at which a coordinator's ledger, which states none, is shown.
 _SHOWN_DELTA = 1e-6
@@ -20,12 +24,18 @@ class _Value(BaseModel):
 
 
 class Charge(_Value):
-    """One charge; ``epsilon`` is its own price and ``total`` that of all charges so far, for one person.
+    """One charge.
 
-    At a holder both are for a person at K holders; ``k`` is what the charge's study counts on.
+    Attributes:
+        day: of the charge, UTC, by its writer's clock.
+        study, as_of: the study, and the day it looks at the customers; None where its invitation is not kept here.
+        k: at how many holders the study counts one person.
+        epsilon, total: its own price, and that of all charges so far, for one person; at a holder for one at K holders.
     """
 
+    day: dt.date
     study: str
+    as_of: dt.date | None
     question: str
     run: str
     attempt: int
@@ -67,11 +77,30 @@ def view_ledger(path: Path, *, holders: int = 0) -> LedgerView:
         raise LedgerError(f"{path.name} was never opened for an owner")
     opened = owners[-1]
     delta = float(opened.delta) if opened.delta is not None else _SHOWN_DELTA
+    counted = ledger.state.counted_on(holders) if opened.role == "holder" else None
+    charges = tuple(_charges(ledger, facts, delta=delta, counted=counted))
+    evidence = sum(isinstance(fact, Evidence) for fact in facts)
+    head = ledger.head
+    return LedgerView(
+        owner=opened.owner,
+        role=opened.role,
+        entries=head.sequence,
+        head=head.hash,
+        delta=delta,
+        counted=counted,
+        cap_epsilon=None if opened.epsilon is None else float(opened.epsilon),
+        spent_epsilon=charges[-1].total if charges else 0.0,
+        charges=charges,
+        notes=(f"pairs of contradicting statements kept as evidence: {evidence}",) if evidence else (),
+    )
+
+
+def _charges(ledger: Ledger, facts: Sequence[Fact], *, delta: float, counted: int | None) -> Iterator[Charge]:
+    """A ledger's charges, priced, in their order."""
     released = {fact.core for fact in facts if isinstance(fact, Released)}
     failed = {fact.core: fact.reason for fact in facts if isinstance(fact, Failed)}
-    counted = ledger.state.counted_on(holders) if opened.role == "holder" else None
+    days = {run: study.get("as_of") for run, study in studies_of_runs(ledger)}
     total = Fraction(0)
-    charges = []
     for fact in facts:
         if not isinstance(fact, Reserved):
             continue
@@ -83,30 +112,17 @@ def view_ledger(path: Path, *, holders: int = 0) -> LedgerView:
             outcome = f"failed: {failed[fact.core]}"
         else:
             outcome = "answered, no release seen"
-        charges.append(
-            Charge(
-                study=fact.study,
-                question=fact.title,
-                run=fact.question.run,
-                attempt=fact.question.attempt,
-                outcome=outcome,
-                holders=len(fact.holders),
-                k=fact.records,
-                epsilon=epsilon_spent(price, delta),
-                total=epsilon_spent(total, delta),
-            )
+        as_of = days.get(fact.question.run)
+        yield Charge(
+            day=dt.datetime.fromtimestamp(fact.time, dt.UTC).date(),
+            study=fact.study,
+            as_of=None if as_of is None else dt.date.fromisoformat(as_of),
+            question=fact.title,
+            run=fact.question.run,
+            attempt=fact.question.attempt,
+            outcome=outcome,
+            holders=len(fact.holders),
+            k=fact.records,
+            epsilon=epsilon_spent(price, delta),
+            total=epsilon_spent(total, delta),
         )
-    evidence = sum(isinstance(fact, Evidence) for fact in facts)
-    head = ledger.head
-    return LedgerView(
-        owner=opened.owner,
-        role=opened.role,
-        entries=head.sequence,
-        head=head.hash,
-        delta=delta,
-        counted=counted,
-        cap_epsilon=None if opened.epsilon is None else float(opened.epsilon),
-        spent_epsilon=epsilon_spent(total, delta),
-        charges=tuple(charges),
-        notes=(f"{evidence} pair(s) of contradicting statements are kept as evidence",) if evidence else (),
-    )
