@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test lint fast wheel lock clean
+.PHONY: demo test lint fast wheel docs lock clean
 
 ## Run the main job on this machine. DATA=folder (one folder per holder, each with a holder.toml) uses your own data.
 demo: $(VENV)/.node
@@ -29,6 +29,11 @@ lint: $(VENV)/.dev
 wheel: $(VENV)/.dev
 	VENV=$(VENV) .ci/try-wheel $(PYTHONS)
 
+## The documents as a site, in site/, which opens without a server. Broken links are errors.
+docs: $(VENV)/.docs
+	$(BIN)/mkdocs build --strict --quiet
+	$(BIN)/python -m pytest -q tests/test_site.py
+
 ## Write anew which versions everything is tested with: the newest that pyproject.toml allows.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
@@ -49,5 +54,9 @@ $(VENV)/.dev: pyproject.toml setup.py requirements.lock | $(VENV)/bin/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev]'
 	touch $@ $(VENV)/.node
 
+$(VENV)/.docs: pyproject.toml setup.py requirements.lock | $(VENV)/.dev
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c requirements.lock -e '.[dev,docs]'
+	touch $@
+
 clean:
-	rm -rf $(VENV) demo build *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache
+	rm -rf $(VENV) demo build site *.egg-info .pytest_cache .hypothesis .mypy_cache .ruff_cache .import_linter_cache

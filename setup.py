@@ -1,7 +1,7 @@
 """What pyproject.toml cannot say: where the packages lie in an installed release, and links to where it is published.
 
 The folders of the source are packages under their own names. A wheel has them in ``cohortium/_parts``, which
-``cohortium/__init__.py`` puts on the path: see docs/decisions/0033.
+``cohortium/__init__.py`` puts on the path: see docs/decisions/0035.
 
 Whoever publishes a release says where its repository is: ``COHORTIUM_REPOSITORY=https://host/owner/cohortium``.
 Without it the project's page has no links, and those in the README lead to files of a checkout only.
