@@ -31,6 +31,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import rfm_accuracy as bench
+import rfm_tables
 from numpy.typing import NDArray
 
 from clients.data.config import HolderConfig
@@ -95,8 +96,8 @@ def load(
     for day in days:
         origin = Origin(config, study_of(day, window_days), folder)
         table = build_customer_table(origin, CustomerRequest(window_days=window_days))
-        holder = table.ids.astype(np.int64) % len(bench.HOLDERS)
-        found[day] = {name: table.columns.take(holder == place) for place, name in enumerate(bench.HOLDERS)}
+        holder = table.ids.astype(np.int64) % len(rfm_tables.HOLDERS)
+        found[day] = {name: table.columns.take(holder == place) for place, name in enumerate(rfm_tables.HOLDERS)}
     return found
 
 

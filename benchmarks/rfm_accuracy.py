@@ -12,14 +12,14 @@ with its own exact quantiles, and noise placement ``local``.
 from __future__ import annotations
 
 import argparse
-import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rfm_tables import Tables, default_data, generated_tables, load_cdnow, load_tables, pooled
 from scipy.optimize import isotonic_regression
 
 from privacy.analyses.rfm import CONTRACT
@@ -40,53 +40,9 @@ from server.releases import combined
 from server.running.planning import plan, planned_mechanism
 from server.running.reserve import Reserve, planned_noise
 
-TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"
-HOLDERS = ("alpha", "beta", "gamma")
-Tables = Mapping[str, CustomerColumns]
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]
 Sampler = Callable[[int, int], IntArray]
-
-
-def default_data() -> Path:
-    """Where the reference data is looked for: ``COHORTIUM_DATA``, or ``shared/data`` beside the repository."""
-    given = os.environ.get("COHORTIUM_DATA")
-    return Path(given) if given else Path(__file__).resolve().parents[2] / "shared" / "data"
-
-
-def load_tables(folder: Path) -> dict[str, CustomerColumns]:
-    """The published table's customers, split over three holders by customer number modulo three."""
-    import pandas as pd
-
-    frame = pd.read_parquet(folder / TABLE)
-    holder = frame["customer_id"].to_numpy(dtype=np.int64) % len(HOLDERS)
-    columns = CustomerColumns(
-        recency_days=frame["recency"].to_numpy(dtype=np.int64),
-        orders=frame["frequency"].to_numpy(dtype=np.int64),
-        money=np.rint(frame["monetary"].to_numpy() * 100).astype(np.int64),
-        tenure_days=frame["recency"].to_numpy(dtype=np.int64),
-    )
-    return {name: columns.take(holder == number) for number, name in enumerate(HOLDERS)}
-
-
-def generated_tables(customers: int = 20_000, seed: int = 7) -> dict[str, CustomerColumns]:
-    """Customers of a lognormal population: spend, exponential days since purchase, geometric orders."""
-    rng = np.random.default_rng(seed)
-    orders = rng.geometric(0.4, customers).astype(np.int64)
-    columns = CustomerColumns(
-        recency_days=np.minimum(rng.exponential(120, customers), 3000).astype(np.int64),
-        orders=orders,
-        money=np.rint(100 * orders * rng.lognormal(4.5, 1.0, customers)).astype(np.int64),
-        tenure_days=np.full(customers, 3000, dtype=np.int64),
-    )
-    return {name: columns.take(slice(number, None, len(HOLDERS))) for number, name in enumerate(HOLDERS)}
-
-
-def pooled(tables: Tables) -> CustomerColumns:
-    """All holders' customers in one table, in the holders' order."""
-    parts = list(tables.values())
-    names = ("recency_days", "orders", "money", "tenure_days")
-    return CustomerColumns(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 def reference_study(epsilon: str = "1", *, k: int = 1, placement: str = "distributed") -> Study:
@@ -388,9 +344,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--runs", type=int, default=40)
     parser.add_argument("--data", type=Path, default=default_data())
-    parser.add_argument("--generated", action="store_true", help="a lognormal population in place of the real one")
+    instead = parser.add_mutually_exclusive_group()
+    instead.add_argument("--cdnow", action="store_true", help="the CDNOW sample in place of the published table")
+    instead.add_argument("--generated", action="store_true", help="a lognormal population in its place")
     arguments = parser.parse_args()
-    tables = generated_tables() if arguments.generated else load_tables(arguments.data)
+    load = load_cdnow if arguments.cdnow else load_tables
+    tables = generated_tables() if arguments.generated else load(arguments.data)
     for line in lines(tables, arguments.runs):
         print(line, flush=True)
 

@@ -30,23 +30,6 @@ FIGURES = ("customers", "orders", "revenue", "share_of_customers", "share_of_rev
 TOTALS = ("total_customers", "total_orders", "total_revenue")
 
 
-def cdnow(folder: Path) -> Tables:
-    """The customers of the CDNOW sample as of 1 July 1998, split over three holders by number."""
-    import pandas as pd
-
-    frame = pd.read_parquet(folder / "cdnow_sample" / "cdnow_sample.parquet")
-    facts = frame.groupby("sample_id").agg(last=("date", "max"), orders=("date", "size"), money=("value", "sum"))
-    days = (pd.Timestamp("1998-07-01") - facts["last"]).dt.days.to_numpy(np.int64)
-    columns = CustomerColumns(
-        recency_days=days,
-        orders=facts["orders"].to_numpy(np.int64),
-        money=np.rint(100 * facts["money"].to_numpy()).astype(np.int64),
-        tenure_days=days,
-    )
-    holder = facts.index.to_numpy() % len(bench.HOLDERS)
-    return {name: columns.take(holder == number) for number, name in enumerate(bench.HOLDERS)}
-
-
 class Held:
     """What was seen of one figure: errors before and after, and whether the interval of each held the truth."""
 
@@ -135,7 +118,7 @@ def main() -> None:
     parser.add_argument("--schemes", nargs="+", default=["eight"])
     parser.add_argument("--returns", choices=("drop", "net"), default="drop")
     given = parser.parse_args()
-    makers = {"real": bench.load_tables, "cdnow": cdnow, "generated": lambda _: bench.generated_tables()}
+    makers = {"real": bench.load_tables, "cdnow": bench.load_cdnow, "generated": lambda _: bench.generated_tables()}
     for line in lines(makers[given.set](given.data), tuple(given.schemes), given.returns, given.runs):
         print(line, flush=True)
 

@@ -20,6 +20,7 @@ import pytest
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "benchmarks"))
 
 import rfm_accuracy as bench
+import rfm_tables
 from cut_points import compare
 from rfm_accuracy import Tables
 
@@ -39,8 +40,8 @@ GOLDEN = Path(__file__).resolve().parent / "golden" / "orders_cuts.json"
 
 @pytest.fixture(scope="session")
 def tables(data_folder: Path) -> Tables:
-    if not (data_folder / bench.TABLE).exists():
-        pytest.skip(f"{bench.TABLE} is not in the folder of public data sets")
+    if not (data_folder / rfm_tables.TABLE).exists():
+        pytest.skip(f"{rfm_tables.TABLE} is not in the folder of public data sets")
     return bench.load_tables(data_folder)
 
 

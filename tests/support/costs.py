@@ -36,7 +36,7 @@ SECONDS: dict[str, int] = {
     "test_person_over_studies": 20, "test_policy": 4, "test_protocol": 60, "test_recovery": 12,
     "test_reference_online_retail": 5, "test_report": 40, "test_repurchase_runs": 16, "test_results_witnessed": 15,
     "test_runs_and_clocks": 7, "test_scores": 25, "test_segments": 4, "test_sensitivity": 50, "test_sources": 30,
-    "test_three_sources_one_study": 40, "test_transports": 60,
+    "test_second_answers": 19, "test_three_sources_one_study": 40, "test_transports": 60,
 }  # fmt: skip
 
 
