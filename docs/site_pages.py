@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parents[1]
 #: Files of the root that are pages, and under which name.
 ROOT_PAGES = {"README.md": "index.md", "CHANGELOG.md": "changelog.md", "CONTRIBUTING.md": "contributing.md"}
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+#: A block with a second word, which only our tests read (``text noisy``); Python-Markdown takes it for no block.
+_KIND = re.compile(r"^```([a-z]+) [a-z]+$", re.M)
 _MARKUP = re.compile(r"\[/?(?:bold|dim|red|yellow|green|italic)?[a-z ]*\]")
 
 
@@ -40,6 +42,7 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     if page.file.generated_by is not None:
         return markdown
     depth = page.file.src_uri.count("/")
+    markdown = _KIND.sub(r"```\1", markdown)
     return at_home(markdown, Path(page.file.abs_src_path).parent, "../" * depth)
 
 

@@ -40,6 +40,16 @@ def test_no_page_loads_anything_from_elsewhere() -> None:
 
 
 @built
+def test_every_heading_of_a_document_is_one_of_its_page() -> None:
+    """A block that is not understood as one would swallow what follows."""
+    for document in (ROOT / "docs").rglob("*.md"):
+        text = re.sub(r"^ *```.*?^ *```$", "", document.read_text(encoding="utf-8"), flags=re.M | re.S)
+        page = SITE / document.relative_to(ROOT / "docs").with_suffix(".html")
+        headings = re.findall(r"<h2 id=", page.read_text(encoding="utf-8"))
+        assert len(headings) >= len(re.findall(r"^## ", text, re.M)), document
+
+
+@built
 def test_every_command_is_told() -> None:
     text = (SITE / "commands.html").read_text(encoding="utf-8")
 
