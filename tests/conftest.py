@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from costs import DEAR, seconds
+from hypothesis import settings
 from mutant_guard import no_errors_of_its_own
 from postgres_server import PASSWORD, Server, running_server
 
@@ -33,6 +34,11 @@ if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_us
 # product for every process.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+
+# No test asserts how long something takes, and so none of hypothesis' does.
+settings.register_profile("ours", deadline=None)
+settings.load_profile("ours")
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:

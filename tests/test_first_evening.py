@@ -21,6 +21,8 @@ DOCUMENT = (ROOT / "docs" / "first-evening.md").read_text(encoding="utf-8")
 #: What the first block stands for here: the clone and its environment are there already, and processes of Flower's
 #: are tested elsewhere.
 FIRST = "cohortium demo --transport in-process"
+#: What a page refers to.
+_LINK = re.compile(r'href="([^"#]+)"')
 
 
 @dataclass(frozen=True)
@@ -84,5 +86,17 @@ def test_the_evening(tmp_path: Path) -> None:
             shown = line.removesuffix(" ...")
             found = any(other.startswith(shown) for other in there) if shown != line else line in there
             assert line == "..." or found, f"the document shows\n  {line}\nbut the command printed\n{printed}"
+    _the_demo_leads_everywhere(clone / "demo")
     for path in re.findall(r"`((?:first|evening)/[^`* ]+\.[a-z]+)`", DOCUMENT):
         assert (clone / path).exists(), path
+
+
+def _the_demo_leads_everywhere(demo: Path) -> None:
+    """Every link of the first page leads to a file; all records agree; what is stated is near what is true."""
+    page = (demo / "index.html").read_text(encoding="utf-8")
+    links = sorted(set(_LINK.findall(page)))
+    assert len(links) == 4 + 4 + 2 + 1 + 1, links
+    assert [link for link in links if not (demo / link).exists()] == []
+    assert "all claims hold" in page
+    assert page.count("inside the interval") >= 4, "of six intervals of 95%"
+    assert "cohortium holder approve demo/holders/store-3" in page

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import os
+import re
 import time
 from pathlib import Path
 
@@ -138,10 +139,11 @@ def _last_run(runs: RunFolder, run: str) -> LastRun:
 def _labels(root: Path) -> dict[str, str]:
     """The newest as-of day of the label files of each study."""
     found: dict[str, str] = {}
-    for path in sorted((root / "labels").glob("*.csv")) + sorted((root / "labels").glob("*.parquet")):
-        name, day = path.stem[:-11], path.stem[-10:]
-        found[name] = max(day, found.get(name, ""))
-    return found
+    for path in (root / "labels").glob("*"):
+        name = re.fullmatch(r"(.+)-(\d{4}-\d{2}-\d{2})(-.+)?\.(csv|parquet)", path.name)
+        if name is not None:
+            found[name[1]] = max(name[2], found.get(name[1], ""))
+    return dict(sorted(found.items()))
 
 
 def sentence_of(policy: HolderPolicy) -> str:

@@ -11,7 +11,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from privacy.figures.estimates import Figures
+from privacy.figures.estimates import Estimate, Figures
 from privacy.presentation.texts import Language
 from privacy.protocol.identity import Identity
 from privacy.protocol.study import Study
@@ -70,6 +70,10 @@ def _no_files(figures: Any, result: StudyResult, folder: ResultFolder) -> None:
     return None
 
 
+def _no_totals(figures: Any) -> Mapping[str, Estimate]:
+    return {}
+
+
 def _no_rules(study: Study, language: Language) -> Sequence[tuple[str, str]]:
     return ()
 
@@ -88,6 +92,7 @@ class ServerAnalysis(Generic[R]):
         shown: figures as everything shows them: nothing that cannot be. Results keep what was released.
         forms: how each of its figures is written, by its name in results, for the texts in JSON.
         terminal: what ``study run`` prints: figures, the run, and the folder of its files.
+        totals: of all holders' customers, by the key of their name among the texts that all pages share.
         resolve: a study with what it means by "previous" written out, from earlier results, oldest first.
         earlier: what earlier runs had, for comparison, in the order of the results.
         files: writes what it leaves beside the result.
@@ -104,6 +109,7 @@ class ServerAnalysis(Generic[R]):
     shown: Callable[[R, StudyResult], R]
     forms: Callable[[Study], Mapping[str, Form]]
     terminal: Callable[[R, StudyResult, Path], Iterable[RenderableType]]
+    totals: Callable[[R], Mapping[str, Estimate]] = _no_totals
     resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier
     files: Callable[[R, StudyResult, ResultFolder], None] = _no_files

@@ -9,6 +9,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from privacy.analyses.catalogue import NAMES
 from simulations.worlds.dirt import NON_GOODS, RATES, in_currency, with_dirt
 from simulations.worlds.holders import ONLINE, GeneratedHolder
 from simulations.worlds.people import lines_of, orders_of, returns_of
 from simulations.worlds.writers import write_rows
 
 _OVERLAP_MAX = 0.4
+#: Of studies that are run every month: purchases of so many days count.
+WINDOW_DAYS = 365
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,6 +92,7 @@ def generate(
         write_rows(holder, home, with_dirt(rng, holder, rows, as_of))
     truth = folder / "truth.json"
     facts = _truth(holders, clean, returns, as_of=as_of, customers=customers)
+    facts["months"] = {day.isoformat(): totals_at(clean, returns, day) for day in firsts_before(as_of, 3)}
     truth.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return GeneratedWorld(
         folder=folder,
@@ -99,26 +104,42 @@ def generate(
     )
 
 
-def study_toml(world: GeneratedWorld) -> str:
-    """A commented ``study.toml`` that fits a generated world."""
+def study_toml(
+    world: GeneratedWorld,
+    *,
+    name: str = "demo-rfm",
+    analyses: Sequence[str] = NAMES[:1],
+    epsilon: int = 1,
+    later: bool = False,
+) -> str:
+    """A commented ``study.toml`` that fits a generated world.
+
+    Args:
+        world: as :func:`generate` made it.
+        name: the study's.
+        analyses: what it computes; with more than the first one it is a study for every month.
+        epsilon: its budget.
+        later: whether it was run before, so that ids can be kept.
+    """
     # A public upper figure: persons times the most holders of each, up to the next 1, 2 or 5 times 10^n.
     bound = world.customers * world.most_holders
     power = 10 ** math.floor(math.log10(bound))
     size_class = next(step * power for step in (1, 2, 5, 10) if step * power >= bound)
     rates = "\n".join(f'{code} = "{rate}"' for code, rate in RATES.items())
     non_goods = ", ".join(f'"{code}"' for code in NON_GOODS)
-    holders = ", ".join(f'"{name}"' for name in world.holders)
+    holders = ", ".join(f'"{holder}"' for holder in world.holders)
+    asked = ", ".join(f'"{analysis}"' for analysis in analyses)
     return f"""\
 # What the holders agree to compute. Everything here is public among them.
-name = "demo-rfm"
+name = "{name}"
 as_of = {world.as_of.isoformat()}      # only rows before this day count; recency is counted from here
-analyses = ["rfm"]
+analyses = [{asked}]
 currency = "EUR"        # money is converted to this
 time_zone = "UTC"       # where the as-of day starts
 holders = [{holders}]
 
 [budget]
-epsilon = 1             # the promise, for one person with all their records
+epsilon = {epsilon}             # the promise, for one person with all their records
 max_holders_per_customer = {world.most_holders}   # nobody shops at more of them (delete the line if unsure)
 size_class = {size_class}      # public upper figure for all customer records; sets delta to 1/(10 x this)
 
@@ -133,7 +154,18 @@ non_goods = [{non_goods}]    # product codes that are not goods
 [rfm]
 report = ["eight"]      # segmentations to measure: "eight", "ten", "eleven", "rules"; each one costs
 floor = 20              # smaller segments are not shown
-"""
+{_monthly(later=later) if len(analyses) > 1 else ""}"""
+
+
+def _monthly(*, later: bool) -> str:
+    """What a study says that is run every month."""
+    centres = 'centres = "previous"    # ids stay from month to month\n' if later else ""
+    return f"""\
+window_days = {WINDOW_DAYS}       # purchases of the year before the as-of day, so that months can be compared
+
+[clusters]
+ranges = "released"     # features count by how much they vary, as a question of the study finds
+{centres}"""
 
 
 def like_their_person(records: pd.DataFrame) -> pd.Series:
@@ -152,6 +184,29 @@ def like_their_person(records: pd.DataFrame) -> pd.Series:
     middle = records[["recency_days", "orders", "money"]].median()
     alike = (records[middle.index] > middle) == (whole[middle.index] > middle)
     return alike.all(axis=1)
+
+
+def firsts_before(as_of: dt.date, count: int) -> list[dt.date]:
+    """The last so many firsts of a month up to a day, oldest first."""
+    days = [as_of.replace(day=1)]
+    while len(days) < count:
+        days.append((days[-1] - dt.timedelta(days=1)).replace(day=1))
+    return days[::-1]
+
+
+def totals_at(clean: dict[str, pd.DataFrame], returns: dict[str, pd.DataFrame], day: dt.date) -> dict[str, float]:
+    """Records, orders and revenue of all holders in the year before a day, exact; money in euros, returns set off."""
+    until = pd.Timestamp(day)
+    since = until - pd.Timedelta(days=WINDOW_DAYS)
+    records = orders = revenue = 0.0
+    for name, rows in clean.items():
+        bought = rows[(rows["time"] >= since) & (rows["time"] < until)]
+        back = returns[name]
+        back = back[(back["time"] >= since) & (back["time"] < until) & back["person"].isin(bought["person"])]
+        records += bought["person"].nunique()
+        orders += bought["order"].nunique()
+        revenue += float((bought["quantity"] * bought["price"]).sum() + (back["quantity"] * back["price"]).sum()) / 100
+    return {"customer_records": int(records), "orders": int(orders), "revenue": round(revenue, 2)}
 
 
 def _truth(

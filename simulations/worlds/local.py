@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.answering.folder import HolderFolder
+from clients.answering.folder import HolderFolder, LiveNode
 from privacy.errors import ConfigError
 from privacy.locks import one_at_a_time
 from privacy.protocol.study import Study
@@ -86,6 +87,10 @@ class Workspace:
         return cls(root)
 
 
+#: Runs a study over the holders of a federation that stays open: study, patience, progress.
+Runner = Callable[[Study, Patience | None, Progress], StudyResult]
+
+
 def run_local(
     study: Study,
     workspace: Workspace,
@@ -95,42 +100,54 @@ def run_local(
     progress: Progress = silent,
     pages: bool = True,
 ) -> StudyResult:
-    """Run a study over the holders of a workspace.
+    """Run a study over the holders of a workspace; arguments and errors as in :func:`local_federation`."""
+    holders = study.holders or workspace.coordinator.roster().holders
+    with local_federation(workspace, holders, transport=transport, progress=progress, pages=pages) as run:
+        return run(study, patience, progress)
+
+
+@contextmanager
+def local_federation(
+    workspace: Workspace,
+    holders: Sequence[str],
+    *,
+    transport: str = "flower",
+    progress: Progress = silent,
+    pages: bool = True,
+) -> Iterator[Runner]:
+    """What runs studies over holders of a workspace, one after the other, while the block lasts.
 
     Args:
-        transport: ``flower`` starts a SuperLink with TLS and a node process per holder, and stops them again;
+        workspace: whose coordinator and holders.
+        holders: who takes part.
+        transport: ``flower`` starts a SuperLink with TLS and a node process per holder, and stops them at the end;
             ``in-process`` calls the holders' nodes directly.
+        progress: is told of starting and stopping.
         pages: see :func:`run_study`; over Flower they are always written.
 
     Raises:
-        CohortiumError: of the kind that ended the run.
+        ConfigError: if there is no such holder or transport; the runner raises what ended a run.
     """
-    holders = study.holders or workspace.coordinator.roster().holders
     missing = [name for name in holders if not (workspace.root / "holders" / name).is_dir()]
     if missing:
-        raise ConfigError(f"this workspace has no holder {', '.join(missing)}")
+        there = ", ".join(sorted(path.name for path in (workspace.root / "holders").iterdir()))
+        raise ConfigError(f"this workspace has no holder {', '.join(missing)}", hint=f"there are: {there}")
     if transport == "in-process":
-        nodes = {name: workspace.holder(name).node() for name in holders}
+        nodes = {name: LiveNode(workspace.holder(name)) for name in holders}  # they take changes of policies up
         carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
-        return run_study(
+        yield lambda study, patience, progress: run_study(
             study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress, pages=pages
         )
-    if transport != "flower":
+    elif transport == "flower":
+        # The coordinator's own lock is its process' to take; this one keeps two deployments out of one folder.
+        with one_at_a_time(workspace.root / ".flower.lock"), _deployed(workspace, tuple(holders), progress) as run:
+            yield run
+    else:
         raise ConfigError(f"unknown transport {transport!r}", hint="there are: flower, in-process")
-    return _run_flower(study, workspace, tuple(holders), patience, progress)
 
 
-def _run_flower(
-    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience | None, progress: Progress
-) -> StudyResult:
-    # The coordinator's own lock is its process' to take; this one keeps two deployments out of one folder.
-    with one_at_a_time(workspace.root / ".flower.lock"):
-        return _run_deployed(study, workspace, holders, patience, progress)
-
-
-def _run_deployed(
-    study: Study, workspace: Workspace, holders: tuple[str, ...], patience: Patience | None, progress: Progress
-) -> StudyResult:
+@contextmanager
+def _deployed(workspace: Workspace, holders: tuple[str, ...], progress: Progress) -> Iterator[Runner]:
     from server.running.deployed import ENTRY, run_with
     from simulations.worlds.deployment import LocalDeployment, NodeFiles
 
@@ -148,15 +165,15 @@ def _run_deployed(
 
     progress.step("starting SuperLink and nodes", holders)
     with LocalDeployment(run_folder, holders, command, preload=ENTRY) as deployment:
-        result = run_with(
-            deployment.starter,
-            study,
-            workspace.coordinator,
-            events=run_folder / "events.jsonl",
-            patience=patience,
-            progress=progress,
-            earlier=deployment.timings,
-            check_alive=deployment.service.check_alive,
-        )
+        started = deployment.timings
+
+        def run(study: Study, patience: Patience | None, progress: Progress) -> StudyResult:
+            nonlocal started
+            earlier, started = started, []  # starting counts once, in the first run
+            return run_with(
+                deployment.starter, study, workspace.coordinator, events=run_folder / "events.jsonl",
+                patience=patience, progress=progress, earlier=earlier, check_alive=deployment.service.check_alive,
+            )  # fmt: skip
+
+        yield run
         progress.step("stopping", ())
-    return result

@@ -10,7 +10,7 @@ from server.analyses.rfm.columns import forms
 from server.analyses.rfm.earlier import compared, with_known_cuts
 from server.analyses.rfm.plan import NAME, forecast, weights
 from server.analyses.rfm.run import run
-from server.analyses.rfm.section import SECTION, rules
+from server.analyses.rfm.section import SECTION, rules, totals
 from server.analyses.rfm.terminal import tables
 from server.analysis import ServerAnalysis
 
@@ -24,6 +24,7 @@ ANALYSIS: ServerAnalysis[RfmResult] = ServerAnalysis(
     shown=lambda rfm, result: shown(rfm, net=result.study.cleaning.returns == "net", complete=not result.missing),
     forms=forms,
     terminal=tables,
+    totals=totals,
     resolve=with_known_cuts,
     earlier=compared,
     rules=rules,

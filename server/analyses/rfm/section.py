@@ -31,6 +31,17 @@ from server.analyses.rfm.trend import over_time
 from server.analysis.section import ReportSection, ReportView
 
 
+def totals(rfm: RfmResult) -> dict[str, Estimate]:
+    """Totals of all holders' customers that are handed out, by the key of their name."""
+    first = rfm.schemes[0] if rfm.schemes else None
+    found = {
+        "customer_records": rfm.customers,
+        "orders": None if first is None else first.total_orders,
+        "revenue_in": None if first is None else first.total_revenue,
+    }
+    return {key: total for key, total in found.items() if total is not None}
+
+
 def cards(view: ReportView[RfmResult]) -> list[Cell]:
     """Totals, or averages where totals are withheld."""
     rfm, result, language = view.figures, view.result, view.language

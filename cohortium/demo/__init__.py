@@ -1,4 +1,4 @@
-"""The main job on this machine: a federation of holders, a study, a result."""
+"""The product on this machine: a federation of holders, months of studies, and everybody's pages."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ def demo(
     folder: Annotated[Path, typer.Option(help="Where the demo's federation lives; started anew each time.")] = Path(
         "demo"
     ),
+    quick: Annotated[
+        bool, typer.Option("--quick", help="One month of one analysis only: half a minute instead of three.")
+    ] = False,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -36,14 +39,37 @@ def demo(
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
-    """Run the main job on this machine: one private RFM segmentation for several data holders."""
+    """The product on this machine: an online store and three shops, two months, and a page for everybody.
+
+    With --quick, or your own data, one study.
+    """
+    if data is None and not quick:
+        from cohortium.demo.story import tell
+
+        start_anew(folder)
+        tell(folder, transport=transport.value, quiet=quiet, as_json=as_json)
+        return
+    _one_study(folder, data, (as_of, epsilon), transport, as_json=as_json, quiet=quiet)
+
+
+def _one_study(
+    folder: Path,
+    data: Path | None,
+    said: tuple[str | None, str],
+    transport: Transport,
+    *,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    """One study over generated or own data; ``said`` is its as-of day and epsilon, where there is no study.toml."""
     from privacy.kernel.canonical import read_toml
     from privacy.protocol.study import Study
     from simulations.worlds.local import Workspace
 
+    as_of, epsilon = said
     if data is not None:
         _check_data(data, folder, as_of)
-    _start_anew(folder)
+    start_anew(folder)
     study_file = folder / "study.toml"
     source = data
     if source is None:
@@ -77,8 +103,12 @@ def _check_data(data: Path, folder: Path, as_of: str | None) -> None:
         )
 
 
-def _start_anew(folder: Path) -> None:
-    """An empty folder, with a mark by which the next demo knows that it may remove it."""
+def start_anew(folder: Path) -> None:
+    """An empty folder, with a mark by which the next demo knows that it may remove it.
+
+    Raises:
+        ConfigError: if there is something else.
+    """
     marker = folder / ".cohortium-demo"
     if folder.exists() and any(folder.iterdir()):
         if not marker.exists():
