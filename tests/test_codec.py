@@ -12,6 +12,7 @@ import json
 import shutil
 from collections.abc import Iterator
 from decimal import Decimal
+from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin
 
@@ -109,6 +110,7 @@ _WORDS = (
 )  # fmt: skip
 
 
+@cache
 def _choices() -> set[str]:
     """All words that a field of some noun may be, such as ``local`` or ``stopped``."""
     words, open_ends = (

@@ -489,12 +489,12 @@ def test_whose_cut_points_is_said(language) -> None:
     assert text("trend_cuts_other", language, day=named, origin="spring-review 2024-12-01") in words
 
 
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_kept_cut_points_that_have_aged_are_said_to_by_the_releases_alone(language) -> None:
+def test_kept_cut_points_that_have_aged_are_said_to_by_the_releases_alone() -> None:
     def said(result: StudyResult) -> list[str]:
-        found = ageing_findings(result.study.rfm, result.rfm, result.earlier, language)
-        words = " ".join(Page(render_report(result)).words[language])
-        assert all(sentence in words for sentence in found)
+        page = Page(render_report(result))
+        for language in LANGUAGES:
+            found = ageing_findings(result.study.rfm, result.rfm, result.earlier, language)
+            assert all(sentence in " ".join(page.words[language]) for sentence in found)
         return found
 
     more, less = {"important_value": 0.04, "general_value": 0.04}, {"important_retention": -0.05}
@@ -504,7 +504,7 @@ def test_kept_cut_points_that_have_aged_are_said_to_by_the_releases_alone(langua
     (drift,) = drifts(kept.study.rfm, kept.rfm, kept.earlier)
     assert drift.fact == "recency_days"
     assert drift.then.value - drift.now.value == pytest.approx(0.08)
-    assert percent(drift.then, language) in sentence
+    assert percent(drift.then, LANGUAGES[-1]) in sentence
     assert said(aged) == []  # new cut points
     assert said(with_known_cuts(with_earlier(earlier_run("2024-12-01", {}, same_cuts=True)))) == []
     assert said(with_known_cuts(with_earlier(earlier_run("2024-12-01", more, same_cuts=False)))) == []
