@@ -84,3 +84,8 @@ def test_chinese_pages_have_the_commands_of_the_english_ones() -> None:
     places = [english.index(block) for block in chinese]
     assert places == sorted(places)
     assert all(block in "".join(english) for block in commands(docs / "zh" / "labels.md"))
+
+
+def test_every_decision_has_a_number_of_its_own() -> None:
+    numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))]
+    assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]
