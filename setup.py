@@ -34,7 +34,10 @@ def readme() -> str:
 
 
 setup(
-    packages=["cohortium", *(f"cohortium._parts.{package}" for package in PACKAGES)],
+    packages=[
+        *find_packages(include=["cohortium", "cohortium.*"]),
+        *(f"cohortium._parts.{package}" for package in PACKAGES),
+    ],
     package_dir={f"cohortium._parts.{part}": part for part in PARTS},
     long_description=readme(),
     long_description_content_type="text/markdown",
