@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from privacy.kernel.features import FEATURES
-from privacy.presentation.texts import LANGUAGES, SPOKEN, Text, read_texts
+from privacy.presentation.texts import LANGUAGES, SPOKEN, Text, read_texts, say
 
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
@@ -97,3 +97,10 @@ def test_every_text_is_used(file: Path) -> None:
         if key not in CODES | ASKED and not key.startswith(composed) and not re.search(rf"""["']{key}["']""", source)
     ]
     assert unused == []
+
+
+def test_a_number_of_things_picks_its_form_and_is_grouped() -> None:
+    texts = {"left": Text({"en": {"one": "1 customer left", "other": "{count} customers left"}})}
+    said = [say(texts, "left", "en", count=count) for count in (0, 1, 12_345)]
+    assert said == ["0 customers left", "1 customer left", "12,345 customers left"]
+    assert say(texts, "left", "en", count="some") == "some customers left"

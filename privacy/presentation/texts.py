@@ -138,13 +138,15 @@ class Texts(ChainMap[str, Text]):
 
 
 def say(texts: Mapping[str, Text], key: str, language: Language, **fields: object) -> str:
-    """The text for a key, with its fields filled in; a whole number ``count`` among them picks the form.
+    """The text for a key, with its fields filled in; a whole number ``count`` picks the form, and is grouped.
 
     Raises:
         KeyError: if there is no such text, or a field is missing.
     """
     count = fields.get("count")
-    return texts[key].form(language, count if isinstance(count, int) else None).format(**fields)
+    if not isinstance(count, int):
+        return texts[key].form(language).format(**fields)
+    return texts[key].form(language, count).format(**{**fields, "count": f"{count:,}"})
 
 
 def of_its_own(words: object, language: Language) -> str:

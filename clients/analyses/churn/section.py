@@ -49,7 +49,7 @@ class _Section:
                 "churn_lead",
                 days=options.horizon_days,
                 as_of=as_of,
-                count=f"{own.scored:,}",
+                count=own.scored,
                 active=options.active_days,
             )
         else:
@@ -88,7 +88,7 @@ class _Section:
         cards = [(say("churn_scored"), f"{own.scored:,}", say("own_exact"))]
         if own.scored:
             cards += [
-                (say("churn_high"), self._share(count, own.scored), say("churn_high_below", count=f"{count:,}")),
+                (say("churn_high"), self._share(count, own.scored), say("churn_high_below", count=count)),
                 (
                     say("churn_at_risk", currency=currency),
                     self._whole(sum(line.at_risk for line in own.bands)),
@@ -111,7 +111,7 @@ class _Section:
         sentences = []
         model = own.rankings.get("model")
         if model is None:
-            sentences.append(say("churn_find_too_few", count=f"{own.tested:,}"))
+            sentences.append(say("churn_find_too_few", count=own.tested))
         else:
             sentences.append(self._against(model))
         if own.scored:
@@ -121,7 +121,7 @@ class _Section:
             sentences.append(
                 say(
                     key,
-                    count=f"{count:,}",
+                    count=count,
                     share=self._percent(count, own.scored),
                     money=self._whole(money),
                     currency=self._study.currency,
@@ -180,7 +180,7 @@ class _Section:
         released = {"model": everyone.quality} | {item.code: item for item in everyone.baselines}
         model = own.rankings["model"].figures
         return {
-            "lead": say("churn_quality_lead", day=self._day(test), end=self._day(end), count=f"{own.tested:,}"),
+            "lead": say("churn_quality_lead", day=self._day(test), end=self._day(end), count=own.tested),
             "columns": [one.label for one in self._figures(model, None)],
             "rows": [
                 (say(f"churn_by_{code}"), self._figures(item.figures, released.get(code)))

@@ -51,7 +51,7 @@ class _Section:
         active = study.of(CONTRACT).active_days
         as_of = day_text(self._study.as_of, self._language)
         lists = study.of(CONTRACT).lists
-        lead = say("groups_lead", count=f"{own.counted:,}", as_of=as_of)
+        lead = say("groups_lead", count=own.counted, as_of=as_of)
         return {
             "lead": lead if own.counted else say("groups_nobody", active=f"{active:,}", as_of=as_of),
             "away": say("groups_away", away=f"{own.away:,}", active=f"{active:,}") if own.away else "",
@@ -167,7 +167,7 @@ class _Section:
             notes.append(say("groups_note_revenue"))
         if own.border:
             share = _points(own.border / own.counted)
-            notes.append(say("groups_note_border", count=f"{own.border:,}", share=share))
+            notes.append(say("groups_note_border", count=own.border, share=share))
         return notes
 
     # --- movement ------------------------------------------------------------------------------------------------
@@ -232,7 +232,7 @@ class _Section:
             "action": action.text(self._language)
             if action
             else self._suggested.get(line.figures.id) or say("act_none", code=code, file=self._file),
-            "size": say("act_size", count=f"{line.customers:,}", share=share) if line.customers else say("act_empty"),
+            "size": say("act_size", count=line.customers, share=share) if line.customers else say("act_empty"),
             "revenue": say("act_revenue", revenue=self._whole(line.money), currency=self._study.currency)
             if line.customers and line.money is not None
             else "",

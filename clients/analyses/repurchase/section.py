@@ -117,7 +117,7 @@ def _group(view: View, group: Group) -> dict[str, Any]:
         "name": say(name),
         "words": say(words, days=view.figures.limits[-1]),
         "action": action.text(view.language) if action else say("act_none", code=code, file=view.actions_file),
-        "size": say("act_size", count=f"{group.customers:,}", share=share) if group.customers else say("act_empty"),
+        "size": say("act_size", count=group.customers, share=share) if group.customers else say("act_empty"),
         "columns": [say("column_age"), *([say("column_left")] if group.state == "due" else [])],
         "ids": listed,
     }

@@ -254,9 +254,7 @@ class _Section:
                     "name": segment_name(line.figures, self._language),
                     "definition": definition(scheme.scheme, position, code, facts.rfm.rules, self._language),
                     "action": words,
-                    "size": say("act_size", count=f"{line.customers:,}", share=share)
-                    if line.customers
-                    else say("act_empty"),
+                    "size": say("act_size", count=line.customers, share=share) if line.customers else say("act_empty"),
                     "revenue": say("act_revenue", revenue=self._whole(line.revenue), currency=self._currency)
                     if line.customers
                     else "",
@@ -285,7 +283,7 @@ class _Section:
         count = len(columns)
         return {
             "gain": self._gain(yard.lines) if yard.lines else say("gain_not_asked", origin=self._origin()),
-            "relabelled": say("relabelled", count=f"{yard.relabelled:,}", share=f"{100 * yard.relabelled / count:.1f}"),
+            "relabelled": say("relabelled", count=yard.relabelled, share=f"{100 * yard.relabelled / count:.1f}"),
             "rows": [self._cut(line) for line in yard.lines],
             "note": say("yard_note_share" if self._withheld else "yard_note"),
         }
@@ -299,7 +297,7 @@ class _Section:
         factor = min(line.own_margin / line.everyone_margin for line in lines)
         return self._say(
             key,
-            count=f"{len(self._facts.table):,}",
+            count=len(self._facts.table),
             own=_points(max(line.own_margin for line in lines)),
             all=_points(max(line.everyone_margin for line in lines)),
             factor=f"{factor:.1f}",
