@@ -20,9 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.answering.folder import HolderFolder
-from clients.data.cleaning.ids import read_exclusion_list
-from clients.data.config import HolderConfig
-from clients.data.sources.locations import resolve
+from clients.data.exclusion import exclude
 from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
 from privacy.errors import ConfigError
@@ -65,8 +63,9 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     """
     if not spelling.strip():
         raise ConfigError("there is no id", hint="give the customer's id as your source spells it")
-    config = folder.config()
-    excluded = _exclude(config, folder.root, spelling)
+    config, excluded = folder.config(), None
+    if config.source.exclude is not None:
+        excluded = exclude(folder.root / "holder.toml", config, [spelling]).path
     kept = folder.state / "labels"
     found = {spelling.strip()}
     for path in _parquet(kept):
@@ -82,22 +81,6 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     deleted += _delete(sorted(written), found)
     deleted += _delete(sorted((folder.root / "report").glob("*.html")), found)
     return Forgotten(ids=tuple(sorted(found)), days=tuple(days), deleted=tuple(deleted), excluded=excluded)
-
-
-def _exclude(config: HolderConfig, root: Path, spelling: str) -> Path | None:
-    if config.source.exclude is None:
-        return None
-    if set(spelling.strip()) & set("\r\n"):
-        raise ConfigError(
-            "an id with a line break cannot stand on the exclusion list", hint="leave these rows out with source.where"
-        )
-    path = resolve(root, config.source.exclude)
-    known = path.read_text(encoding="utf-8-sig") if path.exists() else ""
-    if not path.exists() or spelling.strip() not in read_exclusion_list(config, base=root):
-        with path.open("a", encoding="utf-8", newline="") as file:
-            file.write("" if not known or known.endswith("\n") else "\n")
-            csv.writer(file, lineterminator="\n").writerow([spelling.strip()])
-    return path
 
 
 def _parquet(folder: Path) -> list[Path]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,13 +21,21 @@ from cohortium.running import (
     show_result,
     where_to_run,
 )
-from cohortium.study_file import read_study, study_template
+from cohortium.study_file import Choices, analyses_of, items_of, rates_of, read_study, study_template
 from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, Quiet, command_group, errors, print_json, screen, up, up_or_dash
 
 if TYPE_CHECKING:
     from server.running.check import StudyCheck
     from server.running.folder import CoordinatorFolder
+
+
+class Returns(StrEnum):
+    """What becomes of cancelled orders and returned lines."""
+
+    drop = "drop"
+    net = "net"
+
 
 study_app = command_group("study", "Write, check and run studies (coordinator).")
 
@@ -37,6 +46,17 @@ def study_new(
     as_of: Annotated[str, typer.Option(help="Day to count recency from, YYYY-MM-DD.")],
     epsilon: Annotated[str, typer.Option(help="Privacy budget for one person; 1 is a good start.")],
     currency: Annotated[str, typer.Option(help="Three-letter code.")] = "EUR",
+    analyses: Annotated[str, typer.Option(metavar="A,B", help="What to compute; rfm if not given.")] = "",
+    holders: Annotated[str, typer.Option(metavar="A,B", help="Who takes part; all of the roster if not given.")] = "",
+    returns: Annotated[
+        Returns, typer.Option(help="Cancelled orders and returned lines: leave them out, or subtract them from spend.")
+    ] = Returns.drop,
+    cancellation_prefix: Annotated[str, typer.Option(help="Order ids that start with this are cancellations.")] = "",
+    non_goods: Annotated[str, typer.Option(metavar="A,B", help="Product codes that are not goods: BAG,POST.")] = "",
+    rate: Annotated[
+        list[str] | None,
+        typer.Option(metavar="USD=0.92", help="What one unit of a foreign currency is worth; several."),
+    ] = None,
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; NAME.toml if not given.")
     ] = None,
@@ -48,7 +68,15 @@ def study_new(
     from privacy.kernel.canonical import describe_validation
     from privacy.protocol.study import Study
 
-    text = study_template(name, as_of, epsilon, currency)
+    choices = Choices(
+        analyses=analyses_of(analyses),
+        holders=items_of(holders),
+        returns="" if returns is Returns.drop else returns.value,
+        cancellation_prefix=cancellation_prefix,
+        non_goods=items_of(non_goods),
+        rates=rates_of(rate or ()),
+    )
+    text = study_template(name, as_of, epsilon, currency, choices)
     try:
         Study.model_validate(tomllib.loads(text, parse_float=Decimal))
     except tomllib.TOMLDecodeError:

@@ -1,4 +1,4 @@
-"""Commands of a data holder for bad days: a ledger from a backup, and a person who asks to be forgotten."""
+"""Commands of a data holder about single customers who stay out or are to be forgotten, and a restored ledger."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from clients.commands.arguments import HolderPath
+from clients.commands.arguments import HolderBefore, HolderPath
 from privacy.audit.commands import AllSpentOption, BundlesOption, HeadsOption, recover_ledger
 from privacy.presentation.terminal import Json, print_json, screen
 
@@ -21,6 +21,30 @@ def holder_recover(
 ) -> None:
     """Go on with a ledger that was restored from a backup; until then all of its budget counts as spent."""
     recover_ledger(folder, heads, bundle or [], all_spent=all_spent, as_json=as_json)
+
+
+def holder_exclude(
+    folder: HolderBefore,
+    customers: Annotated[list[str], typer.Argument(metavar="ID...", help="Ids, as your source spells them.")],
+    as_json: Json = False,
+) -> None:
+    """Put ids on the exclusion list: no further study counts them. holder.toml is made to name one where it does not.
+
+    What was labelled or written of them before stays; `holder forget` takes a person out of that as well.
+    """
+    from clients.answering.folder import HolderFolder
+    from clients.data.exclusion import exclude
+
+    done = exclude(folder / "holder.toml", HolderFolder(folder).config(), customers)
+    if as_json:
+        print_json({"list": str(done.path), "added": done.added, "known": done.known, "named": done.named})
+        return
+    for item in done.added:
+        screen.print(f"Excluded: {escape(item)}")
+    for item in done.known:
+        screen.print(f"Excluded before: {escape(item)}")
+    named = f" {escape(str(folder / 'holder.toml'))} names it now." if done.named else ""
+    screen.print(f"On the list {escape(str(done.path))}: no further study counts them.{named}", soft_wrap=True)
 
 
 def holder_forget(

@@ -1,0 +1,115 @@
+"""The holder's exclusion list: ids that never take part, added to a file that ``holder.toml`` names."""
+
+from __future__ import annotations
+
+import csv
+import re
+import tomllib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+from clients.data.cleaning.ids import read_exclusion_list
+from clients.data.config import HolderConfig, Source
+from clients.data.sources.locations import resolve
+from privacy.errors import ConfigError
+
+#: What a list is called that ``holder.toml`` does not name yet; the commented line of ``holder new`` says the same.
+LIST = "opt-out.csv"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Excluded:
+    """What was done.
+
+    Attributes:
+        path: the list.
+        added: ids that are new on it, in order.
+        known: ids that were on it already.
+        named: whether ``holder.toml`` did not name the list before, and does now.
+    """
+
+    path: Path
+    added: tuple[str, ...]
+    known: tuple[str, ...]
+    named: bool
+
+
+def exclude(config_file: Path, config: HolderConfig, spellings: Iterable[str]) -> Excluded:
+    """Put ids on the exclusion list; where ``holder.toml`` names none, it names ``opt-out.csv`` from now on.
+
+    Args:
+        config_file: ``holder.toml``.
+        config: what stands in it.
+        spellings: ids as the source spells them.
+
+    Raises:
+        ConfigError: if an id is empty or has a line break, or ``holder.toml`` cannot be made to name a list.
+        DataError: if the list that is there cannot be read.
+    """
+    base = config_file.parent
+    text = None if config.source.exclude is not None else _naming_a_list(config_file, config)
+    path = resolve(base, config.source.exclude or LIST)
+    named = config if text is None else config.model_copy(
+        update={"source": config.source.model_copy(update={"exclude": LIST})}
+    )  # fmt: skip
+    ids = tuple(dict.fromkeys(checked_id(spelling) for spelling in spellings))
+    listed = read_exclusion_list(named, base=base) if path.exists() else ()
+    added = tuple(item for item in ids if item not in listed)
+    if added or not path.exists():
+        _append(path, added)
+    if text is not None:  # last: a list that is named and missing would stop the node
+        _replace(config_file, text)
+    known = tuple(item for item in ids if item in listed)
+    return Excluded(path=path, added=added, known=known, named=text is not None)
+
+
+def checked_id(spelling: str) -> str:
+    """An id as the list has it.
+
+    Raises:
+        ConfigError: if it is empty or has a line break.
+    """
+    if not spelling.strip():
+        raise ConfigError("there is no id", hint="give the customer's id as your source spells it")
+    if set(spelling.strip()) & set("\r\n"):
+        raise ConfigError(
+            "an id with a line break cannot stand on the exclusion list", hint="leave these rows out with source.where"
+        )
+    return spelling.strip()
+
+
+def _append(path: Path, ids: Iterable[str]) -> None:
+    known = path.read_text(encoding="utf-8-sig") if path.exists() else ""
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write("" if not known or known.endswith("\n") else "\n")
+        csv.writer(file, lineterminator="\n").writerows([item] for item in ids)
+
+
+def _naming_a_list(config_file: Path, config: HolderConfig) -> str:
+    """``holder.toml`` with the list in it: the commented line without its sign, else a line under ``[source]``."""
+    text = config_file.read_text(encoding="utf-8")
+    line = f'exclude = "{LIST}"'
+    changed, found = re.subn(rf"^# *{re.escape(line)}", line, text, count=1, flags=re.M)
+    if not found:
+        changed = re.sub(r"^(\[source\][^\n]*)$", rf"\1\n{line}", text, count=1, flags=re.M)
+    if _source(changed) != config.source.model_copy(update={"exclude": LIST}):
+        raise ConfigError(f"{config_file} names no list", hint=f"write {line} below [source]")
+    return changed
+
+
+def _source(text: str) -> Source | None:
+    try:
+        return HolderConfig.model_validate(tomllib.loads(text, parse_float=Decimal)).source
+    except ValueError:  # the commented line stood in another table
+        return None
+
+
+def _replace(path: Path, text: str) -> None:
+    """Write over the file that a link leads to, if it is one; a reader sees the old text or the new one."""
+    target = path.resolve()
+    beside = target.with_name(f".{target.name}.new")
+    beside.write_text(text, encoding="utf-8")
+    beside.chmod(target.stat().st_mode)
+    beside.replace(target)
