@@ -74,6 +74,12 @@ def main() -> NoReturn:
             raise
         _show_error(ConfigError(f"this command needs {error.name}", hint=_extra_hint(error.name or "")))
         sys.exit(ConfigError.exit_code)
+    except OSError as error:
+        if error.filename is None:
+            raise
+        hint = "check the path, its rights, and the room on the disk"
+        _show_error(ConfigError(f"{error.filename}: {(error.strerror or 'cannot be used').lower()}", hint=hint))
+        sys.exit(ConfigError.exit_code)
     except Exception as error:
         if hasattr(error, "show") and hasattr(error, "exit_code"):  # click's own: wrong use of the command line
             error.show()

@@ -184,6 +184,8 @@ def test_completion_can_be_had_for_each_shell(command, monkeypatch: pytest.Monke
         (("study", "new", "foo", "--as-of", "yesterday", "--epsilon", "1"), "cannot be read", "--as-of 2025-01-31"),
         ((*SPRING, "--currency", "euro"), "three capital letters", "mend the options"),
         (SPRING, "spring.toml exists", "--output"),
+        ((*SPRING, "-o", "nosuch/spring.toml"), "nosuch/spring.toml: no such file", "check the path"),
+        ((*SPRING, "-o", "spring.toml/spring.toml"), "not a directory", "check the path"),
         (("study", "run", "spring.toml"), "say where to run it", "--coordinator FOLDER"),
         (("study", "run", "spring.toml", "--coordinator", "."), "is no coordinator's folder", "coordinator init"),
         (("study", "run", "spring.toml", "--coordinator", "nosuch"), "there is no folder nosuch", "coordinator init"),
