@@ -11,6 +11,8 @@ from functools import cache
 from urllib.parse import quote
 from xml.etree import ElementTree
 
+import churn_pages
+import cluster_pages
 import numpy as np
 import pytest
 from all_texts import text
@@ -39,9 +41,11 @@ from privacy.presentation.numbers import delta_text, epsilon_text, grouped, show
 from privacy.presentation.texts import LANGUAGES
 from privacy.presentation.words import percent
 from privacy.results import StudyResult
+from server.analyses.catalogue import ANALYSES
 from server.analyses.rfm import pictures
 from server.analyses.rfm.analysis import ANALYSIS
 from server.analyses.rfm.findings import scheme_findings
+from server.analysis.section import ReportView
 from server.report.render import describe_spending, render_report
 
 
@@ -276,6 +280,35 @@ def test_findings_stand_in_the_headline() -> None:
     for language in LANGUAGES:
         for sentence in scheme_findings(LARGE.rfm.schemes[0], as_shown(LARGE).schemes[0], language):
             assert sentence in visible("large", language)
+
+
+def test_findings_are_numbered_and_few_and_none_is_left_out() -> None:
+    """One for each sentence, or one for each section where that would be many."""
+    parts = cluster_pages.study_result(cluster_pages.cluster_result(), with_rfm=True), churn_pages.kinds()["alone"]
+    study = parts[0].study.model_copy(update={"analyses": ("rfm", "clusters", "churn"), "churn": parts[1].study.churn})
+    everything = parts[0].model_copy(update={"study": study, "churn": parts[1].churn})
+    for result in (PLAIN, LARGE, TREND, everything):
+        html = render_report(result)
+        for language in LANGUAGES:
+            numbered = re.findall(r"<li>", re.search(rf'id="{language}-summary".*?<dl', html, re.S)[0])
+            assert 1 <= len(numbered) <= 5
+            said = "".join(Page(html).words[language])
+            for analysis in ANALYSES:
+                figures = analysis.shown_figures(result)
+                if figures is not None:
+                    view = ReportView(figures=figures, result=result, language=language, text=analysis.section.text)
+                    for sentence in analysis.section.findings(view):
+                        assert sentence in said
+    assert "follows" in render_report(everything)
+
+
+def test_the_time_of_each_step_is_folded_and_the_whole_is_said() -> None:
+    html = rendered("plain")
+    folded = re.search(r'<details class="folded">.*?</details>', html, re.S)[0]
+    assert text("timings_caption", "en") in folded
+    assert text("step_asking", "en") in folded
+    seconds = math.fsum(timing.seconds for timing in PLAIN.timings)
+    assert text("took_seconds", "en", seconds=f"{seconds:.0f}") in page("plain").words["en"]
 
 
 @pytest.mark.parametrize(("epsilon", "guess"), [("0.5", "52.5"), ("1", "54.7"), ("4", "66.2")])

@@ -35,6 +35,9 @@ _ROUNDING = 1e-9
 _ALWAYS = dt.date(1900, 1, 1)
 
 
+#: Findings that are numbered one by one; more are taken together by section.
+_MOST_FINDINGS = 5
+
 #: A section, and what it is made of.
 _Shown = tuple[ReportSection[Any], ReportView[Any]]
 
@@ -73,13 +76,25 @@ def _page(result: StudyResult, language: Language) -> dict[str, Any]:
         "withheld": result.totals_withheld,
         "version": result.version,
         "cards": [*(card for section, view in sections for card in section.cards(view)), _spent_card(result, language)],
-        "findings": [finding for section, view in sections for finding in section.findings(view)],
+        "findings": _findings(sections),
         "notes": list(dict.fromkeys(notes)),
         "sections": [section.rendered(view) for section, view in sections],
         "privacy": _privacy(result, sections, language),
         "run": _run(result, language),
         "rules": _study_rules(result.study, language),
     }
+
+
+def _findings(sections: list[_Shown]) -> list[list[str]]:
+    """Each numbered finding, with the sentences that follow from it.
+
+    Every sentence is one as long as that makes few enough to remember; else what a section finds is one. Nothing that
+    a section says here is left out: it may be what its figures cannot be used for.
+    """
+    told = [sentences for section, view in sections if (sentences := list(section.findings(view)))]
+    if sum(map(len, told)) <= _MOST_FINDINGS:
+        return [[sentence] for sentences in told for sentence in sentences]
+    return told
 
 
 def _sections(result: StudyResult, language: Language) -> list[_Shown]:
@@ -216,6 +231,7 @@ def _run(result: StudyResult, language: Language) -> dict[str, Any]:
             (say("participants"), join(list(result.participants), language) or say("none"), False),
             (say("missing"), join(list(result.missing), language) or say("none"), False),
             (say("finished"), day_text(dt.date.fromisoformat(result.finished[:10]), language), False),
+            *([(say("took"), say("took_seconds", seconds=f"{total:,.0f}"), False)] if result.timings else []),
             (say("transport"), result.transport, False),
             (say("version"), result.version, False),
             (say("run_id"), result.run, True),
