@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from rich.markup import escape
 
 from privacy.errors import ConfigError
-from privacy.presentation.terminal import print_json, progress_bars, screen
+from privacy.presentation.terminal import errors, print_json, progress_bars, screen
 from server.commands import coordinator_folder, warn_of_certificate
 
 if TYPE_CHECKING:
@@ -136,29 +136,40 @@ def run_there(
         again: ask although there is a result, for a new budget.
         hand_out: run it although there is a result, so that holders that had missed this get it.
     """
+    from server.running.enrolment import hook_of
     from server.running.federation import Patience
+    from server.running.on_end import told_at_end
 
     results = where.folder.results
-    study = results.resolve(study)
-    if again:
-        study = results.again(study)
-    recorded = results.of(study)
-    results.check_free(study)
-    if recorded is None or hand_out:
-        own = Patience.of(study)
-        patience = Patience(hello=where.waits[0] or own.hello, answer=where.waits[1] or own.answer)
-        with progress_bars(quiet or as_json) as progress:
-            result = where.run(study, patience, progress)
-    else:
-        result = recorded
-        if not as_json:
-            screen.print(f"This study was run on {result.finished}; nothing was asked or spent. --again asks again.")
-    target = results.folder(result.study)
-    if as_json:
-        print_json(result_as_json(result, where.folder))
-    else:
-        show_result(result, target)
+    with told_at_end(hook_of(where.folder.root), where.folder.root, study, _warn) as ending:
+        study = results.resolve(study)
+        if again:
+            study = results.again(study)
+        recorded = results.of(study)
+        results.check_free(study)
+        if recorded is None or hand_out:
+            own = Patience.of(study)
+            patience = Patience(hello=where.waits[0] or own.hello, answer=where.waits[1] or own.answer)
+            with progress_bars(quiet or as_json) as progress:
+                result = where.run(study, patience, progress)
+            ending.outcome = "done"
+        else:
+            result, ending.outcome = recorded, "recorded"
+            if not as_json:
+                screen.print(
+                    f"This study was run on {result.finished}; nothing was asked or spent. --again asks again."
+                )
+        target = results.folder(result.study)
+        ending.report = target / "report.html"
+        if as_json:
+            print_json(result_as_json(result, where.folder))
+        else:
+            show_result(result, target)
     return result
+
+
+def _warn(text: str) -> None:
+    errors.print(f"[yellow]Warning:[/] {escape(text)}", soft_wrap=True)
 
 
 def result_as_json(result: StudyResult, folder: CoordinatorFolder) -> dict[str, Any]:

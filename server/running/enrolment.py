@@ -32,6 +32,7 @@ from privacy.protocol.membership import (
     read_request,
 )
 from server.flower.certificates import write_certificates
+from server.running.on_end import OnEnd
 from server.running.renewal import Renewal
 
 NAME = "coordinator.toml"
@@ -51,6 +52,7 @@ class CoordinatorConfig(Noun):
     coordinator: Slug
     address: str = Field(pattern=r"^[A-Za-z0-9.:\[\]-]{1,255}:[0-9]{1,5}$")
     listen: str | None = Field(default=None, pattern=r"^[A-Za-z0-9.:\[\]-]{1,255}:[0-9]{1,5}$")
+    on_end: OnEnd | None = None
 
     @property
     def host(self) -> str:
@@ -250,6 +252,15 @@ class Enrolment:
         for name in self.waiting():
             self._waiting(name).unlink()
         return signed, update
+
+
+def hook_of(root: Path) -> OnEnd | None:
+    """What is told of the end of runs; None where the folder's ``coordinator.toml`` says nothing, or it has none.
+
+    Raises:
+        ConfigError: if ``coordinator.toml`` is wrong.
+    """
+    return Enrolment(root).config.on_end if (root / NAME).exists() else None
 
 
 def _window(before: Roster | None) -> tuple[str, ...]:

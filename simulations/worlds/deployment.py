@@ -7,14 +7,12 @@ and a process per holder. Nothing is left running afterwards, however this proce
 from __future__ import annotations
 
 import contextlib
-import signal
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType, TracebackType
+from types import TracebackType
 from typing import Any, Self
 
 from privacy.errors import NotEnoughHolders
@@ -23,6 +21,7 @@ from server.flower.processes import ChildProcesses
 from server.flower.runs import RunStarter
 from server.flower.service import FleetService
 from server.flower.superlink import free_port
+from server.running.termination import exiting_on_sigterm
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,7 +76,7 @@ class LocalDeployment:
 
     def __enter__(self) -> Self:
         with contextlib.ExitStack() as stack:
-            stack.enter_context(_exiting_on_sigterm())
+            stack.enter_context(exiting_on_sigterm())
             self._processes = stack.enter_context(ChildProcesses())
             with self._timed("processes started"):
                 self.service = FleetService(self._folder, self._processes, listen=f"127.0.0.1:{free_port()}")
@@ -179,20 +178,3 @@ class LocalDeployment:
             yield
         finally:
             self.timings.append((step, time.monotonic() - started))
-
-
-@contextlib.contextmanager
-def _exiting_on_sigterm() -> Iterator[None]:
-    """Turn SIGTERM into ``SystemExit(143)``, so that ``with`` blocks are left; only in the main thread."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise SystemExit(128 + number)
-
-    before = signal.signal(signal.SIGTERM, leave)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
