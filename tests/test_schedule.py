@@ -8,6 +8,7 @@ systemd finds no fault in the two units.
 from __future__ import annotations
 
 import datetime as dt
+import json
 import os
 import re
 import shutil
@@ -22,6 +23,7 @@ import pytest
 
 from cohortium.study_file import study_template
 from privacy.audit.ledger_view import view_ledger
+from server.running.on_end import OnEnd
 from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace
 
@@ -41,9 +43,26 @@ def block(telling: str) -> str:
 
 def test_cron_and_systemd_start_the_same_script() -> None:
     script = f"{HOME}/monthly.sh"
-    assert script in block("#!/bin/sh")
+    assert script in block(f"# {HOME}/monthly.sh:")
     assert re.search(rf"^10 4-6 1 \* \*  {script}$", block("10 4-6"), re.M)
     assert f"\nExecStart={script}\n" in block("[Service]")
+
+
+@pytest.mark.parametrize(("outcome", "mails"), [("failed", 1), ("done", 0), ("recorded", 0)])
+def test_the_script_that_is_told_mails_of_failures_alone(tmp_path: Path, outcome: str, mails: int) -> None:
+    settings = OnEnd.model_validate(tomllib.loads(block("[on_end]"))["on_end"])
+    assert settings.command[0] == f"{HOME}/told.sh"
+    script, mail = tmp_path / "told.sh", tmp_path / "mail"
+    script.write_text(block(f"# {HOME}/told.sh:"), encoding="utf-8")
+    mail.write_text(f'#!/bin/sh\ncat >> "{tmp_path}/sent"\n', encoding="utf-8")
+    for path in (script, mail):
+        path.chmod(0o755)
+    summary = {"study": "spring", "as_of": "2025-02-01", "outcome": outcome, "exit_code": 8, "report": None}
+    subprocess.run(
+        [script], input=json.dumps(summary), text=True, check=True, env=BARE | {"PATH": f"{tmp_path}:{BARE['PATH']}"}
+    )
+    sent = (tmp_path / "sent").read_text().splitlines() if (tmp_path / "sent").exists() else []
+    assert [json.loads(line) for line in sent] == [summary] * mails
 
 
 @pytest.mark.slow
@@ -64,7 +83,7 @@ def test_the_script_as_cron_runs_it(tmp_path: Path) -> None:
     )
     command.chmod(0o755)
     script = tmp_path / "monthly.sh"
-    script.write_text(block("#!/bin/sh").replace(HOME, str(tmp_path)), encoding="utf-8")
+    script.write_text(block(f"# {HOME}/monthly.sh:").replace(HOME, str(tmp_path)), encoding="utf-8")
     script.chmod(0o755)
 
     def start() -> subprocess.Popen[str]:
@@ -105,7 +124,7 @@ def test_the_script_as_cron_runs_it(tmp_path: Path) -> None:
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze on this machine")
 def test_systemd_accepts_the_units(tmp_path: Path) -> None:
     script = tmp_path / "monthly.sh"
-    script.write_text(block("#!/bin/sh"), encoding="utf-8")
+    script.write_text(block(f"# {HOME}/monthly.sh:"), encoding="utf-8")
     script.chmod(0o755)
     units = []
     for kind, telling in (("service", "[Service]"), ("timer", "[Timer]")):
