@@ -214,7 +214,7 @@ def only(page: Path, part: Part) -> Iterator[Path]:
     chosen = ", ".join(f"section[aria-labelledby$='-{name}']" for name in part.sections)
     html = page.read_text(encoding="utf-8")
     first = html.partition('aria-labelledby="en-')[2].partition('"')[0]
-    rules = [f"main > section:not({chosen}), footer {{ display: none }}"]
+    rules = [f"main > section:not({chosen}), footer, .contents {{ display: none }}"]
     if first not in part.sections:
         rules += ["header, .private, .notice, .switch { display: none !important }", "main > section { margin-top: 0 }"]
     if part.without_colour:

@@ -16,6 +16,7 @@ import cluster_pages
 import numpy as np
 import pytest
 from all_texts import text
+from markupsafe import Markup
 from report_pages import (
     CENTRAL,
     LARGE,
@@ -38,6 +39,7 @@ from privacy.analyses.rfm.segments import ThresholdRule
 from privacy.figures.estimates import Estimate
 from privacy.presentation.change import change
 from privacy.presentation.numbers import delta_text, epsilon_text, grouped, shown
+from privacy.presentation.pages import with_contents
 from privacy.presentation.texts import LANGUAGES
 from privacy.presentation.words import percent
 from privacy.results import StudyResult
@@ -300,6 +302,23 @@ def test_findings_are_numbered_and_few_and_none_is_left_out() -> None:
                     for sentence in analysis.section.findings(view):
                         assert sentence in said
     assert "follows" in render_report(everything)
+
+
+@pytest.mark.parametrize("name", ["plain", "large"])
+def test_the_contents_lead_to_every_section(name: str) -> None:
+    for language, body in zip(LANGUAGES, re.split(r"<main ", rendered(name))[1:], strict=True):
+        listed = re.search(r'<details class="contents">(.*?)</details>', body, re.S)[1]
+        links = re.findall(r'<a href="#([^"]+)">(.*?)</a>', listed)
+        assert links == re.findall(r'<h2 id="([^"]+)">(.*?)</h2>', body)
+        assert all(target.startswith(f"{language}-") for target, _ in links)
+        assert text("contents", language) in listed
+        assert body.index("</header>") < body.index(listed) < body.index("<section")
+
+
+def test_a_page_of_few_sections_has_no_contents() -> None:
+    few = Markup("<header></header>") + Markup('<h2 id="en-a">A</h2>') * 3
+    assert with_contents(few, "Contents") == few
+    assert with_contents(few + Markup('<h2 id="en-b">&lt;b&gt;</h2>'), "Contents").count("&lt;b&gt;") == 2
 
 
 def test_the_time_of_each_step_is_folded_and_the_whole_is_said() -> None:
@@ -654,6 +673,7 @@ def test_distributions_survive_odd_input() -> None:
         ("en-US", "", "en"),
         ("zh-CN", "", "zh-Hans"),
         ("en-US", "#zh", "zh-Hans"),
+        ("zh-CN", "#en-cuts", "en"),
         ("de-DE,zh;q=0.5", "", "zh-Hans"),
     ],
 )

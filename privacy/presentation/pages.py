@@ -11,8 +11,10 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from collections.abc import Sequence
 from functools import cache
+from html import escape
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,12 @@ if TYPE_CHECKING:
     from markupsafe import Markup
 
 _SHARED = "privacy.presentation"
+
+#: A section's heading in a rendered page: its id, and what it says.
+_HEADING = re.compile(r'<h2 id="([^"]+)">(.*?)</h2>', re.S)
+
+#: A page of so few sections needs no links to them.
+_FEW = 4
 
 
 def render_page(template: str, *, package: str, pages: Sequence[dict[str, Any]], subject: str, style: str = "") -> str:
@@ -49,8 +57,28 @@ def render_page(template: str, *, package: str, pages: Sequence[dict[str, Any]],
             pages=pages,
             languages=[SPOKEN[language] for language in LANGUAGES],
             switch=" / ".join(say(COMMON, "switch", language) for language in LANGUAGES),
+            contents=[say(COMMON, "contents", language) for language in LANGUAGES],
         )
     )
+
+
+def with_contents(body: Markup, title: str) -> Markup:
+    """The body of a page with links to its sections behind its header; as it is where it has few.
+
+    Args:
+        body: rendered; its sections begin with ``<h2 id="...">``.
+        title: of the links.
+    """
+    headings = _HEADING.findall(body)
+    header, end, rest = body.partition("</header>")
+    if len(headings) < _FEW or not end:
+        return body
+    # Headings are parts of the page already, so what is not safe in them has been escaped.
+    links = "".join(f'<li><a href="#{name}">{heading}</a></li>' for name, heading in headings)
+    opening = inline(
+        f'\n<details class="contents"><summary>{escape(title)}</summary><nav><ul>{links}</ul></nav></details>'
+    )
+    return header + end + opening + rest
 
 
 def inline(markup: str) -> Markup:
@@ -72,13 +100,15 @@ def _environment(package: str) -> jinja2.Environment:
                 return _resource(place, file)
         return None
 
-    return jinja2.Environment(
+    environment = jinja2.Environment(
         loader=jinja2.FunctionLoader(load),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["with_contents"] = with_contents
+    return environment
 
 
 def _resource(package: str, name: str) -> str:
