@@ -23,7 +23,18 @@ from cohortium.running import (
 )
 from cohortium.study_file import Choices, analyses_of, items_of, rates_of, read_study, study_template
 from privacy.errors import ConfigError
-from privacy.presentation.terminal import Json, Quiet, command_group, errors, print_json, screen, up, up_or_dash
+from privacy.presentation.terminal import (
+    Json,
+    Quiet,
+    command_group,
+    errors,
+    print_json,
+    screen,
+    tell,
+    up,
+    up_or_dash,
+    wrote,
+)
 
 if TYPE_CHECKING:
     from server.running.check import StudyCheck
@@ -60,6 +71,7 @@ def study_new(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; NAME.toml if not given.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write a commented study file."""
     import tomllib
@@ -90,7 +102,7 @@ def study_new(
     if target.exists():
         raise ConfigError(f"{target} exists", hint="choose another file with --output")
     target.write_text(text, encoding="utf-8")
-    screen.print(f"Wrote {escape(str(target))}. Next: cohortium study check {escape(str(target))}")
+    wrote(target, f"Next: cohortium study check {escape(str(target))}", as_json=as_json)
 
 
 @study_app.command("check")
@@ -276,6 +288,7 @@ def study_report(
         Path,
         typer.Argument(metavar="RESULT", help="The folder of a result, in a coordinator's results/.", file_okay=False),
     ],
+    as_json: Json = False,
 ) -> None:
     """Write a recorded result's pages and files again. Nothing is asked or spent."""
     from server.running.folder import CoordinatorFolder
@@ -289,7 +302,8 @@ def study_report(
         errors.print(f"[yellow]Note:[/] {escape(text)}", soft_wrap=True)
     if failed:
         raise typer.Exit(1)
-    screen.print(f"Report: [bold]{escape(str(folder.results.folder(result.study) / 'report.html'))}[/]", soft_wrap=True)
+    page = str(folder.results.folder(result.study) / "report.html")
+    tell({"report": page}, f"Report: [bold]{escape(page)}[/]", as_json)
 
 
 @study_app.command("list")

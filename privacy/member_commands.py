@@ -77,16 +77,15 @@ def add_member_commands(group: typer.Typer, whose: str, *, join: str, rotate_key
 
     @group.command("rotate-key", help=rotate_key)
     @_with_folder(whose)
-    def _rotate_key(folder: Path) -> None:
+    def _rotate_key(folder: Path, as_json: Json = False) -> None:
         from privacy.member_folder import MemberFolder
         from privacy.private_files import write_private
 
         member = MemberFolder(folder)
         path = member.root / "rotation.json"
         write_private(path, member.rotate().canonical())
-        wrote(
-            path, "Send it to the coordinator's operator. The old keys stay in use until a roster lists the new ones."
-        )
+        text = "Send it to the coordinator's operator. The old keys stay in use until a roster lists the new ones."
+        wrote(path, text, as_json=as_json)
 
 
 def _with_folder(whose: str) -> Callable[[C], C]:

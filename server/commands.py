@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from privacy.errors import ConfigError
-from privacy.presentation.terminal import Json, command_group, errors, print_json, screen, wrote
+from privacy.presentation.terminal import Json, command_group, errors, print_json, screen, tell, wrote
 
 coordinator_app = command_group("coordinator", "Set up and run a federation (coordinator).")
 
@@ -49,6 +49,7 @@ def coordinator_init(
     name: Annotated[str, typer.Option(help="The coordinator's short name in it.")] = "coordinator",
     listen: Annotated[str | None, typer.Option(help="HOST:PORT to listen on, if another one.")] = None,
     days: Annotated[int, typer.Option(help="How long the server's certificate is valid.", min=1, max=825)] = 825,
+    as_json: Json = False,
 ) -> None:
     """Make the coordinator's signing key, certificate authority and server certificate, and coordinator.toml."""
     from pydantic import ValidationError
@@ -61,42 +62,50 @@ def coordinator_init(
     except ValidationError as problem:
         raise ConfigError(f"this is no coordinator:\n{describe_validation(problem)}") from None
     Enrolment.create(folder, config, days=days)
-    wrote(folder / "coordinator.toml", "Next: `cohortium coordinator enrol` each request.json that members send.")
+    text = "Next: `cohortium coordinator enrol` each request.json that members send."
+    wrote(folder / "coordinator.toml", text, as_json=as_json)
 
 
 @coordinator_app.command("enrol")
 def coordinator_enrol(
     folder: CoordinatorBefore,
     files: Annotated[list[Path], typer.Argument(help="Requests, rotations and leaves that members sent.")],
+    as_json: Json = False,
 ) -> None:
     """Take what members signed: requests to join, new declarations, rotated keys, leaves. Counts when published."""
     from privacy.member_rosters import read_sent
     from privacy.protocol.membership import fingerprint
     from server.running.enrolment import Enrolment
 
-    enrolment = Enrolment(folder)
+    enrolment, taken = Enrolment(folder), []
     for file in files:
         statement = enrolment.take(read_sent(file))
-        name = statement.member if isinstance(statement.member, str) else statement.member.id
-        key = "" if isinstance(statement.member, str) else f", key {fingerprint(statement.member.public_key)}"
-        screen.print(f"Taken: {type(statement).__name__} of [bold]{escape(name)}[/]{key}", soft_wrap=True)
+        kind, member = type(statement).__name__, statement.member
+        name, key = (member, None) if isinstance(member, str) else (member.id, fingerprint(member.public_key))
+        taken.append({"statement": kind, "member": name, "key": key})
+        if not as_json:
+            screen.print(f"Taken: {kind} of [bold]{escape(name)}[/]{f', key {key}' if key else ''}", soft_wrap=True)
+    if as_json:
+        print_json(taken)
+        return
     screen.print("`cohortium coordinator publish` makes the next version of the roster of all that waits.", style="dim")
 
 
 @coordinator_app.command("revoke")
 def coordinator_revoke(
-    folder: CoordinatorBefore, member: Annotated[str, typer.Argument(help="Its short name.")]
+    folder: CoordinatorBefore, member: Annotated[str, typer.Argument(help="Its short name.")], as_json: Json = False
 ) -> None:
     """Leave a member out of the next version: nothing that it signs counts from there on."""
     from server.running.enrolment import Enrolment
 
     Enrolment(folder).revoke(member)
-    screen.print(f"{escape(member)} will be left out of the next version. `cohortium coordinator publish` makes it.")
+    text = f"{escape(member)} will be left out of the next version. `cohortium coordinator publish` makes it."
+    tell({"revoked": member}, text, as_json)
 
 
 @coordinator_app.command("readmit")
 def coordinator_readmit(
-    folder: CoordinatorBefore, member: Annotated[str, typer.Argument(help="Its short name.")]
+    folder: CoordinatorBefore, member: Annotated[str, typer.Argument(help="Its short name.")], as_json: Json = False
 ) -> None:
     """Ask a holder again that was proved false, or was ready and then silent twice: when you know what it was."""
     import time
@@ -114,17 +123,21 @@ def coordinator_readmit(
                 hint=f"not asked are: {', '.join(sorted(out)) or 'none'}",
             )
         ledger.append(Readmitted(member=member, time=int(time.time())))
-    screen.print(f"{escape(member)} is asked again, and that is written into the ledger.")
+    tell({"readmitted": member}, f"{escape(member)} is asked again, and that is written into the ledger.", as_json)
 
 
 @coordinator_app.command("rotate-key")
-def coordinator_rotate_key(folder: CoordinatorPath) -> None:
+def coordinator_rotate_key(folder: CoordinatorPath, as_json: Json = False) -> None:
     """Make a new signing key for the coordinator; it counts from the next version on, which the old key signs."""
+    from privacy.protocol.membership import Rotation, fingerprint
     from server.running.enrolment import Enrolment
 
     enrolment = Enrolment(folder)
-    enrolment.take(enrolment.member.rotate())
-    screen.print("A new key waits. `cohortium coordinator publish` makes the version that lists it.")
+    change = enrolment.member.rotate()
+    enrolment.take(change)
+    key = fingerprint(Rotation.parse(change.rotation.body).new_key)
+    text = "A new key waits. `cohortium coordinator publish` makes the version that lists it."
+    tell({"key": key}, text, as_json)
 
 
 @coordinator_app.command("publish")
@@ -155,6 +168,7 @@ def coordinator_renew_certificate(
         ),
     ] = False,
     days: Annotated[int, typer.Option(help="How long the new one is valid.", min=1, max=825)] = 825,
+    as_json: Json = False,
 ) -> None:
     """Put a new authority and certificate in the server's place, step by step, without stopping anything."""
     from server.running.enrolment import Enrolment
@@ -163,22 +177,26 @@ def coordinator_renew_certificate(
     renewal = Renewal(folder)
     if not renewal.under_way and not renewal.to_drop:
         renewal.begin(host=Enrolment(folder).config.host, days=days)
-        screen.print("A new authority waits. `cohortium coordinator publish` makes the version that carries both.")
+        step = "begun"
+        text = "A new authority waits. `cohortium coordinator publish` makes the version that carries both."
     elif renewal.to_drop:
-        screen.print("The server has its new certificate. `cohortium coordinator publish` drops the old authority.")
+        step = "changed"
+        text = "The server has its new certificate. `cohortium coordinator publish` drops the old authority."
     elif renewal.ready or all_joined:
         renewal.switch()
-        screen.print(
+        step = "changed"
+        text = (
             "The server shows its new certificate; `serve` takes it up within seconds. "
             "`cohortium coordinator publish` drops the old authority."
         )
     else:
         published = "" if renewal.carried_since else " `cohortium coordinator publish` sends it to them first."
-        screen.print(
+        step = "waiting"
+        text = (
             f"The server changes by itself when these have joined the version with both authorities and been asked in "
-            f"a study: {escape(', '.join(renewal.waiting_for()))}.{published}",
-            soft_wrap=True,
+            f"a study: {escape(', '.join(renewal.waiting_for()))}.{published}"
         )
+    tell({"step": step, "waiting_for": renewal.waiting_for() if step == "waiting" else ()}, text, as_json)
 
 
 @coordinator_app.command("serve")

@@ -99,6 +99,7 @@ def holder_declare(
     size_class: Annotated[
         int | None, typer.Option(help="A public upper figure for the number of your customers.", min=1)
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Declare something else about your customers; counts when a new version of the roster carries it."""
     from privacy.member_folder import MemberFolder
@@ -107,7 +108,8 @@ def holder_declare(
     member = MemberFolder(folder)
     declared = Declarations(max_holders_per_customer=max_holders_per_customer, size_class=size_class)
     member.declare(declared)
-    wrote(folder / "request.json", "Send it to the coordinator's operator, who publishes a new version of the roster.")
+    text = "Send it to the coordinator's operator, who publishes a new version of the roster."
+    wrote(folder / "request.json", text, as_json=as_json)
 
 
 def holder_persons(
@@ -141,6 +143,7 @@ def holder_persons(
 def holder_leave(
     folder: HolderPath,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Leave the federation: a last bundle for the auditor and a signed word are written, and the keys are destroyed."""
     import time
@@ -153,12 +156,15 @@ def holder_leave(
     holder = HolderFolder(folder)
     member, roster, ledger = holder.member, holder.roster(), holder.ledger()
     if not yes:
-        typer.confirm(f"Leave {roster.federation} and destroy this holder's private keys?", abort=True)
+        typer.confirm(f"Leave {roster.federation} and destroy this holder's private keys?", abort=True, err=True)
     own = member.identity()
     bundle = folder / f"{own.member}.bundle"
     _, head = export(folder, bundle)  # while there is a key to seal it with
     words = member.leave(signed_checkpoint(own, ledger, head))
     ledger.append(Departed(roster=roster.digest, statement=words.digest, time=int(time.time())))
+    if as_json:
+        print_json({"bundle": str(bundle), "statement": str(folder / "leave.json"), "head": head.hash})
+        return
     wrote(bundle, "Send it to the auditor: the last that this key seals. The signed word names its head.")
     wrote(folder / "leave.json", "Send it to the coordinator's operator, and to the auditor.")
     screen.print(
@@ -182,6 +188,7 @@ def holder_new(
         bool, typer.Option("--yes", "-y", help="Never ask; take the best guess, or say what is missing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    as_json: Json = False,
 ) -> None:
     """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess."""
     from clients.data.guess.guess import new_holder_file
@@ -194,10 +201,10 @@ def holder_new(
         table=table,
         password={name: value for name, value in password.items() if value} or None,
         answers={"currency": currency} if currency else None,
-        ask=None if yes else _ask,
+        ask=None if yes or as_json else _ask,
         overwrite=force,
     )
-    screen.print(f"Wrote {escape(str(output))}. Read it, then: cohortium holder check {escape(str(output))}")
+    wrote(output, f"Read it, then: cohortium holder check {escape(str(output))}", as_json=as_json)
 
 
 def _ask(question: Question) -> str:

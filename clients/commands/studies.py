@@ -12,7 +12,7 @@ from rich.table import Table
 
 from clients.commands.arguments import HolderBefore, HolderPath
 from privacy.errors import ConfigError
-from privacy.presentation.terminal import Json, print_json, screen, up
+from privacy.presentation.terminal import Json, print_json, screen, tell, up
 
 if TYPE_CHECKING:
     from clients.answering.runs import RunFolder
@@ -69,17 +69,17 @@ def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
 StudyName = Annotated[str, typer.Argument(help="The study's name, or the beginning of its digest.")]
 
 
-def holder_approve(folder: HolderBefore, study: StudyName) -> None:
+def holder_approve(folder: HolderBefore, study: StudyName, as_json: Json = False) -> None:
     """Approve a study by hand: the node answers it from now on, within the policy."""
-    _decide(folder, study, "approved")
+    _decide(folder, study, "approved", as_json)
 
 
-def holder_deny(folder: HolderBefore, study: StudyName) -> None:
+def holder_deny(folder: HolderBefore, study: StudyName, as_json: Json = False) -> None:
     """Deny a study: no further question of it is answered. What was answered before stays spent."""
-    _decide(folder, study, "denied")
+    _decide(folder, study, "denied", as_json)
 
 
-def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"]) -> None:
+def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"], as_json: bool) -> None:
     import time
 
     from clients.answering.folder import HolderFolder
@@ -87,7 +87,8 @@ def _decide(folder: Path, wanted: str, decision: Literal["approved", "denied"]) 
     approvals = HolderFolder(folder).approvals()
     study = approvals.find(wanted)
     approvals.decide(study, decision, now=int(time.time()))
-    screen.print(f"{study.name} ({study.digest[:12]}): {decision}, and written into the ledger.")
+    value = {"study": study.name, "as_of": str(study.as_of), "digest": study.digest, "decision": decision}
+    tell(value, f"{study.name} ({study.digest[:12]}): {decision}, and written into the ledger.", as_json)
 
 
 def holder_losses(

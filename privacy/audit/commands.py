@@ -18,8 +18,10 @@ from privacy.presentation.terminal import (
     print_json,
     screen,
     status_line,
+    tell,
     up,
     up_or_dash,
+    wrote,
 )
 
 if TYPE_CHECKING:
@@ -108,6 +110,7 @@ def audit_heads(
     output: Annotated[
         Path | None, typer.Option("--output", "-o", help="File to write; OWNER-heads.json if not given.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Write signed heads of the own ledger and of all that were seen: send them to the auditor every day (cron)."""
     from privacy.audit.export import write_heads
@@ -115,7 +118,7 @@ def audit_heads(
 
     target = output or Path(f"{MemberFolder(folder).request().member.id}-heads.json")
     write_heads(folder, target)
-    screen.print(f"Wrote {escape(str(target))}. Send it to the auditor, or to another holder.", soft_wrap=True)
+    wrote(target, "Send it to the auditor, or to another holder.", as_json=as_json)
 
 
 @budget_app.command("plan")
@@ -161,29 +164,32 @@ def budget_plan(
 def ledger_backup(
     folder: Annotated[Path, typer.Argument(help="A ledger file, or a member's folder.", exists=True)],
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    as_json: Json = False,
 ) -> None:
     """Copy a ledger, whole, also while it is in use; the copy's chain is checked."""
     from privacy.audit.export import ledger_path
     from privacy.ledger import Ledger
 
     head = Ledger(ledger_path(folder)).back_up(output)
-    screen.print(f"Wrote {escape(str(output))}: {head.sequence} entries, head {head.hash[:16]}…", soft_wrap=True)
+    text = f"Wrote {escape(str(output))}: {head.sequence} entries, head {head.hash[:16]}…"
+    tell({"file": str(output), "entries": head.sequence, "head": head.hash}, text, as_json)
 
 
 @ledger_app.command("restore")
 def ledger_restore(
     folder: Annotated[Path, typer.Argument(help="The member's folder.", exists=True, file_okay=False)],
     backup: Annotated[Path, typer.Argument(help="A file of `ledger backup`.", exists=True, dir_okay=False)],
+    as_json: Json = False,
 ) -> None:
     """Put a backup back. Nothing is charged to it until `ledger recover`: entries made since may be lost."""
     from privacy.audit.recovery import restore
 
     head = restore(folder, backup)
-    screen.print(
+    text = (
         f"Restored {head.sequence} entries. Until it is recovered, all of its budget counts as spent. Next: ask "
-        f"another holder or the auditor for heads, then `cohortium ledger recover {escape(str(folder))} --heads FILE`",
-        soft_wrap=True,
+        f"another holder or the auditor for heads, then `cohortium ledger recover {escape(str(folder))} --heads FILE`"
     )
+    tell({"entries": head.sequence, "head": head.hash}, text, as_json)
 
 
 @ledger_app.command("recover")
@@ -235,8 +241,8 @@ def audit_verify(
     from privacy.audit.verify import verify
     from privacy.errors import LedgerError
 
-    with status_line("reading", quiet or as_json) as tell:
-        verdict = verify((ledger_path(path) for path in paths), progress=tell)
+    with status_line("reading", quiet or as_json) as progress:
+        verdict = verify((ledger_path(path) for path in paths), progress=progress)
     if as_json:
         print_json({"passed": verdict.passed, **verdict.model_dump(mode="json")})
     else:
@@ -296,6 +302,7 @@ def audit_report(
         typer.Argument(metavar="BUNDLE...", help="Bundles (of `audit export`), of all members.", exists=True),
     ],
     output: Annotated[Path, typer.Option("--output", "-o", help="HTML file to write.")] = Path("audit.html"),
+    as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
     """Verify records, and write an HTML page for people, in English and Chinese (needs the extra \\[node])."""
@@ -308,11 +315,12 @@ def audit_report(
     from privacy.errors import LedgerError
 
     files = [ledger_path(path) for path in paths]
-    with status_line("verifying", quiet) as tell:
-        verdict = verify(files, progress=tell)
+    with status_line("verifying", quiet or as_json) as progress:
+        verdict = verify(files, progress=progress)
         page = render_audit([read_story(file) for file in files], verdict, made=dt.datetime.now(dt.UTC).date())
     output.write_text(page, encoding="utf-8")
-    screen.print(f"Wrote {escape(str(output))}: {'all claims pass' if verdict.passed else 'SOME CLAIMS FAIL'}")
+    text = f"Wrote {escape(str(output))}: {'all claims pass' if verdict.passed else 'SOME CLAIMS FAIL'}"
+    tell({"file": str(output), "passed": verdict.passed}, text, as_json)
     if not verdict.passed:
         raise typer.Exit(LedgerError.exit_code)
 
@@ -370,9 +378,10 @@ def auditor_remember(
 def auditor_heads(
     folder: AuditorPath,
     output: Annotated[Path, typer.Option("--output", "-o", help="File to write.")],
+    as_json: Json = False,
 ) -> None:
     """Write the newest heads that members sent, signed: what a holder needs to recover its ledger."""
     from privacy.audit.export import write_heads
 
     write_heads(folder, output)
-    screen.print(f"Wrote {escape(str(output))}", soft_wrap=True)
+    wrote(output, "Send it to the member who asked.", as_json=as_json)

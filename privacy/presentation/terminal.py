@@ -58,9 +58,17 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, indent=1, ensure_ascii=False))
 
 
-def wrote(path: Path, text: str) -> None:
+def tell(value: dict[str, Any], text: str, as_json: bool) -> None:
+    """Say what was done: the value for scripts, or the text (rich's markup) for people."""
+    if as_json:
+        print_json(value)
+    else:
+        screen.print(text, soft_wrap=True)
+
+
+def wrote(path: Path, text: str, *, as_json: bool = False) -> None:
     """Say which file was written, and what to do with it."""
-    screen.print(f"Wrote [bold]{escape(str(path))}[/]. {text}", soft_wrap=True)
+    tell({"file": str(path)}, f"Wrote [bold]{escape(str(path))}[/]. {text}", as_json)
 
 
 def up_or_dash(value: float | None) -> str:
