@@ -16,7 +16,9 @@ import pytest
 from workspaces import HOLDERS, make_workspace, read_study, run
 
 from clients.answering.state import LOCK, note_node
-from privacy.audit.budget import budget_in_words, plan_budget
+from clients.report.files import write_holder_report
+from privacy.audit.budget import BudgetLeft, PeriodLeft, budget_left, plan_budget
+from privacy.audit.budget_words import budget_in_words
 from privacy.ledger import Ledger
 from privacy.locks import is_held, one_at_a_time
 from simulations.worlds.local import Workspace
@@ -51,7 +53,8 @@ def test_what_is_left_is_said_in_studies_and_in_what_adds_up(command, workspace:
     """The share is of mu^2, and the numbers are those of ``budget plan``."""
     north = workspace.holder("north")
     ledger = Ledger(north.state / "ledger.sqlite")
-    words = budget_in_words(ledger, int(time.time()), holders=3)
+    left = budget_left(ledger, int(time.time()), holders=3)
+    words = budget_in_words(left)
     plan = plan_budget(ledger.state, epsilon=1, delta=1e-6, now=int(time.time()), counted=1)
     assert f"{plan.caps[0].used:.0%} of the lifetime budget is used." in words
     assert f"enough for {plan.fit_life:,} more studies of epsilon 1" in words
@@ -59,7 +62,25 @@ def test_what_is_left_is_said_in_studies_and_in_what_adds_up(command, workspace:
     assert plan.fit_life <= at_price < 4 * plan.fit_life
     assert words in command("ledger", "show", north.root).out
     assert words in command("holder", "status", north.root).out
-    assert budget_in_words(workspace.coordinator.ledger(), 0) == "", "a coordinator has no cap"
+    assert words in command("budget", "plan", north.root).out
+    page = write_holder_report(workspace.holder("north")).read_text(encoding="utf-8")
+    assert words in page
+    assert budget_in_words(left, "zh") in page
+    assert budget_left(workspace.coordinator.ledger(), 0) is None, "a coordinator has no cap"
+
+
+def test_one_study_is_not_called_studies() -> None:
+    left = BudgetLeft(used=0.9, fit_life=1, like_last=1, period=PeriodLeft(used=0, fit=1, until=dt.date(2025, 7, 1)))
+    assert budget_in_words(left) == (
+        "90% of the lifetime budget is used. It is enough for one more study of epsilon 1, or for one at the price of "
+        "the last run. 0% of this period's is used: one of them fits until 1 July 2025."
+    )
+    assert budget_in_words(left, "zh") == (
+        "终身预算已用去 90%。剩余预算还够 1 次 ε = 1 的分析；按最近一次运行的花费，还够 1 次。"
+        "本期预算已用去 0%：2025年7月1日之前还够 1 次。"
+    )
+    none = left.model_copy(update={"fit_life": 0, "like_last": None, "period": None})
+    assert "enough for 0 more studies of epsilon 1." in budget_in_words(none)
 
 
 def test_studies_are_listed_and_shown_again(command, workspace: Workspace) -> None:

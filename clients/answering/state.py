@@ -14,7 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from clients.answering.folder import HolderFolder
 from clients.answering.policy import HolderPolicy
 from clients.answering.runs import RunFolder
-from privacy.audit.budget import budget_in_words
+from privacy.audit.budget import budget_left
+from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
 from privacy.locks import is_held
 from privacy.private_files import write_private
@@ -114,7 +115,8 @@ def state_of(folder: HolderFolder) -> HolderState:
     if update is not None and policy:
         proposed = folder.approvals().proposed()
         waiting = tuple(f"{item.study.name} as of {item.study.as_of}" for item in proposed if item.decision is None)
-        budget = budget_in_words(folder.ledger(), int(time.time()), holders=len(update.roster.holders))
+        left = budget_left(folder.ledger(), int(time.time()), holders=len(update.roster.holders))
+        budget = budget_in_words(left)
     runs = RunFolder(folder.state / "runs")
     last = runs.runs()[-1:]
     return HolderState(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
 from pathlib import Path
 
@@ -11,10 +12,13 @@ from clients.analyses.catalogue import ANALYSES
 from clients.analysis import Earlier
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
+from clients.answering.ledgers import known_holders
 from clients.answering.runs import RunFolder
 from clients.report.page import Facts, Handed, holder_report
+from privacy.audit.budget import BudgetLeft, budget_left
 from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import sha256_hex
+from privacy.ledger import Ledger
 from privacy.private_files import write_private
 from privacy.protocol.membership import result_fingerprint
 from privacy.protocol.study import Study
@@ -64,11 +68,20 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
             checked=True,
             actions_file=actions.name,
             handed=handed_result(runs, result, chosen, holder),
+            budget=_left(folder),
         )
     )
     target = output or folder.root / "report" / f"{study.name}-{study.as_of.isoformat()}.html"
     write_private(target, page.encode())
     return target
+
+
+def _left(folder: HolderFolder) -> BudgetLeft | None:
+    """Of the ledger as it is; a page makes none."""
+    path = folder.state / "ledger.sqlite"
+    if not path.exists():
+        return None
+    return budget_left(Ledger(path), int(time.time()), holders=known_holders(folder.member.rosters()))
 
 
 def recorded_result(runs: RunFolder, run: str) -> StudyResult:

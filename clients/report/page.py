@@ -16,6 +16,8 @@ from clients.analyses.catalogue import ANALYSES
 from clients.analysis import HolderAnalysis, HolderView
 from clients.analysis.actions import Actions
 from clients.analysis.texts import text
+from privacy.audit.budget import BudgetLeft
+from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
 from privacy.presentation.numbers import day_text
 from privacy.presentation.pages import render_page
@@ -50,6 +52,7 @@ class Facts:
         checked: whether what was released was found in the plans that this holder's node answered.
         actions_file: name of the file of actions, for the text.
         handed: which text this holder was handed, and who else.
+        budget: what is left of the holder's, when the page is made.
     """
 
     holder: str
@@ -59,6 +62,7 @@ class Facts:
     checked: bool = False
     actions_file: str = "actions.toml"
     handed: Handed | None = None
+    budget: BudgetLeft | None = None
 
 
 def holder_report(facts: Facts) -> str:
@@ -143,6 +147,7 @@ def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language
         "notices": notices,
         "run": result.run,
         "digest": result.study_digest,
+        "budget": budget_in_words(facts.budget, language),
         "version": result.version,
     }
 

@@ -73,6 +73,30 @@ class BudgetPlan(_Value):
     periods: int | None
 
 
+class PeriodLeft(_Value):
+    """A period's cap: the share used, how many studies of epsilon 1 still fit, and the day when it is full again."""
+
+    used: float
+    fit: int
+    until: dt.date
+
+
+class BudgetLeft(_Value):
+    """What people want to know of a holder's budget.
+
+    Attributes:
+        used: share of the lifetime cap that is used, in mu^2, 0 to 1 and above.
+        fit_life: how many more studies of epsilon 1 fit for life, at the cap's delta.
+        like_last: how many more fit at the price of the last run; None where there was none.
+        period: of the period under way; None without periods.
+    """
+
+    used: float
+    fit_life: int
+    like_last: int | None
+    period: PeriodLeft | None
+
+
 def use_of_caps(state: LedgerState, now: int, *, counted: int) -> tuple[CapUse, ...]:
     """What of each cap is used; empty for a coordinator, which has none.
 
@@ -159,10 +183,10 @@ def day_of(time: int) -> dt.date:
     return dt.date(1970, 1, 1) + dt.timedelta(days=time // DAY)
 
 
-def budget_in_words(ledger: Ledger, now: int, *, holders: int = 0) -> str:
-    """What is used of the caps, and how many more studies that is enough for; empty for a coordinator's ledger.
+def budget_left(ledger: Ledger, now: int, *, holders: int = 0) -> BudgetLeft | None:
+    """What is used of the caps, and how many more studies that is enough for; None for a coordinator's ledger.
 
-    Used is said in mu^2, which adds up; spent epsilons do not, and are no fraction of a cap.
+    Used is in mu^2, which adds up; spent epsilons do not, and are no fraction of a cap.
 
     Args:
         ledger: a holder's.
@@ -171,21 +195,17 @@ def budget_in_words(ledger: Ledger, now: int, *, holders: int = 0) -> str:
     """
     state = ledger.state
     if state.opened is None or state.opened.epsilon is None:
-        return ""
+        return None
     counted = state.counted_on(holders)
     plan = plan_budget(state, epsilon=1.0, delta=float(state.opened.delta or 0), now=now, counted=counted)
     life, *period = plan.caps
     last = [fact for fact in ledger.facts() if isinstance(fact, Reserved)]
-    like_last = ""
+    like_last = None
     if last:
         price = sum(one.event.squared_mu(counted) for one in last if one.question.run == last[-1].question.run)
         left = squared_cap(life.epsilon, life.delta) - state.total.at(counted).squared_mu
-        like_last = f", or for {max(0, int(left / price)):,} at the price of the last run" if price else ""
-    of_period = ""
-    if period:
-        used = period[0].used
-        of_period = f" {used:.0%} of this period's is used: {plan.fit_now:,} of them fit until {period[0].until}."
-    return (
-        f"{life.used:.0%} of the lifetime budget is used. It is enough for {plan.fit_life:,} more studies of epsilon "
-        f"1{like_last}.{of_period}"
-    )
+        like_last = max(0, int(left / price)) if price else None
+    of_period = None
+    if period and period[0].until is not None:
+        of_period = PeriodLeft(used=period[0].used, fit=plan.fit_now, until=period[0].until)
+    return BudgetLeft(used=life.used, fit_life=plan.fit_life, like_last=like_last, period=of_period)

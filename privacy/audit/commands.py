@@ -53,7 +53,8 @@ def ledger_show(
     """Check a ledger's chain and show what was spent, by whom, for what."""
     import time
 
-    from privacy.audit.budget import budget_in_words
+    from privacy.audit.budget import budget_left
+    from privacy.audit.budget_words import budget_in_words
     from privacy.audit.export import ledger_path
     from privacy.audit.ledger_screen import show_ledger
     from privacy.audit.ledger_view import view_ledger
@@ -64,8 +65,8 @@ def ledger_show(
         print_json(view.model_dump(mode="json"))
         return
     show_ledger(view)
-    words = budget_in_words(Ledger(ledger_path(path)), int(time.time()), holders=_known_holders(path))
-    if words:
+    left = budget_left(Ledger(ledger_path(path)), int(time.time()), holders=_known_holders(path))
+    if words := budget_in_words(left):
         screen.print(words, soft_wrap=True)
 
 
@@ -134,22 +135,24 @@ def budget_plan(
     """What can still be asked this period and for life, and what it would add up to. Asks nothing, charges nothing."""
     import time
 
-    from privacy.audit.budget import plan_budget
+    from privacy.audit.budget import budget_left, plan_budget
     from privacy.audit.budget_screen import show_plan
+    from privacy.audit.budget_words import budget_in_words
     from privacy.audit.export import ledger_path
     from privacy.errors import ConfigError
     from privacy.kernel.canonical import read_toml
     from privacy.ledger import Ledger
     from privacy.protocol.study import Study
 
-    state, known = Ledger(ledger_path(path)).state, _known_holders(path)
+    ledger, known, now = Ledger(ledger_path(path)), _known_holders(path), int(time.time())
+    state = ledger.state
     counted, k = state.counted_on(known), None
     if study_file is not None:
         study = read_toml(study_file, Study)
         epsilon, delta = float(study.budget.epsilon), float(study.budget.effective_delta)
         k = study.budget.records_among(len(study.holders) or known or counted)
     try:
-        plan = plan_budget(state, epsilon=epsilon, delta=delta, now=int(time.time()), counted=counted, study_k=k)
+        plan = plan_budget(state, epsilon=epsilon, delta=delta, now=now, counted=counted, study_k=k)
     except ValueError:
         raise ConfigError(
             "this ledger states no cap", hint="give a holder's: the coordinator's ledger has no lifetime cap"
@@ -158,6 +161,7 @@ def budget_plan(
         print_json(plan.model_dump(mode="json"))
         return
     show_plan(plan)
+    screen.print(budget_in_words(budget_left(ledger, now, holders=known)), soft_wrap=True)
 
 
 @ledger_app.command("backup")
