@@ -84,3 +84,11 @@ def misfits(pages: Mapping[str, str], folder: Path) -> list[str]:
     said = re.search(r'<pre id="found">(.*?)</pre>', seen[seen.rindex("</iframe>") :], re.S)
     assert said is not None
     return list(json.loads(html.unescape(said[1])))
+
+
+def sheets(page: str, folder: Path, language: str) -> int:
+    """How many sheets of A4 a page prints on."""
+    source, target = folder / "page.html", folder / "page.pdf"
+    source.write_text(page, encoding="utf-8")
+    _browser(folder, f"{source.as_uri()}#{language}", "--no-pdf-header-footer", f"--print-to-pdf={target}")
+    return len(re.findall(rb"/Type /Page\b", target.read_bytes()))
