@@ -20,6 +20,7 @@ import pytest
 import cohortium
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.errors import Busy, CarrierError, CohortiumError
+from privacy.presentation.numbers import many
 from privacy.presentation.terminal import up
 from server.running.run import run_study
 
@@ -127,6 +128,10 @@ def test_a_budget_used_to_the_end_is_not_shown_as_more(epsilon: float, delta: fl
 
 def test_epsilon_is_rounded_up() -> None:
     assert [up(value) for value in (0.0, 0.7511, 0.7510001, 1.0)] == ["0.000", "0.752", "0.752", "1.000"]
+
+
+def test_one_is_not_called_many() -> None:
+    assert [many(count, "day") for count in (0, 1, 2, 1200)] == ["0 days", "1 day", "2 days", "1,200 days"]
 
 
 def test_ledger_show_and_audit_verify_agree(command, tmp_path: Path) -> None:

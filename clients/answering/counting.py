@@ -12,6 +12,7 @@ from clients.answering.ledgers import count_on, counted_at, known_holders
 from privacy.errors import ConfigError
 from privacy.ledger import Ledger, LedgerState
 from privacy.member_folder import MemberFolder
+from privacy.presentation.numbers import many
 from privacy.presentation.terminal import screen
 from privacy.protocol.charging import holders_of_a_person
 
@@ -62,7 +63,8 @@ def show_counted(folder: Path) -> None:
     state = Ledger(path).state if path.exists() else LedgerState()
     counted = max(implied, counted_at(state, roster, name)) if state.opened is not None else implied
     screen.print(
-        f"Your caps count one customer at {counted} holder(s) of the federation (K). It has {len(roster.holders)}.",
+        f"Your caps count one customer at {many(counted, 'holder')} of the federation (K). "
+        f"It has {len(roster.holders)}.",
         soft_wrap=True,
     )
     if counted > implied:

@@ -8,13 +8,15 @@ from rich.markup import escape
 from rich.table import Table
 
 from privacy.audit.budget import BudgetPlan
+from privacy.presentation.numbers import many
 from privacy.presentation.terminal import screen, up
 
 
 def show_plan(plan: BudgetPlan) -> None:
     """Print what is left of each cap, and what can still be asked."""
     table = Table(
-        title=f"Budget of {escape(plan.owner)}, for one person, counted at {plan.k} holder(s)", title_justify="left"
+        title=f"Budget of {escape(plan.owner)}, for one person, counted at {many(plan.k, 'holder')}",
+        title_justify="left",
     )
     for column in ("cap", "epsilon", "delta", "spent", "used", "one study that still fits"):
         table.add_column(column, justify="left" if column == "cap" else "right")
@@ -32,7 +34,7 @@ def show_plan(plan: BudgetPlan) -> None:
     )
     if plan.study_k < plan.k:
         screen.print(
-            f"That study counts one person at {plan.study_k} holder(s), this ledger at {plan.k}: it takes "
+            f"That study counts one person at {many(plan.study_k, 'holder')}, this ledger at {plan.k}: it takes "
             f"{(plan.k / plan.study_k) ** 2:.4g} times as much of the caps as of its own promise.",
             soft_wrap=True,
         )

@@ -34,6 +34,7 @@ from privacy.ledger import (
 from privacy.ledger.chain import EMPTY, Row, read_entry
 from privacy.ledger.state import Days, Life, Total
 from privacy.mechanisms.gaussian import MIN_SHARE_SCALE
+from privacy.presentation.numbers import many
 
 #: Facts of a charge that all parties must record alike.
 SHARED = (
@@ -198,7 +199,7 @@ class Walk:
             self._by_studies = self._by_studies._replace(squared_mu=max(self._by_studies.squared_mu, full))
         self.notes.append(
             f"{self.party} restored a backup: entries {fact.lost_from} to {fact.lost_to} are lost; heads from "
-            f"{', '.join(fact.witnesses)}, charges from {len(fact.bundles)} bundle(s)"
+            f"{', '.join(fact.witnesses)}, charges from {many(len(fact.bundles), 'bundle')}"
             + (", and the whole lifetime budget counts as spent" if fact.spent == "all" else "")
         )
 
@@ -353,7 +354,7 @@ class Walk:
         if cap is not None and cap.epsilon is not None:
             text = f"never above epsilon {cap.epsilon} at delta {cap.delta}"
             if cap.records is not None:
-                text += f" for a person at {cap.records} holder(s)"
+                text += f" for a person at {many(cap.records, 'holder')}"
             if cap.period is not None:
                 text += f", and {cap.period.epsilon} in any {cap.period.days} days"
             yield judged(about, "the lifetime cap was kept", wrong["cap"], text)

@@ -21,6 +21,7 @@ from privacy.audit.entry_claims import DEFAULT_DELTA, Walk
 from privacy.audit.findings import Claim, Person, judged
 from privacy.audit.roster_claims import History
 from privacy.audit.scratch import Scratch
+from privacy.presentation.numbers import many
 from privacy.protocol.charging import holders_of_a_person
 
 #: Sets of holders that are tried one by one; where there are more, mu is added up over ledgers (Minkowski).
@@ -50,7 +51,7 @@ def counted_as_declared(walk: Walk, history: History) -> Claim:
         roster = history.rosters.get(digest)
         implied = holders_of_a_person(roster, walk.owner[0]) if roster is not None and walk.owner is not None else 0
         if k < implied:
-            wrong.append(f"entry {position} counts one person at {k} holder(s), its owner declares {implied}")
+            wrong.append(f"entry {position} counts one person at {many(k, 'holder')}, its owner declares {implied}")
     return judged(walk.party, "its caps count on what its owner declares", wrong, f"K is {walk.records}")
 
 

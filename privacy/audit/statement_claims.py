@@ -14,6 +14,7 @@ from privacy.audit.scratch import Scratch
 from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import canonical_json
 from privacy.ledger import Evidence, Question
+from privacy.presentation.numbers import many
 from privacy.protocol.charging import Payer, below_declarations, charge_for, records_per_person
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.messages import (
@@ -241,7 +242,7 @@ class Statements:
             if silent and core.protocol < _SILENCE_COUNTS:
                 continue
             self._wrong["declaration"].append(
-                f"{name} counts on {core.records} holder(s) for one person; "
+                f"{name} counts on {many(core.records, 'holder')} for one person; "
                 + (f"{holder} declares nothing" if silent else f"{holder} declared {declared}")
             )
 

@@ -134,6 +134,15 @@ def epsilon_text(value: float) -> str:
     return f"{exact.quantize(unit, rounding=ROUND_CEILING):f}"
 
 
+def many(count: int, noun: str) -> str:
+    """A number of things in a message to operators; pages say it in texts with forms of each language.
+
+    >>> many(1, "holder"), many(1200, "attempt")
+    ('1 holder', '1,200 attempts')
+    """
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def plain(value: float, digits: int = 6) -> str:
     """A stated number without needless zeros, at most ``digits`` significant digits."""
     return f"{value:.{digits}g}"

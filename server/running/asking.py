@@ -22,6 +22,7 @@ from privacy.kernel.version import software_version
 from privacy.ledger import EVIDENCE, Caps, Evidence, Failed, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
 from privacy.mechanisms.sampler import SAMPLER
+from privacy.presentation.numbers import many
 from privacy.protocol.charging import Payer, charge_for, records_per_person
 from privacy.protocol.code import analysis_code, kernel_code
 from privacy.protocol.envelopes import Reply
@@ -192,7 +193,8 @@ class Asking:
         budget = self._study.budget
         if holders < 2 or holders <= budget.colluding_holders:
             raise NotEnoughHolders(
-                f"{holders} holder(s) left, of whom {budget.colluding_holders} might collude: nobody to hide behind",
+                f"{many(holders, 'holder')} left, of whom {budget.colluding_holders} might collude: "
+                "nobody to hide behind",
                 hint="run the study again when more holders are ready",
             )
         return planned_mechanism(self._study, squared_mu, statistic, holders=holders, records=self.records)

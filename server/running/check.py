@@ -12,6 +12,7 @@ from privacy.accounting.events import epsilon_spent
 from privacy.accounting.gdp import best_guess, mu_of
 from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, calibrate
+from privacy.presentation.numbers import many
 from privacy.protocol.charging import below_declarations, holders_of_a_person
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
@@ -90,7 +91,7 @@ def check_study(
     budget = study.budget
     if holders < 2 or holders <= budget.colluding_holders:
         raise ConfigError(
-            f"{holders} holder(s) with {budget.colluding_holders} colluding leave nobody to hide behind",
+            f"{many(holders, 'holder')}, of whom {budget.colluding_holders} might collude: nobody to hide behind",
             hint="a study needs at least two holders, and more than colluding_holders",
         )
     k = budget.records_among(holders)
@@ -191,10 +192,11 @@ def _of_the_federation(study: Study, roster: Roster, k: int) -> list[str]:
             dearer.setdefault(counted, []).append(holder)
     for counted, names in sorted(dearer.items()):
         found.append(
-            f"This study counts one person at {k} holder(s); the caps of {', '.join(names)} count one at {counted} "
-            f"of the federation's {len(roster.holders)} (K). So it takes {(counted / k) ** 2:.4g} times as much of "
-            "their life as of its own promise. A study over all holders does not; nor one after they have declared at "
-            "how many holders their customers are (`cohortium holder declare --max-holders-per-customer K`)."
+            f"This study counts one person at {many(k, 'holder')}; the caps of {', '.join(names)} count one at "
+            f"{counted} of the federation's {len(roster.holders)} (K). So it takes {(counted / k) ** 2:.4g} times as "
+            "much of their life as of its own promise. A study over all holders does not; nor one after they have "
+            "declared at how many holders their customers are "
+            "(`cohortium holder declare --max-holders-per-customer K`)."
         )
     return found
 

@@ -15,6 +15,7 @@ from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import Noun, read_toml
 from privacy.kernel.terms import Slug
 from privacy.member_folder import MemberFolder
+from privacy.presentation.numbers import many
 from privacy.private_files import write_private
 from privacy.protocol.code import kernel_code
 from privacy.protocol.identity import Roster, Signed
@@ -236,7 +237,10 @@ class Enrolment:
             if (roster.members, roster.releases, update.address, update.certificate) == same:
                 raise ConfigError("nothing has changed since the last version", hint="`enrol` what members sent first")
         if len(roster.holders) < 2:
-            raise ConfigError(f"{len(roster.holders)} holder(s) are no federation", hint="enrol at least two requests")
+            raise ConfigError(
+                f"a roster of {many(len(roster.holders), 'holder')} is no federation",
+                hint="enrol at least two requests",
+            )
         return update
 
     def publish(self) -> tuple[Signed, RosterUpdate]:

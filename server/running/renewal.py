@@ -21,6 +21,7 @@ from pathlib import Path
 
 from privacy.errors import ConfigError
 from privacy.member_folder import MemberFolder
+from privacy.presentation.numbers import many
 from privacy.private_files import write_private
 from privacy.protocol.identity import Roster
 from server.flower.certificates import expiry_of, write_certificates
@@ -136,7 +137,7 @@ class Renewal:
         due = [days for days in WARNINGS if left <= days]
         if not due:
             return None
-        when = f"ends in {left} day(s)" if left >= 0 else "has ended: no node can connect"
+        when = f"ends in {many(left, 'day')}" if left >= 0 else "has ended: no node can connect"
         what = (
             f"the next one waits for {', '.join(self.waiting_for())} to join the version that carries it"
             if self.under_way

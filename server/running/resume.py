@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from privacy.ledger import Failed, Ledger, Released, Reserved
+from privacy.presentation.numbers import many
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.releases import ReleaseStore
@@ -49,9 +50,9 @@ class Found:
         if self.released:
             lines.append(f"Released already: {', '.join(self.released)}.")
         if self.failed:
-            lines.append(f"{self.failed} attempt(s) failed and stay charged.")
+            lines.append(f"{many(self.failed, 'attempt')} failed, and what failed stays charged.")
         if self.cut_off:
-            lines.append(f"{self.cut_off} attempt(s) were cut off after the charge; they stay charged.")
+            lines.append(f"Cut off after the charge, and still charged: {many(self.cut_off, 'attempt')}.")
         return tuple(lines)
 
 

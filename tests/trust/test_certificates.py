@@ -236,7 +236,7 @@ def test_the_end_is_announced_90_30_and_7_days_before(shops: Shops, left: int, w
     warning = shops.renewal.warning(now)
     assert (warning and warning[0]) == warned
     if warning is not None:
-        assert ("has ended" if left < 0 else f"ends in {left} day(s)") in warning[1]
+        assert ("has ended" if left < 0 else f"ends in {left} day{'' if left == 1 else 's'}.") in warning[1]
         assert "renew-certificate" in warning[1]
 
 
@@ -252,11 +252,11 @@ def test_serve_warns_once_for_each_and_publish_and_runs_each_time(
         for left[0] in (29, 28, 7, 6):
             certificate.has_changed()
     assert [record.message.split(".")[0] for record in caplog.records] == [
-        "the server's certificate ends in 29 day(s)", "the server's certificate ends in 7 day(s)",
+        "the server's certificate ends in 29 days", "the server's certificate ends in 7 days",
     ]  # fmt: skip
     shops.hub.take(shops.members["beta"].rotate())
     published = CliRunner().invoke(cohortium.app, ["coordinator", "publish", str(shops.root / "hub")])
-    assert "ends in 6 day(s)" in " ".join(published.output.split())
+    assert "ends in 6 days" in " ".join(published.output.split())
     shops.renewal.begin(host=CONFIG.host, days=825)
     assert "waits for alpha, beta to join" in shops.renewal.warning()[1]
 

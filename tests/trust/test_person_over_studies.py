@@ -436,7 +436,7 @@ def test_operators_see_k_declare_and_lower_it(tmp_path: Path, typed: Callable[[s
     home = HolderFolder(tmp_path / "holders" / "a1")
     (home.root / "policy.toml").write_text(demo_policy(4), encoding="utf-8")
     code, told = typed(f"holder persons {home.root}")
-    assert (code, "at 4 holder(s) of the federation (K). It has 4." in told) == (0, True)
+    assert (code, "at 4 holders of the federation (K). It has 4." in told) == (0, True)
     assert "`cohortium holder declare --max-holders-per-customer`" in told
     assert opened_in(home.ledger()) == [4]
     code, told = typed(f"holder persons {home.root} --holders 3 --yes")
@@ -448,7 +448,7 @@ def test_operators_see_k_declare_and_lower_it(tmp_path: Path, typed: Callable[[s
     assert update.roster.version == roster.version + 1
     home.member.accept(signed, fingerprint(update.roster.digest))
     code, told = typed(f"holder persons {home.root}")
-    assert "at 4 holder(s)" in told
+    assert "at 4 holders" in told
     assert f"it would be 2: `cohortium holder persons {home.root} --holders 2`" in told
     code, told = typed(f"holder persons {home.root} --holders 2 --yes --json")
     assert json.loads(told) == {"before": 4, "holders": 4, "implied": 2, "k": 2}
@@ -462,7 +462,7 @@ def test_operators_see_k_declare_and_lower_it(tmp_path: Path, typed: Callable[[s
     (other.root / "policy.toml").write_text(demo_policy(4), encoding="utf-8")
     other.ledger()
     code, told = typed(f"budget plan {other.root} --study {study}")
-    assert "counts one person at 2 holder(s), this ledger at 4: it takes 4 times as much" in told
+    assert "counts one person at 2 holders, this ledger at 4: it takes 4 times as much" in told
     code, told = typed(f"study check {study} --coordinator {tmp_path / 'coordinator'}")
     assert "the caps of b1 count one at 4 of the federation's 4 (K). So it takes 4 times as much of their life" in told
 
@@ -538,7 +538,7 @@ def test_a_ledger_that_counts_on_fewer_holders_than_its_owner_declares(
     Forger(copied, threes[0], "a1").rechain(fewer).write()
     ((verdict, why),) = found([copied / "a1.bundle"], "its caps count on what its owner declares")
     assert verdict == "FAIL"
-    assert "counts one person at 1 holder(s), its owner declares 3" in why
+    assert "counts one person at 1 holder, its owner declares 3" in why
 
 
 def test_an_operator_that_lowers_k_is_asked_about(tmp_path: Path) -> None:

@@ -119,7 +119,7 @@ class _Page:
 
     def _plain(self, guess: str) -> list[str]:
         say, most = self._say, self._most
-        sentences = [say("plain_guess", k=most.counted, guess=guess)]
+        sentences = [say("plain_guess", count=most.counted, guess=guess)]
         for cap in most.caps()[:1]:
             sentences.append(
                 say("plain_left", holder=most.owner, used=f"{100 * cap.used:.0f}", left=_down(cap.remaining))
@@ -133,7 +133,7 @@ class _Page:
             return []
         fields = {
             "holders": say("separator").join(person.holders),
-            "k": person.k,
+            "count": person.k,
             "spent": epsilon_text(person.epsilon),
             "delta": delta_text(person.delta),
             "cap": "–" if person.cap is None else plain(person.cap),
