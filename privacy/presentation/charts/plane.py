@@ -136,9 +136,22 @@ def bubbles(places: Sequence[Bubble], across: Axis, up: Axis, form: Form) -> str
             markeredgewidth=1.5,
             clip_on=False,
         )
+    _labels_above(axes, across, up)
     for place in places:
         beside(axes, (place.x, place.y), place.words, fontsize=13, color=BLACK)
     return canvas.svg(form)
+
+
+def _labels_above(axes: Axes, across: Axis, up: Axis) -> None:
+    """Labels of both axes on white above everything; the hair lines, which are parts of an axis, stay below."""
+    axes.grid(visible=False)
+    for at, _ in across.ticks:
+        axes.axvline(at, color=HAIRLINE, linewidth=0.8, zorder=0.5)
+    for at, _ in up.ticks:
+        axes.axhline(at, color=HAIRLINE, linewidth=0.8, zorder=0.5)
+    axes.set_axisbelow(False)
+    for label in (*axes.get_xticklabels(), *axes.get_yticklabels()):
+        label.set_bbox({"facecolor": WHITE, "edgecolor": "none", "pad": 1})
 
 
 def choice(values: Mapping[int, float], chosen: int, names: tuple[str, str], form: Form) -> str:
