@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from clients.analyses.repurchase.own import CohortLine, Group, OwnRepurchase, WaitLine
+from clients.analyses.repurchase.own import LISTED, CohortLine, Group, OwnRepurchase, WaitLine
 from clients.analyses.repurchase.texts import text
 from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged, released_share
@@ -46,7 +46,7 @@ def body(view: View) -> dict[str, Any]:
             say("repurchase_note_over"),
             say("repurchase_note_days"),
         ],
-        "act_lead": say("repurchase_act_lead", file=view.actions_file, days=own.limits[-1]),
+        "act_lead": say("repurchase_act_lead", file=view.actions_file, days=own.limits[-1], count=LISTED),
         "groups": [_group(view, group) for group in own.groups],
     }
 
