@@ -57,7 +57,7 @@ def study_new(
     as_of: Annotated[str, typer.Option(help="Day to count recency from, YYYY-MM-DD.")],
     epsilon: Annotated[str, typer.Option(help="Privacy budget for one person; 1 is a good start.")],
     currency: Annotated[str, typer.Option(help="Three-letter code.")] = "EUR",
-    analyses: Annotated[str, typer.Option(metavar="A,B", help="What to compute; rfm if not given.")] = "",
+    analyses: Annotated[str, typer.Option(metavar="A,B", help="What to compute; segments alone if not given.")] = "",
     holders: Annotated[str, typer.Option(metavar="A,B", help="Who takes part; all of the roster if not given.")] = "",
     returns: Annotated[
         Returns, typer.Option(help="Cancelled orders and returned lines: leave them out, or subtract them from spend.")

@@ -30,6 +30,11 @@ PASSPHRASE = "COHORTIUM_PASSPHRASE"
 PASSPHRASE_FILE = "COHORTIUM_PASSPHRASE_FILE"
 
 
+def environment_without_passphrase() -> dict[str, str]:
+    """This process's environment for a program that has no business with private keys."""
+    return {name: value for name, value in os.environ.items() if name not in (PASSPHRASE, PASSPHRASE_FILE)}
+
+
 def passphrase() -> bytes | None:
     """The passphrase of this process's private keys, from the environment; None where there is none.
 

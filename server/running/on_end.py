@@ -20,7 +20,7 @@ from pydantic import Field, field_validator
 
 from privacy.errors import CohortiumError
 from privacy.kernel.canonical import Noun
-from privacy.private_keys import PASSPHRASE, PASSPHRASE_FILE
+from privacy.private_keys import environment_without_passphrase
 from privacy.protocol.study import Study
 from server.running.termination import exiting_on_sigterm
 
@@ -126,12 +126,11 @@ def tell(hook: OnEnd, root: Path, summary: dict[str, str | int | None]) -> str:
     What it prints goes to standard error, since standard output may be JSON for a script. It gets no passphrase, and is
     stopped with all that it started where it takes too long.
     """
-    hidden = {PASSPHRASE, PASSPHRASE_FILE}
     try:
         program = subprocess.Popen(
             hook.command,
             cwd=root,
-            env={name: value for name, value in os.environ.items() if name not in hidden},
+            env=environment_without_passphrase(),
             stdin=subprocess.PIPE,
             stdout=_STANDARD_ERROR,
             start_new_session=True,
