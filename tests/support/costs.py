@@ -20,7 +20,7 @@ SECONDS: dict[str, int] = {
     "test_holder_clusters": 18, "test_languages": 22, "test_membership_inference": 12, "test_order_days": 17,
     "test_ranking": 11, "test_removing": 22, "test_sampler": 12, "test_schedule": 23, "test_served": 219,
     "test_shares_only": 73, "test_ways_to_run": 7,
-    "test_monthly_scores": 6, "test_nothing_impossible": 7, "test_page_widths": 22, "test_shown": 12,
+    "test_monthly_scores": 6, "test_on_end": 7, "test_nothing_impossible": 7, "test_page_widths": 22, "test_shown": 12,
     # Estimated: of these, that run listed only some tests, or none that takes five seconds.
     "test_accounting": 40, "test_accuracy": 15, "test_again": 8, "test_architecture": 12, "test_attacks": 18,
     "test_audit": 11, "test_audit_cli": 6, "test_audit_manipulations": 17, "test_bytes_to_table": 27,
