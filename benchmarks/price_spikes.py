@@ -12,6 +12,7 @@ from unittest.mock import patch
 
 import numpy as np
 import rfm_accuracy as bench
+from rfm_tables import HOLDERS
 
 from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms.sampler import discrete_gaussian
@@ -33,7 +34,7 @@ def with_one_price(price: int, share: float = 0.2) -> CustomerColumns:
 
 def right_scores(people: CustomerColumns, sampler: bench.Sampler = discrete_gaussian) -> float:
     """Share of the customers whose M score is that of exact quantiles, in one run at epsilon 1."""
-    tables = {name: people.take(slice(place, None, 3)) for place, name in enumerate(bench.HOLDERS)}
+    tables = {name: people.take(slice(place, None, 3)) for place, name in enumerate(HOLDERS)}
     result, _ = bench.run_directly(bench.reference_study("1"), tables, sampler)
     return bench.agreement(result.rules.cuts, people).m
 

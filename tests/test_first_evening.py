@@ -19,8 +19,13 @@ ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "first-evening.md").read_text(encoding="utf-8")
 
 #: What the first block stands for here: the clone and its environment are there already, and processes of Flower's
-#: are tested elsewhere.
-FIRST = "cohortium demo --transport in-process"
+#: are tested elsewhere. The demo is a small one; what is copied from it later has the size that the page is written for.
+FIRST = """cohortium demo --transport in-process --customers 3000
+python3 -c 'import cohortium
+from pathlib import Path
+from simulations.worlds.generator import generate
+generate(Path("demo/data"), customers=20_000)'
+"""
 #: What a page refers to.
 _LINK = re.compile(r'href="([^"#]+)"')
 

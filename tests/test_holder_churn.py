@@ -47,6 +47,7 @@ from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.kit import NoWaiting
 from simulations.worlds.local import Workspace, run_local
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
@@ -61,7 +62,13 @@ def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
     )
     results = tuple(
-        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process", pages=False)
+        run_local(
+            Study.model_validate({**raw, "as_of": day}),
+            workspace,
+            transport="in-process",
+            pages=False,
+            clock=NoWaiting(),
+        )
         for day in days
     )
     return Ran(workspace=workspace, results=results)

@@ -40,6 +40,7 @@ from privacy.kernel.features import UNIT
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.kit import NoWaiting
 from simulations.worlds.local import Workspace, run_local
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
@@ -61,6 +62,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
             Study.model_validate({**raw, "as_of": day, "clusters": chosen}),
             workspace,
             transport="in-process",
+            clock=NoWaiting(),
             pages=False,
         )
         for day, chosen in zip(MONTHS, options, strict=True)

@@ -41,6 +41,7 @@ from privacy.protocol.membership import result_fingerprint
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.kit import NoWaiting
 from simulations.worlds.local import Workspace, run_local
 
 WINDOW = 180
@@ -484,7 +485,13 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Months:
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="20", declared=world.most_holders
     )
     results = tuple(
-        run_local(Study.model_validate({**raw, "as_of": day}), workspace, transport="in-process", pages=False)
+        run_local(
+            Study.model_validate({**raw, "as_of": day}),
+            workspace,
+            transport="in-process",
+            pages=False,
+            clock=NoWaiting(),
+        )
         for day in MONTHS
     )
     return Months(workspace=workspace, results=results)  # type: ignore[arg-type]
@@ -634,7 +641,7 @@ product = "stock_code"
                 "cleaning": {"cancellation_prefix": "C", "returns": "drop"},
             }
         )  # fmt: skip
-        results.append(run_local(study, workspace, transport="in-process", pages=False))
+        results.append(run_local(study, workspace, transport="in-process", pages=False, clock=NoWaiting()))
     rfm = results[1].rfm
     assert rfm is not None
     raw = pd.read_parquet(source)

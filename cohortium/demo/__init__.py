@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +24,7 @@ def demo(
     quick: Annotated[
         bool, typer.Option("--quick", help="One month of one analysis only: half a minute instead of three.")
     ] = False,
+    customers: Annotated[int, typer.Option(help="How many persons to generate.", min=50)] = 20_000,
     data: Annotated[
         Path | None,
         typer.Option(
@@ -47,37 +50,20 @@ def demo(
         from cohortium.demo.story import tell
 
         start_anew(folder)
-        tell(folder, transport=transport.value, quiet=quiet, as_json=as_json)
+        tell(folder, customers=customers, transport=transport.value, quiet=quiet, as_json=as_json)
         return
-    _one_study(folder, data, (as_of, epsilon), transport, as_json=as_json, quiet=quiet)
+    start = partial(_generated, customers=customers) if data is None else partial(_own, data, as_of, epsilon)
+    _one_study(folder, start, transport, as_json=as_json, quiet=quiet)
 
 
-def _one_study(
-    folder: Path,
-    data: Path | None,
-    said: tuple[str | None, str],
-    transport: Transport,
-    *,
-    as_json: bool,
-    quiet: bool,
-) -> None:
-    """One study over generated or own data; ``said`` is its as-of day and epsilon, where there is no study.toml."""
+def _one_study(folder: Path, start: Callable[..., Path], transport: Transport, *, as_json: bool, quiet: bool) -> None:
+    """One study over generated or own data, which ``start`` puts there with its ``study.toml``."""
     from privacy.kernel.canonical import read_toml
     from privacy.protocol.study import Study
     from simulations.worlds.local import Workspace
 
-    as_of, epsilon = said
-    if data is not None:
-        _check_data(data, folder, as_of)
-    start_anew(folder)
     study_file = folder / "study.toml"
-    source = data
-    if source is None:
-        source = _generated(folder, study_file, quiet=quiet or as_json)
-    elif (source / "study.toml").exists():
-        shutil.copyfile(source / "study.toml", study_file)
-    elif as_of is not None:
-        study_file.write_text(study_template("demo", as_of, epsilon, "EUR"), encoding="utf-8")
+    source = start(folder, study_file, quiet=quiet or as_json)
     sources = {path.name: path for path in sorted(source.iterdir()) if (path / "holder.toml").exists()}
     study = read_toml(study_file, Study)
     # Here one person speaks for all holders, so they declare what the study counts on.
@@ -91,16 +77,24 @@ def _one_study(
         screen.print(f"  its ledger       cohortium ledger show {escape(str(first))}")
 
 
-def _check_data(data: Path, folder: Path, as_of: str | None) -> None:
+def _own(data: Path, as_of: str | None, epsilon: str, folder: Path, study_file: Path, *, quiet: bool) -> Path:
+    """Own data, and their study; returns the folder of the holders' data."""
     if data.resolve().is_relative_to(folder.resolve()):
         raise ConfigError(
             f"{data} is inside {folder}, which is started anew",
             hint="give another --folder, or keep your data elsewhere; nothing was changed",
         )
-    if as_of is None and not (data / "study.toml").exists():
+    stated = (data / "study.toml").exists()
+    if as_of is None and not stated:
         raise ConfigError(
             f"there is no study.toml in {data}", hint="write one with `cohortium study new`, or give --as-of"
         )
+    start_anew(folder)
+    if stated:
+        shutil.copyfile(data / "study.toml", study_file)
+    else:
+        study_file.write_text(study_template("demo", str(as_of), epsilon, "EUR"), encoding="utf-8")
+    return data
 
 
 def start_anew(folder: Path) -> None:
@@ -120,15 +114,12 @@ def start_anew(folder: Path) -> None:
     marker.touch()
 
 
-def _generated(folder: Path, study_file: Path, *, quiet: bool) -> Path:
-    """Generate a world and a study that fits it.
-
-    Returns:
-        The folder of the holders' data.
-    """
+def _generated(folder: Path, study_file: Path, *, customers: int, quiet: bool) -> Path:
+    """A generated world and a study that fits it; returns the folder of the holders' data."""
     from simulations.worlds.generator import generate, study_toml
 
+    start_anew(folder)
     with status_line("generating an online store and three shops", quiet):
-        world = generate(folder / "data", customers=20_000)
+        world = generate(folder / "data", customers=customers)
     study_file.write_text(study_toml(world), encoding="utf-8")
     return folder / "data"

@@ -29,8 +29,6 @@ from server.running.progress import silent
 from simulations.worlds.generator import GeneratedWorld, firsts_before, generate, study_toml
 from simulations.worlds.local import Runner, Workspace, local_federation
 
-#: Persons of the generated world.
-_CUSTOMERS = 20_000
 _EPSILON = 3
 _STUDY = "monthly"
 _STEPS = 6
@@ -76,11 +74,12 @@ class _Line:
         self._tell(f"{self._name} ({self._replied} of {self._holders})" if self._holders else self._name)
 
 
-def tell(folder: Path, *, transport: str, quiet: bool, as_json: bool) -> None:
+def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: bool) -> None:
     """Run all of it, and write ``folder/index.html``, which leads to everything.
 
     Args:
         folder: an empty one.
+        customers: persons to generate.
         transport: see :func:`simulations.worlds.local.local_federation`.
         quiet: no progress.
         as_json: print what there is for scripts, and nothing else.
@@ -90,7 +89,7 @@ def tell(folder: Path, *, transport: str, quiet: bool, as_json: bool) -> None:
         screen.print("An online store and three shops, two months: some three minutes. `--quick` is half a minute.")
     story.say("Generating what they sold")
     with story.working("generating"):
-        world = generate(folder / "data", customers=_CUSTOMERS)
+        world = generate(folder / "data", customers=customers)
     months = firsts_before(world.as_of, 3)
     sources = {name: folder / "data" / name for name in world.holders}
     workspace = Workspace.create(folder, sources, declared=world.most_holders)

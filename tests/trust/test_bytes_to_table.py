@@ -35,6 +35,7 @@ from clients.data.check import preflight
 from clients.data.check_page import render_check
 from clients.data.cleaning.ids import read_exclusion_list
 from clients.data.config import CsvFormat, HolderConfig
+from clients.data.exclusion import exclude
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin
 from clients.data.rows.customers import CustomerTable, build_customer_table
@@ -42,7 +43,6 @@ from clients.data.rows.features import build_features
 from clients.data.scratch import empty_scratch, scratch_folder
 from clients.data.sources import fetch, open_source
 from clients.data.sources.lines import LONGEST, Shape, Sieve
-from clients.forget import _exclude
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError, ConfigError, DataError
@@ -575,10 +575,10 @@ def test_who_is_forgotten_stands_on_the_list_as_spelled(tmp_path, spelling):
     config = config_of(exclude="opt-out.csv")
     (tmp_path / "opt-out.csv").write_text("c1")
     for _ in range(2):
-        _exclude(config, tmp_path, spelling)
+        exclude(tmp_path / "holder.toml", config, [spelling])
     assert read_exclusion_list(config, base=tmp_path) == ("c1", spelling)
     with pytest.raises(ConfigError, match="line break"):
-        _exclude(config, tmp_path, "a\nb")
+        exclude(tmp_path / "holder.toml", config, ["a\nb"])
 
 
 # --- tests of the tester -----------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ from privacy.results import StudyResult
 from server.analyses.repurchase.run import TITLE
 from server.report.render import render_report
 from simulations.worlds.generator import generate, study_toml
+from simulations.worlds.kit import NoWaiting
 from simulations.worlds.local import Workspace, run_local
 
 # --- real runs ---------------------------------------------------------------------------------------------------
@@ -76,7 +77,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
     )
     days = (Study.model_validate({**raw, "as_of": day}) for day in MONTHS)
-    return Ran(workspace, tuple(run_local(study, workspace, transport="in-process") for study in days))
+    return Ran(
+        workspace, tuple(run_local(study, workspace, transport="in-process", clock=NoWaiting()) for study in days)
+    )
 
 
 def test_a_run_finds_what_all_holders_have_together(ran: Ran) -> None:
