@@ -218,7 +218,7 @@ class Federation:
         """
         recorded = self._recorded(title, statistic)
         if recorded is not None:
-            self.counted = self.participants
+            self.counted = recorded.holders
             return recorded
         asked = Asked(analysis=analysis, title=title, statistic=statistic, squared_mu=squared_mu)
         for attempt in range(1, MAX_PLANS + 1):

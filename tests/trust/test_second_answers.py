@@ -296,6 +296,20 @@ def test_a_result_that_was_handed_out_is_not_improved_afterwards(tmp_path: Path)
     assert titles(federation) == BOTH[:3]
 
 
+def test_run_again_without_a_holder_a_result_still_says_whose_records_are_in_it(tmp_path: Path) -> None:
+    """Beta is silent in both second answers, so nobody asks it again; its records are in both first ones."""
+
+    def hook(holder: str, asked: str, count: int, request: bytes, forward: Callable[[bytes], bytes]) -> bytes | None:
+        return None if (holder, asked) == ("beta", "answer") and count in (2, 4) else forward(request)
+
+    federation = federation_at(tmp_path)
+    first = run(federation, hook)
+    assert federation.folder.ledger().state.losses.suspended(kit.small_study().digest) == {"beta": "silent"}
+    again = run(federation)
+    assert again.rfm == first.rfm
+    assert (again.participants, again.missing) == (first.participants, first.missing) == (kit.HOLDERS, ())
+
+
 def test_a_study_that_a_cap_cannot_pay_to_the_end_is_not_begun(tmp_path: Path) -> None:
     """Epsilon 0.9 for life covers what is asked first, of which 0.75 is spent, and no second answers.
 

@@ -19,7 +19,6 @@ from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
-from server.analyses.clusters.groups import deviations
 from server.analyses.clusters.matching import identified
 from server.analyses.clusters.points import tuples
 from server.analyses.clusters.support_points import SupportPoints
@@ -84,9 +83,7 @@ def result(study: Study, found: Profiled, earlier: KnownClusters | None) -> Clus
     """The clusters, the largest first, with ids that follow the earlier run's."""
     features, model = found.features, found.model
     ids, next_id, moves = identified(features, found.places, found.released.counts, earlier)
-    weight = np.maximum(model.weight, 0)
-    mean = np.average(model.points, axis=0, weights=weight)
-    spread = deviations(model)
+    mean, spread = model.moments()
     figures = []
     unit = 10 ** minor_digits(study.currency)
     for index in np.argsort(-found.released.counts).tolist():

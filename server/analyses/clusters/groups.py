@@ -104,8 +104,7 @@ def proposals(
 
 def _parts(model: SupportPoints, names: Sequence[str], centres: FloatArray) -> tuple[ProposedGroup, ...]:
     """Sizes of the parts around centres, and how far each is from all customers; the largest first."""
-    weight = np.maximum(model.weight, 0)
-    mean, spread = np.average(model.points, axis=0, weights=weight), deviations(model)
+    weight, (mean, spread) = np.maximum(model.weight, 0), model.moments()
     label = nearest(model.points, centres)
     groups = []
     for part in range(len(centres)):
@@ -115,13 +114,6 @@ def _parts(model: SupportPoints, names: Sequence[str], centres: FloatArray) -> t
         apart = dict(zip(names, ((place - mean) / spread).tolist(), strict=True))
         groups.append(ProposedGroup(share=size / float(weight.sum()), apart=apart))
     return tuple(sorted(groups, key=lambda group: -group.share))
-
-
-def deviations(model: SupportPoints) -> FloatArray:
-    """Standard deviation of all customers along each scale from -1 to 1, shape ``(features,)``."""
-    weight = np.maximum(model.weight, 0)
-    mean = np.average(model.points, axis=0, weights=weight)
-    return np.asarray(np.sqrt(np.maximum(np.average((model.points - mean) ** 2, axis=0, weights=weight), 1e-6)))
 
 
 def _equal(points: FloatArray) -> SupportPoints:

@@ -16,6 +16,8 @@ from privacy.presentation.pages import inline
 from privacy.presentation.texts import Language, join
 from privacy.protocol.study import Study
 from server.analyses.clusters import pictures
+from server.analyses.clusters.groups import APART
+from server.analyses.clusters.scales import BEYOND
 from server.analyses.clusters.texts import text
 
 #: Below this mean silhouette, groups are not separate (Kaufman and Rousseeuw 1990: 0.26 to 0.50 is "weak, could be
@@ -40,7 +42,7 @@ def scales(clusters: ClusterResult, study: Study, language: Language) -> dict[st
         return None
     notes = [text("scales_note", language)]
     if any(feature.scale != public.scale for feature, public in _beside(clusters, study)):
-        notes.append(text("scales_note_released", language))
+        notes.append(text("scales_note_released", language, beyond=f"{100 * BEYOND:g}"))
     elif max(clusters.spread.values()) > 2 * min(clusters.spread.values()):
         notes.append(text("scales_note_uneven", language))
     return {
@@ -74,7 +76,7 @@ def proposed(clusters: ClusterResult, study: Study, language: Language) -> dict[
     """Numbers of clusters to choose from, with their parts; None where the number was not to be found."""
     if not clusters.proposals:
         return None
-    notes = [text("proposals_note", language)]
+    notes = [text("proposals_note", language, apart=f"{100 * APART:g}")]
     if not clusters.groups:
         notes.insert(0, text("proposals_none", language))
     return {
@@ -104,7 +106,7 @@ def silhouette(clusters: ClusterResult, language: Language) -> dict[str, Any] | 
     if not clusters.silhouettes:
         return None
     k = len(clusters.figures)
-    best = clusters.silhouettes[k]
+    best = max(clusters.silhouettes.values())  # fewer clusters that are as good are taken: see ``run``
     notes = [text("silhouette_note", language)]
     if best < _SEPARATE:
         notes.append(text("silhouette_weak", language, least=_SEPARATE))

@@ -110,6 +110,13 @@ class SupportPoints:
         )
         return cast(FloatArray, model.fit(points, sample_weight=weight).cluster_centers_)
 
+    def moments(self) -> tuple[FloatArray, FloatArray]:
+        """Mean and standard deviation (at least 0.001) of all customers, each of shape ``(coordinates,)``."""
+        weight = np.maximum(self.weight, 0)
+        mean = np.average(self.points, axis=0, weights=weight)
+        variance = np.average((self.points - mean) ** 2, axis=0, weights=weight)
+        return np.asarray(mean), np.asarray(np.sqrt(np.maximum(variance, 1e-6)))
+
     def cost(self, centres: FloatArray) -> float:
         """Sum of squared distances to the nearest centre."""
         near = centres[nearest(self.points, centres)]
