@@ -60,7 +60,7 @@ def possible(figure: Estimate, least: float, most: float) -> Estimate:
     value = min(max(figure.value, least), most)
     low = max(value - below, least) if figure.value > most else max(first, least)
     high = min(value + above, most) if figure.value < least else min(last, most)
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return Estimate.between(low, value, high)
 
 
 V = TypeVar("V", bound=Value)
@@ -71,23 +71,19 @@ Bounds = Mapping[str, tuple[float, float]]
 
 def inside(figures: V, bounds: Bounds) -> V:
     """Figures, and those that they are made of, with every estimate that is named here inside what it can be."""
-    found: dict[str, object] = {}
-    for name, value in figures:
-        if isinstance(value, Estimate):
-            found[name] = possible(value, *bounds[name]) if name in bounds else value
-        elif isinstance(value, Value):
-            found[name] = inside(value, bounds)
-        elif isinstance(value, tuple) and any(isinstance(item, Value) for item in value):
-            found[name] = tuple(_inside(name, item, bounds) for item in value)
-        elif isinstance(value, dict):
-            found[name] = {key: _inside(name, item, bounds) for key, item in value.items()}
-    return figures.model_copy(update=found)
+    return figures.model_copy(update={name: _inside(name, value, bounds) for name, value in figures})
 
 
 def _inside(name: str, item: object, bounds: Bounds) -> object:
     if isinstance(item, Estimate):
         return possible(item, *bounds[name]) if name in bounds else item
-    return inside(item, bounds) if isinstance(item, Value) else item
+    if isinstance(item, Value):
+        return inside(item, bounds)
+    if isinstance(item, tuple) and any(isinstance(part, Value) for part in item):
+        return tuple(_inside(name, part, bounds) for part in item)
+    if isinstance(item, dict):
+        return {key: _inside(name, part, bounds) for key, part in item.items()}
+    return item
 
 
 def ascending(figures: Sequence[Estimate | None]) -> tuple[Estimate | None, ...]:
@@ -106,12 +102,7 @@ def ascending(figures: Sequence[Estimate | None]) -> tuple[Estimate | None, ...]
         return tuple(figures)
     weights = [1 / max(figure.margin, np.finfo(float).tiny ** 0.5) ** 2 for figure in there]
     values = iter(isotonic_regression([figure.value for figure in there], weights=weights).x.tolist())
-    return tuple(None if figure is None else _moved(figure, next(values)) for figure in figures)
-
-
-def _moved(figure: Estimate, value: float) -> Estimate:
-    low, high = min(figure.interval[0], value), max(figure.interval[1], value)
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return tuple(None if figure is None else figure.moved(next(values)) for figure in figures)
 
 
 def agreed(values: FloatArray, deviations: FloatArray, known: Equations) -> tuple[FloatArray, FloatArray]:

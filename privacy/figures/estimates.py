@@ -40,6 +40,11 @@ class Estimate(Value):
             raise ValueError("an estimate lies outside its own interval")
         return self
 
+    @classmethod
+    def between(cls, low: float, value: float, high: float) -> Self:
+        """With an interval that need not be even; the margin is the larger side."""
+        return cls(value=value, margin=max(value - low, high - value), low=low, high=high)
+
     @property
     def interval(self) -> tuple[float, float]:
         """Both ends."""
@@ -56,6 +61,11 @@ class Estimate(Value):
     def deviation(self) -> float:
         """Standard deviation of a normal error with this margin."""
         return self.margin / Z95
+
+    def moved(self, value: float) -> Estimate:
+        """Another value in the same interval, which is stretched to it where it lies outside."""
+        low, high = self.interval
+        return Estimate.between(min(low, value), value, max(high, value))
 
     def towards(self, other: float) -> float:
         """Length of the side on which another figure lies."""

@@ -57,7 +57,7 @@ def quotient(above: float, below: float, variances: tuple[float, float], covaria
         min(ends[0], value),
         max(ends[1], value),
     )  # floats differ where there is no noise
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return Estimate.between(low, value, high)
 
 
 def share(part: float, rest: float, variances: tuple[float, float], *, signed: bool = False) -> Estimate | None:
@@ -77,4 +77,4 @@ def within(estimate: Estimate, least: float, most: float) -> Estimate:
     """The same without what cannot be: value and ends inside a range."""
     low, high = (min(max(end, least), most) for end in estimate.interval)
     value = min(max(estimate.value, least), most)
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return Estimate.between(low, value, high)

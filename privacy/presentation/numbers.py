@@ -62,16 +62,18 @@ def raised(estimate: Estimate, least: Estimate, *, decimals: int) -> Estimate:
     """
     needed = _as_written(least, decimals)
     while _as_written(estimate, decimals) < needed:
-        low, high = estimate.interval
-        unit = Decimal(1).scaleb(_last_place(Decimal(repr(float(estimate.margin))), decimals))
+        unit = _unit(estimate, decimals)
         value = float((needed / unit).to_integral_value(rounding=ROUND_CEILING) * unit)
-        high = max(high, value)
-        estimate = Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+        estimate = estimate.moved(value)
     return estimate
 
 
+def _unit(estimate: Estimate, decimals: int) -> Decimal:
+    return Decimal(1).scaleb(_last_place(Decimal(repr(float(estimate.margin))), decimals))
+
+
 def _as_written(estimate: Estimate, decimals: int) -> Decimal:
-    unit = Decimal(1).scaleb(_last_place(Decimal(repr(float(estimate.margin))), decimals))
+    unit = _unit(estimate, decimals)
     return (Decimal(repr(float(estimate.value))) / unit).to_integral_value(rounding=ROUND_HALF_EVEN) * unit
 
 

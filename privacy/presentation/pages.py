@@ -57,7 +57,6 @@ def render_page(template: str, *, package: str, pages: Sequence[dict[str, Any]],
             pages=pages,
             languages=[SPOKEN[language] for language in LANGUAGES],
             switch=" / ".join(say(COMMON, "switch", language) for language in LANGUAGES),
-            contents=[say(COMMON, "contents", language) for language in LANGUAGES],
         )
     )
 

@@ -207,9 +207,7 @@ def _interval(value: float, centre: tuple[float, float], above: float, between: 
     counted, margin = centre
     upper = counted + math.hypot(margin, above)
     around = Estimate(value=counted, margin=max(margin, upper - counted), low=counted - margin, high=upper)
-    low, high = possible(around, *between).interval
-    low, high = min(low, value), max(high, value)
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return possible(around, *between).moved(value)
 
 
 def _totals(item: Release, sums: Sums, least_revenue: float, records: Estimate | None) -> dict[str, Estimate | None]:
@@ -242,9 +240,7 @@ def _totals(item: Release, sums: Sums, least_revenue: float, records: Estimate |
 def _at_least(total: Estimate, parts: float) -> Estimate:
     """A released total that is written as no less than parts of it; its interval is stretched, and not cut."""
     found = possible(total, 0.0, math.inf) if parts >= 0 else total
-    value = max(found.value, parts)
-    low, high = found.interval[0], max(found.interval[1], value)
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return found.moved(max(found.value, parts))
 
 
 def _around(
@@ -270,4 +266,4 @@ def _around(
     low, high = min(max(low, least), value), max(min(high, most), value)
     if low <= least < most <= high:
         return None
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return Estimate.between(low, value, high)

@@ -186,7 +186,7 @@ class _Above:
             return None
         low, high = min(end[0] for end in ends), max(end[1] for end in ends)
         value = min(max(likely.value, low), high)
-        return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+        return Estimate.between(low, value, high)
 
 
 def _spread_of_parts(part: FloatArray, relative: FloatArray) -> FloatArray:
@@ -217,7 +217,7 @@ def _added(counted: Total, likely: float, most: float) -> Estimate:
         return counted.estimate()
     value, low, high = counted.value + likely, counted.value - margin, counted.value + math.hypot(margin, most)
     high = max(high, value)
-    return Estimate(value=value, margin=max(value - low, high - value), low=low, high=high)
+    return Estimate.between(low, value, high)
 
 
 def scheme_figures(estimate: SegmentEstimate, question: SegmentTotals, tails: Tails, *, floor: int) -> SchemeFigures:
