@@ -77,7 +77,9 @@ def _machine(folder: Path) -> Iterator[Finding]:
             yield Finding(f"extra [{extra}]", "ok", "installed")
     yield from _flower()
     now = dt.datetime.now(dt.UTC)
-    yield Finding("clock", "ok", f"{now:%Y-%m-%d %H:%M:%S} UTC", "compare it: more than an hour off, and studies stop")
+    yield Finding(
+        "clock", "note", f"{now:%Y-%m-%d %H:%M:%S} UTC", "compare it with another: an hour off, and studies stop"
+    )
     free = shutil.disk_usage(folder if folder.exists() else Path()).free
     enough = free >= _LEAST_FREE
     hint = "" if enough else "a charge that cannot be written is an answer that is not given: make room"
@@ -126,6 +128,7 @@ def _member(folder: Path) -> Iterator[Finding]:
 def _coordinator(root: Path) -> Iterator[Finding]:
     from privacy.locks import is_held
     from server.running.enrolment import Enrolment
+    from server.running.folder import CoordinatorFolder
     from server.running.renewal import Renewal
 
     config = _tried("coordinator.toml", lambda: Enrolment(root).config)
@@ -140,7 +143,7 @@ def _coordinator(root: Path) -> Iterator[Finding]:
         hint = "" if days >= _SOON else "`cohortium coordinator renew-certificate`"
         level: Level = "ok" if days >= _SOON else "problem" if days < 0 else "note"
         yield Finding("certificate", level, f"ends in {days} days", hint)
-    if is_held(root / "flower" / ".serve.lock"):
+    if is_held(CoordinatorFolder(root=root).serve_lock):
         yield Finding("server", "ok", "serving")
         return
     host, _, port = (config.listen or config.address).rpartition(":")
@@ -177,7 +180,7 @@ def _holder(root: Path) -> Iterator[Finding]:
         if isinstance(source, Finding)
         else Finding("source", "ok", "opens", f"`cohortium holder check {root}` looks at its rows")
     )
-    running = is_held(root / "state" / ".node.lock")
+    running = is_held(folder.node_lock)
     yield Finding(
         "node", "ok" if running else "note", "running" if running else "not running",
         "" if running else f"`cohortium holder node {root}`",

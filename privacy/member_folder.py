@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from itertools import pairwise
 from pathlib import Path
 
@@ -28,6 +29,11 @@ from privacy.protocol.membership import (
     read_request,
     same_fingerprint,
 )
+
+
+def known_holders(rosters: Iterable[Roster]) -> int:
+    """How many holders a federation has had in these versions of its roster, those that left included."""
+    return len({holder for roster in rosters for holder in roster.holders})
 
 
 class MemberFolder:

@@ -26,6 +26,10 @@ from pathlib import Path
 from simulations.worlds.generator import generate
 generate(Path("demo/data"), customers=20_000)'
 """
+#: What the demo's page has in the rows of its totals: released, true, and the verdict.
+_TRUTH = re.compile(
+    r'<td class="number">([^<]*)</td><td class="number">([^<]*)</td><td>(inside the interval|outside [^<]*)</td>'
+)
 #: What a page refers to.
 _LINK = re.compile(r'href="([^"#]+)"')
 
@@ -103,5 +107,15 @@ def _the_demo_leads_everywhere(demo: Path) -> None:
     assert len(links) == 4 + 4 + 2 + 1 + 1, links
     assert [link for link in links if not (demo / link).exists()] == []
     assert "all claims hold" in page
-    assert page.count("inside the interval") >= 4, "of six intervals of 95%"
+    rows = _TRUTH.findall(page)
+    assert len(rows) == 6, "three totals of two months"
+    for released, true, verdict in rows:
+        value, *around = (float(number.replace(",", "")) for number in re.findall(r"\d[\d,]*", released))
+        low, high = around if len(around) == 2 else (value - around[0], value + around[0])
+        step = 0.1 * (high - low)  # what is shown is rounded
+        truth = float(true.replace(",", ""))
+        inside = verdict == "inside the interval"
+        assert inside or truth <= low + step or truth >= high - step
+        assert not inside or low - step <= truth <= high + step
+        assert abs(truth - value) <= 3 * (high - low), "the truth is of another day, or of other customers"
     assert "cohortium holder approve demo/holders/store-3" in page

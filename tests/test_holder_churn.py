@@ -24,6 +24,7 @@ from churn_worlds import Ran
 from holder_kit import holder_report, own_features, text
 from report_pages import Page
 from typer.testing import CliRunner
+from workspaces import run as run_over
 
 import cohortium
 from clients.analyses.churn.bands import BANDS, CERTAIN
@@ -47,8 +48,7 @@ from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from simulations.worlds.generator import generate, study_toml
-from simulations.worlds.kit import NoWaiting
-from simulations.worlds.local import Workspace, run_local
+from simulations.worlds.local import Workspace
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
 
@@ -61,16 +61,7 @@ def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran
     workspace = Workspace.create(
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
     )
-    results = tuple(
-        run_local(
-            Study.model_validate({**raw, "as_of": day}),
-            workspace,
-            transport="in-process",
-            pages=False,
-            clock=NoWaiting(),
-        )
-        for day in days
-    )
+    results = tuple(run_over(workspace, Study.model_validate({**raw, "as_of": day})) for day in days)
     return Ran(workspace=workspace, results=results)
 
 

@@ -22,6 +22,7 @@ from churn_worlds import Ran
 from holder_kit import cluster_section, own_cluster_features, text
 from report_pages import Page
 from typer.testing import CliRunner
+from workspaces import run as run_over
 
 import cohortium
 from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
@@ -40,8 +41,7 @@ from privacy.kernel.features import UNIT
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from simulations.worlds.generator import generate, study_toml
-from simulations.worlds.kit import NoWaiting
-from simulations.worlds.local import Workspace, run_local
+from simulations.worlds.local import Workspace
 
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
 NAMES = {1: {"en": "Regulars", "zh": "常客"}}
@@ -58,13 +58,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     )
     options = ({"k": 4}, {"centres": "previous", "names": NAMES})
     results = tuple(
-        run_local(
-            Study.model_validate({**raw, "as_of": day, "clusters": chosen}),
-            workspace,
-            transport="in-process",
-            clock=NoWaiting(),
-            pages=False,
-        )
+        run_over(workspace, Study.model_validate({**raw, "as_of": day, "clusters": chosen}))
         for day, chosen in zip(MONTHS, options, strict=True)
     )
     return Ran(workspace=workspace, results=results)

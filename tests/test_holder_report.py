@@ -18,6 +18,7 @@ import pytest
 from holder_kit import TEXTS, Earlier, holder_report, text
 from holder_pages import ALL_SCHEMES, VIP, own_rows, page_of, result_of, table_of
 from report_pages import Page, chromium, customers, earlier_run, with_earlier, with_known_cuts
+from workspaces import run as run_over
 
 from clients.analyses.churn.bands import BANDS
 from clients.analyses.rfm.comparison import MEASURES, measures, segment_lines, standing
@@ -41,8 +42,7 @@ from privacy.protocol.membership import result_fingerprint
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from simulations.worlds.generator import generate, study_toml
-from simulations.worlds.kit import NoWaiting
-from simulations.worlds.local import Workspace, run_local
+from simulations.worlds.local import Workspace
 
 WINDOW = 180
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
@@ -484,16 +484,7 @@ def months(tmp_path_factory: pytest.TempPathFactory) -> Months:
     workspace = Workspace.create(
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="20", declared=world.most_holders
     )
-    results = tuple(
-        run_local(
-            Study.model_validate({**raw, "as_of": day}),
-            workspace,
-            transport="in-process",
-            pages=False,
-            clock=NoWaiting(),
-        )
-        for day in MONTHS
-    )
+    results = tuple(run_over(workspace, Study.model_validate({**raw, "as_of": day})) for day in MONTHS)
     return Months(workspace=workspace, results=results)  # type: ignore[arg-type]
 
 
@@ -641,7 +632,7 @@ product = "stock_code"
                 "cleaning": {"cancellation_prefix": "C", "returns": "drop"},
             }
         )  # fmt: skip
-        results.append(run_local(study, workspace, transport="in-process", pages=False, clock=NoWaiting()))
+        results.append(run_over(workspace, study))
     rfm = results[1].rfm
     assert rfm is not None
     raw = pd.read_parquet(source)

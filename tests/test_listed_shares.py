@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from pydantic import ValidationError
+from workspaces import run as run_over
 
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
@@ -27,8 +28,7 @@ from privacy.errors import ConfigError, DataError, NotEnoughHolders
 from privacy.kernel.features import FEATURES, MISSING, FeatureLists, FeatureName, FeatureRequest
 from privacy.presentation.features import feature_heading
 from privacy.protocol.study import Study
-from simulations.worlds.kit import NoWaiting
-from simulations.worlds.local import Workspace, run_local
+from simulations.worlds.local import Workspace
 
 AS_OF = dt.date(2024, 6, 1)
 DAYS = (dt.date(2024, 3, 1), AS_OF)
@@ -250,7 +250,7 @@ def test_a_study_finds_and_names_groups_by_category_and_channel(tmp_path: Path) 
         budget={"epsilon": "4", "max_holders_per_customer": 1},
         clusters=options | {"channels": ("Online",)},
     )
-    result = run_local(study, workspace, transport="in-process", clock=NoWaiting())
+    result = run_over(workspace, study, pages=True)
     assert result.clusters is not None
     figures = sorted(result.clusters.figures, key=lambda cluster: cluster.typical["category_share_1"].value)
     assert [cluster.typical["category_share_1"].value for cluster in figures] == pytest.approx([50, 500, 950], abs=120)
@@ -279,7 +279,7 @@ def test_a_holder_without_the_column_refuses_by_code_and_says_why_at_home(tmp_pa
     path.write_text(path.read_text(encoding="utf-8").replace('category = "k"\n', ""), encoding="utf-8")
     study = make_study(**cluster_options(features=("category_share_1",), categories=("toys",), channels=()))
     with pytest.raises(NotEnoughHolders, match=r"not ready: two: schema\. Nothing was asked"):
-        run_local(study, workspace, transport="in-process", clock=NoWaiting())
+        run_over(workspace, study, pages=True)
     with pytest.raises(ConfigError, match=r"category_share_1, which needs columns\.category"):
         check_features(Origin(folder.config(), study, Path()), study.row_requests["clusters"])
 

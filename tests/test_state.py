@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 from workspaces import HOLDERS, make_workspace, read_study, run
 
-from clients.answering.state import LOCK, note_node
+from clients.answering.state import note_node
 from clients.report.files import write_holder_report
 from privacy.audit.budget import BudgetLeft, PeriodLeft, budget_left, plan_budget
 from privacy.audit.budget_words import budget_in_words
@@ -107,7 +107,7 @@ def test_a_coordinator_that_does_not_serve_says_so(command, workspace: Workspace
     assert (state["serving"], state["run_under_way"], len(state["studies"])) == (False, False, 2)
     assert {member["member"] for member in state["members"]} == {"coordinator", *HOLDERS}
     assert all(member["online"] is None for member in state["members"])
-    with one_at_a_time(root / ".lock"):
+    with one_at_a_time(workspace.coordinator.run_lock):
         assert json.loads(command("coordinator", "status", root, "--json").out)["run_under_way"]
     assert "not serving (`cohortium coordinator serve`)" in command("coordinator", "status", root).out
 
@@ -120,18 +120,18 @@ def test_a_holder_says_how_it_stands(command, workspace: Workspace) -> None:
     assert told["labels"] == {"spring": "2024-07-01"}
     assert (told["waiting"], told["problems"]) == ([], [])
     note_node(holder.state, "lost", "hub:9443")
-    with one_at_a_time(holder.state / LOCK):
+    with one_at_a_time(holder.node_lock):
         assert "lost its connection, and goes on trying" in command("holder", "status", holder.root).out
     assert "not running" in command("holder", "status", holder.root).out
 
 
 def test_a_second_node_of_a_holder_is_refused(command, workspace: Workspace) -> None:
     holder = workspace.holder("north")
-    with one_at_a_time(holder.state / LOCK):
+    with one_at_a_time(holder.node_lock):
         said = command("holder", "node", holder.root, "--address", "127.0.0.1:9")
     assert said.code == 10
     assert "another node" in said.err
-    assert not is_held(holder.state / LOCK)
+    assert not is_held(holder.node_lock)
 
 
 def test_a_machine_and_a_folder_are_looked_over(command, workspace: Workspace, tmp_path: Path) -> None:

@@ -8,10 +8,10 @@ import typer
 from rich.markup import escape
 
 from clients.answering.folder import HolderFolder
-from clients.answering.ledgers import count_on, counted_at, known_holders
+from clients.answering.ledgers import count_on, counted_at
 from privacy.errors import ConfigError
 from privacy.ledger import Ledger, LedgerState
-from privacy.member_folder import MemberFolder
+from privacy.member_folder import MemberFolder, known_holders
 from privacy.presentation.numbers import many
 from privacy.presentation.terminal import screen
 from privacy.protocol.charging import holders_of_a_person

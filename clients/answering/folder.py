@@ -96,6 +96,11 @@ class HolderFolder:
         """Where the holder's private state is."""
         return self.root / "state"
 
+    @property
+    def node_lock(self) -> Path:
+        """Held while a node runs."""
+        return self.state / ".node.lock"
+
     def config(self) -> HolderConfig:
         """``holder.toml``.
 

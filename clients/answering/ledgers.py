@@ -8,13 +8,9 @@ from pathlib import Path
 from clients.answering.policy import HolderPolicy
 from privacy.errors import LedgerError
 from privacy.ledger import Ledger, LedgerState, Opened
+from privacy.member_folder import known_holders
 from privacy.protocol.charging import holders_of_a_person
 from privacy.protocol.identity import Roster
-
-
-def known_holders(rosters: Iterable[Roster]) -> int:
-    """How many holders a federation has had in these versions of its roster, those that left included."""
-    return len({holder for roster in rosters for holder in roster.holders})
 
 
 def open_ledger(

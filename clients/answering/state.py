@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import os
 import re
 import time
 from pathlib import Path
@@ -18,10 +17,9 @@ from privacy.audit.budget import budget_left
 from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
 from privacy.locks import is_held
+from privacy.member_folder import known_holders
 from privacy.private_files import write_private
 
-#: Held by a node while it runs.
-LOCK = ".node.lock"
 #: What the node last said.
 _NODE = "node.json"
 
@@ -84,16 +82,16 @@ class HolderState(_Value):
 def note_node(state: Path, event: str, address: str) -> None:
     """Keep what a node says of its connection, for :func:`state_of`."""
     said = {"event": event, "since": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"), "address": address}
-    write_private(state / _NODE, json.dumps({**said, "pid": os.getpid()}).encode())
+    write_private(state / _NODE, json.dumps(said).encode())
 
 
-def _node(state: Path) -> NodeState:
+def _node(folder: HolderFolder) -> NodeState:
     try:
-        said = json.loads((state / _NODE).read_text(encoding="utf-8"))
+        said = json.loads((folder.state / _NODE).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         said = {}
     texts = {name: str(said.get(name, "")) for name in ("event", "since", "address")}
-    return NodeState(running=is_held(state / LOCK), **texts)
+    return NodeState(running=is_held(folder.node_lock), **texts)
 
 
 def state_of(folder: HolderFolder) -> HolderState:
@@ -115,7 +113,7 @@ def state_of(folder: HolderFolder) -> HolderState:
     if update is not None and policy:
         proposed = folder.approvals().proposed()
         waiting = tuple(f"{item.study.name} as of {item.study.as_of}" for item in proposed if item.decision is None)
-        left = budget_left(folder.ledger(), int(time.time()), holders=len(update.roster.holders))
+        left = budget_left(folder.ledger(), int(time.time()), holders=known_holders(folder.member.rosters()))
         budget = budget_in_words(left)
     runs = RunFolder(folder.state / "runs")
     last = runs.runs()[-1:]
@@ -123,7 +121,7 @@ def state_of(folder: HolderFolder) -> HolderState:
         holder=holder,
         federation=None if update is None else update.roster.federation,
         version=None if update is None else update.roster.version,
-        node=_node(folder.state),
+        node=_node(folder),
         waiting=waiting,
         last_run=_last_run(runs, last[0]) if last else None,
         labels=_labels(folder.root),

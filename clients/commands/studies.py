@@ -155,7 +155,7 @@ def holder_node(
     import logging
 
     from clients.answering.folder import HolderFolder, LiveNode
-    from clients.answering.state import LOCK, note_node
+    from clients.answering.state import note_node
     from clients.flower.node import run_node
     from privacy.locks import one_at_a_time
 
@@ -174,7 +174,7 @@ def holder_node(
             note_node(holder.state, event, where)
 
     holder.state.mkdir(mode=0o700, exist_ok=True)
-    with one_at_a_time(holder.state / LOCK, what=f"another node of {folder} runs here"):
+    with one_at_a_time(holder.node_lock, what=f"another node of {folder} runs here"):
         node = LiveNode(holder)
         # The first study should not wait for these; they are slow to import.
         threading.Thread(target=_warm_up, daemon=True).start()

@@ -12,13 +12,13 @@ from clients.analyses.catalogue import ANALYSES
 from clients.analysis import Earlier
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
-from clients.answering.ledgers import known_holders
 from clients.answering.runs import RunFolder
 from clients.report.page import Facts, Handed, holder_report
 from privacy.audit.budget import BudgetLeft, budget_left
 from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import sha256_hex
 from privacy.ledger import Ledger
+from privacy.member_folder import known_holders
 from privacy.private_files import write_private
 from privacy.protocol.membership import result_fingerprint
 from privacy.protocol.study import Study

@@ -44,7 +44,7 @@ class Links:
     audit: Path
     passed: bool
     truth: Path
-    commands: tuple[str, ...] = ()
+    commands: tuple[str, ...]
 
 
 def render_index(links: Links, results: Sequence[StudyResult], truth: Mapping[str, Mapping[str, float]]) -> str:

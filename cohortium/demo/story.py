@@ -7,7 +7,7 @@ import json
 import time
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from rich.markup import escape
@@ -86,7 +86,7 @@ def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: 
     """
     story = _Story(folder, quiet or as_json)
     if not story.quiet:
-        screen.print("An online store and three shops, two months: some three minutes. `--quick` is half a minute.")
+        screen.print("An online store and three shops, two months: one to three minutes. `--quick` is half a minute.")
     story.say("Generating what they sold")
     with story.working("generating"):
         world = generate(folder / "data", customers=customers)
@@ -100,7 +100,7 @@ def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: 
         local_federation(workspace, world.holders, transport=transport, progress=_Line(tell_line)) as run,
     ):
         progress = _Line(tell_line)
-        story.say(f"{months[0]}: {', '.join(NAMES)}, all four together")
+        story.say(f"{months[0]}: {', '.join(NAMES)}, all together")
         results = [run(studies[0], Patience.of(studies[0]), progress)]
         story.say(f"{months[1]}: {careful.config().holder} wants to see each study first, and approves this one")
         _approve_by_hand(careful.root / "policy.toml")
@@ -111,7 +111,7 @@ def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: 
         waiting = _waits(run, workspace, studies[2])
     story.say("Each holder's own page, and the auditor's")
     with story.working("pages"):
-        links = replace(_pages(workspace, world, results), commands=_commands(folder, careful.root, waiting))
+        links = _pages(workspace, world, results, _commands(folder, careful.root, waiting))
     story.say("The page that leads to everything")
     truth = json.loads(world.truth.read_text(encoding="utf-8"))["months"]
     index = folder / "index.html"
@@ -124,12 +124,13 @@ def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: 
 
 def _studies(folder: Path, world: GeneratedWorld, months: list[dt.date]) -> list[Study]:
     """The study of each month; the first has no earlier run whose ids it could keep."""
-    found = []
-    for number, (month, file) in enumerate(zip(months, ("first.toml", "monthly.toml", "monthly.toml"), strict=True)):
-        text = study_toml(world, name=_STUDY, analyses=NAMES, epsilon=_EPSILON, later=number > 0)
+    read = []
+    for file, later in (("first.toml", False), ("monthly.toml", True)):
+        text = study_toml(world, name=_STUDY, analyses=NAMES, epsilon=_EPSILON, later=later)
         (folder / file).write_text(text, encoding="utf-8")
-        found.append(read_toml(folder / file, Study).model_copy(update={"as_of": month}))
-    return found
+        read.append(read_toml(folder / file, Study))
+    first, monthly = read
+    return [(first if month == months[0] else monthly).model_copy(update={"as_of": month}) for month in months]
 
 
 def _approve_by_hand(policy: Path) -> None:
@@ -147,10 +148,10 @@ def _waits(run: Runner, workspace: Workspace, study: Study) -> Study:
         if error.exit_code != NotEnoughHolders.exit_code:
             raise
         return asked
-    raise AssertionError("a study that waits for an approval was run")
+    raise CohortiumError("a study was answered that should have waited for an approval")
 
 
-def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResult]) -> Links:
+def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResult], commands: tuple[str, ...]) -> Links:
     """Holders' pages, bundles, and the auditor's page."""
     pages = {name: write_holder_report(workspace.holder(name)) for name in world.holders}
     bundles = []
@@ -174,6 +175,7 @@ def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResul
         audit=audit,
         passed=verdict.passed,
         truth=world.truth,
+        commands=commands,
     )
 
 

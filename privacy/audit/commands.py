@@ -51,31 +51,22 @@ def ledger_show(
     as_json: Json = False,
 ) -> None:
     """Check a ledger's chain and show what was spent, by whom, for what."""
-    import time
-
-    from privacy.audit.budget import budget_left
-    from privacy.audit.budget_words import budget_in_words
     from privacy.audit.export import ledger_path
     from privacy.audit.ledger_screen import show_ledger
     from privacy.audit.ledger_view import view_ledger
-    from privacy.ledger import Ledger
 
     view = view_ledger(ledger_path(path), holders=_known_holders(path))
     if as_json:
         print_json(view.model_dump(mode="json"))
-        return
-    show_ledger(view)
-    left = budget_left(Ledger(ledger_path(path)), int(time.time()), holders=_known_holders(path))
-    if words := budget_in_words(left):
-        screen.print(words, soft_wrap=True)
+    else:
+        show_ledger(view)
 
 
 def _known_holders(path: Path) -> int:
     """How many holders the federation of a member's folder has had; 0 for a ledger's file alone."""
-    from privacy.member_folder import MemberFolder
+    from privacy.member_folder import MemberFolder, known_holders
 
-    rosters = MemberFolder(path).rosters() if path.is_dir() else ()
-    return len({holder for roster in rosters for holder in roster.holders})
+    return known_holders(MemberFolder(path).rosters() if path.is_dir() else ())
 
 
 @audit_app.command("export")

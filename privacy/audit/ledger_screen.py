@@ -7,6 +7,7 @@ from itertools import groupby
 from rich.markup import escape
 from rich.table import Table
 
+from privacy.audit.budget_words import budget_in_words
 from privacy.audit.ledger_view import LedgerView
 from privacy.presentation.terminal import screen, up
 
@@ -41,3 +42,5 @@ def show_ledger(view: LedgerView) -> None:
         )
     for note in view.notes:
         screen.print(f"[yellow]Note:[/] {escape(note)}")
+    if words := budget_in_words(view.left):
+        screen.print(words, soft_wrap=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 from privacy.accounting.events import epsilon_spent
+from privacy.audit.budget import BudgetLeft, budget_left
 from privacy.errors import LedgerError
 from privacy.ledger import Evidence, Failed, Ledger, Opened, Released, Reserved
 from privacy.ledger.entries import Fact
@@ -59,13 +61,15 @@ class LedgerView(_Value):
     spent_epsilon: float
     charges: tuple[Charge, ...]
     notes: tuple[str, ...]
+    left: BudgetLeft | None
 
 
-def view_ledger(path: Path, *, holders: int = 0) -> LedgerView:
+def view_ledger(path: Path, *, holders: int = 0, now: int | None = None) -> LedgerView:
     """Read a ledger and price it.
 
     Args:
         holders: of the federation, for a ledger that does not state K.
+        now: seconds since 1970, UTC; the clock's if not given.
 
     Raises:
         LedgerError: if its chain is broken, or it was never opened.
@@ -92,6 +96,7 @@ def view_ledger(path: Path, *, holders: int = 0) -> LedgerView:
         spent_epsilon=charges[-1].total if charges else 0.0,
         charges=charges,
         notes=(f"pairs of contradicting statements kept as evidence: {evidence}",) if evidence else (),
+        left=budget_left(ledger, int(time.time()) if now is None else now, holders=holders),
     )
 
 

@@ -47,6 +47,16 @@ class CoordinatorFolder:
         """Its keys and rosters."""
         return MemberFolder(self.root)
 
+    @property
+    def run_lock(self) -> Path:
+        """Held while a study is run."""
+        return self.root / ".lock"
+
+    @property
+    def serve_lock(self) -> Path:
+        """Held while the federation is served."""
+        return self.root / "flower" / ".serve.lock"
+
     def roster(self) -> Roster:
         """The roster in force.
 
@@ -92,5 +102,5 @@ class CoordinatorFolder:
         Raises:
             Busy: if another run holds it.
         """
-        with one_at_a_time(self.root / ".lock", what="another run of this coordinator is under way"):
+        with one_at_a_time(self.run_lock, what="another run of this coordinator is under way"):
             yield

@@ -55,7 +55,7 @@ def serve(root: Path, *, stop: threading.Event, with_gateway: bool = True, super
     certificate = _Certificate(root)
     (root / "flower").mkdir(mode=0o700, exist_ok=True)
     with (
-        one_at_a_time(root / "flower" / ".serve.lock", what="another process serves this folder"),
+        one_at_a_time(folder.serve_lock, what="another process serves this folder"),
         ChildProcesses() as processes,
         FleetService(
             root / "flower",

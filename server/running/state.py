@@ -61,7 +61,7 @@ def studies_of(folder: CoordinatorFolder) -> tuple[StudyState, ...]:
     ended = {(item.study, item.as_of, item.repeat) for item in found}
     path = folder.root / "ledger.sqlite"
     if path.exists():
-        state: Literal["under way", "cut off"] = "under way" if is_held(folder.root / ".lock") else "cut off"
+        state: Literal["under way", "cut off"] = "under way" if is_held(folder.run_lock) else "cut off"
         begun = list(_begun(Ledger(path)))
         for number, item in enumerate(begun):
             if (item.study, item.as_of, item.repeat) not in ended:
@@ -93,10 +93,12 @@ def _done(folder: CoordinatorFolder, result: StudyResult) -> StudyState:
 def _begun(ledger: Ledger) -> Iterable[StudyState]:
     """Runs that were charged, each once, in the order of their first charge."""
     asked: dict[str, Any] = dict(studies_of_runs(ledger))
-    released = {fact.core for fact in ledger.facts() if isinstance(fact, Released)}
+    released: set[str] = set()
     charges: dict[str, list[Reserved]] = {}
     for fact in ledger.facts():
-        if isinstance(fact, Reserved) and fact.question.run in asked:
+        if isinstance(fact, Released):
+            released.add(fact.core)
+        elif isinstance(fact, Reserved) and fact.question.run in asked:
             charges.setdefault(fact.study_digest, []).append(fact)
     for group in charges.values():
         study = asked[group[0].question.run]
@@ -161,7 +163,7 @@ def state_of(folder: CoordinatorFolder) -> CoordinatorState:
         ConfigError: if it has no roster.
     """
     roster = folder.roster()
-    serving = is_held(folder.root / "flower" / ".serve.lock")
+    serving = is_held(folder.serve_lock)
     seen = _seen(folder) if serving else {}
     members = [
         MemberState(
@@ -176,7 +178,7 @@ def state_of(folder: CoordinatorFolder) -> CoordinatorState:
         federation=roster.federation,
         version=roster.version,
         serving=serving,
-        run_under_way=is_held(folder.root / ".lock"),
+        run_under_way=is_held(folder.run_lock),
         certificate_days=_certificate_days(folder.root),
         members=tuple(members),
         studies=studies_of(folder),

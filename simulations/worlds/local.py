@@ -12,7 +12,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from clients.answering.clock import Clock
 from clients.answering.folder import HolderFolder, LiveNode
 from privacy.errors import ConfigError
 from privacy.locks import one_at_a_time
@@ -92,19 +91,17 @@ class Workspace:
 Runner = Callable[[Study, Patience | None, Progress], StudyResult]
 
 
-def run_local(  # noqa: PLR0913  pages and clock are what tests set apart
+def run_local(
     study: Study,
     workspace: Workspace,
     *,
     transport: str = "flower",
     patience: Patience | None = None,
     progress: Progress = silent,
-    pages: bool = True,
-    clock: Clock | None = None,
 ) -> StudyResult:
     """Run a study over the holders of a workspace; arguments and errors as in :func:`local_federation`."""
     holders = study.holders or workspace.coordinator.roster().holders
-    with local_federation(workspace, holders, transport=transport, progress=progress, pages=pages, clock=clock) as run:
+    with local_federation(workspace, holders, transport=transport, progress=progress) as run:
         return run(study, patience, progress)
 
 
@@ -115,8 +112,6 @@ def local_federation(
     *,
     transport: str = "flower",
     progress: Progress = silent,
-    pages: bool = True,
-    clock: Clock | None = None,
 ) -> Iterator[Runner]:
     """What runs studies over holders of a workspace, one after the other, while the block lasts.
 
@@ -126,8 +121,6 @@ def local_federation(
         transport: ``flower`` starts a SuperLink with TLS and a node process per holder, and stops them at the end;
             ``in-process`` calls the holders' nodes directly.
         progress: is told of starting and stopping.
-        pages: see :func:`run_study`; over Flower they are always written.
-        clock: of the nodes, in-process; one that does not wait gives replies without their delay.
 
     Raises:
         ConfigError: if there is no such holder or transport; the runner raises what ended a run.
@@ -137,10 +130,10 @@ def local_federation(
         there = ", ".join(sorted(path.name for path in (workspace.root / "holders").iterdir()))
         raise ConfigError(f"this workspace has no holder {', '.join(missing)}", hint=f"there are: {there}")
     if transport == "in-process":
-        nodes = {name: LiveNode(workspace.holder(name), clock) for name in holders}  # they take changes of policies up
+        nodes = {name: LiveNode(workspace.holder(name)) for name in holders}  # they take changes of policies up
         carrier = InProcessTransport({name: node.handle for name, node in nodes.items()})
         yield lambda study, patience, progress: run_study(
-            study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress, pages=pages
+            study, folder=workspace.coordinator, transport=carrier, patience=patience, progress=progress
         )
     elif transport == "flower":
         # The coordinator's own lock is its process' to take; this one keeps two deployments out of one folder.

@@ -25,7 +25,7 @@ from protocol_kit import LyingCoordinator
 import cohortium
 import privacy.audit.persons
 from clients.answering.folder import HolderFolder
-from clients.answering.ledgers import count_on, counted_at, known_holders, open_ledger
+from clients.answering.ledgers import count_on, counted_at, open_ledger
 from privacy.accounting.events import KAPPA_CAP, GaussianSum, epsilon_spent, squared_cap
 from privacy.audit.budget import plan_budget, use_of_caps
 from privacy.audit.ledger_view import view_ledger
@@ -34,6 +34,7 @@ from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.errors import BudgetError, CohortiumError, ConfigError, LedgerError, NotEnoughHolders
 from privacy.ledger import Caps, Ledger, LedgerState, Opened, PeriodCap, Recovered, Reserved
+from privacy.member_folder import known_holders
 from privacy.protocol.charging import below_declarations, holders_of_a_person
 from privacy.protocol.identity import Declarations, Member, Roster
 from privacy.protocol.membership import fingerprint

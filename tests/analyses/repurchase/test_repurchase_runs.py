@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from analyses.repurchase.examples import MONTHS, table_of
+from workspaces import run as run_over
 
 from clients.analyses.repurchase.analysis import ANALYSIS as OWN
 from clients.analyses.repurchase.labels import RepurchaseHistory, RepurchaseSnapshot
@@ -35,8 +36,7 @@ from privacy.results import StudyResult
 from server.analyses.repurchase.run import TITLE
 from server.report.render import render_report
 from simulations.worlds.generator import generate, study_toml
-from simulations.worlds.kit import NoWaiting
-from simulations.worlds.local import Workspace, run_local
+from simulations.worlds.local import Workspace
 
 # --- real runs ---------------------------------------------------------------------------------------------------
 
@@ -77,9 +77,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
     )
     days = (Study.model_validate({**raw, "as_of": day}) for day in MONTHS)
-    return Ran(
-        workspace, tuple(run_local(study, workspace, transport="in-process", clock=NoWaiting()) for study in days)
-    )
+    return Ran(workspace, tuple(run_over(workspace, study, pages=True) for study in days))
 
 
 def test_a_run_finds_what_all_holders_have_together(ran: Ran) -> None:
