@@ -116,14 +116,14 @@ def test_whatever_comes_back_scales_lie_within_the_public_ones(seed: int, size: 
 
     def ask(title: str, statistic: Statistic[Any]) -> Any:
         noise = np.rint(rng.normal(0, size * amplitude, statistic.dim)).astype(np.int64)
-        customers = 2000 * amplitude * (rng.random(statistic.dim) < 0.1)
-        return Noisy(array=noise + customers, deviation=max(size, 1.0) * amplitude)
+        people = 2000 * amplitude * (rng.random(statistic.dim) < 0.1)
+        return Noisy(array=noise + people, deviation=max(size, 1.0) * amplitude)
 
     try:
-        found, counted = released_scales(PUBLIC, ask)
+        found, customers = released_scales(PUBLIC, ask)
     except DataError:  # the noise hides the customers
         return
-    assert counted.customers > 0
+    assert customers > 0
     for before, after in zip(PUBLIC, found, strict=True):
         assert before.scale.low <= after.scale.low < after.scale.high <= before.scale.high + 1
         assert after.scale.model_copy(update={"low": before.scale.low, "high": before.scale.high}) == before.scale

@@ -33,13 +33,14 @@ from privacy.kernel.features import MISSING, UNIT, FeatureName, FeatureTable
 from privacy.kernel.terms import minor_digits
 from privacy.ledger import Reserved
 from privacy.protocol.study import Study
-from privacy.statistics import Statistic
+from privacy.statistics import GAMMA, Statistic
 from server.analyses.clusters import points
 from server.analyses.clusters import run as clusters
-from server.analyses.clusters.plan import forecast, weights
+from server.analyses.clusters.plan import GRID, forecast, weights
 from server.analyses.clusters.support_points import SupportPoints, grid_points
 from server.running.check import check_study
 from server.running.planning import plan, planned_mechanism
+from server.running.reserve import PlannedNoise
 from server.running.run import run_study
 from simulations.worlds.kit import MemoryFederation
 
@@ -264,7 +265,7 @@ def test_one_two_and_four_features(tmp_path: Path, names: tuple[FeatureName, ...
 
 
 def test_a_grid_of_four_features_stays_within_its_limit() -> None:
-    """A million customers at epsilon 20 would have finer cells than a grid may have; and points stay bounded."""
+    """A million customers in next to no noise would have finer cells than a grid may have; points stay bounded."""
     asked: list[GridCounts] = []
 
     def ask(title: str, statistic: Statistic[Any]) -> Any:
@@ -273,10 +274,38 @@ def test_a_grid_of_four_features_stays_within_its_limit() -> None:
         return _Given(np.full(statistic.dim, 1 << 40, dtype=np.int64), 1.0)
 
     names: tuple[FeatureName, ...] = (*RFM, "order_value")
-    model, _ = points.few_points(study_of().scaled(names), ask)
+    model, _ = points.few_points(study_of().scaled(names), ask, lambda title, grid: PlannedNoise(released_deviation=1))
     assert asked[-1].dim == 1 << 16
     assert len(model.points) < 200_000
     assert model.weight.sum() > 0
+
+
+@pytest.mark.parametrize(("names", "find"), [(RFM, points.few_points), (TEN, points.many_points)], ids=["few", "many"])
+def test_cells_follow_the_noise_of_the_grid_itself(names: tuple[FeatureName, ...], find: Any) -> None:
+    """Not that of the question before, which a second answer makes smaller; the grid's own may be smaller for one."""
+    study = study_of("1", clusters={"features": names})
+    planned = _planned(study)
+    table = table_of(np.resize(people((500, 500, 500, 500)), (2000, len(names))), names)
+
+    def cells(*, before: float, grid: float) -> int:
+        asked: list[Statistic[Any]] = []
+
+        def noise(title: str, statistic: Statistic[Any]) -> PlannedNoise:
+            factor = grid if title == GRID else before
+            return PlannedNoise(released_deviation=factor * planned(title, statistic).released_deviation)
+
+        def ask(title: str, statistic: Statistic[Any]) -> Any:
+            asked.append(statistic)
+            return _Given(statistic.encode_sum(table), noise(title, statistic).released_deviation)
+
+        find(study.scaled(names), ask, noise)
+        question = asked[-1]
+        assert isinstance(question, GridCounts)
+        deviation = noise(GRID, question).released_deviation / GAMMA
+        assert question.cells == round(0.85 * (len(table) / deviation) ** (1 / 3))
+        return question.cells
+
+    assert cells(before=0.5, grid=1) == cells(before=1, grid=1) < cells(before=1, grid=0.5)
 
 
 @pytest.mark.parametrize("cells", [3, 24])

@@ -18,13 +18,12 @@ from privacy.protocol.study import Study
 from server.analyses.clusters import pictures
 from server.analyses.clusters.groups import APART
 from server.analyses.clusters.scales import BEYOND
+from server.analyses.clusters.support_points import AS_GOOD
 from server.analyses.clusters.texts import text
 
 #: Below this mean silhouette, groups are not separate (Kaufman and Rousseeuw 1990: 0.26 to 0.50 is "weak, could be
 #: artificial").
 _SEPARATE = 0.5
-#: Silhouettes within this of the best are as good.
-_NEAR = 0.02
 
 
 def chosen(clusters: ClusterResult, study: Study) -> str:
@@ -110,7 +109,7 @@ def silhouette(clusters: ClusterResult, language: Language) -> dict[str, Any] | 
     notes = [text("silhouette_note", language)]
     if best < _SEPARATE:
         notes.append(text("silhouette_weak", language, least=_SEPARATE))
-    near = [str(number) for number, value in clusters.silhouettes.items() if number != k and best - value <= _NEAR]
+    near = [str(number) for number, value in clusters.silhouettes.items() if number != k and best - value <= AS_GOOD]
     if near:
-        notes.append(text("silhouette_flat", language, others=join(near, language), near=_NEAR))
+        notes.append(text("silhouette_flat", language, others=join(near, language), near=AS_GOOD))
     return {"picture": inline(pictures.silhouettes(clusters.silhouettes, k, language)), "notes": notes}

@@ -7,7 +7,6 @@ and what is off these axes is taken as normal.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from statistics import NormalDist
 
 import numpy as np
@@ -20,10 +19,10 @@ from privacy.errors import DataError
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.kernel.row_arithmetic import FloatArray
-from privacy.statistics import GAMMA, FeatureMoments
-from server.analyses.clusters.plan import FEW, FEW_WEIGHTS, GRID, MANY_WEIGHTS, MOMENTS, SCALES_WEIGHT, SIZE
+from privacy.statistics import FeatureMoments
+from server.analyses.clusters.plan import FEW, GRID, MOMENTS, SIZE
 from server.analyses.clusters.support_points import SupportPoints, grid_points
-from server.analysis import Ask
+from server.analysis import Ask, Planned
 
 _AXES = 3
 #: Cells along a coordinate: as many as leave a typical customer's cell about one deviation of the noise.
@@ -45,53 +44,11 @@ _MOST_POINTS = 20_000
 _LEAST_CUSTOMERS = 20.0
 
 
-@dataclass(frozen=True, kw_only=True)
-class Counted:
-    """How many customers there are.
-
-    Attributes:
-        customers: at least a few.
-        noise: deviation of a count that has the unit of the questions' weights as its share of the budget.
-    """
-
-    customers: float
-    noise: float
-
-
-def counted(customers: float, deviation: float, noise: float) -> Counted:
-    """From the question for scales: an estimate with its deviation, and the deviation of a number in that release.
+def counted(customers: float, deviation: float) -> float:
+    """How many customers there are by an estimate with its deviation: at least a few.
 
     Raises:
-        DataError: if the noise hides the customers.
-    """
-    return Counted(customers=_clear(customers, deviation), noise=noise / GAMMA * math.sqrt(SCALES_WEIGHT))
-
-
-def few_points(
-    features: tuple[ScaledFeature, ...], ask: Ask, size: Counted | None = None
-) -> tuple[SupportPoints, float]:
-    """Points from a grid over the features themselves, and the least radius that makes sense on it.
-
-    Args:
-        size: where it is known already; else it is asked.
-    """
-    size = size or _asked_size(features, ask)
-    return _grid(plain_view(features), size.customers, size.noise / math.sqrt(FEW_WEIGHTS[GRID]), ask)
-
-
-def _asked_size(features: tuple[ScaledFeature, ...], ask: Ask) -> Counted:
-    question = GridCounts(view=plain_view(features[:1]), day=0, cells=2)
-    release = ask(SIZE, question)
-    counts, spread = question.decode(release.array, release.deviation)
-    customers = _clear(float(counts.sum()), spread * math.sqrt(len(counts)))
-    return Counted(customers=customers, noise=spread * math.sqrt(FEW_WEIGHTS[SIZE]))
-
-
-def _clear(customers: float, deviation: float) -> float:
-    """The number of customers.
-
-    Raises:
-        DataError: if the noise hides it, or all of them.
+        DataError: if the noise hides them.
     """
     if customers <= _CLEAR * deviation:
         raise DataError(
@@ -101,12 +58,30 @@ def _clear(customers: float, deviation: float) -> float:
     return max(customers, _LEAST_CUSTOMERS)
 
 
-def _grid(view: LinearView, customers: float, noise: float, ask: Ask) -> tuple[SupportPoints, float]:
-    """Ask the grid, with as many cells as the customers and the noise allow.
+def few_points(
+    features: tuple[ScaledFeature, ...], ask: Ask, planned: Planned, customers: float | None = None
+) -> tuple[SupportPoints, float]:
+    """Points from a grid over the features themselves, and the least radius that makes sense on it.
 
     Args:
-        noise: deviation of one of its counts.
+        customers: how many, where that is known already; else it is asked.
     """
+    if customers is None:
+        customers = _asked_size(features, ask)
+    return _grid(plain_view(features), customers, ask, planned)
+
+
+def _asked_size(features: tuple[ScaledFeature, ...], ask: Ask) -> float:
+    question = GridCounts(view=plain_view(features[:1]), day=0, cells=2)
+    release = ask(SIZE, question)
+    counts, spread = question.decode(release.array, release.deviation)
+    return counted(float(counts.sum()), spread * math.sqrt(len(counts)))
+
+
+def _grid(view: LinearView, customers: float, ask: Ask, planned: Planned) -> tuple[SupportPoints, float]:
+    """Ask the grid, with as many cells as the customers and the noise that it is planned to have allow."""
+    coarse = GridCounts(view=view, day=0, cells=_CELLS[0])
+    _, noise = coarse.decode(np.zeros(coarse.dim, dtype=np.int64), planned(GRID, coarse).released_deviation)
     cells = round(_GRID_FACTOR * (customers / max(noise, 1e-9)) ** (1 / view.dim))
     most = _CELLS[1] if view.dim < FEW else _CELLS_OF_FOUR
     question = GridCounts(view=view, day=0, cells=min(max(cells, _CELLS[0]), most))
@@ -115,7 +90,7 @@ def _grid(view: LinearView, customers: float, noise: float, ask: Ask) -> tuple[S
     return grid_points(counts, spread, question.cells, view.dim), 0.5 / question.cells
 
 
-def many_points(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[SupportPoints, float]:
+def many_points(features: tuple[ScaledFeature, ...], ask: Ask, planned: Planned) -> tuple[SupportPoints, float]:
     """Points from a grid over the main axes, lifted to all features by the released covariance."""
     d = len(features)
     length = math.sqrt(d)
@@ -126,7 +101,7 @@ def many_points(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[SupportP
     )
     release = ask(MOMENTS, question)
     matrix, _, noise = question.decode(release.array, release.deviation)
-    customers = _clear(float(matrix[0, 0]) / constant**2, noise / constant**2)
+    customers = counted(float(matrix[0, 0]) / constant**2, noise / constant**2)
     mean = np.clip(matrix[0, 1:] / constant / customers, -1, 1)
     values, axes = np.linalg.eigh(matrix[1:, 1:] / customers - np.outer(mean, mean))
     # The largest eigenvalue of the noise alone is about noise sqrt(2 d); a quarter of it is the least spread assumed.
@@ -141,8 +116,7 @@ def many_points(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[SupportP
         constant=0,
         matrix=tuple(tuple(row) for row in rows.tolist()),
     )
-    finer = release.deviation / GAMMA * math.sqrt(MANY_WEIGHTS[MOMENTS] / MANY_WEIGHTS[GRID])
-    flat, _ = _grid(projection, customers, finer, ask)
+    flat, _ = _grid(projection, customers, ask, planned)
     return _lifted(flat, mean, axes, values, span), 0.1
 
 
@@ -183,7 +157,7 @@ def refine(
     )
     release = ask(title, question)
     model.learn(places / UNIT, radii / UNIT, question.decode(release.array, release.deviation))
-    _clear(float(model.weight.sum()), 0.0)  # nobody is left where no anchor's count is above zero
+    counted(float(model.weight.sum()), 0.0)  # nobody is left where no anchor's count is above zero
 
 
 def tuples(places: NDArray[np.int64]) -> tuple[tuple[int, ...], ...]:

@@ -27,16 +27,14 @@ from server.analyses.clusters.figures import Profiled, result
 from server.analyses.clusters.groups import Split, number_of_groups, proposals, splits
 from server.analyses.clusters.matching import aligned, from_known, staying
 from server.analyses.clusters.plan import CENTRES, PROFILE, PROFILE_PARTS, REFINEMENTS, few
-from server.analyses.clusters.points import Counted, few_points, many_points, refine, tuples
+from server.analyses.clusters.points import few_points, many_points, refine, tuples
 from server.analyses.clusters.scales import released_scales, tightened
-from server.analyses.clusters.support_points import SupportPoints, weighted_quantile
+from server.analyses.clusters.support_points import AS_GOOD, SupportPoints, weighted_quantile
 from server.analysis import Ask, Planned
 
 _ANCHORS = 24
 #: Fewer clusters than this say no more than a single cut; silhouettes like two best.
 _LEAST_CLUSTERS = 3
-#: A silhouette within this of the best is as good.
-_AS_GOOD = 0.02
 _PROFILE_RANK = 0.97
 #: Points that stand for what customers beyond a released scale spend, and how fast their number falls with it.
 _TAIL = 16
@@ -56,9 +54,12 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
     """
     options = study.of(CONTRACT)
     earlier = options.centres if isinstance(options.centres, KnownClusters) else None
-    features, size = _scales(study, earlier, ask)
+    features, customers = _scales(study, earlier, ask)
     known = aligned(earlier, features)
-    model, least = few_points(features, ask, size) if few(study) else many_points(features, ask)
+    if few(study):
+        model, least = few_points(features, ask, planned, customers)
+    else:
+        model, least = many_points(features, ask, planned)
     for title in REFINEMENTS:
         if options.asks_for_scales and title == REFINEMENTS[-1]:
             features, model, longer = tightened(features, model)
@@ -86,7 +87,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ClusterResult:
     )
 
 
-def _scales(study: Study, earlier: KnownClusters | None, ask: Ask) -> tuple[tuple[ScaledFeature, ...], Counted | None]:
+def _scales(study: Study, earlier: KnownClusters | None, ask: Ask) -> tuple[tuple[ScaledFeature, ...], float | None]:
     """The features on the scales of this run, and the number of customers where it was found with them."""
     options = study.of(CONTRACT)
     public = study.scaled(options.features)
@@ -134,7 +135,7 @@ def _number(options: ClusterOptions, model: SupportPoints, known: FloatArray | N
 def _fewest_as_good(silhouettes: dict[int, float]) -> int:
     """The fewest clusters whose silhouette the noise cannot tell from the best: one more may be a scrap of noise."""
     best = max(silhouettes.values(), default=0.0)
-    return min((k for k, value in silhouettes.items() if value >= best - _AS_GOOD), default=_LEAST_CLUSTERS)
+    return min((k for k, value in silhouettes.items() if value >= best - AS_GOOD), default=_LEAST_CLUSTERS)
 
 
 def _profile(

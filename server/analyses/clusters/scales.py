@@ -17,7 +17,7 @@ from privacy.analyses.clusters.feature_prefixes import FeatureDistributions, Fea
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 from server.analyses.clusters.plan import SCALES
-from server.analyses.clusters.points import Counted, counted
+from server.analyses.clusters.points import counted
 from server.analyses.clusters.support_points import SupportPoints, weighted_quantile
 from server.analysis import Ask
 
@@ -33,7 +33,7 @@ _MOST_READ = 0.3
 _LEAST = 1 / 16
 
 
-def released_scales(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[tuple[ScaledFeature, ...], Counted]:
+def released_scales(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[tuple[ScaledFeature, ...], float]:
     """The features on scales between released quantiles, and how many customers there are.
 
     Raises:
@@ -43,9 +43,9 @@ def released_scales(features: tuple[ScaledFeature, ...], ask: Ask) -> tuple[tupl
     release = ask(SCALES, question)
     found = question.decode(release.array, release.deviation)
     spread = float(found.deviation[-1]) / math.sqrt(len(features))
-    size = counted(float(found.prefix[:, -1].mean()), spread, release.deviation)
-    scaled = tuple(between(feature, *_ends(found, number, size.customers)) for number, feature in enumerate(features))
-    return scaled, size
+    customers = counted(float(found.prefix[:, -1].mean()), spread)
+    scaled = tuple(between(feature, *_ends(found, number, customers)) for number, feature in enumerate(features))
+    return scaled, customers
 
 
 def _ends(found: FeatureDistributions, number: int, customers: float) -> tuple[float, float]:

@@ -20,6 +20,8 @@ from privacy.analyses.clusters.anchor_sums import AnchorEstimates, nearest
 from privacy.kernel.row_arithmetic import FloatArray, clipped
 from privacy.statistics.base import IntArray
 
+#: A silhouette within this of the best is as good.
+AS_GOOD = 0.02
 #: A cell is taken to hold customers where its count stands out of the noise by this many deviations.
 _THRESHOLD = 2.5
 #: Weight of a cell beside such cells, in deviations of the noise: it may hold some, too.
