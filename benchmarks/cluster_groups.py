@@ -26,7 +26,17 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-from cluster_customers import RFM, FloatArray, IntArray, cluster_directly, cost, load_customers, places, reference_study
+from cluster_customers import (
+    RFM,
+    FloatArray,
+    IntArray,
+    Sampler,
+    cluster_directly,
+    cost,
+    load_customers,
+    places,
+    reference_study,
+)
 from rfm_accuracy import default_data
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
@@ -34,6 +44,7 @@ from sklearn.metrics import adjusted_rand_score
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.kernel.features import UNIT, FeatureTable
+from privacy.mechanisms.sampler import discrete_gaussian
 
 CUSTOMERS, HOLDERS = 5000, 3
 #: Days, orders and spend per order of the groups, and how they vary around that, as logarithms.
@@ -87,10 +98,12 @@ def customers(world: str, seed: int) -> tuple[IntArray, FeatureTable]:
     return group, FeatureTable(names=RFM, values=values, eligible=ones, outcome=-ones)
 
 
-def found(table: FeatureTable, k: int, epsilon: str, ranges: str) -> ClusterResult:
+def found(
+    table: FeatureTable, k: int, epsilon: str, ranges: str, sampler: Sampler = discrete_gaussian
+) -> ClusterResult:
     """One run of the product."""
     parts = [table.take(np.arange(len(table)) % HOLDERS == number) for number in range(HOLDERS)]
-    return cluster_directly(reference_study(k, epsilon=epsilon, ranges=ranges), parts)
+    return cluster_directly(reference_study(k, epsilon=epsilon, ranges=ranges), parts, sampler=sampler)
 
 
 def labels(result: ClusterResult, table: FeatureTable) -> IntArray:
@@ -106,7 +119,7 @@ def standardised(table: FeatureTable, k: int, *, logarithms: bool) -> IntArray:
     return np.asarray(KMeans(k, n_init=10, random_state=0).fit(z).labels_)
 
 
-def agreement(world: str, epsilon: str, seeds: range) -> dict[str, list[float]]:
+def agreement(world: str, epsilon: str, seeds: range, sampler: Sampler = discrete_gaussian) -> dict[str, list[float]]:
     """Adjusted Rand indices with the planted groups, by what found the clusters."""
     k = WORLDS[world][0]
     indices: dict[str, list[float]] = {"standardised": [], "logarithms": [], "public": [], "released": []}
@@ -116,14 +129,16 @@ def agreement(world: str, epsilon: str, seeds: range) -> dict[str, list[float]]:
             label = standardised(table, k, logarithms=name == "logarithms")
             indices[name].append(adjusted_rand_score(group, label))
         for ranges in ("public", "released"):
-            label = labels(found(table, k, epsilon, ranges), table)
+            label = labels(found(table, k, epsilon, ranges, sampler), table)
             indices[ranges].append(adjusted_rand_score(group, label))
     return indices
 
 
-def numbers(world: str, epsilon: str, seeds: range) -> tuple[Counter[int], Counter[bool], list[float]]:
+def numbers(
+    world: str, epsilon: str, seeds: range, sampler: Sampler = discrete_gaussian
+) -> tuple[Counter[int], Counter[bool], list[float]]:
     """How often which number of clusters was found, whether they were called groups, and *between* of two clusters."""
-    results = [found(customers(world, seed)[1], 0, epsilon, "released") for seed in seeds]
+    results = [found(customers(world, seed)[1], 0, epsilon, "released", sampler) for seed in seeds]
     between = [result.proposals[0].between for result in results]
     return Counter(len(result.figures) for result in results), Counter(result.groups for result in results), between
 

@@ -40,6 +40,7 @@ from clients.data.rows.customers import build_customer_table
 from privacy.analyses.rfm.prefix_sums import PrefixEstimate
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.kernel.customers import CustomerColumns, CustomerRequest
+from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from server.analyses.rfm.cut_points import total_customers
 from server.analyses.rfm.plan import CUT_POINTS, cut_points_statistic
@@ -101,10 +102,12 @@ def load(
     return found
 
 
-def released(study: Study, tables: bench.Tables) -> tuple[PrefixEstimate, ...]:
+def released(
+    study: Study, tables: bench.Tables, sampler: bench.Sampler = discrete_gaussian
+) -> tuple[PrefixEstimate, ...]:
     """What the first question releases, both of its answers together."""
     statistic = cut_points_statistic(study)
-    answer = bench.Holders(study, tables).ask(CUT_POINTS, statistic)
+    answer = bench.Holders(study, tables, sampler).ask(CUT_POINTS, statistic)
     return statistic.decode(answer.array, answer.deviation)
 
 

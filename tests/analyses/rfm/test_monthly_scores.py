@@ -9,6 +9,7 @@ import datetime as dt
 import sys
 from pathlib import Path
 
+import protocol_kit as kit
 import pytest
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3] / "benchmarks"))
@@ -30,14 +31,18 @@ def test_a_window_has_a_bin_for_each_of_its_days_and_no_more() -> None:
 def test_new_cut_points_of_a_window_are_right_and_old_ones_of_a_whole_life_are_not(
     data_folder: Path, tmp_path: Path
 ) -> None:
-    """At epsilon 1 M is right for 97.6 and 98.2 percent (deviation 1.1): 92 is five deviations away, 1e-6 for both."""
+    """With one noise, for which this holds; that it does over seeds is the benchmark's claim.
+
+    At epsilon 1 M is right for 97.6 and 98.2 percent (deviation 1.1): 92 is five deviations away, 1e-6 for both.
+    """
     if not (data_folder / bench.TABLE).exists():
         pytest.skip(f"{bench.TABLE} is not in the folder of public data sets")
     first, last = dt.date(2011, 1, 1), dt.date(2011, 12, 1)
-    shares = {}
+    shares, noise = {}, kit.seeded_noise()
     for days in (None, bench.WINDOW):
         months = bench.load(data_folder, days, tmp_path, days=(first, last))
-        found = {day: bench.cuts_of(bench.study_of(day, days), bench.released(bench.study_of(day, days), tables))
+        studies = {day: bench.study_of(day, days) for day in months}
+        found = {day: bench.cuts_of(studies[day], bench.released(studies[day], tables, noise))
                  for day, tables in months.items()}  # fmt: skip
         people = {day: rfm_accuracy.pooled(tables) for day, tables in months.items()}
         shares[days] = {day: rfm_accuracy.agreement(found[day], people[day]) for day in months}
