@@ -138,19 +138,29 @@ def test_what_is_predicted_and_when_is_told() -> None:
     assert "365 days before the cutoff" in said
 
 
+def _findings(churn, language: str) -> list[str]:
+    return churn_findings(churn, churn, language)
+
+
+def test_verdicts_rest_on_what_was_released_not_on_how_it_is_shown() -> None:
+    alike, apart = churn_result(separation=1.0, recency=1.0), churn_result(separation=1.6, recency=0.1)
+    assert "no better" in churn_findings(alike, apart, "en")[1]
+    assert "no better" not in churn_findings(apart, alike, "en")[1]
+
+
 @pytest.mark.parametrize(
     ("model", "recency", "verdict"),
     [(1.6, 0.2, "finds more"), (1.0, 0.98, "no better at the top of the list"), (0.2, 1.6, "Do not use it")],
 )
 def test_the_model_against_recency_in_words(model: float, recency: float, verdict: str) -> None:
-    sentences = churn_findings(churn_result(separation=model, recency=recency), "en")
+    sentences = _findings(churn_result(separation=model, recency=recency), "en")
     assert verdict in sentences[1]
     assert len([s for s in sentences if s]) == len(sentences)
 
 
 def test_a_list_that_is_no_better_than_lots_is_called_so() -> None:
-    assert any("drawing lots" in s for s in churn_findings(churn_result(separation=0.0), "en"))
-    assert not any("drawing lots" in s for s in churn_findings(churn_result(), "en"))
+    assert any("drawing lots" in s for s in _findings(churn_result(separation=0.0), "en"))
+    assert not any("drawing lots" in s for s in _findings(churn_result(), "en"))
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -163,7 +173,7 @@ def test_the_headline_is_the_list_and_no_area(language: str) -> None:
     view = ReportView(result=study_result(churn), figures=churn, language=language, text=churn_text)
     values = [cell.value for cell in cards(view)]
     assert values == [f"{100 * rate.value:.0f}" for rate in (listed.rate, recency.rate, churn.quality.churn_rate)]
-    said = " ".join([*(cell.label for cell in cards(view)), *churn_findings(churn, language)])
+    said = " ".join([*(cell.label for cell in cards(view)), *_findings(churn, language)])
     assert "AUC" not in said
     assert "5%" in said
     assert values[0] in said

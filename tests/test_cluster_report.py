@@ -141,9 +141,29 @@ def test_figures_are_those_of_the_result() -> None:
     assert "12,345.67 EUR (cluster 4)" in words("alone", "en")
 
 
+def _findings(clusters, study, language: str) -> list[str]:
+    return cluster_findings(clusters, clusters, study, language)
+
+
+def test_which_cluster_is_largest_rests_on_what_was_released() -> None:
+    shown = cluster_result()
+
+    def unclear(figure):
+        return figure and figure.model_copy(update={"margin": 10 * abs(figure.value) + 10.0})
+
+    rows = (
+        one.model_copy(update={"share": unclear(one.share), "revenue": unclear(one.revenue)}) for one in shown.figures
+    )
+    released = shown.model_copy(update={"figures": tuple(rows)})
+    largest, richest = cluster_findings(shown, shown, STUDY, "en")
+    tied = cluster_findings(released, shown, STUDY, "en")
+    assert tied[0] != largest
+    assert tied[1] != richest
+
+
 def test_revenue_stands_only_where_it_was_asked() -> None:
     assert "Revenue" not in words("one_feature", "en")
-    assert len(cluster_findings(cluster_result(("orders",), np.array(PLACES)[:, 1:2]), STUDY, "en")) == 1
+    assert len(_findings(cluster_result(("orders",), np.array(PLACES)[:, 1:2]), STUDY, "en")) == 1
 
 
 @pytest.mark.parametrize(("name", "says"), [("alone", "4, as good as any of 3 to 8"), ("many", "4, set by the study"),
@@ -153,13 +173,11 @@ def test_where_the_number_comes_from_is_told(name: str, says: str) -> None:
 
 
 def test_the_largest_and_the_richest_are_named_and_ties_are_called_so() -> None:
-    largest, richest = cluster_findings(cluster_result(), STUDY, "en")
+    largest, richest = _findings(cluster_result(), STUDY, "en")
     assert "cluster 1 (" in largest
     assert "cluster 4 (recent, frequent, high spend)" in richest
     assert "7,900,000 (±\u00a0100,000) EUR" in richest
-    tied = cluster_findings(
-        cluster_result(shares=(0.3, 0.299, 0.25, 0.151), revenue=(1e6, 2e6, 5e6, 5.1e6)), STUDY, "en"
-    )
+    tied = _findings(cluster_result(shares=(0.3, 0.299, 0.25, 0.151), revenue=(1e6, 2e6, 5e6, 5.1e6)), STUDY, "en")
     assert all("does not tell" in sentence for sentence in tied)
 
 
@@ -195,7 +213,7 @@ def test_what_became_of_earlier_clusters_is_told_with_margins() -> None:
     assert rows["Cluster 7"]["now"] is None
     assert rows["Cluster 7"]["then"][1:3] == ("32.0", "0.8")
     assert rows["Cluster 4"]["then"] is None
-    finding = cluster_findings(kinds()["moves"].clusters, study, "en")[-1]
+    finding = _findings(kinds()["moves"].clusters, study, "en")[-1]
     assert "2 stayed, 1 moved, 1 new and 1 gone; 2 of 3 shares" in finding
     assert cluster_section(cluster_result(), STUDY, "en")["moves"] is None
 

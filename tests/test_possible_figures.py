@@ -27,6 +27,11 @@ from server.report.render import render_report
 #: Differences and measured places may be below 0; how observed churn lies beyond 0 and 1 is said beside its picture.
 SIGNED = frozenset(("change", "typical", "observed"))
 SURE = Estimate(value=0.4, margin=0.02)
+#: A cell of a column in per cent: its value, and what stands around it.
+_SHARE = re.compile(
+    r'<td[^>]*data-label="[^"]*(?:%|百分)[^"]*"[^>]*>\s*<span class="value">([\d.,]+)</span>\s*'
+    r'(?:<span class="margin">([^<]*))?'
+)
 
 
 def repurchase_result() -> StudyResult:
@@ -107,17 +112,22 @@ def test_nothing_impossible_is_shown_of_any_analysis(name: str, how: str) -> Non
     for shown in analysis.terminal(analysis.shown_figures(result), result, Path()):
         if isinstance(shown, Table) or hasattr(shown, "__rich_console__"):
             console.print(shown)
-    lines = [line for line in console.export_text().splitlines() if line.startswith("│")]
-    assert any(re.search(r"\d", line) for line in lines)
-    for line in lines:
-        check(re.sub(r"\d{4}-\d\d-\d\d", "", line))
+    lines = [line for line in console.export_text().splitlines() if re.search(r"\d", line)]
+    assert lines
+    for line in lines:  # sentences as well as tables; days are no figures, and differences have signs
+        check(re.sub(r"\d{4}-\d\d-\d\d|a difference of \S+ \([^)]*\)", "", line))
 
 
 @pytest.mark.parametrize("how", MOVES)
 @pytest.mark.parametrize("name", [analysis.name for analysis in ANALYSES])
 def test_nothing_impossible_is_in_a_report(name: str, how: str) -> None:
-    result = noisy(name, how)
-    for rows in Page(render_report(result)).rows.values():
+    html = render_report(noisy(name, how))
+    shares = _SHARE.findall(html)
+    assert shares or how != "above", "low ones are written as under something"
+    for value, around in shares:
+        for number in (value, *re.findall(r"[\d.,]+", around if "(" in around else "")):
+            assert float(number.replace(",", "")) <= 100, (value, around)
+    for rows in Page(html).rows.values():
         told = [words for row in rows for role, words in row if role in ("value", "margin")]
         assert told
         for words in told:

@@ -62,8 +62,20 @@ def cards(view: ReportView[ChurnResult]) -> list[Cell]:
     return [card(label, _possible(rate), language, decimals=0, scale=100) for label, rate in figures]
 
 
-def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
-    """What the test says at the length of the list, in one to three sentences."""
+def findings(view: ReportView[ChurnResult]) -> list[str]:
+    """What the test of a run says."""
+    released = view.result.of(ChurnResult)
+    return [] if released is None else churn_findings(released, view.figures, view.language)
+
+
+def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language) -> list[str]:
+    """What the test says at the length of the list, in one to three sentences.
+
+    Args:
+        released: what verdicts rest on: unbiased.
+        churn: the same as it is shown.
+        language: of the sentences.
+    """
     quality = churn.quality
     listed = quality.on_list(churn.list_share)
     sentences = [
@@ -76,10 +88,11 @@ def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
             days=churn.horizon_days,
         )
     ]
-    recency = _recency(churn)
-    if recency is not None:
+    tested = released.quality.on_list(released.list_share).rate
+    recency, recency_tested = _recency(churn), _recency(released)
+    if recency is not None and recency_tested is not None:
         other = recency.on_list(churn.list_share).rate
-        against = change(_possible(listed.rate), _possible(other))
+        against = change(tested, recency_tested.on_list(released.list_share).rate)
         verdict = "better" if against.difference.value > 0 else "worse"
         value, margin = shown(against.difference, decimals=1, scale=100)
         sentences.append(
@@ -90,7 +103,7 @@ def churn_findings(churn: ChurnResult, language: Language) -> list[str]:
                 gain=text("value_with_margin", language, value=value, margin=margin),
             )
         )
-    if listed.rate.value - listed.rate.margin <= quality.churn_rate.value:
+    if tested.interval[0] <= released.quality.churn_rate.value:
         sentences.append(text("churn_finding_coin", language))
     return sentences
 
@@ -298,7 +311,7 @@ SECTION = ReportSection(
     text=text,
     title="title_churn",
     cards=cards,
-    findings=lambda view: churn_findings(view.figures, view.language),
+    findings=findings,
     body=lambda view: churn_section(view.figures, view.language),
     notes=lambda view: [view.say("churn_margin_note")],
 )

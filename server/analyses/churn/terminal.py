@@ -18,7 +18,7 @@ from server.analyses.churn.section import churn_findings
 
 def tables(churn: ChurnResult, result: StudyResult, folder: Path) -> Iterator[RenderableType]:
     """What the list holds, how well the model ranks, and where it is."""
-    for sentence in churn_findings(churn, "en"):
+    for sentence in churn_findings(result.of(ChurnResult) or churn, churn, "en"):
         yield Text(sentence)
     days = ", ".join(churn.training_days)
     title = f"Churn within {churn.horizon_days} days, tested on {churn.test_day} (trained on {days})"

@@ -57,10 +57,23 @@ def cards(view: ReportView[ClusterResult]) -> list[Cell]:
     return found
 
 
-def cluster_findings(clusters: ClusterResult, study: Study, language: Language) -> list[str]:
-    """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences."""
+def findings(view: ReportView[ClusterResult]) -> list[str]:
+    """The main findings of a run."""
+    released = view.result.of(ClusterResult)
+    return [] if released is None else cluster_findings(released, view.figures, view.result.study, view.language)
+
+
+def cluster_findings(released: ClusterResult, clusters: ClusterResult, study: Study, language: Language) -> list[str]:
+    """The main findings: the largest cluster, the one with most revenue, and what changed; one to three sentences.
+
+    Args:
+        released: what is tested: unbiased.
+        clusters: the same as it is shown.
+        study, language: as on the page.
+    """
     words = cluster_words(clusters.figures, language, options=study.of(CONTRACT), currency=study.currency)
-    sized = [(figures, figures.share) for figures in clusters.figures if figures.share is not None]
+    shown_as = {figures.id: figures for figures in clusters.figures}
+    sized = [(shown_as[one.id], one.share) for one in released.figures if one.share is not None]
     if not sized:
         return [text("clusters_finding_none", language)]
 
@@ -74,9 +87,9 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                 "clusters_finding_largest_tie",
                 language,
                 first=named(largest),
-                first_share=percent(share, language),
+                first_share=percent(largest.share or share, language),
                 second=named(others[0][0]),
-                second_share=percent(others[0][1], language),
+                second_share=percent(others[0][0].share or others[0][1], language),
             )
         ]
     else:
@@ -85,10 +98,11 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
                 "clusters_finding_largest",
                 language,
                 cluster=named(largest),
-                share=percent(share, language),
+                share=percent(largest.share or share, language),
             )
         ]
-    sentences += _revenue_finding(sized, named, study.currency, language)
+    earning = [(shown_as[one.id], one.revenue) for one in released.figures if one.share and one.revenue is not None]
+    sentences += _revenue_finding(earning, named, study.currency, language)
     if chosen(clusters, study) == "divided":
         sentences.append(text("clusters_finding_divided", language))
     known = study.of(CONTRACT).centres
@@ -98,16 +112,23 @@ def cluster_findings(clusters: ClusterResult, study: Study, language: Language) 
 
 
 def _revenue_finding(
-    sized: Sequence[tuple[ClusterFigures, Estimate]],
+    earning: Sequence[tuple[ClusterFigures, Estimate]],
     named: Callable[[ClusterFigures], str],
     currency: str,
     language: Language,
 ) -> list[str]:
-    """The cluster with most revenue; nothing where revenue was not asked."""
-    by_revenue = [(figures, figures.revenue, share) for figures, share in sized if figures.revenue is not None]
-    if not by_revenue:
+    """The cluster with most revenue; nothing where revenue was not asked.
+
+    Args:
+        earning: clusters as they are shown, each with its revenue as it was released.
+        named: a cluster's name in the sentence.
+        currency, language: as on the page.
+    """
+    if not earning:
         return []
-    (richest, most, its_share), *poorer = sorted(by_revenue, key=lambda item: -item[1].value)
+    (richest, most), *poorer = sorted(earning, key=lambda item: -item[1].value)
+    if richest.revenue is None or richest.share is None:
+        return []
     if poorer and not change(most, poorer[0][1]).beyond_noise:
         tie = {"first": named(richest), "second": named(poorer[0][0])}
         return [text("clusters_finding_revenue_tie", language, **tie)]
@@ -116,9 +137,9 @@ def _revenue_finding(
             "clusters_finding_revenue",
             language,
             cluster=named(richest),
-            revenue=with_interval(most, language, decimals=0),
+            revenue=with_interval(richest.revenue, language, decimals=0),
             currency=currency,
-            share=percent(its_share, language),
+            share=percent(richest.share, language),
         )
     ]
 
@@ -339,7 +360,7 @@ SECTION = ReportSection(
     text=text,
     title="title_clusters",
     cards=cards,
-    findings=lambda view: cluster_findings(view.figures, view.result.study, view.language),
+    findings=findings,
     body=lambda view: cluster_section(view.figures, view.result.study, view.language),
     notes=lambda view: [view.say("margin_note")],
 )

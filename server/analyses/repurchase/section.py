@@ -45,15 +45,23 @@ def findings(view: View) -> list[str]:
 
 
 def _difference(view: View) -> list[str]:
-    """One sentence on the first limit's rates: most cohorts are over for it."""
-    rated = [(cohort, rate) for cohort in view.figures.cohorts if (rate := cohort.rates[0]) is not None]
+    """One sentence on the first limit's rates: most cohorts are over for it.
+
+    Which differ is tested on what was released; what is shown is made possible, and no longer unbiased.
+    """
+    released = view.result.of(RepurchaseResult)
+    if released is None:
+        return []
+    pairs = zip(released.cohorts, view.figures.cohorts, strict=True)
+    rated = [(seen, rate) for cohort, seen in pairs if (rate := cohort.rates[0]) is not None]
     if len(rated) < 2:
         return []
     days = view.result.study.of(CONTRACT).within_days[0]
-    (best, high), (worst, low) = _ends(rated)
+    (best, most), (worst, least) = _ends(rated)
     # The two are chosen from all: every pair must be right at once (Bonferroni).
     factor = NormalDist().inv_cdf(1 - 0.025 / math.comb(len(rated), 2)) / Z95
-    apart = high.minus(low)
+    apart = most.minus(least)
+    high, low = best.rates[0] or most, worst.rates[0] or least
     if apart.value <= factor * apart.towards(0.0):
         return [view.say("finding_alike", days=days)]
     return [

@@ -14,19 +14,24 @@ from analyses.repurchase.examples import MONTHS, study_of, table_of
 from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
+from report_pages import PLAIN
 
 from clients.analyses.repurchase.states import STATES, standing
 from privacy.accounting.events import squared_cap
 from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.cohort_counts import AMPLITUDES, CohortCounts
 from privacy.analyses.repurchase.options import RepurchaseOptions
-from privacy.analyses.repurchase.results import RepurchaseResult
+from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult
+from privacy.figures.estimates import Estimate
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.kernel.terms import Budget
 from privacy.mechanisms import calibrate
 from privacy.protocol.study import Study
 from privacy.statistics import GAMMA
 from server.analyses.repurchase.run import figures, forecast
+from server.analyses.repurchase.section import findings
+from server.analyses.repurchase.texts import text
+from server.analysis.section import ReportView
 
 # --- cohorts -----------------------------------------------------------------------------------------------------
 
@@ -240,3 +245,34 @@ def test_the_forecast_is_that_of_the_formula(cohort: str, size: int, points: flo
     (expected,) = forecast(study, planned)
     assert 100 * expected.value == pytest.approx(points, abs=0.06)
     assert not expected.warning
+
+
+# --- findings ----------------------------------------------------------------------------------------------------
+
+
+def _rates(*rates: float) -> RepurchaseResult:
+    cohorts = tuple(
+        CohortFigures(
+            first=dt.date(2024, 3 * number + 1, 1),
+            last=dt.date(2024, 3 * number + 3, 28),
+            customers=Estimate(value=1000.0, margin=20.0),
+            rates=(Estimate(value=rate, margin=0.02),),
+            over=(True,),
+        )
+        for number, rate in enumerate(rates)
+    )
+    customers = Estimate(value=3000.0, margin=40.0)
+    return RepurchaseResult(customers=customers, again=Estimate(value=0.4, margin=0.01), waits=(), cohorts=cohorts)
+
+
+def test_whether_cohorts_differ_rests_on_what_was_released() -> None:
+    study = study_of(within_days=(30,))
+    alike, apart = _rates(0.30, 0.31, 0.32), _rates(0.10, 0.31, 0.50)
+
+    def said(released: RepurchaseResult, shown: RepurchaseResult) -> str:
+        result = PLAIN.model_copy(update={"study": study, "rfm": None, "repurchase": released})
+        return findings(ReportView(figures=shown, result=result, language="en", text=text))[1]
+
+    assert "more apart than the noise explains" in said(apart, apart)
+    assert "more apart than the noise explains" in said(apart, alike)
+    assert "more apart than the noise explains" not in said(alike, apart)
