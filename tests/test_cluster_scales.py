@@ -294,7 +294,7 @@ def test_the_report_proposes_numbers_and_says_where_no_groups_stand_apart() -> N
         number, between_two, parts = section["proposals"]["rows"][0]
         assert (number, between_two) == ("2", "20%" if groups else "95%")
         assert parts == ["70%: recent, high spend", "30%: very long inactive"]
-        said = " ".join(cluster_findings(result, STUDY, "en"))
+        said = " ".join(cluster_findings(result, result, STUDY, "en"))
         assert ("No groups stand apart" in said) == (not groups)
         assert "没有彼此分离的群体" in " ".join(cluster_section(result, STUDY, "zh")["proposals"]["notes"]) or groups
     assert cluster_section(cluster_result(), STUDY, "en")["proposals"] is None
