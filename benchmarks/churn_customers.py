@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 from rfm_accuracy import Noisy
 from scipy.stats import rankdata
 
-from clients.data.config import Columns, HolderConfig, Source
+from clients.data.config import Columns, HolderConfig
 from clients.data.origin import Origin
+from clients.data.place import Source
 from clients.data.rows.features import CustomerFeatures, build_features
 from privacy.analyses.churn.models import LogisticModel, NetworkModel
 from privacy.kernel.features import FeatureName, FeatureTable

@@ -23,8 +23,9 @@ import numpy as np
 from churn_customers import HOLDERS, TABLE, FloatArray, IntArray, auc, reference_study, trained_directly
 from rfm_accuracy import default_data
 
-from clients.data.config import Columns, HolderConfig, Source
+from clients.data.config import Columns, HolderConfig
 from clients.data.origin import Origin
+from clients.data.place import Source
 from clients.data.rows.features import build_features
 from privacy.analyses.churn.models import LOGIT, logits_of
 from privacy.analyses.churn.results_ranking import area_under_curve, average_precision

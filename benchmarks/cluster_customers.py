@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from rfm_accuracy import Noisy
 
-from clients.data.config import Columns, HolderConfig, Source
+from clients.data.config import Columns, HolderConfig
 from clients.data.origin import Origin
+from clients.data.place import Source
 from clients.data.rows.features import CustomerFeatures, build_features
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.options import KnownClusters

@@ -122,7 +122,7 @@ def postgres(url: str) -> Iterator[str]:
 def drop_tables(toml: str) -> None:
     import tomllib
 
-    from clients.data.config import Source
+    from clients.data.place import Source
     from clients.data.sources.postgres import connect, parse_address, read_password
 
     target = tomllib.loads(toml)["database"][0]

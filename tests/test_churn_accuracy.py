@@ -24,8 +24,9 @@ import churn_baselines as baselines
 import churn_customers as given
 import churn_ranking as shown
 
-from clients.data.config import Columns, HolderConfig, Source
+from clients.data.config import Columns, HolderConfig
 from clients.data.origin import Origin
+from clients.data.place import Source
 from clients.data.recipes.common import COMMON
 from clients.data.recipes.facts import Facts, Recipe
 from clients.data.rows.features import CustomerFeatures, build_features

@@ -6,121 +6,15 @@ holders clean alike.
 
 from __future__ import annotations
 
-import codecs
-import re
-from typing import Annotated, Self
+from typing import Self
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import ConfigDict, model_validator
 
+from clients.data.place import Source, SourceName
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import Noun
-from privacy.kernel.terms import CurrencyCode, Slug, ZoneName
+from privacy.kernel.terms import Slug
 from privacy.protocol.study import Study
-
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
-_ColumnName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
-
-#: What comes before ``:/`` in a URL of a server; paths and URLs of files have no user and no password.
-_SERVER = re.compile(r"^(?!(?:csv|parquet|duckdb|file):)[a-z][a-z0-9+.]*:/+(.*)$", re.DOTALL | re.IGNORECASE)
-_SECRET_OPTION = re.compile(r"[?&][a-z]*password=", re.IGNORECASE)
-
-
-#: Python's encodings that are notations within a text, not encodings of files.
-_NO_FILES = re.compile(r"idna|punycode|(raw_)?unicode_escape|undefined", re.IGNORECASE)
-#: Encodings in which a line feed is another byte, or several.
-_OTHER_LINE_ENDS = re.compile(r"utf-8-sig|utf-(16|32)(-[lb]e)?|cp\d+")
-
-
-class CsvFormat(Noun):
-    """How to read CSV text; the defaults fit comma-separated UTF-8 with ISO dates.
-
-    Attributes:
-        separator: between the columns, one character; no quote and no end of a line.
-        encoding: of the file, ``utf-8``, ``utf-16``, ``latin-1``, or another that Python knows.
-        decimal: the decimal sign, ``.`` or ``,``.
-        thousands: a sign between groups of digits, taken out before a number is read; empty for none.
-        date_format: of the time column in strptime notation, such as ``%d.%m.%Y %H:%M``; empty means ISO 8601.
-    """
-
-    separator: str = Field(default=",", min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]$')
-    encoding: str = "utf-8"
-    decimal: str = Field(default=".", pattern=r"^[.,]$")
-    thousands: str = Field(default="", max_length=1)
-    date_format: str = Field(default="", max_length=60)
-
-    @field_validator("encoding")
-    @classmethod
-    def _known_encoding(cls, value: str) -> str:
-        try:
-            name = codecs.lookup(value).name
-            end = "\n".encode(name)
-        except (LookupError, UnicodeError):
-            raise ValueError(f"unknown encoding {value!r}; use a name such as utf-8 or latin-1") from None
-        if _NO_FILES.fullmatch(name) or (end != b"\n" and not _OTHER_LINE_ENDS.fullmatch(name)):
-            raise ValueError(f"{value!r} is no encoding of text files; use a name such as utf-8 or latin-1")
-        return name
-
-    @model_validator(mode="after")
-    def _signs_differ(self) -> Self:
-        if self.thousands == self.decimal:
-            raise ValueError("decimal and thousands are the same sign")
-        if self.date_format and "%" not in self.date_format:
-            raise ValueError("date_format needs strptime codes, such as %d.%m.%Y %H:%M")
-        return self
-
-
-class Source(Noun):
-    """The rows: a file, many files, or a table of a database. Opened read-only.
-
-    Attributes:
-        url: a path or a glob of Parquet or CSV files, relative to the folder of ``holder.toml``, or a URL such as
-            ``duckdb:///path/file.duckdb``, ``parquet://sales/*.parquet``, ``csv://sales.txt``, ``file:///path``,
-            ``postgresql://user@host:port/database``. Never with a password.
-        table: the table, for a database; ``schema.table`` where it has schemas.
-        where: SQL condition over the source's columns; only rows for which it is true take part (consent, brand).
-        exclude: a file with one customer id per line (or in the first column of a CSV); these customers never take
-            part.
-        time_zone: what times without a zone mean.
-        currency_code: the currency of all rows, where there is no currency column.
-        currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
-            study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
-        password_env: the environment variable that holds a database's password.
-        password_file: a file that holds it, readable by its owner only; relative to the folder of ``holder.toml``.
-        memory: most that the embedded database may hold in memory, such as ``4GB``; what does not fit goes to a
-            private folder on disk. Not stated means half of the machine's.
-        csv: how to read CSV files.
-    """
-
-    model_config = ConfigDict(hide_input_in_errors=True)
-
-    url: _Text
-    table: _ColumnName | None = None
-    where: _Text | None = None
-    exclude: _Text | None = None
-    time_zone: ZoneName = "UTC"
-    currency_code: CurrencyCode | None = None
-    currencies: tuple[CurrencyCode, ...] = ()
-    password_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
-    password_file: _Text | None = None
-    memory: str | None = Field(default=None, pattern=r"^\d{1,6} ?(MB|GB|MiB|GiB)$")
-    csv: CsvFormat = CsvFormat()
-
-    @field_validator("url")
-    @classmethod
-    def _no_password(cls, value: str) -> str:
-        server = _SERVER.match(value)
-        if server and (":" in server[1].partition("?")[0].rpartition("@")[0] or _SECRET_OPTION.search(value)):
-            raise ValueError(
-                "a password does not belong in the URL; take it out, change it if this file was shared, and name "
-                'where it is: password_env = "NAME" or password_file = "path" under [source], or PGPASSFILE'
-            )
-        return value
-
-    @model_validator(mode="after")
-    def _one_password(self) -> Self:
-        if self.password_env is not None and self.password_file is not None:
-            raise ValueError("password_env and password_file are both given; give one of them")
-        return self
 
 
 class Columns(Noun):
@@ -142,18 +36,18 @@ class Columns(Noun):
             of discounts (``cleaning.is_discounted``).
     """
 
-    customer: _ColumnName
-    order: _ColumnName | None = None
-    time: _ColumnName
-    amount: _ColumnName | None = None
-    quantity: _ColumnName | None = None
-    price: _ColumnName | None = None
-    currency: _ColumnName | None = None
-    product: _ColumnName | None = None
-    category: _ColumnName | None = None
-    channel: _ColumnName | None = None
-    store: _ColumnName | None = None
-    discount: _ColumnName | None = None
+    customer: SourceName
+    order: SourceName | None = None
+    time: SourceName
+    amount: SourceName | None = None
+    quantity: SourceName | None = None
+    price: SourceName | None = None
+    currency: SourceName | None = None
+    product: SourceName | None = None
+    category: SourceName | None = None
+    channel: SourceName | None = None
+    store: SourceName | None = None
+    discount: SourceName | None = None
 
     @model_validator(mode="after")
     def _one_way_to_money(self) -> Self:

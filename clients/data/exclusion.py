@@ -11,7 +11,8 @@ from decimal import Decimal
 from pathlib import Path
 
 from clients.data.cleaning.ids import read_exclusion_list
-from clients.data.config import HolderConfig, Source
+from clients.data.config import HolderConfig
+from clients.data.place import Source
 from clients.data.sources.locations import resolve
 from privacy.errors import ConfigError
 

@@ -12,7 +12,7 @@ import psycopg
 import pyarrow.csv as pa_csv
 from psycopg import sql
 
-from clients.data.config import Source
+from clients.data.place import Source
 from clients.data.secrets import read_password
 from clients.data.sources.postgres import connect, parse_address
 from clients.labels.config import DatabaseTarget

@@ -34,10 +34,11 @@ from clients.answering.folder import HolderFolder, LiveNode
 from clients.data.check import preflight
 from clients.data.check_page import render_check
 from clients.data.cleaning.ids import read_exclusion_list
-from clients.data.config import CsvFormat, HolderConfig
+from clients.data.config import HolderConfig
 from clients.data.exclusion import exclude
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin
+from clients.data.place import CsvFormat
 from clients.data.rows.customers import CustomerTable, build_customer_table
 from clients.data.rows.features import build_features
 from clients.data.scratch import empty_scratch, scratch_folder

@@ -18,12 +18,13 @@ import pandas as pd
 from pydantic import ValidationError
 
 from clients.data.cleaning.columns import missing_columns, time_facts
-from clients.data.config import CsvFormat, HolderConfig
+from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.nouns import SURE, Guess, Guessed, Question, answered, open_questions
 from clients.data.guess.sample import Sample
 from clients.data.guess.sheet import read_sheet
 from clients.data.guess.text import read_beginning
+from clients.data.place import CsvFormat
 from clients.data.sources import fetch, list_tables, open_source
 from clients.data.sources.locations import csv_files
 from privacy.errors import ConfigError, DataError

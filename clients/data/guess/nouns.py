@@ -9,7 +9,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from clients.data.config import CsvFormat, HolderConfig
+from clients.data.config import HolderConfig
+from clients.data.place import CsvFormat
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
 

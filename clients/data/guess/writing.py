@@ -7,10 +7,10 @@ import zoneinfo
 from collections.abc import Mapping
 from pathlib import Path
 
-from clients.data.config import CsvFormat
 from clients.data.guess.evidence import CONFIDENCE
 from clients.data.guess.nouns import Guessed
 from clients.data.guess.sample import Sample
+from clients.data.place import CsvFormat
 
 
 def zone_of(sample: Sample, time: str | None) -> Guessed:

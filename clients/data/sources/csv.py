@@ -19,7 +19,8 @@ import pyarrow as pa
 from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
-from clients.data.config import CsvFormat, HolderConfig
+from clients.data.config import HolderConfig
+from clients.data.place import CsvFormat
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
 from clients.data.sources.lines import Shape, Sieve, Sifted

@@ -30,7 +30,8 @@ from ibis.expr import operations as ops
 from ibis.expr import types as ir
 from psycopg import sql
 
-from clients.data.config import HolderConfig, Source
+from clients.data.config import HolderConfig
+from clients.data.place import Source
 from clients.data.secrets import read_password
 from privacy.errors import DataError
 
