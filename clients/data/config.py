@@ -6,15 +6,25 @@ holders clean alike.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import ConfigDict, model_validator
 
-from clients.data.place import Source, SourceName
+from clients.data.feed_config import Events, Feed, FeedReading, Values, readings, values_complaint
+from clients.data.place import Form, Source, SourceName
 from privacy.errors import ConfigError
-from privacy.kernel.canonical import Noun
+from privacy.kernel.canonical import Noun, since
+from privacy.kernel.feeds import FEEDS, FeedName
 from privacy.kernel.terms import Slug
 from privacy.protocol.study import Study
+
+#: How columns of purchase lines are read; currencies and products are read where they are needed.
+_FORMS: dict[str, Form] = {
+    "customer": "id", "order": "id", "time": "time",
+    "amount": "number", "quantity": "number", "price": "number", "cost": "number",
+    "category": "name", "channel": "name", "store": "name", "brand": "name", "discount": "flag",
+}  # fmt: skip
 
 
 class Columns(Noun):
@@ -34,6 +44,8 @@ class Columns(Noun):
         store: the shop of the order.
         discount: whether, or by how much, the line was reduced, as a number, a truth value or text; used by features
             of discounts (``cleaning.is_discounted``).
+        brand: whose goods the line is.
+        cost: what the holder paid for the line's goods, in the line's currency.
     """
 
     customer: SourceName
@@ -48,6 +60,8 @@ class Columns(Noun):
     channel: SourceName | None = None
     store: SourceName | None = None
     discount: SourceName | None = None
+    brand: SourceName | None = since("0.2.0", None)
+    cost: SourceName | None = since("0.2.0", None)
 
     @model_validator(mode="after")
     def _one_way_to_money(self) -> Self:
@@ -67,6 +81,10 @@ class Columns(Noun):
         """What is mapped to which column of the source, without what is not mapped."""
         return {role: name for role, name in self.model_dump().items() if name is not None}
 
+    def of_form(self, form: Form) -> dict[str, str]:
+        """The same, of roles that are read so."""
+        return {role: name for role, name in self.mapped().items() if _FORMS.get(role) == form}
+
 
 class HolderConfig(Noun):
     """One holder's ``holder.toml``, read with ``read_toml``.
@@ -75,6 +93,9 @@ class HolderConfig(Noun):
         holder: the holder's name in the federation's roster.
         source: where the rows are.
         columns: which column is what.
+        customers: attributes of customers, one row each; None where the holder has none.
+        events: feeds of what customers do beside buying.
+        values: feed to role to own spellings of public keys.
     """
 
     # A URL may hold a password by mistake: no error repeats what was given.
@@ -83,6 +104,24 @@ class HolderConfig(Noun):
     holder: Slug
     source: Source
     columns: Columns
+    customers: Feed | None = since("0.2.0", None)
+    events: Events = since("0.2.0", {})
+    values: dict[FeedName, dict[str, Values]] = since("0.2.0", {})
+
+    @model_validator(mode="after")
+    def _known_roles(self) -> Self:
+        if self.customers is not None and (wrong := self.customers.complaint("customer")):
+            raise ValueError(f"customers: {wrong}")
+        for name, feed in self.events.items():
+            if wrong := feed.complaint(name):
+                raise ValueError(f"events.{name}: {wrong}")
+        if wrong := values_complaint(self.values, self.declared_feeds):
+            raise ValueError(wrong)
+        for name, reading in self.feeds.items():
+            money = reading.columns.of_kind("money")
+            if money and reading.source.currency_code is None:
+                raise ValueError(f"{name}.{money[0]} has no currency; give the feed a currency_code")
+        return self
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
@@ -99,10 +138,30 @@ class HolderConfig(Noun):
         return self
 
     @property
+    def feeds(self) -> Mapping[FeedName, FeedReading]:
+        """Every feed beside purchases, as it is read."""
+        return readings(self.customers, self.events, self.values, self.source)
+
+    @property
+    def declared_feeds(self) -> dict[FeedName, tuple[str, ...]]:
+        """Every feed that the holder has, purchases among them, with the roles that it maps: of its own declaration."""
+        own = self.columns.mapped() | ({"amount": ""} if self.columns.amount is None else {})
+        order: dict[FeedName, tuple[str, ...]] = {"order": tuple(role for role in FEEDS["order"] if role in own)}
+        return order | {
+            name: tuple(role for role in FEEDS[name] if role in feed.columns.roles) for name, feed in self.feeds.items()
+        }
+
+    @property
     def declared_currencies(self) -> tuple[str, ...]:
         """Currencies that the source may hold, by the holder's own declaration."""
         code = self.source.currency_code
         return self.source.currencies if code is None else (code,)
+
+    @property
+    def feed_currencies(self) -> tuple[str, ...]:
+        """Currencies of money in feeds beside purchases."""
+        codes = (feed.source.currency_code for feed in self.feeds.values() if feed.columns.of_kind("money"))
+        return tuple(dict.fromkeys(code for code in codes if code is not None))
 
     def check_currencies(self, study: Study) -> None:
         """Whether the study can convert what the holder declares. Looks at no row.
@@ -115,7 +174,8 @@ class HolderConfig(Noun):
                 "holder.toml maps a currency column but does not declare source.currencies",
                 hint="`cohortium holder check holder.toml` lists the currencies found; declare them",
             )
-        unknown = [code for code in self.declared_currencies if study.rate_of(code) is None]
+        declared = dict.fromkeys((*self.declared_currencies, *self.feed_currencies))
+        unknown = [code for code in declared if study.rate_of(code) is None]
         if unknown:
             raise ConfigError(
                 f"the study has no rate for {', '.join(unknown)}",

@@ -1,17 +1,17 @@
-"""Where rows are and how they are written: ``[source]`` of ``holder.toml``."""
+"""Where rows are and how they are written: ``[source]`` of ``holder.toml``, and the same of a feed."""
 
 from __future__ import annotations
 
 import codecs
 import re
-from typing import Annotated, Self
+from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from privacy.kernel.canonical import Noun
 from privacy.kernel.terms import CurrencyCode, ZoneName
 
-_Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
+Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 #: Name of a table or of a column.
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
@@ -19,6 +19,19 @@ SourceName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 _SERVER = re.compile(r"^(?!(?:csv|parquet|duckdb|file):)[a-z][a-z0-9+.]*:/+(.*)$", re.DOTALL | re.IGNORECASE)
 _SECRET_OPTION = re.compile(r"[?&][a-z]*password=", re.IGNORECASE)
 
+
+def _without_password(value: str) -> str:
+    server = _SERVER.match(value)
+    if server and (":" in server[1].partition("?")[0].rpartition("@")[0] or _SECRET_OPTION.search(value)):
+        raise ValueError(
+            "a password does not belong in the URL; take it out, change it if this file was shared, and name "
+            'where it is: password_env = "NAME" or password_file = "path" under [source], or PGPASSFILE'
+        )
+    return value
+
+
+#: A path or URL, never with a password.
+Location = Annotated[Text, AfterValidator(_without_password)]
 
 #: Python's encodings that are notations within a text, not encodings of files.
 _NO_FILES = re.compile(r"idna|punycode|(raw_)?unicode_escape|undefined", re.IGNORECASE)
@@ -64,21 +77,13 @@ class CsvFormat(Noun):
         return self
 
 
-class Source(Noun):
-    """The rows: a file, many files, or a table of a database. Opened read-only.
+class Place(Noun):
+    """What every source of rows says of itself, beside where it is. Opened read-only.
 
     Attributes:
-        url: a path or a glob of Parquet or CSV files, relative to the folder of ``holder.toml``, or a URL such as
-            ``duckdb:///path/file.duckdb``, ``parquet://sales/*.parquet``, ``csv://sales.txt``, ``file:///path``,
-            ``postgresql://user@host:port/database``. Never with a password.
         table: the table, for a database; ``schema.table`` where it has schemas.
         where: SQL condition over the source's columns; only rows for which it is true take part (consent, brand).
-        exclude: a file with one customer id per line (or in the first column of a CSV); these customers never take
-            part.
-        time_zone: what times without a zone mean.
         currency_code: the currency of all rows, where there is no currency column.
-        currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
-            study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
         password_env: the environment variable that holds a database's password.
         password_file: a file that holds it, readable by its owner only; relative to the folder of ``holder.toml``.
         memory: most that the embedded database may hold in memory, such as ``4GB``; what does not fit goes to a
@@ -88,31 +93,66 @@ class Source(Noun):
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
-    url: _Text
     table: SourceName | None = None
-    where: _Text | None = None
-    exclude: _Text | None = None
-    time_zone: ZoneName = "UTC"
+    where: Text | None = None
     currency_code: CurrencyCode | None = None
-    currencies: tuple[CurrencyCode, ...] = ()
     password_env: str | None = Field(default=None, pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,99}$")
-    password_file: _Text | None = None
+    password_file: Text | None = None
     memory: str | None = Field(default=None, pattern=r"^\d{1,6} ?(MB|GB|MiB|GiB)$")
     csv: CsvFormat = CsvFormat()
-
-    @field_validator("url")
-    @classmethod
-    def _no_password(cls, value: str) -> str:
-        server = _SERVER.match(value)
-        if server and (":" in server[1].partition("?")[0].rpartition("@")[0] or _SECRET_OPTION.search(value)):
-            raise ValueError(
-                "a password does not belong in the URL; take it out, change it if this file was shared, and name "
-                'where it is: password_env = "NAME" or password_file = "path" under [source], or PGPASSFILE'
-            )
-        return value
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:
         if self.password_env is not None and self.password_file is not None:
             raise ValueError("password_env and password_file are both given; give one of them")
         return self
+
+
+class Source(Place):
+    """The rows: a file, many files, or a table of a database.
+
+    Attributes:
+        url: a path or a glob of Parquet or CSV files, relative to the folder of ``holder.toml``, or a URL such as
+            ``duckdb:///path/file.duckdb``, ``parquet://sales/*.parquet``, ``csv://sales.txt``, ``file:///path``,
+            ``postgresql://user@host:port/database``. Never with a password.
+        exclude: a file with one customer id per line (or in the first column of a CSV); these customers never take
+            part.
+        time_zone: what times without a zone mean.
+        currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
+            study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
+    """
+
+    url: Location
+    exclude: Text | None = None
+    time_zone: ZoneName = "UTC"
+    currencies: tuple[CurrencyCode, ...] = ()
+
+
+#: What a mapped column is read as: a time; a number; the name of something; whether something holds; an id.
+Form = Literal["time", "number", "name", "flag", "id"]
+
+
+class Mapped(Protocol):
+    """Which columns of a source are mapped, and what they are read as."""
+
+    @property
+    def customer(self) -> str:
+        """The column of the customer's id."""
+
+    def mapped(self) -> dict[str, str]:
+        """Role to column, of all that is mapped."""
+
+    def of_form(self, form: Form) -> dict[str, str]:
+        """The same, of roles that are read so."""
+
+
+class Reading(Protocol):
+    """What an opener and the cleaning of single columns need to know of a source."""
+
+    @property
+    def source(self) -> Source:
+        """Where the rows are."""
+
+    @property
+    def columns(self) -> Mapped:
+        """Which column is what."""

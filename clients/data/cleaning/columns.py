@@ -9,7 +9,7 @@ import ibis
 from ibis.expr import types as ir
 
 from clients.data.cleaning.times import FIRST_DAY, zone_of
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from privacy.errors import DataError
 
 _FLOAT_MAX = 1.7e308
@@ -19,7 +19,7 @@ _OFFSET = r":[0-9]{2}(\.[0-9]+)?\s*([Zz]|[+-][0-9]{2}(:?[0-9]{2})?)$"
 _NO_DISCOUNT = ("", "-", "–", "f", "false", "n", "no", "nein", "none", "null", "nan", "n/a", "否", "无")
 
 
-def missing_columns(table: ir.Table, config: HolderConfig) -> list[str]:
+def missing_columns(table: ir.Table, config: Reading) -> list[str]:
     """One sentence for every mapped column that the source does not have, with the names that come closest."""
     lower = {name.lower(): name for name in table.columns}
     sentences = []
@@ -32,57 +32,55 @@ def missing_columns(table: ir.Table, config: HolderConfig) -> list[str]:
     return sentences
 
 
-def typed(table: ir.Table, config: HolderConfig) -> ir.Table:
+def typed(table: ir.Table, config: Reading) -> ir.Table:
     """Read text times and numbers; what cannot be read becomes null, and is counted later."""
-    columns, source = config.columns, config.source
     changes: dict[str, ir.Value] = {}
-    time = table[columns.time]
-    if time.type().is_string():
-        text = time.strip()
-        parsed = text.try_cast("timestamp")
-        if source.time_zone == "UTC":
-            foreign = text.re_search(_OFFSET) & ~text.re_search(r"([Zz]|[+-]00(:?00)?)$")
-        else:
-            foreign = text.re_search(_OFFSET)
-        # Databases disagree on what an offset means in a time without a zone; nobody's guess is used.
-        changes[columns.time] = ibis.ifelse(foreign, ibis.null("timestamp"), parsed)
-    elif time.type().is_date() or (time.type().is_timestamp() and time.type().scale not in (None, 6)):
-        changes[columns.time] = time.cast(ibis.dtype("timestamp(6)").copy(timezone=zone_of(time)))
-    elif not time.type().is_timestamp():
-        raise DataError(
-            f"columns.time: {columns.time!r} is {time.type()}, not a time",
-            hint="map a timestamp, date or text column",
-        )
-    for role in ("amount", "quantity", "price"):
-        name = getattr(columns, role)
-        if name is None:
-            continue
+    for role, name in config.columns.of_form("time").items():
+        time = table[name]
+        if time.type().is_string():
+            changes[name] = _time_of_text(time, config.source.time_zone)
+        elif time.type().is_date() or (time.type().is_timestamp() and time.type().scale not in (None, 6)):
+            changes[name] = time.cast(ibis.dtype("timestamp(6)").copy(timezone=zone_of(time)))
+        elif not time.type().is_timestamp():
+            raise DataError(
+                f"columns.{role}: {name!r} is {time.type()}, not a time", hint="map a timestamp, date or text column"
+            )
+    for role, name in config.columns.of_form("number").items():
         column = table[name]
         if column.type().is_string():
             changes[name] = column.strip().try_cast("float64")
         elif not column.type().is_numeric():
             raise DataError(f"columns.{role}: {name!r} is {column.type()}, not a number", hint="map a number column")
-    if columns.discount is not None:
-        kind = table[columns.discount].type()
+    for role, name in config.columns.of_form("flag").items():
+        kind = table[name].type()
         if not (kind.is_string() or kind.is_numeric() or kind.is_boolean()):
             raise DataError(
-                f"columns.discount: {columns.discount!r} is {kind}, which says nothing of a discount",
+                f"columns.{role}: {name!r} is {kind}, which says nothing of a {role}",
                 hint="map a number, a truth value or text",
             )
-    for role in ("category", "channel"):
-        name = getattr(columns, role)
-        kind = table[name].type() if name is not None else None
-        if kind is not None and not (kind.is_string() or kind.is_integer() or kind.is_boolean()):
+    for role, name in config.columns.of_form("name").items():
+        kind = table[name].type()
+        if not (kind.is_string() or kind.is_integer() or kind.is_boolean() or kind.is_uuid()):
             raise DataError(
                 f"columns.{role}: {name!r} is {kind}, which names no {role}", hint="map text or whole numbers"
             )
     return table.mutate(**changes) if changes else table
 
 
-def time_facts(table: ir.Table, config: HolderConfig) -> ir.Table:
+def _time_of_text(column: ir.StringValue, zone: str) -> ir.TimestampValue:
+    text = column.strip()
+    parsed = text.try_cast("timestamp")
+    foreign = text.re_search(_OFFSET)
+    if zone == "UTC":
+        foreign = foreign & ~text.re_search(r"([Zz]|[+-]00(:?00)?)$")
+    # Databases disagree on what an offset means in a time without a zone; nobody's guess is used.
+    return ibis.ifelse(foreign, ibis.null("timestamp"), parsed)
+
+
+def time_facts(table: ir.Table, config: Reading) -> ir.Table:
     """A query of one row: ``rows``, and the ``first`` and ``last`` readable time, as wall time where it has no zone."""
     rows = typed(table, config)
-    time = rows[config.columns.time]
+    time = rows[config.columns.mapped()["time"]]
     if zone_of(time) is not None:
         time = time.cast("timestamp('UTC')").cast("timestamp(6)")
     readable = time >= ibis.literal(FIRST_DAY)
@@ -101,9 +99,11 @@ def is_discounted(lines: ir.Table) -> ir.BooleanValue:
     A number other than zero, or true. Text with a digit other than zero (``-1,50``, ``10 %``), or without any digit
     (``summer sale``), unless it is one of the words for none. Never null.
     """
-    if "raw_discount" not in lines.columns:
-        return ibis.literal(False)
-    column = lines.raw_discount
+    return is_so(lines.raw_discount) if "raw_discount" in lines.columns else ibis.literal(False)
+
+
+def is_so(column: ir.Value) -> ir.BooleanValue:
+    """Whether a column that is read as a flag says yes, as in :func:`is_discounted`. Never null."""
     kind = column.type()
     if kind.is_boolean():
         found = column

@@ -10,7 +10,7 @@ import ibis
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import finite
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from clients.data.sources.locations import resolve
 from privacy.errors import DataError
 
@@ -38,7 +38,7 @@ def _normal_text(text: ir.StringValue) -> ir.StringValue:
     return ibis.ifelse(text.contains("."), text.re_replace(r"^([0-9]+)\.0+$", r"\1"), text)
 
 
-def text_ids(table: ir.Table, config: HolderConfig) -> frozenset[str]:
+def text_ids(table: ir.Table, config: Reading) -> frozenset[str]:
     """Which of ``customer`` and ``order`` are mapped to text columns."""
     roles = config.columns.mapped()
     return frozenset(role for role in ("customer", "order") if role in roles and table[roles[role]].type().is_string())
@@ -81,7 +81,7 @@ def id_of(column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool 
     return Id(text, text, missing | spelled.isin(null_ids) if null_ids else missing, exact)
 
 
-def read_exclusion_list(config: HolderConfig, *, base: Path) -> tuple[str, ...]:
+def read_exclusion_list(config: Reading, *, base: Path) -> tuple[str, ...]:
     """The ids on the exclusion list as written, in order, each once; empty where there is no list.
 
     Each line is read by itself: a stray quote in one person's line must not take others off the list.

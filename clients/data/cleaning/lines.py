@@ -6,6 +6,7 @@ are found afterwards among the rows that are left. Ibis expressions only: nothin
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NamedTuple
 
 import ibis
@@ -17,7 +18,9 @@ from clients.data.cleaning.ids import Id, id_of, read_exclusion_list
 from clients.data.cleaning.money import money_of
 from clients.data.cleaning.times import FIRST_DAY, as_of_moment, day_of, moment_literal, zone_at
 from clients.data.origin import Origin
+from clients.data.place import Reading
 from privacy.errors import DataError
+from privacy.protocol.study import Study
 
 
 class Rule(NamedTuple):
@@ -53,7 +56,7 @@ NETTED = (_CODE["cancellation"], _CODE["return"])
 WITHOUT_RATE = (_CODE["unknown_currency"], _CODE["no_rate"])
 
 
-def _with_condition(table: ir.Table, where: str) -> ir.Table:
+def with_condition(table: ir.Table, where: str) -> ir.Table:
     """Add the boolean column ``_takes_part``: whether ``where`` is true (not false, not null) for the row."""
     backend = table.get_backend()
     try:
@@ -104,7 +107,7 @@ def cleaned_lines(
     columns = config.columns
     source = typed(table, config)
     if config.source.where is not None:
-        source = _with_condition(source, config.source.where)
+        source = with_condition(source, config.source.where)
     customer = id_of(source[columns.customer], "customer", origin.study.cleaning.null_ids, tidy="customer" in tidy)
     order = None if columns.order is None else id_of(source[columns.order], "order", ("",), tidy="order" in tidy)
     tests = _tests_of_ids(source, customer, order, origin)
@@ -121,21 +124,35 @@ def cleaned_lines(
         **exact,
     )
     found = {name: rows[f"test_{name}"] for name in tests} | _tests_of_figures(rows, origin)
-    tried = [(found[rule.name], code) for code, rule in enumerate(RULES, start=1) if rule.name in found]
-    return rows.select("customer", "order", *exact, "time", *raw, rule=ibis.cases(*tried, else_=KEPT))
+    return rows.select("customer", "order", *exact, "time", *raw, rule=first_rule(found))
+
+
+def first_rule(found: dict[str, ir.Value]) -> ir.Value:
+    """The code of the first rule that applies, in the order of ``RULES``; ``KEPT`` where none does.
+
+    Args:
+        found: by the rule's name, whether it applies.
+    """
+    return ibis.cases(*[(found[name], code) for name, code in _CODE.items() if name in found], else_=KEPT)
 
 
 def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Origin) -> dict[str, ir.Value]:
     """By the rule's name: whether it applies, for rules on who bought."""
-    tests: dict[str, ir.Value] = {}
-    if origin.config.source.where is not None:
-        tests["where"] = ~source["_takes_part"]
-    tests["no_customer_id"] = customer.missing
+    tests = tests_of_who(source, customer, origin.config, base=origin.base)
     if order is not None:
         tests["no_order_id"] = order.missing
         if origin.study.cleaning.cancellation_prefix:
             tests["cancellation"] = order.text.startswith(origin.study.cleaning.cancellation_prefix)
-    excluded = read_exclusion_list(origin.config, base=origin.base)
+    return tests
+
+
+def tests_of_who(source: ir.Table, customer: Id, config: Reading, *, base: Path) -> dict[str, ir.Value]:
+    """By the rule's name: whether it applies, for rules on whose row it is; alike for purchases and other feeds."""
+    tests: dict[str, ir.Value] = {}
+    if config.source.where is not None:
+        tests["where"] = ~source["_takes_part"]
+    tests["no_customer_id"] = customer.missing
+    excluded = read_exclusion_list(config, base=base)
     if excluded:
         listed = ibis.memtable({"listed": list(excluded)}, schema={"listed": "string"})
         listed = listed.select(listed=id_of(listed.listed, "customer", ()).text)
@@ -143,12 +160,18 @@ def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Orig
     return tests
 
 
+def tests_of_when(time: ir.Value, config: Reading, study: Study) -> dict[str, ir.Value]:
+    """The same for rules on when it was."""
+    return {
+        "unreadable_time": ~(time >= moment_literal(FIRST_DAY, time)).fill_null(False),
+        "after_as_of": time >= moment_literal(as_of_moment(study, zone_at(config, time)), time),
+    }
+
+
 def _tests_of_figures(rows: ir.Table, origin: Origin) -> dict[str, ir.Value]:
     """By the rule's name: whether it applies, for rules on when, what, and for how much."""
     config, study = origin.config, origin.study
-    found: dict[str, ir.Value] = {}
-    found["unreadable_time"] = ~(rows.time >= moment_literal(FIRST_DAY, rows.time)).fill_null(False)
-    found["after_as_of"] = rows.time >= moment_literal(as_of_moment(study, zone_at(config, rows.time)), rows.time)
+    found = tests_of_when(rows.time, config, study)
     if study.cleaning.non_goods and config.columns.product is not None:
         found["non_goods"] = rows.raw_product.cast("string").strip().upper().isin(study.cleaning.non_goods)
     money = money_of(rows, origin)

@@ -9,7 +9,7 @@ import ibis
 from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from privacy.protocol.study import Study
 
 #: Times before this day are placeholders of some program, not purchases.
@@ -39,12 +39,12 @@ def _wall_time_in(zone, time):  # type: ignore[no-untyped-def]  # Ibis reads the
     """The function of DuckDB and PostgreSQL for a time's wall time in a zone; Ibis has none of its own."""
 
 
-def day_of(time: ir.Value, config: HolderConfig) -> ir.DateValue:
+def day_of(time: ir.Value, config: Reading) -> ir.DateValue:
     """The day of a time at the source: as it is written there, or, where times carry a zone, in the source's."""
     return (time if zone_of(time) is None else _wall_time_in(config.source.time_zone, time)).date()
 
 
-def zone_at(config: HolderConfig, time: ir.Value) -> str:
+def zone_at(config: Reading, time: ir.Value) -> str:
     """The zone that a column of times is compared in: UTC where times carry a zone, else the source's own."""
     return "UTC" if zone_of(time) is not None else config.source.time_zone
 

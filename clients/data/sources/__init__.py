@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from ibis.expr import types as ir
 
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.locations import split
@@ -24,11 +24,11 @@ from privacy.errors import CohortiumError, DataError
 
 #: Opens a location (what follows ``scheme://``; paths are relative to ``base``) in which every file has the mapped
 #: columns: names by what they are mapped as.
-Opener = Callable[[HolderConfig, str, Path, Mapping[str, str]], AbstractContextManager[Opened]]
+Opener = Callable[[Reading, str, Path, Mapping[str, str]], AbstractContextManager[Opened]]
 
 
 @contextlib.contextmanager
-def open_source(config: HolderConfig, *, base: Path, is_mapped: bool = True) -> Iterator[Opened]:
+def open_source(config: Reading, *, base: Path, is_mapped: bool = True) -> Iterator[Opened]:
     """Open a holder's rows, read-only; closed, and copied or spilled data removed, on leaving the ``with`` block.
 
     Args:
@@ -66,7 +66,7 @@ def fetch(expression: ir.Table, *, what: str) -> pa.Table:
 
 
 @contextlib.contextmanager
-def _open_postgres(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+def _open_postgres(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     with needs_psycopg():
         from clients.data.sources.postgres import open_postgres
     with open_postgres(config, location, base) as table:
@@ -90,7 +90,7 @@ def needs_psycopg() -> Iterator[None]:
         ) from None
 
 
-def list_tables(config: HolderConfig, *, base: Path) -> tuple[str, ...] | None:
+def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
     """Tables and views of a database as ``schema.table``; None where the source is files.
 
     Raises:

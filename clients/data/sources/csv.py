@@ -19,8 +19,7 @@ import pyarrow as pa
 from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
-from clients.data.config import HolderConfig
-from clients.data.place import CsvFormat
+from clients.data.place import CsvFormat, Reading
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
 from clients.data.sources.lines import Shape, Sieve, Sifted
@@ -58,7 +57,7 @@ class _Part:
 
 
 @contextlib.contextmanager
-def open_csv(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     """Open CSV files as one table, columns by name.
 
     All columns come as text: what a column holds must not depend on which rows a guess looked at.
@@ -240,14 +239,15 @@ def _try_strptime(text, form):  # type: ignore[no-untyped-def]  # a DuckDB funct
     """DuckDB's ``try_strptime``: the time, or null."""
 
 
-def _read_local_spelling(table: ir.Table, config: HolderConfig) -> ir.Table:
+def _read_local_spelling(table: ir.Table, config: Reading) -> ir.Table:
     """Bring decimal commas and local dates to plain numbers and timestamps; what cannot be read becomes null."""
     form, columns = config.source.csv, config.columns
     changes: dict[str, ir.Value] = {}
-    for name in (columns.amount, columns.quantity, columns.price):
-        if name is not None and name in table.columns and (form.decimal != "." or form.thousands):
+    for name in columns.of_form("number").values():
+        if name in table.columns and (form.decimal != "." or form.thousands):
             text = table[name].replace(form.thousands, "") if form.thousands else table[name]
             changes[name] = text.replace(form.decimal, ".")
-    if form.date_format and columns.time in table.columns:
-        changes[columns.time] = _try_strptime(table[columns.time].strip(), form.date_format)
+    for name in columns.of_form("time").values():
+        if form.date_format and name in table.columns:
+            changes[name] = _try_strptime(table[name].strip(), form.date_format)
     return table.mutate(**changes) if changes else table

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from clients.data.sources.embedded import embedded
 from clients.data.sources.locations import resolve
 from clients.data.sources.opened import Opened
@@ -15,7 +15,7 @@ from privacy.errors import DataError
 
 
 @contextlib.contextmanager
-def open_duckdb(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+def open_duckdb(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     """Open a table or view of a database file.
 
     Raises:
@@ -35,7 +35,7 @@ def open_duckdb(config: HolderConfig, location: str, base: Path, mapped: Mapping
         yield Opened(table=opened)
 
 
-def list_duckdb_tables(config: HolderConfig, location: str, base: Path) -> tuple[str, ...]:
+def list_duckdb_tables(config: Reading, location: str, base: Path) -> tuple[str, ...]:
     """Tables and views as ``schema.table``, without the schema where it is ``main``.
 
     Raises:

@@ -9,7 +9,7 @@ from typing import Any
 
 import ibis
 
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from clients.data.scratch import scratch_folder
 
 #: DuckDB by itself takes 80% of the machine's (or the container's) memory; half of the machine's is 5/8 of that.
@@ -17,7 +17,7 @@ _SHARE_OF_DEFAULT = 0.625
 
 
 @contextlib.contextmanager
-def embedded(config: HolderConfig, base: Path) -> Iterator[tuple[Any, Path | None]]:
+def embedded(config: Reading, base: Path) -> Iterator[tuple[Any, Path | None]]:
     """An in-memory DuckDB and its scratch folder; rows that do not fit in memory go to that folder.
 
     The folder is None where nothing can be written beside ``holder.toml``; then all has to fit in memory.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from clients.data.config import HolderConfig
+from clients.data.place import Reading
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys
 from clients.data.sources.locations import files, literal, resolve, shown
@@ -17,7 +17,7 @@ from privacy.errors import DataError
 
 
 @contextlib.contextmanager
-def open_parquet(config: HolderConfig, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+def open_parquet(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     """Open Parquet files as one table, columns by name.
 
     A column that no file has is left to ``cleaning.missing_columns``, which knows what else there is.

@@ -30,8 +30,7 @@ from ibis.expr import operations as ops
 from ibis.expr import types as ir
 from psycopg import sql
 
-from clients.data.config import HolderConfig
-from clients.data.place import Source
+from clients.data.place import Reading, Source
 from clients.data.secrets import read_password
 from privacy.errors import DataError
 
@@ -237,7 +236,7 @@ class _ReadOnly(Backend):  # type: ignore[misc]  # Ibis states no types
 
 
 @contextlib.contextmanager
-def open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[ir.Table]:
+def open_postgres(config: Reading, location: str, base: Path) -> Iterator[ir.Table]:
     """Open a table or view in one read-only transaction, so that all queries see the same rows.
 
     Raises:
@@ -251,7 +250,7 @@ def open_postgres(config: HolderConfig, location: str, base: Path) -> Iterator[i
         yield _in_line(table, config, padded)
 
 
-def list_postgres_tables(config: HolderConfig, location: str, base: Path) -> tuple[str, ...]:
+def list_postgres_tables(config: Reading, location: str, base: Path) -> tuple[str, ...]:
     """Tables and views that the user may read, as ``schema.table``.
 
     Raises:
@@ -320,24 +319,26 @@ def _make_date(year, month, day):  # type: ignore[no-untyped-def]  # Ibis reads 
     """PostgreSQL's ``make_date``."""
 
 
-def _in_line(table: ir.Table, config: HolderConfig, padded: frozenset[str]) -> ir.Table:
+def _in_line(table: ir.Table, config: Reading, padded: frozenset[str]) -> ir.Table:
     """Ids, times and amounts as the cleaning rules expect them from every source."""
     columns = config.columns
     # The server itself takes the blanks behind a char(n) for no part of it: as text it has none, so ids have none.
-    ids = padded & {columns.customer, columns.order}
+    ids = padded & set(columns.of_form("id").values())
     changes: dict[str, ir.Value] = {name: ibis.literal("").concat(table[name]) for name in sorted(ids)}
-    if columns.time in table.columns:
-        time = table[columns.time]
+    for name in columns.of_form("time").values():
+        if name not in table.columns:
+            continue
+        time = table[name]
         kind = time.type()
         if kind.is_string():
-            changes[columns.time] = _time_of(time, utc=config.source.time_zone == "UTC")
+            changes[name] = _time_of(time, utc=config.source.time_zone == "UTC")
         elif kind.is_timestamp() or kind.is_date():
             zone = kind.timezone if kind.is_timestamp() else None
             last = ibis.literal(_LAST_TIME if zone is None else _LAST_TIME.replace(tzinfo=dt.UTC))
             exact = time.cast(dtypes.Timestamp(timezone=zone, scale=6))
-            changes[columns.time] = ibis.ifelse(exact > last, last, exact)  # such as infinity
-    for name in (columns.amount, columns.quantity, columns.price):
-        if name is None or name not in table.columns:
+            changes[name] = ibis.ifelse(exact > last, last, exact)  # such as infinity
+    for name in columns.of_form("number").values():
+        if name not in table.columns:
             continue
         kind = table[name].type()
         if kind.is_string():

@@ -1,0 +1,1 @@
+"""Feeds beside purchases: their rows, cleaned as purchases are, where the data is."""

@@ -1,0 +1,105 @@
+"""Rows of a feed beside purchases, read and cleaned as purchase lines are: same ids, exclusion list and as-of day.
+
+Ibis expressions only: nothing is loaded. Rows without an id belong to no customer, so nothing is promised for them and
+nothing is made of them: they are left out, and counted for the holder's own screen.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pyarrow as pa
+import pyarrow.compute as pc
+from ibis.expr import types as ir
+
+from clients.data.cleaning.columns import missing_columns, typed
+from clients.data.cleaning.ids import id_of, is_untidy, text_ids
+from clients.data.cleaning.lines import KEPT, RULES, first_rule, tests_of_when, tests_of_who, with_condition
+from clients.data.feed_config import FeedReading
+from clients.data.origin import Origin
+from clients.data.sources import fetch, open_source
+from clients.data.sources.opened import ColumnsMissing
+from privacy.errors import DataError
+from privacy.kernel.feeds import FeedName
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenFeed:
+    """A feed that is open.
+
+    Attributes:
+        reading: what its columns are.
+        rows: every row of the source, with ``rule`` (``KEPT`` or a code of ``RULES``), ``customer`` (the key to group
+            by), ``time`` (of events) and the other mapped columns as ``raw_<role>``.
+    """
+
+    reading: FeedReading
+    rows: ir.Table
+
+    @property
+    def kept(self) -> ir.Table:
+        """Rows that count, without ``rule``."""
+        return self.rows.filter(self.rows.rule == KEPT).drop("rule")
+
+    def tally(self) -> dict[str, int]:
+        """How many rows each rule left out, by its name, in the order of ``RULES``; ``""`` for those that count."""
+        counted = fetch(self.rows.group_by("rule").agg(rows=self.rows.count()), what="counting rows")
+        by_code = dict(zip(counted["rule"].to_pylist(), counted["rows"].to_pylist(), strict=True))
+        names = {KEPT: ""} | {code: rule.name for code, rule in enumerate(RULES, start=1)}
+        return {name: by_code[code] for code, name in names.items() if code in by_code}
+
+
+@contextlib.contextmanager
+def open_feed(origin: Origin, name: FeedName) -> Iterator[OpenFeed]:
+    """Open one of the holder's feeds, read-only.
+
+    Raises:
+        DataError: if the feed cannot be opened or its columns cannot be what they are mapped as; never because of what
+            a row says.
+    """
+    reading = origin.config.feeds[name]
+    with contextlib.ExitStack() as stack:
+        try:
+            opened = stack.enter_context(open_source(reading, base=origin.base))
+            if missing := missing_columns(opened.table, reading):
+                raise ColumnsMissing(missing)
+            tidy = _are_tidy(opened.table, reading)
+            feed = OpenFeed(reading=reading, rows=_rows(opened.table, reading, origin, tidy=tidy))
+            if opened.files:
+                counted = fetch(opened.table.aggregate(rows=opened.table.count()), what="counting rows")
+                opened.check_rows(pc.sum(counted["rows"]).as_py() or 0)
+        except DataError as error:
+            hint = error.hint.replace("[columns]", f"columns of {table_of(name)}").replace("source.", "")
+            raise DataError(f"{table_of(name)}: {error.message}", hint=hint) from None
+        yield feed
+
+
+def table_of(name: FeedName) -> str:
+    """Where a feed stands in ``holder.toml``."""
+    return "[customers]" if name == "customer" else f"[events.{name}]"
+
+
+def _are_tidy(table: ir.Table, reading: FeedReading) -> bool:
+    """Whether all ids are text that can be taken as it is: normalising each takes as long as grouping them."""
+    if "customer" not in text_ids(table, reading):
+        return False
+    untidy = is_untidy(table[reading.columns.customer]).any()
+    found: pa.Table = fetch(table.aggregate(untidy=untidy), what="looking at ids")
+    return not pc.any(found["untidy"]).as_py()
+
+
+def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) -> ir.Table:
+    source = typed(table, reading)
+    if reading.source.where is not None:
+        source = with_condition(source, reading.source.where)
+    mapped = reading.columns.mapped()
+    customer = id_of(source[reading.columns.customer], "customer", origin.study.cleaning.null_ids, tidy=tidy)
+    tests = tests_of_who(source, customer, reading, base=origin.base)
+    if "time" in mapped:
+        tests |= tests_of_when(source[mapped["time"]], reading, origin.study)
+    raw = {
+        role if role == "time" else f"raw_{role}": source[name] for role, name in mapped.items() if role != "customer"
+    }
+    return source.select(customer=customer.key, **raw, rule=first_rule(tests))

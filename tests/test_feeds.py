@@ -1,0 +1,186 @@
+"""Feeds beside purchases: what holder.toml may say, and the same rows from every kind of source."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import duckdb
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from postgres_server import PASSWORD, Server
+from pydantic import ValidationError
+from source_kit import COLUMNS, load, make_study
+
+from clients.data.config import HolderConfig
+from clients.data.feeds.lines import open_feed
+from clients.data.origin import Origin
+from clients.data.sources import fetch
+from privacy.errors import ConfigError, DataError
+
+SESSION = {"customer": "user", "time": "started", "source": "utm", "seconds": "dwell", "furthest": "stage"}
+
+
+def config(**tables: Any) -> HolderConfig:
+    source = {"url": "sales.parquet", "currency_code": "EUR", "time_zone": "Asia/Shanghai"} | tables.pop("source", {})
+    return HolderConfig.model_validate({"holder": "shop", "source": source, "columns": COLUMNS} | tables)
+
+
+def with_sessions(url: str, **place: Any) -> HolderConfig:
+    return config(source={"exclude": "out.csv"}, events={"session": {"url": url, "columns": SESSION} | place})
+
+
+def test_a_holder_without_feeds_is_what_it_was():
+    plain = config()
+    assert plain.feeds == {}
+    assert not {"customers", "events", "values"} & set(plain.model_dump(mode="json"))
+    assert plain.declared_feeds == {"order": ("order", "amount")}
+
+
+def test_feeds_say_what_the_holder_has():
+    shop = config(
+        customers={"url": "crm.parquet", "columns": {"customer": "id", "gender": "sex"}},
+        events={
+            "session": {"url": "web.parquet", "columns": SESSION},
+            "sent": {"columns": {"customer": "c", "time": "t"}},
+        },
+        values={"session": {"source": {"小红书": "notes"}}},
+    )
+    assert shop.declared_feeds["session"] == ("source", "seconds", "furthest")
+    assert shop.declared_feeds["customer"] == ("gender",)
+    assert shop.declared_feeds["sent"] == ()
+    assert shop.feeds["session"].values == {"source": {"小红书": "notes"}}
+
+
+def test_a_feed_takes_over_what_it_does_not_state():
+    place = {"password_env": "A", "memory": "1GB", "url": "postgresql://a@b/c", "table": "sales", "where": "x = 1"}
+    events = {
+        "session": {"table": "web.sessions", "columns": SESSION},
+        "touch": {"url": "ads.csv", "time_zone": "UTC", "where": "y = 2", "columns": {"customer": "c", "time": "t"}},
+    }
+    shop = config(source=place | {"exclude": "out.csv"}, events=events)
+    near, far = shop.feeds["session"].source, shop.feeds["touch"].source
+    assert (near.url, near.table, near.password_env, near.where) == ("postgresql://a@b/c", "web.sessions", "A", None)
+    assert (far.url, far.table, far.password_env, far.where) == ("ads.csv", None, None, "y = 2")
+    assert (near.time_zone, far.time_zone) == ("Asia/Shanghai", "UTC")
+    assert near.exclude == far.exclude == "out.csv"  # who opted out is in no feed
+
+
+@pytest.mark.parametrize(
+    ("tables", "says"),
+    [
+        ({"events": {"sessions": {"columns": SESSION}}}, "no feed 'sessions'; did you mean session"),
+        ({"events": {"order": {"columns": SESSION}}}, "purchases stand under .source"),
+        ({"events": {"session": {"columns": SESSION | {"sourse": "x"}}}}, "no role 'sourse'; did you mean source"),
+        ({"events": {"session": {"columns": {"customer": "a"}}}}, "columns.time is missing"),
+        ({"events": {"session": {"columns": SESSION | {"device": "utm"}}}}, "'utm' is used for two things"),
+        ({"customers": {"columns": {"customer": "a", "time": "t"}}}, "a customer has no role 'time'"),
+        ({"customers": {"columns": {"gender": "a"}}}, "customers: columns.customer is missing"),
+        ({"customers": {"url": "postgresql://a:b@c/d", "columns": {"customer": "a"}}}, "does not belong in the URL"),
+        ({"values": {"session": {"source": {"a": "b"}}}}, "no column of session is mapped as source"),
+        ({"values": {"order": {"amount": {"a": "b"}}}}, "an? order has no such names; .*category"),
+        ({"values": {"order": {"channel": {"App": "x", "app ": "y"}}}}, "'app' is spelled twice"),
+    ],
+)
+def test_what_is_wrong_is_said(tables, says):
+    with pytest.raises(ValidationError, match=says):
+        config(**tables)
+
+
+def test_money_of_feeds_has_a_currency_that_the_study_knows():
+    columns = {"customer": "c", "time": "t", "amount": "a"}
+    many = {"url": "sales.parquet", "currency_code": None, "currencies": ["EUR"]}
+    with pytest.raises(ValidationError, match=r"return\.amount has no currency"):
+        config(source=many, columns=COLUMNS | {"currency": "cur"}, events={"return": {"columns": columns}})
+    shop = config(events={"return": {"columns": columns, "currency_code": "USD"}})
+    with pytest.raises(ConfigError, match="no rate for USD"):
+        shop.check_currencies(make_study())
+    shop.check_currencies(make_study(rates={"USD": "0.9"}))
+
+
+def sessions(count: int = 3000) -> pa.Table:
+    rng = np.random.default_rng(5)
+    ids = np.array([" 17", "17.0", "0", "guest", "", None, "Zoë", "客户 7", "x,y", "18"], dtype=object)
+    user = np.where(rng.random(count) < 0.3, rng.choice(ids, count), rng.integers(1, 90, count).astype(str))
+    time = np.datetime64("2024-04-01T00:00:00", "us") + rng.integers(0, 80 * 86_400_000_000, count)
+    return pa.table({
+        "user": pa.array(user, pa.string()),
+        "started": pa.array(time, mask=rng.random(count) < 0.02),
+        "utm": pa.array(rng.choice(["baidu", " Baidu", "小红书", "ads", None, ""], count), pa.string()),
+        "dwell": pa.array(np.round(rng.gamma(1.0, 90, count), 1), mask=rng.random(count) < 0.05),
+        "stage": pa.array(rng.choice(["reached", "viewed", "ordered"], count)),
+        "consent": pa.array(rng.random(count) < 0.9),
+    })  # fmt: skip
+
+
+def read(shop: HolderConfig, base: Any) -> tuple[list[tuple[Any, ...]], dict[str, int]]:
+    with open_feed(Origin(shop, make_study(), base), "session") as feed:
+        kept = feed.kept
+        rows = kept.select(
+            kept.customer.cast("string"),
+            kept.time,
+            kept.raw_source,
+            kept.raw_seconds.cast("float64"),
+            kept.raw_furthest,
+        )
+        found = fetch(rows, what="reading").to_pylist()
+        return sorted((tuple(row.values()) for row in found), key=repr), feed.tally()
+
+
+def blank(row: tuple[Any, ...]) -> tuple[Any, ...]:
+    """CSV has no null beside empty text."""
+    return tuple(item or None for item in row)
+
+
+def test_the_same_rows_from_every_kind_of_source(tmp_path, server: Server, monkeypatch):
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    pq.write_table(sessions(), tmp_path / "web.parquet")
+    with duckdb.connect(str(tmp_path / "web.duckdb")) as database:
+        database.execute(f"CREATE TABLE sessions AS FROM '{tmp_path}/web.parquet'")
+        database.execute(f"COPY sessions TO '{tmp_path}/web.csv' (HEADER)")
+    types = '"user" text, started {}, utm text, dwell {}, stage text, consent boolean'
+    load(server, "web_native", types.format("timestamp", "float8"), "*", tmp_path / "web.parquet")
+    load(server, "web_text", types.format("text", "text"), "*", tmp_path / "web.parquet")
+    (tmp_path / "out.csv").write_text("id\n17\n客户 7\n", encoding="utf-8")
+    where = {"where": "consent = 'true'"}
+    rows, tally = read(with_sessions("web.parquet", where="consent"), tmp_path)
+    assert set(tally) == {"", "where", "no_customer_id", "excluded", "unreadable_time", "after_as_of"}
+    assert min(tally.values()) > 30
+    assert tally[""] == len(rows) > 1000
+    assert not {"17", "客户 7", "", "0"} & {row[0] for row in rows}
+    others = [
+        with_sessions("web.csv", **where),
+        with_sessions("duckdb://web.duckdb", table="sessions", where="consent"),
+        *(
+            with_sessions(server.url, table=table, password_env="SHOP_PASSWORD", where="consent")
+            for table in ("web_native", "public.web_text")
+        ),
+    ]
+    for other in others:
+        found, counted = read(other, tmp_path)
+        assert counted == tally
+        # CSV has no null beside empty text.
+        assert [tuple(item or None for item in row) for row in found] == [
+            tuple(item or None for item in row) for row in rows
+        ]
+
+
+@pytest.mark.parametrize(
+    ("columns", "says"),
+    [
+        (SESSION | {"page": "pagina"}, r"\[events.session\]: columns.page: the source has no column 'pagina'"),
+        (SESSION | {"time": "consent"}, "'consent' is boolean, not a time"),
+        (SESSION | {"seconds": "consent", "time": "started"}, "'consent' is boolean, not a number"),
+        (SESSION | {"source": "dwell", "seconds": "consent"}, "is boolean, not a number|names no source"),
+    ],
+)
+def test_a_feed_that_is_not_as_described_is_named(tmp_path, columns, says):
+    pq.write_table(sessions(50), tmp_path / "web.parquet")
+    shop = config(events={"session": {"url": "web.parquet", "columns": columns}})
+    with (
+        pytest.raises(DataError, match=says) as caught,
+        open_feed(Origin(shop, make_study(), tmp_path), "session"),
+    ):
+        pass
+    assert "events.session" in caught.value.message
