@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from clients.data.config import HolderConfig
+from clients.data.feeds.lines import open_feed
 from clients.data.origin import Origin
 from clients.data.rows.customers import CustomerTable, build_customer_table
 from privacy.kernel.canonical import read_toml
@@ -210,6 +211,27 @@ def test_a_holder_with_hardly_a_customer_still_gets_readable_files(tmp_path: Pat
     assert {holder: len(table) for holder, table in found.items()} == {
         holder: facts["customers"] for holder, facts in truth.items()
     }
+
+
+def test_feeds_are_beside_the_same_purchases(tmp_path: Path) -> None:
+    plain, rich = (generate(tmp_path / name, customers=300, feeds=name == "rich") for name in ("plain", "rich"))
+    sold, also = raw_rows(plain), raw_rows(rich)
+    for holder in plain.holders:
+        assert len(also[holder]) == len(sold[holder])
+        shared = [column for column in sold[holder] if column in also[holder]]
+        pd.testing.assert_frame_equal(also[holder][shared], sold[holder][shared])
+    assert truth_of(rich)["pooled"] == truth_of(plain)["pooled"]
+    study = study_of(rich, tmp_path)
+    for holder in rich.holders:
+        home = rich.folder / holder
+        config = read_toml(home / "holder.toml", HolderConfig)
+        assert ("session" in config.feeds) == (holder != "store-3")
+        assert {"customer", "return", "rating", "contact", "sent"} <= set(config.feeds)
+        for name in config.feeds:
+            with open_feed(Origin(config, study, home), name) as feed:
+                tally = feed.tally()
+                assert min(tally[""], tally["no_customer_id"]) > 0, (holder, name)
+                assert name == "customer" or tally["after_as_of"] > 0
 
 
 @pytest.mark.parametrize("wrong", [{"customers": 10}, {"stores": 0}, {"stores": 21}, {"overlap": 0.9}])

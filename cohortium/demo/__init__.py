@@ -120,6 +120,6 @@ def _generated(folder: Path, study_file: Path, *, customers: int, quiet: bool) -
 
     start_anew(folder)
     with status_line("generating an online store and three shops", quiet):
-        world = generate(folder / "data", customers=customers)
+        world = generate(folder / "data", customers=customers, feeds=True)
     study_file.write_text(study_toml(world), encoding="utf-8")
     return folder / "data"

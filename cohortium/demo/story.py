@@ -89,7 +89,7 @@ def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: 
         screen.print("An online store and three shops, two months: one to three minutes. `--quick` is half a minute.")
     story.say("Generating what they sold")
     with story.working("generating"):
-        world = generate(folder / "data", customers=customers)
+        world = generate(folder / "data", customers=customers, feeds=True)
     months = firsts_before(world.as_of, 3)
     sources = {name: folder / "data" / name for name in world.holders}
     workspace = Workspace.create(folder, sources, declared=world.most_holders)

@@ -36,9 +36,18 @@ def in_currency(rng: np.random.Generator, holder: GeneratedHolder, lines: pd.Dat
 def _ids(rng: np.random.Generator, holder: GeneratedHolder, person: NDArray[np.int64]) -> NDArray[np.object_]:
     """Ids that mean nothing elsewhere: a permutation of the persons for every holder."""
     permutation = rng.permutation(int(person.max()) + 1 if len(person) else 1)
-    numbers = 10_000 + 7 * permutation[person] + holder.number
+    return _printed_ids(holder, permutation[person])
+
+
+def visitor_ids(holder: GeneratedHolder, rows: pd.DataFrame, count: int) -> NDArray[np.object_]:
+    """Ids of so many persons who are in none of a holder's purchases."""
+    first = int(rows["person"].max()) + 1 if len(rows) else 1
+    return _printed_ids(holder, first + np.arange(count))
+
+
+def _printed_ids(holder: GeneratedHolder, places: NDArray[np.int64]) -> NDArray[np.object_]:
     pattern = "K{:07d}" if holder.format == "duckdb" else "{}"
-    return np.array([pattern.format(number) for number in numbers], dtype=object)
+    return np.array([pattern.format(10_000 + 7 * place + holder.number) for place in places], dtype=object)
 
 
 def with_dirt(rng: np.random.Generator, holder: GeneratedHolder, rows: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:

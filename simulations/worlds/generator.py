@@ -19,6 +19,8 @@ import pandas as pd
 
 from privacy.analyses.catalogue import NAMES
 from simulations.worlds.dirt import NON_GOODS, RATES, in_currency, with_dirt
+from simulations.worlds.feed_writers import write_feeds
+from simulations.worlds.feeds import feeds_of, with_goods
 from simulations.worlds.holders import ONLINE, GeneratedHolder
 from simulations.worlds.people import lines_of, orders_of, returns_of
 from simulations.worlds.writers import write_rows
@@ -49,7 +51,7 @@ class GeneratedWorld:
     truth: Path
 
 
-def generate(
+def generate(  # noqa: PLR0913  what a world is made of
     folder: Path,
     *,
     customers: int = 6000,
@@ -57,6 +59,7 @@ def generate(
     seed: int = 7,
     as_of: dt.date = dt.date(2025, 1, 1),
     overlap: float = 0.25,
+    feeds: bool = False,
 ) -> GeneratedWorld:
     """Write a world into ``folder``; the same arguments give the same rows.
 
@@ -67,6 +70,8 @@ def generate(
         seed: seed of the (public, reproducible) random numbers; these are not privacy noise.
         as_of: purchases lie in the two years before this day.
         overlap: share of persons who shop at the online store and one or two stores, 0 to 0.4.
+        feeds: whether holders also have feeds beside purchases (:mod:`simulations.worlds.feeds`), and purchase lines
+            category, brand, channel, discount and cost. What is sold is the same.
 
     Raises:
         ValueError: if an argument is out of its range.
@@ -77,12 +82,12 @@ def generate(
             f"got {customers}, {stores}, {overlap}"
         )
     rng = np.random.default_rng(seed)
-    holders = tuple(
-        GeneratedHolder(name=ONLINE if number == 0 else f"store-{number}", number=number)
-        for number in range(stores + 1)
-    )
+    beside = np.random.default_rng([seed, 15])  # of its own: purchases are the same with feeds and without
+    holders = _holders(stores)
     orders = orders_of(rng, customers=customers, stores=stores, as_of=as_of, overlap=overlap)
     lines = lines_of(rng, orders, customers=customers)
+    if feeds:
+        lines = with_goods(beside, lines)
     clean = {holder.name: lines[lines["holder"] == holder.number] for holder in holders}
     returns = {name: returns_of(rng, rows, as_of) for name, rows in clean.items()}
     for holder in holders:
@@ -90,6 +95,9 @@ def generate(
         home.mkdir(parents=True, exist_ok=True)
         rows = in_currency(rng, holder, pd.concat([clean[holder.name], returns[holder.name]]))
         write_rows(holder, home, with_dirt(rng, holder, rows, as_of))
+        if feeds:
+            made = feeds_of(beside, holder, clean[holder.name], returns[holder.name], as_of)
+            write_feeds(beside, holder, home, made, rows, as_of)
     truth = folder / "truth.json"
     facts = _truth(holders, clean, returns, as_of=as_of, customers=customers)
     facts["months"] = {day.isoformat(): totals_at(clean, returns, day) for day in firsts_before(as_of, 3)}
@@ -101,6 +109,13 @@ def generate(
         customers=customers,
         most_holders=min(3, stores + 1),
         truth=truth,
+    )
+
+
+def _holders(stores: int) -> tuple[GeneratedHolder, ...]:
+    return tuple(
+        GeneratedHolder(name=ONLINE if number == 0 else f"store-{number}", number=number)
+        for number in range(stores + 1)
     )
 
 

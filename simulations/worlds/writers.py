@@ -12,6 +12,8 @@ from simulations.worlds.holders import GeneratedHolder
 
 #: The order in which tables have the columns of the roles.
 _IN_TABLES = ("order", "customer", "time", "product", "quantity", "price", "amount", "currency")
+#: What only worlds with feeds have, after these.
+_GOODS = ("category", "brand", "channel", "discount", "cost")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,9 +38,16 @@ class _Format:
 def write_rows(holder: GeneratedHolder, home: Path, rows: pd.DataFrame) -> None:
     """Write a holder's rows, which have a column for each role but ``amount``, and its ``holder.toml``."""
     kept = _FORMATS[holder.format]
-    roles = [role for role in _IN_TABLES if role in kept.columns]
-    kept.store(home, kept.spelled(rows)[roles].rename(columns=kept.columns))
-    named = "\n".join(f'{role} = "{column}"' for role, column in kept.columns.items())
+    if "category" in rows:
+        cost = (0.6 * rows["price"] * rows["quantity"].abs()).round(2)
+        decimal = "," if holder.format == "local_csv" else "."
+        rows = rows.assign(
+            cost=cost.map("{:.2f}".format).str.replace(".", decimal, regex=False) if decimal == "," else cost
+        )
+    columns = {**kept.columns, **{role: f"{role}_of_goods" for role in _GOODS if role in rows}}
+    roles = [role for role in (*_IN_TABLES, *_GOODS) if role in columns]
+    kept.store(home, kept.spelled(rows)[roles].rename(columns=columns))
+    named = "\n".join(f'{role} = "{column}"' for role, column in columns.items())
     source = kept.source.format(currency=holder.currency)
     (home / "holder.toml").write_text(
         f'# {kept.remark}\nholder = "{holder.name}"\n\n[source]\n{source}\n[columns]\n{named}\n', encoding="utf-8"
@@ -56,11 +65,13 @@ def _printed(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def _printed_locally(rows: pd.DataFrame) -> pd.DataFrame:
-    amount = (rows["price"] * rows["quantity"]).map("{:.2f}".format)
     return rows.assign(
-        time=rows["time"].dt.strftime("%d.%m.%Y %H:%M"),
-        amount=amount.astype("string").str.replace(".", ",", regex=False),
+        time=rows["time"].dt.strftime("%d.%m.%Y %H:%M"), amount=_with_comma(rows["price"] * rows["quantity"])
     )
+
+
+def _with_comma(money: pd.Series) -> pd.Series:
+    return money.map("{:.2f}".format).astype("string").str.replace(".", ",", regex=False)
 
 
 def _store_parquet(home: Path, table: pd.DataFrame) -> None:
