@@ -346,3 +346,16 @@ def study_show(
         show_result(result, folder.results.folder(result.study))
     else:
         show_studies([last])
+
+
+@study_app.command("stop")
+def study_stop(workspace: WorkspaceOption = None, coordinator: CoordinatorOption = None, as_json: Json = False) -> None:
+    """End the run under way before its next question, from another terminal. What was released is kept.
+
+    A question that is asked already is answered first, and holders that are awaited may still join: no charge is lost.
+    """
+    from server.running.stopping import StopRequest
+
+    StopRequest(recorded_in(workspace, coordinator)).ask()
+    text = "The run ends before its next question. [bold]cohortium study resume[/] goes on from there."
+    tell({"stopping": True}, text, as_json)

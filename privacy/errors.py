@@ -16,7 +16,7 @@ Exit codes of the ``cohortium`` command (documented in ``docs/exit-codes.md``):
 10   another run holds the coordinator's folder
 11   the carrier (Flower) could not be started, or went away
 12   the empirical audit refuted a claim, or missed a planted fault
-130  stopped by the user (Ctrl-C)
+130  stopped by the user (Ctrl-C, ``study stop``)
 143  stopped by SIGTERM
 ==== ===========================================================
 """
@@ -102,3 +102,9 @@ class AuditError(CohortiumError):
     """What is released protects less than is claimed, or the audit would not notice if it did."""
 
     exit_code = 12
+
+
+class Stopped(CohortiumError):
+    """Somebody asked for the end of what was under way."""
+
+    exit_code = 130

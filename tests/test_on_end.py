@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from workspaces import STUDY, make_workspace
 
 import server.running.enrolment as enrolment
-from privacy.errors import NotEnoughHolders
+from privacy.errors import NotEnoughHolders, Stopped
 from privacy.protocol.study import Study
 from server.running.on_end import OnEnd, told_at_end
 
@@ -84,6 +84,7 @@ def _raise(error: BaseException) -> Callable[[], None]:
         (_raise(NotEnoughHolders("two are away")), "failed", 8),
         (_raise(ValueError("41,537 customers")), "failed", 1),
         (_raise(KeyboardInterrupt()), "stopped", 130),
+        (_raise(Stopped("by somebody")), "stopped", 130),
         (_terminate, "stopped", 143),
     ],
 )

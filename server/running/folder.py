@@ -53,6 +53,11 @@ class CoordinatorFolder:
         return self.root / ".lock"
 
     @property
+    def stop_file(self) -> Path:
+        """There while somebody wants the run to end; see :mod:`server.running.stopping`."""
+        return self.root / ".stop"
+
+    @property
     def serve_lock(self) -> Path:
         """Held while the federation is served."""
         return self.root / "flower" / ".serve.lock"

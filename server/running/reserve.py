@@ -21,6 +21,7 @@ from server.analysis import Noise
 from server.releases import Answer, Combined, again, combined_deviation
 from server.running.federation import Federation
 from server.running.planning import planned_mechanism
+from server.running.stopping import StopRequest
 
 #: A question of an analysis: its name, and the question's title.
 Key = tuple[str, str]
@@ -105,18 +106,28 @@ class Questions:
         reserve: the study's prices.
         federation: whom it asks.
         anew: whether questions may be asked again; what a result was made of stays as it is.
+        stop: looked at before each question.
     """
 
     reserve: Reserve
     federation: Federation
     _: KW_ONLY
     anew: bool
+    stop: StopRequest
 
     def ask(self, analysis: str, title: str, statistic: Statistic[Any]) -> Answer:
-        """The answer to a question, or both of its answers combined; see :meth:`Federation.ask`."""
+        """The answer to a question, or both of its answers combined; see :meth:`Federation.ask`.
+
+        Raises:
+            NotEnoughHolders, BudgetError: see there.
+            Stopped: if somebody asked for the run's end; nothing of what comes after was charged.
+        """
         key = (analysis, title)
+        self.stop.obey()
         first = self.federation.ask(analysis, title, statistic, self.reserve.prices[key])
         price = self._free(key) if self.anew else Fraction(0)
+        if price:
+            self.stop.obey()
         second = self.federation.ask_again(analysis, again(title), first, statistic, price)
         return first if second is None else Combined.of(first, second)
 

@@ -28,6 +28,7 @@ from server.running.progress import JsonLines, Progress, Stopwatch, silent
 from server.running.renewal import Renewal
 from server.running.reserve import Questions, Reserve, planned_noise
 from server.running.spending import check_accountants, spending_of
+from server.running.stopping import StopRequest
 
 
 def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers watch
@@ -51,7 +52,7 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
 
     Raises:
         ConfigError: if another study was run under its name, as-of day and repetition.
-        NotEnoughHolders, BudgetError, ConfigError: see :meth:`Federation.ask`; what was charged stays charged.
+        NotEnoughHolders, BudgetError, ConfigError, Stopped: see :meth:`Questions.ask`; what was charged stays charged.
     """
     if pages:  # pictures are slow to import; that is done while the holders prepare
         threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
@@ -60,6 +61,7 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
     watch = Stopwatch(progress)
     with ExitStack() as ending:
         ending.enter_context(folder.locked())
+        stop = ending.enter_context(StopRequest(folder).heard())
         folder.results.check_free(study)
         books = folder.books()
         federation = Federation(study, books, transport, patience=patience, progress=watch)
@@ -68,7 +70,7 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
         everyone = len(study.holders or books.roster.holders)
         federation.join()
         Renewal(folder.root).note_joined(books.roster, federation.participants)
-        outcomes = _outcomes(Questions(reserve, federation, anew=folder.results.of(study) is None), everyone)
+        outcomes = _outcomes(Questions(reserve, federation, anew=folder.results.of(study) is None, stop=stop), everyone)
         result = StudyResult(
             study=study,
             study_digest=study.digest,
