@@ -106,7 +106,7 @@ def _with(value: Any, path: tuple[Any, ...], new: Any) -> Any:
 
 _WORDS = (
     "2024-02-29", "2024-11-11", "2026-03-01", "churn", "CHF", "Europe/Berlin", "R>5", "0.5", "1.25", "0.0000002",
-    "segment_totals", "prefix_sums",
+    "segment_totals", "prefix_sums", "count(order)",
 )  # fmt: skip
 
 

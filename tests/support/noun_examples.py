@@ -19,7 +19,9 @@ from privacy.analyses.rfm.segments import ThresholdRule
 from privacy.audit.bundle import BundleHeader, BundleSeal
 from privacy.audit.heads import Heads
 from privacy.kernel.canonical import Noun, sha256_hex
+from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
+from privacy.kernel.declarations import CellTable, EventChoice
 from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, Scale, ScaledFeature
 from privacy.kernel.terms import Bounds, Budget, Cleaning
 from privacy.ledger import (
@@ -229,6 +231,29 @@ CLUSTER_OPTIONS = ClusterOptions(
 )  # fmt: skip
 
 
+CELLS = CellRequest.model_validate(
+    {
+        "tables": [
+            {
+                "name": "cohorts",
+                "by": [{"dimension": "order.months_since_first", "keys": "0..11"}],
+                "where": ["tenure_days >= 180"],
+                "measures": [{"of": "customers"}, {"of": "sum(order.amount)", "first_days": 180}],
+            }
+        ]
+    }
+)
+
+
+EVENTS = EventChoice(of="view", window_days=90, which="longest", per="view.page")
+
+
+VIEWS = CellTable.model_validate(
+    {"name": "views", "by": [{"dimension": "view.page", "keys": ["home"]}], "events": EVENTS,
+     "where": ["tenure_days >= 30"], "measures": [{"of": "count(view)", "last_days": 30}]}
+)  # fmt: skip
+
+
 MODEL_RECORD = ModelRecord(
     federation="test", study="example", study_digest=STUDY.digest, run="run-1", finished=dt.date(2025, 1, 2),
     software="cohortium 0.1.0", family="logistic", model_digest=LOGISTIC.digest, features=(SCALED,), currency="EUR",
@@ -341,5 +366,7 @@ EXAMPLES: tuple[Noun, ...] = (
     CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, CLUSTER_NAME, CLUSTER_OPTIONS, Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
     CustomerRequest(), CustomerRequest(window_days=365), KnownTail(likely=Decimal("0.04"), most=Decimal("0.2")), *NOUNS,
+    CELLS, VIEWS, CELLS.tables[0].by[0], CELLS.tables[0].by[0].keys, CELLS.tables[0].measures[1],
+    CELLS.tables[0].where[0], EVENTS,
     *(examples[1] for kind, examples in STATISTICS.items() if kind not in ("prefix_sums", "segment_totals")),
 )  # fmt: skip
