@@ -16,12 +16,14 @@ from ledger_charges import OPENED, charge
 from protocol_kit import federation_at, small_study
 
 from privacy.accounting.events import epsilon_spent, squared_cap
-from privacy.audit.budget import plan_budget, use_of_caps
+from privacy.audit.budget import budget_left, plan_budget, use_of_caps
+from privacy.audit.budget_words import budget_in_words
 from privacy.audit.report.render import render_audit
 from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.errors import ConfigError
-from privacy.ledger import LedgerState, Opened, PeriodCap
+from privacy.ledger import Ledger, LedgerState, Opened, PeriodCap
+from privacy.presentation.texts import LANGUAGES
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +57,22 @@ def test_the_report_says_what_the_records_say_in_both_languages(bundles: Path) -
     assert "SOME" not in page
     assert not re.search(r"(src|href)=[\"']?(http|//)", page)
     assert page_of(paths) == page, "the same records give the same bytes"
+
+
+def test_the_auditors_page_says_what_is_left_as_the_holders_own_screens_do(bundles: Path) -> None:
+    """The same sentences, from the same facts; spent epsilon is no fraction of the cap."""
+    paths = sorted(bundles.glob("*.bundle"))
+    stories = {story.owner: story for story in map(read_story, paths)}
+    page = page_of(paths)
+    most = stories["alpha"]
+    left = most.left()
+    assert left is not None
+    ledger = Ledger(bundles.parent / "federation" / "holders" / "alpha" / "state" / "ledger.sqlite")
+    assert left == budget_left(ledger, most.last_time, holders=most.holders)
+    for language in LANGUAGES:
+        assert budget_in_words(left, language) in page
+    assert f"{left.used:.0%}" in page
+    assert stories["coordinator"].left() is None
 
 
 def test_failures_stand_first_and_names_are_escaped(bundles: Path, tmp_path: Path) -> None:

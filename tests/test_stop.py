@@ -44,9 +44,7 @@ def test_nothing_to_stop_is_said(command, tmp_path: Path) -> None:
     assert not workspace.coordinator.stop_file.exists()
 
 
-@pytest.mark.parametrize(
-    ("during", "charged"), [("joining", 0), ("cut points: asking", 1), ("segments: asking", 3)]
-)
+@pytest.mark.parametrize(("during", "charged"), [("joining", 0), ("cut points: asking", 1), ("segments: asking", 3)])
 def test_a_run_ends_before_its_next_question_and_goes_on(command, tmp_path: Path, during: str, charged: int) -> None:
     workspace, study = make_workspace(tmp_path), read_study(tmp_path)
     watch = _StopsWhile(command, workspace, during)

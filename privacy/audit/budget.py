@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
@@ -184,27 +185,34 @@ def day_of(time: int) -> dt.date:
 
 
 def budget_left(ledger: Ledger, now: int, *, holders: int = 0) -> BudgetLeft | None:
-    """What is used of the caps, and how many more studies that is enough for; None for a coordinator's ledger.
+    """What is used of a ledger's caps, and how many more studies what is left is enough for.
+
+    Args:
+        ledger: a holder's; a coordinator's has no cap, and gives None.
+        now: seconds since 1970, UTC.
+        holders: of the federation, for a ledger that does not state K.
+    """
+    charges = [fact for fact in ledger.facts() if isinstance(fact, Reserved)]
+    last = [one for one in charges if one.question.run == charges[-1].question.run]
+    return left_of(ledger.state, last, now, counted=ledger.state.counted_on(holders))
+
+
+def left_of(state: LedgerState, last: Sequence[Reserved], now: int, *, counted: int) -> BudgetLeft | None:
+    """The same of a ledger's state.
 
     Used is in mu^2, which adds up; spent epsilons do not, and are no fraction of a cap.
 
     Args:
-        ledger: a holder's.
-        now: seconds since 1970, UTC.
-        holders: of the federation, for a ledger that does not state K.
+        last: the charges of its last run.
+        counted: K.
     """
-    state = ledger.state
     if state.opened is None or state.opened.epsilon is None:
         return None
-    counted = state.counted_on(holders)
     plan = plan_budget(state, epsilon=1.0, delta=float(state.opened.delta or 0), now=now, counted=counted)
     life, *period = plan.caps
-    last = [fact for fact in ledger.facts() if isinstance(fact, Reserved)]
-    like_last = None
-    if last:
-        price = sum(one.event.squared_mu(counted) for one in last if one.question.run == last[-1].question.run)
-        left = squared_cap(life.epsilon, life.delta) - state.total.at(counted).squared_mu
-        like_last = max(0, int(left / price)) if price else None
+    price = sum((one.event.squared_mu(counted) for one in last), Fraction(0))
+    left = squared_cap(life.epsilon, life.delta) - state.total.at(counted).squared_mu
+    like_last = max(0, int(left / price)) if price else None
     of_period = None
     if period and period[0].until is not None:
         of_period = PeriodLeft(used=period[0].used, fit=plan.fit_now, until=period[0].until)

@@ -8,7 +8,7 @@ from fractions import Fraction
 from pathlib import Path
 
 from privacy.accounting.events import epsilon_spent
-from privacy.audit.budget import CapUse, day_of, use_of_caps
+from privacy.audit.budget import BudgetLeft, CapUse, day_of, left_of, use_of_caps
 from privacy.audit.bundle import kind_of, read_bundle
 from privacy.ledger import Declined, LedgerState, Opened, Reserved, read_ledger_rows
 from privacy.ledger.chain import Row, read_entry
@@ -77,6 +77,8 @@ class Story:
         declined: refusals.
         rosters: versions accepted.
         shown: studies as members were invited to them.
+        last_run: charges of the run that was charged last.
+        last_time: of the last charge, seconds since 1970.
     """
 
     owner: str = ""
@@ -91,6 +93,7 @@ class Story:
     declined: list[Declined] = field(default_factory=list)
     rosters: list[Roster] = field(default_factory=list)
     shown: dict[str, Study] = field(default_factory=dict)
+    last_run: list[Reserved] = field(default_factory=list)
     last_time: int = 0
 
     @property
@@ -125,6 +128,10 @@ class Story:
         """What of the caps is used, at the time of the last charge."""
         return use_of_caps(self.state, self.last_time, counted=self.counted)
 
+    def left(self) -> BudgetLeft | None:
+        """How many more studies what is left is enough for, at that time; None for a coordinator."""
+        return left_of(self.state, self.last_run, self.last_time, counted=self.counted)
+
     def take(self, row: Row, name: str) -> None:
         """Go on by one entry."""
         fact = read_entry(row, name).fact
@@ -148,6 +155,9 @@ class Story:
         study.placement, study.assurance = fact.placement, fact.assurance
         latest = max(day, next(reversed(self.days), day))  # a clock that was put back does not turn the curve back
         self.days[latest] = self.total.own
+        if self.last_run and self.last_run[-1].question.run != fact.question.run:
+            self.last_run = []
+        self.last_run.append(fact)
         self.last_time = max(self.last_time, fact.time)
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 from privacy.accounting.gdp import best_guess, root
 from privacy.analyses.catalogue import NAMES
+from privacy.audit.budget_words import budget_in_words
 from privacy.audit.findings import Verdict
 from privacy.audit.report.texts import text
 from privacy.audit.timeline import Story, StudySum, Sum
@@ -120,10 +121,8 @@ class _Page:
     def _plain(self, guess: str) -> list[str]:
         say, most = self._say, self._most
         sentences = [say("plain_guess", count=most.counted, guess=guess)]
-        for cap in most.caps()[:1]:
-            sentences.append(
-                say("plain_left", holder=most.owner, used=f"{100 * cap.used:.0f}", left=_down(cap.remaining))
-            )
+        if words := budget_in_words(most.left(), self._language):
+            sentences.append(say("plain_left", holder=most.owner, words=words))
         return [*sentences, *self._person(), say("plain_forever"), say("plain_not")]
 
     def _person(self) -> list[str]:
@@ -145,12 +144,15 @@ class _Page:
 
     def _cards(self, guess: str) -> list[tuple[str, str, str]]:
         say, most = self._say, self._most
-        cap = next(iter(most.caps()), None)
-        limit = say("card_spent_of", cap=plain(cap.epsilon), delta=delta_text(cap.delta)) if cap else ""
+        spent = epsilon_text(most.epsilon(self._spent))
+        used = (say("card_spent"), spent, "")
+        for cap in most.caps()[:1]:
+            of = say("card_used_of", spent=spent, cap=plain(cap.epsilon), delta=delta_text(cap.delta))
+            used = (say("card_used"), f"{100 * cap.used:.0f}%", of)
         studies = {digest for story in self._stories for digest in story.studies}
         refused = sum(len(story.declined) for story in self._stories)
         return [
-            (say("card_spent"), epsilon_text(most.epsilon(self._spent)), limit),
+            used,
             (say("card_guess"), f"{guess}%", say("card_guess_blind")),
             (say("card_studies"), str(len(studies)), say("card_questions", count=most.total.questions)),
             (say("card_refused"), str(refused), say("card_refused_note")),
@@ -163,6 +165,7 @@ class _Page:
             caps = story.caps()
             life = next((cap for cap in caps if cap.until is None), None)
             period = next((cap for cap in caps if cap.until is not None), None)
+            left = story.left()
             in_period = say("no_period")
             if period is not None and period.until is not None:
                 in_period = say(
@@ -178,7 +181,7 @@ class _Page:
                     str(story.counted),
                     *self._relations(story, story.total),
                     f"{100 * life.used:.0f}%" if life else "–",
-                    _down(life.remaining) if life else "–",
+                    f"{left.fit_life:,}" if left else "–",
                     in_period,
                 ]
             )
@@ -331,8 +334,3 @@ def _called(what: str, name: str, language: Language) -> str:
 @cache
 def _words_of(name: str) -> dict[str, Text]:
     return read_texts(f"privacy.analyses.{name}", "words.toml")
-
-
-def _down(epsilon: float) -> str:
-    """What is left, rounded down: never more than there is."""
-    return f"{int(epsilon * 100) / 100:.2f}"
