@@ -19,7 +19,14 @@ from cohortium.studies import study_app
 from privacy.audit.commands import audit_app, auditor_app, budget_app, ledger_app
 from privacy.errors import CohortiumError, ConfigError
 from privacy.member_commands import roster_app
-from privacy.presentation.terminal import Json, errors, no_more_output, print_json, speak_plainly
+from privacy.presentation.terminal import (
+    Json,
+    check_language,
+    errors,
+    no_more_output,
+    print_json,
+    speak_plainly,
+)
 from server.commands import coordinator_app
 from simulations.commands import audit_test
 
@@ -111,6 +118,16 @@ def _everywhere(
     asked: Annotated[
         bool, typer.Option("--version", "-V", help="Print the release.", is_eager=True, callback=_print_version)
     ] = False,
+    language: Annotated[
+        str | None,
+        typer.Option(
+            "--lang",
+            metavar="en|zh",
+            help="Language of results on the terminal; the locale's if not given, else English.",
+            envvar="COHORTIUM_LANG",
+            callback=check_language,
+        ),
+    ] = None,
 ) -> None:
     """Private federated customer analytics: RFM segments, clusters and churn over several holders' own data.
 

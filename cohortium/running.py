@@ -12,7 +12,7 @@ from click.core import ParameterSource
 from rich.markup import escape
 
 from privacy.errors import ConfigError
-from privacy.presentation.terminal import errors, print_json, progress_bars, screen
+from privacy.presentation.terminal import errors, print_json, progress_bars, screen, terminal_language
 from server.commands import coordinator_folder, warn_of_certificate
 
 if TYPE_CHECKING:
@@ -197,12 +197,13 @@ def show_result(result: StudyResult, target: Path) -> None:
     from server.analyses.catalogue import ANALYSES
     from server.report.render import describe_spending
 
+    language = terminal_language()
     for analysis in ANALYSES:
         figures = analysis.shown_figures(result)
         if figures is not None:
-            for shown in analysis.terminal(figures, result, target):
+            for shown in analysis.terminal(figures, result, target, language):
                 screen.print(shown, soft_wrap=True)
-    screen.print(describe_spending(result.spending, "en"), soft_wrap=True)
+    screen.print(describe_spending(result.spending, language), soft_wrap=True)
     if result.missing:
         screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
     for difference in result.differences:

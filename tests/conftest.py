@@ -34,6 +34,7 @@ if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_us
 # product for every process.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["LC_ALL"] = "C.UTF-8"  # results on the terminal are in the language of the locale
 
 
 # No test asserts how long something takes, and so none of hypothesis' does.

@@ -108,14 +108,15 @@ def test_nothing_impossible_is_shown_of_any_analysis(name: str, how: str) -> Non
         assert leaves(said[language][name])
         for words in leaves(said[language][name]):
             check(words)
-    console = Console(width=200, record=True, file=io.StringIO())
-    for shown in analysis.terminal(analysis.shown_figures(result), result, Path()):
-        if isinstance(shown, Table) or hasattr(shown, "__rich_console__"):
-            console.print(shown)
-    lines = [line for line in console.export_text().splitlines() if re.search(r"\d", line)]
-    assert lines
-    for line in lines:  # sentences as well as tables; days are no figures, and differences have signs
-        check(re.sub(r"\d{4}-\d\d-\d\d|a difference of \S+ \([^)]*\)", "", line))
+    for language in LANGUAGES:
+        console = Console(width=200, record=True, file=io.StringIO())
+        for shown in analysis.terminal(analysis.shown_figures(result), result, Path(), language):
+            if isinstance(shown, Table) or hasattr(shown, "__rich_console__"):
+                console.print(shown)
+        lines = [line for line in console.export_text().splitlines() if re.search(r"\d", line)]
+        assert lines
+        for line in lines:  # sentences as well as tables; days are no figures, and differences have signs
+            check(re.sub(r"\d{4}-\d\d-\d\d|a difference of \S+ \([^)]*\)|相差 ?\S+（[^）]*）", "", line))
 
 
 @pytest.mark.parametrize("how", MOVES)

@@ -101,6 +101,22 @@ def test_studies_are_listed_and_shown_again(command, workspace: Workspace) -> No
     assert "recorded are: spring (2024-06-01), spring (2024-07-01)" in missing.err
 
 
+def test_results_are_in_the_language_of_who_reads(command, workspace: Workspace, monkeypatch) -> None:
+    show = ("study", "show", "spring", "--workspace", workspace.root)
+    assert "Segments (eight), 2024-07-01, EUR" in command(*show).out
+    asked = command("--lang", "zh", *show)
+    assert "分群（eight），2024-07-01，EUR" in asked.out
+    assert "重要价值客户" in asked.out
+    assert "Important value" not in asked.out
+    monkeypatch.setenv("LC_ALL", "zh_CN.UTF-8")
+    assert command(*show).out == asked.out
+    assert "Segments (eight)" in command("--lang", "en", *show).out
+    monkeypatch.setenv("LC_ALL", "fr_FR.UTF-8")
+    assert "Segments (eight)" in command(*show).out
+    wrong = command("--lang", "fr", *show)
+    assert (wrong.code, "languages: en, zh" in wrong.err) == (3, True)
+
+
 def test_a_coordinator_that_does_not_serve_says_so(command, workspace: Workspace) -> None:
     root = workspace.coordinator.root
     state = json.loads(command("coordinator", "status", root, "--json").out)

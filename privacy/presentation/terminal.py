@@ -13,9 +13,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
+import click
 import typer
 from rich.console import Console
 from rich.markup import escape
+
+from privacy.errors import ConfigError
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -39,6 +42,29 @@ errors = _Console(stderr=True)
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, and nothing else, on standard output.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; for schedules.")]
+
+
+def check_language(wished: str | None) -> str | None:
+    """The value of ``--lang``.
+
+    Raises:
+        ConfigError: if no text is in this language.
+    """
+    from privacy.presentation.texts import LANGUAGES
+
+    if wished is not None and wished not in LANGUAGES:
+        raise ConfigError(f"there are no texts in {wished!r}", hint=f"languages: {', '.join(LANGUAGES)}")
+    return wished
+
+
+def terminal_language() -> str:
+    """The language of what people read on the terminal: as they wished, their locale's, or else the first."""
+    from privacy.presentation.texts import LANGUAGES
+
+    context = click.get_current_context(silent=True)
+    wished = context.find_root().params.get("language") if context is not None else None
+    said = next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "")
+    return next((one for one in (wished, said[:2].lower()) if one in LANGUAGES), LANGUAGES[0])
 
 
 def speak_plainly() -> None:

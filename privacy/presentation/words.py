@@ -57,9 +57,9 @@ def beside(figure: Written, language: Language) -> str:
     return figure.ends or say(COMMON, "plus_minus", language, margin=figure.margin)
 
 
-def on_terminal(estimate: Estimate, *, decimals: int, scale: int = 1, unit: str = "") -> str:
+def on_terminal(estimate: Estimate, language: Language, *, decimals: int, scale: int = 1, unit: str = "") -> str:
     """A figure as the terminal's tables have it: ``62.1% ±0.4``, ``0.8% (0.2 to 1.9)`` or ``under 8%``."""
-    return in_a_row(estimate, "en", decimals=decimals, scale=scale, unit=unit).replace("±\u00a0", "±")
+    return in_a_row(estimate, language, decimals=decimals, scale=scale, unit=unit).replace("±\u00a0", "±")
 
 
 def in_a_row(estimate: Estimate, language: Language, *, decimals: int, scale: int = 1, unit: str = "") -> str:

@@ -91,7 +91,7 @@ class ServerAnalysis(Generic[R]):
         section: its part of the report.
         shown: figures as everything shows them: nothing that cannot be. Results keep what was released.
         forms: how each of its figures is written, by its name in results, for the texts in JSON.
-        terminal: what ``study run`` prints: figures, the run, and the folder of its files.
+        terminal: what ``study run`` prints: figures, the run, the folder of its files, and in which language.
         totals: of all holders' customers, by the key of their name among the texts that all pages share.
         resolve: a study with what it means by "previous" written out, from earlier results, oldest first.
         earlier: what earlier runs had, for comparison, in the order of the results.
@@ -108,7 +108,7 @@ class ServerAnalysis(Generic[R]):
     section: ReportSection[R]
     shown: Callable[[R, StudyResult], R]
     forms: Callable[[Study], Mapping[str, Form]]
-    terminal: Callable[[R, StudyResult, Path], Iterable[RenderableType]]
+    terminal: Callable[[R, StudyResult, Path, Language], Iterable[RenderableType]]
     totals: Callable[[R], Mapping[str, Estimate]] = _no_totals
     resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier

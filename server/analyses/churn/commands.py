@@ -9,7 +9,7 @@ import typer
 from rich.markup import escape
 
 from privacy.errors import ConfigError
-from privacy.presentation.terminal import Json, command_group, print_json, screen, up
+from privacy.presentation.terminal import Json, command_group, print_json, screen, terminal_language, up
 
 if TYPE_CHECKING:
     from privacy.protocol.identity import Roster
@@ -55,6 +55,7 @@ def model_show(path: ModelArgument, roster: RosterOption = None, as_json: Json =
         rankings_table(
             f"Tested on {record.test_day} (trained on {days}; {record.holders} holders)",
             tuple(quality.figures() for quality in (evaluation.quality, *evaluation.baselines)),
+            terminal_language(),
         )
     )
     spent = record.privacy

@@ -4,35 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.markup import escape
 from rich.table import Table
 
 from privacy.analyses.churn.results import RankingFigures
+from privacy.presentation.texts import Language
 from privacy.presentation.words import on_terminal
+from server.analyses.churn.texts import text
+
+#: Figures of a way to rank, each with its decimals and scale.
+_COLUMNS = {
+    "auc": (3, 1),
+    "average_precision": (3, 1),
+    "top_lift": (2, 1),
+    "top_share": (1, 100),
+    "churn_rate": (1, 100),
+}
 
 
-def rankings_table(title: str, rows: Sequence[RankingFigures]) -> Table:
+def rankings_table(title: str, rows: Sequence[RankingFigures], language: Language) -> Table:
     """One line a way to rank customers."""
-    columns = {
-        "auc": ("AUC", 3, 1),
-        "average_precision": ("average precision", 3, 1),
-        "top_lift": ("lift, top tenth", 2, 1),
-        "top_share": ("churned in the top tenth, %", 1, 100),
-        "churn_rate": ("churned, %", 1, 100),
-    }
     table = Table(
         title=title,
-        caption="± is the half-width of the 95% interval, of the privacy noise and of chance",
+        caption=text("terminal_interval", language, noise=text("terminal_chance", language)),
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column("ranked by")
-    for heading, _, _ in columns.values():
-        table.add_column(heading, justify="right")
+    table.add_column(text("quality_who", language))
+    for key in _COLUMNS:
+        table.add_column(text(f"quality_{key}", language), justify="right")
     for row in rows:
         figures = [
-            on_terminal(getattr(row, key), decimals=decimals, scale=scale)
-            for key, (_, decimals, scale) in columns.items()
+            on_terminal(getattr(row, key), language, decimals=decimals, scale=scale)
+            for key, (decimals, scale) in _COLUMNS.items()
         ]
-        table.add_row(escape(row.code), *figures)
+        table.add_row(text(f"quality_{row.code}", language), *figures)
     return table

@@ -11,29 +11,35 @@ from privacy.analyses.repurchase import CONTRACT
 from privacy.analyses.repurchase.results import RepurchaseResult
 from privacy.analyses.repurchase.words import cohort_name
 from privacy.figures.estimates import Estimate
+from privacy.presentation.texts import Language
 from privacy.presentation.words import on_terminal
 from privacy.results import StudyResult
+from server.analyses.repurchase.texts import text
 
 
-def tables(repurchase: RepurchaseResult, result: StudyResult, folder: Path) -> Iterator[Table]:
+def tables(repurchase: RepurchaseResult, result: StudyResult, folder: Path, language: Language) -> Iterator[Table]:
     """One line a cohort."""
+
+    def say(key: str, **fields: object) -> str:
+        return text(f"terminal_{key}", language, **fields)
+
     study = result.study
-    again = _written(repurchase.again) or "not shown"
+    again = _written(repurchase.again, language) or say("not_shown")
     table = Table(
-        title=f"Repurchase, {study.as_of}: with a second order {again}",
-        caption="± is the half-width of the 95% interval of the privacy noise; counts are customer records; "
-        "empty: not over yet, or too few customers for the noise",
+        title=say("title", day=study.as_of, again=again),
+        caption=say("caption", interval=say("interval", noise=say("noise"))),
         title_justify="left",
         caption_justify="left",
     )
     limits = study.of(CONTRACT).within_days
-    for column in ("first order in", "records", *(f"within {days} days" for days in limits)):
-        table.add_column(column, justify="left" if column == "first order in" else "right")
+    table.add_column(say("cohort"))
+    for column in (say("records"), *(say("within", days=days) for days in limits)):
+        table.add_column(column, justify="right")
     for row in repurchase.cohorts:
-        customers = on_terminal(row.customers, decimals=0)
-        table.add_row(cohort_name(row, "en"), customers, *(_written(rate) for rate in row.rates))
+        customers = on_terminal(row.customers, language, decimals=0)
+        table.add_row(cohort_name(row, language), customers, *(_written(rate, language) for rate in row.rates))
     yield table
 
 
-def _written(rate: Estimate | None) -> str:
-    return "" if rate is None else on_terminal(rate, decimals=1, scale=100, unit="%")
+def _written(rate: Estimate | None, language: Language) -> str:
+    return "" if rate is None else on_terminal(rate, language, decimals=1, scale=100, unit="%")

@@ -188,10 +188,10 @@ def terminal(result: StudyResult) -> list[list[str]]:
     """Figures of each row of the terminal's table."""
     console = Console(width=160, record=True, file=io.StringIO())
     figures = ANALYSIS.shown_figures(result)
-    for table in ANALYSIS.terminal(figures, result, Path()):
+    for table in ANALYSIS.terminal(figures, result, Path(), "en"):
         console.print(table)
     lines = [line.split("│")[1:-1] for line in console.export_text().splitlines() if line.startswith("│")]
-    return [[cell.strip() for cell in line][2:] for line in lines]
+    return [[cell.strip() for cell in line][1:] for line in lines]
 
 
 def read_terminal(result: StudyResult, said: list[dict[str, Any]]) -> int:
