@@ -20,8 +20,8 @@ from clients.data.config import HolderConfig
 from clients.data.guess.guess import guess_holder, holder_name, holder_toml, new_holder_file
 from clients.data.guess.names import score
 from clients.data.guess.nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
-from clients.data.guess.text import date_form, guess_encoding, number_form
-from clients.data.guess.writing import machine_zone
+from clients.data.guess.text import guess_encoding
+from clients.data.guess.zone import machine_zone
 from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table
 from privacy.errors import ConfigError, DataError
@@ -113,9 +113,7 @@ def test_the_generators_holders(world, holder, url):
     config = guess.config()
     assert config.source.currency_code == own.source.currency_code
     assert config.source.currencies == own.source.currencies
-    assert (config.source.csv.separator, config.source.csv.decimal, config.source.csv.date_format) == (
-        own.source.csv.separator, own.source.csv.decimal, own.source.csv.date_format,
-    )  # fmt: skip
+    assert config.source.csv.separator == own.source.csv.separator
     study = Study.model_validate(
         {"name": "s", "as_of": dt.date(2025, 1, 1), "budget": {"epsilon": "1"}, "rates": {"GBP": "1.17"}}
     )
@@ -170,10 +168,9 @@ def test_a_nasty_german_file(tmp_path):
         "product": "Artikel-Nr.", "store": "Filiale",
     }  # fmt: skip
     config = read_toml(tmp_path / "holder.toml", HolderConfig)
-    form = config.source.csv
-    assert (form.separator, form.encoding, form.decimal, form.thousands, form.date_format) == (
-        ";", "cp1252", ",", ".", "%d.%m.%Y %H:%M",
-    )  # fmt: skip
+    form, read = config.source.csv, config.source.read
+    assert (form.separator, form.encoding) == (";", "cp1252")
+    assert (read["amount"].decimal, read["amount"].thousands, read["time"].formats) == (",", ".", ("%d.%m.%Y %H:%M",))
     assert (config.source.currency_code, config.source.time_zone) == ("EUR", machine_zone() or "UTC")
     table = build_customer_table(Origin(config, Study.model_validate(
         {"name": "s", "as_of": dt.date(2025, 1, 1), "budget": {"epsilon": "1"}, "cleaning": {"duplicates": "keep"}}
@@ -214,7 +211,7 @@ def test_a_chinese_file(tmp_path):
     }  # fmt: skip
     config = read_toml(tmp_path / "holder.toml", HolderConfig)
     assert config.source.currency_code == "CNY"
-    assert (config.source.csv.encoding, config.source.csv.date_format) == ("gb18030", "%Y/%m/%d %H:%M:%S")
+    assert (config.source.csv.encoding, config.source.read["time"].formats) == ("gb18030", ("%Y/%m/%d %H:%M:%S",))
     report = preflight(config, None, base=tmp_path)
     assert report.problems == ()
     assert report.cleaning is not None
@@ -247,9 +244,9 @@ def test_a_date_that_reads_both_ways_is_asked_for(tmp_path):
     frame["time"] = [f"{1 + i % 12:02d}/{1 + i % 11:02d}/2024" for i in frame["order"]]
     frame.to_csv(tmp_path / "x.csv", index=False)
     guess = guess_holder("x.csv", base=tmp_path, holder="x")
-    [question] = [item for item in open_questions(guess) if item.key == "date_format"]
-    assert question.choices[:2] == ("%d/%m/%Y", "%m/%d/%Y")
-    assert answered(guess, question, "%m/%d/%Y").csv.date_format == "%m/%d/%Y"
+    [question] = [item for item in open_questions(guess) if item.key == "read.time.formats"]
+    assert (question.choices, question.default) == (("%d/%m/%Y", "%m/%d/%Y"), None)
+    assert answered(guess, question, "%m/%d/%Y").spelled()[0]["time"].read.formats == ("%m/%d/%Y",)
     with pytest.raises(ConfigError, match="none of the choices"):
         answered(guess, question, "%Y")
 
@@ -399,39 +396,6 @@ def test_encodings(encoding):
         text = "Nr;Käufer;Straße\n" + "1;Müller;12\n2;Größe;13\n" * 20
     found, _ = guess_encoding(text.encode(encoding))
     assert codecs.lookup(found) == codecs.lookup("utf-8" if encoding == "utf-8-sig" else encoding)
-
-
-@pytest.mark.parametrize(
-    ("values", "form"),
-    [
-        (["1", "2.50", "-3"], (".", "")),
-        (["1,5", "2,50"], (",", "")),
-        (["1.234,50", "2,50", "7"], (",", ".")),
-        (["1,234.50", "2.50"], (".", ",")),
-        (["1,234", "2,5"], (",", "")),
-        (["cup", "2.50"], None),
-        (["P1", "P2"], None),
-    ],
-)
-def test_number_forms(values, form):
-    assert number_form(values) == form
-
-
-@pytest.mark.parametrize(
-    ("values", "form"),
-    [
-        (["2024-05-01 12:00", "2024-05-13"], ""),
-        (["01.05.2024", "13.05.2024"], "%d.%m.%Y"),
-        (["05/13/2024 10:00 PM", "05/01/2024 01:00 AM"], "%m/%d/%Y %I:%M %p"),
-        (["13/05/24", "01/12/24"], "%d/%m/%y"),
-        (["2024年5月1日", "2024年12月31日"], "%Y年%m月%d日"),
-        (["20240501", "20241231"], "%Y%m%d"),
-        (["cup", "tea"], None),
-    ],
-)
-def test_date_forms(values, form):
-    found = date_form(values)
-    assert (found.format if found else None) == form
 
 
 @pytest.mark.parametrize(

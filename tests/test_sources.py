@@ -24,8 +24,11 @@ from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin
+from clients.data.reading import ReadNumber
 from clients.data.rows.customers import CustomerTable, _customers, _tally, build_customer_table
 from clients.data.sources import fetch, open_source
+from clients.data.sources.postgres import open_postgres
+from clients.data.sources.spelling import spelled
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.customers import CustomerRequest
@@ -186,6 +189,34 @@ def test_odd_values_are_dropped_and_counted_and_never_fail(tmp_path, server, kin
     assert table.report.dropped == {rule: 1}
     assert table.columns.money.tolist() == [1000]
     assert preflight(on(server, "one"), None, base=tmp_path).rows == 2
+
+
+def test_postgresql_reads_spellings_as_the_embedded_database_does(tmp_path, server):
+    texts = {
+        "n": ["1.234,50 €", "€ -3", "(4,5)", "12,5-", "1.5", "x", "１２,５", "2\u202f000"],
+        "t": ["3.1.2024 9:05", "31.12.2023 23:59", "30.02.2024 10:00", "2024-07-03 09:30:00 +0800", "2024-1-3T9:05Z",
+              "1704245400", "2024/1/3 下午9:05", "5. Okt 2024"],
+    }  # fmt: skip
+    number = ReadNumber(decimal=",", thousands=".\u202f", signs=("€",), negative=("trailing", "parentheses"))
+    formats = ("%d.%m.%Y %H:%M", "iso %z", "epoch_s", "%Y/%m/%d %p%I:%M", "%d. %b %Y")
+    with server.admin() as admin:
+        admin.execute("DROP TABLE IF EXISTS spelled CASCADE")
+        admin.execute("CREATE TABLE spelled (n text, t text, i int)")
+        for place, (n, t) in enumerate(zip(texts["n"], texts["t"], strict=True)):
+            admin.execute("INSERT INTO spelled VALUES (%s, %s, %s)", (n, t, place))
+    columns = {"customer": "i", "time": "t", "amount": "n"}
+    read = {"time": {"formats": formats}, "amount": number.model_dump()}
+    config = on(server, "spelled", columns=columns, read=read)
+    with open_postgres(config, config.source.url.partition("://")[2], tmp_path) as table:
+        found = table.order_by("i").select("n", "t").to_pyarrow().to_pydict()
+    rows = ibis.memtable(texts, schema={"n": "string", "t": "string"})
+    here = spelled(config, rows).to_pyarrow().to_pydict()
+    assert found == here
+    assert found["n"] == [1234.5, -3, -4.5, -12.5, None, None, 12.5, 2000]
+    assert [item and f"{item:%Y-%m-%d %H:%M}" for item in found["t"]] == [
+        "2024-01-03 09:05", "2023-12-31 23:59", None, "2024-07-03 01:30", "2024-01-03 09:05", "2024-01-03 01:30",
+        "2024-01-03 21:05", "2024-10-05 00:00",
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize("price", ["1e300", "-1e308", "1e-300"])

@@ -12,7 +12,8 @@ from typing import Self
 from pydantic import ConfigDict, model_validator
 
 from clients.data.feed_config import Events, Feed, FeedReading, Values, readings, values_complaint
-from clients.data.place import Form, Source, SourceName
+from clients.data.place import Form, Reading, Source, SourceName
+from clients.data.reading import read_complaint
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import Noun, since
 from privacy.kernel.feeds import FEEDS, FeedName
@@ -121,6 +122,14 @@ class HolderConfig(Noun):
             money = reading.columns.of_kind("money")
             if money and reading.source.currency_code is None:
                 raise ValueError(f"{name}.{money[0]} has no currency; give the feed a currency_code")
+        return self
+
+    @model_validator(mode="after")
+    def _read_as_mapped(self) -> Self:
+        every: dict[str, Reading] = {"source": self, **self.feeds}
+        for name, reading in every.items():
+            if wrong := read_complaint(reading.source.read, reading.columns.of_form):
+                raise ValueError(f"{name}.{wrong}")
         return self
 
     @model_validator(mode="after")

@@ -70,7 +70,7 @@ class Feed(Place):
         given = {name: getattr(self, name) for name in Place.model_fields if name in self.model_fields_set}
         if self.url is None:
             return source.model_copy(update={
-                "where": None, "currencies": (), **given, "time_zone": self.time_zone or source.time_zone,
+                "where": None, "currencies": (), "read": {}, **given, "time_zone": self.time_zone or source.time_zone,
                 "currency_code": self.currency_code or source.currency_code,
             })  # fmt: skip
         return Source(

@@ -8,7 +8,8 @@ from typing import Annotated, Literal, Protocol, Self
 
 from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
-from privacy.kernel.canonical import Noun
+from clients.data.reading import ReadColumns, check_format
+from privacy.kernel.canonical import Noun, since
 from privacy.kernel.terms import CurrencyCode, ZoneName
 
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
@@ -72,8 +73,10 @@ class CsvFormat(Noun):
     def _signs_differ(self) -> Self:
         if self.thousands == self.decimal:
             raise ValueError("decimal and thousands are the same sign")
-        if self.date_format and "%" not in self.date_format:
-            raise ValueError("date_format needs strptime codes, such as %d.%m.%Y %H:%M")
+        if self.date_format:
+            if "%" not in self.date_format:
+                raise ValueError("date_format needs strptime codes, such as %d.%m.%Y %H:%M")
+            check_format(self.date_format)
         return self
 
 
@@ -89,6 +92,7 @@ class Place(Noun):
         memory: most that the embedded database may hold in memory, such as ``4GB``; what does not fit goes to a
             private folder on disk. Not stated means half of the machine's.
         csv: how to read CSV files.
+        read: how columns are spelled, by role, whatever the source is.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
@@ -100,6 +104,7 @@ class Place(Noun):
     password_file: Text | None = None
     memory: str | None = Field(default=None, pattern=r"^\d{1,6} ?(MB|GB|MiB|GiB)$")
     csv: CsvFormat = CsvFormat()
+    read: ReadColumns = since("0.2.0", {})
 
     @model_validator(mode="after")
     def _one_password(self) -> Self:

@@ -30,7 +30,7 @@ SECONDS: dict[str, int] = {
     "test_protocol": 19, "test_ranking": 8, "test_recovery": 3, "test_removing": 6, "test_report": 30,
     "test_repurchase_runs": 7, "test_results_witnessed": 4, "test_schedule": 11, "test_scores": 9,
     "test_second_answers": 4, "test_sensitivity": 10, "test_served": 147, "test_shares_only": 33,
-    "test_shown": 3, "test_sources": 17, "test_three_sources_one_study": 4, "test_transports": 36,
+    "test_shown": 3, "test_sources": 17, "test_spelling": 20, "test_three_sources_one_study": 4, "test_transports": 36,
     "test_ways_to_run": 4,
 }  # fmt: skip
 

@@ -552,8 +552,8 @@ def test_what_is_guessed_is_written_down_and_read_back_alike(tmp_path):
     (tmp_path / "umsatz.csv").write_text(body, encoding="utf-8")
     new_holder_file(str(tmp_path / "umsatz.csv"), output=tmp_path / "holder.toml", answers={"currency": "EUR"})
     text = (tmp_path / "holder.toml").read_text(encoding="utf-8")
-    for setting in ('separator = ";"', 'encoding = "utf-8"', 'decimal = ","', 'thousands = ""',
-                    'date_format = "%d.%m.%Y %H:%M"'):  # fmt: skip
+    for setting in ('separator = ";"', 'encoding = "utf-8"', 'decimal = ","',
+                    'formats = ["%d.%m.%Y %H:%M"]'):  # fmt: skip
         assert setting in text
     table = built(tmp_path, read_toml(tmp_path / "holder.toml", HolderConfig))
     assert table.report.rows_seen == 200

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from clients.data.guess.nouns import SURE, Guessed
+from clients.data.guess.confidence import SURE
+from clients.data.guess.nouns import Guessed
 from clients.data.guess.sample import Sample
 
 #: Role to what can be seen of a column to its weight.
@@ -36,28 +37,6 @@ WEIGHTS: dict[str, dict[str, float]] = {
     },
     "currency": {"holds codes": 0.6, "name": 0.39},
     "discount": {"name": 0.9},
-}
-
-#: How sure a guess is that no scores compare.
-CONFIDENCE = {
-    "amount equals quantity x price": 0.97,
-    "amount differs from quantity x price": 0.7,
-    "named money": 0.9,
-    "named money that repeats in orders": 0.4,
-    "the only decimals": 0.4,
-    "a currency in a column's name": 0.9,
-    "most rows' country": 0.6,
-    "the language of the names": 0.55,
-    "separator": 0.95,
-    "encoding": 0.9,
-    "decimal sign": 0.95,
-    "decimal sign, against another column": 0.8,
-    "date form": 0.95,
-    "date form, day or month first": 0.4,
-    "times carry their zone": 0.99,
-    "times state their offset": 0.9,
-    "this machine's zone": 0.4,
-    "no zone": 0.3,
 }
 
 #: A column that scores no more is no candidate.

@@ -6,7 +6,6 @@ but names of columns, currencies and formats.
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Callable, Mapping
@@ -15,18 +14,23 @@ from pathlib import Path
 
 import ibis
 import pandas as pd
+from ibis.expr import types as ir
 from pydantic import ValidationError
 
 from clients.data.cleaning.columns import missing_columns, time_facts
 from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
-from clients.data.guess.nouns import SURE, Guess, Guessed, Question, answered, open_questions
-from clients.data.guess.sample import Sample
+from clients.data.guess.draft import holder_toml
+from clients.data.guess.nouns import Guess, Guessed, Question, answered, open_questions
+from clients.data.guess.numbers import OpenNumber
+from clients.data.guess.sample import Sample, may_be_spelled
+from clients.data.guess.shapes import shapes
 from clients.data.guess.sheet import read_sheet
 from clients.data.guess.text import read_beginning
 from clients.data.place import CsvFormat
 from clients.data.sources import fetch, list_tables, open_source
 from clients.data.sources.locations import csv_files
+from clients.data.sources.spelling import read_number
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
 
@@ -52,18 +56,25 @@ def guess_holder(
     """
     probe = _probe(url, holder=holder, table=table, password=password or {})
     files = csv_files(url, base=base)
-    text = None
+    csv: CsvFormat | None = None
+    reasons: Mapping[str, Guessed] = {}
     if files is not None:
-        text = read_beginning(files[0])
+        text = read_beginning(files)
+        csv, reasons = text.form, text.reasons
         frame = pd.DataFrame(text.rows, columns=list(text.header), dtype=object)
+        probe = _with_csv(probe, csv)
     else:
         table, choices = _table(probe, base) if table is None else (table, ())
         if table is None and choices:
             raise DataError(f"the database has several tables: {', '.join(choices[:30])}", hint="name one with --table")
-        frame = _sample(_probe(url, holder=holder, table=table, password=password or {}), base)
-    sample = Sample(frame, text)
-    guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
-    return _with_currencies(guess, base)
+        probe = _probe(url, holder=holder, table=table, password=password or {})
+        frame = _sample(probe, base)
+    with open_source(probe, base=base, is_mapped=False) as opened:
+        wanted = [name for name in may_be_spelled(frame) if name in opened.table.columns]
+        sample = Sample(frame, shapes(opened.table, wanted))
+        guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
+        guess = replace(guess, csv=csv, csv_reasons=reasons)
+        return _with_totals(_with_currencies(guess, opened.table), opened.table)
 
 
 def _probe(url: str, *, holder: str, table: str | None, password: Mapping[str, str]) -> HolderConfig:
@@ -110,93 +121,33 @@ def _sample(probe: HolderConfig, base: Path) -> pd.DataFrame:
     return frame
 
 
-def _with_currencies(guess: Guess, base: Path) -> Guess:
+def _with_csv(probe: HolderConfig, csv: CsvFormat) -> HolderConfig:
+    return probe.model_copy(update={"source": probe.source.model_copy(update={"csv": csv})})
+
+
+def _with_currencies(guess: Guess, source: ir.Table) -> Guess:
     """Look through the whole currency column once: which codes must be declared?"""
     if "currency" not in guess.columns:
         return guess
-    probe = _probe(guess.url, holder=guess.holder, table=guess.table, password=guess.password)
-    probe = probe.model_copy(update={"source": probe.source.model_copy(update={"csv": guess.csv or CsvFormat()})})
-    with open_source(probe, base=base, is_mapped=False) as opened:
-        source = opened.table
-        spelled = source[guess.columns["currency"].value].cast("string").strip().upper()
-        codes = source.select(code=spelled).distinct().filter(ibis._.code.length() == 3).order_by("code").limit(300)
-        found = fetch(codes, what="looking at currencies")["code"].to_pylist()
+    spelled = source[guess.columns["currency"].value].cast("string").strip().upper()
+    codes = source.select(code=spelled).distinct().filter(ibis._.code.length() == 3).order_by("code").limit(300)
+    found = fetch(codes, what="looking at currencies")["code"].to_pylist()
     return replace(guess, currencies=tuple(code for code in found if code in guess_names.CURRENCIES))
 
 
-def holder_toml(guess: Guess) -> str:
-    """A commented ``holder.toml`` with reasons and alternatives; reading it gives ``guess.config()``.
-
-    Raises:
-        DataError: if something is missing that cannot be guessed.
-    """
-    config = guess.config()
-    source = config.source
-    lines = [
-        "# Written by `cohortium holder new`: guesses with their reasons. Mend what is wrong, then run",
-        "#   cohortium holder check holder.toml",
-        f"holder = {_quoted(config.holder)}",
-        "",
-        "[source]",
-        f"url = {_quoted(source.url)}",
-    ]
-    if source.table is not None:
-        lines.append(f"table = {_quoted(source.table)}")
-    for name, value in guess.password.items():
-        lines.append(f"{name} = {_quoted(value)}")
-    lines += _setting("time_zone", guess.time_zone, "what times without a zone mean")
-    if guess.currency_code is not None:
-        lines += _setting("currency_code", guess.currency_code, "the currency of all rows")
-    else:
-        codes = ", ".join(_quoted(code) for code in source.currencies)
-        lines += [
-            "# sure: found in the currency column; a study needs a rate for each of them",
-            f"currencies = [{codes}]",
-        ]
-    lines += [
-        '# where = "consent = true"      # only rows for which this SQL is true take part',
-        '# exclude = "opt-out.csv"       # customers who never take part, one id a line',
-    ]
-    if guess.csv is not None:
-        lines += ["", "[source.csv]"]
-        for name, value in guess.csv.model_dump().items():
-            # All of them, so that reading guesses nothing and does not change with the defaults.
-            if name in guess.csv_reasons:
-                lines += _setting(name, replace(guess.csv_reasons[name], value=value), "")
-            else:
-                says = {"thousands": "  # no sign between groups of digits", "date_format": "  # ISO 8601"}
-                lines.append(f"{name} = {_quoted(value)}{says.get(name, '') if not value else ''}")
-    lines += ["", "[columns]"]
-    for role, found in guess.columns.items():
-        lines += _setting(role, found, "")
-    if "order" not in guess.columns:
-        lines += [
-            "# PLEASE CHECK: no column was found that the lines of one order share; so an order is all that a customer",
-            "# buys on one day",
-            '# order = "..."',
-        ]
-    rest = [name for name in guess.names if name not in config.columns.mapped().values()]
-    if rest:
-        lines += ["", _comment(f"Not used: {', '.join(_quoted(name) for name in rest[:40])}")]
-    lines += [_comment(f"Note: {note}") for note in guess.notes]
-    return "\n".join(lines) + "\n"
-
-
-def _setting(name: str, guessed: Guessed, meaning: str) -> list[str]:
-    sure = "sure" if guessed.confidence >= 0.9 else "likely" if guessed.confidence >= SURE else "PLEASE CHECK"
-    comment = f"{meaning}: {guessed.reason}" if meaning else guessed.reason
-    others = f"; or {', '.join(_quoted(item) for item in guessed.alternatives)}" if guessed.alternatives else ""
-    return [_comment(f"{sure}: {comment}{others}"), f"{name} = {_quoted(guessed.value)}"]
-
-
-def _comment(text: str) -> str:
-    """A line of comment; TOML allows no control signs there."""
-    return "# " + re.sub(r"[\x00-\x1f\x7f]+", " ", text)
-
-
-def _quoted(text: str) -> str:
-    """A TOML string. JSON's escapes are TOML's, but for the delete sign."""
-    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+def _with_totals(guess: Guess, source: ir.Table) -> Guess:
+    """Add up open columns of numbers in both ways, so that people see which it is."""
+    sums = {}
+    for name in {item.value for item in guess.columns.values()}:
+        form = guess.spellings.forms.get(name)
+        if isinstance(form, OpenNumber) and form.mark:
+            for way, read in enumerate((form.as_decimal.read, form.as_thousands.read)):
+                sums[f"{way}{name}"] = read_number(source[name], read).sum()
+    if not sums:
+        return guess
+    [found] = fetch(source.aggregate(**sums), what="adding up").to_pylist()
+    totals = {name[1:]: (found[name] or 0.0, found[f"1{name[1:]}"] or 0.0) for name in sums if name[0] == "0"}
+    return replace(guess, spellings=replace(guess.spellings, totals=totals))
 
 
 def holder_name(url: str) -> str:

@@ -6,7 +6,7 @@ import json
 import re
 
 from clients.data.guess import names as guess_names
-from clients.data.guess.evidence import CONFIDENCE
+from clients.data.guess.confidence import CONFIDENCE
 from clients.data.guess.nouns import Guessed
 from clients.data.guess.sample import Sample
 

@@ -158,6 +158,16 @@ CURRENCIES = _frozenset(
 #: Signs and words in column names and amounts that give a currency away.
 SIGNS = {"€": "EUR", "£": "GBP", "¥": "CNY", "￥": "CNY", "元": "CNY", "人民币": "CNY", "euro": "EUR", "zł": "PLN"}
 
+#: Words, beside codes and signs of currencies, that stand before or behind amounts and pieces.
+_UNITS = _frozenset(
+    """
+    kr kr. kč zł lei lv ft руб руб. р. ₽ грн rs rs. tl rm r$ us$ a$ ca$ c$ hk$ nt$ s$ nz$ mx$ fr. sfr. sfr euro euros
+    元 圆 圓 円 人民币 港币 港元 nt stk stk. st. pcs pcs. pc ks szt szt. pz 个 件 瓶 盒 份
+    """
+)
+
+_CLOCK_NAMES = _frozenset("time uhrzeit zeit clock hour heure hora ora tijd tid cas czas saat uzeit erzet bonzeit")
+
 #: Words by which a German file is known.
 GERMAN = _frozenset(
     """
@@ -175,6 +185,17 @@ COUNTRIES = {
 }  # fmt: skip
 COUNTRY_NAMES = ("country", "land", "country_code", "国家", "pays", "pais", "paese")
 
+#: Signs that one currency has; ``$``, ``¥`` and ``kr`` are of several.
+_CODES = {
+    "€": "EUR", "euro": "EUR", "euros": "EUR", "£": "GBP", "元": "CNY", "人民币": "CNY", "円": "JPY",
+    "₫": "VND", "₹": "INR", "rs": "INR", "rs.": "INR", "₩": "KRW", "₽": "RUB", "руб": "RUB",
+    "руб.": "RUB", "р.": "RUB", "₺": "TRY", "tl": "TRY", "₴": "UAH", "грн": "UAH", "zł": "PLN",
+    "kč": "CZK", "ft": "HUF", "lei": "RON", "lv": "BGN", "฿": "THB", "₱": "PHP", "₪": "ILS",
+    "rm": "MYR", "r$": "BRL", "us$": "USD", "hk$": "HKD", "港币": "HKD", "港元": "HKD", "nt$": "TWD",
+    "a$": "AUD", "c$": "CAD", "ca$": "CAD", "s$": "SGD", "nz$": "NZD", "mx$": "MXN", "fr.": "CHF",
+    "sfr": "CHF", "sfr.": "CHF",
+}  # fmt: skip
+
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
 _UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue"})
 
@@ -184,6 +205,24 @@ def words(name: str) -> list[str]:
     name = unicodedata.normalize("NFC", name).translate(_UMLAUTS)
     name = "".join(part for part in unicodedata.normalize("NFKD", name) if not unicodedata.combining(part))
     return [part for part in re.split(r"[\W_]+", _CAMEL.sub(" ", name).lower()) if part]
+
+
+def is_currency(sign: str) -> bool:
+    """Whether what stands beside a number is a currency's sign, code or word, or a unit of pieces."""
+    return (
+        sign.upper() in CURRENCIES or sign.lower() in _UNITS or all(unicodedata.category(one) == "Sc" for one in sign)
+    )
+
+
+def is_clock(name: str) -> bool:
+    """Whether a column is called as times of day are."""
+    own = words(name)
+    return any(word in _CLOCK_NAMES or (_is_chinese(word) and "时间" in word) for word in own)
+
+
+def code_of(sign: str) -> str | None:
+    """The currency of a sign beside amounts; None where several have it."""
+    return sign.upper().replace("RMB", "CNY") if sign.upper() in CURRENCIES else _CODES.get(sign.lower())
 
 
 def _is_chinese(text: str) -> bool:

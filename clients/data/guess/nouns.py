@@ -10,12 +10,12 @@ from typing import Any
 from pydantic import ValidationError
 
 from clients.data.config import HolderConfig
+from clients.data.guess.confidence import SURE
+from clients.data.guess.spelled import OpenColumn, Spelled, Spellings
 from clients.data.place import CsvFormat
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
 
-#: Below this confidence a guess is put to the user as a question.
-SURE = 0.5
 ROLES = (
     "customer", "order", "time", "amount", "quantity", "price", "currency", "product", "channel", "store", "discount",
 )  # fmt: skip
@@ -46,7 +46,7 @@ class Question:
     """What could not be guessed.
 
     Attributes:
-        key: ``table``, a role such as ``order``, ``money``, ``currency`` or ``date_format``.
+        key: ``table``, a role such as ``order``, ``currency``, or a setting such as ``read.time.formats``.
         text: the question.
         choices: possible answers; empty where anything may be given.
         default: the best guess; None where there is none.
@@ -72,6 +72,8 @@ class Guess:
         currencies: codes found in the currency column.
         time_zone: what times without a zone mean.
         csv: how CSV files are written; None for other sources. With the reasons for its fields.
+        spellings: what is known of how columns are spelled.
+        chosen: answers about that, by key.
         money_choices: columns that may hold amounts.
         notes: more that a reader of the file should know.
     """
@@ -87,8 +89,15 @@ class Guess:
     time_zone: Guessed
     csv: CsvFormat | None = None
     csv_reasons: Mapping[str, Guessed] = field(default_factory=dict)
+    spellings: Spellings = field(default_factory=Spellings)
+    chosen: Mapping[str, str] = field(default_factory=dict)
     money_choices: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def spelled(self) -> tuple[dict[str, Spelled], tuple[OpenColumn, ...]]:
+        """How columns are spelled, by role, where a run must be told; and those for which that is open."""
+        columns = {role: item.value for role, item in self.columns.items()}
+        return self.spellings.of(columns, self.currency_code.value if self.currency_code else None, self.chosen)
 
     def config(self) -> HolderConfig:
         """The guess as a ``HolderConfig``.
@@ -113,6 +122,7 @@ class Guess:
             source["currencies"] = self.currencies
         if self.csv is not None:
             source["csv"] = self.csv
+        source["read"] = {role: item.read for role, item in self.spelled()[0].items()}
         columns = {role: found.value for role, found in self.columns.items()}
         try:
             return HolderConfig.model_validate({"holder": self.holder, "source": source, "columns": columns})
@@ -163,16 +173,8 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
                 default=code.value if code else None,
             )
         )
-    dates = guess.csv_reasons.get("date_format")
-    if dates is not None and dates.confidence < SURE:
-        questions.append(
-            Question(
-                key="date_format",
-                text="Does the day or the month come first in the times?",
-                choices=(dates.value, *dates.alternatives),
-                default=dates.value,
-            )
-        )
+    for item in guess.spelled()[1]:
+        questions.append(Question(key=item.key, text=item.text, choices=tuple(item.choices)))
     return tuple(questions)
 
 
@@ -190,9 +192,8 @@ def answered(guess: Guess, question: Question, answer: str) -> Guess:
         return replace(guess, currency_code=replace(given, value=code))
     if answer not in question.choices:
         raise ConfigError(f"{answer!r} is none of the choices", hint=", ".join(question.choices))
-    if question.key == "date_format":
-        csv = (guess.csv or CsvFormat()).model_copy(update={"date_format": answer})
-        return replace(guess, csv=csv, csv_reasons={**guess.csv_reasons, "date_format": given})
+    if question.key.startswith("read."):
+        return replace(guess, chosen={**guess.chosen, question.key: answer})
     columns = dict(guess.columns)
     if question.key == "amount":
         columns.pop("quantity", None)

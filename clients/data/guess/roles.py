@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from clients.data.guess import names as guess_names
+from clients.data.guess.confidence import SURE
 from clients.data.guess.evidence import Candidates, score
-from clients.data.guess.nouns import SURE, Guessed
+from clients.data.guess.nouns import Guessed
 from clients.data.guess.sample import Sample
 
 

@@ -2,36 +2,64 @@
 
 from __future__ import annotations
 
-import math
+import datetime as dt
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
+import ibis
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from clients.data.guess import names as guess_names
-from clients.data.guess.nouns import SURE
-from clients.data.guess.text import TextFile, date_form, number_form
+from clients.data.guess.confidence import SURE
+from clients.data.guess.numbers import NumberForm, OpenNumber, number_form
+from clients.data.guess.shapes import Shape
+from clients.data.guess.spelled import Spellings
+from clients.data.guess.times import OpenTime, TimeForm, clock_formats, time_form
+from clients.data.sources.spelling import read_number
 from privacy.errors import DataError
 
 _DECIMALS = re.compile(r"(?<=\d)\.0+$")
+#: A column may hold numbers or times where this share of its values is of digits to a fourth.
+_WITH_DIGITS = 0.3
+_DIGITS = 0.25
+_LOOKED_AT = 400
+#: As many different shapes among those are no numbers and no times, but codes or text.
+_SHAPES = 60
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column of the sample: its kind (number, text, time, none), values, and how they read."""
+    """A column of the sample: its kind (number, text, time, none), values, and how the whole column is spelled."""
 
     name: str
     kind: str
     values: pd.Series
-    form: Any = None
+    form: NumberForm | OpenNumber | TimeForm | OpenTime | None = None
     whole: bool = False
     filled: float = 0.0
     distinct: float = 0.0
 
 
-def _look(name: str, values: pd.Series, *, is_csv: bool) -> Column:
+def may_be_spelled(frame: pd.DataFrame) -> list[str]:
+    """Columns whose shapes are worth counting: those with many digits, in few shapes."""
+    return [str(name) for name in frame.columns if _has_digits(str(name), frame[name].dropna())]
+
+
+def _has_digits(name: str, values: pd.Series) -> bool:
+    if not len(values) or isinstance(values.iloc[0], bool | np.bool_ | dt.date):
+        return False
+    if not isinstance(values.iloc[0], str):
+        return guess_names.score("time", name) > SURE
+    some = [text for text in (str(item).strip() for item in values.iloc[:: max(1, len(values) // _LOOKED_AT)]) if text]
+    digits = [sum(sign.isdecimal() for sign in text) >= _DIGITS * len(text) for text in some]
+    alike = {re.sub(r"\d", "9", text) for text in some}
+    return bool(some) and sum(digits) >= _WITH_DIGITS * len(some) and len(alike) <= _SHAPES
+
+
+def _look(name: str, values: pd.Series, found: Sequence[Shape], *, may_be_time: bool) -> Column:
     if values.dtype == object or isinstance(values.dtype, pd.StringDtype):
         values = values.map(lambda item: item.strip() or None if isinstance(item, str) else item)
     filled = values.dropna()
@@ -40,17 +68,14 @@ def _look(name: str, values: pd.Series, *, is_csv: bool) -> Column:
     if not len(filled):
         return Column(name, "none", values)
     first = filled.iloc[0]
+    is_named = may_be_time or guess_names.score("time", name) > SURE
+    times = time_form(found, is_named=is_named) if found else None
+    if times is not None:
+        return Column(name, "time", values, times, filled=share, distinct=distinct)
     if isinstance(first, str):
-        texts = [str(item) for item in filled]
-        dates = date_form(texts)
-        looks_like_day_number = dates is not None and dates.format.startswith("%Y%m%d")
-        if dates is not None and (not looks_like_day_number or guess_names.score("time", name) > SURE):
-            return Column(name, "time", values, dates, filled=share, distinct=distinct)
-        form = number_form(texts) if is_csv or all(_is_plain(item) for item in texts[:200]) else None
-        if form is not None:
-            numbers = _numbers(filled, form)
-            if len(numbers) and not any(len(item) > 1 and item[0] == "0" and item.isdigit() for item in texts):
-                return Column(name, "number", values, form, bool((numbers % 1 == 0).all()), share, distinct)
+        number = number_form(found) if found else None
+        if number is not None and len(numbers := read_numbers(filled, number)):
+            return Column(name, "number", values, number, bool((numbers % 1 == 0).all()), share, distinct)
         return Column(name, "text", values, None, False, share, distinct)
     if isinstance(first, bool | np.bool_):
         return Column(name, "none", values)
@@ -61,19 +86,16 @@ def _look(name: str, values: pd.Series, *, is_csv: bool) -> Column:
     return Column(name, "time", values, None, filled=share, distinct=distinct)
 
 
-def _is_plain(text: str) -> bool:
-    try:
-        return math.isfinite(float(text))
-    except ValueError:
-        return False
-
-
-def _numbers(values: pd.Series, form: tuple[str, str] | None) -> pd.Series:
-    if form is not None:
-        decimal, thousands = form
-        text = values.astype(str).str.replace(thousands, "", regex=False) if thousands else values.astype(str)
-        values = text.str.replace(decimal, ".", regex=False)
-    return pd.to_numeric(values, errors="coerce").dropna().astype(float)
+def read_numbers(values: pd.Series, form: NumberForm | OpenNumber | None) -> pd.Series:
+    """Values as numbers, as a run would read them; those that it cannot are left out."""
+    if form is None:
+        return pd.to_numeric(values, errors="coerce").dropna().astype(float)
+    read = (form.as_decimal if isinstance(form, OpenNumber) else form).read
+    table = ibis.memtable(
+        pa.table({"row": pa.array(range(len(values))), "text": pa.array(values.astype(str).tolist())})
+    )
+    found = table.select(table.row, number=read_number(table.text, read)).order_by("row").to_pyarrow()
+    return pd.Series(found["number"].to_pandas().to_numpy(), index=values.index).dropna()
 
 
 class Sample:
@@ -81,12 +103,15 @@ class Sample:
 
     Attributes:
         frame: the rows, with ids as the cleaning rules read them: 17.0 is 17.
-        text: how the file is written, for a text file.
         looks: what each column looks like.
     """
 
-    def __init__(self, frame: pd.DataFrame, text: TextFile | None) -> None:
+    def __init__(self, frame: pd.DataFrame, shapes: Mapping[str, Sequence[Shape]]) -> None:
         """Look at every column.
+
+        Args:
+            frame: rows.
+            shapes: of whole columns, by name, where they were counted.
 
         Raises:
             DataError: if there is no row.
@@ -96,8 +121,22 @@ class Sample:
                 "the source has no rows to guess from", hint="check source.url, or write holder.toml by hand"
             )
         self.frame = frame.map(lambda item: _DECIMALS.sub("", item.strip()) if isinstance(item, str) else item)
-        self.text = text
-        self.looks = {str(name): _look(str(name), frame[name], is_csv=text is not None) for name in frame.columns}
+        names = [str(name) for name in frame.columns]
+        clocks = {name: clock_formats(found) for name, found in shapes.items() if guess_names.is_clock(name)}
+        self._clocks = {name: found for name, found in clocks.items() if found}
+        self.looks = {name: _look(name, frame[name], shapes.get(name, ()), may_be_time=False) for name in names}
+        if all(
+            look.kind != "time" for look in self.looks.values()
+        ):  # then long numbers may be times, whatever their name
+            for name in (name for name, look in self.looks.items() if look.kind == "number" and look.distinct > 0):
+                look = _look(name, frame[name], shapes.get(name, ()), may_be_time=True)
+                self.looks[name] = look if isinstance(look.form, TimeForm) and _is_long(look.form) else self.looks[name]
+
+    @property
+    def spellings(self) -> Spellings:
+        """How the columns are spelled."""
+        forms = {name: look.form for name, look in self.looks.items() if look.form is not None}
+        return Spellings(forms=forms, clocks=self._clocks)
 
     @property
     def keys(self) -> list[str]:
@@ -142,4 +181,9 @@ class Sample:
 
     def _as_numbers(self, name: str) -> pd.Series:
         look = self.looks[name]
-        return _numbers(look.values.dropna(), look.form)
+        form = look.form if isinstance(look.form, NumberForm | OpenNumber) else None
+        return read_numbers(look.values.dropna(), form)
+
+
+def _is_long(form: TimeForm) -> bool:
+    return set(form.read.formats) <= {"epoch_ms", "epoch_us"}

@@ -12,7 +12,7 @@ from clients.data.guess.money import currency_from_rows, money_of
 from clients.data.guess.nouns import ROLES, Guess, Guessed
 from clients.data.guess.roles import by_name, currency_column, customer_of, discount_of, order_of, time_of
 from clients.data.guess.sample import Sample
-from clients.data.guess.writing import csv_of, zone_of
+from clients.data.guess.zone import zone_of
 
 _OPTIONAL = ("product", "channel", "store")
 
@@ -48,7 +48,6 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
         keep(role, by_name(sample, role, taken))
         taken |= {found[role].value} if role in found else set()
     keep("discount", discount_of(sample, taken))
-    csv, reasons = csv_of(sample, found, notes)
     return Guess(
         holder=holder,
         url=url,
@@ -59,8 +58,7 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
         currency_code=code,
         currencies=(),
         time_zone=zone_of(sample, time),
-        csv=csv,
-        csv_reasons=reasons,
+        spellings=sample.spellings,
         money_choices=tuple(
             name for name, look in sample.looks.items() if look.kind == "number" and name not in taken | {order, time}
         ),

@@ -1,18 +1,19 @@
-"""How a CSV file is written: encoding, separator, decimal sign and dates, judged from its beginning."""
+"""How a CSV file is written: encoding and separator, judged from its beginning."""
 
 from __future__ import annotations
 
 import codecs
-import datetime as dt
 import io
 import itertools
 import re
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from clients.data.guess.confidence import CONFIDENCE
+from clients.data.guess.nouns import Guessed
+from clients.data.place import CsvFormat
 from clients.data.sources.header import unique_names
 from clients.data.sources.lines import Shape
 from clients.data.sources.text import NotText, read_lines, unpacked
@@ -20,82 +21,124 @@ from privacy.errors import DataError
 
 _BYTES = 8 << 20
 _LINES = 20_000
+#: Lines of each file that are looked at, however many files there are.
+_FEWEST = 200
 _SEPARATORS = ",;\t|"
 
-ISO_TIME = re.compile(
-    r"\d{4}-\d{1,2}-\d{1,2}([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?)?( ?([Zz]|[+-]\d{2}(:?\d{2})?))?", re.ASCII
-)
-_DATES = ("%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日",
-          "%d.%m.%y", "%d/%m/%y", "%m/%d/%y", "%d %b %Y", "%d-%b-%Y", "%b %d, %Y")  # fmt: skip
-_CLOCKS = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p", "T%H:%M:%S", ", %H:%M", "%H%M%S")
-_READABLE = 0.98
-
-_POINT = re.compile(r"[+-]?\d+(\.\d+)?([eE][+-]?\d+)?", re.ASCII)
-_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-_POINTS_COMMA = re.compile(r"[+-]?\d{1,3}(\.\d{3})+(,\d+)?", re.ASCII)
-_COMMAS_POINT = re.compile(r"[+-]?\d{1,3}(,\d{3})+(\.\d+)?", re.ASCII)
-_SPACES_COMMA = re.compile(r"[+-]?\d{1,3}([ \u00a0\u202f']\d{3})+([.,]\d+)?", re.ASCII)
-
-#: Tried in this order. "1,234" may be two things, and counts as thousands unless other values show a decimal comma.
-_FORMS = (
-    ("point", _POINT),
-    ("points,", _POINTS_COMMA),
-    ("commas.", _COMMAS_POINT),
-    ("comma", _COMMA),
-    ("spaces", _SPACES_COMMA),
-    ("other", re.compile(r"(?s).*")),
-)
+_NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
-class TextFile:
-    """The beginning of a CSV file, and how it is written.
+class TextFiles:
+    """The beginnings of CSV files, and how they are written.
 
     Attributes:
-        encoding, separator: as ``[source.csv]`` takes them.
-        encoding_reason: why this encoding.
-        header: the names in the first line.
-        rows: the rows after it, as many values as there are names.
+        form: as ``[source.csv]`` takes it.
+        reasons: for its fields.
+        header: the names of all columns, in the order in which files have them.
+        rows: rows of all files, as many values as there are names; None where a file lacks the column.
     """
 
-    encoding: str
-    separator: str
-    encoding_reason: str
+    form: CsvFormat
+    reasons: Mapping[str, Guessed]
     header: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
+    rows: tuple[tuple[str | None, ...], ...]
 
 
-def read_beginning(path: Path) -> TextFile:
-    """Read the first rows of a CSV file.
+@dataclass(frozen=True)
+class _Head:
+    """The beginning of one file: where it is, the line of names, and lines after it."""
+
+    path: Path
+    header: bytes
+    lines: tuple[bytes, ...]
+
+
+def read_beginning(paths: Sequence[Path]) -> TextFiles:
+    """Read the first rows of every file.
 
     Raises:
-        DataError: if it cannot be read, is empty, or has no line of names.
+        DataError: if one cannot be read, is empty, or has no line of names; or if files are written in different ways.
     """
-    try:
-        with unpacked(path) as file:
-            raw = file.read(_BYTES)
-    except (OSError, EOFError) as problem:
-        why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged"
-        raise DataError(f"{path} cannot be read ({why})", hint="check the path") from None
-    encoding, reason = guess_encoding(raw)
+    encoding, reason = _one_encoding(paths)
+    heads = [_head(path, encoding, max(_LINES // len(paths), _FEWEST)) for path in paths]
+    separator = _guess_separator(heads)
+    names: dict[str, int] = {}
+    rows: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    for head in heads:
+        fields = Shape(separator, 1).fields(head.header) or ()
+        if len(fields) < 2 or sum(bool(name.strip()) for name in fields) < 2 or any(map(_is_number, fields)):
+            raise DataError(
+                f"the first line of {head.path} does not name the columns",
+                hint="add a first line with the columns' names",
+            )
+        own, shape = unique_names(fields), Shape(separator, len(fields))
+        for name in own:
+            names.setdefault(name, len(names))
+        found = (shape.fields(line) for line in head.lines if shape.wrong(line) is None)
+        rows += [(own, row) for row in found if row is not None]
+    reasons = {
+        "separator": Guessed(
+            value=separator, confidence=CONFIDENCE["separator"], reason="it gives every line as many values"
+        ),
+        "encoding": Guessed(value=encoding, confidence=CONFIDENCE["encoding"], reason=reason),
+    }
+    aligned = (dict(zip(own, row, strict=True)) for own, row in rows)
+    return TextFiles(
+        form=CsvFormat(separator=separator, encoding=encoding),
+        reasons=reasons,
+        header=tuple(names),
+        rows=tuple(tuple(row.get(name) for name in names) for row in aligned),
+    )
+
+
+def _is_number(field: str) -> bool:
+    return _NUMBER.fullmatch(field.strip()) is not None
+
+
+def _head(path: Path, encoding: str, most: int) -> _Head:
+    raw = _start(path)
     try:
         beginning, blocks = read_lines(*_as_file(raw, encoding))
-        lines = list(itertools.islice((line for block in blocks for line in block.splitlines()), _LINES + 1))
+        lines = list(itertools.islice((line for block in blocks for line in block.splitlines()), most + 1))
     except NotText:
         raise DataError(f"{path} is not {encoding} text", hint="write holder.toml by hand") from None
-    if len(raw) == _BYTES and len(lines) <= _LINES and lines:
+    if len(raw) == _BYTES and len(lines) <= most and lines:
         lines.pop()  # probably cut in the middle
     if not beginning.header.strip():
         raise DataError(f"{path} is empty", hint="check the path")
-    separator = _guess_separator(beginning.header, lines)
-    fields = Shape(separator, 1).fields(beginning.header) or ()
-    if len(fields) < 2 or any(not name.strip() or _POINT.fullmatch(name.strip()) for name in fields):
+    return _Head(path, beginning.header, tuple(lines[:most]))
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with unpacked(path) as file:
+            return file.read(_BYTES)
+    except (OSError, EOFError) as problem:
+        why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged"
+        raise DataError(f"{path} cannot be read ({why})", hint="check the path") from None
+
+
+def _one_encoding(paths: Sequence[Path]) -> tuple[str, str]:
+    """The encoding of all files.
+
+    Raises:
+        DataError: if they are written in several.
+    """
+    found = {path: guess_encoding(_start(path)) for path in paths}
+    telling = {path: item for path, item in found.items() if item[0] != "utf-8" or _has_odd_bytes(path)} or found
+    names = {name for name, _ in telling.values()}
+    if len(names) > 1:
+        first, other = (next(path for path, item in telling.items() if item[0] == name) for name in sorted(names)[:2])
         raise DataError(
-            f"the first line of {path} does not name the columns", hint="add a first line with the columns' names"
+            f"{first} is {found[first][0]} text and {other} is {found[other][0]} text",
+            hint="save all files in one encoding; UTF-8 is best",
         )
-    shape = Shape(separator, len(fields))
-    found = (shape.fields(line) for line in lines[:_LINES] if shape.wrong(line) is None)
-    return TextFile(encoding, separator, reason, unique_names(fields), tuple(row for row in found if row is not None))
+    return next(iter(telling.values()))
+
+
+def _has_odd_bytes(path: Path) -> bool:
+    return not _start(path).isascii()
 
 
 def _as_file(raw: bytes, encoding: str) -> tuple[BinaryIO, str]:
@@ -136,70 +179,18 @@ def guess_encoding(raw: bytes) -> tuple[str, str]:
     return "latin-1", "it is not UTF-8, and looks Western"
 
 
-def _guess_separator(header: bytes, lines: Sequence[bytes]) -> str:
-    """The one that gives the most lines as many fields as the header has."""
+def _guess_separator(heads: Sequence[_Head]) -> str:
+    """The one that gives the most lines of all files as many fields as their header has."""
 
     def quality(separator: str) -> tuple[float, int]:
-        width = len(Shape(separator, 1).fields(header) or ())
-        shape, some = Shape(separator, max(width, 1)), [line for line in lines[:200] if line]
-        fitting = sum(shape.wrong(line) is None for line in some) / max(len(some), 1)
-        return (fitting if width > 1 else 0.0, width)
+        fitting = total = least = 0
+        for head in heads:
+            width = len(Shape(separator, 1).fields(head.header) or ())
+            some = [line for line in head.lines[:200] if line]
+            shape = Shape(separator, max(width, 1))
+            fitting += sum(shape.wrong(line) is None for line in some) if width > 1 else 0
+            total += len(some)
+            least = min(least or width, width)
+        return (fitting / max(total, 1), least)
 
     return max(_SEPARATORS, key=quality)
-
-
-def number_form(values: Iterable[str]) -> tuple[str, str] | None:
-    """``(decimal, thousands)`` of a column of text, or None where it does not hold numbers."""
-    kinds: Counter[str] = Counter()
-    for value in values:
-        for kind, pattern in _FORMS:
-            if pattern.fullmatch(value):
-                kinds[kind] += 1
-                break
-    total = sum(kinds.values())
-    if not total or kinds["other"] > 0.05 * total or kinds["spaces"] > 0.5 * total:
-        return None
-    if kinds["comma"]:
-        return ",", "." if kinds["points,"] else ""
-    if kinds["points,"] and not kinds["commas."]:
-        return (",", ".") if any("," in value for value in values) or not kinds["point"] else (".", "")
-    return ".", "," if kinds["commas."] else ""
-
-
-@dataclass(frozen=True)
-class DateForm:
-    """How times are written.
-
-    Attributes:
-        format: strptime notation; empty for ISO 8601.
-        others: formats that read the values as well.
-        zoned: whether most times state an offset.
-    """
-
-    format: str
-    others: tuple[str, ...] = ()
-    zoned: bool = False
-
-
-def date_form(values: Sequence[str]) -> DateForm | None:
-    """The form of a column of text times, or None where it holds something else. Values are stripped and not empty."""
-    some = list(dict.fromkeys(values))[:3000]
-    if not some:
-        return None
-    iso = [match for value in some if (match := ISO_TIME.fullmatch(value))]
-    if len(iso) >= _READABLE * len(some):
-        return DateForm("", zoned=sum(match[4] is not None for match in iso) > len(iso) / 2)
-    fitting = [
-        form
-        for form in (date + clock for date in _DATES for clock in _CLOCKS)
-        if _fits(some[0], form) or _fits(some[len(some) // 2], form) or _fits(some[-1], form)
-        if sum(_fits(value, form) for value in some) >= _READABLE * len(some)
-    ]
-    return DateForm(fitting[0], tuple(fitting[1:])) if fitting else None
-
-
-def _fits(value: str, form: str) -> bool:
-    try:
-        return 1900 <= dt.datetime.strptime(value, form).year <= 2200
-    except ValueError:
-        return False

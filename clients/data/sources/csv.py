@@ -16,7 +16,6 @@ from typing import Any, BinaryIO
 
 import ibis
 import pyarrow as pa
-from ibis.expr import datatypes as dtypes
 from ibis.expr import types as ir
 
 from clients.data.place import CsvFormat, Reading
@@ -25,6 +24,7 @@ from clients.data.sources.header import Header, complaints, path_keys, path_part
 from clients.data.sources.lines import Shape, Sieve, Sifted
 from clients.data.sources.locations import files, literal, shown
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened
+from clients.data.sources.spelling import spelled
 from clients.data.sources.text import Beginning, NotText, packing, read_lines, unpacked
 from privacy.errors import DataError
 
@@ -76,7 +76,7 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
             raise DataError(
                 "the files cannot be read as CSV", hint="if none of them is being written, check [source.csv]"
             ) from None
-        yield Opened(table=_read_local_spelling(table, config), files=tuple(part.lines for part in parts))
+        yield Opened(table=spelled(config, table, is_csv=True), files=tuple(part.lines for part in parts))
     for path, stamp in zip(paths, stamps, strict=True):
         if _stamp(path) != stamp:
             raise DataError(
@@ -232,22 +232,3 @@ def _united(
                 table.mutate(**{spelled[key.lower()]: table[spelled[key.lower()]].cast("string")}) for table in tables
             ]
     return ibis.union(*tables)
-
-
-@ibis.udf.scalar.builtin(name="try_strptime", signature=((dtypes.string, dtypes.string), dtypes.timestamp))
-def _try_strptime(text, form):  # type: ignore[no-untyped-def]  # a DuckDB function; Ibis reads the signature above
-    """DuckDB's ``try_strptime``: the time, or null."""
-
-
-def _read_local_spelling(table: ir.Table, config: Reading) -> ir.Table:
-    """Bring decimal commas and local dates to plain numbers and timestamps; what cannot be read becomes null."""
-    form, columns = config.source.csv, config.columns
-    changes: dict[str, ir.Value] = {}
-    for name in columns.of_form("number").values():
-        if name in table.columns and (form.decimal != "." or form.thousands):
-            text = table[name].replace(form.thousands, "") if form.thousands else table[name]
-            changes[name] = text.replace(form.decimal, ".")
-    for name in columns.of_form("time").values():
-        if form.date_format and name in table.columns:
-            changes[name] = _try_strptime(table[name].strip(), form.date_format)
-    return table.mutate(**changes) if changes else table

@@ -11,6 +11,7 @@ from clients.data.place import Reading
 from clients.data.sources.embedded import embedded
 from clients.data.sources.locations import resolve
 from clients.data.sources.opened import Opened
+from clients.data.sources.spelling import spelled
 from privacy.errors import DataError
 
 
@@ -32,7 +33,7 @@ def open_duckdb(config: Reading, location: str, base: Path, mapped: Mapping[str,
             opened = connection.table(table, database=("holder", schema or "main"))
         except Exception:
             raise DataError(f"{path} has no table {name!r}", hint="check source.table in holder.toml") from None
-        yield Opened(table=opened)
+        yield Opened(table=spelled(config, opened))
 
 
 def list_duckdb_tables(config: Reading, location: str, base: Path) -> tuple[str, ...]:

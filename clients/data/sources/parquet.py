@@ -13,6 +13,7 @@ from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys
 from clients.data.sources.locations import files, literal, resolve, shown
 from clients.data.sources.opened import ColumnsMissing, Opened
+from clients.data.sources.spelling import spelled
 from privacy.errors import DataError
 
 
@@ -40,7 +41,7 @@ def open_parquet(config: Reading, location: str, base: Path, mapped: Mapping[str
         somewhere = {role: name for role, name in mapped.items() if any(role not in item.missing for item in headers)}
         if wrong := complaints(headers, somewhere):
             raise ColumnsMissing(wrong)
-        yield Opened(table=table)
+        yield Opened(table=spelled(config, table))
 
 
 def _header(path: Path, name: str, mapped: Mapping[str, str], keys: tuple[str, ...]) -> Header:

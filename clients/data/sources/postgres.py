@@ -32,6 +32,7 @@ from psycopg import sql
 
 from clients.data.place import Reading, Source
 from clients.data.secrets import read_password
+from clients.data.sources.spelling import Reader, spelled
 from privacy.errors import DataError
 
 OLDEST = 15
@@ -322,6 +323,8 @@ def _make_date(year, month, day):  # type: ignore[no-untyped-def]  # Ibis reads 
 def _in_line(table: ir.Table, config: Reading, padded: frozenset[str]) -> ir.Table:
     """Ids, times and amounts as the cleaning rules expect them from every source."""
     columns = config.columns
+    reader = Reader(number=_number_of, time=lambda text: _time_of(text, utc=False))
+    table = spelled(config, table, reader=reader)
     # The server itself takes the blanks behind a char(n) for no part of it: as text it has none, so ids have none.
     ids = padded & set(columns.of_form("id").values())
     changes: dict[str, ir.Value] = {name: ibis.literal("").concat(table[name]) for name in sorted(ids)}

@@ -1,0 +1,28 @@
+"""How sure guesses are that no scores compare, 0 to 1; one table."""
+
+from __future__ import annotations
+
+#: Below this confidence a guess is put to the user as a question.
+SURE = 0.5
+
+#: How sure a guess is that no scores compare.
+CONFIDENCE = {
+    "amount equals quantity x price": 0.97,
+    "amount differs from quantity x price": 0.7,
+    "named money": 0.9,
+    "named money that repeats in orders": 0.4,
+    "the only decimals": 0.4,
+    "a currency in a column's name": 0.9,
+    "most rows' country": 0.6,
+    "the language of the names": 0.55,
+    "separator": 0.95,
+    "encoding": 0.9,
+    "decimal sign": 0.95,
+    "decimal sign, by another column": 0.92,
+    "decimal sign, by the currency": 0.9,
+    "date form": 0.95,
+    "date form, by another separator": 0.4,
+    "times carry their zone": 0.99,
+    "this machine's zone": 0.4,
+    "no zone": 0.3,
+}

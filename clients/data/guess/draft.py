@@ -1,0 +1,99 @@
+"""The text of a ``holder.toml``: every setting with its reason, and what could be meant instead."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import replace
+
+from clients.data.guess.confidence import SURE
+from clients.data.guess.nouns import Guess, Guessed
+from clients.data.guess.spelled import Spelled
+from clients.data.reading import ReadNumber
+
+
+def holder_toml(guess: Guess) -> str:
+    """A commented ``holder.toml`` with reasons and alternatives; reading it gives ``guess.config()``.
+
+    Raises:
+        DataError: if something is missing that cannot be guessed.
+    """
+    config = guess.config()
+    source = config.source
+    lines = [
+        "# Written by `cohortium holder new`: guesses with their reasons. Mend what is wrong, then run",
+        "#   cohortium holder check holder.toml",
+        f"holder = {_quoted(config.holder)}",
+        "",
+        "[source]",
+        f"url = {_quoted(source.url)}",
+    ]
+    if source.table is not None:
+        lines.append(f"table = {_quoted(source.table)}")
+    for name, value in guess.password.items():
+        lines.append(f"{name} = {_quoted(value)}")
+    lines += _setting("time_zone", guess.time_zone, "what times without a zone mean")
+    if guess.currency_code is not None:
+        lines += _setting("currency_code", guess.currency_code, "the currency of all rows")
+    else:
+        codes = ", ".join(_quoted(code) for code in source.currencies)
+        lines += [
+            "# sure: found in the currency column; a study needs a rate for each of them",
+            f"currencies = [{codes}]",
+        ]
+    lines += [
+        '# where = "consent = true"      # only rows for which this SQL is true take part',
+        '# exclude = "opt-out.csv"       # customers who never take part, one id a line',
+    ]
+    if guess.csv is not None:
+        lines += ["", "[source.csv]"]
+        for name, value in guess.csv.model_dump().items():
+            if name in guess.csv_reasons:
+                lines += _setting(name, replace(guess.csv_reasons[name], value=value), "")
+    for role, item in guess.spelled()[0].items():
+        lines += _reading(role, item)
+    lines += ["", "[columns]"]
+    for role, found in guess.columns.items():
+        lines += _setting(role, found, "")
+    if "order" not in guess.columns:
+        lines += [
+            "# PLEASE CHECK: no column was found that the lines of one order share; so an order is all that a customer",
+            "# buys on one day",
+            '# order = "..."',
+        ]
+    rest = [name for name in guess.names if name not in config.columns.mapped().values()]
+    if rest:
+        lines += ["", _comment(f"Not used: {', '.join(_quoted(name) for name in rest[:40])}")]
+    lines += [_comment(f"Note: {note}") for note in guess.notes]
+    return "\n".join(lines) + "\n"
+
+
+def _reading(role: str, item: Spelled) -> list[str]:
+    """The table of how one column is spelled."""
+    lines = ["", f"[source.read.{role}]", _comment(f"{_sure(item.confidence)}: {item.reason}")]
+    for name, value in item.read.model_dump().items():
+        if value or (isinstance(item.read, ReadNumber) and name == "decimal"):
+            text = _quoted(value) if isinstance(value, str) else f"[{', '.join(_quoted(one) for one in value)}]"
+            lines.append(f"{name} = {text}")
+    return lines
+
+
+def _sure(confidence: float) -> str:
+    return "sure" if confidence >= 0.9 else "likely" if confidence >= SURE else "PLEASE CHECK"
+
+
+def _setting(name: str, guessed: Guessed, meaning: str) -> list[str]:
+    sure = _sure(guessed.confidence)
+    comment = f"{meaning}: {guessed.reason}" if meaning else guessed.reason
+    others = f"; or {', '.join(_quoted(item) for item in guessed.alternatives)}" if guessed.alternatives else ""
+    return [_comment(f"{sure}: {comment}{others}"), f"{name} = {_quoted(guessed.value)}"]
+
+
+def _comment(text: str) -> str:
+    """A line of comment; TOML allows no control signs there."""
+    return "# " + re.sub(r"[\x00-\x1f\x7f]+", " ", text)
+
+
+def _quoted(text: str) -> str:
+    """A TOML string. JSON's escapes are TOML's, but for the delete sign."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
