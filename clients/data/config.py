@@ -126,8 +126,8 @@ class HolderConfig(Noun):
 
     @model_validator(mode="after")
     def _read_as_mapped(self) -> Self:
-        every: dict[str, Reading] = {"source": self, **self.feeds}
-        for name, reading in every.items():
+        every: list[tuple[str, Reading]] = [("source", self), *self.feeds.items()]
+        for name, reading in every:
             if wrong := read_complaint(reading.source.read, reading.columns.of_form):
                 raise ValueError(f"{name}.{wrong}")
         return self
