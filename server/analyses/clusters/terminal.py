@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.table import Table
@@ -20,22 +21,21 @@ from server.analyses.clusters.texts import text
 def tables(clusters: ClusterResult, result: StudyResult, folder: Path, language: Language) -> Iterator[Table]:
     """One line a cluster."""
 
-    def say(key: str, **fields: object) -> str:
-        return text(f"terminal_{key}", language, **fields)
+    say = partial(text, language=language)
 
     study = result.study
     words = cluster_words(clusters.figures, language, options=study.of(CONTRACT), currency=study.currency)
     table = Table(
-        title=say("title", day=study.as_of, currency=study.currency),
-        caption=say("interval", noise=say("noise")),
+        title=say("terminal_title", day=study.as_of, currency=study.currency),
+        caption=say("terminal_interval", noise=say("terminal_noise")),
         title_justify="left",
         caption_justify="left",
     )
     # Spend is known only where customers are compared by it.
     with_revenue = any(row.revenue is not None for row in clusters.figures)
-    table.add_column(say("cluster"), justify="right")
+    table.add_column(say("terminal_cluster"), justify="right")
     table.add_column("")
-    for column in ("records", "share_percent", *(("revenue",) if with_revenue else ())):
+    for column in ("terminal_records", "terminal_share_percent", *(("terminal_revenue",) if with_revenue else ())):
         table.add_column(say(column), justify="right")
     for row in clusters.figures:
         figures = [_written(row.customers, language, decimals=0), _written(row.share, language, decimals=1, scale=100)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.table import Table
@@ -20,20 +21,19 @@ from server.analyses.repurchase.texts import text
 def tables(repurchase: RepurchaseResult, result: StudyResult, folder: Path, language: Language) -> Iterator[Table]:
     """One line a cohort."""
 
-    def say(key: str, **fields: object) -> str:
-        return text(f"terminal_{key}", language, **fields)
+    say = partial(text, language=language)
 
     study = result.study
-    again = _written(repurchase.again, language) or say("not_shown")
+    again = _written(repurchase.again, language) or say("terminal_not_shown")
     table = Table(
-        title=say("title", day=study.as_of, again=again),
-        caption=say("caption", interval=say("interval", noise=say("noise"))),
+        title=say("terminal_title", day=study.as_of, again=again),
+        caption=say("terminal_caption", interval=say("terminal_interval", noise=say("terminal_noise"))),
         title_justify="left",
         caption_justify="left",
     )
     limits = study.of(CONTRACT).within_days
-    table.add_column(say("cohort"))
-    for column in (say("records"), *(say("within", days=days) for days in limits)):
+    table.add_column(say("terminal_cohort"))
+    for column in (say("terminal_records"), *(say("terminal_within", days=days) for days in limits)):
         table.add_column(column, justify="right")
     for row in repurchase.cohorts:
         customers = on_terminal(row.customers, language, decimals=0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 from rich.table import Table
@@ -27,24 +28,25 @@ def tables(rfm: RfmResult, result: StudyResult, folder: Path, language: Language
 
 
 def _table(figures: SchemeFigures, result: StudyResult, language: Language) -> Table:
-    def say(key: str, **fields: object) -> str:
-        return text(f"terminal_{key}", language, **fields)
+    say = partial(text, language=language)
 
     withheld = result.totals_withheld
-    interval = say("interval", noise=say("withheld" if withheld else "noise"))
+    interval = say("terminal_interval", noise=say("terminal_withheld" if withheld else "terminal_noise"))
     table = Table(
-        title=say("title", scheme=figures.scheme, day=result.study.as_of, currency=result.study.currency),
-        caption=say("hidden", interval=interval),
+        title=say("terminal_title", scheme=figures.scheme, day=result.study.as_of, currency=result.study.currency),
+        caption=say("terminal_hidden", interval=interval),
         title_justify="left",
         caption_justify="left",
     )
-    table.add_column(say("segment"))
-    columns = ("records", "of_revenue") if withheld else ("records", "share", "revenue", "share")
+    table.add_column(say("terminal_segment"))
+    columns = ["terminal_records", "terminal_of_revenue"]
+    if not withheld:
+        columns = ["terminal_records", "terminal_share", "terminal_revenue", "terminal_share"]
     for column in columns:
         table.add_column(say(column), justify="right")
     cells = _shares if withheld else _totals
     for row in figures.segments:
-        found = cells(row, language) or [say("suppressed"), *[""] * (len(columns) - 1)]
+        found = cells(row, language) or [say("terminal_suppressed"), *[""] * (len(columns) - 1)]
         table.add_row(of_its_own(row, language), *found)
     return table
 
