@@ -4,7 +4,7 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 PYTEST_ARGS ?= -n 2
 
-.PHONY: demo test lint fast wheel docs lock clean
+.PHONY: demo test lint fast wheel release audit-dependencies docs lock clean
 
 ## Run the main job on this machine. DATA=folder (one folder per holder, each with a holder.toml) uses your own data.
 demo: $(VENV)/.node
@@ -28,6 +28,15 @@ lint: $(VENV)/.dev
 ## Build the release and try its wheel in clean environments, of each interpreter of PYTHONS.
 wheel: $(VENV)/.dev
 	VENV=$(VENV) .ci/try-wheel $(PYTHONS)
+
+## A release in dist/: wheel, source, bill of materials, signed digests (RELEASE_KEY=file). `RELEASE_ARGS=--rehearse` tries it.
+release: $(VENV)/.dev
+	VENV=$(VENV) .ci/make-release $(RELEASE_ARGS)
+
+## Ask the public advisories about every pinned version; needs the network.
+audit-dependencies:
+	$(PYTHON) -m venv $(VENV)-audit && $(VENV)-audit/bin/python -m pip install --quiet --disable-pip-version-check 'pip-audit>=2.9,<3'
+	$(VENV)-audit/bin/pip-audit --strict --no-deps --disable-pip -r requirements.lock; status=$$?; rm -rf $(VENV)-audit; exit $$status
 
 ## The documents as a site, in site/, which opens without a server. Broken links are errors.
 docs: $(VENV)/.docs
