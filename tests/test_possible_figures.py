@@ -5,8 +5,10 @@ from __future__ import annotations
 import datetime as dt
 import io
 import re
+from collections.abc import Iterator
+from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import churn_pages
 import cluster_pages
@@ -22,10 +24,18 @@ from privacy.figures.estimates import Estimate, Value
 from privacy.presentation.texts import LANGUAGES
 from privacy.results import StudyResult
 from server.analyses.catalogue import ANALYSES
+from server.analysis import ServerAnalysis
 from server.report.render import render_report
 
 #: Differences and measured places may be below 0; how observed churn lies beyond 0 and 1 is said beside its picture.
 SIGNED = frozenset(("change", "typical", "observed"))
+#: Estimates that are written nowhere by themselves: what others are made from, and what stands in the unit of a feature
+#: or in a picture alone.
+UNWRITTEN = {
+    "rfm": {"counted_orders", "counted_revenue", "share_of_counted"},
+    "clusters": {"change", "typical"},
+    "churn": {"observed"},
+}
 SURE = Estimate(value=0.4, margin=0.02)
 #: A cell of a column in per cent: its value, and what stands around it.
 _SHARE = re.compile(
@@ -96,6 +106,33 @@ def leaves(value: Any) -> list[str]:
     if isinstance(value, list):
         return [words for item in value for words in leaves(item)]
     return [value] if isinstance(value, str) else []
+
+
+def estimates_of(model: type[Value]) -> set[str]:
+    """Names of the fields of a result, and of what it is made of, that hold estimates."""
+    found: set[str] = set()
+    for name, hint in get_type_hints(model).items():
+        inside = list(parts(hint))
+        if Estimate in inside:
+            found.add(name)
+        for kind in inside:
+            if kind is not Estimate and issubclass(kind, Value):
+                found |= estimates_of(kind)
+    return found
+
+
+def parts(hint: Any) -> Iterator[type]:
+    if isinstance(hint, type) and not get_args(hint):
+        yield hint
+    for inner in get_args(hint):
+        yield from parts(inner)
+
+
+@pytest.mark.parametrize("analysis", ANALYSES, ids=lambda analysis: analysis.name)
+def test_every_figure_of_a_result_has_a_form(analysis: ServerAnalysis[Any]) -> None:
+    """Without one it would be missing in JSON, unseen."""
+    result = import_module(f"privacy.analyses.{analysis.name}.results").RESULT
+    assert estimates_of(result) - set(analysis.forms(PLAIN.study)) == UNWRITTEN.get(analysis.name, set())
 
 
 @pytest.mark.parametrize("how", MOVES)
