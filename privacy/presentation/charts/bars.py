@@ -17,7 +17,9 @@ from privacy.presentation.pictures import (
     Edges,
     Form,
     beside,
+    block,
     label,
+    line,
     width_of,
 )
 
@@ -111,7 +113,8 @@ def diverging(rows: Sequence[tuple[str, Mark]], directions: tuple[str, str], for
     axes.set_xlim(-reach, reach)
     for index, (_, mark) in enumerate(rows):
         middle, right = _middle(index, 1, wide=wide), mark.value >= 0
-        axes.barh(middle, mark.value, height=_THICK, color=REVENUE if mark.value > 0 else CUSTOMERS, linewidth=0)
+        colour = REVENUE if mark.value > 0 else CUSTOMERS
+        block(axes, (0, middle - _THICK / 2), mark.value, _THICK, facecolor=colour, linewidth=0)
         beside(
             axes,
             (mark.value, middle),
@@ -174,7 +177,7 @@ def _fill(axes: Axes, groups: Sequence[Group], series: Sequence[Series], *, wide
     for index, group in enumerate(groups):
         middle = _middle(index, len(series), wide=wide)
         # Beside the bars only: on a phone the names stand between them.
-        axes.plot([0, 0], [middle - half, middle + half], color=MUTED, linewidth=1)
+        line(axes, [0, 0], [middle - half, middle + half], color=MUTED, linewidth=1)
         first = middle - _STEP * (len(group.bars) - 1) / 2
         for place, (mark, item) in enumerate(zip(group.bars, series, strict=False)):
             at = first + _STEP * place
@@ -186,10 +189,10 @@ def _fill(axes: Axes, groups: Sequence[Group], series: Sequence[Series], *, wide
 
 
 def _bar(axes: Axes, mark: Mark, at: float, series: Series) -> tuple[float, float]:
-    axes.barh(at, mark.value, height=_THICK, color=series.colour, linewidth=0)
+    block(axes, (0, at - _THICK / 2), mark.value, _THICK, facecolor=series.colour, linewidth=0)
     if mark.margin:
         for colour, thickness in ((WHITE, 3.4), (BLACK, 1.6)):  # white edge on dark bars
-            axes.plot([mark.low, mark.high], [at] * 2, color=colour, linewidth=thickness, solid_capstyle="butt")
+            line(axes, [mark.low, mark.high], [at] * 2, color=colour, linewidth=thickness, solid_capstyle="butt")
     weight = "bold" if series.strong else "normal"
     beside(axes, (max(mark.high, 0), at), mark.words, offset=(6, 0), align="left", weight=weight)
     return mark.low, mark.high

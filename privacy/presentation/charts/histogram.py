@@ -27,6 +27,7 @@ from privacy.presentation.pictures import (
     Form,
     bare,
     beside,
+    block,
 )
 
 if TYPE_CHECKING:
@@ -106,15 +107,8 @@ def histogram(facts: Distribution, beyond: str, form: Form) -> str:
     axes = canvas.axes(Edges(_SIDE, _SIDE, _TOP, _BOTTOM))
     bars = _bars(facts)
     steps = [facts.bands[rank].step for rank in np.searchsorted(facts.cuts, bars.upper, side="left")]
-    axes.bar(
-        bars.left,
-        bars.density,
-        width=bars.right - bars.left,
-        align="edge",
-        color=[SCORES[step] for step in steps],
-        edgecolor="white",
-        linewidth=0.6,
-    )
+    for left, right, height, step in zip(bars.left, bars.right, bars.density, steps, strict=True):
+        block(axes, (left, 0), right - left, height, facecolor=SCORES[step], edgecolor=WHITE, linewidth=0.6)
     # The lightest shade hardly differs from paper; a line on top shows where its bars end.
     axes.stairs(bars.density, [*bars.left, bars.right[-1]], color=MUTED, linewidth=0.8, baseline=None)
     axes.set_ylim(0, (float(bars.density.max()) or 1.0) * 1.18)  # room for the name of the mark
@@ -210,7 +204,7 @@ def _ribbon(canvas: Canvas, axes: Axes, facts: Distribution, bars: _Bars) -> Non
     for band, (low, high) in zip(facts.bands, pairwise(edges), strict=True):
         if high <= low:
             continue
-        ribbon.barh(0.5, high - low, left=low, height=1, color=SCORES[band.step], edgecolor="white", linewidth=1)
+        block(ribbon, (low, 0), high - low, 1, facecolor=SCORES[band.step], edgecolor=WHITE, linewidth=1)
         share, middle = (high - low) / span, (low + high) / 2
         if share > _DIGIT:
             ink = WHITE if band.step >= DARK else INK
