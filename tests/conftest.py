@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from costs import DEAR, seconds
+from drawn_once import draw_once
 from hypothesis import settings
 from mutant_guard import no_errors_of_its_own
 from postgres_server import PASSWORD, Server, running_server
@@ -36,10 +38,16 @@ sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["LC_ALL"] = "C.UTF-8"  # results on the terminal are in the language of the locale
 
+# Importing makes millions of objects that stay: looking through them for garbage again and again is a sixth of what
+# it takes. What is there once everything is collected is looked at no more (`pytest_collection_finish`).
+gc.disable()
+
 
 # No test asserts how long something takes, and so none of hypothesis' does.
 settings.register_profile("ours", deadline=None)
 settings.load_profile("ours")
+
+draw_once()
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -54,6 +62,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if seconds(item.path) >= DEAR:
             item.add_marker(pytest.mark.slow)
     items.sort(key=lambda item: -seconds(item.path))
+
+
+def pytest_collection_finish() -> None:
+    """From here on garbage is looked for among what tests make, and less often: they hold little for long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000)
+    gc.enable()
 
 
 @pytest.fixture(scope="session")

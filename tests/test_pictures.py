@@ -1,7 +1,8 @@
 """Pictures in the pages and in the documents.
 
 Asserts that every score is named on a distribution however narrow its band is, that on a phone no line runs through a
-segment's name, and that docs/pictures holds what docs/pictures.md shows, in files that load fast.
+segment's name, that the same figures give the same bytes, and that docs/pictures holds what docs/pictures.md shows, in
+files that load fast.
 """
 
 from __future__ import annotations
@@ -12,9 +13,11 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
+from drawn_once import KINDS
 from report_pages import PLAIN
 
 from privacy.analyses.rfm.results import Distribution
+from privacy.presentation import charts
 from server.analyses.rfm.pictures import distribution, segment_shares
 
 DOCS = Path(__file__).parents[1] / "docs"
@@ -59,6 +62,24 @@ def test_on_a_phone_no_line_crosses_a_name() -> None:
             upright.append(abs(float(ends[2]) - float(ends[4])))
     assert len(upright) >= len(scheme.segments)
     assert max(upright) <= 40
+
+
+def test_the_same_figures_give_the_same_bytes_however_often_they_are_drawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Tests rely on it: they draw each picture once (``drawn_once``); here nothing is remembered."""
+    assert PLAIN.rfm is not None
+    remembered = segment_shares(PLAIN.rfm.schemes[0], "zh", floor=20, width="wide")
+    assert {"bars", "histogram", "over_time", "tree"} <= set(KINDS)
+    for kind in KINDS:
+        monkeypatch.setattr(charts, kind, getattr(charts, kind).__wrapped__)
+    facts = PLAIN.rfm.distributions[0]
+    for draw in (
+        lambda: segment_shares(PLAIN.rfm.schemes[0], "zh", floor=20, width="wide"),  # type: ignore[union-attr]
+        lambda: distribution(facts, "en", currency="EUR"),
+    ):
+        first = draw()
+        assert first == draw()
+        assert "<path" in first
+    assert remembered == segment_shares(PLAIN.rfm.schemes[0], "zh", floor=20, width="wide")
 
 
 def test_the_documents_pictures() -> None:
