@@ -87,6 +87,31 @@ def test_chinese_pages_have_the_commands_of_the_english_ones() -> None:
     assert all(block in "".join(english) for block in commands(docs / "zh" / "labels.md"))
 
 
+def test_chinese_pages_are_led_to_and_say_what_they_are_short_for() -> None:
+    """From their index, from the site's navigation, and both ways between a page and the English one of its name."""
+    docs, texts = ROOT / "docs", {}
+    for page in sorted((docs / "zh").glob("*.md")):
+        texts[page.name] = page.read_text(encoding="utf-8")
+        assert f"zh/{page.name}\n" in (ROOT / "mkdocs.yml").read_text(encoding="utf-8"), page.name
+    for name, text in texts.items():
+        if name == "index.md":
+            continue
+        assert f"]({name})" in texts["index.md"], name
+        assert f"](../{name})" in text, name
+        assert f"](zh/{name})" in (docs / name).read_text(encoding="utf-8"), name
+
+
+def test_one_thing_has_one_word_in_chinese() -> None:
+    """As-of day, cut point, segment: other words for them were in documents and on pages once."""
+    packages = ("cohortium", "server", "clients", "privacy")
+    texts = [path for package in packages for path in (ROOT / package).rglob("*.toml")]
+    assert len(texts) > 20
+    for page in (*(ROOT / "docs" / "zh").glob("*.md"), *texts):
+        text = page.read_text(encoding="utf-8")
+        for strange in ("分析日", "统计日", "分位点", "切点", "客群"):
+            assert strange not in text, (page.name, strange)
+
+
 def test_every_decision_has_a_number_of_its_own() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))]
     assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]
