@@ -33,25 +33,35 @@ def expected(holder: str, message: str, *, number: int = 0, size: int = 64) -> b
     return holder.encode() + EVERY_BYTE + f"{message} {number} ".encode().ljust(size, b".")
 
 
+class Round(NamedTuple):
+    """What a probe saw in one round: its number, the replies, the order of ``on_reply`` and the seconds."""
+
+    number: int
+    replies: dict[str, bytes]
+    order: list[str]
+    seconds: float
+
+
 class Report(NamedTuple):
-    """What a probe saw: who is connected, and by round the replies, the order of ``on_reply`` and the seconds."""
+    """What a probe saw: who is connected, and its rounds."""
 
     transport: str
     connected: list[str]
-    replies: list[dict[str, bytes]]
-    orders: list[list[str]]
-    seconds: list[float]
+    rounds: list[Round]
 
 
 def read_report(path: Path) -> Report:
     told = json.loads(path.read_text())
-    return Report(
-        told["transport"],
-        told["connected"],
-        [{holder: bytes.fromhex(data) for holder, data in one["replies"].items()} for one in told["rounds"]],
-        [one["order"] for one in told["rounds"]],
-        [one["seconds"] for one in told["rounds"]],
-    )
+    rounds = [
+        Round(
+            number,
+            {holder: bytes.fromhex(data) for holder, data in one["replies"].items()},
+            one["order"],
+            one["seconds"],
+        )
+        for number, one in enumerate(told["rounds"])
+    ]
+    return Report(told["transport"], told["connected"], rounds)
 
 
 #: Probes a carrier with these settings.
@@ -117,68 +127,99 @@ CARRIERS = [
 ]
 
 
+#: A holder that sleeps, and how long it is waited for. Flower's round trip takes well under a second, but seconds on a
+#: machine that is busy.
+SLOW = {"in-process": (1.0, 2.5), "flower": (5.0, 9.0)}
+#: What is tried, by name: settings of rounds. All in one run of the probe: over Flower each run is a process.
+SCENARIOS: dict[str, list[dict[str, Any]]] = {
+    "plain": [{}],
+    "one byte": [{"size": 1}],
+    "a million bytes": [{"size": 1_000_000}],
+    "four rounds": [{}] * 4,
+    "raises": [{"message": "raise beta", "timeout": 20.0}],
+    "empty": [{"message": "empty beta", "timeout": 20.0}],
+    "slow": [{"message": "sleep beta {slow}", "timeout": "{timeout}"}, {"message": "after", "timeout": 30.0}],
+    "unknown": [{"holders": ["alpha", "nobody"], "timeout": 20.0}],
+}
+
+
+class Seen(NamedTuple):
+    """What the probe of a carrier saw, by scenario."""
+
+    carrier: str
+    report: Report
+    rounds: dict[str, list[Round]]
+
+
 @pytest.fixture(scope="module", params=CARRIERS)
-def carrier(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Carrier]:
+def seen(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Seen:
+    timeout, slow = SLOW[request.param]
+    asked = {
+        name: [
+            {key: value.format(slow=slow, timeout=timeout) if isinstance(value, str) else value
+             for key, value in one.items()}
+            for one in rounds
+        ]
+        for name, rounds in SCENARIOS.items()
+    }  # fmt: skip
     with CATALOGUE[request.param](tmp_path_factory.mktemp(request.param)) as run:
-        run.name = request.param  # type: ignore[attr-defined]
-        yield run
+        report = run(rounds=[one for rounds in asked.values() for one in rounds])
+    left = iter(report.rounds)
+    return Seen(request.param, report, {name: [next(left) for _ in rounds] for name, rounds in asked.items()})
 
 
-def test_it_says_its_name_and_who_is_connected(carrier: Carrier) -> None:
-    report = carrier()
-    assert report.transport == carrier.name  # type: ignore[attr-defined]
-    assert report.connected == sorted(HOLDERS)
+def test_it_says_its_name_and_who_is_connected(seen: Seen) -> None:
+    assert seen.report.transport == seen.carrier
+    assert seen.report.connected == sorted(HOLDERS)
+    (plain,) = seen.rounds["plain"]
+    assert plain.replies == {holder: expected(holder, "probe", number=plain.number) for holder in HOLDERS}
 
 
-@pytest.mark.parametrize("size", [1, 1_000_000])
-def test_bytes_arrive_and_come_back_as_they_were(carrier: Carrier, size: int) -> None:
-    (replies,) = carrier(size=size).replies
-    assert set(replies) == set(HOLDERS)
+@pytest.mark.parametrize(("name", "size"), [("one byte", 1), ("a million bytes", 1_000_000)])
+def test_bytes_arrive_and_come_back_as_they_were(seen: Seen, name: str, size: int) -> None:
+    (one,) = seen.rounds[name]
+    assert set(one.replies) == set(HOLDERS)
     for holder in HOLDERS:
-        sent = expected(holder, "probe", size=size)
-        assert hashlib.sha256(replies[holder]).digest() == hashlib.sha256(sent).digest()
+        sent = expected(holder, "probe", number=one.number, size=size)
+        assert hashlib.sha256(one.replies[holder]).digest() == hashlib.sha256(sent).digest()
 
 
-def test_rounds_are_not_mixed_up_and_each_reply_is_announced_once(carrier: Carrier) -> None:
-    report = carrier(rounds=4)
-    for number, (replies, order) in enumerate(zip(report.replies, report.orders, strict=True)):
-        assert replies == {holder: expected(holder, "probe", number=number) for holder in HOLDERS}
-        assert sorted(order) == sorted(HOLDERS)
+def test_rounds_are_not_mixed_up_and_each_reply_is_announced_once(seen: Seen) -> None:
+    rounds = seen.rounds["four rounds"]
+    assert len({one.number for one in rounds}) == 4
+    for one in rounds:
+        assert one.replies == {holder: expected(holder, "probe", number=one.number) for holder in HOLDERS}
+        assert sorted(one.order) == sorted(HOLDERS)
 
 
-def test_a_holder_that_raises_is_absent_at_once_and_its_text_nowhere(carrier: Carrier) -> None:
-    report = carrier(message="raise beta", timeout=20.0)
-    assert report.replies == [{holder: expected(holder, "raise beta") for holder in ("alpha", "gamma")}]
-    assert sorted(report.orders[0]) == ["alpha", "gamma"]
-    assert report.seconds[0] < 15, "known at once, not waited for"
-    assert SECRET.encode() not in b"".join(report.replies[0].values())
+@pytest.mark.parametrize(("name", "message"), [("raises", "raise beta"), ("empty", "empty beta")])
+def test_a_holder_that_raises_or_says_nothing_is_absent_at_once(seen: Seen, name: str, message: str) -> None:
+    (one,) = seen.rounds[name]
+    assert one.replies == {holder: expected(holder, message, number=one.number) for holder in ("alpha", "gamma")}
+    assert sorted(one.order) == ["alpha", "gamma"]
+    assert one.seconds < 15, "known at once, not waited for"
 
 
-def test_an_empty_reply_is_none(carrier: Carrier) -> None:
-    report = carrier(message="empty beta", timeout=20.0)
-    assert report.replies == [{holder: expected(holder, "empty beta") for holder in ("alpha", "gamma")}]
-    assert sorted(report.orders[0]) == ["alpha", "gamma"]
-    assert report.seconds[0] < 15, "known at once, not waited for"
+def test_the_text_of_what_a_holder_raised_is_nowhere(seen: Seen) -> None:
+    assert SECRET.encode() not in b"".join(data for one in seen.report.rounds for data in one.replies.values())
 
 
-def test_a_slow_holder_is_absent_at_the_time_out_while_others_arrive(carrier: Carrier) -> None:
-    # Flower's round trip takes well under a second, but seconds on a machine that is busy.
-    timeout, slow = (1.0, 2.5) if carrier.name == "in-process" else (5.0, 9.0)  # type: ignore[attr-defined]
+def test_a_slow_holder_is_absent_at_the_time_out_while_others_arrive(seen: Seen) -> None:
+    timeout, slow = SLOW[seen.carrier]
+    one, later = seen.rounds["slow"]
     message = f"sleep beta {slow}"
-    report = carrier(message=message, timeout=timeout)
-    assert report.replies == [{holder: expected(holder, message) for holder in ("alpha", "gamma")}]
-    assert sorted(report.orders[0]) == ["alpha", "gamma"]
-    assert 0.9 * timeout < report.seconds[0] < 0.95 * slow
+    assert one.replies == {holder: expected(holder, message, number=one.number) for holder in ("alpha", "gamma")}
+    assert sorted(one.order) == ["alpha", "gamma"]
+    assert 0.9 * timeout < one.seconds < 0.95 * slow
     # Its late reply is not taken for the reply to the next request.
-    later = carrier(message="after", timeout=30.0)
-    assert later.replies == [{holder: expected(holder, "after") for holder in HOLDERS}]
+    assert later.replies == {holder: expected(holder, "after", number=later.number) for holder in HOLDERS}
 
 
-def test_an_unknown_holder_is_absent_and_not_waited_for(carrier: Carrier) -> None:
-    report = carrier(holders=["alpha", "nobody"], timeout=20.0)
-    assert report.replies == [{"alpha": expected("alpha", "probe")}]
-    assert report.orders == [["alpha"]]
-    assert report.seconds[0] < 15
+def test_an_unknown_holder_is_absent_and_not_waited_for(seen: Seen) -> None:
+    (one,) = seen.rounds["unknown"]
+    assert one.replies == {"alpha": expected("alpha", "probe", number=one.number)}
+    assert one.order == ["alpha"]
+    assert one.seconds < 15
 
 
 # --- what only the in-process carrier can be shown quickly -------------------------------------------------------

@@ -19,15 +19,16 @@ def probe(transport: Transport, settings: dict[str, Any]) -> None:
         transport: the carrier to check.
         settings: ``report`` (path of the JSON file to write), ``holders`` (list of ids), and optionally
             ``rounds`` (default 1), ``size`` (bytes of a request, default 64), ``timeout`` (seconds a round,
-            default 10) and ``message`` (text the request begins with, default ``probe``).
+            default 10) and ``message`` (text the request begins with, default ``probe``). Where ``rounds`` is a list,
+            each of its objects is one round, and what it says counts in that round.
     """
-    holders: list[str] = settings["holders"]
-    text: str = settings.get("message", "probe")
-    size = int(settings.get("size", 64))
-    timeout = float(settings.get("timeout", 10.0))
+    asked = settings.get("rounds", 1)
     rounds = []
-    for number in range(int(settings.get("rounds", 1))):
-        requests = dict.fromkeys(holders, f"{text} {number} ".encode().ljust(size, b"."))
+    for number, own in enumerate(asked if isinstance(asked, list) else [{}] * int(asked)):
+        told = {**settings, **own}
+        size, timeout = int(told.get("size", 64)), float(told.get("timeout", 10.0))
+        text = told.get("message", "probe")
+        requests = dict.fromkeys(told["holders"], f"{text} {number} ".encode().ljust(size, b"."))
         order: list[str] = []
         started = time.monotonic()
         replies = transport.exchange(requests, timeout=timeout, on_reply=order.append)

@@ -13,8 +13,9 @@ from flwr.serverapp import Grid
 from server.flower.internals import FIELD, RECORD, Inbox, Unreachable, patience, push
 
 #: Seconds before the first look at the inbox, and between looks. Holders' replies leave at multiples of a quarter
-#: of a second, so that earlier looks would only keep the SuperLink from its work.
-_FIRST_LOOK, _POLL = 0.2, 0.03
+#: of a second, so that earlier looks would only keep the SuperLink from its work. Each look in vain makes the pause
+#: longer: whoever waits for a holder that is away would else take a third of a processor, and the SuperLink another.
+_FIRST_LOOK, _POLL, _LONGEST, _LONGER = 0.2, 0.03, 0.25, 1.15
 #: The largest reply, in bytes; a larger one counts as none.
 _REPLY_LIMIT = 64 * 1024 * 1024
 #: A message outlives its time-out by this much, so that a clock some seconds off does not kill a reply.
@@ -78,7 +79,7 @@ class FlowerTransport:
                         replies[holder] = data
                         if on_reply is not None:
                             on_reply(holder)
-                pause = _POLL
+                pause = _POLL if arrived or pause == _FIRST_LOOK else min(_LONGER * pause, _LONGEST)
         except Unreachable as error:
             log.warning("the SuperLink did not answer in time: %s", error)
         return replies
