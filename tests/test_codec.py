@@ -130,7 +130,9 @@ def _changes(leaf: Any) -> list[Any]:
     if isinstance(leaf, int):
         return [leaf + 1, leaf - 1, leaf * 2]
     text, choices = str(leaf), sorted(map(str, _choices()))
-    return [text[:-1] + ("0" if text[-1:] != "0" else "1"), text + "x", text[:-1], *_WORDS, *choices]
+    # To a field that may be anything a choice of another field is no more than a text, and those come first.
+    more = choices if text in choices else []
+    return [text[:-1] + ("0" if text[-1:] != "0" else "1"), text + "x", text[:-1], *_WORDS, *more]
 
 
 @each_example
