@@ -151,8 +151,10 @@ class MeasureUse(Noun):
 class EventChoice(Noun):
     """Which of a customer's events a table is about.
 
+    Of events without a key in one of the table's dimensions none is chosen.
+
     With ``of = "conversion"`` an event is an order that has touches: those of the ``look_back_days`` days before it
-    began, the last ``most_touches`` of them (by time, then channel). Its weight, one
+    began, that moment included, the last ``most_touches`` of them (by time, then channel). Its weight, one
     :data:`privacy.kernel.dimensions.WHOLE`, goes to the channel of the first of them (model ``first``), of the last one
     (``last``), or in equal parts to all (``linear``): WHOLE // touches each, so that a channel that is touched twice
     gets two. The measure ``weight`` adds these up; ``weight * order.amount`` adds up weight times the order's money,

@@ -169,10 +169,11 @@ WHOLE = 1 << 20
 
 #: What a value is. ``customers``: 1 in every cell that the customer is in. ``count``: its events of the feed there (an
 #: order once, however many lines). ``sum``: of a role, in minor units of the study's currency for money, in whole
-#: numbers else; an order's money is net of what is returned, by the study's rules. ``share`` of a feed: ``count``
-#: there times :data:`WHOLE`, by the customer's ``count`` in all cells of the table, rounded down. ``share`` of a flag:
-#: purchase lines there that have it, in parts of :data:`WHOLE` of all purchase lines there, rounded down. ``weight``
-#: and ``weighted``: see :class:`privacy.kernel.declarations.EventChoice`.
+#: numbers else; an order's money is net of what is returned, by the study's rules (what is booked under an order that
+#: has no purchase line is set off in tables of customers only, at its first line's time). ``share`` of a feed:
+#: ``count`` there times :data:`WHOLE`, by the customer's ``count`` in all cells of the table, rounded down. ``share``
+#: of a flag: purchase lines there that have it, in parts of :data:`WHOLE` of all purchase lines there, rounded down.
+#: ``weight`` and ``weighted``: see :class:`privacy.kernel.declarations.EventChoice`.
 MeasureKind = Literal["customers", "count", "sum", "share", "weight", "weighted"]
 
 

@@ -7,7 +7,8 @@ at (``offers``).
 
 from __future__ import annotations
 
+from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureRequest
 
-RowRequest = CustomerRequest | FeatureRequest
+RowRequest = CustomerRequest | FeatureRequest | CellRequest

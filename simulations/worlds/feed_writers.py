@@ -28,10 +28,7 @@ def write_feeds(
     Args:
         rows: its purchases with person and customer, for the ids.
     """
-    ids = rows.drop_duplicates("person").set_index("person")["customer"]
-    persons = np.unique(np.concatenate([frame["person"] for frame in frames.values()]))
-    lookers = persons[~np.isin(persons, ids.index)]
-    ids = pd.concat([ids, pd.Series(visitor_ids(holder, rows, len(lookers)), index=lookers)])
+    ids = ids_of(holder, frames, rows)
     text: list[str] = []
     values: list[str] = []
     for name, frame in frames.items():
@@ -47,6 +44,15 @@ def write_feeds(
         text.append(f"columns = {{{named}}}\n")
     with (home / "holder.toml").open("a", encoding="utf-8") as file:
         file.write("".join([*text, *values]))
+
+
+def ids_of(holder: GeneratedHolder, frames: Mapping[FeedName, pd.DataFrame], rows: pd.DataFrame) -> pd.Series:
+    """The holder's id of every person in its purchases or feeds."""
+    ids = rows.drop_duplicates("person").set_index("person")["customer"]
+    persons = np.unique(np.concatenate([frame["person"] for frame in frames.values()]))
+    lookers = persons[~np.isin(persons, ids.index)]
+    every: pd.Series = pd.concat([ids, pd.Series(visitor_ids(holder, rows, len(lookers)), index=lookers)])
+    return every
 
 
 def _with_dirt(rng: np.random.Generator, frame: pd.DataFrame, as_of: dt.date) -> pd.DataFrame:

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from privacy.analyses.catalogue import NAMES
+from simulations.worlds.clean_feeds import keep_clean
 from simulations.worlds.dirt import NON_GOODS, RATES, in_currency, with_dirt
 from simulations.worlds.feed_writers import write_feeds
 from simulations.worlds.feeds import feeds_of, with_goods
@@ -98,6 +99,7 @@ def generate(  # noqa: PLR0913  what a world is made of
         if feeds:
             made = feeds_of(beside, holder, clean[holder.name], returns[holder.name], as_of)
             write_feeds(beside, holder, home, made, rows, as_of)
+            keep_clean(folder, holder, made, rows, as_of)
     truth = folder / "truth.json"
     facts = _truth(holders, clean, returns, as_of=as_of, customers=customers)
     facts["months"] = {day.isoformat(): totals_at(clean, returns, day) for day in firsts_before(as_of, 3)}

@@ -162,10 +162,14 @@ def tests_of_who(source: ir.Table, customer: Id, config: Reading, *, base: Path)
 
 def tests_of_when(time: ir.Value, config: Reading, study: Study) -> dict[str, ir.Value]:
     """The same for rules on when it was."""
-    return {
-        "unreadable_time": ~(time >= moment_literal(FIRST_DAY, time)).fill_null(False),
-        "after_as_of": time >= moment_literal(as_of_moment(study, zone_at(config, time)), time),
-    }
+    since, before = is_seen(time, config, study)
+    return {"unreadable_time": ~since.fill_null(False), "after_as_of": ~before}
+
+
+def is_seen(time: ir.Value, config: Reading, study: Study) -> tuple[ir.BooleanValue, ir.BooleanValue]:
+    """Whether a row is of a day that counts at all, and of before the as-of day: a study sees where both hold."""
+    until = moment_literal(as_of_moment(study, zone_at(config, time)), time)
+    return time >= moment_literal(FIRST_DAY, time), time < until
 
 
 def _tests_of_figures(rows: ir.Table, origin: Origin) -> dict[str, ir.Value]:

@@ -10,6 +10,8 @@ from ibis.expr import types as ir
 from clients.data.cleaning.columns import finite
 from clients.data.cleaning.times import FIRST_DAY, moment_literal, wall_time, zone_at
 from clients.data.origin import Origin
+from clients.data.place import Reading
+from privacy.protocol.study import Study
 
 #: Money is added up as integers of this fraction of the study's currency unit, so that the order of addition, and with
 #: it the source, cannot change a digit.
@@ -50,12 +52,40 @@ def money_of(lines: ir.Table, origin: Origin) -> Money:
     scaled = own
     if code != study.currency:
         known = [name for name in (study.currency, *study.rates) if code in (None, name)]
-        rate = _rate(currency, known, lines.time, origin)
+        rate = _rate(currency, known, lines.time, config, study)
         unknown = ~currency.isin(known).fill_null(False) if known else ibis.literal(True)
         no_rate = rate.isnull()
         scaled = own * rate
     capped = finite(own) & (scaled.abs() * QUANTA_PER_UNIT > LINE_LIMIT)
     return Money(own, currency, _quanta(scaled, finite(own)), capped, unknown, no_rate)
+
+
+def quanta_beside(own: ir.Value, time: ir.Value, config: Reading, study: Study) -> ir.Value:
+    """Other money than what was paid, such as a cost, of a source in one currency; null where there is none.
+
+    Args:
+        own: in the source's currency.
+        time: of the row.
+        config: where the row comes from.
+        study: whose rates and currency count.
+    """
+    code = config.source.currency_code
+    own = own.cast("float64")
+    if code != study.currency:
+        known = [code] if code in study.rates else []
+        own = own * _rate(ibis.literal(code), known, time, config, study)
+    return _quanta(own, finite(own))
+
+
+def cost_of(lines: ir.Table, origin: Origin) -> ir.Value:
+    """What the holder paid for the goods of purchase lines, as ``Money.quanta``; lines have ``raw_cost``."""
+    own = lines.raw_cost.cast("float64")
+    if origin.config.source.currency_code is not None:
+        return quanta_beside(own, lines.time, origin.config, origin.study)
+    known = [origin.study.currency, *origin.study.rates]
+    currency = lines.raw_currency.cast("string").strip().upper()
+    scaled = own * _rate(currency, known, lines.time, origin.config, origin.study)
+    return _quanta(scaled, finite(scaled))
 
 
 def own_quanta(money: Money) -> ir.IntegerValue:
@@ -70,14 +100,14 @@ def _quanta(units: ir.Value, finite: ir.BooleanValue) -> ir.IntegerValue:
     return (ibis.ifelse(finite, limited, ibis.null("float64")) + 0.5).floor().cast("int64")
 
 
-def _rate(currency: ir.Value, known: list[str], time: ir.Value, origin: Origin) -> ir.Value:
+def _rate(currency: ir.Value, known: list[str], time: ir.Value, config: Reading, study: Study) -> ir.Value:
     """Units of the study's currency for one of the line's on its day; null where the study has no rate."""
     branches = []
     for code in known:
-        for step in reversed(origin.study.rate_of(code) or ()):
+        for step in reversed(study.rate_of(code) or ()):
             applies = currency == code
             if step.since > FIRST_DAY.date():
-                since = wall_time(step.since, origin.study.time_zone, zone_at(origin.config, time))
+                since = wall_time(step.since, study.time_zone, zone_at(config, time))
                 applies &= time >= moment_literal(since, time)
             branches.append((applies, float(step.rate)))
     return ibis.cases(*branches, else_=ibis.null("float64")) if branches else ibis.null("float64")

@@ -16,7 +16,7 @@ from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import missing_columns, typed
 from clients.data.cleaning.ids import id_of, is_untidy, text_ids
-from clients.data.cleaning.lines import KEPT, RULES, first_rule, tests_of_when, tests_of_who, with_condition
+from clients.data.cleaning.lines import KEPT, RULES, first_rule, is_seen, tests_of_when, tests_of_who, with_condition
 from clients.data.feed_config import FeedReading
 from clients.data.origin import Origin
 from clients.data.sources import fetch, open_source
@@ -33,15 +33,12 @@ class OpenFeed:
         reading: what its columns are.
         rows: every row of the source, with ``rule`` (``KEPT`` or a code of ``RULES``), ``customer`` (the key to group
             by), ``time`` (of events) and the other mapped columns as ``raw_<role>``.
+        kept: those that count, without ``rule``.
     """
 
     reading: FeedReading
     rows: ir.Table
-
-    @property
-    def kept(self) -> ir.Table:
-        """Rows that count, without ``rule``."""
-        return self.rows.filter(self.rows.rule == KEPT).drop("rule")
+    kept: ir.Table
 
     def tally(self) -> dict[str, int]:
         """How many rows each rule left out, by its name, in the order of ``RULES``; ``""`` for those that count."""
@@ -66,7 +63,8 @@ def open_feed(origin: Origin, name: FeedName) -> Iterator[OpenFeed]:
             if missing := missing_columns(opened.table, reading):
                 raise ColumnsMissing(missing)
             tidy = _are_tidy(opened.table, reading)
-            feed = OpenFeed(reading=reading, rows=_rows(opened.table, reading, origin, tidy=tidy))
+            rows, kept = _rows(opened.table, reading, origin, tidy=tidy)
+            feed = OpenFeed(reading=reading, rows=rows, kept=kept)
             if opened.files:
                 counted = fetch(opened.table.aggregate(rows=opened.table.count()), what="counting rows")
                 opened.check_rows(pc.sum(counted["rows"]).as_py() or 0)
@@ -90,7 +88,7 @@ def _are_tidy(table: ir.Table, reading: FeedReading) -> bool:
     return not pc.any(found["untidy"]).as_py()
 
 
-def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) -> ir.Table:
+def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) -> tuple[ir.Table, ir.Table]:
     source = typed(table, reading)
     if reading.source.where is not None:
         source = with_condition(source, reading.source.where)
@@ -102,4 +100,9 @@ def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) 
     raw = {
         role if role == "time" else f"raw_{role}": source[name] for role, name in mapped.items() if role != "customer"
     }
-    return source.select(customer=customer.key, **raw, rule=first_rule(tests))
+    named = {"customer": customer.key} | raw
+    # Asked for in plain terms, which databases answer from what they know of whole blocks of rows.
+    counts = [~test.fill_null(False) for name, test in tests.items() if name not in ("unreadable_time", "after_as_of")]
+    if "time" in mapped:
+        counts += is_seen(source[mapped["time"]], reading, origin.study)
+    return source.select(**named, rule=first_rule(tests)), source.filter(counts).select(**named)

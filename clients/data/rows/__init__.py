@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 from clients.data.origin import Origin
+from clients.data.rows.cells.kind import CELL_ROWS
 from clients.data.rows.customers import CUSTOMER_ROWS
 from clients.data.rows.features import FEATURE_ROWS
 from clients.data.rows.kinds import OwnRows, RowKind
+from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureRequest
 from privacy.kernel.row_requests import RowRequest
 
 #: As many as ``RowRequest`` has members.
-KINDS: dict[type[RowRequest], RowKind[Any]] = {CustomerRequest: CUSTOMER_ROWS, FeatureRequest: FEATURE_ROWS}
+KINDS: dict[type[RowRequest], RowKind[Any]] = {
+    CellRequest: CELL_ROWS,
+    CustomerRequest: CUSTOMER_ROWS,
+    FeatureRequest: FEATURE_ROWS,
+}
 
 
 def own_rows(origin: Origin, request: RowRequest) -> OwnRows[Any]:

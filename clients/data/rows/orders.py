@@ -13,9 +13,11 @@ from clients.data.cleaning.lines import KEPT, NETTED
 from clients.data.cleaning.money import money_of
 from clients.data.cleaning.times import moment_literal, wall_time, zone_at, zone_of
 from clients.data.origin import Origin
+from clients.data.place import Reading
 from clients.data.recipes.common import GAP_SECONDS
 from clients.data.recipes.facts import SumName
 from privacy.kernel.features import FeatureRequest, ListName, listed_place
+from privacy.protocol.study import Study
 
 _EVENING = 18
 _SATURDAY = 5
@@ -74,7 +76,12 @@ def listed(request: FeatureRequest, of: ListName) -> dict[str, str]:
 
 def start_of(day: dt.date, origin: Origin, time: ir.Value) -> ir.Value:
     """The start of a day, to be compared with times of the source."""
-    return moment_literal(wall_time(day, origin.study.time_zone, zone_at(origin.config, time)), time)
+    return start_at(day, origin.config, origin.study, time)
+
+
+def start_at(day: dt.date, config: Reading, study: Study, time: ir.Value) -> ir.Value:
+    """The same of any feed."""
+    return moment_literal(wall_time(day, study.time_zone, zone_at(config, time)), time)
 
 
 def _number(condition: ir.BooleanValue) -> ir.IntegerValue:
@@ -94,18 +101,18 @@ def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) 
     if "second_wall" in needed or "first_wall" in needed:
         found["place"] = ibis.row_number().over(window)
     if needed & {"first_wall", "second_wall", "weekend", "evening"}:
-        wall = _wall_clock(parts.begun, origin)
+        wall = wall_clock(parts.begun, origin.config, origin.study)
         found |= {"wall": wall, "weekend": wall.day_of_week.index() >= _SATURDAY, "evening": wall.hour() >= _EVENING}
     return found
 
 
-def _wall_clock(time: ir.TimestampValue, origin: Origin) -> ir.TimestampValue:
+def wall_clock(time: ir.TimestampValue, config: Reading, study: Study) -> ir.TimestampValue:
     """A time as the clock on the holder's wall showed it; exact for the ten years before the as-of day."""
     if zone_of(time) is None:
         return time
-    zone = zoneinfo.ZoneInfo(origin.config.source.time_zone)
+    zone = zoneinfo.ZoneInfo(config.source.time_zone)
     offsets: list[tuple[dt.datetime, int]] = []
-    moment = dt.datetime.combine(origin.study.as_of, dt.time(), tzinfo=dt.UTC) - dt.timedelta(days=3660)
+    moment = dt.datetime.combine(study.as_of, dt.time(), tzinfo=dt.UTC) - dt.timedelta(days=3660)
     for _ in range(3660 * 24):
         seconds = int((moment.astimezone(zone).utcoffset() or dt.timedelta()).total_seconds())
         if not offsets or offsets[-1][1] != seconds:

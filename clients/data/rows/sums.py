@@ -80,13 +80,15 @@ def needed_sums(origin: Origin, request: FeatureRequest) -> frozenset[SumName]:
     return _ALWAYS.union(*(origin.recipes[name].sums for name in request.names))
 
 
-def customer_sums(lines: ir.Table, origin: Origin, request: FeatureRequest) -> ir.Table:
-    """One row per customer: ``customer_id``, and for the i-th day the sums that the features need.
+def customer_sums(
+    lines: ir.Table, origin: Origin, request: FeatureRequest, *, more: frozenset[SumName] = frozenset()
+) -> ir.Table:
+    """One row per customer: ``customer_id``, and for the i-th day the sums that the features need, and any more.
 
     The names of the i-th day's end in ``_i``. Where the request asks for outcomes, ``after_i`` is the number of orders
     from the day to its horizon.
     """
-    needed = needed_sums(origin, request)
+    needed = needed_sums(origin, request) | more
     parts = cut_orders(lines, origin, request, needed)
 
     def start(day: dt.date) -> ir.Value:

@@ -1,0 +1,103 @@
+"""Entries of declared tables as one of the kinds of rows that studies ask for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from clients.data.origin import Origin
+from clients.data.rows.cells.build import build_entries
+from clients.data.rows.customers import table_key
+from clients.data.rows.kinds import RowKind
+from privacy.errors import DataError
+from privacy.kernel.canonical import sha256_hex
+from privacy.kernel.cells import CellRequest, CellRows
+from privacy.private_files import private_file
+
+#: Raise when the same rows would give other entries.
+_VERSION = 1
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class CustomerCells:
+    """One holder's customers who have an entry, sorted by id (as text), each id once.
+
+    Attributes:
+        ids: normalised customer ids, shape ``(customers,)``, Python strings.
+        table: what encoders see, same order.
+    """
+
+    ids: NDArray[np.object_]
+    table: CellRows
+
+    def __post_init__(self) -> None:
+        if self.ids.shape != (len(self.table),):
+            raise ValueError("ids and entries differ in length")
+
+    def __repr__(self) -> str:
+        return "CustomerCells(<private>)"
+
+    def save(self, path: Path) -> None:
+        """Write entries as Parquet, readable by the owner only, whole or not at all."""
+        rows = self.table
+        columns = {"table": rows.table, "cell": rows.cell}
+        columns |= {f"value_{place}": rows.values[:, place] for place in range(rows.values.shape[1])}
+        start = pa.array(rows.start)
+        arrays = {name: pa.LargeListArray.from_arrays(start, pa.array(column)) for name, column in columns.items()}
+        with private_file(path) as target:
+            pq.write_table(
+                pa.table({"customer_id": pa.array(self.ids, pa.string()), **arrays}), target, compression="zstd"
+            )
+
+    @classmethod
+    def load(cls, path: Path, request: CellRequest) -> Self:
+        """Read entries that ``save`` wrote.
+
+        Raises:
+            DataError: if the file is missing, damaged, or something else.
+        """
+        try:
+            stored = pq.read_table(path)
+            lists = {name: stored[name].combine_chunks() for name in stored.column_names if name != "customer_id"}
+            flat = {name: _flat(column) for name, column in lists.items()}
+            lengths = lists["table"].value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+            values = [name for name in flat if name.startswith("value_")]
+            table = CellRows(
+                start=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64),
+                table=flat["table"],
+                cell=flat["cell"],
+                values=np.stack([flat[name] for name in values], axis=1) if values else np.zeros((0, 1), np.int64),
+            )
+            return cls(ids=np.asarray(stored["customer_id"].to_numpy(), dtype=object), table=table)
+        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
+            raise DataError(f"{path} does not hold entries of tables", hint="delete it; it is computed again") from None
+
+
+def _flat(column: pa.LargeListArray) -> NDArray[np.int64]:
+    found: NDArray[np.int64] = column.flatten().to_numpy(zero_copy_only=False)
+    if found.dtype != np.int64:
+        raise TypeError("entries are not integers")
+    return found
+
+
+def build_cells(origin: Origin, request: CellRequest) -> CustomerCells:
+    """Compute entries from the holder's feeds. Of a table whose feeds or roles it does not have, there are none.
+
+    Raises:
+        DataError: if a feed cannot be opened or its columns cannot be what they are mapped as.
+    """
+    ids, table = build_entries(origin, request)
+    return CustomerCells(ids=ids, table=table)
+
+
+CELL_ROWS: RowKind[CellRequest] = RowKind(
+    build=build_cells,
+    load=CustomerCells.load,
+    stored=lambda origin, request: f"cells-{sha256_hex(f'{_VERSION} {table_key(origin)} {request.digest}'.encode())}",
+)
