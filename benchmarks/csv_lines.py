@@ -82,7 +82,8 @@ def ours(path: Path) -> tuple[int, int]:
 
 def sifting(path: Path) -> tuple[int, int]:
     from clients.data.sources.lines import Shape, Sieve
-    from clients.data.sources.text import read_lines, unpacked
+    from clients.data.sources.packing import unpacked
+    from clients.data.sources.text import read_lines
 
     with unpacked(path) as file:
         beginning, blocks = read_lines(file, "latin-1" if "latin" in path.name else "utf-8")

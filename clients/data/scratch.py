@@ -14,8 +14,13 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+from privacy.errors import DataError
 
 _NAME = "scratch"
+#: What copies leave free of a disk, in bytes: other programs, the ledger among them, write to it as well.
+_ROOM = 256 << 20
 
 
 @contextlib.contextmanager
@@ -40,6 +45,38 @@ def scratch_folder(state: Path) -> Iterator[Path | None]:
             folder.parent.rmdir()
             if is_new:  # nothing stays beside a holder.toml that is in no holder's folder
                 state.rmdir()
+
+
+def new_copy(target: Path | None) -> BinaryIO:
+    """A new file in the scratch folder, and its folders.
+
+    Args:
+        target: where; None where there is no scratch folder.
+
+    Raises:
+        DataError: if there is none.
+    """
+    if target is None:
+        raise DataError(
+            "the files need to be copied, and the folder state beside holder.toml cannot be written",
+            hint="make it, for your user only; or export UTF-8 with one kind of line end, without bad lines",
+        )
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.open("xb")
+
+
+def check_room(copy: IO[Any]) -> None:
+    """Whether a copy may grow by a few megabytes.
+
+    Raises:
+        DataError: if the disk is nearly full.
+    """
+    found = os.fstatvfs(copy.fileno())
+    if found.f_bavail * found.f_frsize < _ROOM:
+        raise DataError(
+            f"copying the source would leave less than {_ROOM >> 20} MiB of the disk free",
+            hint="make room where the folder state beside holder.toml is, or export fewer rows",
+        )
 
 
 def empty_scratch(state: Path) -> None:

@@ -29,7 +29,7 @@ from clients.data.guess.sheet import read_sheet
 from clients.data.guess.text import read_beginning
 from clients.data.place import CsvFormat
 from clients.data.sources import fetch, list_tables, open_source
-from clients.data.sources.locations import csv_files
+from clients.data.sources.locations import PATHS, csv_files
 from clients.data.sources.spelling import read_number
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
@@ -236,7 +236,7 @@ def _try_out(config: HolderConfig, base: Path) -> None:
 def _from(base: Path, url: str) -> str:
     """A path as it is seen from ``base``; URLs of databases and absolute paths stay."""
     scheme, _, rest = url.rpartition("://")
-    if scheme not in ("", "csv", "parquet", "duckdb") or rest.startswith(("/", "~")):
+    if scheme not in ("", *PATHS) or rest.startswith(("/", "~")):
         return url
     seen = os.path.relpath(Path.cwd() / rest, base)
     return f"{scheme}://{seen}" if scheme else seen

@@ -16,7 +16,8 @@ from clients.data.guess.nouns import Guessed
 from clients.data.place import CsvFormat
 from clients.data.sources.header import unique_names
 from clients.data.sources.lines import Shape
-from clients.data.sources.text import NotText, read_lines, unpacked
+from clients.data.sources.packing import DAMAGED, unpacked
+from clients.data.sources.text import NotText, read_lines
 from privacy.errors import DataError
 
 _BYTES = 8 << 20
@@ -114,7 +115,7 @@ def _start(path: Path) -> bytes:
     try:
         with unpacked(path) as file:
             return file.read(_BYTES)
-    except (OSError, EOFError) as problem:
+    except (OSError, *DAMAGED) as problem:
         why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged"
         raise DataError(f"{path} cannot be read ({why})", hint="check the path") from None
 

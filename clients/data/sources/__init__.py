@@ -40,7 +40,7 @@ def open_source(config: Reading, *, base: Path, is_mapped: bool = True) -> Itera
         ColumnsMissing: if some of the files lack a mapped column, or name it twice.
         DataError: if there is nothing at the URL, or it cannot be read as what it claims to be.
     """
-    scheme, location = split(config.source.url)
+    scheme, location = split(config.source.url, base)
     opener = OPENERS.get(scheme)
     if opener is None:
         raise DataError(f"no source for {scheme}:// URLs", hint=f"there is: {', '.join(sorted(OPENERS))}")
@@ -96,7 +96,7 @@ def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
     Raises:
         DataError: if the database cannot be opened.
     """
-    scheme, location = split(config.source.url)
+    scheme, location = split(config.source.url, base)
     if scheme in ("postgres", "postgresql"):
         with needs_psycopg():
             from clients.data.sources.postgres import list_postgres_tables

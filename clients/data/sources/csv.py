@@ -8,24 +8,24 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import zlib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import ibis
-import pyarrow as pa
 from ibis.expr import types as ir
 
 from clients.data.place import CsvFormat, Reading
+from clients.data.scratch import check_room, new_copy
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
 from clients.data.sources.lines import Shape, Sieve, Sifted
 from clients.data.sources.locations import files, literal, shown
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened
+from clients.data.sources.packing import READ_IN_PLACE, archive_of, packing, readable, unpacked
 from clients.data.sources.spelling import spelled
-from clients.data.sources.text import Beginning, NotText, packing, read_lines, unpacked
+from clients.data.sources.text import Beginning, NotText, read_lines
 from privacy.errors import DataError
 
 #: How DuckDB reads what is left. Nothing is guessed: separator, lines to skip, packing and columns are added. It must
@@ -66,7 +66,7 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
         ColumnsMissing: if a file lacks a mapped column, or names it twice.
         DataError: if there is no file, or one is not written as ``[source.csv]`` says, or changes while it is read.
     """
-    paths = files(base, location)
+    paths = files(base, location, "csv")
     stamps = [_stamp(path) for path in paths]
     with embedded(config, base) as (connection, scratch):
         parts = _parts(paths, scratch, config.source.csv, base, mapped)
@@ -86,7 +86,7 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
 
 def _stamp(path: Path) -> tuple[int, int, int] | None:
     try:
-        status = path.stat()
+        status = (archive_of(path) or path).stat()
     except OSError:
         return None
     return status.st_mtime_ns, status.st_size, status.st_ino
@@ -116,15 +116,10 @@ def _parts(
 @contextlib.contextmanager
 def _readable(name: str, form: CsvFormat) -> Iterator[None]:
     try:
-        yield
+        with readable(name):
+            yield
     except NotText:
         raise DataError(f"{name} is not {form.encoding} text", hint="set encoding in [source.csv]") from None
-    except (EOFError, zlib.error, pa.ArrowException):
-        raise DataError(f"{name} is damaged or cut off", hint="export it again") from None
-    except OSError as problem:
-        raise DataError(
-            f"{name} cannot be read or copied ({problem.strerror})", hint="check it, and the disk"
-        ) from None
 
 
 def _header(
@@ -147,20 +142,21 @@ def _sifted(
 ) -> _Part:
     """Sift a file's lines; they are copied to ``target`` unless the file can be read where it is."""
     sieve = Sieve(Shape(form.separator, len(header.names)), before=beginning.before + 1)
-    in_place = form.encoding == "utf-8" and beginning.is_plain and beginning.end != b"\r"
+    packed = packing(path)
+    in_place = form.encoding == "utf-8" and beginning.is_plain and beginning.end != b"\r" and packed in READ_IN_PLACE
     copy: BinaryIO | None = None
     with contextlib.ExitStack() as stack:
         for number, block in enumerate(blocks):
             kept = sieve.sift(block)
             in_place &= kept is block and _same_ends(sieve.found, beginning)
             if not in_place and copy is None:
-                copy = stack.enter_context(_new(target))
+                copy = stack.enter_context(new_copy(target))
                 for earlier in _first_blocks(path, form.encoding, number):
                     _write(copy, earlier)
             if copy is not None:
                 _write(copy, kept)
         if not in_place and copy is None:
-            stack.enter_context(_new(target))
+            stack.enter_context(new_copy(target))
     found = sieve.found
     left_out = tuple(
         LeftOut(reason=reason, lines=count, file=header.file, line=first)
@@ -168,22 +164,12 @@ def _sifted(
     )
     lines = FileLines(file=header.file, before=beginning.before, rows=found.rows, blank=found.blank, left_out=left_out)
     if in_place or target is None:
-        return _Part(path, header.names, beginning.before + 1, packing(path), lines)
+        return _Part(path, header.names, beginning.before + 1, packed, lines)
     return _Part(target, header.names, 0, "none", lines)
 
 
 def _same_ends(found: Sifted, beginning: Beginning) -> bool:
     return (found.plain_ends if beginning.end == b"\r\n" else found.carriage_ends) == 0
-
-
-def _new(target: Path | None) -> BinaryIO:
-    if target is None:
-        raise DataError(
-            "the files need to be copied, and the folder state beside holder.toml cannot be written",
-            hint="make it, for your user only; or export UTF-8 with one kind of line end, without bad lines",
-        )
-    target.parent.mkdir(parents=True)
-    return target.open("wb")
 
 
 def _first_blocks(path: Path, encoding: str, count: int) -> Iterator[bytes]:
@@ -194,6 +180,7 @@ def _first_blocks(path: Path, encoding: str, count: int) -> Iterator[bytes]:
 
 def _write(copy: BinaryIO, block: bytes) -> None:
     """One kind of line end: DuckDB takes no file that has two."""
+    check_room(copy)
     copy.write(block.replace(b"\r\n", b"\n"))
 
 

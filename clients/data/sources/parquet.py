@@ -13,6 +13,7 @@ from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys
 from clients.data.sources.locations import files, literal, resolve, shown
 from clients.data.sources.opened import ColumnsMissing, Opened
+from clients.data.sources.packing import on_disk
 from clients.data.sources.spelling import spelled
 from privacy.errors import DataError
 
@@ -27,12 +28,15 @@ def open_parquet(config: Reading, location: str, base: Path, mapped: Mapping[str
         ColumnsMissing: if a file lacks a mapped column that others have (it would come as nulls), or has it twice.
         DataError: if there is no file, or one is damaged.
     """
-    paths = files(base, location)
+    paths = files(base, location, "parquet")
     keys = path_keys(paths)
-    with embedded(config, base) as (connection, _):
+    with embedded(config, base) as (connection, scratch):
         try:
-            headers = [_header(path, shown(path, base), mapped, keys) for path in paths]
-            table = connection.read_parquet([literal(path) for path in paths], table_name="sales", union_by_name=True)
+            plain = [on_disk(path, scratch) for path in paths]
+            headers = [_header(at, shown(path, base), mapped, keys) for at, path in zip(plain, paths, strict=True)]
+            table = connection.read_parquet([literal(path) for path in plain], table_name="sales", union_by_name=True)
+        except DataError:
+            raise
         except Exception:
             raise DataError(
                 f"{resolve(base, location)} cannot be read as Parquet",

@@ -1,18 +1,13 @@
-"""From a file's bytes to whole lines of UTF-8: unpacking, decoding, ends of lines, and the header."""
+"""From a file's bytes to whole lines of UTF-8: decoding, ends of lines, and the header."""
 
 from __future__ import annotations
 
 import codecs
-import gzip
 import itertools
 import re
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 from typing import BinaryIO
-
-import pyarrow as pa
 
 from clients.data.sources.lines import LONGEST
 
@@ -21,9 +16,6 @@ _MARK = codecs.BOM_UTF8
 _SEPARATOR_LINE = re.compile(rb'"?sep=[^\r\n]{1,4}"?', re.IGNORECASE)
 #: Not UTF-8: stands for a line that cannot be decoded, so that it is counted like one.
 _UNREADABLE = b"\xff"
-
-#: How a packed file begins, and DuckDB's name of the packing.
-_PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 
 #: Encodings in which every sign stands for itself, whatever was before, and the bytes of line ends for nothing else.
 #: A block of such lines decodes as its lines do.
@@ -38,32 +30,6 @@ _SHIFTED = ("\u0a00", "\u0d00", "\U000a0000", "\U000d0000")
 
 class NotText(Exception):
     """The file cannot be decoded, and where one line ends and the next begins cannot be told."""
-
-
-def packing(path: Path) -> str:
-    """How a file is packed, by its first bytes: ``none``, ``gzip`` or ``zstd``."""
-    with path.open("rb") as file:
-        start = file.read(4)
-    return next((name for mark, name in _PACKED.items() if start.startswith(mark)), "none")
-
-
-@contextmanager
-def unpacked(path: Path) -> Iterator[BinaryIO]:
-    """A file's bytes, unpacked.
-
-    Raises:
-        OSError, EOFError: if it cannot be read, or its packing is damaged.
-    """
-    how = packing(path)
-    if how == "gzip":
-        with gzip.open(path) as file:
-            yield file  # type: ignore[misc]
-    elif how == "zstd":
-        with pa.input_stream(str(path), compression="zstd") as file:
-            yield file
-    else:
-        with path.open("rb") as file:
-            yield file
 
 
 @dataclass(frozen=True)
