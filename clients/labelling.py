@@ -10,7 +10,10 @@ from typing import Any, TypeVar
 from pydantic import ValidationError
 
 from clients.analyses.catalogue import ANALYSES
-from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
+from clients.analysis.actions import read_actions
+from clients.labels.config import ContactSettings, DatabaseTarget, FileTarget, Labels, read_labels_config
+from clients.labels.contacts import ContactList, draw_up, write_contacts
+from clients.labels.control import control_key
 from clients.labels.export import Written, write_all
 from clients.labels.files import FORMATS
 from clients.labels.history import DayHistory
@@ -71,6 +74,42 @@ def export_labels(  # noqa: PLR0913  one for each option of `holder labels`
     if changed_only and "changed" not in selectable:
         raise ConfigError(f"study {study} has no labels that change", hint="leave the selection out")
     return write_all([history.rows(study, as_of) for history in there], targets, root)
+
+
+def contacts_of(root: Path, study: str, as_of: dt.date, settings: ContactSettings | None = None) -> ContactList:
+    """The list of whom to contact, from what is kept of a day; ``labels.toml`` says how long it is, or ``settings``.
+
+    Raises:
+        ConfigError: if a file is wrong, or nothing of that study and day ranks customers.
+        DataError: if a file is damaged.
+    """
+    ranking = [analysis for analysis in ANALYSES if analysis.contacts is not None]
+    for analysis in ranking:
+        history = analysis.history(_kept(root))
+        if analysis.contacts is not None and as_of in history.days(study):
+            chosen = settings or read_labels_config(root).contacts
+            ranked, key = analysis.contacts(history.load(study, as_of)), control_key(root / "state")
+            return draw_up(ranked, chosen, read_actions(root / "actions.toml").words, key)
+    names = " or ".join(analysis.name for analysis in ranking)
+    raise ConfigError(
+        f"nothing of study {study} as of {as_of} says whom to contact first", hint=f"a study with {names} does"
+    )
+
+
+def write_contact_list(root: Path, drawn: ContactList, output: Path | None = None) -> Path:
+    """Write a list as CSV, as the first CSV target of ``labels.toml`` is written; returns the file.
+
+    Args:
+        output: where; ``contacts/`` in the folder of that target if not given.
+
+    Raises:
+        ConfigError: if ``labels.toml`` is wrong.
+    """
+    target = next((item for item in read_labels_config(root).file if item.format == "csv"), FileTarget())
+    name = f"{drawn.candidates.study}-{drawn.candidates.as_of.isoformat()}.csv"
+    path = output or root / Path(target.folder).expanduser() / "contacts" / name
+    write_contacts(drawn, target, path)
+    return path
 
 
 def to_label(root: Path, study: Study) -> bool:

@@ -10,6 +10,7 @@ from pathlib import Path
 import duckdb
 import pyarrow.parquet as pq
 import pytest
+from contact_kit import contact_list
 from workspaces import STUDY, make_workspace, read_study, run
 
 import cohortium
@@ -51,10 +52,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> HolderFolder:
     for day in ("2024-05-01", "2024-06-01"):
         run(workspace, read_study(root, STUDY.replace("2024-06-01", day).replace("epsilon = 1", "epsilon = 4")))
     write_holder_report(holder, None, None)
-    from clients.labelling import export_labels
+    from clients.labelling import export_labels, write_contact_list
     from privacy.protocol.study import parse_day
 
     export_labels(holder.root, "spring", parse_day("2024-06-01"), formats=("csv",), changed_only=True)
+    ids = pq.read_table(holder.state / "labels" / "spring" / "2024-06-01.parquet")["customer_id"].to_pylist()
+    write_contact_list(holder.root, contact_list([100] * len(ids), ids))
     return holder
 
 

@@ -41,6 +41,7 @@ from clients.answering.runs import RunFolder
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.features import CustomerFeatures, build_features
+from clients.labels.config import ContactSettings
 from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.churn.models import LOGIT, LogisticModel, logits_of
 from privacy.analyses.rfm.segment_totals import SegmentTotals
@@ -240,6 +241,36 @@ def test_bands_list_and_movement_are_what_pandas_counts(ran: Ran) -> None:
     assert own.fallen == (frame["probability_change"] <= -0.1 + 1e-9).sum()
 
 
+def test_whom_to_contact_is_what_pandas_picks_and_the_page_counts(ran: Ran, tmp_path: Path) -> None:
+    """From the same labels; the control group is marked, and is as large as the page says."""
+    folder = ran.online
+    told = CliRunner().invoke(cohortium.app, ["holder", "contacts", str(folder.root), "--call", "40", "--json"])
+    assert told.exit_code == 0, told.output
+    said = json.loads(told.stdout)
+    listed = pd.read_csv(said["file"], dtype={"customer_id": str}, encoding="utf-8-sig")
+    frame = labels_of(folder, ran.study).sort_values("value_at_risk", ascending=False, kind="stable")
+    frame = frame[frame["value_at_risk"] > 0]
+    called, written = frame[:40], frame[40:1240]
+    calls = listed[listed["place"] == "call"]
+    assert sorted(calls["customer_id"]) == sorted(called["customer_id"])
+    assert calls["act_by"].is_monotonic_increasing
+    assert listed[listed["place"] == "write"]["customer_id"].tolist() == written["customer_id"].tolist()
+    assert said["call"] == {"customers": 40, "control": int(calls["control"].sum())}
+    assert said["write"]["customers"] == len(written)
+    again = Path(said["file"]).read_bytes()
+    assert CliRunner().invoke(cohortium.app, ["holder", "contacts", str(folder.root), "--call", "40"]).exit_code == 0
+    assert Path(said["file"]).read_bytes() == again
+    own = figures_of(ran, contacts=ContactSettings(call=40))
+    assert [line.customers for line in own.places] == [40, len(written), own.scored - own.names]
+    assert own.share == 1000 * said["control_share"]
+    for line, mine in zip(own.places[:2], (called, written), strict=True):
+        assert line.at_risk == round(100 * mine["value_at_risk"].sum())
+        assert line.stay == pytest.approx(1 - mine["churn_probability"].mean())
+    none = ["--call", "0", "--write", "0", "-o", str(tmp_path / "none.csv")]
+    nobody = CliRunner().invoke(cohortium.app, ["holder", "contacts", str(folder.root), *none])
+    assert "To call: 0 customers" in nobody.stdout
+
+
 def test_few_customers_or_none_get_a_page(ran: Ran) -> None:
     result = ran.results[-1]
     for count in (0, 1, 5, 60):
@@ -350,7 +381,7 @@ def test_each_language_stands_alone(alone: Ran) -> None:
     left = set(re.findall(r"(?<![0-9a-z])[A-Za-z]{3,}(?![0-9a-z])", chinese))
     assert left <= {
         "Cohortium", "AUC", "EUR", "GDPR", "demo", "rfm", "online", "store", "actions", "toml", "cohortium", "source",
-        "churn",
+        "churn", "holder", "contacts", "labels",
     }  # fmt: skip
     assert not re.search(r"[一-鿿]", " ".join(words["en"]))
 

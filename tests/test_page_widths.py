@@ -51,8 +51,9 @@ def lopsided() -> StudyResult:
 def demo_page(root: Path) -> str:
     folder = root / f"{LONG}-2025-01-01"
     links = Links(
-        root=root, reports=(folder,), holders={"online": folder}, labels={"online": folder}, audit=folder,
-        passed=True, truth=folder, commands=(f"cohortium holder approve demo/holders/store-3 {LONG}",),
+        root=root, reports=(folder,), holders={"online": folder}, labels={"online": folder},
+        contacts={"online": folder}, audit=folder, passed=True, truth=folder,
+        commands=(f"cohortium holder approve demo/holders/store-3 {LONG}",),
     )  # fmt: skip
     truth = {PLAIN.study.as_of.isoformat(): {"customer_records": 9000.0, "orders": 24000.0, "revenue": 1_234_567.0}}
     return render_index(links, (PLAIN,), truth)

@@ -26,7 +26,7 @@ COMPOSED = (
     "duplicates_", "totals_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_",
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
-    "lists_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_",
+    "lists_", "churn_place_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_",
 )  # fmt: skip
 #: What a feature says at both ends, and degrees.
 FEATURE_ENDS = ("degree_", *{feature.listed[0] if feature.listed else name for name, feature in FEATURES.items()})

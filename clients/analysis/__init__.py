@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from clients.data.recipes.facts import Recipe
     from clients.data.rows.customers import CustomerTable
     from clients.data.rows.kinds import OwnRows
+    from clients.labels.contacts import Candidates
     from clients.labels.history import DayHistory
 
 R = TypeVar("R")
@@ -150,6 +151,8 @@ class HolderAnalysis(Generic[R, W]):
         reads: the rows that its questions are asked about, where a holder asks for more with them than the contract
             does; None for those of the contract's request.
         knows: whether a section of ``actions.toml`` is about something that it may find in a result.
+        contacts: the customers that a day's labels rank by what is at risk, for a list of whom to contact; None where
+            labels rank nobody.
         since: day of the earlier run that its own figures are set beside, for the page's head.
     """
 
@@ -163,6 +166,7 @@ class HolderAnalysis(Generic[R, W]):
     engines: Mapping[type[Statistic[Any]], Engine] = field(default_factory=dict)
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     reads: Callable[[HolderContext], Rows] | None = None
+    contacts: Callable[[Any], Candidates] | None = None
     since: Callable[[W], dt.date | None] = _never
 
     def rows(self, context: HolderContext) -> Rows:

@@ -40,6 +40,11 @@ class Actions(RootModel[dict[str, Action]]):
         """The operator's action for a group, else the product's suggestion, else None."""
         return self.root.get(code) or _defaults().root.get(code)
 
+    def words(self, code: str, language: Language) -> str:
+        """What to do about a group, in a language; empty where nobody says."""
+        action = self.of(code)
+        return "" if action is None else action.text(language)
+
     @property
     def codes(self) -> frozenset[str]:
         """Groups that the operator's file names."""

@@ -237,6 +237,45 @@ def holder_labels(
             screen.print(f"Wrote {item.rows:,} rows to {escape(item.place)}", soft_wrap=True)
 
 
+def holder_contacts(
+    folder: HolderPath,
+    run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
+    call: Annotated[int | None, typer.Option(help="How many you can call; labels.toml's if not given.", min=0)] = None,
+    write: Annotated[int | None, typer.Option(help="How many more you can write to.", min=0)] = None,
+    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write (CSV).")] = None,
+    as_json: Json = False,
+) -> None:
+    """Draw up whom to call and whom to write to, by when, why, and who is left alone to see what it brings.
+
+    The first ones by value at risk, as many as you have hands for. Costs nothing and asks nobody. A part of the list is
+    a control group, marked in the column `control`: do not contact these, and compare next month.
+    """
+    from clients.answering.folder import HolderFolder
+    from clients.answering.runs import RunFolder
+    from clients.labelling import contacts_of, to_label, write_contact_list
+    from clients.labels.config import read_labels_config
+    from clients.labels.contacts import PLACES
+
+    holder = HolderFolder(folder)
+    runs = RunFolder(holder.state / "runs")
+    chosen = _finished_run(runs, run)
+    study = runs.study(chosen)
+    if to_label(folder, study):
+        holder.node().label(chosen)
+    wished = {name: count for name, count in (("call", call), ("write", write)) if count is not None}
+    settings = read_labels_config(folder).contacts.model_copy(update=wished)
+    drawn = contacts_of(folder, study.name, study.as_of, settings)
+    path = write_contact_list(folder, drawn, output)
+    counts = {place: drawn.count(place) for place in PLACES}
+    if as_json:
+        told = {place: {"customers": count, "control": alone} for place, (count, alone) in counts.items()}
+        print_json({"file": str(path), "control_share": drawn.share / 1000, **told})
+        return
+    for place, (count, alone) in counts.items():
+        screen.print(f"To {place}: {count:,} customers, {alone:,} of them left alone as a control group")
+    screen.print(f"Wrote [bold]{escape(str(path))}[/]", soft_wrap=True)
+
+
 def _finished_run(runs: RunFolder, run: str | None) -> str:
     finished = [name for name in runs.runs() if runs.released_plans(name)]
     if run is None and not finished:

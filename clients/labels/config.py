@@ -99,16 +99,33 @@ class DatabaseTarget(Noun):
         return "duckdb" if self.url.startswith("duckdb:") else "postgresql"
 
 
+class ContactSettings(Noun):
+    """How long the list of customers to contact is.
+
+    Attributes:
+        call: how many can be called: the first ones.
+        write: how many can be written to: the next ones.
+        control: the share of both that is left alone, to see what the list brings, 0 to 0.5; 0.3 of less than 3,000
+            names and 0.1 of more where nothing is stated.
+    """
+
+    call: int = Field(default=300, ge=0, le=1_000_000)
+    write: int = Field(default=1200, ge=0, le=10_000_000)
+    control: float | None = Field(default=None, ge=0, le=0.5)
+
+
 class Labels(Noun):
     """``labels.toml``, read with ``read_labels_config``.
 
     Attributes:
+        contacts: ``[contacts]``.
         file: ``[[file]]``; one CSV target where not stated.
         database: ``[[database]]``.
     """
 
     model_config = ConfigDict(hide_input_in_errors=True)
 
+    contacts: ContactSettings = ContactSettings()
     file: tuple[FileTarget, ...] = (FileTarget(),)
     database: tuple[DatabaseTarget, ...] = ()
 

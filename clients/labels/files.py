@@ -57,10 +57,10 @@ def write_files(rows: DayRows[Any], target: FileTarget, *, base: Path) -> tuple[
 
     others, spelled = rows.other_spellings(chosen)
     other = path.parent / "spellings" / path.name
-    _write(path, rows.schema(), target, rows.blocks(chosen))
+    write_table(path, rows.schema(), target, rows.blocks(chosen))
     written = [(path, count)]
     if len(others):
-        _write(other, rows.schema(), target, rows.blocks(others, source_ids=spelled))
+        write_table(other, rows.schema(), target, rows.blocks(others, source_ids=spelled))
         written.append((other, len(others)))
     else:
         other.unlink(missing_ok=True)
@@ -79,7 +79,12 @@ def write_files(rows: DayRows[Any], target: FileTarget, *, base: Path) -> tuple[
     return (*written, *((copies[item], size) for item, size in written))
 
 
-def _write(path: Path, schema: pa.Schema, target: FileTarget, blocks: Iterator[pa.RecordBatch]) -> None:
+def write_table(path: Path, schema: pa.Schema, target: FileTarget, blocks: Iterator[pa.RecordBatch]) -> None:
+    """Write one file in a target's form, harmless in a spreadsheet.
+
+    Raises:
+        OSError: if it cannot be written.
+    """
     _sweep(path)
     with private_file(path) as temporary, FORMATS[target.format](temporary, schema, target) as writer:
         for block in blocks:

@@ -31,7 +31,7 @@ class Links:
     Attributes:
         root: the demo's folder; links are relative to it.
         reports: of the months, in their order.
-        holders, labels: each holder's page, and folder of labels.
+        holders, labels, contacts: each holder's page, folder of labels, and list of whom to contact.
         audit, passed: the auditor's page, and whether all claims hold.
         truth: what is true of the generated data.
         commands: how the study that waits goes on.
@@ -41,6 +41,7 @@ class Links:
     reports: tuple[Path, ...]
     holders: Mapping[str, Path]
     labels: Mapping[str, Path]
+    contacts: Mapping[str, Path]
     audit: Path
     passed: bool
     truth: Path
@@ -78,7 +79,12 @@ def _page(
         "tag": LANGUAGE_TAGS[language],
         "t": say,
         "holders": [
-            {"name": say("demo_page_of", holder=name), "page": where(page), "labels": where(links.labels[name]) + "/"}
+            {
+                "name": say("demo_page_of", holder=name),
+                "page": where(page),
+                "labels": where(links.labels[name]) + "/",
+                "contacts": where(links.contacts[name]),
+            }
             for name, page in links.holders.items()
         ],
         "reports": [

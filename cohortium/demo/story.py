@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
+from clients.labelling import contacts_of, write_contact_list
 from clients.report.files import write_holder_report
 from cohortium.demo.page import Links, render_index
 from privacy.analyses.catalogue import NAMES
@@ -172,11 +173,17 @@ def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResul
         reports=tuple(workspace.coordinator.results.folder(result.study) / "report.html" for result in results),
         holders=pages,
         labels={name: workspace.holder(name).root / "labels" for name in world.holders},
+        contacts={name: _contacts(workspace.holder(name).root, results[-1].study) for name in world.holders},
         audit=audit,
         passed=verdict.passed,
         truth=world.truth,
         commands=commands,
     )
+
+
+def _contacts(root: Path, study: Study) -> Path:
+    """A holder's list of whom to contact, of its newest labels."""
+    return write_contact_list(root, contacts_of(root, study.name, study.as_of))
 
 
 def _commands(folder: Path, careful: Path, study: Study) -> tuple[str, ...]:

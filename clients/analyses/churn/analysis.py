@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.analyses.churn.bands import BANDS
+from clients.analyses.churn.contacts import candidates
 from clients.analyses.churn.engine import OPACUS
 from clients.analyses.churn.facts import narrowed, with_facts
 from clients.analyses.churn.labels import ScoreHistory, ScoreSnapshot
@@ -15,6 +16,7 @@ from clients.analyses.churn.scoring import released_model, score
 from clients.analyses.churn.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.rows.kinds import OwnRows
+from clients.labels.config import read_labels_config
 from clients.labels.export import publish
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.network_gradient import NetworkGradient
@@ -48,7 +50,8 @@ def _own(
     if model is None:
         return None
     earlier = context.history(ScoreHistory).latest(context.study.name, before=context.study.as_of)
-    return own_churn(own_features(context), model, context.study, figures, earlier=earlier)
+    contacts = read_labels_config(context.root).contacts
+    return own_churn(own_features(context), model, context.study, figures, earlier=earlier, contacts=contacts)
 
 
 def _label(context: HolderContext) -> Sequence[Path]:
@@ -79,4 +82,5 @@ ANALYSIS: HolderAnalysis[ChurnResult, OwnChurn] = HolderAnalysis(
     history=ScoreHistory,
     engines={NetworkGradient: OPACUS},
     knows=_knows,
+    contacts=candidates,
 )

@@ -181,15 +181,13 @@ class ScoreRows(DayRows[ScoreSnapshot]):
 
     def _reason(self, number: int, facts: dict[str, pa.Array]) -> dict[str, pa.Array]:
         features = self.snapshot.features
-        feature, level, raises = (facts[f"{part}_{number}"].cast(pa.int64()) for part in ("feature", "level", "raises"))
-        feature = pc.if_else(pc.greater_equal(feature, 0), feature, None)
-        sentence = pc.add(pc.multiply(pc.add(pc.multiply(feature, _LEVELS), level), 2), raises)
-        sentences = _sentences(features)
+        feature, sentence, raises = numbered_reason(facts, number)
+        said_of = sentences(features)
         return {
             f"reason_{number}": pa.array(features, pa.string()).take(feature),
             f"reason_{number}_effect": _EFFECTS.take(pc.if_else(feature.is_valid(), raises, None)),
-            f"reason_{number}_en": pa.array([item.en for item in sentences], pa.string()).take(sentence),
-            f"reason_{number}_zh": pa.array([item.zh for item in sentences], pa.string()).take(sentence),
+            f"reason_{number}_en": pa.array([item.en for item in said_of], pa.string()).take(sentence),
+            f"reason_{number}_zh": pa.array([item.zh for item in said_of], pa.string()).take(sentence),
         }
 
     def _before(self, rows: pa.Array, probability: pa.Array) -> dict[str, pa.Array]:
@@ -208,7 +206,14 @@ class ScoreRows(DayRows[ScoreSnapshot]):
         }
 
 
-def _sentences(features: Sequence[FeatureName]) -> list[Said]:
+def numbered_reason(facts: Mapping[str, Any], number: int) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """One of the reasons of scores: the feature (null where there is none), its place in ``sentences``, its effect."""
+    feature, level, raises = (facts[f"{part}_{number}"].cast(pa.int64()) for part in ("feature", "level", "raises"))
+    feature = pc.if_else(pc.greater_equal(feature, 0), feature, None)
+    return feature, pc.add(pc.multiply(pc.add(pc.multiply(feature, _LEVELS), level), 2), raises), raises
+
+
+def sentences(features: Sequence[FeatureName]) -> list[Said]:
     """Every reason there may be: by feature, then level, then effect."""
     return [
         said(name, level, raises=bool(effect)) for name in features for level in range(_LEVELS) for effect in range(2)

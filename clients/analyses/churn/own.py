@@ -22,6 +22,8 @@ from clients.analyses.churn.quality import Ranked, ranked
 from clients.analyses.churn.reasons import Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
 from clients.data.rows.kinds import OwnRows
+from clients.labels.config import ContactSettings
+from clients.labels.contacts import PLACES, places, share_of
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.models import logits_of
 from privacy.analyses.churn.results import ChurnResult
@@ -69,6 +71,17 @@ class AtRisk:
     change: int | None
 
 
+@dataclass(frozen=True, kw_only=True)
+class PlaceLine:
+    """Customers to call, to write to, or to leave alone; money as of a band, ``stay`` their mean probability to buy."""
+
+    place: str
+    customers: int
+    money: int
+    at_risk: int
+    stay: float
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnChurn:
     """Everything that is the same in both languages.
@@ -82,6 +95,8 @@ class OwnChurn:
             that nothing can be said of.
         typical_days: the interval to which the interval model shrinks.
         bands: from the highest risk.
+        places: customers to call, to write to, and to leave alone.
+        names, share: how many there are to contact, and the thousandths of them that a control group has.
         listed: the list to act on, by value at risk; nobody of the lowest band.
         since: the day of the scores before; None where there are none, or of another horizon.
         risen, fallen: customers whose probability has changed by at least ``MOVED`` since then.
@@ -94,6 +109,9 @@ class OwnChurn:
     rankings: dict[str, Ranked]
     typical_days: float
     bands: tuple[BandLine, ...]
+    places: tuple[PlaceLine, ...]
+    names: int
+    share: int
     listed: tuple[AtRisk, ...]
     since: dt.date | None = None
     risen: int = 0
@@ -110,6 +128,7 @@ def own_churn(
     result: ChurnResult,
     *,
     earlier: ScoreSnapshot | None = None,
+    contacts: ContactSettings = ContactSettings(),
 ) -> OwnChurn:
     """Work out a holder's churn figures.
 
@@ -119,12 +138,15 @@ def own_churn(
         study: the study.
         result: the analysis' result, as the coordinator stated it.
         earlier: the scores of an earlier day of the same study.
+        contacts: how many customers the operator has hands for.
     """
     options, table = study.of(CONTRACT), features.table
     last = len(options.days(study.as_of)) - 1
     scores = score(model, table, last, horizon_days=options.horizon_days)
     facts = Facts.of(table, last)
     bands = band_of(scores.probability)
+    place = places(scores.at_risk, contacts)
+    names = int((place < len(PLACES)).sum())
     change = None
     if earlier is not None and earlier.horizon_days == options.horizon_days:
         change = _change(scores, features.ids, earlier)
@@ -145,11 +167,31 @@ def own_churn(
             )
             for index, band in enumerate(BANDS)
         ),
+        places=_places(scores, place),
+        names=names,
+        share=share_of(names, contacts),
         listed=_listed(features.ids, scores, facts, bands, model, study.as_of, change),
         since=earlier.as_of if earlier is not None and change is not None else None,
         risen=int((change[1] & (change[0] >= MOVED)).sum()) if change else 0,
         fallen=int((change[1] & (change[0] <= -MOVED)).sum()) if change else 0,
     )
+
+
+def _places(scores: Scores, place: IntArray) -> tuple[PlaceLine, ...]:
+    """What is in each place; the last one is of those who are left alone."""
+    lines = []
+    for index, name in enumerate((*PLACES, "leave")):
+        there = place == index
+        lines.append(
+            PlaceLine(
+                place=name,
+                customers=int(there.sum()),
+                money=int(scores.money[there].sum()),
+                at_risk=int(scores.at_risk[there].sum()),
+                stay=float(1 - scores.probability[there].mean() / CERTAIN) if there.any() else 0.0,
+            )
+        )
+    return tuple(lines)
 
 
 def rankings_on_test_day(

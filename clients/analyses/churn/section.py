@@ -9,11 +9,12 @@ from typing import Any
 
 from clients.analyses.churn import pictures
 from clients.analyses.churn.bands import CERTAIN, Band
-from clients.analyses.churn.own import AtRisk, BandLine, OwnChurn
+from clients.analyses.churn.own import AtRisk, BandLine, OwnChurn, PlaceLine
 from clients.analyses.churn.quality import Ranked
 from clients.analyses.churn.texts import text
 from clients.analysis import HolderView
 from clients.analysis.comparison import compare
+from clients.labels.control import PARTS, seen_from
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import RankingFigures
 from privacy.analyses.churn.shown import shown as shown_churn
@@ -63,6 +64,8 @@ class _Section:
             "bands": [self._band(line) for line in own.bands] if own.scored else [],
             "picture_bands": inline(pictures.bands(self._shares(), self._language)) if own.scored else "",
             "notes_bands": [say("churn_note_value"), say("churn_note_actions", file=self._file)],
+            "places": [self._place(line) for line in own.places] if own.names else [],
+            "notes_places": self._notes_places(),
             "list_lead": say("churn_list_lead", count=len(own.listed), name=f"{self._study.name}-…-churn"),
             "listed": [self._listed(item) for item in own.listed],
             "notes_list": [say("churn_note_act_by", days=options.horizon_days), say("churn_note_expected")],
@@ -260,6 +263,29 @@ class _Section:
             ],
             "action": action.text(self._language) if action else say("act_none", code=line.band.code, file=self._file),
         }
+
+    def _place(self, line: PlaceLine) -> dict[str, Any]:
+        say, currency = self._say, self._study.currency
+        return {
+            "name": say(f"churn_place_{line.place}"),
+            "cells": [
+                Cell(say("churn_customers"), f"{line.customers:,}"),
+                Cell(say("churn_money", currency=currency), self._whole(line.money)),
+                Cell(say("churn_value", currency=currency), self._whole(line.at_risk)),
+            ],
+        }
+
+    def _notes_places(self) -> list[str]:
+        """What the control group is, and what it can show of those who are contacted."""
+        own, say = self._own, self._say
+        notes = [say("churn_note_places", command="cohortium holder contacts", file="labels.toml")]
+        chosen = own.places[:-1]
+        if own.names and own.share:
+            stay = sum(line.stay * line.customers for line in chosen) / own.names
+            seen = 100 * seen_from(own.names, own.share, stay)
+            part = f"{100 * own.share / PARTS:g}%"
+            notes.append(say("churn_note_control", part=part, names=f"{own.names:,}", points=f"{seen:.1f}"))
+        return notes
 
     def _name(self, band: Band) -> str:
         return of_its_own(band, self._language)
