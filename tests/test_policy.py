@@ -20,6 +20,7 @@ from clients.answering.policy import HolderPolicy, Hours, policy_toml
 from privacy.errors import ConfigError, PolicyError
 from privacy.kernel.columns import Column
 from privacy.kernel.features import FEATURES
+from privacy.kernel.feeds import FEEDS, PRESENCE
 from privacy.ledger import Decided, Declined, Ledger, Reserved
 from privacy.protocol.code import analysis_codes, kernel_code
 from privacy.protocol.envelopes import Reply, Request
@@ -56,7 +57,8 @@ def test_the_template_is_the_defaults() -> None:
 
 
 def test_every_feature_is_made_from_something_that_can_be_forbidden() -> None:
-    assert {feature.column for feature in FEATURES.values()} == set(get_args(Column))
+    of_feeds = {role.column for roles in FEEDS.values() for role in roles.values()} | set(PRESENCE.values())
+    assert {feature.column for feature in FEATURES.values()} | of_feeds == set(get_args(Column))
     assert {name for name, feature in FEATURES.items() if feature.column == "daypart"} == {
         "weekend_share", "evening_share"}  # fmt: skip
 

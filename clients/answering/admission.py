@@ -9,6 +9,8 @@ from statistics import median_low
 from clients.answering.policy import HolderPolicy
 from privacy.analyses.catalogue import STATISTICS_OF
 from privacy.errors import CohortiumError, PolicyError
+from privacy.kernel.cells import CellRequest
+from privacy.kernel.feeds import Declared
 from privacy.ledger import Head, HeadPath
 from privacy.protocol.charging import below_declarations, records_per_person
 from privacy.protocol.checkpoints import Fault, Shown, compared, read_checkpoint, taken
@@ -142,14 +144,17 @@ def check_core(  # noqa: PLR0913  rules without files: each fact that they look 
         raise Refused("policy", "the plan names a holder that the study does not")
     if shrunk_to is not None and not set(core.holders) <= set(shrunk_to):
         raise Refused("policy", "a study's set of holders may only shrink")
-    hellos = _check_hellos(request, roster=roster, study=study, own_hello=own_hello, now=now)
+    hellos, feeds = _check_hellos(request, roster=roster, study=study, own_hello=own_hello, now=now)
     checkpoints = _check_checkpoints(core, roster=roster, seen=seen)
     own = checkpoints.pop(own_hello.signer)
     if own_hash(own.sequence) != own.hash:
         raise Refused("stale", "this holder's own ledger is older than it was, or another: restore the right one")
     _check_cost_facts(core, study=study, roster=roster)
+    asked = study.row_requests[core.analysis]
     try:
         policy.admit_core(core)
+        if isinstance(asked, CellRequest):
+            policy.admit_found(asked.tables, tuple(feeds.values()), colluding=core.mechanism.colluding)
     except PolicyError as error:
         raise Refused("policy", error.message) from error
     return Accepted(core=core, digest=core.digest, hellos=hellos, checkpoints=checkpoints)
@@ -157,13 +162,15 @@ def check_core(  # noqa: PLR0913  rules without files: each fact that they look 
 
 def _check_hellos(
     request: ReadyRequest, *, roster: Roster, study: Study, own_hello: Signed, now: int
-) -> dict[str, tuple[str, str]]:
+) -> tuple[dict[str, tuple[str, str]], dict[str, Declared]]:
+    """By holder: the digest of its HELLO with the mask key, and the feeds that it has declared."""
     core = request.core
     signed = {statement.signer: statement for statement in request.hellos}
     if len(signed) != len(request.hellos) or set(signed) != set(core.holders):
         raise Refused("declined", "the plan does not come with one HELLO of each participant")
     hellos: dict[str, tuple[str, str]] = {}
     times: dict[str, int] = {}
+    feeds: dict[str, Declared] = {}
     for participant in core.participants:
         statement = signed[participant.holder]
         if statement.digest != participant.hello:
@@ -181,12 +188,13 @@ def _check_hellos(
             raise Refused("stale", "a HELLO has expired")
         times[participant.holder] = hello.time
         hellos[participant.holder] = (participant.hello, hello.mask_key)
+        feeds[participant.holder] = hello.feeds
     if len({key for _, key in hellos.values()}) != len(hellos):
         raise Refused("declined", "two participants show the same mask key")
     if signed.get(own_hello.signer) != own_hello:
         raise Refused("stale", "the plan does not hold this process's own HELLO")
     _check_clock(times, own_hello.signer)
-    return hellos
+    return hellos, feeds
 
 
 def _check_clock(times: Mapping[str, int], own: str) -> None:

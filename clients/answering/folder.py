@@ -28,6 +28,8 @@ from clients.data.config import HolderConfig
 from clients.data.scratch import empty_scratch
 from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.kernel.canonical import read_toml
+from privacy.kernel.declarations import CellTable
+from privacy.kernel.feeds import Declared
 from privacy.ledger import Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
@@ -46,6 +48,10 @@ class SourceData:
 
     def __init__(self, folder: HolderFolder) -> None:
         self._folder = folder
+
+    def feeds(self, tables: Sequence[CellTable]) -> Declared:
+        """Of the feeds and roles that declared tables read, those in ``holder.toml``."""
+        return self._folder.config().feeds_for(tables)
 
     def tables(self, study: Study) -> Mapping[str, Rows]:
         """What each analysis reads.

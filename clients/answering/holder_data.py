@@ -6,12 +6,18 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
+from privacy.kernel.declarations import CellTable
+from privacy.kernel.feeds import Declared
 from privacy.protocol.study import Study
 from privacy.statistics import Rows, Statistic
 
 
 class HolderData(Protocol):
     """What a node asks of the holder's data; which kinds of rows there are does not matter to it."""
+
+    def feeds(self, tables: Sequence[CellTable]) -> Declared:
+        """Of the feeds and roles that declared tables read, those that the holder has declared. Looks at no row."""
+        ...
 
     def tables(self, study: Study) -> Mapping[str, Rows]:
         """What each analysis of the study reads, by the analysis' name; computed once per study and as-of date."""

@@ -219,6 +219,7 @@ class HolderNode:
                 expires=now + HELLO_LIFETIME,
                 time=now,
                 unwitnessed=self._results.unwitnessed(),
+                feeds=self._data.feeds(declared) if (declared := request.study.declared_tables) else {},
             )
             run = Run(
                 began=self._moment(),

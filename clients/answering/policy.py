@@ -16,6 +16,9 @@ from privacy.analyses.contract import Whose
 from privacy.errors import ConfigError, PolicyError
 from privacy.kernel.canonical import ExactDecimal, Noun, read_toml, since
 from privacy.kernel.columns import Column
+from privacy.kernel.declarations import CellTable
+from privacy.kernel.feeds import SENSITIVE, Declared
+from privacy.kernel.limits import Name
 from privacy.kernel.terms import Slug, ZoneName
 from privacy.ledger import PeriodCap
 from privacy.protocol.messages import PlanCore
@@ -45,7 +48,10 @@ placements = [{placements}]     # who may add the noise: distributed, local, cen
 # figures = ["overall"]         # and "by_holder": this holder's own totals may be released, with noise
 # studies = []                  # names of studies; empty allows any
 # columns = []                  # what studies may look at: recency, orders, money, basket, discount, returns, daypart,
-                                # category, channel; empty allows any
+                                # category, channel, session.source, ...; empty allows any that is not sensitive
+{sensitive} of these only what stands here: customer.gender, customer.born, customer.region,
+                                # customer.occupation, customer.company, rating.topic
+# tables = []                   # names of declared tables; empty allows any
 max_study_epsilon = 4
 # max_study_delta = 1e-4
 min_participants = {participants}            # fewest holders in one sum
@@ -66,15 +72,17 @@ min_hidden = {hidden}                  # smallest (holders - colluding holders)
 
 def policy_toml(
     *, epsilon: str, participants: int = 3, hidden: int = 2,
-    analyses: Sequence[str] = ("rfm",), placements: Sequence[str] = ("distributed",),
+    analyses: Sequence[str] = ("rfm",), placements: Sequence[str] = ("distributed",), sensitive: Sequence[str] = (),
 ) -> str:  # fmt: skip
     """A commented ``policy.toml`` with this lifetime budget."""
+    listed = ", ".join(f'"{name}"' for name in sensitive)
     return _TEMPLATE.format(
         epsilon=epsilon,
         participants=participants,
         hidden=hidden,
         analyses=", ".join(f'"{name}"' for name in analyses),
         placements=", ".join(f'"{name}"' for name in placements),
+        sensitive=f"sensitive = [{listed}]\n#" if listed else "# sensitive = []                #",
     )
 
 
@@ -124,7 +132,9 @@ class Allow(Noun):
         min_colluding: how many other holders this one wants to be safe against, at least.
         min_hidden: smallest m - t; below 2, another holder may learn this holder's totals to within noise.
         studies: names of studies; empty allows any.
-        columns: what studies may look at of a customer; empty allows all.
+        columns: what studies may look at of a customer; empty allows all that is not sensitive.
+        sensitive: what of :data:`privacy.kernel.feeds.SENSITIVE` studies may look at, whatever ``columns`` says.
+        tables: names of declared tables that may be asked for; empty allows any.
         required: holders without whom this one does not take part.
         without: holders with whom this one does not take part.
         min_own_share: least part of the variance of the noise that protects a release that is this holder's own
@@ -143,6 +153,8 @@ class Allow(Noun):
     min_hidden: int = Field(default=2, ge=1)
     studies: tuple[Slug, ...] = ()
     columns: tuple[Column, ...] = ()
+    sensitive: tuple[Column, ...] = since("0.2.0", ())
+    tables: tuple[Name, ...] = since("0.2.0", (), max_length=200)
     required: tuple[Slug, ...] = ()
     without: tuple[Slug, ...] = since("0.2.0", ())
     min_own_share: ExactDecimal = Field(default=Decimal(0), ge=0, le=1)
@@ -219,6 +231,7 @@ class HolderPolicy(Noun):
         if self.allow.columns and not looks_at <= set(self.allow.columns):
             unwanted = ", ".join(sorted(looks_at - set(self.allow.columns)))
             raise PolicyError(f"the policy does not allow studies to look at: {unwanted}")
+        self.admit_tables(study.declared_tables)
         if study.holders and not set(self.allow.required) <= set(study.holders):
             raise PolicyError("a holder whom the policy asks for is not invited")
         if set(self.allow.without) & set(study.holders):
@@ -239,6 +252,35 @@ class HolderPolicy(Noun):
             raise PolicyError("the study's delta is above the policy's")
         if study.budget.colluding_holders < self.allow.min_colluding:
             raise PolicyError("the study guards against fewer colluding holders than the policy asks")
+
+    def admit_tables(self, tables: Sequence[CellTable]) -> None:
+        """Refuse declared tables that this holder has no entries found for.
+
+        Raises:
+            PolicyError: as above.
+        """
+        looks_at = frozenset[Column]().union(*(table.columns for table in tables))
+        if unwanted := sorted((looks_at & SENSITIVE) - set(self.allow.sensitive)):
+            raise PolicyError(f"the policy does not allow studies to look at what is sensitive: {', '.join(unwanted)}")
+        for table in tables:
+            if self.allow.tables and table.name not in self.allow.tables:
+                raise PolicyError(f"the policy does not allow the table {table.name}")
+
+    def admit_found(self, tables: Sequence[CellTable], feeds: Sequence[Declared], *, colluding: int) -> None:
+        """Refuse a question with a table that too few of its participants have entries in: others would read theirs.
+
+        Args:
+            tables: of the question.
+            feeds: what each participant has declared, this holder among them.
+            colluding: how many of them may collude.
+
+        Raises:
+            PolicyError: as above.
+        """
+        for table in tables:
+            holders = sum(table.is_found_in(declared) for declared in feeds)
+            if holders < self.allow.min_participants or holders - colluding < self.allow.min_hidden:
+                raise PolicyError(f"only {holders} of {len(feeds)} holders have what the table {table.name} reads")
 
     def admit_core(self, core: PlanCore) -> None:
         """Refuse a question that this holder does not answer.

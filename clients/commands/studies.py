@@ -16,6 +16,7 @@ from privacy.presentation.terminal import Json, print_json, screen, tell, up
 
 if TYPE_CHECKING:
     from clients.answering.runs import RunFolder
+    from privacy.protocol.study import Study
 
 
 def holder_status(folder: HolderPath, as_json: Json = False) -> None:
@@ -43,6 +44,7 @@ def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
                     "digest": item.study.digest,
                     "decision": item.decision,
                     "looks_at": sorted(item.study.columns),
+                    "tables": [one.model_dump(mode="json") for one in item.study.declared_tables],
                     "study": item.study.model_dump(mode="json"),
                 }
                 for item in proposed
@@ -63,7 +65,23 @@ def holder_studies(folder: HolderPath, as_json: Json = False) -> None:
             item.decision or "[yellow]waits[/]", study.digest[:12],
         )  # fmt: skip
     screen.print(table)
+    for item in proposed:
+        if item.study.declared_tables:
+            _show_tables(item.study)
     screen.print("cohortium holder approve FOLDER DIGEST, or deny", style="dim")
+
+
+def _show_tables(study: Study) -> None:
+    """What is counted by which keys: a key that one holder has alone shows that holder's totals."""
+    screen.print(f"{escape(study.name)} counts:", style="bold")
+    for table in study.declared_tables:
+        measures = ", ".join(use.of for use in table.measures)
+        uses = "; ".join(f"{use.dimension} ({', '.join(use.keys.spelled)})" for use in table.by)
+        screen.print(f"  {escape(table.name)}: {escape(measures)} by {escape(uses)}")
+    screen.print(
+        "Is there a key that you alone have, such as a channel that no other holder sells through? Its cells would be "
+        "your own totals, with noise: deny the study, or ask for keys that others have, too."
+    )
 
 
 StudyName = Annotated[str, typer.Argument(help="The study's name, or the beginning of its digest.")]

@@ -6,7 +6,7 @@ holders clean alike.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Self
 
 from pydantic import ConfigDict, model_validator
@@ -16,6 +16,7 @@ from clients.data.place import Form, Reading, Source, SourceName
 from clients.data.reading import read_complaint
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import Noun, since
+from privacy.kernel.declarations import CellTable
 from privacy.kernel.feeds import FEEDS, FeedName
 from privacy.kernel.terms import Slug
 from privacy.protocol.study import Study
@@ -158,6 +159,17 @@ class HolderConfig(Noun):
         order: dict[FeedName, tuple[str, ...]] = {"order": tuple(role for role in FEEDS["order"] if role in own)}
         return order | {
             name: tuple(role for role in FEEDS[name] if role in feed.columns.roles) for name, feed in self.feeds.items()
+        }
+
+    def feeds_for(self, tables: Iterable[CellTable]) -> dict[FeedName, tuple[str, ...]]:
+        """Of the feeds and roles that declared tables read, those that the holder has."""
+        own, read = self.declared_feeds, set[FeedName]()
+        roles: set[tuple[FeedName, str]] = set()
+        for table in tables:
+            read |= table.feeds
+            roles |= table.needs
+        return {
+            feed: tuple(sorted(role for role in own[feed] if (feed, role) in roles)) for feed in sorted(read & set(own))
         }
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, StringConstraints, model_validator
@@ -294,6 +294,10 @@ class CellTable(Noun):
         """Roles, beside ids and times, without which a holder has no entries in the table: it answers zeros."""
         uses = [use.needs for use in self.by] + [measure.needs for measure in self.measures]
         return frozenset(need for needs in uses for need in needs)
+
+    def is_found_in(self, declared: Mapping[FeedName, Collection[str]]) -> bool:
+        """Whether a holder that has these feeds, each with these roles, has entries in the table; else it has none."""
+        return all(feed in declared for feed in self.feeds) and all(role in declared[feed] for feed, role in self.needs)
 
     @property
     def columns(self) -> frozenset[Column]:

@@ -8,12 +8,17 @@ A holder without a feed, or without one of its roles, has no entries of it: it a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args
+from typing import Annotated, Literal, get_args
+
+from pydantic import Field
 
 from privacy.kernel.columns import Column
 
 #: One row a customer, and the feeds of events.
 FeedName = Literal["customer", "order", "session", "view", "touch", "cart", "return", "rating", "contact", "sent"]
+
+#: Name of a role.
+RoleName = Annotated[str, Field(pattern=r"^[a-z_]{1,40}$")]
 
 #: What a role's values are. ``text``: one of the study's keys after the holder's own spellings are replaced, else
 #: "other"; ``stage``: one of :data:`STAGES`; ``money``: minor units of the study's currency; ``number``: whole numbers;
@@ -116,6 +121,14 @@ PRESENCE: dict[FeedName, Column] = {
     "customer": "customer", "order": "orders", "session": "session", "view": "view", "touch": "touch", "cart": "cart",
     "return": "return", "rating": "rating", "contact": "contact", "sent": "sent",
 }  # fmt: skip
+
+#: What a policy must name in its list of sensitive things before any study may look at it.
+SENSITIVE: frozenset[Column] = frozenset(
+    role.column for roles in FEEDS.values() for role in roles.values() if role.sensitive
+)
+
+#: Feeds and their roles, as a holder declares that it has them.
+Declared = dict[FeedName, Annotated[tuple[RoleName, ...], Field(max_length=20)]]
 
 if set(FEEDS) != set(get_args(FeedName)) or set(PRESENCE) != set(FEEDS):  # found when the module is loaded
     raise TypeError("FEEDS, PRESENCE and FeedName differ")

@@ -8,6 +8,7 @@ from pydantic import Field, model_validator
 
 from privacy.analyses.catalogue import AnyStatistic
 from privacy.kernel.canonical import Noun, since
+from privacy.kernel.feeds import Declared
 from privacy.kernel.limits import ATTACHMENTS, MOST_MEMBERS, RunId, Time
 from privacy.kernel.terms import Slug
 from privacy.ledger.entries import Digest, EntryNumber, Question
@@ -104,6 +105,8 @@ class Hello(Noun):
         expires: seconds since 1970, UTC.
         time: the holder's clock when it said this; 0 in statements of release 0.1.
         unwitnessed: the newest results that not all holders are known to have been handed alike, newest first.
+        feeds: of the feeds and roles that the study's declared tables read, those that the holder has, by its own
+            declaration; no row is looked at. Empty where the study declares no tables.
     """
 
     protocol: int = Field(ge=0, le=1_000_000)
@@ -118,6 +121,7 @@ class Hello(Noun):
     expires: Time
     time: Time = since("0.2.0", 0)
     unwitnessed: tuple[HandedOut, ...] = since("0.2.0", (), max_length=MAX_UNWITNESSED)
+    feeds: Declared = since("0.2.0", {})
 
 
 class Ready(Noun):

@@ -18,7 +18,9 @@ from privacy.analyses import ANALYSES
 from privacy.analyses.catalogue import BY_NAME, NAMES, columns_of
 from privacy.analyses.contract import AnalysisContract
 from privacy.kernel.canonical import Noun, since
+from privacy.kernel.cells import CellRequest
 from privacy.kernel.columns import Column
+from privacy.kernel.declarations import CellTable
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
 from privacy.kernel.row_requests import RowRequest
 from privacy.kernel.terms import Terms
@@ -108,6 +110,12 @@ class Study(_Sections):
     def columns(self) -> frozenset[Column]:
         """What the study looks at of a customer, in the words of policies."""
         return frozenset[Column]().union(*(columns_of(request) for request in self.row_requests.values()))
+
+    @property
+    def declared_tables(self) -> tuple[CellTable, ...]:
+        """The tables whose entries the study asks holders to find."""
+        requests = self.row_requests.values()
+        return tuple(table for one in requests if isinstance(one, CellRequest) for table in one.tables)
 
     def scaled(self, names: Iterable[FeatureName]) -> tuple[ScaledFeature, ...]:
         """Features with their public scales, those of money adapted to the study's currency."""

@@ -17,6 +17,8 @@ from clients.answering.policy import HolderPolicy, policy_toml
 from clients.answering.runs import RunFolder
 from privacy.analyses import ANALYSES
 from privacy.analyses.catalogue import NAMES
+from privacy.kernel.declarations import CellTable
+from privacy.kernel.feeds import SENSITIVE, Declared
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.member_folder import MemberFolder
 from privacy.protocol.identity import Declarations, Identity, Roster
@@ -36,6 +38,7 @@ def demo_policy(holders: int, *, epsilon: str = "8", placements: Sequence[str] =
         hidden=min(2, holders - 1),
         analyses=NAMES,
         placements=placements,
+        sensitive=sorted(SENSITIVE),
     )
 
 
@@ -70,6 +73,12 @@ class MemoryData:
         else:
             readers = (each.name for each in ANALYSES if isinstance(tables, each.statistics[0].reads))
             self._tables = dict.fromkeys(readers, tables)
+
+    def feeds(self, tables: Sequence[CellTable]) -> Declared:
+        """Whatever is read."""
+        roles = {need for table in tables for need in table.needs}
+        read = {feed for table in tables for feed in table.feeds}
+        return {feed: tuple(sorted(role for name, role in roles if name == feed)) for feed in sorted(read)}
 
     def tables(self, study: Study) -> Mapping[str, Rows]:
         """The tables."""

@@ -57,12 +57,7 @@ class Found:
 def answered(origin: Origin, request: CellRequest) -> dict[int, CellTable]:
     """The tables in which the holder has entries, by place: those whose feeds and roles it has declared."""
     declared = origin.config.declared_feeds
-    return {
-        place: table
-        for place, table in enumerate(request.tables)
-        if all(feed in declared for feed in table.feeds)
-        and all(role in declared[feed] for feed, role in table.needs if role != "order")
-    }
+    return {place: table for place, table in enumerate(request.tables) if table.is_found_in(declared)}
 
 
 def is_paths(table: CellTable) -> bool:
