@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import io
 from typing import Any
 
 import duckdb
@@ -11,8 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from postgres_server import PASSWORD, Server
 from pydantic import ValidationError
+from rich.console import Console
 from source_kit import COLUMNS, load, make_study
 
+from clients.data.check import CheckReport, preflight
+from clients.data.check_page import render_check
 from clients.data.config import HolderConfig
 from clients.data.feeds.lines import open_feed
 from clients.data.origin import Origin
@@ -184,3 +189,52 @@ def test_a_feed_that_is_not_as_described_is_named(tmp_path, columns, says):
     ):
         pass
     assert "events.session" in caught.value.message
+
+
+def test_a_check_says_how_much_of_each_feed_is_known(tmp_path):
+    """For the holder's own screen: nothing of it is in a repr."""
+    pq.write_table(sessions(), tmp_path / "web.parquet")
+    day = dt.datetime(2024, 5, 30)
+    sales = pa.table(
+        {"customer": ["17", "18"], "order": ["1", "2"], "time": [day, day], "quantity": [1, 1], "price": [2.0, 3.0]}
+    )
+    pq.write_table(sales, tmp_path / "sales.parquet")
+    (tmp_path / "out.csv").write_text("17\n", encoding="utf-8")
+    who = {"customer": "user", "time": "started"}
+    shop = config(
+        source={"exclude": "out.csv"},
+        events={
+            "session": {"url": "web.parquet", "columns": SESSION},
+            "view": {"url": "web.parquet", "columns": {"customer": "user", "time": "started", "page": "utm"}},
+            "touch": {"url": "gone.parquet", "columns": {"customer": "user", "time": "started"}},
+            "cart": {
+                "url": "web.parquet",
+                "where": "utm = 'nobody'",
+                "columns": {"customer": "user", "time": "started"},
+            },
+        },
+        values={"session": {"source": {"小红书": "notes"}}},
+    )
+    report = preflight(shop, make_study(), base=tmp_path)
+    assert [item.feed for item in report.feeds] == ["session", "view", "cart"]
+    found = report.feeds[0]
+    assert set(found.left_out) == {"no_customer_id", "excluded", "unreadable_time", "after_as_of"}
+    assert found.rows > found.customers > 50
+    source, seconds, furthest = found.roles
+    assert (source.role, seconds.role, furthest.role) == ("source", "seconds", "furthest")
+    assert [(item.text, item.key) for item in source.spellings] == [("baidu", ""), *source_rest(source)]
+    assert source.without_key == source.known - next(item.rows for item in source.spellings if item.key)
+    assert furthest.without_key == 0 < furthest.known == found.rows > seconds.known
+    assert [item.code for item in report.problems] == ["feed"]
+    assert "[events.touch]" in report.problems[0].text
+    assert [item.code for item in report.warnings] == ["feed_other", "feed_empty"]
+    assert "[values.session.source]: baidu, ads" in report.warnings[0].hint
+    assert repr(found) == "FeedFigures(<private>)"
+    screen = Console(file=io.StringIO(), width=120)
+    render_check(report, screen)
+    assert "小红书 -> notes" in screen.file.getvalue()
+    assert CheckReport.model_validate_json(report.model_dump_json()) == report
+
+
+def source_rest(source: Any) -> list[tuple[str, str]]:
+    return [(item.text, {"小红书": "notes"}.get(item.text, "")) for item in source.spellings[1:]]

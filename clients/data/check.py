@@ -22,6 +22,8 @@ from clients.data.cleaning.lines import KEPT, RULES, WITHOUT_RATE, cleaned_lines
 from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of, own_quanta
 from clients.data.cleaning.times import as_of_moment
 from clients.data.config import HolderConfig
+from clients.data.feeds.coverage import FeedFigures, check_feeds
+from clients.data.findings import Finding
 from clients.data.origin import Origin
 from clients.data.rows.customers import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
@@ -48,16 +50,6 @@ _LINE_HINTS = {
 #: A gap between the last row and the as-of day longer than this looks like a forgotten export.
 _STALE_DAYS = 45
 _OPEN_END = 5  # currencies named before "and n more"
-
-
-class Finding(BaseModel):
-    """Something to mend or to know, and what to do about it."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    code: str
-    text: str
-    hint: str = ""
 
 
 class CurrencyFigures(BaseModel):
@@ -88,6 +80,7 @@ class CheckReport(BaseModel):
         unknown_currencies: those that the study has no rate for.
         excluded_ids: ids on the exclusion list.
         discounted: share of purchase lines that were reduced; None where no column says so, or there is no line.
+        feeds: what is in feeds beside purchases; not there where a problem came first.
         problems: what must be mended before a study can run.
         warnings: what to look at.
     """
@@ -108,6 +101,7 @@ class CheckReport(BaseModel):
     unknown_currencies: tuple[str, ...] = ()
     excluded_ids: int = 0
     discounted: float | None = None
+    feeds: tuple[FeedFigures, ...] = ()
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
 
@@ -151,10 +145,12 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     except CohortiumError as error:
         return CheckReport(**facts, problems=(Finding(code="source", text=error.message, hint=error.hint),))
     unknown = tuple(item.currency for item in facts["currencies"] if not item.known)
-    facts |= {"cleaning": table.report, "unknown_currencies": unknown}
+    feeds, feed_problems, feed_warnings = check_feeds(origin)
+    facts |= {"cleaning": table.report, "unknown_currencies": unknown, "feeds": feeds}
     report = CheckReport(**facts)
-    problems = _problems(report, applied, config, has_study=study is not None)
-    return report.model_copy(update={"problems": problems, "warnings": _warnings(report, applied, config, study)})
+    problems = _problems(report, applied, config, has_study=study is not None) + feed_problems
+    warnings = _warnings(report, applied, config, study) + feed_warnings
+    return report.model_copy(update={"problems": problems, "warnings": warnings})
 
 
 def _missing(sentences: Iterable[str]) -> tuple[Finding, ...]:

@@ -8,6 +8,8 @@ from rich.table import Table
 
 from clients.data.check import CheckReport
 from clients.data.cleaning.lines import RULES
+from clients.data.feeds.coverage import FeedFigures, Spelling
+from clients.data.feeds.lines import table_of
 from clients.data.rows.customers import CleaningReport
 
 
@@ -26,6 +28,8 @@ def render_check(report: CheckReport, console: Console) -> None:
         for column in money.columns[1:]:
             column.justify = "right"
         console.print(money)
+    for feed in report.feeds:
+        console.print(_feed_table(feed))
     for mark, style, findings in (("problem", "red", report.problems), ("warning", "yellow", report.warnings)):
         for finding in findings:
             console.print(f"[bold {style}]{mark}[/] {escape(finding.text)}")
@@ -34,6 +38,28 @@ def render_check(report: CheckReport, console: Console) -> None:
     if not report.problems:
         note = " (look at the warnings)" if report.warnings else ""
         console.print(f"[bold green]ready[/]: this data can take part{note}")
+
+
+def _feed_table(feed: FeedFigures) -> Table:
+    span = f", {feed.first:%Y-%m-%d} to {feed.last:%Y-%m-%d}" if feed.first and feed.last else ""
+    title = f"{table_of(feed.feed)} {feed.rows:,} rows of {feed.customers:,} customers{span}"
+    table = Table("", "", "", title=escape(title), title_justify="left", show_header=False)
+    table.columns[1].justify = "right"
+    for rule in RULES:
+        if rule.name in feed.left_out:
+            table.add_row(f"left out: {rule.says}", f"{feed.left_out[rule.name]:,}", "")
+    for one in feed.roles:
+        share = one.known / feed.rows if feed.rows else 0.0
+        spelled = (_spelled(item) for item in one.spellings)
+        other = f"; other: {one.without_key / one.known:.0%}" if one.without_key else ""
+        table.add_row(f"{one.role} known", f"{share:.1%}", escape(", ".join(spelled) + other))
+    return table
+
+
+def _spelled(item: Spelling) -> str:
+    if not item.key:
+        return f"{item.text} (other)"
+    return item.text if item.key == item.text else f"{item.text} -> {item.key}"
 
 
 def _span(report: CheckReport) -> str:
