@@ -27,7 +27,7 @@ from clients.data.findings import Finding
 from clients.data.origin import Origin
 from clients.data.rows.customers import CleaningReport, build_customer_table
 from clients.data.sources import fetch, open_source
-from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, left_out
+from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Notice, left_out
 from privacy.errors import CohortiumError
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.terms import Budget
@@ -124,7 +124,7 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     }
     try:
         with open_source(config, base=base) as opened:
-            source = opened.table
+            source, notices = opened.table, opened.notices
             facts |= {"columns": tuple(source.columns), "files": opened.files}
             if missing := missing_columns(source, config):
                 return CheckReport(**facts, problems=_missing(missing))
@@ -148,9 +148,15 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     feeds, feed_problems, feed_warnings = check_feeds(origin)
     facts |= {"cleaning": table.report, "unknown_currencies": unknown, "feeds": feeds}
     report = CheckReport(**facts)
-    problems = _problems(report, applied, config, has_study=study is not None) + feed_problems
-    warnings = _warnings(report, applied, config, study) + feed_warnings
-    return report.model_copy(update={"problems": problems, "warnings": warnings})
+    problems = (*_noticed(notices, True), *_problems(report, applied, config, has_study=study is not None))
+    warnings = (*_noticed(notices, False), *_warnings(report, applied, config, study))
+    return report.model_copy(update={"problems": problems + feed_problems, "warnings": warnings + feed_warnings})
+
+
+def _noticed(notices: Iterable[Notice], is_problem: bool) -> Iterable[Finding]:
+    """What is known of the source itself."""
+    some = (item for item in notices if item.is_problem == is_problem)
+    return (Finding(code=item.code, text=item.text, hint=item.hint) for item in some)
 
 
 def _missing(sentences: Iterable[str]) -> tuple[Finding, ...]:

@@ -17,7 +17,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
 #: What comes before ``:/`` in a URL of a server; paths and URLs of files have no user and no password.
-_SERVER = re.compile(r"^(?!(?:csv|parquet|duckdb|file):)[a-z][a-z0-9+.]*:/+(.*)$", re.DOTALL | re.IGNORECASE)
+_PATHS = "csv|parquet|duckdb|excel|jsonl|sqlite|file"
+_SERVER = re.compile(rf"^(?!(?:{_PATHS}):)[a-z][a-z0-9+.]*:/+(.*)$", re.DOTALL | re.IGNORECASE)
 _SECRET_OPTION = re.compile(r"[?&][a-z]*password=", re.IGNORECASE)
 
 

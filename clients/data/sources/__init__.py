@@ -17,6 +17,7 @@ from ibis.expr import types as ir
 from clients.data.place import Reading
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
+from clients.data.sources.excel import list_sheets, open_excel
 from clients.data.sources.locations import split
 from clients.data.sources.opened import Opened
 from clients.data.sources.parquet import open_parquet
@@ -91,12 +92,14 @@ def needs_psycopg() -> Iterator[None]:
 
 
 def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
-    """Tables and views of a database as ``schema.table``; None where the source is files.
+    """Tables and views of a database as ``schema.table``, or sheets; None where no name is needed.
 
     Raises:
         DataError: if the database cannot be opened.
     """
     scheme, location = split(config.source.url, base)
+    if scheme == "excel":
+        return list_sheets(location, base)
     if scheme in ("postgres", "postgresql"):
         with needs_psycopg():
             from clients.data.sources.postgres import list_postgres_tables
@@ -108,6 +111,7 @@ def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
 OPENERS: dict[str, Opener] = {
     "csv": open_csv,
     "duckdb": open_duckdb,
+    "excel": open_excel,
     "parquet": open_parquet,
     "postgres": _open_postgres,
     "postgresql": _open_postgres,

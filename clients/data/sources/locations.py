@@ -10,17 +10,18 @@ from collections.abc import Iterable
 from pathlib import Path, PurePath
 from urllib.parse import unquote
 
-from clients.data.sources.packing import SUFFIXES, is_archive, is_workbook, members
+from clients.data.sources.packing import SUFFIXES, is_archive, is_workbook, members, packing
 from privacy.errors import DataError
 
 _KINDS = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv",
     ".duckdb": "duckdb", ".ddb": "duckdb", ".db": "duckdb",
+    ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 #: Kinds of which one source may be many files.
-_MANY = ("csv", "parquet")
+_MANY = ("csv", "excel", "parquet")
 #: Schemes of URLs whose rest is a path.
-PATHS = ("csv", "parquet", "duckdb")
+PATHS = ("csv", "parquet", "duckdb", "excel")
 #: Files that are no source, by name.
 _NO_SOURCE = {
     ".pdf": "a PDF", ".sav": "an SPSS", ".dbf": "a dBASE", ".mdb": "an Access", ".accdb": "an Access",
@@ -29,7 +30,7 @@ _NO_SOURCE = {
 }  # fmt: skip
 _NO_ARCHIVE = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 #: How files begin: bytes, where they stand, and the kind.
-_MARKS = ((b"PAR1", 0, "parquet"), (b"DUCK", 8, "duckdb"))
+_MARKS = ((b"PAR1", 0, "parquet"), (b"DUCK", 8, "duckdb"), (b"\xd0\xcf\x11\xe0", 0, "excel"))
 _URL = re.compile(r"^([a-z][a-z0-9+.]*)://(.*)$", re.DOTALL)
 
 
@@ -65,7 +66,13 @@ def _told(path: Path, location: str) -> str:
             raise DataError(f"{location} is {what} file", hint="export it as CSV or Parquet")
     if path.is_file() and (kind := _by_bytes(path)):
         return kind
-    if kind := kind_of(name):
+    kind = kind_of(name)
+    if kind == "excel" and path.is_file() and packing(path) == "none":
+        raise DataError(
+            f"{location} is called a spreadsheet and is none",
+            hint=f"if it is text, write csv://{location}; else save it anew",
+        )
+    if kind:
         return kind
     kinds = Counter(kind_of(found.name) for found in _inside(path))
     known = sorted(kind for kind in kinds if kind in _MANY)
@@ -88,7 +95,8 @@ def kind_of(name: str) -> str:
 def _by_bytes(path: Path) -> str:
     with path.open("rb") as file:
         start = file.read(64)
-    return next((kind for mark, place, kind in _MARKS if start[place : place + len(mark)] == mark), "")
+    found = next((kind for mark, place, kind in _MARKS if start[place : place + len(mark)] == mark), "")
+    return found or ("excel" if is_workbook(path) else "")
 
 
 def files(base: Path, location: str, kind: str) -> list[Path]:
@@ -117,7 +125,8 @@ def files(base: Path, location: str, kind: str) -> list[Path]:
 def _check_no_workbook(path: Path, kind: str, base: Path) -> None:
     if kind == "csv" and path.is_file() and is_workbook(path):
         raise DataError(
-            f"{shown(path, base)} is a spreadsheet and no CSV file, whatever its name", hint="save it as CSV"
+            f"{shown(path, base)} is a spreadsheet and no CSV file, whatever its name",
+            hint="write excel:// before its path",
         )
 
 

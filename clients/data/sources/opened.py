@@ -60,6 +60,23 @@ class FileLines(BaseModel):
     left_out: tuple[LeftOut, ...] = ()
 
 
+class Notice(BaseModel):
+    """What somebody who looks at a source should know of it; nothing of what rows say.
+
+    Attributes:
+        code: which kind of notice.
+        text, hint: in words, and what to do.
+        is_problem: whether a study's figures would be wrong.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    code: str
+    text: str
+    hint: str
+    is_problem: bool = False
+
+
 @dataclass(frozen=True, kw_only=True)
 class Opened:
     """Rows of a source as one table, read-only.
@@ -67,10 +84,12 @@ class Opened:
     Attributes:
         table: the rows.
         files: where the source is files of lines, each of them; else none.
+        notices: what is to be known of the source.
     """
 
     table: ir.Table
     files: tuple[FileLines, ...] = ()
+    notices: tuple[Notice, ...] = ()
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -62,8 +62,12 @@ def archive_of(path: Path) -> Path | None:
 
 
 @contextmanager
-def unpacked(path: Path) -> Iterator[BinaryIO]:
+def unpacked(path: Path, *, keep_zip: bool = False) -> Iterator[BinaryIO]:
     """A file's bytes, unpacked, as a stream.
+
+    Args:
+        path: of the file.
+        keep_zip: whether a zip archive is what is wanted, as spreadsheets are.
 
     Raises:
         OSError, or one of ``DAMAGED``: if it cannot be read, or its packing is damaged.
@@ -71,7 +75,7 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
     """
     archive = archive_of(path)
     if archive is None:
-        with path.open("rb") as file, _without_packing(file) as plain:
+        with path.open("rb") as file, _without_packing(file, keep_zip) as plain:
             yield plain
         return
     with zipfile.ZipFile(archive) as opened:
@@ -83,7 +87,7 @@ def unpacked(path: Path) -> Iterator[BinaryIO]:
                 f"{path.name} in {archive.name} needs a password, or is packed in an unusual way",
                 hint="unpack the archive, for your user only, and name what was in it",
             ) from None
-        with member, _without_packing(member) as plain:  # type: ignore[arg-type]
+        with member, _without_packing(member, keep_zip) as plain:  # type: ignore[arg-type]
             yield plain
 
 
@@ -120,10 +124,10 @@ def readable(name: str) -> Iterator[None]:
 
 
 @contextmanager
-def _without_packing(file: BinaryIO) -> Iterator[BinaryIO]:
+def _without_packing(file: BinaryIO, keep_zip: bool) -> Iterator[BinaryIO]:
     how = _told(file.read(16))
     file.seek(0)
-    if how == "none":
+    if how == "none" or (how == "zip" and keep_zip):
         yield file
     elif how == "zstd":
         with pa.CompressedInputStream(pa.PythonFile(file, mode="r"), "zstd") as plain:
