@@ -206,11 +206,11 @@ def test_a_check_says_how_much_of_each_feed_is_known(tmp_path):
         events={
             "session": {"url": "web.parquet", "columns": SESSION},
             "view": {"url": "web.parquet", "columns": {"customer": "user", "time": "started", "page": "utm"}},
-            "touch": {"url": "gone.parquet", "columns": {"customer": "user", "time": "started"}},
+            "touch": {"url": "gone.parquet", "columns": who},
             "cart": {
                 "url": "web.parquet",
                 "where": "utm = 'nobody'",
-                "columns": {"customer": "user", "time": "started"},
+                "columns": who,
             },
         },
         values={"session": {"source": {"小红书": "notes"}}},

@@ -17,6 +17,7 @@ import pytest
 
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
+from clients.data.feeds.lines import open_feed
 from clients.data.guess.guess import guess_holder, holder_name, holder_toml, new_holder_file
 from clients.data.guess.names import score
 from clients.data.guess.nouns import NO_ORDER_IDS, Guess, Question, answered, open_questions
@@ -430,3 +431,38 @@ def test_the_machines_zone_and_a_holders_name(tmp_path):
     assert holder_name("data/Sales 2024/*.parquet") == "sales-2024"
     assert holder_name("postgresql://me@host:5432/shop_a") == "shop-a"
     assert holder_name("销售.csv") == "holder"
+
+
+@pytest.mark.parametrize("holder", ["store-1", "store-2", "online"])
+def test_feeds_beside_the_purchases_are_found(tmp_path: Path, holder: str) -> None:
+    """Tables of the same database, files of the same folder; what is sure is written, what is not is a comment."""
+    world = generate(tmp_path, customers=300, stores=2, feeds=True)
+    home = world.folder / holder
+    stated = read_toml(home / "holder.toml", HolderConfig)
+    url = {"store-1": "receipts.csv", "store-2": "sales.duckdb", "online": "sales/*.parquet"}[holder]
+    if holder == "online":
+        for path in (home / "feeds").iterdir():
+            path.rename(home / path.name)
+    if holder == "store-2":
+        with duckdb.connect(str(home / "sales.duckdb")) as database:
+            database.execute(
+                "CREATE TABLE ticket_log AS SELECT 'nobody' AS member_id, now() AS opened_at, 'x' AS topic"
+            )
+            database.execute("DROP TABLE contact_rows")
+    output = home / "guessed.toml"
+    answers = {"currency": "GBP" if holder == "store-2" else "EUR"}
+    table = "sales" if holder == "store-2" else None
+    new_holder_file(str(home / url), output=output, table=table, answers=answers)
+    found = read_toml(output, HolderConfig)
+    assert set(found.feeds) == set(stated.feeds) - ({"contact"} if holder == "store-2" else set())
+    for name in found.feeds:
+        mine, theirs = dict(found.feeds[name].columns.roles), dict(stated.feeds[name].columns.roles)
+        assert mine == {role: column for role, column in theirs.items() if role in mine}, name
+        assert len(mine) >= len(theirs) - 1
+    text = output.read_text(encoding="utf-8")
+    if holder == "store-2":
+        assert "# PLEASE CHECK, and take the signs away: only 0% of its ids bought something" in text
+        assert '# table = "ticket_log"' in text
+    study = Study.model_validate({"name": "s", "as_of": world.as_of, "budget": {"epsilon": "1"}})
+    with open_feed(Origin(found, study, home), "session") as feed:
+        assert feed.tally()[""] > 100

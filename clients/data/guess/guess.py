@@ -21,6 +21,7 @@ from clients.data.cleaning.columns import missing_columns, time_facts
 from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.draft import holder_toml
+from clients.data.guess.feeds import feeds_toml, guess_feeds
 from clients.data.guess.nouns import Guess, Guessed, Question, answered, open_questions
 from clients.data.guess.numbers import OpenNumber
 from clients.data.guess.sample import Sample, may_be_spelled
@@ -33,6 +34,7 @@ from clients.data.sources.locations import PATHS, csv_files
 from clients.data.sources.spelling import read_number
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
+from privacy.protocol.study import Study
 
 _SAMPLE = 20_000
 _HOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -211,8 +213,16 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
             guess = answered(guess, question, ask(question))
     text = holder_toml(guess)
     _try_out(guess.config(), base)
-    output.write_text(text, encoding="utf-8")
+    found = guess_feeds(guess.config(), _plain_study(guess.config()), base=base)
+    output.write_text(text + feeds_toml(found), encoding="utf-8")
     return guess
+
+
+def _plain_study(config: HolderConfig) -> Study:
+    """A study that sees all rows, for ids and times."""
+    currency = config.source.currency_code or next(iter(config.source.currencies), "EUR")
+    fields = {"name": "guess", "as_of": "9999-01-01", "currency": currency, "budget": {"epsilon": "1"}}
+    return Study.model_validate(fields)
 
 
 def _try_out(config: HolderConfig, base: Path) -> None:
