@@ -21,7 +21,8 @@ FEED_NAMES: dict[FeedName, str] = {
     "rating": r"rating|review|bewertung|评价|评论",
     "contact": r"ticket|contact|supportcase|anfrage|客服|咨询|工单",
     "sent": r"sent|mailing|campaignsend|newsletter|versand|短信|推送",
-    "customer": r"^(crm)?(customers?|members?|clients?|users?|kunden?|mitglieder|会员|客户)(rows|table|list|data|master|stamm|信息|资料)?$",
+    "customer": r"^(crm)?(customers?|members?|clients?|users?|kunden?|mitglieder|会员|客户)"
+    r"(rows|table|list|data|master|stamm|信息|资料)?$",
 }
 
 
