@@ -85,8 +85,8 @@ def contacts_of(root: Path, study: str, as_of: dt.date, settings: ContactSetting
     """
     ranking = [analysis for analysis in ANALYSES if analysis.contacts is not None]
     for analysis in ranking:
-        history = analysis.history(_kept(root))
-        if analysis.contacts is not None and as_of in history.days(study):
+        history = analysis.history(_kept(root)) if analysis.history is not None else None
+        if history is not None and analysis.contacts is not None and as_of in history.days(study):
             chosen = settings or read_labels_config(root).contacts
             ranked, key = analysis.contacts(history.load(study, as_of)), control_key(root / "state")
             return draw_up(ranked, chosen, read_actions(root / "actions.toml").words, key)
@@ -122,7 +122,7 @@ def to_label(root: Path, study: Study) -> bool:
 
 def histories_of_all() -> tuple[type[DayHistory[Any, Any]], ...]:
     """Every kind of rows about own customers that is kept and written."""
-    return tuple(analysis.history for analysis in ANALYSES)
+    return tuple(analysis.history for analysis in ANALYSES if analysis.history is not None)
 
 
 def _kept(root: Path) -> Path:

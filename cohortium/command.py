@@ -42,9 +42,16 @@ _GARBAGE = 50_000
 
 
 def room_commands() -> list[typer.Typer]:
-    """Groups of commands that analyses bring: ``app`` in the ``commands.py`` of a room, where there is one."""
+    """Groups of commands that analyses bring: ``app`` in the ``commands.py`` of a room, where there is one.
+
+    Commands on studies (``OF_STUDIES`` there, by name) join those of ``cohortium study``.
+    """
     rooms = [f"server.analyses.{module.name}" for module in iter_modules(server.analyses.__path__) if module.ispkg]
-    return [import_module(f"{room}.commands").app for room in rooms if find_spec(f"{room}.commands") is not None]
+    found = [import_module(f"{room}.commands") for room in rooms if find_spec(f"{room}.commands") is not None]
+    for module in found:
+        for name, command in getattr(module, "OF_STUDIES", {}).items():
+            study_app.command(name)(command)
+    return [module.app for module in found if hasattr(module, "app")]
 
 
 app = typer.Typer(

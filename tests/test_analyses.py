@@ -30,7 +30,9 @@ each_analysis = pytest.mark.parametrize("analysis", ANALYSES, ids=lambda analysi
 
 
 def study_of(analysis: AnalysisContract[Any]) -> Study:
-    return kit.small_study(analyses=(analysis.name,))
+    """A small study with the analysis; one that asks nothing unless it is told what says so in its example."""
+    options = dict(import_module(f"privacy.analyses.{analysis.name}.example").OPTIONS)
+    return kit.small_study(analyses=(analysis.name,), **{analysis.name: options})
 
 
 def test_the_tuple_stands_alone() -> None:
@@ -55,11 +57,12 @@ def test_a_room_bears_the_name_of_its_analysis_on_every_side(analysis: AnalysisC
 @each_analysis
 def test_an_analysis_asks_statistics_of_the_rows_that_it_reads(analysis: AnalysisContract[Any]) -> None:
     """Else a question could look at rows whose columns the policy never saw."""
-    request = analysis.reads(analysis.options(), study_of(analysis))
+    study = study_of(analysis)
+    request = analysis.reads(study.of(analysis), study)
     assert {kind.reads for kind in analysis.statistics} == {request.rows}
     assert request.offers[0] <= set(FEATURES) | {feature.name for feature in analysis.features}
     assert columns_of(request), "a policy that names columns must see what every analysis looks at"
-    assert study_of(analysis).columns == columns_of(request)
+    assert study.columns == columns_of(request)
 
 
 @each_analysis

@@ -71,7 +71,7 @@ def add_language(root: Path) -> None:
     entry = root / "privacy/presentation/languages.toml"
     entry.write_text(entry.read_text(encoding="utf-8") + ENTRY, encoding="utf-8")
     for path in root.rglob("*.toml"):
-        if path.name in NO_TEXTS:
+        if path.name in NO_TEXTS or path.parent.name == "catalogue":  # declared tables, not texts
             continue
         text = path.read_text(encoding="utf-8")
         for key, table in tomllib.loads(text).items():

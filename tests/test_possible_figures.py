@@ -13,6 +13,7 @@ from typing import Any, get_args, get_type_hints
 import churn_pages
 import cluster_pages
 import pytest
+from analyses.tables.examples import tables_result
 from holder_pages import page_of
 from report_pages import PLAIN, Page, rendered
 from rich.console import Console
@@ -62,7 +63,13 @@ def repurchase_result() -> StudyResult:
     return PLAIN.model_copy(update={"study": study, "rfm": None, "repurchase": figures})
 
 
+def tables_page() -> StudyResult:
+    study, figures = tables_result()
+    return PLAIN.model_copy(update={"study": study, "rfm": None, "tables": figures})
+
+
 RESULTS = {
+    "tables": tables_page(),
     "rfm": PLAIN,
     "churn": churn_pages.study_result(churn_pages.churn_result()),
     "clusters": cluster_pages.study_result(cluster_pages.cluster_result()),

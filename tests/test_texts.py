@@ -26,7 +26,7 @@ COMPOSED = (
     "duplicates_", "totals_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_",
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
-    "lists_", "churn_place_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_",
+    "lists_", "churn_place_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_", "why_",
 )  # fmt: skip
 #: What a feature says at both ends, and degrees.
 FEATURE_ENDS = ("degree_", *{feature.listed[0] if feature.listed else name for name, feature in FEATURES.items()})
@@ -36,7 +36,7 @@ ALIKE = {
     "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
     "counted", "feature_with_unit", "k",
-    "act_revenue", "churn_auc",
+    "act_revenue", "churn_auc", "bin_one", "finding_number",
 }  # fmt: skip
 #: Chinese has no sign between sentences, and no word for a plain degree.
 EMPTY = {"sentence_gap", "degree_so"}

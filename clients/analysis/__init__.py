@@ -131,6 +131,14 @@ class Engine:
     encode_sum: Callable[[Any, Any], IntArray]
 
 
+def _no_labels(context: HolderContext) -> Sequence[Path]:
+    return ()
+
+
+def _knows_none(code: str, result: StudyResult) -> bool:
+    return False
+
+
 def _never(own: Any) -> dt.date | None:
     return None
 
@@ -145,7 +153,7 @@ class HolderAnalysis(Generic[R, W]):
         own: the holder's own figures beside the stated ones, and an earlier run; None where there is nothing to show.
         section: its part of the holder's page.
         label: makes and writes its labels of the holder's customers; the files.
-        history: its labels of all days.
+        history: its labels of all days; None where it has none.
         engines: other ways to compute some of its statistics.
         recipes: how the features that it alone has are worked out, by name.
         reads: the rows that its questions are asked about, where a holder asks for more with them than the contract
@@ -160,9 +168,9 @@ class HolderAnalysis(Generic[R, W]):
     fits: Callable[[R, Sequence[Statistic[Any]]], bool]
     own: Callable[[HolderContext, R, StudyResult, Callable[[], Earlier | None]], W | None]
     section: Section[W]
-    label: Callable[[HolderContext], Sequence[Path]]
-    history: type[DayHistory[Any, Any]]
-    knows: Callable[[str, StudyResult], bool]
+    label: Callable[[HolderContext], Sequence[Path]] = _no_labels
+    history: type[DayHistory[Any, Any]] | None = None
+    knows: Callable[[str, StudyResult], bool] = _knows_none
     engines: Mapping[type[Statistic[Any]], Engine] = field(default_factory=dict)
     recipes: Mapping[str, Recipe] = field(default_factory=dict)
     reads: Callable[[HolderContext], Rows] | None = None

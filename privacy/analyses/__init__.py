@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from privacy.analyses import churn, clusters, repurchase, rfm
+from privacy.analyses import churn, clusters, repurchase, rfm, tables
 from privacy.analyses.contract import AnalysisContract
 
 ANALYSES: tuple[AnalysisContract[Any], ...] = (
@@ -12,4 +12,5 @@ ANALYSES: tuple[AnalysisContract[Any], ...] = (
     clusters.CONTRACT,
     churn.CONTRACT,
     repurchase.CONTRACT,
+    tables.CONTRACT,
 )

@@ -212,7 +212,7 @@ class CellTable(Noun):
     by: tuple[DimensionUse, ...] = Field(min_length=1, max_length=4)
     measures: tuple[MeasureUse, ...] = Field(min_length=1, max_length=MOST_MEASURES)
     where: tuple[Condition, ...] = Field(default=(), max_length=8)
-    events: EventChoice | None = None
+    events: EventChoice | None = since("0.2.0", None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

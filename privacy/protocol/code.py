@@ -20,7 +20,10 @@ FREE = (
     "statistics/examples.py", "locks.py",
 )  # fmt: skip
 #: The same of an analysis' room.
-FREE_IN_ROOMS = ("results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py")
+FREE_IN_ROOMS = (
+    "results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py",
+    "figures.py", "grid.py", "named.py", "survival.py",
+)  # fmt: skip
 
 
 @cache

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from privacy.kernel.cells import CellRows
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import UNIT, FeatureTable, Scale, ScaledFeature
 from privacy.kernel.linear_view import LinearView
@@ -71,6 +72,14 @@ def features_of(names: tuple[str, ...], rows: Iterable[tuple[int, tuple[int, ...
         eligible=np.ones((len(listed), 1), dtype=np.int64),
         outcome=np.array([[outcome] for outcome, _ in listed], dtype=np.int64).reshape(len(listed), 1),
     )
+
+
+def cells_of(customers: Iterable[Iterable[tuple[int, int, int, int]]]) -> CellRows:
+    """Entries of customers, each (table, cell, first value, second value)."""
+    listed = [list(entries) for entries in customers]
+    flat = np.array([entry for entries in listed for entry in entries], dtype=np.int64).reshape(-1, 4)
+    start = np.cumsum([0, *(len(entries) for entries in listed)], dtype=np.int64)
+    return CellRows(start=start, table=flat[:, 0].copy(), cell=flat[:, 1].copy(), values=flat[:, 2:].copy())
 
 
 #: The features of the examples.

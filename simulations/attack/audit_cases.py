@@ -15,11 +15,12 @@ from typing import Any
 import numpy as np
 
 from privacy.analyses.catalogue import NAMES
+from privacy.kernel.cells import CellRows
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
-from privacy.statistics.examples import EXAMPLES, FAR, HOLDERS, Example, columns_of, features_of
+from privacy.statistics.examples import EXAMPLES, FAR, HOLDERS, Example, cells_of, columns_of, features_of
 
 __all__ = ["EXAMPLE_OF", "HOLDERS", "OPTIONS_OF", "Case", "candidates_of", "case_of", "joined", "table_of"]
 
@@ -54,6 +55,8 @@ def candidates_of(kind: str) -> Any:
         names = example.witness.names
         values = itertools.product((*ends, MISSING), repeat=len(names))
         found: Any = features_of(names, [(outcome, raw) for raw in values for outcome in (0, 1)])
+    elif isinstance(example.witness, CellRows):
+        found = cells_of([[(0, 0, first, second)] for first, second in itertools.product(ends, repeat=2)])
     else:
         found = columns_of((r, f, m, t) for r, f, m, t in itertools.product(ends, repeat=4))
     return joined(example.witness, found)
@@ -102,6 +105,16 @@ def joined(*tables: Any) -> Any:
             values=np.concatenate([table.values for table in tables]),
             eligible=np.concatenate([table.eligible for table in tables]),
             outcome=np.concatenate([table.outcome for table in tables]),
+        )
+    if isinstance(first, CellRows):
+        starts = itertools.accumulate((len(table.table) for table in tables[:-1]), initial=0)
+        begins = [table.start[:-1] + start for table, start in zip(tables, starts, strict=True)]
+        entries = sum(len(table.table) for table in tables)
+        return CellRows(
+            start=np.concatenate([*begins, np.array([entries], dtype=np.int64)]),
+            **{
+                name: np.concatenate([getattr(table, name) for table in tables]) for name in ("table", "cell", "values")
+            },
         )
     names = ("recency_days", "orders", "money", "tenure_days")
     return CustomerColumns(**{name: np.concatenate([getattr(table, name) for table in tables]) for name in names})

@@ -21,7 +21,7 @@ from privacy.analyses.catalogue import NAMES
 from simulations.worlds.clean_feeds import keep_clean
 from simulations.worlds.dirt import NON_GOODS, RATES, in_currency, with_dirt
 from simulations.worlds.feed_writers import write_feeds
-from simulations.worlds.feeds import feeds_of, with_goods
+from simulations.worlds.feeds import LISTS, feeds_of, with_goods
 from simulations.worlds.holders import ONLINE, GeneratedHolder
 from simulations.worlds.people import lines_of, orders_of, returns_of
 from simulations.worlds.writers import write_rows
@@ -176,13 +176,18 @@ floor = 20              # smaller segments are not shown
 
 def _monthly(*, later: bool) -> str:
     """What a study says that is run every month."""
+    channels = ", ".join(f'"{channel}"' for channel in LISTS["channels"])
     centres = 'centres = "previous"    # ids stay from month to month\n' if later else ""
     return f"""\
 window_days = {WINDOW_DAYS}       # purchases of the year before the as-of day, so that months can be compared
 
 [clusters]
 ranges = "released"     # features count by how much they vary, as a question of the study finds
-{centres}"""
+{centres}
+[tables]
+use = ["second_purchase", "funnel"]    # of the catalogue, which `cohortium study tables` lists
+lists = {{ channels = [{channels}] }}
+"""
 
 
 def like_their_person(records: pd.DataFrame) -> pd.Series:

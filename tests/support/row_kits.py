@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import numpy as np
 from hypothesis import strategies as st
 
+from privacy.kernel.cells import CellRows
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.statistics import Rows
@@ -167,6 +168,53 @@ class KindOfRows:
     idle: Any = None
 
 
+#: Entries of one customer: (table, cell, two values), in the order that they have in the rows.
+CellRow = tuple[tuple[int, int, int, int], ...]
+
+
+def cell_table(rows: Iterable[CellRow]) -> CellRows:
+    """Entries of these customers."""
+    listed = list(rows)
+    flat = np.array([entry for row in listed for entry in row], dtype=np.int64).reshape(-1, 4)
+    start = np.cumsum([0, *map(len, listed)], dtype=np.int64)
+    return CellRows(start=start, table=flat[:, 0].copy(), cell=flat[:, 1].copy(), values=flat[:, 2:].copy())
+
+
+def cell_rows_of(rows: CellRows) -> list[CellRow]:
+    """The customers of rows, as Python integers."""
+    flat = [
+        (t, c, first, second)
+        for t, c, (first, second) in zip(rows.table.tolist(), rows.cell.tolist(), rows.values.tolist(), strict=True)
+    ]
+    return [tuple(flat[a:b]) for a, b in itertools.pairwise(rows.start.tolist())]
+
+
+def _cell_row(draw: random.Random) -> CellRow:
+    """A customer with no, few or many entries; now and then with cells twice, out of order, or of no table."""
+    places = {(draw.randrange(3), draw.randrange(20)) for _ in range(draw.choice((0, 1, 3, 12)))}
+    ordered = sorted(places)
+    if draw.random() < 0.3:
+        wild = (INT64_MIN, -5, -1, 0, 0, 3, 19, 1999, 2000, 2**62, INT64_MAX)
+        ordered = [(draw.choice((-1, 0, 1, 2, 2**62)), draw.choice(wild)) for _ in range(draw.randrange(6))]
+        ordered = sorted(ordered) if draw.random() < 0.7 else ordered
+    return tuple((*place, _value(draw), _value(draw)) for place in ordered)
+
+
+def plausible_cells(customers: int, seed: int) -> CellRows:
+    """Usual customers: in one cell of one table, in several of another, with counts and amounts."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for _ in range(customers):
+        cells = sorted(rng.choice(20, int(rng.geometric(0.4)) % 8, replace=False).tolist())
+        one = (0, int(rng.integers(0, 3)), 1, int(np.exp(rng.normal(8, 1))))
+        found.append((one, *((1, cell, 1, int(rng.integers(-20, 500))) for cell in cells)))
+    return cell_table(found)
+
+
+def _full(first: int, second: int, cells: int) -> CellRow:
+    return tuple((table, cell, first, second) for table in range(3) for cell in range(cells))
+
+
 _ENDS = (INT64_MIN, INT64_MAX)
 
 #: Kind of rows to how tables of it are made.
@@ -191,6 +239,15 @@ KINDS: dict[type[Rows], KindOfRows] = {
         ),
         busy=((1, 0, (0, 1_000_000, 10**15, 1)), (1, 1, (1, 10**9, 10**17, 1)), (1, 0, (2, 7, 10**12, MISSING))),
         idle=((0, 1, (1, 2, 3, 4)), (0, 0, (5, 6, 7, 8)), (0, -1, (9, 10, 11, 12))),
+    ),
+    CellRows: KindOfRows(
+        rows=drawn_rows(_cell_row),
+        table=cell_table,
+        rows_of=cell_rows_of,
+        plausible=plausible_cells,
+        extremes=tuple(_full(*ends, cells) for ends in itertools.product(_ENDS, _ENDS) for cells in (1, 20)),
+        busy=_full(10**15, 10**15, 20),
+        idle=((0, 1, 1, 1), (0, 1, 1, 1)),  # a cell twice
     ),
 }
 

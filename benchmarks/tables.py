@@ -1,0 +1,200 @@
+"""How exact each table of the catalogue is at three sizes, and how often the intervals of its figures hold.
+
+::
+
+    python benchmarks/tables.py [--runs 200] [--data FOLDER]
+
+Every table is asked alone, with the whole of epsilon 1 at delta 1e-6, among four holders of which one may collude, no
+person at two. Cells are those of a generated world (4,000 persons with feeds), cut off and scaled down by the
+production statistic, and multiplied up to 5,000, 50,000 and 1,000,000 customers; a release is linear, so noise of the
+production scale is drawn on the cells directly (a normal distribution: at these scales the discrete Gaussian is one to
+12 digits). With ``--data``, retention, second orders and LTV are those of Online Retail II, beside the figures of the
+design that this was built from. ``margin`` is the half-width of a cell's 95% interval by the median cell that is not
+empty; ``points`` and ``relative`` are the median half-widths of figures that are shares, and of the others relative to
+themselves; ``held`` is the share of intervals that hold the truth, of the figures that are shown.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.data.config import HolderConfig
+from clients.data.origin import Origin
+from clients.data.rows import own_rows
+from privacy.accounting.events import squared_cap
+from privacy.analyses.tables import CONTRACT
+from privacy.analyses.tables.figures import cells_of, result_of
+from privacy.analyses.tables.grid import Cells
+from privacy.analyses.tables.options import TablesOptions
+from privacy.analyses.tables.results import Point, TableFigures
+from privacy.kernel.canonical import read_toml
+from privacy.mechanisms import calibrate
+from privacy.protocol.study import Study
+from server.analyses.tables.catalogue import lists_of, names, written_out
+from simulations.worlds.feeds import LISTS
+from simulations.worlds.generator import generate, study_toml
+
+SIZES = (5_000, 50_000, 1_000_000)
+PERSONS = 4_000
+#: Half-widths of cells by the median cell, of the design: measures.md, section 7; Online Retail II.
+DESIGN = {"retention": "84% 8.4% 0.4%", "ltv_by_cohort": "6.8% 0.7% 0.03%", "second_purchase": "-"}
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One table at one size."""
+
+    margin: float
+    points: float | None
+    relative: float | None
+    held: float | None
+    shown: float
+
+
+def study_of(name: str, base: Study, size: int) -> Study:
+    """A study of one table, written out."""
+    options = TablesOptions(use=(name,), lists={each: LISTS[each] for each in lists_of(name)})
+    budget = base.budget.model_copy(update={"size_class": size})
+    return written_out(base.model_copy(update={"analyses": (CONTRACT.name,), CONTRACT.name: options, "budget": budget}))
+
+
+def exact_cells(study: Study, holders: dict[str, tuple[HolderConfig, Path]]) -> tuple[list[Cells], int]:
+    """Cells of all holders together, without noise, and how many customers have an entry."""
+    options = study.of(CONTRACT)
+    question, request = options.question(study), options.request(study.as_of)
+    total, customers = np.zeros(question.dim, dtype=np.int64), 0
+    for config, base in holders.values():
+        rows = own_rows(Origin(config, study, base), request).table
+        total += question.encode_sum(rows)
+        customers += len(rows)
+    found = question.decode(total, 0.0)
+    parts = zip(options.table, request.tables, found, strict=True)
+    return [cells_of(study, *each) for each in parts], customers
+
+
+def deviations_of(study: Study) -> list[NDArray[np.float64]]:
+    """Noise of a cell by table and measure, in whole units, with the whole budget."""
+    options = study.of(CONTRACT)
+    question = options.question(study)
+    noise = calibrate(squared_cap(1.0, 1e-6), question.bound, placement="distributed", holders=4, colluding=1)
+    found = question.decode(np.zeros(question.dim, dtype=np.int64), noise.released_deviation)
+    written = options.request(study.as_of).tables
+    return [cells_of(study, *each).deviations[0] for each in zip(options.table, written, found, strict=True)]
+
+
+def measure(study: Study, cells: list[Cells], factor: float, runs: int, rng: np.random.Generator) -> Measured:
+    """Errors and coverage of a study's tables, their cells multiplied by a factor."""
+    options = study.of(CONTRACT)
+    truth = [replace(one, totals=one.totals * factor) for one in cells]
+    spread = [np.broadcast_to(by, one.totals.shape) for by, one in zip(deviations_of(study), truth, strict=True)]
+    true = result_of(options.model_copy(update={"floor": 1}), study, truth).tables
+    widths: list[tuple[bool, float]] = []
+    hits: list[bool] = []
+    count = seen = 0
+    for _ in range(runs):
+        noisy = [
+            replace(one, totals=one.totals + rng.normal(0, 1, one.totals.shape) * by, deviations=by)
+            for one, by in zip(truth, spread, strict=True)
+        ]
+        for point, at in _pairs(result_of(options, study, noisy).tables, true):
+            count += 1
+            if point.estimate is None or at.estimate is None or point.estimate.margin <= 0:
+                continue
+            seen += 1
+            low, high = point.estimate.interval
+            hits.append(low <= at.estimate.value <= high)
+            share = point.share is not None or point.points is not None
+            width = (high - low) / 2
+            widths.append((share, 100 * width if share else width / max(abs(at.estimate.value), 1e-9)))
+    first, by = truth[0].totals[:, 0], spread[0][0, 0]
+    points = [width for share, width in widths if share]
+    relative = [width for share, width in widths if not share]
+    return Measured(
+        margin=1.96 * float(by) / float(np.median(first[first > 0])),
+        points=float(np.median(points)) if points else None,
+        relative=float(np.median(relative)) if relative else None,
+        held=float(np.mean(hits)) if hits else None,
+        shown=seen / max(count, 1),
+    )
+
+
+def _pairs(tables: tuple[TableFigures, ...], true: tuple[TableFigures, ...]) -> Iterator[tuple[Point, Point]]:
+    for one, other in zip(tables, true, strict=True):
+        for figure, exact in zip(one.figures, other.figures, strict=True):
+            yield from zip(figure.points, exact.points, strict=True)
+
+
+def world(folder: Path) -> tuple[Study, dict[str, tuple[HolderConfig, Path]]]:
+    """A generated world's study and holders."""
+    made = generate(folder, customers=PERSONS, stores=3, feeds=True)
+    (folder / "study.toml").write_text(study_toml(made), encoding="utf-8")
+    study = read_toml(folder / "study.toml", Study)
+    return study, {
+        name: (read_toml(folder / name / "holder.toml", HolderConfig), folder / name) for name in made.holders
+    }
+
+
+def retail(folder: Path, data: Path) -> tuple[Study, dict[str, tuple[HolderConfig, Path]]]:
+    """Online Retail II as one holder."""
+    study = Study.model_validate(
+        {
+            "name": "retail", "as_of": dt.date(2011, 12, 1), "currency": "GBP", "budget": {"epsilon": "1"},
+            "cleaning": {"cancellation_prefix": "C", "returns": "drop"},
+        }
+    )  # fmt: skip
+    columns = {"customer": "customer_id", "order": "invoice", "time": "invoice_date"}
+    columns |= {name: name for name in ("quantity", "price")}
+    source = {"url": "lines.parquet", "currency_code": "GBP", "where": "not overlap_repeat"}
+    config = HolderConfig.model_validate({"holder": "gifts", "source": source, "columns": columns})
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "lines.parquet").symlink_to(data.resolve() / "online_retail_ii" / "online_retail_ii.parquet")
+    return study, {"gifts": (config, folder)}
+
+
+def row(name: str, size: int, found: Measured) -> str:
+    """One line of the table."""
+
+    def said(value: float | None, form: str) -> str:
+        return "-" if value is None else form.format(value)
+
+    return (
+        f"{name:16} {size:>9,} {said(100 * found.margin, '{:8.2f}%')} {said(found.points, '{:8.2f}')} "
+        f"{said(None if found.relative is None else 100 * found.relative, '{:8.2f}%')} "
+        f"{said(None if found.held is None else 100 * found.held, '{:6.1f}%')} {100 * found.shown:6.0f}%"
+    )
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=200)
+    parser.add_argument("--data", type=Path, help="the folder of public data sets")
+    parser.add_argument("--only", default="", help="names of tables, with commas")
+    options = parser.parse_args()
+    rng = np.random.default_rng(1)
+    wanted = options.only.split(",") if options.only else names()
+    print(f"{'table':16} {'customers':>9} {'margin':>9} {'points':>8} {'relative':>9} {'held':>7} {'shown':>7}")
+    with tempfile.TemporaryDirectory() as place:
+        settings = [(*world(Path(place) / "world"), wanted)]
+        if options.data:
+            settings.append((*retail(Path(place) / "retail", options.data), [n for n in wanted if n in DESIGN]))
+        for base, holders, tables in settings:
+            for name in tables:
+                for size in SIZES:
+                    study = study_of(name, base, size)
+                    cells, customers = exact_cells(study, holders)
+                    print(row(name, size, measure(study, cells, size / customers, options.runs, rng)), flush=True)
+                if base.name == "retail":
+                    print(f"  the design's margins: {DESIGN[name]}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Declared tables on a holder's side: its own exact cells beside the consortium's."""

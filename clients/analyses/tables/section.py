@@ -1,0 +1,124 @@
+"""The holder's section on tables in one language: values for its template."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from clients.analyses.tables.own import Line, OwnFigure, OwnTable, OwnTables
+from clients.analyses.tables.texts import text
+from clients.analysis import HolderView
+from clients.analysis.cells import MARKS, Judged
+from clients.analysis.comparison import Compared, strictness
+from privacy.analyses.tables.words import dimension_name, key_name, title_of
+from privacy.kernel.terms import minor_digits
+from privacy.presentation.cells import Cell, cell
+from privacy.presentation.numbers import day_text
+from privacy.presentation.texts import join
+from privacy.presentation.words import with_interval
+from privacy.section import Section
+
+_FINDING = {"higher": "finding_higher", "lower": "finding_lower"}
+_WORDS = {"higher": "above", "lower": "below", "alike": "alike", "unknown": "not_shown"}
+#: Sentences at the head of the section: the differences that are clearest.
+_FINDINGS = 4
+
+View = HolderView[OwnTables]
+
+
+def body(view: View) -> dict[str, Any]:
+    """What the template needs."""
+    own, say = view.figures, view.say
+    as_of = day_text(view.result.study.as_of, view.language)
+    return {
+        "lead": say("tables_lead", as_of=as_of),
+        "findings": _findings(view),
+        "tables": [_table(view, table) for table in own.tables if table.figures],
+        "notes": [
+            say("tables_note_margin", factor=f"{strictness(own.comparisons):.1f}", comparisons=own.comparisons),
+            say("tables_note_cut"),
+        ],
+    }
+
+
+def _findings(view: View) -> list[str]:
+    """The clearest differences, largest first; one sentence where there is none."""
+    clear = sorted(
+        (
+            (abs(line.compared.strength), number, table, figure, line, line.compared)
+            for table in view.figures.tables
+            for figure in table.figures
+            for number, line in enumerate(figure.lines)
+            if line.compared is not None and line.compared.verdict in ("higher", "lower")
+        ),
+        key=lambda item: -item[0],
+    )
+    told = [_difference(view, table, figure, line, compared) for _, _, table, figure, line, compared in clear]
+    return told[:_FINDINGS] or [view.say("finding_none")]
+
+
+def _difference(view: View, table: OwnTable, figure: OwnFigure, line: Line, compared: Compared) -> str:
+    keys = _keys(view, table, figure, line)
+    title = title_of(table.named.figure(figure.figure.name), view.language)
+    decimals, scale, unit = _form(view, figure)
+    everyone = compared.shown or compared.own
+    return view.say(
+        _FINDING[compared.verdict],
+        what=f"{title}, {keys}" if keys else title,
+        own=_exact(view, figure, compared),
+        all=with_interval(everyone, view.language, decimals=decimals, scale=scale, unit=unit),
+    )
+
+
+def _table(view: View, table: OwnTable) -> dict[str, Any]:
+    return {
+        "title": title_of(table.named.table, view.language),
+        "customers": view.say("tables_customers", count=table.customers),
+        "figures": [_figure(view, table, figure) for figure in table.figures],
+    }
+
+
+def _figure(view: View, table: OwnTable, figure: OwnFigure) -> dict[str, Any]:
+    names = [dimension_name(table.named.use(name), view.language) for name in figure.figure.dimensions]
+    return {
+        "title": title_of(table.named.figure(figure.figure.name), view.language),
+        "first": join(names, view.language),
+        "own": view.say("column_own"),
+        "all": view.say("column_all"),
+        "compared": view.say("column_compared"),
+        "rows": [_line(view, table, figure, line) for line in figure.lines],
+    }
+
+
+def _line(view: View, table: OwnTable, figure: OwnFigure, line: Line) -> dict[str, Any]:
+    compared = line.compared
+    decimals, scale, _ = _form(view, figure)
+    everyone = None if compared is None else compared.shown
+    verdict = compared.verdict if compared is not None else "unknown"
+    return {
+        "name": _keys(view, table, figure, line),
+        "own": Cell(view.say("column_own"), "" if compared is None else _exact(view, figure, compared)),
+        "all": cell(view.say("column_all"), everyone, view.language, decimals=decimals, scale=scale),
+        "verdict": Judged(view.say("column_compared"), MARKS[verdict], view.say(_WORDS[verdict]), verdict),
+    }
+
+
+def _keys(view: View, table: OwnTable, figure: OwnFigure, line: Line) -> str:
+    uses = [table.named.use(name) for name in figure.figure.dimensions]
+    return ", ".join(key_name(use, key, view.language) for use, key in zip(uses, line.keys, strict=True))
+
+
+def _form(view: View, figure: OwnFigure) -> tuple[int, int, str]:
+    """Decimals, scale and unit of a figure."""
+    currency = view.result.study.currency
+    if figure.figure.unit == "share":
+        return 1, 100, "%"
+    return (minor_digits(currency), 1, f" {currency}") if figure.figure.unit == "amount" else (2, 1, "")
+
+
+def _exact(view: View, figure: OwnFigure, compared: Compared) -> str:
+    decimals, scale, unit = _form(view, figure)
+    return f"{scale * compared.own.value:,.{decimals}f}{unit}"
+
+
+#: The section on tables.
+SECTION: Section[OwnTables] = Section(package="clients.analyses.tables", text=text, body=body)

@@ -1,0 +1,187 @@
+"""From cells to figures, released ones or a holder's own: post-processing, which costs nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from privacy.analyses.tables.cell_sums import CellTotals
+from privacy.analyses.tables.declared import Figure, Table
+from privacy.analyses.tables.formulas import Formula, Linear
+from privacy.analyses.tables.grid import Cells, Grid, Total, closed_cells
+from privacy.analyses.tables.options import TablesOptions
+from privacy.analyses.tables.results import FigureValues, MeasureCells, Point, TableFigures, TablesResult, Unit, Why
+from privacy.analyses.tables.survival import Curve, life_table
+from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.quotient import CLEAR, quotient
+from privacy.kernel.declarations import CellTable
+from privacy.kernel.dimensions import WHOLE
+from privacy.kernel.terms import Terms, minor_digits
+
+#: What a figure is that is not there.
+Found = Estimate | Why
+
+
+def cells_of(terms: Terms, declared: Table, written: CellTable, found: CellTotals) -> Cells:
+    """A table's released cells in whole units."""
+    digits = minor_digits(terms.currency)
+    whole = np.array([{"money": 10**digits, "share": WHOLE}.get(m.meaning.unit, 1) for m in declared.measure])
+    totals = found.totals / whole
+    lost = None
+    if found.block.lost:
+        everything = max(float(totals[:, 0].sum()) + found.lost / whole[0], 1.0)
+        lost = (found.lost / whole[0] / everything, found.lost_deviation / whole[0] / everything)
+    return Cells(
+        declared=declared,
+        written=written,
+        totals=totals,
+        deviations=np.broadcast_to(found.deviations / whole, totals.shape),
+        closed=closed_cells(written),
+        smallest=tuple(whole.tolist()),
+        lost=lost,
+    )
+
+
+def result_of(options: TablesOptions, terms: Terms, tables: Sequence[Cells]) -> TablesResult:
+    """Every figure of every table."""
+    by_name = {cells.declared.name: cells for cells in tables}
+    return TablesResult(
+        tables=tuple(
+            TableFigures(
+                name=cells.declared.name,
+                dimensions=cells.declared.dimensions,
+                keys=cells.keys,
+                measures=tuple(
+                    MeasureCells(name=one.name, margin=float(margin), values=tuple(values))
+                    for one, margin, values in zip(
+                        cells.declared.measure, cells.margins, cells.totals.T.tolist(), strict=True
+                    )
+                ),
+                lost=None if cells.lost is None else Estimate(value=cells.lost[0], margin=Z95 * cells.lost[1]),
+                figures=tuple(_figure(figure, cells, by_name, options.floor) for figure in cells.declared.figure),
+            )
+            for cells in tables
+        )
+    )
+
+
+def _figure(figure: Figure, own: Cells, tables: Mapping[str, Cells], floor: int) -> FigureValues:
+    formula = figure.parsed
+    if formula.kind in ("survival", "median"):
+        return _of_survival(figure, own, floor)
+    grid = Grid(figure, own, tables)
+    unit = unit_of(figure, own, tables)
+    dimensions = tuple(own.declared.dimensions[place] for place in grid.free)
+    points = []
+    for point in grid.points:
+        totals = grid.totals(point)
+        found: Found = "not_over" if totals is None else _value(formula, totals, own, tables, floor)
+        keys = tuple(own.keys[place][key] for place, key in zip(grid.free, point, strict=True))
+        points.append(_point(keys, unit, found))
+    return FigureValues(name=figure.name, view=figure.view, unit=unit, dimensions=dimensions, points=tuple(points))
+
+
+def _point(keys: tuple[str, ...], unit: Unit, found: Found) -> Point:
+    if isinstance(found, str):
+        return Point(keys=keys, why=found)
+    return Point.model_validate({"keys": keys, unit: found})
+
+
+def _value(formula: Formula, totals: list[Total], own: Cells, tables: Mapping[str, Cells], floor: int) -> Found:
+    """A figure from its sums at one point."""
+    if formula.kind == "linear":
+        return Estimate(value=totals[0].value, margin=Z95 * float(np.sqrt(totals[0].variance)))
+    first = _quotient(formula.terms[:2], totals[:2], own, tables, floor)
+    if isinstance(first, str) or formula.kind == "quotient":
+        return first
+    if formula.kind == "complement":
+        low, high = first.interval
+        return Estimate.between(1 - high, 1 - first.value, 1 - low)
+    second = _quotient(formula.terms[2:], totals[2:], own, tables, floor)
+    if isinstance(second, str) or not _same(totals):
+        return second if isinstance(second, str) else first.minus(second)
+    return Estimate(value=0.0, margin=0.0)  # taken off itself
+
+
+def _same(totals: Sequence[Total]) -> bool:
+    """Whether the two quotients of a difference are of the same cells."""
+    pairs = zip(totals[:2], totals[2:], strict=True)
+    return all(one.table == other.table and np.array_equal(one.places, other.places) for one, other in pairs)
+
+
+def _quotient(
+    terms: Sequence[Linear], totals: Sequence[Total], own: Cells, tables: Mapping[str, Cells], floor: int
+) -> Found:
+    above, below = totals
+    if _measure_unit(terms[1], own, tables) == "customers" and below.value < floor:
+        return "floor"
+    found = quotient(above.value, below.value, (above.variance, below.variance), above.covariance(below))
+    return "noise" if found is None else found
+
+
+def _measure_unit(term: Linear, own: Cells, tables: Mapping[str, Cells]) -> str:
+    cells = tables[term.table] if term.table else own
+    return cells.declared.measure[cells.measure(term.measure)].meaning.unit
+
+
+def unit_of(figure: Figure, own: Cells, tables: Mapping[str, Cells]) -> Unit:
+    """How a figure is written: as it says itself, else by what it is made of.
+
+    A part of the same measure of the same table is a share, and so is a share for each customer.
+    """
+    formula = figure.parsed
+    if figure.unit:
+        return figure.unit
+    if formula.kind in ("survival", "complement", "difference"):
+        return "points" if formula.kind == "difference" else "share"
+    if formula.kind == "median":
+        return "number"
+    units = [_measure_unit(term, own, tables) for term in formula.terms]
+    if formula.kind == "linear":
+        return {"money": "amount", "share": "number"}.get(units[0], "count")  # type: ignore[return-value]
+    if units[:2] == ["share", "customers"] or _is_part(formula, own):
+        return "share"
+    return "amount" if units[0] == "money" != units[1] else "number"
+
+
+def _is_part(formula: Formula, own: Cells) -> bool:
+    """Whether both sums of a quotient are of one measure of the figure's own table."""
+    return all(not term.table for term in formula.terms) and len({own.measure(t.measure) for t in formula.terms}) == 1
+
+
+def _of_survival(figure: Figure, own: Cells, floor: int) -> FigureValues:
+    """Shares and days of the second order, for each key of the table's other dimensions."""
+    names = own.declared.dimensions
+    outcome, days = names.index("second_order.outcome"), names.index("second_order.days")
+    rest = [place for place in range(len(names)) if place not in (outcome, days) and names[place] not in figure.over]
+    over = tuple(place for place, name in enumerate(names) if name in figure.over)
+    shape = own.written.shape
+    counts = own.totals[:, 0].reshape(shape)
+    ordered = np.moveaxis(counts, [*rest, outcome, days], [*range(len(rest) + 2)])
+    ordered = ordered.sum(axis=tuple(range(len(rest) + 2, ordered.ndim))) if over else ordered
+    added = int(np.prod([shape[place] for place in over])) if over else 1
+    variance = float(own.deviations[0, 0]) ** 2 * added
+    points = []
+    for index in np.ndindex(ordered.shape[: len(rest)]):
+        again, not_yet = ordered[index]
+        curve = life_table(again, not_yet, variance, own.written.by[days].keys.upper)
+        keys = tuple(own.keys[place][key] for place, key in zip(rest, index, strict=True))
+        points.append(_point(keys, unit_of(figure, own, {}), _of_curve(figure.parsed, curve, floor)))
+    return FigureValues(
+        name=figure.name,
+        view=figure.view,
+        unit=unit_of(figure, own, {}),
+        dimensions=tuple(names[place] for place in rest),
+        points=tuple(points),
+    )
+
+
+def _of_curve(formula: Formula, curve: Curve, floor: int) -> Found:
+    count, deviation = curve.at_risk
+    if count < floor:
+        return "floor"
+    if count < CLEAR * deviation:
+        return "noise"
+    found = curve.within(formula.days) if formula.kind == "survival" else curve.median()
+    return "noise" if found is None else found

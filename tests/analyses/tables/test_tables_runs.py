@@ -1,0 +1,192 @@
+"""Every table of the catalogue in one real run over four holders with feeds: found, charged, audited and shown."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from analyses.tables.examples import slow_sums
+from numpy.typing import NDArray
+from workspaces import run as run_over
+
+from clients.analyses.tables.analysis import ANALYSIS as OWN
+from clients.report.files import write_holder_report
+from privacy.analyses.tables.cell_sums import CellSums
+from privacy.analyses.tables.figures import cells_of, result_of
+from privacy.analyses.tables.options import TablesOptions
+from privacy.analyses.tables.results import TablesResult
+from privacy.audit.export import export
+from privacy.audit.verify import verify
+from privacy.kernel.cells import CellRequest
+from privacy.ledger import Reserved
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
+from server.analyses.tables.catalogue import lists_of, names
+from server.running.check import check_study
+from simulations.worlds.clean_feeds import clean_of
+from simulations.worlds.feeds import LISTS
+from simulations.worlds.generator import GeneratedWorld, generate, study_toml
+from simulations.worlds.local import Workspace
+from simulations.worlds.table_truth import true_entries
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A world of four holders with feeds, and one run of all tables over it."""
+
+    world: GeneratedWorld
+    workspace: Workspace
+    result: StudyResult
+
+    @property
+    def study(self) -> Study:
+        return self.result.study
+
+    @property
+    def options(self) -> TablesOptions:
+        options: TablesOptions = self.study.tables  # type: ignore[attr-defined]
+        return options
+
+    @property
+    def question(self) -> CellSums:
+        return self.options.question(self.study)
+
+    @property
+    def request(self) -> CellRequest:
+        return self.options.request(self.study.as_of)
+
+    @property
+    def released(self) -> TablesResult:
+        found = OWN.figures(self.result)
+        assert found is not None
+        return found
+
+    def exact(self) -> NDArray[np.int64]:
+        """What the holders' rows add up to, without noise."""
+        sums = []
+        for name in self.world.holders:
+            rows = self.workspace.holder(name).context(self.study).rows(self.request).table
+            sums.append(self.question.encode_sum(rows))
+        return np.asarray(np.sum(sums, axis=0))
+
+    def figures(self, values: NDArray[np.int64]) -> TablesResult:
+        found = self.question.decode(values, 0.0)
+        parts = zip(self.options.table, self.request.tables, found, strict=True)
+        return result_of(self.options, self.study, [cells_of(self.study, *each) for each in parts])
+
+
+def wanted_lists() -> dict[str, tuple[str, ...]]:
+    return {name: LISTS[name] for each in names() for name in lists_of(each)}
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
+    root = tmp_path_factory.mktemp("tables")
+    world = generate(root / "data", customers=500, stores=3, feeds=True)
+    raw = tomllib.loads(study_toml(world), parse_float=Decimal)
+    raw |= {"analyses": ("tables",), "tables": {"use": names(), "lists": wanted_lists()}}
+    raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1, "size_class": 20_000}
+    sources = {name: root / "data" / name for name in world.holders}
+    workspace = Workspace.create(root, sources, lifetime_epsilon="40", declared=1)
+    for name in world.holders:
+        policy = workspace.holder(name).root / "policy.toml"
+        text = policy.read_text(encoding="utf-8")
+        text = text.replace('# figures = ["overall"]', 'figures = ["overall", "by_holder"]')
+        policy.write_text(text, encoding="utf-8")
+    return Ran(world, workspace, run_over(workspace, Study.model_validate(raw)))
+
+
+def test_without_noise_every_cell_is_what_slow_code_finds_in_the_clean_feeds(ran: Ran) -> None:
+    """All tables at all holders: entries by plain loops over frames, cut off and scaled down in fractions."""
+    customers: list[list[tuple[int, ...]]] = []
+    for name in ran.world.holders:
+        clean = clean_of(ran.world.folder, name, ran.study.as_of)
+        entries: dict[str, list[tuple[int, ...]]] = {}
+        for number, table in enumerate(ran.request.tables):
+            for who, cells in true_entries(clean, table).items():
+                entries.setdefault(who, []).extend((number, cell, *cells[cell]) for cell in sorted(cells))
+        customers += entries.values()
+    truth = slow_sums(ran.question, customers)
+    exact = ran.figures(ran.exact())
+    at = 0
+    for table, block, declared in zip(exact.tables, ran.question.tables, ran.options.table, strict=True):
+        width = len(block.measures)
+        for q, measure in enumerate(table.measures):
+            unit = block.measures[q].cap / (declared.measure[q].cap or 1)
+            expected = np.array(truth[at : at + block.cells * width]).reshape(-1, width)[:, q] / unit
+            rounding = len(customers) * 4 * (declared.measure[q].cap or 1) / block.amplitudes[q]
+            assert np.allclose(measure.values, expected, atol=rounding), (table.name, measure.name)
+        assert any(measure.values[0] or any(measure.values) for measure in table.measures), table.name
+        at += block.dim
+
+
+def test_figures_without_noise_are_those_of_pandas(ran: Ran) -> None:
+    """A few by hand, over all holders: second orders, visits, and the share of returns."""
+    exact = {table.name: table for table in ran.figures(ran.exact()).tables}
+    clean = {name: clean_of(ran.world.folder, name, ran.study.as_of).feeds for name in ran.world.holders}
+    waits = []
+    for feeds in clean.values():
+        lines = feeds["order"]
+        begun = lines[lines["bought"]].groupby(["customer", "order"])["time"].min().reset_index()
+        ordered = begun.sort_values(["customer", "time", "order"]).groupby("customer")["time"]
+        days = pd.DataFrame({"first": ordered.nth(0).dt.normalize().to_numpy()})
+        waits.append((len(days), int((ordered.size() > 1).sum())))
+    cells = np.array(exact["second_purchase"].measures[0].values).reshape(2, -1)
+    assert cells[0].sum() == pytest.approx(sum(again for _, again in waits), abs=0.01)
+    assert cells.sum() == pytest.approx(sum(count for count, _ in waits), abs=0.01)
+    genders = pd.concat([feeds["customer"] for feeds in clean.values() if "customer" in feeds])["gender"]
+    counted = np.array(exact["profile_gender"].measures[0].values)
+    listed = [int((genders == key).sum()) for key in LISTS["genders"]]
+    assert counted[:2] == pytest.approx(listed, abs=0.01)
+
+
+def test_what_was_released_is_the_truth_within_its_noise(ran: Ran) -> None:
+    exact = ran.figures(ran.exact())
+    away = []
+    for seen, true in zip(ran.released.tables, exact.tables, strict=True):
+        for one, other in zip(seen.measures, true.measures, strict=True):
+            away += [(a - b) / one.margin for a, b in zip(one.values, other.values, strict=True)]
+    assert np.abs(away).max() < 3
+    assert 0.9 < float(np.mean(np.abs(away) < 1)) < 0.99
+    told = [point for table in ran.released.tables for figure in table.figures for point in figure.points]
+    assert sum(point.estimate is not None for point in told) > 60
+
+
+def test_one_question_is_charged_and_the_audit_proves_it(ran: Ran, tmp_path: Path) -> None:
+    export(ran.workspace.coordinator.root, tmp_path / "coordinator.bundle")
+    for name in ran.world.holders:
+        folder = ran.workspace.holder(name)
+        export(folder.root, tmp_path / f"{name}.bundle")
+        charges = [fact for fact in folder.ledger().facts() if isinstance(fact, Reserved)]
+        assert {charge.event.dim for charge in charges} == {ran.question.dim}
+    assert verify(sorted(tmp_path.glob("*.bundle"))).passed
+
+
+def test_a_stated_result_that_is_not_of_the_question_is_seen(ran: Ran) -> None:
+    assert OWN.fits(ran.released, [ran.question])
+    assert not OWN.fits(ran.released, [])
+    assert not OWN.fits(ran.released.model_copy(update={"tables": ran.released.tables[1:]}), [ran.question])
+
+
+def test_a_cells_margin_is_what_the_check_said(ran: Ran) -> None:
+    expected = {item.code: item.value for item in check_study(ran.study, holders=4).expectations}
+    for table in ran.released.tables:
+        assert table.measures[0].margin == pytest.approx(expected[f"cell_{table.name}"], rel=0.1)
+
+
+def test_a_holders_page_sets_its_own_figures_beside_them(ran: Ran) -> None:
+    folder = ran.workspace.holder(ran.world.holders[0])
+    own = OWN.own(folder.context(ran.study), ran.released, ran.result, lambda: None)
+    assert own is not None
+    assert repr(own) == "OwnTables(<private>)"
+    lines = [line for table in own.tables for figure in table.figures for line in figure.lines]
+    assert len([line for line in lines if line.compared is not None]) > 60
+    assert own.comparisons > 60
+    page = write_holder_report(folder).read_text(encoding="utf-8")
+    for words in ("Operating figures: yours and everybody", "经营指标：您与全体", "Again within 30 days"):
+        assert words in page
