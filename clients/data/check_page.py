@@ -70,10 +70,10 @@ def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -
     table = Table("", "rows", title=title, title_justify="left", show_header=False)
     table.columns[1].justify = "right"
     if report.files:
-        lines = sum(item.before + 1 + item.rows + item.blank for item in report.files)
+        lines = sum(item.above + item.rows + item.blank for item in report.files)
         lines += sum(item.lines for item in cleaning.left_out)
         table.add_row(f"lines in {len(report.files):,} file{'s' * (len(report.files) > 1)}", f"{lines:,}")
-        above = sum(item.before + 1 + item.blank for item in report.files)
+        above = sum(item.above + item.blank for item in report.files)
         table.add_row("  headers, and blank lines", f"{above:,}")
         for item in cleaning.left_out:
             table.add_row(f"  left out: {item.why}", f"{item.lines:,}")

@@ -18,9 +18,11 @@ from clients.data.place import Reading
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.excel import list_sheets, open_excel
+from clients.data.sources.json_lines import open_json_lines
 from clients.data.sources.locations import split
 from clients.data.sources.opened import Opened
 from clients.data.sources.parquet import open_parquet
+from clients.data.sources.sqlite import list_sqlite_tables, open_sqlite
 from privacy.errors import CohortiumError, DataError
 
 #: Opens a location (what follows ``scheme://``; paths are relative to ``base``) in which every file has the mapped
@@ -100,6 +102,8 @@ def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
     scheme, location = split(config.source.url, base)
     if scheme == "excel":
         return list_sheets(location, base)
+    if scheme == "sqlite":
+        return list_sqlite_tables(config, location, base)
     if scheme in ("postgres", "postgresql"):
         with needs_psycopg():
             from clients.data.sources.postgres import list_postgres_tables
@@ -112,7 +116,9 @@ OPENERS: dict[str, Opener] = {
     "csv": open_csv,
     "duckdb": open_duckdb,
     "excel": open_excel,
+    "jsonl": open_json_lines,
     "parquet": open_parquet,
     "postgres": _open_postgres,
     "postgresql": _open_postgres,
+    "sqlite": open_sqlite,
 }

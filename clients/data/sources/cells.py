@@ -50,10 +50,15 @@ def _of_duration(value: dt.timedelta) -> str:
     return str(value)
 
 
+def _of_bytes(value: bytes) -> str:
+    """As SQL writes them: an id if need be, and never a number."""
+    return f"x'{value.hex()}'"
+
+
 _SPELLED: dict[type, Callable[[Any], str]] = {
     str: str, Number: str, int: str, float: _of_float, bool: lambda value: str(value).lower(),
     Decimal: lambda value: format(value, "f"), dt.datetime: _of_moment, dt.date: dt.date.isoformat,
-    dt.time: dt.time.isoformat, dt.timedelta: _of_duration, bytes: bytes.hex,
+    dt.time: dt.time.isoformat, dt.timedelta: _of_duration, bytes: _of_bytes,
 }  # fmt: skip
 _NUMBERS = (Number, float, Decimal)
 
@@ -114,8 +119,8 @@ class Copies:
         count = 0
         with new_copy(target) as copy, pq.ParquetWriter(copy, schema, compression="zstd") as writer:
             for batch in _batches(rows):
-                columns: list[Any] = [
-                    pa.array([text_of(cell, sign) for cell in cells], pa.string())
+                columns = [
+                    _column([text_of(cell, sign) for cell in cells])
                     for cells, sign in zip(zip(*batch, strict=True), signs, strict=True)
                 ]
                 columns += [pa.array([given[key]] * len(batch), pa.string()) for key in keys]
@@ -142,6 +147,15 @@ class Copies:
     def spelled(self, raw: ir.Table) -> ir.Table:
         """The same, numbers and times as ``holder.toml`` says."""
         return spelled(cell_spelling(self.config), raw)
+
+
+def _column(values: list[str | None]) -> pa.Array:
+    try:
+        return pa.array(values, pa.string())
+    except UnicodeEncodeError:  # half of a sign, as JSON may have it
+        return pa.array(
+            [None if text is None else text.encode(errors="replace").decode() for text in values], pa.string()
+        )
 
 
 def _batches(rows: Iterable[Sequence[object]]) -> Iterator[list[Sequence[object]]]:

@@ -14,6 +14,8 @@ from clients.data.sources.opened import Opened
 from clients.data.sources.spelling import spelled
 from privacy.errors import DataError
 
+_SQLITE = b"SQLite format 3\0"
+
 
 @contextlib.contextmanager
 def open_duckdb(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
@@ -52,6 +54,9 @@ def list_duckdb_tables(config: Reading, location: str, base: Path) -> tuple[str,
 def _attach(connection: Any, path: Path) -> None:
     if not path.is_file():
         raise DataError(f"there is no file at {path}", hint="check source.url in holder.toml")
+    with path.open("rb") as file:
+        if file.read(len(_SQLITE)) == _SQLITE:
+            raise DataError(f"{path} is a SQLite database", hint="write sqlite:// before its path")
     try:
         connection.attach(path, name="holder", read_only=True)
     except Exception:

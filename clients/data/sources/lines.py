@@ -41,6 +41,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("quotes", "with a quote that is not closed in the line, or text after a closing one"),
     Reason("too_few_fields", "with fewer fields than the header"),
     Reason("too_many_fields", "with more fields than the header"),
+    Reason("no_json", "that are no JSON object"),
 )
 _REASON = {reason.name: reason for reason in REASONS}
 

@@ -16,12 +16,14 @@ from privacy.errors import DataError
 _KINDS = {
     ".parquet": "parquet", ".pq": "parquet", ".csv": "csv", ".tsv": "csv", ".txt": "csv",
     ".duckdb": "duckdb", ".ddb": "duckdb", ".db": "duckdb",
+    ".jsonl": "jsonl", ".ndjson": "jsonl", ".json": "jsonl",
+    ".sqlite": "sqlite", ".sqlite3": "sqlite", ".db3": "sqlite",
     ".xlsx": "excel", ".xlsm": "excel", ".xlsb": "excel", ".xls": "excel", ".ods": "excel",
 }  # fmt: skip
 #: Kinds of which one source may be many files.
-_MANY = ("csv", "excel", "parquet")
+_MANY = ("csv", "excel", "jsonl", "parquet")
 #: Schemes of URLs whose rest is a path.
-PATHS = ("csv", "parquet", "duckdb", "excel")
+PATHS = ("csv", "parquet", "duckdb", "excel", "jsonl", "sqlite")
 #: Files that are no source, by name.
 _NO_SOURCE = {
     ".pdf": "a PDF", ".sav": "an SPSS", ".dbf": "a dBASE", ".mdb": "an Access", ".accdb": "an Access",
@@ -30,7 +32,12 @@ _NO_SOURCE = {
 }  # fmt: skip
 _NO_ARCHIVE = (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz", ".7z", ".rar")
 #: How files begin: bytes, where they stand, and the kind.
-_MARKS = ((b"PAR1", 0, "parquet"), (b"DUCK", 8, "duckdb"), (b"\xd0\xcf\x11\xe0", 0, "excel"))
+_MARKS = (
+    (b"PAR1", 0, "parquet"),
+    (b"DUCK", 8, "duckdb"),
+    (b"SQLite format 3\0", 0, "sqlite"),
+    (b"\xd0\xcf\x11\xe0", 0, "excel"),
+)
 _URL = re.compile(r"^([a-z][a-z0-9+.]*)://(.*)$", re.DOTALL)
 
 

@@ -41,7 +41,7 @@ class LeftOut(BaseModel):
 
 
 class FileLines(BaseModel):
-    """What the lines of one file are: ``before + 1 + rows + blank`` and those left out.
+    """What the lines of one file are: ``above + rows + blank`` and those left out.
 
     Attributes:
         file: its name, as seen from the folder of ``holder.toml``.
@@ -49,6 +49,7 @@ class FileLines(BaseModel):
         rows: lines that are records.
         blank: empty lines after the header.
         left_out: by reason.
+        has_names: whether one line names the columns.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -58,6 +59,12 @@ class FileLines(BaseModel):
     rows: int
     blank: int
     left_out: tuple[LeftOut, ...] = ()
+    has_names: bool = True
+
+    @property
+    def above(self) -> int:
+        """Lines before the first record."""
+        return self.before + self.has_names
 
 
 class Notice(BaseModel):
