@@ -36,13 +36,12 @@ MESSAGE_LIMIT = 64 * 1024 * 1024
 
 NodeEvent = Literal["connecting", "away", "waiting", "connected", "lost", "request", "replied", "failed", "stopped"]
 
-#: Seconds between looks. After a request the next one comes soon; every look in vain makes the pause longer, up to the
-#: one while a run may go on, and after a while without any request to the idle one.
+#: Seconds between looks. After a request the next one comes soon; every look in vain makes the pause a fifth longer, up
+#: to the idle one. So a request waits at most for a sixth of the time that has passed since the last, or a second; and
+#: of several nodes that wait for a coordinator at work the SuperLink has little to do.
 _BUSY_POLL = 0.05
-_WAITING_POLL = 0.25
 _IDLE_POLL = 1.0
 _LONGER = 1.2
-_IDLE_AFTER = 30.0
 _HEARTBEAT_PAUSE = 5.0
 #: Seconds for which a reply is tried to be sent.
 _SEND_AGAIN = 120.0
@@ -164,8 +163,7 @@ class _Node:
         return False
 
     def _loop(self) -> None:
-        busy_until = time.monotonic() + _IDLE_AFTER
-        pause = _WAITING_POLL
+        pause = _BUSY_POLL
         lost = False
         pauses = _backoff()
         while not self._stop.is_set():
@@ -188,10 +186,7 @@ class _Node:
             if lost:
                 lost, pauses = False, _backoff()
                 self._tell("connected")
-            if answered:
-                busy_until, pause = time.monotonic() + _IDLE_AFTER, _BUSY_POLL
-            else:
-                pause = min(_LONGER * pause, _WAITING_POLL if time.monotonic() < busy_until else _IDLE_POLL)
+            pause = _BUSY_POLL if answered else min(_LONGER * pause, _IDLE_POLL)
             self._stop.wait(pause)
 
     def _answer_one(self) -> bool:
