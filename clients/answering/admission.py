@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import median_low
 
 from clients.answering.policy import HolderPolicy
-from privacy.analyses.catalogue import STATISTICS_OF
+from privacy.analyses.catalogue import BY_NAME, STATISTICS_OF
 from privacy.errors import CohortiumError, PolicyError
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.feeds import Declared
@@ -260,6 +260,10 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     known_names, known_days = request.offers
     if not names <= known_names or days > known_days:
         raise Refused("policy", "the question looks at features or days that the study does not name")
+    analysis = BY_NAME[core.analysis]
+    declared = analysis.question(study.of(analysis), study)
+    if declared is not None and core.statistic != declared:
+        raise Refused("policy", "the question is not the one that follows from the study")
     if not core.statistic.of_holders <= set(study.holders or roster.holders):
         raise Refused("policy", "the question is about a holder that the study does not name")
     if core.bound != core.statistic.bound:

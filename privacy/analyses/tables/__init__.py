@@ -19,5 +19,6 @@ CONTRACT = AnalysisContract(
     options=TablesOptions,
     statistics=(CellSums,),
     reads=lambda options, terms: options.request(terms.as_of),
+    question=lambda options, terms: options.question(terms) if options.table else None,
     consents=_consents,
 )

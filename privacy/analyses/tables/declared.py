@@ -125,7 +125,6 @@ class Table(Noun):
         most_cells: how many one customer can fill at most; for ``lost`` only.
         lost: thousandths of the table's allowance for the coordinate that says how much scaling took off the first
             measure; 0 for none.
-        release: ``all`` cells anew, or ``new``: only those that have closed since the run before, the rest from it.
         part: its part of the question's allowance, in proportion to the others'; 0 for the square root of
             ``usual_cells``, which makes the sum over tables of a cell's variance least.
         measure: what is added up.
@@ -141,7 +140,6 @@ class Table(Noun):
     usual_cells: int = Field(default=1, ge=1, le=MOST_CELLS)
     most_cells: int = Field(default=0, ge=0, le=MOST_CELLS)
     lost: int = Field(default=0, ge=0, le=200)
-    release: Literal["all", "new"] = "all"
     part: int = Field(default=0, ge=0, le=1000)
     measure: tuple[Measure, ...] = Field(min_length=1, max_length=MOST_MEASURES)
     figure: tuple[Figure, ...] = Field(default=(), max_length=16)
@@ -156,8 +154,6 @@ class Table(Noun):
             raise ValueError(f"{self.name}: nothing can be lost unless most_cells is above usual_cells")
         if self.usual_cells > 1 and not self.cell_table().feed:
             raise ValueError(f"{self.name}: its dimensions are of customers, who fill one cell each; usual_cells is 1")
-        if self.release == "new" and [use.dimension for use in self.by] != list(COHORTS):
-            raise ValueError(f'{self.name}: release = "new" goes with a table by {" and ".join(COHORTS)}')
         if self.cell_table().is_written_out and self.usual_cells > self.cell_table().cells:
             raise ValueError(f"{self.name}: usual_cells is above the number of cells")
         for figure in self.figure:
@@ -256,7 +252,7 @@ class Table(Noun):
         return Table.model_validate({**dict(self), "by": by})
 
 
-#: The table whose cells close with their months: what ``release = "new"`` goes with.
+#: The table whose cells close with their months.
 COHORTS: tuple[DimensionName, DimensionName] = ("first_order.month", "order.months_since_first")
 
 
@@ -270,7 +266,7 @@ class TableChange(Noun):
     Attributes:
         keys: other keys, by dimension: fewer keys are the lever that makes a cell more exact.
         cap: other caps, by measure.
-        where, usual_cells, most_cells, lost, release, part: as in :class:`Table`.
+        where, usual_cells, most_cells, lost, part: as in :class:`Table`.
     """
 
     keys: dict[DimensionName, Keys] = Field(default_factory=dict, max_length=4)
@@ -279,7 +275,6 @@ class TableChange(Noun):
     usual_cells: int | None = since("0.2.0", None, ge=1, le=MOST_CELLS)
     most_cells: int | None = since("0.2.0", None, ge=0, le=MOST_CELLS)
     lost: int | None = since("0.2.0", None, ge=0, le=200)
-    release: Literal["all", "new"] | None = since("0.2.0", None)
     part: int | None = since("0.2.0", None, ge=1, le=1000)
 
     def of(self, table: Table) -> Table:
@@ -299,6 +294,6 @@ class TableChange(Noun):
             for use in table.by
         ]
         measures = [{**dict(one), "cap": self.cap.get(one.name, one.cap)} for one in table.measure]
-        rest = ("where", "usual_cells", "most_cells", "lost", "release", "part")
+        rest = ("where", "usual_cells", "most_cells", "lost", "part")
         stated = {name: getattr(self, name) for name in rest if getattr(self, name) is not None}
         return Table.model_validate({**dict(table), "by": tuple(by), "measure": tuple(measures), **stated})

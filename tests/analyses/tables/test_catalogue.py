@@ -77,7 +77,7 @@ def test_caps_of_money_are_of_the_currency() -> None:
 
 
 def test_a_change_makes_keys_coarser() -> None:
-    quarters = {"retention": {"keys": {"first_order.month": {"quarters": 4}}, "release": "all"}}
+    quarters = {"retention": {"keys": {"first_order.month": {"quarters": 4}}}}
     (table,) = options_of(resolve(study("retention", change=quarters), ())).table
     assert table.by[0].keys.quarters == 4
 

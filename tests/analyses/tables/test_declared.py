@@ -42,7 +42,6 @@ def test_whether_it_is_written_out() -> None:
         ({"measure": [{"name": "n"}, {"name": "n"}]}, "one name"),
         ({"usual_cells": 2}, "usual_cells is 1"),
         ({"lost": 20}, "nothing can be lost"),
-        ({"release": "new"}, "goes with a table by"),
         ({"figure": [{"name": "f", "is": "money"}]}, "no measure 'money'"),
         ({"figure": [{"name": "f", "is": "customers[order.month = 3]"}]}, "no dimension of t"),
         ({"figure": [{"name": "f", "is": "customers[tenure_band = 91]"}]}, "no key '91'; there is: 90, 365, above"),
