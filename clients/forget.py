@@ -20,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.answering.folder import HolderFolder
+from clients.data.cleaning.ids import normal_id
 from clients.data.exclusion import exclude
 from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
@@ -67,9 +68,9 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     if config.source.exclude is not None:
         excluded = exclude(folder.root / "holder.toml", config, [spelling]).path
     kept = folder.state / "labels"
-    found = {spelling.strip()}
+    found = {spelling.strip(), normal_id(spelling, config)}
     for path in _parquet(kept):
-        found |= _spellings(pq.read_table(path), spelling.strip())
+        found = found.union(*(_spellings(pq.read_table(path), item) for item in found))
     days = sorted({(path.parent.name, parse_day(path.stem[:10])) for path in _parquet(kept) if _take_out(path, found)})
     deleted = list(_delete(sorted((folder.state / "tables").glob("*")), set()))
     for study, day in days:

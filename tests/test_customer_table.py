@@ -465,7 +465,7 @@ def test_every_window_has_a_table_of_its_own_and_none_the_one_of_earlier_release
 def test_a_window_before_the_calendar_begins_takes_all(tmp_path):
     study = make_study(as_of=dt.date(1901, 1, 1))
     table = build_customer_table(
-        Origin(make_config(write(tmp_path / "s.parquet", [line(time=dt.datetime(1900, 1, 1))])), study, tmp_path),
+        Origin(make_config(write(tmp_path / "s.parquet", [line(time=dt.datetime(1900, 1, 2))])), study, tmp_path),
         CustomerRequest(window_days=3_660),
     )
     assert len(table) == 1

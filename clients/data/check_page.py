@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from clients.data.check import CheckReport
+from clients.data.account import DUPLICATES, RETURNS, USED
+from clients.data.check_report import CheckReport
 from clients.data.cleaning.lines import RULES
 from clients.data.feeds.coverage import FeedFigures, Spelling
 from clients.data.feeds.lines import table_of
@@ -21,7 +24,7 @@ def render_check(report: CheckReport, console: Console) -> None:
         rules = f"study {report.study}" if report.study else "default rules, no study"
         console.print(_cleaning_table(report, report.cleaning, f"As of {report.as_of} ({escape(rules)})"))
     if report.currencies:
-        money = Table("currency", "lines", "revenue", title="Usable rows by currency", title_justify="left")
+        money = Table("currency", "lines", "revenue", title="Lines used, by currency", title_justify="left")
         for item in report.currencies:
             name = escape(item.currency) if item.known else f"[yellow]{escape(item.currency)} (no rate)[/]"
             money.add_row(name, f"{item.lines:,}", f"{item.revenue:,.2f}")
@@ -67,34 +70,52 @@ def _span(report: CheckReport) -> str:
 
 
 def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -> Table:
-    table = Table("", "rows", title=title, title_justify="left", show_header=False)
-    table.columns[1].justify = "right"
+    """From the lines of the files down to the lines used: rows, and money where it is of one currency."""
+    money = _money(report)
+    table = Table("", "rows", *(() if money is None else (f"revenue {escape(money[0])}",)), title=title)
+    table.title_justify = "left"
+    for column in table.columns[1:]:
+        column.justify = "right"
+
+    def row(text: str, rows: int, code: str = "") -> None:
+        revenue = () if money is None else (f"{money[1][code]:,.2f}" if code in money[1] else "",)
+        table.add_row(text, f"{rows:,}", *revenue)
+
     if report.files:
         lines = sum(item.above + item.rows + item.blank for item in report.files)
         lines += sum(item.lines for item in cleaning.left_out)
-        table.add_row(f"lines in {len(report.files):,} file{'s' * (len(report.files) > 1)}", f"{lines:,}")
-        above = sum(item.above + item.blank for item in report.files)
-        table.add_row("  headers, and blank lines", f"{above:,}")
+        row(f"lines in {len(report.files):,} file{'s' * (len(report.files) > 1)}", lines)
+        row("  headers, and blank lines", sum(item.above + item.blank for item in report.files))
         for item in cleaning.left_out:
-            table.add_row(f"  left out: {item.why}", f"{item.lines:,}")
-    table.add_row("rows in the source", f"{cleaning.rows_seen:,}")
+            row(f"  left out: {item.why}", item.lines)
+    row("rows in the source", cleaning.rows_seen, "all")
     for rule in RULES:
         if rule.name in cleaning.dropped:
-            table.add_row(f"  left out: {rule.says}", f"{cleaning.dropped[rule.name]:,}")
+            row(f"  left out: {rule.says}", cleaning.dropped[rule.name], rule.name)
     if cleaning.duplicates:
-        table.add_row("  left out: exact duplicates", f"{cleaning.duplicates:,}")
+        row("  left out: exact duplicates", cleaning.duplicates, DUPLICATES)
+    row("lines used", cleaning.lines, USED)
     if cleaning.netted:
-        table.add_row("  returns, set off against spend", f"{cleaning.netted:,}")
-    table.add_row("lines used", f"{cleaning.lines:,}")
+        row("  of them returns, set off against spend", cleaning.netted, RETURNS)
     if cleaning.free:
-        table.add_row("  of them with an amount of zero", f"{cleaning.free:,}")
+        row("  of them with an amount of zero", cleaning.free)
     if report.discounted is not None:
         table.add_row("purchase lines with a discount", f"{report.discounted:.1%}")
     if cleaning.several_spellings:
-        table.add_row("customers whose id is spelled in several ways", f"{cleaning.several_spellings:,}")
+        row("customers whose id is spelled in several ways", cleaning.several_spellings)
     if cleaning.only_returns:
-        table.add_row("customers with returns only, left out", f"{cleaning.only_returns:,}")
+        row("customers with returns only, left out", cleaning.only_returns)
     orders = "orders" if report.order_column else "orders (no order ids: what a customer buys on one day)"
     table.add_row(f"[green]{orders}[/]", f"[green]{cleaning.orders:,}[/]")
     table.add_row("[green]customers[/]", f"[green]{cleaning.customers:,}[/]")
     return table
+
+
+def _money(report: CheckReport) -> tuple[str, dict[str, Decimal]] | None:
+    """The currency, and by step its money; None where there are several currencies, whose sums say nothing."""
+    currencies = {step.currency for step in report.steps}
+    if len(currencies) != 1:
+        return None
+    money = {step.code: step.revenue for step in report.steps}
+    money["all"] = sum((value for code, value in money.items() if code != RETURNS), Decimal(0))
+    return currencies.pop(), money

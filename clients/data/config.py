@@ -24,7 +24,7 @@ from privacy.protocol.study import Study
 #: How columns of purchase lines are read; currencies and products are read where they are needed.
 _FORMS: dict[str, Form] = {
     "customer": "id", "order": "id", "time": "time",
-    "amount": "number", "quantity": "number", "price": "number", "cost": "number",
+    "amount": "number", "order_amount": "number", "quantity": "number", "price": "number", "cost": "number",
     "category": "name", "channel": "name", "store": "name", "brand": "name", "discount": "flag",
 }  # fmt: skip
 
@@ -38,6 +38,8 @@ class Columns(Noun):
             that a customer buys on one day.
         time: when the order was placed: a timestamp, a day, or ISO text.
         amount: money of the line.
+        order_amount: in its place, money of the whole order, repeated on its lines or on the first one only: the
+            largest is counted once an order.
         quantity, price: pieces and money for one piece.
         currency: three-letter code of the line's currency.
         product: product code; the study may name codes that are not goods.
@@ -54,6 +56,7 @@ class Columns(Noun):
     order: SourceName | None = None
     time: SourceName
     amount: SourceName | None = None
+    order_amount: SourceName | None = since("0.2.0", None)
     quantity: SourceName | None = None
     price: SourceName | None = None
     currency: SourceName | None = None
@@ -70,9 +73,21 @@ class Columns(Noun):
         both = "give either amount, or both quantity and price"
         if self.amount is not None and (self.quantity is not None or self.price is not None):
             raise ValueError(f"amount and quantity/price are both given; {both}")
+        if self.order_amount is not None:
+            return self._of_orders()
         if self.amount is None and (self.quantity is None or self.price is None):
             given = [name for name in ("quantity", "price") if getattr(self, name) is not None]
             raise ValueError(f"only {given[0]} is given; {both}" if given else f"there is no money column; {both}")
+        return self._each_once()
+
+    def _of_orders(self) -> Self:
+        if self.amount is not None or self.price is not None:
+            raise ValueError("order_amount and amount or price are both given; give one of them")
+        if self.order is None:
+            raise ValueError("order_amount needs columns.order: it is counted once an order")
+        return self._each_once()
+
+    def _each_once(self) -> Self:
         used = list(self.mapped().values())
         twice = sorted({name for name in used if used.count(name) > 1})
         if twice:

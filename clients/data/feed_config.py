@@ -68,9 +68,13 @@ class Feed(Place):
     def at(self, source: Source) -> Source:
         """Where the feed's rows are, with what it takes over from the source of purchases."""
         given = {name: getattr(self, name) for name in Place.model_fields if name in self.model_fields_set}
+        # An id has one form in all feeds; how other columns are spelled is each feed's own.
+        ids = {role: form for role, form in source.read.items() if role == "customer"}
+        given["read"] = ids | given.get("read", {})
         if self.url is None:
             return source.model_copy(update={
-                "where": None, "currencies": (), "read": {}, **given, "time_zone": self.time_zone or source.time_zone,
+                "where": None, "currencies": (), "status": None, **given,
+                "time_zone": self.time_zone or source.time_zone,
                 "currency_code": self.currency_code or source.currency_code,
             })  # fmt: skip
         return Source(

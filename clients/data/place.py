@@ -16,6 +16,8 @@ Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 #: Name of a table or of a column.
 SourceName = Annotated[str, StringConstraints(min_length=1, max_length=255)]
 
+_Values = Annotated[tuple[Annotated[str, StringConstraints(max_length=200)], ...], Field(max_length=200)]
+
 #: What comes before ``:/`` in a URL of a server; paths and URLs of files have no user and no password.
 _PATHS = "csv|parquet|duckdb|excel|jsonl|sqlite|file"
 _SERVER = re.compile(rf"^(?!(?:{_PATHS}):)[a-z][a-z0-9+.]*:/+(.*)$", re.DOTALL | re.IGNORECASE)
@@ -114,6 +116,35 @@ class Place(Noun):
         return self
 
 
+class Status(Noun):
+    """Values of a column that says what a row is; compared trimmed and in any case. All others are no sales.
+
+    Attributes:
+        column: of states or types of rows.
+        sale: rows with these values are sales.
+        returned: rows with these are returns, whatever sign they have; ``return`` in the file.
+        none: rows with these are neither: cancelled, unpaid, tests. So are those that are named nowhere, but these are
+            no news to ``holder check``.
+    """
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    column: SourceName
+    sale: _Values = ()
+    returned: _Values = Field(default=(), alias="return")
+    none: _Values = ()
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        folded = [value.strip().lower() for value in (*self.sale, *self.returned, *self.none)]
+        twice = sorted({value for value in folded if folded.count(value) > 1})
+        if twice:
+            raise ValueError(f"{twice[0]!r} is named twice")
+        if not self.sale:
+            raise ValueError("sale names no value, so no row would count")
+        return self
+
+
 class Source(Place):
     """The rows: a file, many files, or a table of a database.
 
@@ -126,12 +157,14 @@ class Source(Place):
         time_zone: what times without a zone mean.
         currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
             study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
+        status: which rows are sales, by a column that says so; None where all are.
     """
 
     url: Location
     exclude: Text | None = None
     time_zone: ZoneName = "UTC"
     currencies: tuple[CurrencyCode, ...] = ()
+    status: Status | None = since("0.2.0", None)
 
 
 #: What a mapped column is read as: a time; a number; the name of something; whether something holds; an id.
@@ -150,6 +183,13 @@ class Mapped(Protocol):
 
     def of_form(self, form: Form) -> dict[str, str]:
         """The same, of roles that are read so."""
+
+
+def beside(source: Source) -> dict[str, str]:
+    """Columns that settings name beside the mapped ones, by the setting."""
+    found = {"source.status": source.status.column} if source.status is not None else {}
+    clocks = {f"source.read.{role}.clock": getattr(form, "clock", "") for role, form in source.read.items()}
+    return found | {setting: name for setting, name in clocks.items() if name}
 
 
 class Reading(Protocol):

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, StringConstraints, model_validator
+from pydantic import BeforeValidator, Field, StringConstraints, field_validator, model_validator
 
 from privacy.kernel.canonical import Noun
 
@@ -80,9 +80,31 @@ class ReadTime(Noun):
         return any("%z" in form or form in _INSTANTS for form in self.formats)
 
 
-ReadColumn = ReadNumber | ReadTime
+class ReadId(Noun):
+    """A column of customer ids.
+
+    Attributes:
+        form: how spellings of one id are brought together: ``text`` (full-width and invisible signs, blanks), ``email``
+            (lower case where there is an ``@``), ``case``, ``zeros`` (in front of whole numbers), ``phone:CN`` (E.164,
+            numbers without a country being of that one). None: as every id, without blanks around it, 17.0 being 17.
+        null: spellings, in any case, that mean "no customer" here, beside those that are known everywhere.
+    """
+
+    form: tuple[str, ...] = Field(default=(), max_length=10)
+    null: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(default=(), max_length=1000)
+
+    @field_validator("form")
+    @classmethod
+    def _known_forms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for name in value:
+            if not re.fullmatch("exact|text|email|case|zeros|phone:[A-Z]{2}", name):
+                raise ValueError(f"there is no form {name!r}; there is: exact, text, email, case, zeros, phone:CN")
+        return value
+
+
+ReadColumn = ReadNumber | ReadTime | ReadId
 #: The settings that only one kind of column has.
-_KINDS: dict[str, type[ReadColumn]] = {"formats": ReadTime, "clock": ReadTime}
+_KINDS: dict[str, type[ReadColumn]] = {"formats": ReadTime, "clock": ReadTime, "form": ReadId, "null": ReadId}
 
 
 def _by_settings(value: Any) -> Any:
@@ -116,10 +138,12 @@ def check_format(form: str) -> None:
 
 def read_complaint(read: ReadColumns, of_form: Callable[[Literal["time", "number"]], Mapping[str, str]]) -> str:
     """What is wrong with ``[source.read]`` beside mapped columns, in words; empty where nothing is."""
-    kinds = {role: ReadTime for role in of_form("time")} | {role: ReadNumber for role in of_form("number")}
+    kinds: dict[str, tuple[type[ReadColumn], str]] = {"customer": (ReadId, "an id")}
+    kinds |= {role: (ReadTime, "a time") for role in of_form("time")}
+    kinds |= {role: (ReadNumber, "a number") for role in of_form("number")}
     for role, form in read.items():
         if role not in kinds:
             return f"read.{role}: no column is mapped as {role} and may be spelled so; there is: {', '.join(kinds)}"
-        if not isinstance(form, kinds[role]):
-            return f"read.{role} needs the settings of a {'time' if kinds[role] is ReadTime else 'number'}"
+        if not isinstance(form, kinds[role][0]):
+            return f"read.{role} needs the settings of {kinds[role][1]}"
     return ""

@@ -9,7 +9,7 @@ import ibis
 from ibis.expr import types as ir
 
 from clients.data.cleaning.times import FIRST_DAY, zone_of
-from clients.data.place import Reading
+from clients.data.place import Reading, beside
 from privacy.errors import DataError
 
 _FLOAT_MAX = 1.7e308
@@ -23,12 +23,13 @@ def missing_columns(table: ir.Table, config: Reading) -> list[str]:
     """One sentence for every mapped column that the source does not have, with the names that come closest."""
     lower = {name.lower(): name for name in table.columns}
     sentences = []
-    for role, name in config.columns.mapped().items():
+    wanted = {f"columns.{role}": name for role, name in config.columns.mapped().items()} | beside(config.source)
+    for setting, name in wanted.items():
         if name in table.columns:
             continue
         near = [lower[item] for item in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
         advice = f"did you mean {' or '.join(near)}?" if near else f"there is: {', '.join(table.columns[:20])}"
-        sentences.append(f"columns.{role}: the source has no column {name!r}; {advice}")
+        sentences.append(f"{setting}: the source has no column {name!r}; {advice}")
     return sentences
 
 

@@ -10,10 +10,21 @@ import ibis
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import finite
+from clients.data.cleaning.id_forms import brought_to
 from clients.data.place import Reading
+from clients.data.reading import ReadId
 from clients.data.sources.locations import resolve
 from privacy.errors import DataError
 
+#: Spellings of "no customer", lower case, that mean so everywhere, beside those that a study names.
+NO_CUSTOMER = (
+    "", "\\n", "-", "--", "---", "(null)", "<null>", "#n/a", "#null!", "<na>", "nil", "undefined", "(none)",
+    "(blank)", "walk-in", "walk in", "walkin", "walk-in customer", "cash customer", "cash sale", "guest customer",
+    "no customer", "gast", "gastkunde", "laufkunde", "barverkauf", "barverkäufe", "ohne kunde", "kein kunde",
+    "unbekannt", "anonym", "client comptoir", "inconnu", "sans client", "invité", "cliente ocasional",
+    "sin cliente", "desconocido", "invitado", "cliente occasionale", "sconosciuto", "onbekend", "nieznany", "游客",
+    "散客", "匿名", "未知", "无", "非会员", "匿名用户", "无会员", "零售客户", "ゲスト", "非会員", "不明", "비회원",
+)  # fmt: skip
 _UNTIDY = r"^[ \t\n\r\v\f]|[ \t\n\r\v\f]$|\.0+$"
 
 
@@ -39,9 +50,18 @@ def _normal_text(text: ir.StringValue) -> ir.StringValue:
 
 
 def text_ids(table: ir.Table, config: Reading) -> frozenset[str]:
-    """Which of ``customer`` and ``order`` are mapped to text columns."""
-    roles = config.columns.mapped()
-    return frozenset(role for role in ("customer", "order") if role in roles and table[roles[role]].type().is_string())
+    """Which of ``customer`` and ``order`` are mapped to text columns whose ids need be in no other form."""
+    roles, read = config.columns.mapped(), config.source.read.get("customer")
+    formed = isinstance(read, ReadId) and read.form
+    known = ("order",) if formed else ("customer", "order")
+    return frozenset(role for role in known if role in roles and table[roles[role]].type().is_string())
+
+
+def normal_id(spelling: str, config: Reading) -> str:
+    """The one form of a customer's id, of any of its spellings, as every table has it."""
+    table = ibis.memtable({"spelling": [spelling]}, schema={"spelling": "string"})
+    found = table.select(text=customer_of(table.spelling, config, ()).text).to_pyarrow()
+    return str(found["text"][0])
 
 
 def is_untidy(text: ir.StringValue) -> ir.BooleanValue:
@@ -49,15 +69,32 @@ def is_untidy(text: ir.StringValue) -> ir.BooleanValue:
     return text.re_search(_UNTIDY).fill_null(False)
 
 
-def id_of(column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool = False) -> Id:
+def customer_of(column: ir.Value, config: Reading, study_nulls: tuple[str, ...], *, tidy: bool = False) -> Id:
+    """Ids of customers, brought to the forms of the holder; without those that mean nobody.
+
+    Args:
+        column: the ids.
+        config: which forms, and more spellings of nobody.
+        study_nulls: those of the study.
+        tidy: as of :func:`id_of`.
+    """
+    read = config.source.read.get("customer")
+    own = read if isinstance(read, ReadId) else ReadId()
+    nulls = tuple(dict.fromkeys((*study_nulls, *NO_CUSTOMER, *(item.strip().lower() for item in own.null))))
+    return id_of(column, "customer", nulls, tidy=tidy, forms=own.form)
+
+
+def id_of(
+    column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool = False, forms: tuple[str, ...] = ()
+) -> Id:
     """Normalise ids: trimmed text; ``12345.0`` is ``12345``; leading zeros of text stay.
 
     Integers keep their type as the key, which groups several times faster than text. ``tidy`` promises that all text
-    is in that form already.
+    is in that form already. ``forms`` are those of :mod:`clients.data.cleaning.id_forms`, applied after that.
     """
     kind = column.type()
     exact = None
-    if kind.is_integer():
+    if kind.is_integer() and not forms:
         nulls = [int(item) for item in null_ids if item.isascii() and item.isdigit() and int(item) < 2**31]
         missing = column.isnull()
         return Id(column, column.cast("string"), missing | column.isin(nulls) if nulls else missing)
@@ -74,8 +111,11 @@ def id_of(column: ir.Value, role: str, null_ids: tuple[str, ...], *, tidy: bool 
         text = _normal_text(exact)
     elif kind.is_uuid():
         text = column.cast("string")
+    elif kind.is_integer():
+        text = exact = column.cast("string")
     else:
         raise DataError(f"columns.{role}: a {kind} column cannot hold ids", hint="map a text or number column")
+    text = brought_to(text, forms)
     spelled = text.lower() if any(item.upper() != item for item in null_ids) else text
     missing = text.isnull()
     return Id(text, text, missing | spelled.isin(null_ids) if null_ids else missing, exact)

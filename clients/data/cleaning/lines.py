@@ -6,6 +6,7 @@ are found afterwards among the rows that are left. Ibis expressions only: nothin
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,9 +15,10 @@ import sqlglot
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import finite, missing_columns, typed
-from clients.data.cleaning.ids import Id, id_of, read_exclusion_list
-from clients.data.cleaning.money import money_of
-from clients.data.cleaning.times import FIRST_DAY, as_of_moment, day_of, moment_literal, zone_at
+from clients.data.cleaning.ids import Id, customer_of, id_of, read_exclusion_list
+from clients.data.cleaning.money import money_of, once_an_order, with_order_amounts
+from clients.data.cleaning.status import with_status
+from clients.data.cleaning.times import FIRST_DAY, PLACEHOLDERS, as_of_moment, day_of, moment_literal, zone_at
 from clients.data.origin import Origin
 from clients.data.place import Reading
 from privacy.errors import DataError
@@ -35,7 +37,8 @@ RULES: tuple[Rule, ...] = (
     Rule("where", "outside source.where"),
     Rule("no_customer_id", "no customer id"),
     Rule("excluded", "customer on the exclusion list"),
-    Rule("unreadable_time", "time missing, unreadable or before 1900"),
+    Rule("no_sale", "neither a sale nor a return, by [source.status]"),
+    Rule("unreadable_time", "time missing, unreadable, a placeholder such as 1970-01-01, or before 1900"),
     Rule("after_as_of", "on or after the as-of day"),
     Rule("no_order_id", "no order id"),
     Rule("non_goods", "product code that is not goods"),
@@ -47,6 +50,7 @@ RULES: tuple[Rule, ...] = (
     Rule("before_window", "older than the study's window of days"),
 )
 KEPT = 0
+_LAST_OF_DAY = dt.timedelta(days=1) - dt.timedelta(microseconds=1)
 _CODE = {rule.name: code for code, rule in enumerate(RULES, start=1)}
 #: Of rows that would count, were they not too old for the table that is made: see ``clients.data.rows.customers``.
 BEFORE_WINDOW = _CODE["before_window"]
@@ -108,7 +112,8 @@ def cleaned_lines(
     source = typed(table, config)
     if config.source.where is not None:
         source = with_condition(source, config.source.where)
-    customer = id_of(source[columns.customer], "customer", origin.study.cleaning.null_ids, tidy="customer" in tidy)
+    source = with_status(source, config)
+    customer = customer_of(source[columns.customer], config, origin.study.cleaning.null_ids, tidy="customer" in tidy)
     order = None if columns.order is None else id_of(source[columns.order], "order", ("",), tidy="order" in tidy)
     tests = _tests_of_ids(source, customer, order, origin)
 
@@ -123,8 +128,15 @@ def cleaned_lines(
         **{f"test_{name}": test for name, test in tests.items()},
         **exact,
     )
-    found = {name: rows[f"test_{name}"] for name in tests} | _tests_of_figures(rows, origin)
-    return rows.select("customer", "order", *exact, "time", *raw, rule=first_rule(found))
+    if columns.order_amount is not None:
+        rows = with_order_amounts(rows)
+        raw = ["raw_amount", *raw]
+    found = {name: rows[f"test_{name}"] for name in tests}
+    figures = _tests_of_figures(rows, origin)
+    if "return" in found:
+        figures["return"] |= found["return"]
+    lines = rows.select("customer", "order", *exact, "time", *raw, rule=first_rule(found | figures))
+    return lines if columns.order_amount is None else once_an_order(lines)
 
 
 def first_rule(found: dict[str, ir.Value]) -> ir.Value:
@@ -139,6 +151,9 @@ def first_rule(found: dict[str, ir.Value]) -> ir.Value:
 def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Origin) -> dict[str, ir.Value]:
     """By the rule's name: whether it applies, for rules on who bought."""
     tests = tests_of_who(source, customer, origin.config, base=origin.base)
+    if origin.config.source.status is not None:
+        tests["no_sale"] = ~(source["_is_sale"] | source["_is_return"])
+        tests["return"] = source["_is_return"]
     if order is not None:
         tests["no_order_id"] = order.missing
         if origin.study.cleaning.cancellation_prefix:
@@ -155,7 +170,7 @@ def tests_of_who(source: ir.Table, customer: Id, config: Reading, *, base: Path)
     excluded = read_exclusion_list(config, base=base)
     if excluded:
         listed = ibis.memtable({"listed": list(excluded)}, schema={"listed": "string"})
-        listed = listed.select(listed=id_of(listed.listed, "customer", ()).text)
+        listed = listed.select(listed=customer_of(listed.listed, config, ()).text)
         tests["excluded"] = customer.text.isin(listed.listed)
     return tests
 
@@ -169,7 +184,10 @@ def tests_of_when(time: ir.Value, config: Reading, study: Study) -> dict[str, ir
 def is_seen(time: ir.Value, config: Reading, study: Study) -> tuple[ir.BooleanValue, ir.BooleanValue]:
     """Whether a row is of a day that counts at all, and of before the as-of day: a study sees where both hold."""
     until = moment_literal(as_of_moment(study, zone_at(config, time)), time)
-    return time >= moment_literal(FIRST_DAY, time), time < until
+    known = time >= moment_literal(FIRST_DAY, time)
+    for day in PLACEHOLDERS:
+        known &= ~time.between(moment_literal(day, time), moment_literal(day + _LAST_OF_DAY, time))
+    return known, time < until
 
 
 def _tests_of_figures(rows: ir.Table, origin: Origin) -> dict[str, ir.Value]:

@@ -42,7 +42,7 @@ class Money(NamedTuple):
 def money_of(lines: ir.Table, origin: Origin) -> Money:
     """The money expressions over lines that have ``time`` and the ``raw_`` columns of ``cleaned_lines``."""
     config, study = origin.config, origin.study
-    if config.columns.amount is not None:
+    if config.columns.amount is not None or config.columns.order_amount is not None:
         own = lines.raw_amount.cast("float64")
     else:
         own = lines.raw_quantity.cast("float64") * lines.raw_price.cast("float64")
@@ -86,6 +86,27 @@ def cost_of(lines: ir.Table, origin: Origin) -> ir.Value:
     currency = lines.raw_currency.cast("string").strip().upper()
     scaled = own * _rate(currency, known, lines.time, origin.config, origin.study)
     return _quanta(scaled, finite(scaled))
+
+
+def with_order_amounts(rows: ir.Table) -> ir.Table:
+    """Add ``raw_amount``: on every line of a customer's order the amount of the whole order, the largest on its lines.
+
+    Without regard to signs; an order's later lines may have none. One customer's lines say nothing of another's.
+    """
+    amount = rows.raw_order_amount.cast("float64")
+    of_order = ibis.window(group_by=[rows.customer, rows.order])
+    most = ibis.ifelse(finite(amount), amount, ibis.null("float64"))
+    high, low = most.max().over(of_order), most.min().over(of_order)
+    whole = ibis.ifelse(high.abs() >= low.abs(), high, low)
+    return rows.mutate(raw_amount=ibis.ifelse(finite(amount) | amount.isnull(), whole, amount))
+
+
+def once_an_order(lines: ir.Table) -> ir.Table:
+    """Amounts of orders on one line of each order only, the first of those that one rule applies to; others have 0."""
+    rest = [lines[name] for name in lines.columns if name not in ("customer", "order", "rule", "source_id")]
+    window = ibis.window(group_by=[lines.customer, lines.order, lines.rule], order_by=rest)
+    first = (ibis.row_number().over(window) == 0) | ~finite(lines.raw_amount)
+    return lines.mutate(raw_amount=ibis.ifelse(first, lines.raw_amount, 0.0))
 
 
 def own_quanta(money: Money) -> ir.IntegerValue:

@@ -14,6 +14,8 @@ from privacy.protocol.study import Study
 
 #: Times before this day are placeholders of some program, not purchases.
 FIRST_DAY = dt.datetime(1900, 1, 1)
+#: So are times on these: the zero of spreadsheets and of Unix.
+PLACEHOLDERS = (dt.datetime(1900, 1, 1), dt.datetime(1904, 1, 1), dt.datetime(1970, 1, 1))
 
 
 def as_of_moment(study: Study, zone: str) -> dt.datetime:

@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import missing_columns, typed
-from clients.data.cleaning.ids import id_of, is_untidy, text_ids
+from clients.data.cleaning.ids import customer_of, is_untidy, text_ids
 from clients.data.cleaning.lines import KEPT, RULES, first_rule, is_seen, tests_of_when, tests_of_who, with_condition
 from clients.data.feed_config import FeedReading
 from clients.data.origin import Origin
@@ -93,7 +93,7 @@ def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) 
     if reading.source.where is not None:
         source = with_condition(source, reading.source.where)
     mapped = reading.columns.mapped()
-    customer = id_of(source[reading.columns.customer], "customer", origin.study.cleaning.null_ids, tidy=tidy)
+    customer = customer_of(source[reading.columns.customer], reading, origin.study.cleaning.null_ids, tidy=tidy)
     tests = tests_of_who(source, customer, reading, base=origin.base)
     if "time" in mapped:
         tests |= tests_of_when(source[mapped["time"]], reading, origin.study)

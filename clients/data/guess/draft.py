@@ -52,6 +52,9 @@ def holder_toml(guess: Guess) -> str:
                 lines += _setting(name, replace(guess.csv_reasons[name], value=value), "")
     for role, item in guess.spelled()[0].items():
         lines += _reading(role, item)
+    if guess.ids is not None:
+        lines += _reading("customer", Spelled(read=guess.ids, reason=guess.ids_reason))
+    lines += _states(guess)
     lines += ["", "[columns]"]
     for role, found in guess.columns.items():
         lines += _setting(role, found, "")
@@ -66,6 +69,18 @@ def holder_toml(guess: Guess) -> str:
         lines += ["", _comment(f"Not used: {', '.join(_quoted(name) for name in rest[:40])}")]
     lines += [_comment(f"Note: {note}") for note in guess.notes]
     return "\n".join(lines) + "\n"
+
+
+def _states(guess: Guess) -> list[str]:
+    """The table of which rows are sales."""
+    status = guess.status
+    if status is None:
+        return []
+    says = f"PLEASE CHECK: {guess.status_reason}; values that are named nowhere are no sales"
+    lines = ["", "[source.status]", _comment(says), f"column = {_quoted(status.column)}"]
+    for name, values in (("sale", status.sale), ("return", status.returned), ("none", status.none)):
+        lines.append(f"{name} = [{', '.join(_quoted(value) for value in values)}]")
+    return lines
 
 
 def _reading(role: str, item: Spelled) -> list[str]:

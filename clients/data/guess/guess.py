@@ -22,6 +22,7 @@ from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.draft import holder_toml
 from clients.data.guess.feeds import feeds_toml, guess_feeds
+from clients.data.guess.meaning import check_is_sales, with_meaning
 from clients.data.guess.nouns import Guess, Guessed, Question, answered, open_questions
 from clients.data.guess.numbers import OpenNumber
 from clients.data.guess.sample import Sample, may_be_spelled
@@ -76,6 +77,8 @@ def guess_holder(
         sample = Sample(frame, shapes(opened.table, wanted))
         guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
         guess = replace(guess, csv=csv, csv_reasons=reasons)
+        check_is_sales(guess, sample, opened.table)
+        guess = with_meaning(guess, sample, opened.table)
         return _with_totals(_with_currencies(guess, opened.table), opened.table)
 
 

@@ -47,15 +47,15 @@ def money_of(
         }, code
     if amount is None:
         return _only_decimals(sample, taken, code)
-    if repeated:
-        notes.append(_total(amount))
     guessed = Guessed(
         value=amount,
         confidence=CONFIDENCE["named money that repeats in orders" if repeated else "named money"],
-        reason="its name" + (", but it repeats on every line of an order" if repeated else ""),
+        reason="it repeats on every line of an order, so it is an order's total, counted once"
+        if repeated
+        else "its name",
         alternatives=_others(ranked["amount"], amount),
     )
-    return {"amount": guessed}, code
+    return {"order_amount" if repeated else "amount": guessed}, code
 
 
 def _ranked(sample: Sample, role: str, taken: set[str]) -> list[str]:

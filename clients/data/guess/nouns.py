@@ -12,12 +12,14 @@ from pydantic import ValidationError
 from clients.data.config import HolderConfig
 from clients.data.guess.confidence import SURE
 from clients.data.guess.spelled import OpenColumn, Spelled, Spellings
-from clients.data.place import CsvFormat
+from clients.data.place import CsvFormat, Status
+from clients.data.reading import ReadId
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
 
 ROLES = (
-    "customer", "order", "time", "amount", "quantity", "price", "currency", "product", "channel", "store", "discount",
+    "customer", "order", "time", "amount", "order_amount", "quantity", "price", "currency",
+    "product", "channel", "store", "discount",
 )  # fmt: skip
 _COMMON = ("EUR", "USD", "GBP", "CNY")
 #: An answer to the question for the order's id.
@@ -74,6 +76,8 @@ class Guess:
         csv: how CSV files are written; None for other sources. With the reasons for its fields.
         spellings: what is known of how columns are spelled.
         chosen: answers about that, by key.
+        ids, ids_reason: how spellings of one customer id are brought together, and why; None: as every id.
+        status, status_reason: which rows are sales, and why; None where all are.
         money_choices: columns that may hold amounts.
         notes: more that a reader of the file should know.
     """
@@ -91,6 +95,10 @@ class Guess:
     csv_reasons: Mapping[str, Guessed] = field(default_factory=dict)
     spellings: Spellings = field(default_factory=Spellings)
     chosen: Mapping[str, str] = field(default_factory=dict)
+    ids: ReadId | None = None
+    ids_reason: str = ""
+    status: Status | None = None
+    status_reason: str = ""
     money_choices: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -123,6 +131,10 @@ class Guess:
         if self.csv is not None:
             source["csv"] = self.csv
         source["read"] = {role: item.read for role, item in self.spelled()[0].items()}
+        if self.ids is not None:
+            source["read"] |= {"customer": self.ids}
+        if self.status is not None:
+            source["status"] = self.status
         columns = {role: found.value for role, found in self.columns.items()}
         try:
             return HolderConfig.model_validate({"holder": self.holder, "source": source, "columns": columns})
@@ -153,7 +165,7 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
             default = next(iter([*first, *none]), None)
             questions.append(Question(key=role, text=text, choices=choices, default=default))
     money = [guess.columns[role] for role in ("amount", "quantity", "price") if role in guess.columns]
-    if not money or min(item.confidence for item in money) < SURE:
+    if "order_amount" not in guess.columns and (not money or min(item.confidence for item in money) < SURE):
         choices = tuple(dict.fromkeys([*(item.value for item in money), *guess.money_choices]))
         questions.append(
             Question(
@@ -196,6 +208,7 @@ def answered(guess: Guess, question: Question, answer: str) -> Guess:
         return replace(guess, chosen={**guess.chosen, question.key: answer})
     columns = dict(guess.columns)
     if question.key == "amount":
+        columns.pop("order_amount", None)
         columns.pop("quantity", None)
         columns.pop("price", None)
     if answer == NO_ORDER_IDS:

@@ -98,6 +98,10 @@ def read_numbers(values: pd.Series, form: NumberForm | OpenNumber | None) -> pd.
     return pd.Series(found["number"].to_pandas().to_numpy(), index=values.index).dropna()
 
 
+#: So few amounts in all are rather the prices of a small shop.
+_FEW_PRICES = 0
+
+
 class Sample:
     """Rows of a source, and everything that can be seen in them.
 
@@ -170,9 +174,9 @@ class Sample:
         return float((np.abs(joined["0"] - product) <= 0.011 + 0.002 * np.abs(product)).mean())
 
     def repeats_in_orders(self, amount: str, order: str | None) -> bool:
-        """Whether the lines of one order have the same amount."""
+        """Whether the lines of one order have the same amount, and orders have different ones."""
         share = self.share_with_one(order, amount) if order is not None else None
-        return share is not None and share > 0.9
+        return share is not None and share > 0.9 and self.frame[amount].nunique() > _FEW_PRICES
 
     def holds_truth(self, name: str) -> bool:
         """Whether a column holds nothing but true and false."""

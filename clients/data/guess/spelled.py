@@ -9,11 +9,11 @@ from dataclasses import dataclass, field
 from clients.data.guess.confidence import CONFIDENCE
 from clients.data.guess.numbers import NumberForm, OpenNumber
 from clients.data.guess.times import OpenTime, TimeForm, described
-from clients.data.reading import ReadNumber, ReadTime
+from clients.data.reading import ReadColumn, ReadTime
 from privacy.kernel.terms import minor_digits
 
 #: Roles of columns of which ``[source.read]`` says how they are spelled.
-SPELLED = ("time", "amount", "quantity", "price")
+SPELLED = ("time", "amount", "order_amount", "quantity", "price")
 #: Between several formats, where one text states them.
 SEVERAL = " | "
 
@@ -30,7 +30,7 @@ class Spelled:
         is_plain: whether they need not be written, as every source reads the column so.
     """
 
-    read: ReadNumber | ReadTime
+    read: ReadColumn
     confidence: float = 1.0
     reason: str = "you said so"
     is_plain: bool = False

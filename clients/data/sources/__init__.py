@@ -14,7 +14,7 @@ from pathlib import Path
 import pyarrow as pa
 from ibis.expr import types as ir
 
-from clients.data.place import Reading
+from clients.data.place import Reading, beside
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.excel import list_sheets, open_excel
@@ -47,7 +47,8 @@ def open_source(config: Reading, *, base: Path, is_mapped: bool = True) -> Itera
     opener = OPENERS.get(scheme)
     if opener is None:
         raise DataError(f"no source for {scheme}:// URLs", hint=f"there is: {', '.join(sorted(OPENERS))}")
-    with opener(config, location, base, config.columns.mapped() if is_mapped else {}) as opened:
+    wanted = config.columns.mapped() | beside(config.source) if is_mapped else {}
+    with opener(config, location, base, wanted) as opened:
         yield opened
 
 

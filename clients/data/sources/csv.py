@@ -76,7 +76,7 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
             raise DataError(
                 "the files cannot be read as CSV", hint="if none of them is being written, check [source.csv]"
             ) from None
-        yield Opened(table=spelled(config, table, is_csv=True), files=tuple(part.lines for part in parts))
+        yield Opened(table=spelled(config, table, is_csv=True), raw=table, files=tuple(part.lines for part in parts))
     for path, stamp in zip(paths, stamps, strict=True):
         if _stamp(path) != stamp:
             raise DataError(

@@ -35,7 +35,7 @@ def open_duckdb(config: Reading, location: str, base: Path, mapped: Mapping[str,
             opened = connection.table(table, database=("holder", schema or "main"))
         except Exception:
             raise DataError(f"{path} has no table {name!r}", hint="check source.table in holder.toml") from None
-        yield Opened(table=spelled(config, opened))
+        yield Opened(table=spelled(config, opened), raw=opened)
 
 
 def list_duckdb_tables(config: Reading, location: str, base: Path) -> tuple[str, ...]:

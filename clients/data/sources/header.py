@@ -89,7 +89,8 @@ def complaints(headers: Sequence[Header], mapped: Mapping[str, str]) -> list[str
         ):
             if files:
                 others = f" ({len(files)} of {len(headers)} files)" if len(headers) > 1 else ""
-                sentences.append(f"columns.{role}: {files[0]} has {says} {name!r}{others}")
+                setting = role if "." in role else f"columns.{role}"
+                sentences.append(f"{setting}: {files[0]} has {says} {name!r}{others}")
     return sentences
 
 

@@ -92,9 +92,11 @@ class Opened:
         table: the rows.
         files: where the source is files of lines, each of them; else none.
         notices: what is to be known of the source.
+        raw: the rows before ``[source.read]``, where they are to be had.
     """
 
     table: ir.Table
+    raw: ir.Table | None = None
     files: tuple[FileLines, ...] = ()
     notices: tuple[Notice, ...] = ()
 

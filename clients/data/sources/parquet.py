@@ -45,7 +45,7 @@ def open_parquet(config: Reading, location: str, base: Path, mapped: Mapping[str
         somewhere = {role: name for role, name in mapped.items() if any(role not in item.missing for item in headers)}
         if wrong := complaints(headers, somewhere):
             raise ColumnsMissing(wrong)
-        yield Opened(table=spelled(config, table))
+        yield Opened(table=spelled(config, table), raw=table)
 
 
 def _header(path: Path, name: str, mapped: Mapping[str, str], keys: tuple[str, ...]) -> Header:

@@ -84,7 +84,7 @@ def spelled(config: Reading, table: ir.Table, *, is_csv: bool = False, reader: R
             continue
         if isinstance(form, ReadNumber):
             changes[name] = table[name] if table[name].type().is_numeric() else read_number(table[name], form, reader)
-        else:
+        elif isinstance(form, ReadTime):
             clock = table[form.clock] if form.clock and form.clock in table.columns else None
             changes[name] = read_time(table[name], clock, form, zone, reader)
     return table.mutate(**changes) if changes else table

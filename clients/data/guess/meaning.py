@@ -1,0 +1,153 @@
+"""What rows mean, looked at over all of them: states of orders, ids of customers, tables that are no sales."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+import ibis
+from ibis.expr import types as ir
+
+from clients.data.guess import names as guess_names
+from clients.data.guess import states
+from clients.data.guess.confidence import SURE
+from clients.data.guess.nouns import Guess, Guessed
+from clients.data.guess.sample import Sample
+from clients.data.place import Status
+from clients.data.reading import ReadId
+from clients.data.sources import fetch
+from privacy.errors import DataError
+
+#: A column of states has no more values than this.
+_STATES = 30
+#: A table of customers has as many of them as rows, but for this share, and at least so many rows.
+_ONE_ROW, _ROWS = 0.99, 50
+_WITH_AT = 0.99
+#: A value of states that orders of sales share to this part is one of rows of their own.
+_SHARED = 0.5
+_BREAK = "\x1f"
+_AGGREGATED = re.compile(
+    r"total|lifetime|ever|first|last|count|num|avg|average|sum|累计|总|首次|最近|末次|次数|gesamt|erste|letzte|anzahl"
+    r"|recency|frequency|monetary"
+)
+
+
+def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
+    """Whether the rows may be lines of sales.
+
+    Raises:
+        DataError: if every customer has one row, as in a table of customers.
+    """
+    names = [name for name in sample.keys if guess_names.score("customer", name) > SURE]
+    others = [name for name, look in sample.looks.items() if name not in names]
+    if not names or any(guess_names.score("order", name) > SURE and name not in names for name in sample.keys):
+        return
+    times = [name for name in others if sample.looks[name].kind == "time"]
+    telling = [name for name in others if _AGGREGATED.search(name.lower())]
+    if len(times) < 2 and len(telling) < 2:
+        return
+    counts = {f"n{i}": source[name].nunique() for i, name in enumerate(names)}
+    [found] = fetch(source.aggregate(rows=source.count(), **counts), what="counting customers").to_pylist()
+    for i, name in enumerate(names):
+        if found["rows"] >= _ROWS and found[f"n{i}"] > _ONE_ROW * found["rows"]:
+            raise DataError(
+                f"{json.dumps(name, ensure_ascii=False)}: each of {found[f'n{i}']:,} customers has one row, so this is "
+                "a table of customers, no list of sales",
+                hint="give the lines of sales (or one row an order) that it was made from",
+            )
+
+
+def with_meaning(guess: Guess, sample: Sample, source: ir.Table) -> Guess:
+    """Add what states and ids say over all rows."""
+    return _with_ids(_with_states(guess, sample, source), source)
+
+
+def _with_ids(guess: Guess, source: ir.Table) -> Guess:
+    found = guess.columns.get("customer")
+    if found is None or not source[found.value].type().is_string():
+        return guess
+    ids = source[found.value]
+    counted = source.filter(ids.strip() != "").aggregate(rows=ibis._.count(), at=ids.re_search("^[^@]+@[^@]+$").sum())
+    [seen] = fetch(counted, what="looking at ids").to_pylist()
+    if not seen["rows"] or (seen["at"] or 0) < _WITH_AT * seen["rows"]:
+        return guess
+    reason = f"{seen['at']:,} of {seen['rows']:,} ids are e-mail addresses, where upper and lower case are alike"
+    return replace(guess, ids=ReadId(form=("text", "email")), ids_reason=reason)
+
+
+def _with_states(guess: Guess, sample: Sample, source: ir.Table) -> Guess:
+    """The column of states, if one has values that are no sales."""
+    used = {item.value for item in guess.columns.values()}
+    candidates = [
+        name
+        for name, look in sample.looks.items()
+        if name not in used and look.kind in ("text", "number", "none") and 0 < sample.frame[name].nunique() <= _STATES
+        if states.of_rows(name) is not None or states.marks(name, _texts(sample, name)) is not None
+    ]
+    best: tuple[Status, int, str] | None = None
+    for name, counted in _values(source, candidates).items():
+        if len(counted) > _STATES:
+            continue
+        said = states.marks(name, list(counted)) or states.kinds(list(counted))
+        if all(kind == "sale" for kind in said.values()) or all(kind != "sale" for kind in said.values()):
+            continue
+        said = _paid_back(guess, name, said, source)
+        rows = sum(count for value, count in counted.items() if said[value] != "sale")
+        lists = {kind: tuple(value for value in counted if said[value] == kind) for kind in ("sale", "return", "none")}
+        total = sum(counted.values())
+        reason = f"{rows:,} of {total:,} rows ({rows / total:.1%}) are no sales by the words of {name!r}"
+        if best is None or rows > best[1]:
+            best = Status(column=name, sale=lists["sale"], returned=lists["return"], none=lists["none"]), rows, reason
+    if best is None:
+        return guess
+    return replace(guess, status=best[0], status_reason=best[2])
+
+
+def _texts(sample: Sample, name: str) -> list[str]:
+    return [str(item) for item in sample.frame[name].dropna().unique()]
+
+
+def _values(source: ir.Table, names: list[str]) -> dict[str, dict[str, int]]:
+    """By column, its values (trimmed) and how many rows have each, the commonest first; one pass over all rows."""
+    if not names:
+        return {}
+    parts = [
+        ibis.literal(f"{place}{_BREAK}").concat(source[name].cast("string").strip().fill_null(""))
+        for place, name in enumerate(names)
+    ]
+    rows = source.select(value=ibis.array(parts).unnest())
+    counted = rows.group_by("value").agg(rows=rows.count()).order_by(ibis.desc("rows"), "value").limit(1000)
+    found: dict[str, dict[str, int]] = {name: {} for name in names}
+    for row in fetch(counted, what="looking at states").to_pylist():
+        place, _, value = row["value"].partition(_BREAK)
+        found[names[int(place)]][value] = row["rows"]
+    return found
+
+
+def _paid_back(guess: Guess, name: str, said: dict[str, states.Kind], source: ir.Table) -> dict[str, states.Kind]:
+    """States of orders that were paid back are no returns: the sale is in the same row. Rows of their own are."""
+    back = [value for value, kind in said.items() if kind == "return"]
+    if not back or states.of_rows(name):
+        return said
+    if _are_rows_of_their_own(guess.columns, name, back, said, source):
+        return said
+    return {value: "none" if value in back else kind for value, kind in said.items()}
+
+
+def _are_rows_of_their_own(
+    columns: Mapping[str, Guessed], name: str, back: list[str], said: Mapping[str, states.Kind], source: ir.Table
+) -> bool:
+    if "order" not in columns:
+        return False
+    value = source[name].cast("string").strip().fill_null("")
+    rows = source.select(
+        order=source[columns["order"].value].cast("string"),
+        back=value.isin(back),
+        sold=value.isin([item for item, kind in said.items() if kind == "sale"]),
+    )
+    orders = rows.group_by("order").agg(back=rows.back.any(), sold=rows.sold.any())
+    query = orders.aggregate(back=orders.back.sum(), both=(orders.back & orders.sold).sum())
+    [found] = fetch(query, what="looking at states").to_pylist()
+    return bool(found["back"]) and (found["both"] or 0) >= _SHARED * found["back"]

@@ -1,0 +1,200 @@
+"""What ``holder check`` sees in ids, days and states beyond the cleaning rules: each with a count, none a value."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import ibis
+from ibis.expr import types as ir
+from pydantic import BaseModel, ConfigDict
+
+from clients.data.cleaning.columns import typed
+from clients.data.cleaning.id_forms import FORMS, PHONE
+from clients.data.cleaning.ids import customer_of
+from clients.data.cleaning.status import unnamed
+from clients.data.cleaning.times import FIRST_DAY, PLACEHOLDERS, day_of
+from clients.data.config import HolderConfig
+from clients.data.guess.shapes import Shape, shapes
+from clients.data.guess.times import described
+from clients.data.place import Reading
+from clients.data.sources import fetch
+from clients.data.sources.opened import Opened
+from clients.data.sources.spelling import spelled
+
+#: Ids as spreadsheets leave long numbers, and long numbers whose last digits they have made zeros.
+_DESTROYED = "^[0-9]([.,][0-9]+)?[eE][+][0-9]+$"
+_ROUNDED = "^[0-9]{15}0+$"
+#: Ids without a digit are odd where this share of all has one, and they are no more than the rest.
+_WITH_DIGITS = 0.95
+_ODD = 0.01
+#: A day is far off if it is so many days beyond all rows but a few: a share of them, in small tables these.
+_FAR = 400
+_FEW_SHARE, _FEW_ROWS, _FEW_OF = 0.001, 3, 50
+#: The country whose telephone numbers are tried, by currency.
+_COUNTRY = {
+    "CNY": "CN", "USD": "US", "GBP": "GB", "JPY": "JP", "CHF": "CH", "PLN": "PL", "CZK": "CZ", "SEK": "SE",
+    "NOK": "NO", "DKK": "DK", "HUF": "HU", "INR": "IN", "KRW": "KR", "TRY": "TR", "AUD": "AU", "BRL": "BR",
+}  # fmt: skip
+
+
+class Ids(BaseModel):
+    """What ids of customers look like.
+
+    Attributes:
+        ids: how many there are.
+        under: how many there would be under further forms, by the form.
+        destroyed: rows whose id a spreadsheet has rounded (``1.38E+11``).
+        rounded: rows whose id has 16 digits and more, all zeros from the 16th on.
+        odd_ids, odd_rows: ids without a digit, where nearly all have one, and their rows.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ids: int = 0
+    under: dict[str, int] = {}
+    destroyed: int = 0
+    rounded: int = 0
+    odd_ids: int = 0
+    odd_rows: int = 0
+
+
+class Days(BaseModel):
+    """When rows are.
+
+    Attributes:
+        last: the last day that is not far from all others.
+        early, late: rows far before and after all others.
+        first_off, last_off: the earliest and the latest of those days.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    last: dt.date | None = None
+    early: int = 0
+    late: int = 0
+    first_off: dt.date | None = None
+    last_off: dt.date | None = None
+
+
+class Looks(BaseModel):
+    """All of it.
+
+    Attributes:
+        ids, days: see there.
+        unnamed_states: rows whose state ``[source.status]`` does not name.
+        unread: by role, rows that hold something which their form does not read, in shapes.
+        unread_rows: by role, how many.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    ids: Ids = Ids()
+    days: Days = Days()
+    unnamed_states: int = 0
+    unread: dict[str, str] = {}
+    unread_rows: dict[str, int] = {}
+
+
+def look(opened: Opened, config: HolderConfig, null_ids: tuple[str, ...], *, today: dt.date) -> Looks:
+    """Look at all rows of a source.
+
+    Args:
+        opened: the source; no mapped column is missing.
+        config: what its columns are.
+        null_ids: the study's spellings of nobody.
+        today: days after tomorrow are far off.
+    """
+    source = typed(opened.table, config)
+    status = config.source.status
+    states = 0
+    if status is not None:
+        states = fetch(source.aggregate(n=unnamed(source, status).sum()), what="looking at states")["n"].to_pylist()[0]
+    unread = {} if opened.raw is None else _unread(opened.raw, config, is_csv=bool(opened.files))
+    return Looks(
+        ids=_ids(source, config, null_ids),
+        days=_days(source, config, today),
+        unnamed_states=states or 0,
+        unread={role: described(found) for role, found in unread.items()},
+        unread_rows={role: sum(shape.rows for shape in found) for role, found in unread.items()},
+    )
+
+
+def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> Ids:
+    customer = customer_of(source[config.columns.customer], config, null_ids)
+    rows = source.select(text=customer.text, missing=customer.missing)
+    found = rows.filter(~rows.missing).group_by("text").agg(rows=ibis._.count())
+    text = found.text
+    country = _COUNTRY.get(config.source.currency_code or "", "DE")
+    further = {name: FORMS[name](text) for name in ("text", "email", "case", "zeros", f"phone:{country}")}
+    has_digit = text.re_search("[0-9０-９]")
+    query = found.aggregate(
+        ids=found.count(),
+        destroyed=found.rows.sum(where=text.re_search(_DESTROYED)),
+        rounded=found.rows.sum(where=text.re_search(_ROUNDED)),
+        digits=has_digit.sum(),
+        odd_rows=found.rows.sum(where=~has_digit),
+        phones=(text.re_search(PHONE) & text.re_replace("[^0-9]", "").length().between(8, 15)).sum(),
+        **{f"under_{name}": value.nunique() for name, value in further.items()},
+    )
+    [seen] = [
+        {name: int(value or 0) for name, value in row.items()}
+        for row in fetch(query, what="looking at ids").to_pylist()
+    ]
+    odd = seen["ids"] - seen["digits"]
+    is_odd = 0 < odd < _ODD * seen["ids"] + 1 and seen["digits"] >= _WITH_DIGITS * seen["ids"]
+    under = {name: seen[f"under_{name}"] for name in further}
+    if seen["phones"] < 0.8 * seen["ids"]:
+        under.pop(f"phone:{country}")
+    return Ids(
+        ids=seen["ids"], under=under, destroyed=seen["destroyed"], rounded=seen["rounded"],
+        odd_ids=odd if is_odd else 0, odd_rows=seen["odd_rows"] if is_odd else 0,
+    )  # fmt: skip
+
+
+def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:
+    time = source[config.columns.mapped()["time"]]
+    rows = source.select(day=day_of(time, config))
+    counted = rows.filter(rows.day >= FIRST_DAY.date()).group_by("day").agg(rows=ibis._.count()).order_by("day")
+    found = [(row["day"], row["rows"]) for row in fetch(counted, what="looking at days").to_pylist()]
+    placeholders = [(day, count) for day, count in found if dt.datetime.combine(day, dt.time()) in PLACEHOLDERS]
+    found = [item for item in found if item not in placeholders]
+    total = sum(count for _, count in found)
+    few = max(_FEW_SHARE * total, min(_FEW_ROWS, total / _FEW_OF))
+    far = dt.timedelta(days=_FAR)
+
+    def usual(days: list[tuple[dt.date, int]]) -> dt.date | None:
+        passed = 0
+        for day, count in days:
+            passed += count
+            if passed > few:
+                return day
+        return None
+
+    first, last = usual(found), usual(found[::-1])
+    tomorrow = today + dt.timedelta(days=1)
+    late = [(day, count) for day, count in found if day > tomorrow or (last is not None and day - far > last)]
+    early = placeholders + [(day, count) for day, count in found if first is not None and day < first - far]
+    rest = [day for day, count in found if (day, count) not in late]
+    off = [day for day, _ in (*early, *late)]
+    return Days(
+        last=rest[-1] if rest else None,
+        early=sum(count for _, count in early),
+        late=sum(count for _, count in late),
+        first_off=min(off, default=None),
+        last_off=max(off, default=None),
+    )
+
+
+def _unread(raw: ir.Table, config: HolderConfig, *, is_csv: bool) -> dict[str, list[Shape]]:
+    """By role, shapes of values that its form does not read."""
+    columns = config.columns
+    roles = columns.of_form("time") | columns.of_form("number")
+    texts = {role: name for role, name in roles.items() if raw[name].type().is_string()}
+    kept = raw.mutate(**{f"_raw_{role}": raw[name] for role, name in texts.items()})
+    read = typed(spelled(config, kept, is_csv=is_csv), config)
+    lost = {
+        f"_raw_{role}": ibis.ifelse(read[name].isnull(), read[f"_raw_{role}"], ibis.null("string"))
+        for role, name in texts.items()
+    }
+    found = shapes(read.select(**lost), list(lost)) if lost else {}
+    return {name.removeprefix("_raw_"): list(items) for name, items in found.items() if items}
