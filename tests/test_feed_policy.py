@@ -4,16 +4,23 @@ from __future__ import annotations
 
 import tomllib
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
+import protocol_kit as kit
 import pytest
 from cell_kit import TABLES, declared, listed
+from protocol_kit import LyingCoordinator
 
 from clients.answering.policy import HolderPolicy, policy_toml
 from clients.data.config import HolderConfig
+from privacy.analyses.tables import CONTRACT
 from privacy.errors import PolicyError
 from privacy.kernel.declarations import CellTable
 from privacy.kernel.feeds import FEEDS, SENSITIVE
+from privacy.protocol.messages import Hello
+from privacy.protocol.study import Study
+from privacy.statistics.examples import cells_of
 
 BY_NAME = {table.name: table for table in TABLES}
 SESSION = {"session": ("furthest", "source")}
@@ -102,3 +109,60 @@ def test_the_template_names_what_it_allows() -> None:
     assert plain.allow.sensitive == plain.allow.tables == ()
     rich = policy_toml(epsilon="4", sensitive=["rating.topic"])
     assert HolderPolicy.model_validate(tomllib.loads(rich, parse_float=Decimal)).allow.sensitive == ("rating.topic",)
+
+
+# --- through the protocol --------------------------------------------------------------------------------------------
+
+WEB = {"session": ("source",)}
+VISITS = {
+    "name": "visits",
+    "by": [{"dimension": "session.source", "keys": ["search", "ads"]}],
+    "measure": [{"name": "customers"}],
+}
+
+
+def asked(tmp_path: Path, having: int, study: Study, **allow: Any) -> LyingCoordinator:
+    """A coordinator in front of four holders, of which so many have visits with a source."""
+    rows = cells_of([[(0, 0, 1, 0)], [(0, 1, 1, 0)]])
+    federation = kit.federation_at(
+        tmp_path, tables=dict.fromkeys(("alpha", "beta", "delta", "gamma"), rows),
+        policy=kit.lenient_policy(analyses=["tables"], **allow),
+    )  # fmt: skip
+    for place, node in enumerate(federation.nodes.values()):
+        node._data.feeds = lambda tables, place=place: WEB if place < having else {}  # type: ignore[method-assign]
+    return LyingCoordinator(federation, study)
+
+
+def study_of(*tables: dict[str, Any]) -> Study:
+    return kit.lean_study(analyses=["tables"], tables={"table": list(tables)})
+
+
+@pytest.mark.parametrize(("having", "code"), [(4, "Ready"), (3, "Ready"), (2, "policy"), (1, "policy"), (0, "policy")])
+def test_nothing_is_charged_for_a_table_that_too_few_have(tmp_path: Path, having: int, code: str) -> None:
+    """Every holder counts in the signed HELLOs, and the coordinator cannot say otherwise."""
+    study = study_of(VISITS)
+    liar = asked(tmp_path, having, study)
+    liar.greet()
+    assert [one.open(Hello, liar.roster, signer=name).feeds for name, one in liar.hellos.items()] == (
+        [WEB] * having + [{}] * (4 - having)
+    )
+    core = liar.core(analysis="tables", statistic=CONTRACT.question(study.of(CONTRACT), study))
+    assert {answer.code for answer in liar.show(core).values()} == {code}
+    assert set(kit.charged_by(liar.federation).values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("table", "allow"),
+    [
+        ({**VISITS, "by": [{"dimension": "customer.gender", "keys": ["male"]}]}, {}),
+        ({**VISITS, "by": [{"dimension": "order.store", "keys": ["a"]}]}, {}),
+        (VISITS, {"tables": ["others"]}),
+        (VISITS, {"columns": ["orders"]}),
+    ],
+)
+def test_a_study_with_tables_that_the_policy_does_not_allow_is_refused_at_hello(
+    tmp_path: Path, table: dict[str, Any], allow: dict[str, Any]
+) -> None:
+    liar = asked(tmp_path, 4, study_of(table), **allow)
+    assert {liar.send(name, liar.hello_request()).code for name in liar.roster.holders} == {"policy"}
+    assert set(kit.charged_by(liar.federation).values()) == {0}
