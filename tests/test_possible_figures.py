@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 import io
 import re
 from collections.abc import Iterator
@@ -20,7 +19,6 @@ from rich.console import Console
 from rich.table import Table
 
 from cohortium.running import texts
-from privacy.analyses.repurchase.results import CohortFigures, RepurchaseResult, WaitFigures
 from privacy.figures.estimates import Estimate, Value
 from privacy.presentation.texts import LANGUAGES
 from privacy.results import StudyResult
@@ -45,24 +43,6 @@ _SHARE = re.compile(
 )
 
 
-def repurchase_result() -> StudyResult:
-    periods = [(dt.date(2024, month, 1), dt.date(2024, month + 2, 28)) for month in (1, 4, 7)]
-    many = Estimate(value=900.0, margin=40.0)
-    figures = RepurchaseResult(
-        customers=Estimate(value=3000.0, margin=60.0),
-        again=SURE,
-        waits=tuple(
-            WaitFigures(above=low, upto=high, customers=many, share=SURE) for low, high in ((None, 30), (30, None))
-        ),
-        cohorts=tuple(
-            CohortFigures(first=first, last=last, customers=many, rates=(SURE,) * 3, over=(True,) * 3)
-            for first, last in periods
-        ),
-    )
-    study = PLAIN.study.model_copy(update={"analyses": ("repurchase",)})
-    return PLAIN.model_copy(update={"study": study, "rfm": None, "repurchase": figures})
-
-
 def tables_page() -> StudyResult:
     study, figures = tables_result()
     return PLAIN.model_copy(update={"study": study, "rfm": None, "tables": figures})
@@ -73,7 +53,6 @@ RESULTS = {
     "rfm": PLAIN,
     "churn": churn_pages.study_result(churn_pages.churn_result()),
     "clusters": cluster_pages.study_result(cluster_pages.cluster_result()),
-    "repurchase": repurchase_result(),
 }
 #: Where noise takes figures: to a part of themselves, and by so many margins.
 MOVES = {"below": (0.0, -3.0), "to nothing": (0.0, 0.3), "above": (3.0, 0.5)}

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from privacy.analyses import churn, clusters, repurchase, rfm, tables
+from privacy.analyses import churn, clusters, rfm, tables
 from privacy.analyses.contract import AnalysisContract
 
 ANALYSES: tuple[AnalysisContract[Any], ...] = (
     rfm.CONTRACT,
     clusters.CONTRACT,
     churn.CONTRACT,
-    repurchase.CONTRACT,
     tables.CONTRACT,
 )

@@ -36,7 +36,7 @@ def coordinator(tmp_path_factory: pytest.TempPathFactory) -> LyingCoordinator:
 
 
 def test_only_the_declared_question_is_answered(coordinator: LyingCoordinator) -> None:
-    """Other cells, caps, parts or fewer tables: of the same rows, inside the same ball, and not what was approved."""
+    """Other cells, caps, parts or fewer tables: of the same rows, inside the same ball, not what was approved."""
     question = coordinator.study.tables.question(coordinator.study)  # type: ignore[attr-defined]
     measures = question.tables[1].measures
     others = {

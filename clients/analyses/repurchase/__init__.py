@@ -1,1 +1,0 @@
-"""The repurchase analysis on a holder's side: its features, own figures, labels and part of the page."""

@@ -1,9 +1,0 @@
-"""What this room says on the holder's page."""
-
-from __future__ import annotations
-
-from clients.analysis.texts import text as frame
-from privacy.presentation.texts import Texts
-
-#: The texts of the section, and those of the page around it.
-text = Texts("clients.analyses.repurchase", frame)
