@@ -35,10 +35,11 @@ def study_tables(
     )
     for column in ("table", "cells", "off by", "of itself", "needs", "lists"):
         right = column in ("cells", "off by", "of itself")
-        table.add_column(column, justify="right" if right else "left", no_wrap=right or column == "table")
+        alone = right or column == "table"
+        table.add_column(column, justify="right" if right else "left", no_wrap=alone, overflow="fold")
     for row in rows:
         figures = (f"{row.cells:,}", f"{row.margin:,.0f}", f"{100 * row.of_itself:.1f}%")
-        table.add_row(row.name, *figures, ", ".join(row.needs), ", ".join(row.lists))
+        table.add_row(row.name, *figures, "\n".join(row.needs), "\n".join(row.lists))
     screen.print(table)
 
 
