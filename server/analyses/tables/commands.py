@@ -33,13 +33,13 @@ def study_tables(
         title_justify="left",
         caption_justify="left",
     )
-    for column in ("table", "cells", "off by", "of itself", "needs", "lists"):
-        right = column in ("cells", "off by", "of itself")
-        alone = right or column == "table"
-        table.add_column(column, justify="right" if right else "left", no_wrap=alone, overflow="fold")
+    table.add_column("table, and what it reads and lists")
+    for column in ("cells", "off by", "of itself"):
+        table.add_column(column, justify="right", no_wrap=True)
     for row in rows:
         figures = (f"{row.cells:,}", f"{row.margin:,.0f}", f"{100 * row.of_itself:.1f}%")
-        table.add_row(row.name, *figures, "\n".join(row.needs), "\n".join(row.lists))
+        named = f"; lists {', '.join(row.lists)}" if row.lists else ""
+        table.add_row(f"[bold]{row.name}[/]\n[dim]{', '.join(row.needs)}{named}[/]", *figures)
     screen.print(table)
 
 
