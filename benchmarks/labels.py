@@ -123,7 +123,8 @@ def drop_tables(toml: str) -> None:
     import tomllib
 
     from clients.data.place import Source
-    from clients.data.sources.postgres import connect, parse_address, read_password
+    from clients.data.secrets import read_password
+    from clients.data.sources.postgres_address import connect, parse_address
 
     target = tomllib.loads(toml)["database"][0]
     source = Source(url=target["url"], password_env=target.get("password_env"))

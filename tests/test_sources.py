@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import logging
+import sqlite3
 import traceback
-from typing import Any
+from pathlib import Path
 
 import duckdb
 import ibis
@@ -16,7 +18,8 @@ import pytest
 import sqlglot
 from postgres_server import PASSWORD, Server
 from pydantic import ValidationError
-from source_kit import COLUMNS, UNBOUND, SparkSettings, load, make_config, make_study
+from source_kit import COLUMNS, UNBOUND, SparkSettings, as_rows, load, make_config, make_study, messy_rows, on
+from workbook_kit import write_xlsx
 
 from clients.data.check import preflight
 from clients.data.cleaning.columns import time_facts
@@ -25,7 +28,7 @@ from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin
 from clients.data.reading import ReadNumber
-from clients.data.rows.customers import CustomerTable, _customers, _tally, build_customer_table
+from clients.data.rows.customers import _customers, _tally, build_customer_table
 from clients.data.sources import fetch, open_source
 from clients.data.sources.postgres import open_postgres
 from clients.data.sources.spelling import spelled
@@ -41,46 +44,33 @@ def password(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
-def on(server: Server, table: str, **source: Any) -> HolderConfig:
-    return make_config(server.url, table=table, password_env="SHOP_PASSWORD", **source)
+def cells_of(parquet: Path) -> None:
+    """The same rows as a spreadsheet, as lines of JSON and as a SQLite database, beside the file."""
+    table = pq.read_table(parquet)
+    rows = [[written(value) for value in row.values()] for row in table.to_pylist()]
+    write_xlsx(parquet.with_suffix(".xlsx"), {"Sales": [table.column_names, *rows]})
+    texts = [[f"{value}" if isinstance(value, dt.datetime) else value for value in row] for row in rows]
+    records = (dict(zip(table.column_names, row, strict=True)) for row in texts)
+    parquet.with_suffix(".jsonl").write_text("".join(f"{json.dumps(item)}\n" for item in records))
+    with sqlite3.connect(parquet.with_suffix(".sqlite")) as database:
+        names = ", ".join(f'"{name}"' for name in table.column_names)
+        database.execute(f"CREATE TABLE sales ({names})")
+        database.executemany(f"INSERT INTO sales VALUES ({', '.join('?' * table.num_columns)})", texts)
+    database.close()
 
 
-def as_rows(table: CustomerTable) -> list[tuple[Any, ...]]:
-    c = table.columns
-    spelled = (table.source_ids.tolist(), table.also_spelled.as_lists(len(table)).to_pylist())
-    return list(zip(table.ids.tolist(), *spelled, *(getattr(c, n).tolist() for n in ("recency_days", "orders", "money", "tenure_days")), strict=True))  # fmt: skip  # noqa: E501
+def written(value: object) -> object:
+    """What has no number or no time of a spreadsheet or of JSON, as text."""
+    is_odd = isinstance(value, float) and not abs(value) < 1e300
+    return str(value) if is_odd else value
 
 
-def messy_rows(count: int = 4000) -> pa.Table:
-    rng = np.random.default_rng(11)
-    ids = np.array([" 17", "17.0", "0", "guest", "", None, "NaN", "Zoë", "zoë", "客户 7", 'o"x', "a'b\\", "%s", "x,y"],
-                   dtype=object)  # fmt: skip
-    customer = np.where(rng.random(count) < 0.2, rng.choice(ids, count), rng.integers(1, 200, count).astype(str))
-    price = np.round(rng.gamma(1.5, 20, count), 2)
-    odd = np.array([0.005, 1.005, 2.675, 0.0, -4.0, 1e130, np.nan, np.inf, -np.inf, 1e-12])
-    price = np.where(rng.random(count) < 0.1, rng.choice(odd, count), price)
-    time = np.datetime64("2023-12-30T00:00:00", "us") + rng.integers(0, 160 * 86_400_000_000, count)
-    time = np.where(rng.random(count) < 0.5, time.astype("M8[D]").astype("M8[us]"), time)
-    order = rng.integers(1, 900, count).astype(str).astype(object)
-    table = pa.table(
-        {
-            "customer": pa.array(customer, pa.string()),
-            "order": pa.array(np.where(rng.random(count) < 0.05, "C" + order, order), pa.string()),
-            "time": pa.array(time, mask=rng.random(count) < 0.01),
-            "quantity": pa.array(rng.integers(-2, 12, count), mask=rng.random(count) < 0.01),
-            "price": pa.array(price, mask=rng.random(count) < 0.01),
-            "product": pa.array(rng.choice(["cup", " post ", "POST", "Tee ", None], count), pa.string()),
-            "currency": pa.array(rng.choice(["EUR", "gbp ", "GBP", "USD", "CHF"], count)),
-        }
-    )
-    return pa.concat_tables([table, table.slice(0, 100)])
-
-
-def test_the_same_digits_from_csv_parquet_duckdb_and_postgresql(tmp_path, server):
+def test_the_same_digits_from_every_source(tmp_path, server):
     pq.write_table(messy_rows(), tmp_path / "sales.parquet")
     with duckdb.connect(str(tmp_path / "shop.duckdb")) as database:
         database.execute(f"CREATE TABLE sales AS FROM '{tmp_path}/sales.parquet'")
         database.execute(f"COPY sales TO '{tmp_path}/sales.csv' (HEADER)")
+    cells_of(tmp_path / "sales.parquet")
     rest = "product text, currency varchar(5)"
     kinds = {
         "sales_native": f'customer text, "order" text, time timestamp, quantity bigint, price float8, {rest}',
@@ -99,6 +89,9 @@ def test_the_same_digits_from_csv_parquet_duckdb_and_postgresql(tmp_path, server
         make_config("sales.parquet", **more),
         make_config("sales.csv", **more),
         make_config("duckdb://shop.duckdb", table="sales", **more),
+        make_config("sales.xlsx", **more),
+        make_config("sales.jsonl", **more),
+        make_config("sales.sqlite", table="sales", **more),
         *(on(server, f"public.{table}", **more) for table in kinds),
         on(server, "sales_native", **more),
     ]
@@ -161,10 +154,10 @@ def one_table(server: Server, *rows: str, kinds: str = "") -> None:
 @pytest.mark.parametrize(
     ("kinds", "bad", "rule"),
     [
-        ("timestamp|float8", {"time": "'infinity'"}, "after_as_of"),
+        ("timestamp|float8", {"time": "'infinity'"}, "unreadable_time"),
         ("timestamp|float8", {"time": "'-infinity'"}, "unreadable_time"),
-        ("timestamptz|float8", {"time": "'infinity'"}, "after_as_of"),
-        ("date|float8", {"time": "'infinity'"}, "after_as_of"),
+        ("timestamptz|float8", {"time": "'infinity'"}, "unreadable_time"),
+        ("date|float8", {"time": "'infinity'"}, "unreadable_time"),
         ("timestamp|float8", {"time": "'0044-03-15 BC'"}, "unreadable_time"),
         ("timestamp|float8", {"price": "'NaN'"}, "unreadable_amount"),
         ("timestamp|numeric", {"price": "'NaN'"}, "unreadable_amount"),
@@ -207,8 +200,8 @@ def test_postgresql_reads_spellings_as_the_embedded_database_does(tmp_path, serv
     columns = {"customer": "i", "time": "t", "amount": "n"}
     read = {"time": {"formats": formats}, "amount": number.model_dump()}
     config = on(server, "spelled", columns=columns, read=read)
-    with open_postgres(config, config.source.url.partition("://")[2], tmp_path) as table:
-        found = table.order_by("i").select("n", "t").to_pyarrow().to_pydict()
+    with open_postgres(config, config.source.url.partition("://")[2], tmp_path, {}) as opened:
+        found = opened.table.order_by("i").select("n", "t").to_pyarrow().to_pydict()
     rows = ibis.memtable(texts, schema={"n": "string", "t": "string"})
     here = spelled(config, rows).to_pyarrow().to_pydict()
     assert found == here
@@ -436,7 +429,7 @@ def test_a_url_with_a_password_is_refused_without_repeating_it(tmp_path, url):
 
 def test_connections_to_other_machines_are_encrypted(monkeypatch):
     psycopg = pytest.importorskip("psycopg", reason="psycopg is not installed (extra [postgres])")
-    from clients.data.sources.postgres import _default, parse_address
+    from clients.data.sources.postgres_address import _default, parse_address
 
     assert _default("sslmode") == "prefer"  # what libpq would do: this is what `connect` does not accept
     monkeypatch.setenv("PGSSLMODE", "verify-full")

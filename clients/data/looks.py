@@ -19,7 +19,6 @@ from clients.data.guess.times import described
 from clients.data.place import Reading
 from clients.data.sources import fetch
 from clients.data.sources.opened import Opened
-from clients.data.sources.spelling import spelled
 
 #: Ids as spreadsheets leave long numbers, and long numbers whose last digits they have made zeros.
 _DESTROYED = "^[0-9]([.,][0-9]+)?[eE][+][0-9]+$"
@@ -109,7 +108,7 @@ def look(opened: Opened, config: HolderConfig, null_ids: tuple[str, ...], *, tod
     states = 0
     if status is not None:
         states = fetch(source.aggregate(n=unnamed(source, status).sum()), what="looking at states")["n"].to_pylist()[0]
-    unread = {} if opened.raw is None else _unread(opened.raw, config, is_csv=bool(opened.files))
+    unread = {} if opened.raw is None else _unread(opened, opened.raw, config)
     return Looks(
         ids=_ids(source, config, null_ids),
         days=_days(source, config, today),
@@ -185,13 +184,13 @@ def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:
     )
 
 
-def _unread(raw: ir.Table, config: HolderConfig, *, is_csv: bool) -> dict[str, list[Shape]]:
+def _unread(opened: Opened, raw: ir.Table, config: HolderConfig) -> dict[str, list[Shape]]:
     """By role, shapes of values that its form does not read."""
     columns = config.columns
     roles = columns.of_form("time") | columns.of_form("number")
     texts = {role: name for role, name in roles.items() if raw[name].type().is_string()}
     kept = raw.mutate(**{f"_raw_{role}": raw[name] for role, name in texts.items()})
-    read = typed(spelled(config, kept, is_csv=is_csv), config)
+    read = typed(opened.spell(kept), config)
     lost = {
         f"_raw_{role}": ibis.ifelse(read[name].isnull(), read[f"_raw_{role}"], ibis.null("string"))
         for role, name in texts.items()

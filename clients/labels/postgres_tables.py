@@ -14,7 +14,7 @@ from psycopg import sql
 
 from clients.data.place import Source
 from clients.data.secrets import read_password
-from clients.data.sources.postgres import connect, parse_address
+from clients.data.sources.postgres_address import connect, parse_address
 from clients.labels.config import DatabaseTarget
 from clients.labels.day_rows import DayRows
 from clients.labels.relations import (

@@ -7,10 +7,13 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import numpy as np
+import pyarrow as pa
 from ibis.config import Config
 from postgres_server import Server
 
 from clients.data.config import HolderConfig
+from clients.data.rows.customers import CustomerTable
 from privacy.protocol.study import Study
 
 COLUMNS = {"customer": "customer", "order": "order", "time": "time", "quantity": "quantity", "price": "price"}
@@ -37,6 +40,41 @@ def load(server: Server, table: str, definition: str, select: str, parquet: Path
         admin.execute(f"CREATE TABLE {table} ({definition})")
         with admin.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv, NULL '\\N')") as copy:
             copy.write(text.read_bytes())
+
+
+def on(server: Server, table: str, **source: Any) -> HolderConfig:
+    return make_config(server.url, table=table, password_env="SHOP_PASSWORD", **source)
+
+
+def as_rows(table: CustomerTable) -> list[tuple[Any, ...]]:
+    c = table.columns
+    spelled = (table.source_ids.tolist(), table.also_spelled.as_lists(len(table)).to_pylist())
+    return list(zip(table.ids.tolist(), *spelled, *(getattr(c, n).tolist() for n in ("recency_days", "orders", "money", "tenure_days")), strict=True))  # fmt: skip  # noqa: E501
+
+
+def messy_rows(count: int = 4000) -> pa.Table:
+    rng = np.random.default_rng(11)
+    ids = np.array([" 17", "17.0", "0", "guest", "", None, "NaN", "Zoë", "zoë", "客户 7", 'o"x', "a'b\\", "%s", "x,y"],
+                   dtype=object)  # fmt: skip
+    customer = np.where(rng.random(count) < 0.2, rng.choice(ids, count), rng.integers(1, 200, count).astype(str))
+    price = np.round(rng.gamma(1.5, 20, count), 2)
+    odd = np.array([0.005, 1.005, 2.675, 0.0, -4.0, 1e130, np.nan, np.inf, -np.inf, 1e-12])
+    price = np.where(rng.random(count) < 0.1, rng.choice(odd, count), price)
+    time = np.datetime64("2023-12-30T00:00:00", "us") + rng.integers(0, 160 * 86_400_000_000, count)
+    time = np.where(rng.random(count) < 0.5, time.astype("M8[D]").astype("M8[us]"), time)
+    order = rng.integers(1, 900, count).astype(str).astype(object)
+    table = pa.table(
+        {
+            "customer": pa.array(customer, pa.string()),
+            "order": pa.array(np.where(rng.random(count) < 0.05, "C" + order, order), pa.string()),
+            "time": pa.array(time, mask=rng.random(count) < 0.01),
+            "quantity": pa.array(rng.integers(-2, 12, count), mask=rng.random(count) < 0.01),
+            "price": pa.array(price, mask=rng.random(count) < 0.01),
+            "product": pa.array(rng.choice(["cup", " post ", "POST", "Tee ", None], count), pa.string()),
+            "currency": pa.array(rng.choice(["EUR", "gbp ", "GBP", "USD", "CHF"], count)),
+        }
+    )
+    return pa.concat_tables([table, table.slice(0, 100)])
 
 
 class SparkSettings(Config):

@@ -15,6 +15,7 @@ import pyarrow as pa
 from ibis.expr import types as ir
 
 from clients.data.place import Reading, beside
+from clients.data.sources.advice import ADVICE
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.excel import list_sheets, open_excel
@@ -63,18 +64,17 @@ def fetch(expression: ir.Table, *, what: str) -> pa.Table:
     except CohortiumError:
         raise
     except Exception as problem:  # every database has exception types of its own, and their texts quote rows
-        raise DataError(
-            f"the source failed while {what} ({type(problem).__name__})",
-            hint="check that the source is complete and not being written",
-        ) from None
+        kind = type(problem).__name__
+        why, hint = ADVICE.get(kind, (kind, "check that the source is complete and not being written"))
+        raise DataError(f"the source failed while {what} ({why})", hint=hint) from None
 
 
 @contextlib.contextmanager
 def _open_postgres(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
     with needs_psycopg():
         from clients.data.sources.postgres import open_postgres
-    with open_postgres(config, location, base) as table:
-        yield Opened(table=table)
+    with open_postgres(config, location, base, mapped) as opened:
+        yield opened
 
 
 @contextlib.contextmanager

@@ -10,6 +10,7 @@ import contextlib
 import itertools
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,7 +23,7 @@ from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
 from clients.data.sources.lines import Shape, Sieve, Sifted
 from clients.data.sources.locations import files, literal, shown
-from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened
+from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened, read_as
 from clients.data.sources.packing import READ_IN_PLACE, archive_of, packing, readable, unpacked
 from clients.data.sources.spelling import spelled
 from clients.data.sources.text import Beginning, NotText, read_lines
@@ -76,7 +77,7 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
             raise DataError(
                 "the files cannot be read as CSV", hint="if none of them is being written, check [source.csv]"
             ) from None
-        yield Opened(table=spelled(config, table, is_csv=True), raw=table, files=tuple(part.lines for part in parts))
+        yield read_as(table, partial(spelled, config, is_csv=True), files=[part.lines for part in parts])
     for path, stamp in zip(paths, stamps, strict=True):
         if _stamp(path) != stamp:
             raise DataError(

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from clients.data.place import Reading
 from clients.data.sources.embedded import embedded
+from clients.data.sources.finite import finite_times
 from clients.data.sources.locations import resolve
-from clients.data.sources.opened import Opened
+from clients.data.sources.opened import Opened, read_as
 from clients.data.sources.spelling import spelled
+from clients.data.sources.table_names import parse_table, shown_table
 from privacy.errors import DataError
 
 _SQLITE = b"SQLite format 3\0"
@@ -30,12 +33,12 @@ def open_duckdb(config: Reading, location: str, base: Path, mapped: Mapping[str,
         raise DataError("a database needs a table", hint='add table = "..." under [source]')
     with embedded(config, base) as (connection, _):
         _attach(connection, path)
-        schema, _, table = name.rpartition(".")
+        schema, table = parse_table(name)
         try:
             opened = connection.table(table, database=("holder", schema or "main"))
         except Exception:
             raise DataError(f"{path} has no table {name!r}", hint="check source.table in holder.toml") from None
-        yield Opened(table=spelled(config, opened), raw=opened)
+        yield read_as(finite_times(opened), partial(spelled, config))
 
 
 def list_duckdb_tables(config: Reading, location: str, base: Path) -> tuple[str, ...]:
@@ -48,7 +51,7 @@ def list_duckdb_tables(config: Reading, location: str, base: Path) -> tuple[str,
         _attach(connection, resolve(base, location))
         query = "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = 'holder'"
         found = sorted(connection.raw_sql(query).fetchall())
-    return tuple(table if schema == "main" else f"{schema}.{table}" for schema, table in found)
+    return tuple(shown_table("" if schema == "main" else schema, table) for schema, table in found)
 
 
 def _attach(connection: Any, path: Path) -> None:

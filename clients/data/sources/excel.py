@@ -20,7 +20,7 @@ from clients.data.sources.cells import Copies, text_of
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, clean_names, complaints, path_keys, read_header
 from clients.data.sources.locations import files, shown
-from clients.data.sources.opened import ColumnsMissing, FileLines, Notice, Opened
+from clients.data.sources.opened import ColumnsMissing, FileLines, Notice, Opened, read_as
 from clients.data.sources.packing import readable, unpacked
 from clients.data.sources.sheet_faults import sheet_faults
 from privacy.errors import DataError
@@ -91,8 +91,7 @@ def open_excel(config: Reading, location: str, base: Path, mapped: Mapping[str, 
             notices += _notices(book, sheet, header, filled, config)
         if wrong := complaints(headers, mapped):
             raise ColumnsMissing(wrong)
-        raw = copies.raw(connection)
-        yield Opened(table=copies.spelled(raw), files=tuple(lines), notices=tuple(notices))
+        yield read_as(copies.raw(connection), copies.spelled, files=lines, notices=notices)
 
 
 def list_sheets(location: str, base: Path) -> tuple[str, ...] | None:

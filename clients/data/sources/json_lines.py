@@ -21,7 +21,7 @@ from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys
 from clients.data.sources.lines import LONGEST
 from clients.data.sources.locations import files, shown
-from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Notice, Opened
+from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Notice, Opened, read_as
 from clients.data.sources.packing import readable, unpacked
 from clients.data.sources.text import NotText, read_lines
 from privacy.errors import DataError
@@ -149,9 +149,8 @@ def open_json_lines(config: Reading, location: str, base: Path, mapped: Mapping[
             notices += columns.notices(file.name)
         if sentences := complaints(headers, mapped):
             raise ColumnsMissing(sentences)
-        raw = copies.raw(connection)
-        accounts = tuple(file.account for file in found)
-        yield Opened(table=copies.spelled(raw), files=accounts, notices=tuple(notices))
+        accounts = [file.account for file in found]
+        yield read_as(copies.raw(connection), copies.spelled, files=accounts, notices=notices)
 
 
 @contextlib.contextmanager

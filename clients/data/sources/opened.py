@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
 
 from ibis.expr import types as ir
 from pydantic import BaseModel, ConfigDict
@@ -93,10 +93,12 @@ class Opened:
         files: where the source is files of lines, each of them; else none.
         notices: what is to be known of the source.
         raw: the rows before ``[source.read]``, where they are to be had.
+        spell: makes of them what ``table`` is, also where they have more columns.
     """
 
     table: ir.Table
     raw: ir.Table | None = None
+    spell: Callable[[ir.Table], ir.Table] = field(default=lambda table: table, repr=False)
     files: tuple[FileLines, ...] = ()
     notices: tuple[Notice, ...] = ()
 
@@ -116,6 +118,17 @@ class Opened:
             raise DataError(
                 f"{rows:,} rows were read from {records:,} lines", hint="is a file being written? else report this"
             )
+
+
+def read_as(
+    raw: ir.Table,
+    spell: Callable[[ir.Table], ir.Table],
+    *,
+    files: Iterable[FileLines] = (),
+    notices: Iterable[Notice] = (),
+) -> Opened:
+    """An open source from its rows and how they are read."""
+    return Opened(table=spell(raw), raw=raw, spell=spell, files=tuple(files), notices=tuple(notices))
 
 
 class ColumnsMissing(DataError):

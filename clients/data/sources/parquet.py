@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -12,7 +13,7 @@ from clients.data.place import Reading
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys
 from clients.data.sources.locations import files, literal, resolve, shown
-from clients.data.sources.opened import ColumnsMissing, Opened
+from clients.data.sources.opened import ColumnsMissing, Opened, read_as
 from clients.data.sources.packing import on_disk
 from clients.data.sources.spelling import spelled
 from privacy.errors import DataError
@@ -45,7 +46,7 @@ def open_parquet(config: Reading, location: str, base: Path, mapped: Mapping[str
         somewhere = {role: name for role, name in mapped.items() if any(role not in item.missing for item in headers)}
         if wrong := complaints(headers, somewhere):
             raise ColumnsMissing(wrong)
-        yield Opened(table=spelled(config, table), raw=table)
+        yield read_as(table, partial(spelled, config))
 
 
 def _header(path: Path, name: str, mapped: Mapping[str, str], keys: tuple[str, ...]) -> Header:

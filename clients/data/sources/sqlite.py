@@ -13,7 +13,7 @@ from clients.data.sources.cells import Copies
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import unique_names
 from clients.data.sources.locations import resolve
-from clients.data.sources.opened import Opened
+from clients.data.sources.opened import Opened, read_as
 from clients.data.sources.packing import on_disk
 from privacy.errors import DataError
 
@@ -40,7 +40,7 @@ def open_sqlite(config: Reading, location: str, base: Path, mapped: Mapping[str,
             rows = database.execute(f'SELECT * FROM "{quoted}"')
             names = unique_names(item[0] for item in rows.description)
             copies.write(names, rows)
-        yield Opened(table=copies.spelled(copies.raw(connection)))
+        yield read_as(copies.raw(connection), copies.spelled)
 
 
 def list_sqlite_tables(config: Reading, location: str, base: Path) -> tuple[str, ...]:
