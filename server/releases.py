@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import os
 import secrets
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.kernel.canonical import Noun
+from privacy.kernel.canonical import Noun, since
+from privacy.kernel.feeds import Declared
 from privacy.ledger import Question
 from privacy.ledger.entries import Digest
 from privacy.mechanisms import SumMechanism
@@ -41,6 +42,11 @@ class Answer(Protocol):
         ...
 
     @property
+    def feeds(self) -> Mapping[str, Declared]:
+        """Which of the feeds that declared tables read each holder has, by its HELLO; nobody where none is declared."""
+        ...
+
+    @property
     def array(self) -> NDArray[np.int64]:
         """The noisy sum, shape ``(dim,)``."""
         ...
@@ -60,6 +66,8 @@ class Release(Noun):
         mechanism: the noise in it.
         holders: whose records are in it.
         values: integers, in the statistic's order.
+        feeds: which of the feeds that declared tables read each holder has, as its HELLO said; nobody where no table is
+            declared.
     """
 
     title: str
@@ -70,6 +78,7 @@ class Release(Noun):
     mechanism: SumMechanism
     holders: tuple[str, ...]
     values: tuple[int, ...]
+    feeds: dict[str, Declared] = since("0.2.0", {})
 
     @property
     def text(self) -> str:
@@ -126,11 +135,13 @@ class Combined:
         holders: whose records are in both.
         array: the combined values, shape ``(dim,)``.
         deviation: standard deviation of the noise in each value, in integer units.
+        feeds: as of the first one.
     """
 
     holders: tuple[str, ...]
     array: NDArray[np.int64]
     deviation: float
+    feeds: Mapping[str, Declared] = field(default_factory=dict)
 
     @classmethod
     def of(cls, first: Release, second: Release) -> Self:
@@ -142,7 +153,7 @@ class Combined:
         if (first.study, first.statistic, first.holders) != (second.study, second.statistic, second.holders):
             raise ValueError("two answers can be combined only to one question, of the same holders")
         array, deviation = combined(first.array, first.deviation, second.array, second.deviation)
-        return cls(holders=first.holders, array=array, deviation=deviation)
+        return cls(holders=first.holders, array=array, deviation=deviation, feeds=first.feeds)
 
 
 class ReleaseStore:

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from privacy.errors import NotEnoughHolders, ProtocolError
 from privacy.kernel.canonical import sha256_hex
+from privacy.kernel.feeds import Declared
 from privacy.kernel.version import software_version
 from privacy.ledger import EVIDENCE, Caps, Evidence, Failed, Question, Released, Reserved
 from privacy.mechanisms import SumMechanism
@@ -32,6 +33,7 @@ from privacy.protocol.messages import (
     PROTOCOL,
     AnswerRequest,
     Contribution,
+    Hello,
     Opening,
     OpenRequest,
     Participant,
@@ -281,10 +283,16 @@ class Asking:
             mechanism=core.mechanism,
             holders=core.holders,
             values=tuple(int(value) for value in values),
+            feeds=self._feeds(core),
         )
         self._books.releases.keep(release)
         self._books.ledger.append(Released(question=core.question, core=core.digest, release=release.content_digest))
         return release
+
+    def _feeds(self, core: PlanCore) -> dict[str, Declared]:
+        """What the participants' HELLOs, which the plan names, say of their feeds."""
+        said = {holder: Hello.parse(self._line.hellos[holder].body).feeds for holder in core.holders}
+        return {holder: feeds for holder, feeds in said.items() if feeds}
 
     def _fail(self, failed: Failed, title: str) -> None:
         self._books.ledger.append(failed)

@@ -89,6 +89,8 @@ class TableFigures(Value):
         lost: share of the first measure that is not counted, because some customers fill more cells than usual; None
             where that was not asked.
         figures: what is made of them.
+        holders, of_holders: how many of the participants have what the table reads; the others are in it with zeros.
+            0 of 0 where nobody said.
     """
 
     name: Named
@@ -97,6 +99,8 @@ class TableFigures(Value):
     measures: tuple[MeasureCells, ...] = Field(max_length=8)
     lost: Estimate | None = None
     figures: tuple[FigureValues, ...] = Field(max_length=16)
+    holders: int = Field(default=0, ge=0, le=1000)
+    of_holders: int = Field(default=0, ge=0, le=1000)
 
 
 class TablesResult(Figures):

@@ -13,6 +13,7 @@ from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.results import TablesResult
 from privacy.errors import ConfigError
+from privacy.kernel.feeds import Declared
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.tables.catalogue import written_out
@@ -66,7 +67,23 @@ def run(study: Study, ask: Ask, planned: Planned) -> TablesResult:
                 hint=_help(cells, study),
             )
     release = ask(TITLE, question)
-    return _figures(study, _cells(study, release.array, release.deviation))
+    found = _figures(study, _cells(study, release.array, release.deviation))
+    return _with_holders(found, study, [release.feeds.get(holder, {}) for holder in release.holders])
+
+
+def _with_holders(result: TablesResult, study: Study, feeds: Sequence[Declared]) -> TablesResult:
+    """With how many holders have what each table reads; a holder without it is in the sum with zeros."""
+    written = study.of(CONTRACT).request(study.as_of).tables
+    return result.model_copy(
+        update={
+            "tables": tuple(
+                table.model_copy(
+                    update={"holders": sum(one.is_found_in(declared) for declared in feeds), "of_holders": len(feeds)}
+                )
+                for table, one in zip(result.tables, written, strict=True)
+            )
+        }
+    )
 
 
 def _figures(study: Study, cells: Sequence[Cells]) -> TablesResult:

@@ -76,6 +76,8 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
     first = table.measures[0]
     margin = in_a_row(Estimate(value=first.margin, margin=0.0), language, decimals=0 if first.margin > 10 else 2)
     notes = [view.say("by", dimensions=dimensions), view.say("cell_margin", measure=first.name, margin=margin)]
+    if table.of_holders:
+        notes.insert(0, view.say("by_holders", holders=table.holders, of=table.of_holders))
     if table.lost is not None:
         notes.append(view.say("lost", share=percent(table.lost, language)))
     numbers = [figure for figure in table.figures if not figure.dimensions]

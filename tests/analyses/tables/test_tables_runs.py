@@ -27,6 +27,7 @@ from privacy.ledger import Reserved
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.tables.catalogue import lists_of, names
+from server.report.render import render_report
 from server.running.check import check_study
 from simulations.worlds.clean_feeds import clean_of
 from simulations.worlds.feeds import LISTS
@@ -171,6 +172,17 @@ def test_a_stated_result_that_is_not_of_the_question_is_seen(ran: Ran) -> None:
     assert OWN.fits(ran.released, [ran.question])
     assert not OWN.fits(ran.released, [])
     assert not OWN.fits(ran.released.model_copy(update={"tables": ran.released.tables[1:]}), [ran.question])
+
+
+def test_it_is_said_how_many_holders_have_what_a_table_reads(ran: Ran) -> None:
+    """One shop of four has no visits and no touches: it takes part with zeros, and the report says so."""
+    of_the_web = {"session", "view", "touch", "cart"}
+    for table, written in zip(ran.released.tables, ran.request.tables, strict=True):
+        assert (table.holders, table.of_holders) == (3 if written.feeds & of_the_web else 4, 4), table.name
+    assert {table.holders for table in ran.released.tables} == {3, 4}
+    text = render_report(ran.result)
+    for said in ("By 3 of 4 holders", "By 4 of 4 holders", "由 4 家持有方中的 3 家提供"):
+        assert said in text
 
 
 def test_a_cells_margin_is_what_the_check_said(ran: Ran) -> None:
