@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ast
 import datetime as dt
 import re
+from collections.abc import Iterable
 from decimal import Decimal
 from pathlib import Path
 
@@ -15,10 +17,12 @@ from hypothesis import strategies as st
 from ledger_charges import OPENED, charge
 from protocol_kit import federation_at, small_study
 
+from privacy import audit
 from privacy.accounting.events import epsilon_spent, squared_cap
 from privacy.audit.budget import budget_left, plan_budget, use_of_caps
 from privacy.audit.budget_words import budget_in_words
 from privacy.audit.report.render import render_audit
+from privacy.audit.report.texts import CLAIMS
 from privacy.audit.timeline import read_story
 from privacy.audit.verify import verify
 from privacy.errors import ConfigError
@@ -55,8 +59,37 @@ def test_the_report_says_what_the_records_say_in_both_languages(bundles: Path) -
         for word in (*words, "alpha", "beta", "gamma", "spring", "autumn", shown):
             assert word in part, word
     assert "SOME" not in page
+    for day in ("spring 2025-01-01", "autumn 2025-01-01"):
+        assert page.count(day) == 2, "studies of two months have one name"
+    assert "哈希链完整（the chain is intact）" in chinese
+    assert ">the chain is intact<" in english
+    assert "retailer(s)" not in page
     assert not re.search(r"(src|href)=[\"']?(http|//)", page)
     assert page_of(paths) == page, "the same records give the same bytes"
+
+
+def test_every_claim_has_a_name_in_chinese() -> None:
+    """Those that pass and those that cheating makes fail; and no name is kept of a claim that is none any more."""
+    modules = sorted(Path(audit.__path__[0]).glob("*.py"))
+    source = "".join(path.read_text(encoding="utf-8") for path in modules)
+    for name in CLAIMS:
+        assert f'"{name}"' in source, name
+    made = claims_in(modules)
+    assert len(made) > 30
+    assert made <= set(CLAIMS)
+
+
+def claims_in(modules: Iterable[Path]) -> set[str]:
+    """The names that are written where a claim is judged."""
+    return {
+        call.args[1].value
+        for path in modules
+        for call in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(call, ast.Call)
+        and isinstance(call.func, ast.Name)
+        and call.func.id == "judged"
+        and isinstance(call.args[1], ast.Constant)
+    }
 
 
 def test_the_auditors_page_says_what_is_left_as_the_holders_own_screens_do(bundles: Path) -> None:

@@ -430,7 +430,7 @@ def test_the_cap_and_the_study_rules_are_told() -> None:
     assert "1 USD = 0.93 EUR since 1 January 2023" in words
     assert "FEE, POST" in words
     assert PLAIN.study_digest in words
-    assert "自 2024年1月1日 起 1 USD = 0.92 EUR" in visible("plain", "zh")
+    assert "自 2024年1月1日起 1 USD = 0.92 EUR" in visible("plain", "zh")
 
 
 def test_a_study_without_rfm_still_has_its_budget() -> None:

@@ -15,9 +15,9 @@ from privacy.presentation.texts import LANGUAGES, SPOKEN, Text, read_texts, say
 ROOT = Path(__file__).resolve().parent.parent
 FILES = sorted(
     path.relative_to(ROOT)
-    for part in ("privacy", "server", "clients")
+    for part in ("privacy", "server", "clients", "cohortium")
     for path in (ROOT / part).rglob("*.toml")
-    if path.name in ("texts.toml", "card.toml", "words.toml", "traits.toml")
+    if path.name in ("texts.toml", "card.toml", "words.toml", "traits.toml", "claims.toml")
 )
 
 #: Keys that are put together from a beginning and a code.
@@ -36,7 +36,7 @@ ALIKE = {
     "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
     "counted", "feature_with_unit", "k",
-    "act_revenue", "churn_auc", "bin_one", "finding_number",
+    "act_revenue", "churn_auc", "bin_one", "finding_number", "claim_named",
 }  # fmt: skip
 #: Chinese has no sign between sentences, and no word for a plain degree.
 EMPTY = {"sentence_gap", "degree_so"}
@@ -83,7 +83,7 @@ def test_every_text_is_in_every_language(file: Path) -> None:
 def test_every_text_is_used(file: Path) -> None:
     # A room's texts are its own; what stands in a hall is for all that look there.
     own = "analyses" in file.parts and file.parts[0] != "privacy"
-    places = [file.parent] if own else [Path(part) for part in ("privacy", "server", "clients")]
+    places = [file.parent] if own else [Path(part) for part in ("privacy", "server", "clients", "cohortium")]
     source = "".join(
         path.read_text(encoding="utf-8")
         for place in places
@@ -94,7 +94,9 @@ def test_every_text_is_used(file: Path) -> None:
     unused = [
         key
         for key in texts_of(file)
-        if key not in CODES | ASKED and not key.startswith(composed) and not re.search(rf"""["']{key}["']""", source)
+        if key not in CODES | ASKED
+        and not key.startswith(composed)
+        and not re.search(rf"""["']{re.escape(key)}["']""", source)
     ]
     assert unused == []
 
@@ -104,3 +106,15 @@ def test_a_number_of_things_picks_its_form_and_is_grouped() -> None:
     said = [say(texts, "left", "en", count=count) for count in (0, 1, 12_345)]
     assert said == ["0 customers left", "1 customer left", "12,345 customers left"]
     assert say(texts, "left", "en", count="some") == "some customers left"
+
+
+def test_chinese_has_no_blank_beside_chinese_that_is_filled_in() -> None:
+    """A blank of a text stands for one beside Latin letters and digits; values with a margin end on a wide bracket."""
+    texts = {"lost": Text({"zh": "自 {day} 起，{share} 的客户流失；{first} 和 {last} 除外"})}
+    narrow = say(texts, "lost", "zh", day="2024-11-01", share="44.5%", first="north", last="west")
+    assert narrow == "自 2024-11-01 起，44.5% 的客户流失；north 和 west 除外"
+    named = {"first": "北店", "last": "客户群 2（久未购买）"}
+    wide = say(texts, "lost", "zh", day="2024年11月1日", share="44.5%（± 0.3）", **named)
+    assert wide == "自 2024年11月1日起，44.5%（± 0.3）的客户流失；北店和客户群 2（久未购买）除外"
+    assert say({"a": Text({"en": "{x} of them"})}, "a", "en", x="北店") == "北店 of them"
+    assert say({"a": Text({"zh": "{x} 位"})}, "a", "zh", x="沉 睡") == "沉 睡位", "what a value says stays as it is"

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import datetime as dt
 import gettext
+import re
 import tomllib
 from collections import ChainMap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -25,6 +26,10 @@ Language = str
 _PACKAGE = "privacy.presentation"
 #: The form that every text has.
 _OTHER = "other"
+#: Letters and marks of Chinese, which have no blank between them; and a field between them and a blank.
+_WIDE = "[\u3001-\u303f\u4e00-\u9fff\uff01-\uff5e]"
+_FIELD_BLANK = re.compile(rf"\{{(\w+)\}} (?={_WIDE})")
+_BLANK_FIELD = re.compile(rf"(?<={_WIDE}) \{{(\w+)\}}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +150,19 @@ def say(texts: Mapping[str, Text], key: str, language: Language, **fields: objec
     """
     count = fields.get("count")
     if not isinstance(count, int):
-        return texts[key].form(language).format(**fields)
-    return texts[key].form(language, count).format(**{**fields, "count": f"{count:,}"})
+        return _filled(texts[key].form(language), fields)
+    return _filled(texts[key].form(language, count), {**fields, "count": f"{count:,}"})
+
+
+def _filled(form: str, fields: Mapping[str, object]) -> str:
+    """A form with its fields; its blanks beside a field are for Latin ones, and go where Chinese meets Chinese."""
+    form = _FIELD_BLANK.sub(lambda hit: _closed(hit, str(fields[hit[1]])[-1:]), form)
+    form = _BLANK_FIELD.sub(lambda hit: _closed(hit, str(fields[hit[1]])[:1]), form)
+    return form.format(**fields)
+
+
+def _closed(hit: re.Match[str], edge: str) -> str:
+    return hit[0].strip() if re.match(_WIDE, edge) else hit[0]
 
 
 def of_its_own(words: object, language: Language) -> str:

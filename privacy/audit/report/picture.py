@@ -6,11 +6,11 @@ from privacy.audit.report.texts import text
 from privacy.audit.timeline import Story
 from privacy.presentation.charts import Mark, staircase
 from privacy.presentation.numbers import day_text, epsilon_text, plain
-from privacy.presentation.pictures import Form
+from privacy.presentation.pictures import Form, Width
 from privacy.presentation.texts import Language
 
 
-def over_time(story: Story, language: Language) -> str:
+def over_time(story: Story, language: Language, width: Width) -> str:
     """Epsilon for one person at a holder after each day with charges, as an SVG element."""
     days = list(story.days)
     values = [story.epsilon(story.for_a_person(own)) for own in story.days.values()]
@@ -23,5 +23,5 @@ def over_time(story: Story, language: Language) -> str:
         [Mark(value, words=spent) for value in values],
         Mark(cap.epsilon, words=text("time_cap", language, cap=limit)) if cap else None,
         (first, last),
-        Form(alt=alt, salt=f"audit-{language}"),
+        Form(alt=alt, salt=f"audit-{language}", width=width),
     )

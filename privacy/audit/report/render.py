@@ -13,12 +13,12 @@ from privacy.accounting.gdp import best_guess, root
 from privacy.analyses.catalogue import NAMES
 from privacy.audit.budget_words import budget_in_words
 from privacy.audit.findings import Verdict
-from privacy.audit.report.texts import text
+from privacy.audit.report.texts import claim_text, text
 from privacy.audit.timeline import Story, StudySum, Sum
 from privacy.errors import ConfigError
 from privacy.kernel.version import software_version
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
-from privacy.presentation.pages import inline, render_page
+from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, Text, read_texts
 from privacy.presentation.texts import say as say_text
 
@@ -199,8 +199,9 @@ class _Page:
         if not self._most.days:
             return None
         from privacy.audit.report.picture import over_time
+        from privacy.presentation.pictures import both
 
-        return inline(over_time(self._most, self._language))
+        return both(lambda width: over_time(self._most, self._language, width))
 
     def _analyses(self) -> dict[str, Any]:
         say, most = self._say, self._most
@@ -225,7 +226,7 @@ class _Page:
             approved = any(s.state.decisions.get(digest) == "approved" for s in self._stories)
             rows.append(
                 [
-                    study.name,
+                    f"{study.name} {shown.as_of}" if shown else study.name,
                     day_text(study.first, self._language),
                     str(study.questions),
                     epsilon_text(story.epsilon(study.person)),
@@ -257,7 +258,7 @@ class _Page:
         for claim in self._verdict.claims:
             (passed if claim.verdict == "PASS" else failed)[claim.claim] += 1
         names = list(dict.fromkeys(claim.claim for claim in self._verdict.claims))
-        rows = [[name, str(passed[name]), str(failed[name])] for name in names]
+        rows = [[claim_text(name, self._language), str(passed[name]), str(failed[name])] for name in names]
         return {"heads": [say(key) for key in ("claim", "passed", "failed")], "rows": rows}
 
     def _accountants(self) -> dict[str, Any]:
@@ -294,7 +295,7 @@ class _Page:
         names = comma.join(story.owner for story in self._holders)
         federation = next((story.federation for story in self._stories if story.federation), "–")
         fields = {
-            "holders": len(self._holders),
+            "count": len(self._holders),
             "analyses": analyses,
             "studies": studies or say("none"),
             "names": names,

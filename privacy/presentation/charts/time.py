@@ -108,7 +108,7 @@ def staircase(
         values: what it had come to after each; the last one's words are written.
         limit: what it may come to.
         named: the first and the last day, in words.
-        form: drawn ``wide``.
+        form: any width.
     """
     canvas = Canvas(WIDTHS[form.width], 300)
     axes = canvas.axes(Edges(48, 32, 18, 42))

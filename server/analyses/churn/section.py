@@ -203,7 +203,7 @@ def quality_notes(quality: RankingFigures, language: Language) -> list[str]:
     return [
         text("note_auc", language),
         text("note_average_precision", language, rate=plain(rate, 2)),
-        text("note_lift", language, lift=plain(min(1 / rate, 10), 2), share=plain(min(10 / rate, 100), 2)),
+        text("note_lift", language, lift=plain(min(1 / rate, 10), 3), share=plain(min(10 / rate, 100), 3)),
     ]
 
 
