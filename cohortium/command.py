@@ -22,7 +22,7 @@ from privacy.errors import CohortiumError, ConfigError
 from privacy.member_commands import roster_app
 from privacy.presentation.terminal import (
     Json,
-    check_language,
+    chosen_language,
     errors,
     no_more_output,
     print_json,
@@ -137,8 +137,9 @@ def _everywhere(
             "--lang",
             metavar="en|zh",
             help="Language of results on the terminal; the locale's if not given, else English.",
-            envvar="COHORTIUM_LANG",
-            callback=check_language,
+            envvar=["COHORTIUM_LANG", "LC_ALL", "LC_MESSAGES", "LANG"],
+            show_envvar=False,
+            callback=chosen_language,
         ),
     ] = None,
 ) -> None:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import click
 import typer
+from click.core import ParameterSource
 from rich.console import Console
 from rich.markup import escape
 
@@ -44,27 +45,27 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON for scripts, and 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress; for schedules.")]
 
 
-def check_language(wished: str | None) -> str | None:
-    """The value of ``--lang``.
+def chosen_language(context: click.Context, wished: str | None) -> str:
+    """The value of ``--lang``; a variable of the environment may name a whole locale, and any that there is.
 
     Raises:
-        ConfigError: if no text is in this language.
+        ConfigError: if it was typed, and no text is in this language.
     """
     from privacy.presentation.texts import LANGUAGES
 
-    if wished is not None and wished not in LANGUAGES:
+    typed = context.get_parameter_source("language") is ParameterSource.COMMANDLINE
+    if typed and wished not in LANGUAGES:
         raise ConfigError(f"there are no texts in {wished!r}", hint=f"languages: {', '.join(LANGUAGES)}")
-    return wished
+    short = (wished or "")[:2].lower()
+    return short if short in LANGUAGES else LANGUAGES[0]
 
 
 def terminal_language() -> str:
-    """The language of what people read on the terminal: as they wished, their locale's, or else the first."""
+    """The language of what people read on the terminal, as ``--lang`` or the locale says."""
     from privacy.presentation.texts import LANGUAGES
 
     context = click.get_current_context(silent=True)
-    wished = context.find_root().params.get("language") if context is not None else None
-    said = next((found for name in ("LC_ALL", "LC_MESSAGES", "LANG") if (found := os.environ.get(name))), "")
-    return next((one for one in (wished, said[:2].lower()) if one in LANGUAGES), LANGUAGES[0])
+    return LANGUAGES[0] if context is None else str(context.find_root().params.get("language") or LANGUAGES[0])
 
 
 def speak_plainly() -> None:
