@@ -7,7 +7,7 @@ holders clean alike.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Self
+from typing import Any, Self
 
 from pydantic import ConfigDict, model_validator
 
@@ -48,6 +48,7 @@ class Columns(Noun):
         store: the shop of the order.
         discount: whether, or by how much, the line was reduced, as a number, a truth value or text; used by features
             of discounts (``cleaning.is_discounted``).
+        also: other names of columns in some of the files, by role: ``customer = ["Customer ID", "Cust No"]``.
         brand: whose goods the line is.
         cost: what the holder paid for the line's goods, in the line's currency.
     """
@@ -65,8 +66,20 @@ class Columns(Noun):
     channel: SourceName | None = None
     store: SourceName | None = None
     discount: SourceName | None = None
+    also: dict[str, tuple[SourceName, ...]] = since("0.2.0", {})
     brand: SourceName | None = since("0.2.0", None)
     cost: SourceName | None = since("0.2.0", None)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _other_names(cls, value: Any) -> Any:
+        """``customer = ["Customer ID", "Cust No"]``: the first is the name, the others it has in some files."""
+        if not isinstance(value, dict):
+            return value
+        lists = {role: names for role, names in value.items() if isinstance(names, list) and names}
+        also = {role: tuple(names[1:]) for role, names in lists.items() if len(names) > 1}
+        firsts = {role: names[0] for role, names in lists.items()}
+        return value | firsts | ({"also": {**value.get("also", {}), **also}} if also else {})
 
     @model_validator(mode="after")
     def _one_way_to_money(self) -> Self:
@@ -96,7 +109,7 @@ class Columns(Noun):
 
     def mapped(self) -> dict[str, str]:
         """What is mapped to which column of the source, without what is not mapped."""
-        return {role: name for role, name in self.model_dump().items() if name is not None}
+        return {role: name for role, name in self.model_dump(exclude={"also"}).items() if name is not None}
 
     def of_form(self, form: Form) -> dict[str, str]:
         """The same, of roles that are read so."""

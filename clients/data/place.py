@@ -52,6 +52,10 @@ class CsvFormat(Noun):
         decimal: the decimal sign, ``.`` or ``,``.
         thousands: a sign between groups of digits, taken out before a number is read; empty for none.
         date_format: of the time column in strptime notation, such as ``%d.%m.%Y %H:%M``; empty means ISO 8601.
+        header: the line that names the columns, from 1; not stated: the first that is not empty.
+        fields: how many fields lines may have, where files gained columns; empty: as many as the header.
+        fill_down: roles whose columns later lines of an order leave empty: a line in which all of them are empty takes
+            them from the line above.
     """
 
     separator: str = Field(default=",", min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]$')
@@ -59,6 +63,9 @@ class CsvFormat(Noun):
     decimal: str = Field(default=".", pattern=r"^[.,]$")
     thousands: str = Field(default="", max_length=1)
     date_format: str = Field(default="", max_length=60)
+    header: int | None = since("0.2.0", None, ge=1, le=1000)
+    fields: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = since("0.2.0", (), max_length=50)
+    fill_down: tuple[str, ...] = since("0.2.0", (), max_length=50)
 
     @field_validator("encoding")
     @classmethod

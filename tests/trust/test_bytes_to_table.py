@@ -130,7 +130,7 @@ KINDS: dict[str, tuple[tuple[bytes, ...], str | None]] = {
     "a mark of UTF-8": ((b"\xef\xbb\xbf" + OWN + b"x\n",), None),
     "too long": ((OWN + b"y" * (LONGEST + 1) + b"\n",), "too_long"),
     "a comment": ((b"#" + OWN + b"x\n",), None),
-    "a header": ((HEAD,), None),
+    "a header": ((HEAD,), "header"),
     "a separator line": ((b"sep=;\n",), "too_few_fields"),
     "an empty line": ((b"\n",), None),
 }

@@ -45,19 +45,19 @@ def holder_toml(guess: Guess) -> str:
         '# where = "consent = true"      # only rows for which this SQL is true take part',
         '# exclude = "opt-out.csv"       # customers who never take part, one id a line',
     ]
-    if guess.csv is not None:
+    if (csv := guess.csv_form) is not None:
         lines += ["", "[source.csv]"]
-        for name, value in guess.csv.model_dump().items():
-            if name in guess.csv_reasons:
-                lines += _setting(name, replace(guess.csv_reasons[name], value=value), "")
+        for name, value in csv.model_dump().items():
+            if name in guess.csv_reasons and (value or isinstance(value, str)):
+                lines += _setting(name, guess.csv_reasons[name], "", value=value)
     for role, item in guess.spelled()[0].items():
         lines += _reading(role, item)
     if guess.ids is not None:
         lines += _reading("customer", Spelled(read=guess.ids, reason=guess.ids_reason))
     lines += _states(guess)
     lines += ["", "[columns]"]
-    for role, found in guess.columns.items():
-        lines += _setting(role, found, "")
+    for role in guess.columns:
+        lines += _column(guess, role)
     if "order" not in guess.columns:
         lines += [
             "# PLEASE CHECK: no column was found that the lines of one order share; so an order is all that a customer",
@@ -69,6 +69,14 @@ def holder_toml(guess: Guess) -> str:
         lines += ["", _comment(f"Not used: {', '.join(_quoted(name) for name in rest[:40])}")]
     lines += [_comment(f"Note: {note}") for note in guess.notes]
     return "\n".join(lines) + "\n"
+
+
+def _column(guess: Guess, role: str) -> list[str]:
+    found, names = guess.columns[role], guess.names_of(role)
+    if isinstance(names, list):
+        reason = f"{found.reason}; some files call it {', '.join(map(_quoted, names[1:]))}"
+        found = replace(found, confidence=min(found.confidence, 0.45), reason=reason)
+    return _setting(role, found, "", value=names)
 
 
 def _states(guess: Guess) -> list[str]:
@@ -97,11 +105,18 @@ def _sure(confidence: float) -> str:
     return "sure" if confidence >= 0.9 else "likely" if confidence >= SURE else "PLEASE CHECK"
 
 
-def _setting(name: str, guessed: Guessed, meaning: str) -> list[str]:
+def _setting(name: str, guessed: Guessed, meaning: str, *, value: object = None) -> list[str]:
+    """A setting with its comment; ``value`` where it is no text."""
     sure = _sure(guessed.confidence)
     comment = f"{meaning}: {guessed.reason}" if meaning else guessed.reason
     others = f"; or {', '.join(_quoted(item) for item in guessed.alternatives)}" if guessed.alternatives else ""
-    return [_comment(f"{sure}: {comment}{others}"), f"{name} = {_quoted(guessed.value)}"]
+    return [_comment(f"{sure}: {comment}{others}"), f"{name} = {_written(guessed.value if value is None else value)}"]
+
+
+def _written(value: object) -> str:
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    return _quoted(value) if isinstance(value, str) else str(value)
 
 
 def _comment(text: str) -> str:

@@ -22,12 +22,13 @@ from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.draft import holder_toml
 from clients.data.guess.feeds import feeds_toml, guess_feeds
-from clients.data.guess.meaning import check_is_sales, with_meaning
+from clients.data.guess.meaning import check_is_sales, continues, with_meaning
 from clients.data.guess.nouns import Guess, Guessed, Question, answered, open_questions
 from clients.data.guess.numbers import OpenNumber
 from clients.data.guess.sample import Sample, may_be_spelled
 from clients.data.guess.shapes import shapes
 from clients.data.guess.sheet import read_sheet
+from clients.data.guess.structure import continued, filled_rows, merged, merged_rows, renamed
 from clients.data.guess.text import read_beginning
 from clients.data.place import CsvFormat
 from clients.data.sources import fetch, list_tables, open_source
@@ -61,10 +62,18 @@ def guess_holder(
     files = csv_files(url, base=base)
     csv: CsvFormat | None = None
     reasons: Mapping[str, Guessed] = {}
+    also: dict[str, tuple[str, ...]] = {}
+    filled: tuple[str, ...] = ()
+    twice: frozenset[str] = frozenset()
     if files is not None:
         text = read_beginning(files)
         csv, reasons = text.form, text.reasons
-        frame = pd.DataFrame(text.rows, columns=list(text.header), dtype=object)
+        also, twice = renamed(text.headers), text.twice
+        frame = merged_rows(pd.DataFrame(text.rows, columns=list(text.header), dtype=object), also)
+        filled, lines = continued(frame)
+        if filled:
+            frame = filled_rows(frame, filled)
+            reasons = {**reasons, "fill_down": continues(filled, lines, len(frame))}
         probe = _with_csv(probe, csv)
     else:
         table, choices = _table(probe, base) if table is None else (table, ())
@@ -73,13 +82,14 @@ def guess_holder(
         probe = _probe(url, holder=holder, table=table, password=password or {})
         frame = _sample(probe, base)
     with open_source(probe, base=base, is_mapped=False) as opened:
-        wanted = [name for name in may_be_spelled(frame) if name in opened.table.columns]
-        sample = Sample(frame, shapes(opened.table, wanted))
+        source = merged(opened.table, also)
+        wanted = [name for name in may_be_spelled(frame) if name in source.columns]
+        sample = Sample(frame, shapes(source, wanted), twice)
         guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
-        guess = replace(guess, csv=csv, csv_reasons=reasons)
-        check_is_sales(guess, sample, opened.table)
-        guess = with_meaning(guess, sample, opened.table)
-        return _with_totals(_with_currencies(guess, opened.table), opened.table)
+        guess = replace(guess, csv=csv, csv_reasons=reasons, also=also, filled=filled, twice=twice)
+        check_is_sales(guess, sample, source)
+        guess = with_meaning(guess, sample, source)
+        return _with_totals(_with_currencies(guess, source), source)
 
 
 def _probe(url: str, *, holder: str, table: str | None, password: Mapping[str, str]) -> HolderConfig:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import ibis
@@ -12,7 +12,7 @@ from ibis.expr import types as ir
 
 from clients.data.guess import names as guess_names
 from clients.data.guess import states
-from clients.data.guess.confidence import SURE
+from clients.data.guess.confidence import CONFIDENCE, SURE
 from clients.data.guess.nouns import Guess, Guessed
 from clients.data.guess.sample import Sample
 from clients.data.place import Status
@@ -151,3 +151,10 @@ def _are_rows_of_their_own(
     query = orders.aggregate(back=orders.back.sum(), both=(orders.back & orders.sold).sum())
     [found] = fetch(query, what="looking at states").to_pylist()
     return bool(found["back"]) and (found["both"] or 0) >= _SHARED * found["back"]
+
+
+def continues(columns: Sequence[str], lines: int, of: int) -> Guessed:
+    """Why later lines take columns from the line above."""
+    names = ", ".join(json.dumps(name, ensure_ascii=False) for name in columns)
+    reason = f"{lines:,} of the first {of:,} lines leave {names} empty, and so continue the line above"
+    return Guessed(value="", confidence=CONFIDENCE["continued lines"], reason=reason)

@@ -61,11 +61,18 @@ def money_of(
 def _ranked(sample: Sample, role: str, taken: set[str]) -> list[str]:
     """Columns of numbers whose names speak for a role, best first."""
     named = [
-        (guess_names.score(role, name), name)
+        (guess_names.score(role, (sample.of_one_name(name) or (name,))[0]), name)
         for name, look in sample.looks.items()
         if look.kind == "number" and name not in taken
     ]
-    return [name for score, name in sorted((pair for pair in named if pair[0] > _NAMED), key=lambda pair: -pair[0])]
+    telling = [pair for pair in named if pair[0] > _NAMED]
+    return [
+        name
+        for score, name in sorted(
+            telling,
+            key=lambda pair: (-pair[0], sample.looks[pair[1]].whole and bool(sample.of_one_name(pair[1]))),
+        )
+    ]
 
 
 def _best(ranked: list[str], *unlike: str | None) -> str | None:

@@ -76,6 +76,9 @@ class Guess:
         csv: how CSV files are written; None for other sources. With the reasons for its fields.
         spellings: what is known of how columns are spelled.
         chosen: answers about that, by key.
+        also: other names that columns have in some of the files.
+        twice: names that the source has more than once: their first column is written with ``_0``.
+        filled: columns that later lines of an order leave empty.
         ids, ids_reason: how spellings of one customer id are brought together, and why; None: as every id.
         status, status_reason: which rows are sales, and why; None where all are.
         money_choices: columns that may hold amounts.
@@ -95,6 +98,9 @@ class Guess:
     csv_reasons: Mapping[str, Guessed] = field(default_factory=dict)
     spellings: Spellings = field(default_factory=Spellings)
     chosen: Mapping[str, str] = field(default_factory=dict)
+    also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    filled: tuple[str, ...] = ()
+    twice: frozenset[str] = frozenset()
     ids: ReadId | None = None
     ids_reason: str = ""
     status: Status | None = None
@@ -106,6 +112,21 @@ class Guess:
         """How columns are spelled, by role, where a run must be told; and those for which that is open."""
         columns = {role: item.value for role, item in self.columns.items()}
         return self.spellings.of(columns, self.currency_code.value if self.currency_code else None, self.chosen)
+
+    @property
+    def csv_form(self) -> CsvFormat | None:
+        """How CSV files are written, with what is known of the columns."""
+        if self.csv is None:
+            return None
+        down = tuple(role for role, item in self.columns.items() if item.value in self.filled)
+        return self.csv.model_copy(update={"fill_down": down})
+
+    def names_of(self, role: str) -> str | list[str]:
+        """The column of a role, with other names that it has."""
+        name = self.columns[role].value
+        if name in self.twice:
+            return f"{name}_0"
+        return [name, *self.also[name]] if name in self.also else name
 
     def config(self) -> HolderConfig:
         """The guess as a ``HolderConfig``.
@@ -128,14 +149,14 @@ class Guess:
             source["currency_code"] = self.currency_code.value
         elif self.currencies:
             source["currencies"] = self.currencies
-        if self.csv is not None:
-            source["csv"] = self.csv
+        if (csv := self.csv_form) is not None:
+            source["csv"] = csv
         source["read"] = {role: item.read for role, item in self.spelled()[0].items()}
         if self.ids is not None:
             source["read"] |= {"customer": self.ids}
         if self.status is not None:
             source["status"] = self.status
-        columns = {role: found.value for role, found in self.columns.items()}
+        columns = {role: self.names_of(role) for role in self.columns}
         try:
             return HolderConfig.model_validate({"holder": self.holder, "source": source, "columns": columns})
         except ValidationError as problem:

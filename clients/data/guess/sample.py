@@ -110,12 +110,15 @@ class Sample:
         looks: what each column looks like.
     """
 
-    def __init__(self, frame: pd.DataFrame, shapes: Mapping[str, Sequence[Shape]]) -> None:
+    def __init__(
+        self, frame: pd.DataFrame, shapes: Mapping[str, Sequence[Shape]], twice: frozenset[str] = frozenset()
+    ) -> None:
         """Look at every column.
 
         Args:
             frame: rows.
             shapes: of whole columns, by name, where they were counted.
+            twice: names that the source has more than once, as the first of these columns is called.
 
         Raises:
             DataError: if there is no row.
@@ -126,6 +129,7 @@ class Sample:
             )
         self.frame = frame.map(lambda item: _DECIMALS.sub("", item.strip()) if isinstance(item, str) else item)
         names = [str(name) for name in frame.columns]
+        self._twice = twice
         clocks = {name: clock_formats(found) for name, found in shapes.items() if guess_names.is_clock(name)}
         self._clocks = {name: found for name, found in clocks.items() if found}
         self.looks = {name: _look(name, frame[name], shapes.get(name, ()), may_be_time=False) for name in names}
@@ -135,6 +139,15 @@ class Sample:
             for name in (name for name, look in self.looks.items() if look.kind == "number" and look.distinct > 0):
                 look = _look(name, frame[name], shapes.get(name, ()), may_be_time=True)
                 self.looks[name] = look if isinstance(look.form, TimeForm) and _is_long(look.form) else self.looks[name]
+
+    def of_one_name(self, name: str) -> tuple[str, ...]:
+        """All columns that the source calls as this one; none where it is the only one."""
+        base = next(
+            (item for item in self._twice if re.fullmatch(rf"{re.escape(item)}(_\d+)?", name, re.IGNORECASE)), None
+        )
+        if base is None:
+            return ()
+        return tuple(item for item in self.looks if re.fullmatch(rf"{re.escape(base)}(_\d+)?", item, re.IGNORECASE))
 
     @property
     def spellings(self) -> Spellings:

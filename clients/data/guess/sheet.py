@@ -7,7 +7,9 @@ one order share customer and time, whether an amount is quantity times price. Wh
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
+from clients.data.guess.confidence import CONFIDENCE
 from clients.data.guess.money import currency_from_rows, money_of
 from clients.data.guess.nouns import ROLES, Guess, Guessed
 from clients.data.guess.roles import by_name, currency_column, customer_of, discount_of, order_of, time_of
@@ -48,6 +50,7 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
         keep(role, by_name(sample, role, taken))
         taken |= {found[role].value} if role in found else set()
     keep("discount", discount_of(sample, taken))
+    found = {role: _of_several(item, sample) for role, item in found.items()}
     return Guess(
         holder=holder,
         url=url,
@@ -64,3 +67,15 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
         ),
         notes=tuple(notes),
     )
+
+
+def _of_several(item: Guessed, sample: Sample) -> Guessed:
+    """A guess that says that its column is one of several of one name."""
+    alike = sample.of_one_name(item.value)
+    if not alike:
+        return item
+    base = json.dumps(alike[0], ensure_ascii=False)
+    reason = f"{item.reason}; {len(alike)} columns are called {base}, and are numbered here from 0 on, from the left"
+    others = tuple(name for name in alike if name != item.value)
+    confidence = CONFIDENCE["one of two columns of one name"]
+    return replace(item, confidence=min(item.confidence, confidence), reason=reason, alternatives=others)

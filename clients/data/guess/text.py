@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from clients.data.guess.confidence import CONFIDENCE
+from clients.data.guess.encodings import guess_encoding
 from clients.data.guess.nouns import Guessed
 from clients.data.place import CsvFormat
-from clients.data.sources.header import unique_names
+from clients.data.sources.header import clean_names, first_of, unique_names
 from clients.data.sources.lines import Shape
 from clients.data.sources.packing import DAMAGED, unpacked
 from clients.data.sources.text import NotText, read_lines
@@ -24,6 +27,8 @@ _BYTES = 8 << 20
 _LINES = 20_000
 #: Lines of each file that are looked at, however many files there are.
 _FEWEST = 200
+#: Lines among which the line of names is looked for.
+_PREAMBLE = 60
 _SEPARATORS = ",;\t|"
 
 _NUMBER = re.compile(r"[+-]?\d+(\.\d+)?", re.ASCII)
@@ -36,12 +41,16 @@ class TextFiles:
     Attributes:
         form: as ``[source.csv]`` takes it.
         reasons: for its fields.
+        headers: the names of each file's columns.
+        twice: names that a file has more than once, as the first of these columns is called here.
         header: the names of all columns, in the order in which files have them.
         rows: rows of all files, as many values as there are names; None where a file lacks the column.
     """
 
     form: CsvFormat
     reasons: Mapping[str, Guessed]
+    headers: Mapping[Path, tuple[str, ...]]
+    twice: frozenset[str]
     header: tuple[str, ...]
     rows: tuple[tuple[str | None, ...], ...]
 
@@ -53,6 +62,7 @@ class _Head:
     path: Path
     header: bytes
     lines: tuple[bytes, ...]
+    before: int = 0
 
 
 def read_beginning(paths: Sequence[Path]) -> TextFiles:
@@ -64,30 +74,50 @@ def read_beginning(paths: Sequence[Path]) -> TextFiles:
     encoding, reason = _one_encoding(paths)
     heads = [_head(path, encoding, max(_LINES // len(paths), _FEWEST)) for path in paths]
     separator = _guess_separator(heads)
+    heads, header_at = _below_preambles(heads, separator)
+    widths = _widths(heads, separator, encoding, header_at)
+    widest = max(widths, default=0)
     names: dict[str, int] = {}
     rows: list[tuple[tuple[str, ...], tuple[str, ...]]] = []
+    headers: dict[Path, tuple[str, ...]] = {}
+    twice: set[str] = set()
     for head in heads:
         fields = Shape(separator, 1).fields(head.header) or ()
-        if len(fields) < 2 or sum(bool(name.strip()) for name in fields) < 2 or any(map(_is_number, fields)):
+        if not _are_names(fields):
             raise DataError(
                 f"the first line of {head.path} does not name the columns",
                 hint="add a first line with the columns' names",
             )
-        own, shape = unique_names(fields), Shape(separator, len(fields))
+        fields = (*fields, *[""] * (widest - len(fields)))
+        own, shape = unique_names(fields), Shape(separator, len(fields), widths=widths, header=head.header)
+        headers[head.path] = own
+        cleaned = clean_names(fields)
+        twice |= {name for name in own if first_of(name, cleaned)}
         for name in own:
             names.setdefault(name, len(names))
         found = (shape.fields(line) for line in head.lines if shape.wrong(line) is None)
-        rows += [(own, row) for row in found if row is not None]
+        rows += [(own, (*row, *[""] * (len(own) - len(row)))) for row in found if row is not None]
     reasons = {
         "separator": Guessed(
             value=separator, confidence=CONFIDENCE["separator"], reason="it gives every line as many values"
         ),
-        "encoding": Guessed(value=encoding, confidence=CONFIDENCE["encoding"], reason=reason),
-    }
+        "encoding": Guessed(
+            value=encoding, confidence=CONFIDENCE["encoding, few lines" if "PLEASE" in reason else "encoding"],
+            reason=reason.replace("; PLEASE CHECK, for", ";"),
+        ),
+    }  # fmt: skip
+    if header_at is not None:
+        says = f"{header_at - 1:,} lines above it are no table"
+        reasons["header"] = Guessed(value=str(header_at), confidence=CONFIDENCE["line of names"], reason=says)
+    if widths:
+        says = "lines further down name more columns, so files gained some; PLEASE CHECK"
+        reasons["fields"] = Guessed(value="", confidence=CONFIDENCE["widths"], reason=says)
     aligned = (dict(zip(own, row, strict=True)) for own, row in rows)
     return TextFiles(
-        form=CsvFormat(separator=separator, encoding=encoding),
+        form=CsvFormat(separator=separator, encoding=encoding, header=header_at, fields=widths),
         reasons=reasons,
+        headers=headers,
+        twice=frozenset(twice),
         header=tuple(names),
         rows=tuple(tuple(row.get(name) for name in names) for row in aligned),
     )
@@ -108,7 +138,56 @@ def _head(path: Path, encoding: str, most: int) -> _Head:
         lines.pop()  # probably cut in the middle
     if not beginning.header.strip():
         raise DataError(f"{path} is empty", hint="check the path")
-    return _Head(path, beginning.header, tuple(lines[:most]))
+    return _Head(path, beginning.header, tuple(lines[:most]), beginning.before)
+
+
+def _are_names(fields: Sequence[str]) -> bool:
+    """Whether fields may be names of columns: two and more, and no number among them."""
+    return sum(bool(name.strip()) for name in fields) >= 2 and not any(map(_is_number, fields))
+
+
+def _below_preambles(heads: Sequence[_Head], separator: str) -> tuple[list[_Head], int | None]:
+    """Files without what stands above their line of names, and which line that is; None where it is the first.
+
+    It is the first line of the most frequent width that may be names, if it is the same one in all files.
+    """
+    found = {_names_at(head, separator) for head in heads}
+    place = found.pop() if len(found) == 1 else 0
+    if not place:
+        return list(heads), None
+    below = [
+        _Head(head.path, head.lines[place - 1].removesuffix(b"\r"), head.lines[place:], head.before + place)
+        for head in heads
+    ]
+    lines = {head.before + 1 for head in below}
+    return (below, lines.pop()) if len(lines) == 1 else (list(heads), None)
+
+
+def _names_at(head: _Head, separator: str) -> int:
+    """Which of the lines from the header on has the names; 0 for the header itself."""
+    shape = Shape(separator, 1)
+    some = [shape.fields(line) or () for line in (head.header, *head.lines[:_PREAMBLE])]
+    width = Counter(len(fields) for fields in some if len(fields) > 1).most_common(1)
+    if not width or (len(some[0]) == width[0][0] and _are_names(some[0])):
+        return 0
+    fitting = (place for place, fields in enumerate(some) if len(fields) == width[0][0])
+    first = next(fitting, 0)
+    return first if _are_names(some[first]) and all(name.strip() for name in some[first]) else 0
+
+
+def _widths(heads: Sequence[_Head], separator: str, encoding: str, header_at: int | None) -> tuple[int, ...]:
+    """How many fields lines may have, where lines further down begin with all names of the header and have more."""
+    found: set[int] = set()
+    for head in heads:
+        shape = Shape(separator, 1, header=head.header)
+        own = len(shape.fields(head.header) or ())
+        with contextlib.suppress(NotText, OSError, *DAMAGED), unpacked(head.path) as file:
+            for block in read_lines(file, encoding, header_at)[1]:
+                if head.header in block:
+                    again = (line for line in block.splitlines() if shape.repeats_header(line))
+                    wider = {len(fields) for line in again if (fields := shape.fields(line)) and _are_names(fields)}
+                    found |= {own, *wider} if max(wider, default=own) > own else set()
+    return tuple(sorted(found))
 
 
 def _start(path: Path) -> bytes:
@@ -152,46 +231,19 @@ def _as_file(raw: bytes, encoding: str) -> tuple[BinaryIO, str]:
         raise NotText from None
 
 
-def guess_encoding(raw: bytes) -> tuple[str, str]:
-    """The encoding, and why."""
-    if raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
-        return "utf-16", "the file begins with the mark of UTF-16"
-    if raw[:2000].count(0) > len(raw[:2000]) // 5:
-        little = raw[1:2000:2].count(0) > raw[0:2000:2].count(0)
-        return ("utf-16-le" if little else "utf-16-be"), "every other byte is zero"
-    try:
-        codecs.getincrementaldecoder("utf-8")().decode(raw)
-    except UnicodeDecodeError:
-        pass
-    else:
-        return "utf-8", "it reads as UTF-8 without an error"
-    # In Chinese text of this encoding bytes above 0xA0 come in pairs; in Western text they mostly stand alone.
-    runs = [len(run) for run in re.findall(rb"[\x81-\xff]+", raw)]
-    pairs = sum(length % 2 == 0 for length in runs)
-    try:
-        codecs.getincrementaldecoder("gb18030")().decode(raw)
-        is_chinese = pairs > 0.8 * len(runs)
-    except UnicodeDecodeError:
-        is_chinese = False
-    if is_chinese:
-        return "gb18030", "it is not UTF-8, and bytes come in pairs as in Chinese text"
-    if re.search(rb"[\x80-\x9f]", raw) and not re.search(rb"[\x81\x8d\x8f\x90\x9d]", raw):
-        return "cp1252", "it is not UTF-8, and has signs of Windows' Western encoding"
-    return "latin-1", "it is not UTF-8, and looks Western"
-
-
 def _guess_separator(heads: Sequence[_Head]) -> str:
-    """The one that gives the most lines of all files as many fields as their header has."""
+    """The one that gives the most lines of all files one number of fields, the line of names among them."""
 
     def quality(separator: str) -> tuple[float, int]:
         fitting = total = least = 0
+        shape = Shape(separator, 1)
         for head in heads:
-            width = len(Shape(separator, 1).fields(head.header) or ())
-            some = [line for line in head.lines[:200] if line]
-            shape = Shape(separator, max(width, 1))
-            fitting += sum(shape.wrong(line) is None for line in some) if width > 1 else 0
+            some = [shape.fields(line) or () for line in (head.header, *head.lines[:200]) if line]
+            width = Counter(len(fields) for fields in some if len(fields) > 1).most_common(1)
+            first = next((fields for fields in some if width and len(fields) == width[0][0]), ())
+            fitting += width[0][1] if width and _are_names(first) else 0
             total += len(some)
-            least = min(least or width, width)
+            least = min(least or 1_000_000, width[0][0] if width else 1)
         return (fitting / max(total, 1), least)
 
     return max(_SEPARATORS, key=quality)

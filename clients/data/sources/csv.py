@@ -70,7 +70,8 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
     paths = files(base, location, "csv")
     stamps = [_stamp(path) for path in paths]
     with embedded(config, base) as (connection, scratch):
-        parts = _parts(paths, scratch, config.source.csv, base, mapped)
+        wanted = _Wanted(mapped, getattr(config.columns, "also", {}), path_keys(paths))
+        parts = _parts(paths, scratch, config.source.csv, base, wanted)
         try:
             table = _united(connection, parts, config.source.csv, mapped, path_keys(paths))
         except Exception:  # its text may quote what stands in a file
@@ -93,11 +94,27 @@ def _stamp(path: Path) -> tuple[int, int, int] | None:
     return status.st_mtime_ns, status.st_size, status.st_ino
 
 
-def _parts(
-    paths: list[Path], scratch: Path | None, form: CsvFormat, base: Path, mapped: Mapping[str, str]
-) -> list[_Part]:
+@dataclass(frozen=True)
+class _Wanted:
+    """Columns that every file must have.
+
+    Attributes:
+        mapped: names by what they are mapped as.
+        also: other names of these.
+        keys: columns that paths give.
+    """
+
+    mapped: Mapping[str, str]
+    also: Mapping[str, tuple[str, ...]]
+    keys: tuple[str, ...]
+
+    def header(self, name: str, fields: tuple[str, ...]) -> Header:
+        return read_header(name, fields, self.mapped, self.keys, self.also)
+
+
+def _parts(paths: list[Path], scratch: Path | None, form: CsvFormat, base: Path, wanted: _Wanted) -> list[_Part]:
     """Every file, sifted. After the first wrong header only headers are read, so that all that is wrong is said."""
-    keys = path_keys(paths)
+    mapped = wanted.mapped
     headers: list[Header] = []
     parts: list[_Part] = []
     for number, path in enumerate(paths):
@@ -105,10 +122,12 @@ def _parts(
         # A copy lies in folders of the same names, for these may be columns.
         target = None if scratch is None else scratch.joinpath(str(number), *path_parts(path), "rows.csv")
         with _readable(name, form), unpacked(path) as file:
-            beginning, blocks = read_lines(file, form.encoding)
-            headers.append(_header(name, beginning, form, mapped, keys))
+            beginning, blocks = read_lines(file, form.encoding, form.header)
+            headers.append(wanted.header(name, _names(name, beginning, form)))
             if not complaints(headers, mapped):
-                parts.append(_sifted(path, headers[-1], beginning, blocks, form, target))
+                filled = tuple(headers[-1].names.index(mapped[role]) for role in form.fill_down if role in mapped)
+                sieve = _sieve(headers[-1], beginning, form, filled)
+                parts.append(_sifted(path, headers[-1], beginning, blocks, (form, sieve, target)))
     if wrong := complaints(headers, mapped):
         raise ColumnsMissing(wrong)
     return parts
@@ -123,9 +142,8 @@ def _readable(name: str, form: CsvFormat) -> Iterator[None]:
         raise DataError(f"{name} is not {form.encoding} text", hint="set encoding in [source.csv]") from None
 
 
-def _header(
-    name: str, beginning: Beginning, form: CsvFormat, mapped: Mapping[str, str], keys: tuple[str, ...]
-) -> Header:
+def _names(name: str, beginning: Beginning, form: CsvFormat) -> tuple[str, ...]:
+    """What the line of names says, with empty names where lines may be wider."""
     shape = Shape(form.separator, 1)
     reason, fields = shape.wrong(beginning.header), shape.fields(beginning.header)
     if not beginning.header:
@@ -135,14 +153,24 @@ def _header(
             f"the first line of {name} cannot be read as names of columns",
             hint="check [source.csv] separator and encoding; a name may not go on over lines",
         )
-    return read_header(name, fields, mapped, keys)
+    return (*fields, *[""] * (max(form.fields, default=0) - len(fields)))
+
+
+def _sieve(header: Header, beginning: Beginning, form: CsvFormat, filled: tuple[int, ...]) -> Sieve:
+    widths = form.fields if form.fields else ()
+    shape = Shape(form.separator, len(header.names), widths=widths, header=beginning.header)
+    return Sieve(shape, before=beginning.before + 1, filled=filled)
 
 
 def _sifted(
-    path: Path, header: Header, beginning: Beginning, blocks: Iterator[bytes], form: CsvFormat, target: Path | None
+    path: Path,
+    header: Header,
+    beginning: Beginning,
+    blocks: Iterator[bytes],
+    how: tuple[CsvFormat, Sieve, Path | None],
 ) -> _Part:
-    """Sift a file's lines; they are copied to ``target`` unless the file can be read where it is."""
-    sieve = Sieve(Shape(form.separator, len(header.names)), before=beginning.before + 1)
+    """Sift a file's lines; they are copied unless the file can be read where it is."""
+    form, sieve, target = how
     packed = packing(path)
     in_place = form.encoding == "utf-8" and beginning.is_plain and beginning.end != b"\r" and packed in READ_IN_PLACE
     copy: BinaryIO | None = None
@@ -152,7 +180,7 @@ def _sifted(
             in_place &= kept is block and _same_ends(sieve.found, beginning)
             if not in_place and copy is None:
                 copy = stack.enter_context(new_copy(target))
-                for earlier in _first_blocks(path, form.encoding, number):
+                for earlier in _first_blocks(path, form, number):
                     _write(copy, earlier)
             if copy is not None:
                 _write(copy, kept)
@@ -173,10 +201,10 @@ def _same_ends(found: Sifted, beginning: Beginning) -> bool:
     return (found.plain_ends if beginning.end == b"\r\n" else found.carriage_ends) == 0
 
 
-def _first_blocks(path: Path, encoding: str, count: int) -> Iterator[bytes]:
+def _first_blocks(path: Path, form: CsvFormat, count: int) -> Iterator[bytes]:
     """The first blocks of lines once more; nothing in them was left out."""
     with unpacked(path) as file:
-        yield from itertools.islice(read_lines(file, encoding)[1], count)
+        yield from itertools.islice(read_lines(file, form.encoding, form.header)[1], count)
 
 
 def _write(copy: BinaryIO, block: bytes) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,7 +34,13 @@ def clean_names(fields: Iterable[str]) -> tuple[str, ...]:
     return tuple(name or f"column_{number}" for number, name in enumerate(trimmed, start=1))
 
 
-def read_header(file: str, fields: Sequence[str], mapped: Mapping[str, str], keys: Sequence[str] = ()) -> Header:
+def read_header(
+    file: str,
+    fields: Sequence[str],
+    mapped: Mapping[str, str],
+    keys: Sequence[str] = (),
+    also: Mapping[str, Sequence[str]] | None = None,
+) -> Header:
     """Name a file's columns.
 
     A mapped name means the column that is called exactly so, else the one that differs in case only.
@@ -43,13 +50,18 @@ def read_header(file: str, fields: Sequence[str], mapped: Mapping[str, str], key
         fields: what the header says.
         mapped: names of columns by what they are mapped as.
         keys: columns that the file's path gives.
+        also: other names of mapped columns, by what they are mapped as; taken where the file has not the first one.
     """
     names = clean_names(fields)
+    numbered = unique_names(fields)
     given: dict[int, str] = {}
     missing, twice = [], []
     for role, name in mapped.items():
         at = [place for place, found in enumerate(names) if found == name]
         at = at or [place for place, found in enumerate(names) if found.lower() == name.lower()]
+        at = at or [place for place, found in enumerate(numbered) if name in (found, first_of(found, names))]
+        for other in (also or {}).get(role, ()):
+            at = at or [place for place, found in enumerate(names) if found == other]
         in_path = name in keys
         if len(at) + in_path > 1:
             twice.append(role)
@@ -60,6 +72,12 @@ def read_header(file: str, fields: Sequence[str], mapped: Mapping[str, str], key
     return Header(file, _different(names, given, keys), tuple(missing), tuple(twice))
 
 
+def first_of(name: str, names: Sequence[str]) -> str | None:
+    """``Amount_0``: how the first of several columns of one name is named without doubt; None where it is alone."""
+    alike = [other for other in names if other.lower() == name.lower()]
+    return f"{name}_0" if len(alike) > 1 and alike[0] == name else None
+
+
 def unique_names(fields: Iterable[str]) -> tuple[str, ...]:
     """Names of all columns where nothing is mapped yet."""
     return _different(clean_names(fields), {}, ())
@@ -68,9 +86,12 @@ def unique_names(fields: Iterable[str]) -> tuple[str, ...]:
 def _different(names: Sequence[str], given: Mapping[int, str], keys: Iterable[str]) -> tuple[str, ...]:
     """``Amount``, ``Amount_1``: mapped columns keep their names; databases do not tell upper and lower case."""
     taken = {name.lower() for name in (*given.values(), *keys)}
+    before: Counter[str] = Counter()
     found = []
     for place, name in enumerate(names):
-        number, free = 0, given.get(place, name)
+        number = before[name.lower()]
+        before[name.lower()] += 1
+        free = given.get(place) or (f"{name}_{number}" if number else name)
         while place not in given and free.lower() in taken:
             number += 1
             free = f"{name}_{number}"

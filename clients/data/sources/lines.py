@@ -34,6 +34,7 @@ class Reason(NamedTuple):
 
 #: In the order in which they are tried; a line is left out for the first that applies.
 REASONS: tuple[Reason, ...] = (
+    Reason("header", "that repeat the line of names"),
     Reason("too_long", "longer than 1 MiB"),
     Reason("encoding", "that are not text in the encoding of [source.csv]"),
     Reason("nul", "with a NUL byte"),
@@ -41,16 +42,26 @@ REASONS: tuple[Reason, ...] = (
     Reason("quotes", "with a quote that is not closed in the line, or text after a closing one"),
     Reason("too_few_fields", "with fewer fields than the header"),
     Reason("too_many_fields", "with more fields than the header"),
+    Reason("continues", "that continue a line which is left out"),
     Reason("no_json", "that are no JSON object"),
 )
 _REASON = {reason.name: reason for reason in REASONS}
 
 
 class Shape:
-    """The rule for one header: a separator and how many fields a line must have."""
+    """The rule for one header: a separator and how many fields a line must have.
 
-    def __init__(self, separator: str, width: int) -> None:
+    Args:
+        separator: between fields.
+        width: how many; of several, the most.
+        widths: all of them, if lines may have several.
+        header: the line of names: one that begins with its names, in their places, is no record.
+    """
+
+    def __init__(self, separator: str, width: int, *, widths: tuple[int, ...] = (), header: bytes = b"") -> None:
         self.separator, self.width = separator.encode(), width
+        self.widths = tuple(sorted({*widths, width})) if widths else (width,)
+        self.header = header.removesuffix(b"\r")
         s = re.escape(self.separator)
         plain = rb"[^" + s + rb"]*" if len(self.separator) == 1 else rb"(?:(?!" + s + rb").)*"
         blanks = b"" if separator == " " else rb" *"
@@ -61,6 +72,8 @@ class Shape:
     def wrong(self, line: bytes) -> Reason | None:
         """Why a line is left out, or None; without its line feed. This is the rule; all else is only faster."""
         line = line.removesuffix(b"\r")
+        if self.repeats_header(line):
+            return _REASON["header"]
         if len(line) > LONGEST:
             return _REASON["too_long"]
         try:
@@ -76,7 +89,14 @@ class Shape:
         found = self.fields(line)
         if found is None:
             return _REASON["quotes"]
+        if len(found) in self.widths:
+            return None
         return _REASON["too_few_fields" if len(found) < self.width else "too_many_fields"]
+
+    def repeats_header(self, line: bytes) -> bool:
+        """Whether a line begins with the names of the header."""
+        rest = line[len(self.header) :]
+        return bool(self.header) and line.startswith(self.header) and (not rest or rest.startswith(self.separator))
 
     def fields(self, line: bytes) -> tuple[str, ...] | None:
         """What the fields of a line say, however many there are; None where one is neither quoted nor plain."""
@@ -115,11 +135,13 @@ class Sieve:
     Args:
         shape: the rule.
         before: how many lines of the file come before the first block.
+        filled: places of fields that a line takes from the one above if all of them are empty.
     """
 
-    def __init__(self, shape: Shape, *, before: int) -> None:
+    def __init__(self, shape: Shape, *, before: int, filled: tuple[int, ...] = ()) -> None:
         self.found = Sifted()
-        self._shape, self._number = shape, before + 1
+        self._shape, self._number, self._filled = shape, before + 1, filled
+        self._above: list[str] | None = None
 
     def sift(self, block: bytes) -> bytes:
         """The well-formed lines of a block; itself if these are all of its lines. Every line ends in a line feed."""
@@ -133,14 +155,52 @@ class Sieve:
             reason = self._shape.wrong(block[starts[line] : ends[line]])
             if reason is not None:
                 keep[line] = False
-                count, first = self.found.left_out.get(reason.name, (0, self._number + int(line)))
-                self.found.left_out[reason.name] = count + 1, first
+                self._leave_out(reason.name, int(line))
+        rewritten = self._rewritten(block, starts, ends, keep, empty) if self._filled or self._several else None
         self._number += len(ends)
         self.found.rows += int(keep.sum())
         self.found.blank += int(empty.sum())
         self.found.carriage_ends += int(returned.sum())
         self.found.plain_ends += int((~returned).sum())
+        if rewritten is not None:
+            return rewritten
         return block if keep.all() else b"".join(_kept(block, starts, ends, keep))
+
+    @property
+    def _several(self) -> bool:
+        return len(self._shape.widths) > 1
+
+    def _leave_out(self, reason: str, line: int) -> None:
+        count, first = self.found.left_out.get(reason, (0, self._number + line))
+        self.found.left_out[reason] = count + 1, first
+
+    def _rewritten(
+        self,
+        block: bytes,
+        starts: NDArray[np.int64],
+        ends: NDArray[np.int64],
+        keep: NDArray[np.bool_],
+        empty: NDArray[np.bool_],
+    ) -> bytes:
+        """The kept lines, all as wide as the widest, with what they take from lines above; one after the other."""
+        separator, lines = self._shape.separator.decode(), []
+        for number in np.flatnonzero(~empty):
+            fields = self._shape.fields(block[starts[number] : ends[number]]) if keep[number] else None
+            if fields is None:
+                self._above = None
+                continue
+            row = [*fields, *[""] * (self._shape.width - len(fields))]
+            if self._filled and not any(row[place].strip() for place in self._filled):
+                if self._above is None:
+                    keep[number] = False
+                    self._leave_out("continues", int(number))
+                    continue
+                for place, text in zip(self._filled, self._above, strict=True):
+                    row[place] = text
+            else:
+                self._above = [row[place] for place in self._filled]
+            lines.append(separator.join('"' + text.replace('"', '""') + '"' for text in row))
+        return "".join(f"{line}\n" for line in lines).encode()
 
 
 def _kept(block: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], keep: NDArray[np.bool_]) -> Iterator[bytes]:
@@ -157,6 +217,13 @@ def _closer(
     if len(shape.separator) > 1:
         return np.ones(len(ends), dtype=bool)
     closer = ends - starts > LONGEST
+    if shape.header and shape.header in block:
+        closer[
+            [
+                shape.repeats_header(block[start:end].removesuffix(b"\r"))
+                for start, end in zip(starts, ends, strict=True)
+            ]
+        ] = True
     at = np.flatnonzero(data == shape.separator[0])
     quotes = np.flatnonzero(data == _QUOTE)
     if len(quotes):
@@ -169,7 +236,7 @@ def _closer(
         counted = np.concatenate(([0], np.cumsum(outside)))[limits]
     else:
         counted = np.searchsorted(at, np.append(starts, len(data)))
-    closer |= np.diff(counted) != shape.width - 1
+    closer |= ~np.isin(np.diff(counted), np.array(shape.widths) - 1)
     odd = (data == _NUL) | (data == _CR)
     odd[:-1] &= ~((data[:-1] == _CR) & (data[1:] == _LF))
     try:

@@ -49,11 +49,12 @@ class Beginning:
     is_plain: bool = True
 
 
-def read_lines(file: BinaryIO, encoding: str) -> tuple[Beginning, Iterator[bytes]]:
+def read_lines(file: BinaryIO, encoding: str, header_at: int | None = None) -> tuple[Beginning, Iterator[bytes]]:
     """How a file begins, and blocks of the whole lines after its header, in UTF-8, each ending in a line feed.
 
     A line that cannot be decoded comes as one that is not UTF-8; one that is too long comes cut, and still too long.
-    The mark of UTF-8 is passed over, and what stands before the header.
+    The mark of UTF-8 is passed over, and what stands before the header: the line ``header_at``, from 1, or the first
+    that is not empty.
 
     Raises:
         NotText: at once or later, if lines cannot be told apart in this encoding.
@@ -70,7 +71,8 @@ def read_lines(file: BinaryIO, encoding: str) -> tuple[Beginning, Iterator[bytes
         line, _, block = block.partition(b"\n")
         header = line.removesuffix(b"\r")
         ends.add(b"\r" if returns else b"\n" if line == header else b"\r\n")
-        if header and not (before == 0 and _SEPARATOR_LINE.fullmatch(header)):
+        is_first = header and not (before == 0 and _SEPARATOR_LINE.fullmatch(header))
+        if is_first if header_at is None else before + 1 == header_at:
             begins = Beginning(header, before, ends.pop(), is_plain=is_plain and not ends)
             return begins, itertools.chain([block] if block else [], blocks)
         before, is_plain = before + 1, is_plain and header != b""

@@ -1,0 +1,84 @@
+"""What a file's columns are before anybody asks what they mean: renamed in later files, left empty on later lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import ibis
+import pandas as pd
+from ibis.expr import types as ir
+
+from clients.data.guess import names as guess_names
+from clients.data.guess.confidence import SURE
+
+#: Roles whose columns are looked for under other names.
+_ROLES = ("customer", "order", "time", "amount", "quantity", "price", "currency", "product")
+#: A column is continued on later lines if so many are empty, and no more than so many.
+_EMPTY, _MOST = 0.05, 0.95
+
+
+def renamed(headers: Mapping[Path, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+    """Columns that some files lack, with the name that the same role has in these, where only one can be it."""
+    found: dict[str, tuple[str, ...]] = {}
+    everywhere = set.intersection(*(set(names) for names in headers.values())) if headers else set()
+    for role in _ROLES:
+        named = {
+            name: guess_names.score(role, name)
+            for names in headers.values() for name in names if name not in everywhere
+        }  # fmt: skip
+        telling = [name for name, score in named.items() if score > SURE]
+        if any(guess_names.score(role, name) >= max(named.values(), default=0) for name in everywhere):
+            continue
+        of_files = [[name for name in names if name in telling] for names in headers.values()]
+        if len(telling) > 1 and all(len(names) == 1 for names in of_files):
+            found[telling[0]] = tuple(telling[1:])
+    return found
+
+
+def merged(table: ir.Table, also: Mapping[str, Sequence[str]]) -> ir.Table:
+    """The table with each renamed column as one."""
+    whole = {
+        name: ibis.coalesce(table[name], *(table[other] for other in others if other in table.columns))
+        for name, others in also.items()
+        if name in table.columns
+    }
+    gone = [other for others in also.values() for other in others if other in table.columns]
+    return table.mutate(**whole).drop(*gone) if whole else table
+
+
+def merged_rows(frame: pd.DataFrame, also: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """The same of a sample."""
+    for name, others in also.items():
+        for other in others:
+            frame[name] = frame[name].where(frame[name].notna(), frame[other])
+        frame = frame.drop(columns=list(others))
+    return frame
+
+
+def continued(frame: pd.DataFrame) -> tuple[tuple[str, ...], int]:
+    """Columns that later lines of an order leave empty, all together, and how many lines do; none where that is not so.
+
+    Guest sales have no customer, but a time: lines without either continue the one above.
+    """
+    if frame.empty:
+        return (), 0
+    empty = frame.apply(lambda column: column.isna() | (column.astype(str).str.strip() == ""))
+    patterns: dict[bytes, list[str]] = {}
+    for name in frame.columns:
+        share = float(empty[name].mean())
+        if _EMPTY <= share <= _MOST and not empty[name].iloc[0]:
+            patterns.setdefault(empty[name].to_numpy().tobytes(), []).append(str(name))
+    for names in patterns.values():
+        said = {role for role in ("customer", "time") for name in names if guess_names.score(role, name) > SURE}
+        if said == {"customer", "time"}:
+            return tuple(names), int(empty[names[0]].sum())
+    return (), 0
+
+
+def filled_rows(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:
+    """A sample with these columns taken from the line above where all are empty."""
+    for name in columns:
+        text = frame[name].where(frame[name].astype(str).str.strip() != "")
+        frame[name] = text.ffill()
+    return frame
