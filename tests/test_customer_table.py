@@ -705,7 +705,7 @@ def test_one_customer_with_a_million_rows(tmp_path):
         ("shop.duckdb", {"table": "nope"}, "no table 'nope'"),
         ("sales.what", {}, "cannot tell what"),
         ("sales.xlsx", {}, "no file at"),
-        ("mysql://host/db", {}, "no source for mysql://"),
+        ("oracle://host/db", {}, "no source for oracle://"),
         ("latin.csv", {"csv": {"encoding": "utf-16"}}, "is not utf-16 text"),
     ],
 )

@@ -25,7 +25,7 @@ SECONDS: dict[str, int] = {
     "test_gateway_costs": 6, "test_generator": 6, "test_heads": 5, "test_holder_churn": 12,
     "test_holder_clusters": 4, "test_holder_new": 3, "test_holder_report": 14, "test_label_targets": 9,
     "test_json_and_sqlite": 6, "test_labels": 6, "test_languages": 7, "test_ledger": 5, "test_listed_shares": 7,
-    "test_meaning": 20, "test_membership_inference": 4, "test_mutants": 9, "test_noise": 7,
+    "test_meaning": 20, "test_membership_inference": 4, "test_mutants": 9, "test_mysql": 8, "test_noise": 7,
     "test_nothing_impossible": 4,
     "test_on_end": 5, "test_packing": 9, "test_page_widths": 11, "test_possible_figures": 5,
     "test_postgres_odd": 5,

@@ -78,19 +78,31 @@ def _open_postgres(config: Reading, location: str, base: Path, mapped: Mapping[s
 
 
 @contextlib.contextmanager
-def needs_psycopg() -> Iterator[None]:
+def _open_mysql(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+    with _needs("pymysql", what="MySQL", extra="mysql"):
+        from clients.data.sources.mysql import open_mysql
+    with open_mysql(config, location, base, mapped) as opened:
+        yield opened
+
+
+def needs_psycopg() -> AbstractContextManager[None]:
     """Around imports of modules for PostgreSQL, whose driver is an extra.
 
     Raises:
         DataError: if it is not installed.
     """
+    return _needs("psycopg", what="PostgreSQL", extra="postgres")
+
+
+@contextlib.contextmanager
+def _needs(package: str, *, what: str, extra: str) -> Iterator[None]:
     try:
         yield
     except ModuleNotFoundError as missing:
-        if (missing.name or "").split(".")[0] != "psycopg":
+        if (missing.name or "").split(".")[0] != package:
             raise
         raise DataError(
-            "PostgreSQL needs a package that is not installed", hint='pip install "cohortium[postgres]"'
+            f"{what} needs a package that is not installed", hint=f'pip install "cohortium[{extra}]"'
         ) from None
 
 
@@ -109,6 +121,10 @@ def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
         with needs_psycopg():
             from clients.data.sources.postgres import list_postgres_tables
         return list_postgres_tables(config, location, base)
+    if scheme in ("mysql", "mariadb"):
+        with _needs("pymysql", what="MySQL", extra="mysql"):
+            from clients.data.sources.mysql import list_mysql_tables
+        return list_mysql_tables(config, location, base)
     return list_duckdb_tables(config, location, base) if scheme == "duckdb" else None
 
 
@@ -118,6 +134,8 @@ OPENERS: dict[str, Opener] = {
     "duckdb": open_duckdb,
     "excel": open_excel,
     "jsonl": open_json_lines,
+    "mariadb": _open_mysql,
+    "mysql": _open_mysql,
     "parquet": open_parquet,
     "postgres": _open_postgres,
     "postgresql": _open_postgres,

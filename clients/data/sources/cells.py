@@ -79,14 +79,19 @@ class _Spelling:
     columns: Mapped
 
 
-def cell_spelling(config: Reading) -> Reading:
-    """How the text of cells is read."""
+def cell_spelling(config: Reading, instants: frozenset[str] = frozenset()) -> Reading:
+    """How the text of cells is read: times in ISO form, too, with an offset in columns of ``instants``."""
     read = {
         role: form.model_copy(update={"formats": (*form.formats, "iso")})
         if isinstance(form, ReadTime) and "iso" not in form.formats
         else form
         for role, form in config.source.read.items()
     }
+    for role, name in config.columns.of_form("time").items():
+        form = read.get(role)
+        if name in instants:
+            formats = form.formats if isinstance(form, ReadTime) else ()
+            read[role] = ReadTime(formats=tuple(dict.fromkeys((*formats, "iso %z"))))
     return _Spelling(source=config.source.model_copy(update={"read": read}), columns=config.columns)
 
 
@@ -98,11 +103,13 @@ class Copies:
         config: which columns have a decimal sign of their own.
         scratch: where copies go.
         paths: the source's files; folders such as ``store=berlin`` are columns. None for a database.
+        instants: columns of times that state an offset.
     """
 
     config: Reading
     scratch: Path | None
     paths: Sequence[Path] = ()
+    instants: frozenset[str] = frozenset()
     _written: list[Path] = field(default_factory=list)
 
     def write(self, names: Sequence[str], rows: Iterable[Sequence[object]], *, of: Path | None = None) -> int:
@@ -146,7 +153,7 @@ class Copies:
 
     def spelled(self, raw: ir.Table) -> ir.Table:
         """The same, numbers and times as ``holder.toml`` says."""
-        return spelled(cell_spelling(self.config), raw)
+        return spelled(cell_spelling(self.config, self.instants), raw)
 
 
 def _column(values: list[str | None]) -> pa.Array:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import parse_qsl, unquote
 
 import psycopg
 
+from clients.data.sources.server_address import Address, read_address
 from privacy.errors import DataError
 
 #: Options of a URL that may be given; they go to libpq as they are.
@@ -31,66 +30,13 @@ _REFUSALS = (
 )
 
 
-@dataclass(frozen=True)
-class Address:
-    """Where a database is: what a ``postgresql://`` URL says. It has no password.
-
-    Attributes:
-        host, port, user, database: None where the URL does not say; then libpq's own rules hold (PGHOST, ...).
-        options: more of ``OPTIONS``.
-    """
-
-    host: str | None = None
-    port: int | None = None
-    user: str | None = None
-    database: str | None = None
-    options: dict[str, str] = field(default_factory=dict)
-
-    @property
-    def place(self) -> str:
-        """The server in words, for messages."""
-        port = f":{self.port}" if self.port else ""
-        return f"the PostgreSQL server {self.host or '(default host)'}{port}"
-
-    @property
-    def is_local(self) -> bool:
-        """Whether the server is on this machine."""
-        return (
-            self.host is None or self.host.startswith(("/", "127.", "@")) or self.host in ("localhost", "::1", "[::1]")
-        )
-
-
 def parse_address(location: str) -> Address:
-    """Read what follows ``postgresql://``: ``user@host:port/database?sslmode=verify-full``.
+    """Read what follows ``postgresql://``.
 
     Raises:
-        DataError: if it is not of that form, holds a password, or an unknown option. The text repeats none of it.
+        DataError: as of ``read_address``.
     """
-    main, _, query = location.partition("?")
-    where, _, database = main.partition("/")
-    user, _, server = where.rpartition("@")
-    if ":" in user or "@" in database:
-        raise DataError(
-            "a password does not belong in source.url",
-            hint="take it out, and set source.password_env, source.password_file or PGPASSFILE",
-        )
-    match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?", server)
-    options = dict(parse_qsl(query))
-    unknown = sorted(set(options) - set(OPTIONS))
-    if match is None or (match[2] and not 0 < int(match[2]) < 65_536) or "/" in database:
-        raise DataError("source.url is not a PostgreSQL URL", hint="write postgresql://user@host:port/database")
-    if unknown:
-        raise DataError(
-            "source.url has an option that is not known here", hint=f"these may be given: {', '.join(OPTIONS)}"
-        )
-    host = options.pop("host", None) or unquote(match[1]).strip("[]") or None
-    return Address(
-        host=host,
-        port=int(match[2]) if match[2] else None,
-        user=unquote(user) or None,
-        database=unquote(database) or None,
-        options=options,
-    )
+    return read_address(location, kind="PostgreSQL", options=OPTIONS)
 
 
 def connect(address: Address, *, password: str | None) -> psycopg.Connection[Any]:
