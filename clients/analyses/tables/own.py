@@ -70,6 +70,10 @@ def own_tables(rows: CellRows, study: Study, released: TablesResult) -> OwnTable
         released: the analysis' result.
     """
     options = study.of(CONTRACT)
+    # A holder has all of its own cells, also those that this run took from an earlier one.
+    options = options.model_copy(
+        update={"table": tuple(table.model_copy(update={"known": None}) for table in options.table)}
+    )
     question = options.question(study)
     exact = question.decode(question.encode_sum(rows), 0.0)
     written = options.request(study.as_of).tables

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from collections import Counter
 from collections.abc import Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
@@ -114,6 +116,30 @@ class Figure(Noun):
         return parse_formula(self.formula)
 
 
+class KnownCells(Noun):
+    """Cells that an earlier run has released, of the months that were over then: they are not asked about again.
+
+    Attributes:
+        origin: which run, for people.
+        closed: its as-of day: what was over on it is known.
+        cohorts: first days of the periods of first orders.
+        values, deviations: of each cohort by each key of the table's second dimension, in thousandths; the deviation is
+            that of the noise. Cells that were not over then count for nothing.
+    """
+
+    origin: Name
+    closed: dt.date
+    cohorts: tuple[dt.date, ...] = Field(min_length=1, max_length=400)
+    values: tuple[Annotated[int, Field(ge=-(1 << 50), le=1 << 50)], ...] = Field(max_length=MOST_CELLS)
+    deviations: tuple[Annotated[int, Field(ge=0, le=1 << 50)], ...] = Field(max_length=MOST_CELLS)
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if len(self.values) != len(self.deviations) or len(self.values) % len(self.cohorts):
+            raise ValueError("known cells: as many deviations as values, and as many for each cohort")
+        return self
+
+
 class Table(Noun):
     """One declared table.
 
@@ -125,6 +151,9 @@ class Table(Noun):
         most_cells: how many one customer can fill at most; for ``lost`` only.
         lost: thousandths of the table's allowance for the coordinate that says how much scaling took off the first
             measure; 0 for none.
+        release: ``all`` cells anew, or ``new``: only those whose months have ended since the run before, of which a
+            customer fills one or a few, so they are more exact; the others are taken from it.
+        known: those others, written out by the coordinator; None where there was no run before.
         part: its part of the question's allowance, in proportion to the others'; 0 for the square root of
             ``usual_cells``, which makes the sum over tables of a cell's variance least.
         measure: what is added up.
@@ -140,6 +169,8 @@ class Table(Noun):
     usual_cells: int = Field(default=1, ge=1, le=MOST_CELLS)
     most_cells: int = Field(default=0, ge=0, le=MOST_CELLS)
     lost: int = Field(default=0, ge=0, le=200)
+    release: Literal["all", "new"] = "all"
+    known: KnownCells | None = since("0.2.0", None)
     part: int = Field(default=0, ge=0, le=1000)
     measure: tuple[Measure, ...] = Field(min_length=1, max_length=MOST_MEASURES)
     figure: tuple[Figure, ...] = Field(default=(), max_length=16)
@@ -156,9 +187,39 @@ class Table(Noun):
             raise ValueError(f"{self.name}: its dimensions are of customers, who fill one cell each; usual_cells is 1")
         if self.cell_table().is_written_out and self.usual_cells > self.cell_table().cells:
             raise ValueError(f"{self.name}: usual_cells is above the number of cells")
+        self._check_release()
         for figure in self.figure:
             self._check(figure)
         return self
+
+    def _check_release(self) -> None:
+        if self.known is not None and self.release != "new":
+            raise ValueError(f'{self.name}: known cells go with release = "new"')
+        if self.release != "new":
+            return
+        if self.dimensions != COHORTS or self.by[1].keys.first is None or len(self.measure) != 1 or self.lost:
+            names = " and ".join(COHORTS)
+            raise ValueError(f'{self.name}: release = "new" goes with a table by {names}, one measure and no lost')
+        if self.known is not None and len(self.known.values) != len(self.known.cohorts) * self.by[1].keys.count:
+            raise ValueError(f"{self.name}: the known cells are of other keys")
+
+    def asked(self, table: CellTable) -> tuple[int, ...]:
+        """Cells that are asked about, of the same table written out; empty for all.
+
+        With known cells these are the ones whose months have ended since, and those of cohorts that were not there.
+        """
+        if self.known is None:
+            return ()
+        before = self.known.closed.year * 12 + self.known.closed.month
+        found = []
+        for place, (first, after) in enumerate(pairwise(table.by[0].keys.days)):
+            last = after.year * 12 + after.month - 1
+            for number in range(table.by[1].keys.count):
+                month = last + number + (table.by[1].keys.first or 0)
+                end = table.by[0].keys.days[-1].year * 12 + table.by[0].keys.days[-1].month
+                if month < end and (month >= before or first not in self.known.cohorts):
+                    found.append(place * table.by[1].keys.count + number)
+        return tuple(found)
 
     def _check(self, figure: Figure) -> None:
         where, dimensions = f"{self.name}.{figure.name}", self.dimensions
@@ -217,10 +278,12 @@ class Table(Noun):
             minor_digits: of the study's currency.
         """
         whole = sum(measure.part for measure in self.measure)
+        asked = self.asked(table)
         return CellBlock(
             name=self.name,
             cells=table.cells,
-            usual_cells=min(self.usual_cells, table.cells),
+            asked=asked,
+            usual_cells=min(self.usual_cells, most_of_a_cohort(asked, table) or table.cells),
             most_cells=self.most_cells,
             part=part,
             lost=self.lost * (MILLION // 1000),
@@ -256,6 +319,11 @@ class Table(Noun):
 COHORTS: tuple[DimensionName, DimensionName] = ("first_order.month", "order.months_since_first")
 
 
+def most_of_a_cohort(asked: tuple[int, ...], table: CellTable) -> int:
+    """Most cells of one cohort among those that are asked about: a customer is in no more; 0 where all are asked."""
+    return max(Counter(cell // table.by[-1].keys.count for cell in asked).values(), default=0)
+
+
 def _listed(keys: Keys, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     return keys.written_out(dt.date.min, lists).values
 
@@ -266,7 +334,7 @@ class TableChange(Noun):
     Attributes:
         keys: other keys, by dimension: fewer keys are the lever that makes a cell more exact.
         cap: other caps, by measure.
-        where, usual_cells, most_cells, lost, part: as in :class:`Table`.
+        where, usual_cells, most_cells, lost, release, part: as in :class:`Table`.
     """
 
     keys: dict[DimensionName, Keys] = Field(default_factory=dict, max_length=4)
@@ -275,6 +343,7 @@ class TableChange(Noun):
     usual_cells: int | None = since("0.2.0", None, ge=1, le=MOST_CELLS)
     most_cells: int | None = since("0.2.0", None, ge=0, le=MOST_CELLS)
     lost: int | None = since("0.2.0", None, ge=0, le=200)
+    release: Literal["all", "new"] | None = since("0.2.0", None)
     part: int | None = since("0.2.0", None, ge=1, le=1000)
 
     def of(self, table: Table) -> Table:
@@ -294,6 +363,8 @@ class TableChange(Noun):
             for use in table.by
         ]
         measures = [{**dict(one), "cap": self.cap.get(one.name, one.cap)} for one in table.measure]
-        rest = ("where", "usual_cells", "most_cells", "lost", "part")
+        rest = ("where", "usual_cells", "most_cells", "lost", "release", "part")
         stated = {name: getattr(self, name) for name in rest if getattr(self, name) is not None}
+        if self.release == "new":  # what scaling takes off is not asked where a customer fills so few cells
+            stated = {"lost": 0, **stated}
         return Table.model_validate({**dict(table), "by": tuple(by), "measure": tuple(measures), **stated})

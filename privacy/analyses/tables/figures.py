@@ -17,6 +17,7 @@ from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import CLEAR, quotient
 from privacy.kernel.declarations import CellTable
 from privacy.kernel.dimensions import WHOLE
+from privacy.kernel.row_arithmetic import FloatArray
 from privacy.kernel.terms import Terms, minor_digits
 
 #: What a figure is that is not there.
@@ -27,20 +28,42 @@ def cells_of(terms: Terms, declared: Table, written: CellTable, found: CellTotal
     """A table's released cells in whole units."""
     digits = minor_digits(terms.currency)
     whole = np.array([{"money": 10**digits, "share": WHOLE}.get(m.meaning.unit, 1) for m in declared.measure])
-    totals = found.totals / whole
+    fresh = found.totals / whole
+    totals, deviations = _with_known(declared, written, found, fresh, found.deviations / whole)
     lost = None
     if found.block.lost:
-        everything = max(float(totals[:, 0].sum()) + found.lost / whole[0], 1.0)
+        everything = max(float(fresh[:, 0].sum()) + found.lost / whole[0], 1.0)
         lost = (found.lost / whole[0] / everything, found.lost_deviation / whole[0] / everything)
     return Cells(
         declared=declared,
         written=written,
         totals=totals,
-        deviations=np.broadcast_to(found.deviations / whole, totals.shape),
+        deviations=deviations,
         closed=closed_cells(written),
         smallest=tuple(whole.tolist()),
+        fresh=found.deviations / whole,
         lost=lost,
     )
+
+
+def _with_known(
+    declared: Table, written: CellTable, found: CellTotals, fresh: FloatArray, deviations: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """All cells with their deviations: those that were asked about, and the others from the run that knows them."""
+    spread = np.broadcast_to(deviations, (written.cells, fresh.shape[1])).copy()
+    if declared.known is None:
+        return fresh, spread
+    totals, known = np.zeros((written.cells, fresh.shape[1])), declared.known
+    width = written.by[1].keys.count
+    spread[:] = 0.0
+    for place, first in enumerate(written.by[0].keys.days[:-1]):
+        if first in known.cohorts:
+            start = known.cohorts.index(first) * width
+            totals[place * width : (place + 1) * width, 0] = np.array(known.values[start : start + width]) / 1000
+            spread[place * width : (place + 1) * width, 0] = np.array(known.deviations[start : start + width]) / 1000
+    asked = list(found.block.asked)
+    totals[asked], spread[asked] = fresh, deviations
+    return totals, spread
 
 
 def result_of(options: TablesOptions, terms: Terms, tables: Sequence[Cells]) -> TablesResult:
@@ -53,9 +76,9 @@ def result_of(options: TablesOptions, terms: Terms, tables: Sequence[Cells]) -> 
                 dimensions=cells.declared.dimensions,
                 keys=cells.keys,
                 measures=tuple(
-                    MeasureCells(name=one.name, margin=float(margin), values=tuple(values))
-                    for one, margin, values in zip(
-                        cells.declared.measure, cells.margins, cells.totals.T.tolist(), strict=True
+                    _measure(one.name, values, spread)
+                    for one, values, spread in zip(
+                        cells.declared.measure, cells.totals.T, cells.deviations.T, strict=True
                     )
                 ),
                 lost=None if cells.lost is None else Estimate(value=cells.lost[0], margin=Z95 * cells.lost[1]),
@@ -64,6 +87,11 @@ def result_of(options: TablesOptions, terms: Terms, tables: Sequence[Cells]) -> 
             for cells in tables
         )
     )
+
+
+def _measure(name: str, values: FloatArray, deviations: FloatArray) -> MeasureCells:
+    margins = () if len(set(deviations.tolist())) == 1 else tuple((Z95 * deviations).tolist())
+    return MeasureCells(name=name, margin=Z95 * float(deviations.max()), values=tuple(values.tolist()), margins=margins)
 
 
 def _figure(figure: Figure, own: Cells, tables: Mapping[str, Cells], floor: int) -> FigureValues:

@@ -29,6 +29,7 @@ class Cells:
         totals: shape ``(cells, measures)``, in whole units.
         deviations: of the noise; the same shape.
         closed: shape ``(cells,)``: whether a cell's time is over. A cell whose time is not over may fill up yet.
+        fresh: deviations of the noise of cells that were asked about, by measure.
         smallest: smallest units in a whole one, by measure.
         lost: share of the first measure that is not counted, with its standard deviation; None where it was not asked.
     """
@@ -39,6 +40,7 @@ class Cells:
     deviations: FloatArray
     closed: NDArray[np.bool_]
     smallest: tuple[int, ...]
+    fresh: FloatArray
     lost: tuple[float, float] | None = None
 
     @property
@@ -70,7 +72,7 @@ def closed_cells(table: CellTable) -> NDArray[np.bool_]:
     return over
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True, eq=False)
 class Total:
     """A sum of cells.
 
@@ -78,14 +80,19 @@ class Total:
         value: in whole units.
         table, measure: whose cells.
         places: their numbers, each once.
-        variance: of the noise in it.
+        variances: of the noise in each of them.
     """
 
     value: float
     table: str
     measure: int
     places: Places
-    variance: float
+    variances: FloatArray
+
+    @property
+    def variance(self) -> float:
+        """Of the noise in the sum."""
+        return float(self.variances.sum())
 
     def common(self, other: Total) -> int:
         """How many cells are in both sums."""
@@ -94,8 +101,10 @@ class Total:
         return len(np.intersect1d(self.places, other.places))
 
     def covariance(self, other: Total) -> float:
-        """Of the noise in two sums: that of the cells in both, all of which have the same."""
-        return self.variance / max(len(self.places), 1) * self.common(other)
+        """Of the noise in two sums: that of the cells in both."""
+        if not self.common(other):
+            return 0.0
+        return float(self.variances[np.isin(self.places, other.places)].sum())
 
 
 class Grid:
@@ -182,7 +191,7 @@ class Grid:
             table=cells.declared.name,
             measure=measure,
             places=places,
-            variance=float((cells.deviations[places, measure] ** 2).sum()),
+            variances=np.asarray(cells.deviations[places, measure] ** 2),
         )
 
     def _places(self, term: Linear, known: Mapping[int, int]) -> Places:

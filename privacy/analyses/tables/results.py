@@ -26,13 +26,15 @@ class MeasureCells(Value):
 
     Attributes:
         name: the measure's.
-        margin: half-width of the 95% interval of any of them.
+        margin: half-width of the 95% interval of any of them; the largest where they differ.
+        margins: of each of them where they differ; empty where not.
         values: in whole units, cell by cell, the last dimension's keys fastest.
     """
 
     name: Named
     margin: float
     values: tuple[float, ...] = Field(max_length=MOST_CELLS)
+    margins: tuple[float, ...] = Field(default=(), max_length=MOST_CELLS)
 
 
 class Point(Value):

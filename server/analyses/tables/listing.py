@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from privacy.accounting.events import squared_cap
 from privacy.analyses.tables.options import TablesOptions
 from privacy.analyses.tables.words import title_of
+from privacy.figures.estimates import Z95
 from privacy.kernel.terms import Budget
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.protocol.study import Study
@@ -52,7 +53,7 @@ def listed(*, size: int, epsilon: float, k: int = 1) -> list[Listed]:
     for name in names():
         study = written_out(_study(name, size=size, epsilon=epsilon, k=k))
         for cells in decoded(study, partial(_planned, study)):
-            margin = float(cells.margins[0])
+            margin = Z95 * float(cells.fresh[0])
             needs = {f"{feed}.{role}" for feed, role in cells.written.needs} or set(cells.written.feeds)
             found.append(
                 Listed(

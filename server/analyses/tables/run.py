@@ -13,10 +13,12 @@ from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.results import TablesResult
 from privacy.errors import ConfigError
+from privacy.figures.estimates import Z95
 from privacy.kernel.feeds import Declared
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.tables.catalogue import written_out
+from server.analyses.tables.earlier import with_known_cells
 from server.analysis import Ask, Planned
 from server.analysis.expectation import Expectation
 
@@ -40,7 +42,7 @@ def resolve(study: Study, before: Sequence[StudyResult]) -> Study:
     Raises:
         ConfigError: naming the table or figure that cannot be.
     """
-    found = written_out(study)
+    found = with_known_cells(written_out(study), before)
     if NAME in found.analyses:
         _figures(found, _empty(found, 0.0))  # every sum of every figure is looked up once, before anything is asked
     return found
@@ -113,7 +115,7 @@ def _empty(study: Study, deviation: float) -> list[Cells]:
 
 def _hidden_below(cells: Cells) -> float:
     """Customers, or units of the first measure, below which a cell says nothing."""
-    return float(_SAYS_NOTHING * cells.margins[0])
+    return float(_SAYS_NOTHING * Z95 * cells.fresh[0])
 
 
 def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
@@ -125,7 +127,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
 def _expectations(study: Study, tables: Sequence[Cells]) -> Iterator[Expectation]:
     size = study.budget.size_class
     for cells in tables:
-        name, margin = cells.declared.name, float(cells.margins[0])
+        name, margin = cells.declared.name, Z95 * float(cells.fresh[0])
         average = size / cells.written.cells
         part = margin / average
         text = f"{name}  a cell off by up to {margin:,.0f} {_noun(cells)}, {_percent(part)} of an average one; " \
@@ -153,7 +155,7 @@ def _noun(cells: Cells) -> str:
 
 def _help(cells: Cells, study: Study) -> str:
     """What would make a table exact enough: fewer keys first, then a larger consortium, then a larger budget."""
-    margin, shape = float(cells.margins[0]), cells.written.shape
+    margin, shape = Z95 * float(cells.fresh[0]), cells.written.shape
     needed = _rounded_up(margin * cells.written.cells / _TOO_WIDE)
     fewer = [use.dimension for use in cells.written.by if use.keys.count > 4]
     advice = [f"take fewer keys of {' or '.join(fewer)}"] if fewer else []

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from decimal import Decimal
 from typing import Any
 
 from privacy.analyses.tables import CONTRACT
 from privacy.analyses.tables.named import Named, named_tables
 from privacy.analyses.tables.results import FigureValues, Point, TableFigures, TablesResult
 from privacy.analyses.tables.words import dimension_name, title_of
-from privacy.figures.estimates import Estimate
 from privacy.presentation.cells import Cell, card, cell
-from privacy.presentation.numbers import day_text
+from privacy.presentation.numbers import day_text, grouped
 from privacy.presentation.texts import join
-from privacy.presentation.words import in_a_row, percent
+from privacy.presentation.words import percent
 from server.analyses.tables.forms import forms
 from server.analyses.tables.pictures import picture_of
 from server.analyses.tables.texts import text
@@ -74,7 +74,7 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
     language = view.language
     dimensions = join([dimension_name(use, language) for use in named.written.by], language)
     first = table.measures[0]
-    margin = in_a_row(Estimate(value=first.margin, margin=0.0), language, decimals=0 if first.margin > 10 else 2)
+    margin = grouped(Decimal(repr(first.margin)), 0 if first.margin >= 10 else 2)
     notes = [view.say("by", dimensions=dimensions), view.say("cell_margin", measure=first.name, margin=margin)]
     if table.of_holders:
         notes.insert(0, view.say("by_holders", holders=table.holders, of=table.of_holders))

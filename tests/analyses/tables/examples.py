@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from statistic_kit import Reading, ReadingOf
 
 from privacy.analyses.tables.cell_sums import MILLION, MOST_UNITS, CellBlock, CellMeasure, CellSums, CellTotals
-from privacy.analyses.tables.declared import Table, TableChange
+from privacy.analyses.tables.declared import KnownCells, Table, TableChange
 from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.options import TablesOptions
@@ -81,6 +81,8 @@ NOUNS = (
     OPTIONS.table[2].measure[1],
     OPTIONS.table[0].figure[1],
     OPTIONS.change["profile"],
+    KnownCells(origin="figures 2024-12-01", closed=dt.date(2024, 12, 1), cohorts=(dt.date(2024, 1, 1),),
+               values=(5, 7), deviations=(3, 3)),
     CellMeasure(cap=3, part=7),
     CellBlock(name="b", cells=3, asked=(0, 2), usual_cells=2, most_cells=3, part=7, lost=3,
               measures=(CellMeasure(cap=3, part=MILLION),)),
