@@ -433,6 +433,9 @@ def test_real_features_are_those_of_pandas(tmp_path: Path, data_folder: Path) ->
     rows = by.lines.sum()
     back = back.reindex(count.index, fill_value=0)
     half, year = recent(180), recent(360)
+    weights = [round(2**20 * 0.85**place) for place in range(12)]
+    in_period = [(recent(30 * n + 30) - recent(30 * n if n else -9999)).clip(upper=2) for n in range(12)]
+    earned = sum(weight * counted for weight, counted in zip(weights, in_period, strict=True))
     expected: dict[str, pd.Series] = {
         "recency_days": idle // 86_400_000_000,
         "tenure_days": alive // 86_400_000_000,
@@ -450,6 +453,7 @@ def test_real_features_are_those_of_pandas(tmp_path: Path, data_folder: Path) ->
         "idle_share": 1000 * (idle // 1000) // (alive // 1000).clip(lower=1),
         "trend": 2 * half - year,
         "momentum": 1000 * (1 + half) // (1 + year - half),
+        "loyalty": 1000 * earned // (2 * sum(weights)),
         "return_share": 1000 * back // (back + rows),
         "weekend_share": 1000 * (orders.begun.dt.day_of_week >= 5).groupby(orders.customer_id).sum() // count,
         "evening_share": 1000 * (orders.begun.dt.hour >= 18).groupby(orders.customer_id).sum() // count,

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import get_args
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from feature_checks import DAYS, lines_of, make_study, write
+from hypothesis import given
+from hypothesis import strategies as st
 from source_kit import make_config
 
 from clients.analyses.catalogue import ANALYSES, RECIPES
@@ -21,7 +25,7 @@ from clients.data.rows.sums import customer_sums
 from clients.data.sources import open_source
 from privacy.analyses.catalogue import BY_NAME
 from privacy.errors import ConfigError
-from privacy.kernel.features import FEATURES, FeatureRequest
+from privacy.kernel.features import FEATURES, FeatureRequest, IntArray
 from privacy.kernel.row_requests import RowRequest
 
 
@@ -78,3 +82,35 @@ def test_a_feature_without_a_recipe_is_refused_before_a_row_is_read(tmp_path: Pa
     request = FeatureRequest(names=("money", "orders"), days=DAYS)
     with pytest.raises(ConfigError, match="cannot work out the feature money"):
         build_features(Origin(config, make_study(), tmp_path, {"orders": COMMON["orders"]}), request)
+
+
+class _Periods(Facts):
+    """Facts of one customer whose orders in each period of 30 days are known, the latest period first."""
+
+    def __init__(self, counts: Sequence[int]) -> None:
+        self._counts = counts
+
+    def column(self, name: str) -> IntArray:
+        periods = int(name.removeprefix("orders_")) // 30 if name != "orders" else len(self._counts)
+        return np.array([sum(self._counts[:periods])])
+
+
+def loyalty(counts: Sequence[int]) -> int:
+    return int(COMMON["loyalty"].compute(_Periods(counts))[0])
+
+
+def test_loyalty_goes_from_none_to_enough_orders_in_every_period() -> None:
+    assert loyalty([0] * 12) == 0
+    assert loyalty([2] * 12) == loyalty([5] * 12) == 1000
+    assert loyalty([2] + [0] * 11) > loyalty([0] * 11 + [2]) > 0
+
+
+@given(counts=st.lists(st.integers(0, 4), min_size=12, max_size=12), place=st.integers(0, 11))
+def test_an_order_more_never_lowers_loyalty_and_neither_does_a_later_one(counts: list[int], place: int) -> None:
+    more = [count + (period == place) for period, count in enumerate(counts)]
+    assert loyalty(more) >= loyalty(counts)
+    if place and counts[place] and counts[place - 1] < 2:
+        moved = list(counts)
+        moved[place] -= 1
+        moved[place - 1] += 1
+        assert loyalty(moved) >= loyalty(counts)

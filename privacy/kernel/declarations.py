@@ -24,7 +24,7 @@ MOST_MEASURES = 8
 Named = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 
 FactName = Literal[
-    "tenure_days", "recency_days", "orders", "orders_30", "orders_90", "orders_180", "orders_365"
+    "tenure_days", "recency_days", "orders", "orders_30", "orders_90", "orders_180", "orders_365", "loyalty"
 ]  # fmt: skip
 _CONDITION = re.compile(r"^([a-z_0-9]+) *(>=|<) *(\d{1,9})$")
 
@@ -305,7 +305,7 @@ class CellTable(Noun):
         named = {FEEDS[feed][role].column for feed, role in self.needs}
         read = {PRESENCE[feed] for feed in self.feeds}
         times = {"order.month", "order.months_since_first", "first_order.month", "tenure_band", "recency_band",
-                 "second_order.outcome", "second_order.days"}  # fmt: skip
+                 "second_order.outcome", "second_order.days", "loyalty_band"}  # fmt: skip
         used = {use.dimension for use in self.by}
         more: set[Column] = {"daypart"} if used & {"order.daypart", "order.weekday"} else set()
         if used & times or self.where:

@@ -13,6 +13,7 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -103,6 +104,13 @@ def _facts(clean: Clean, orders: list[Row]) -> dict[str, int]:
         "recency_days": (clean.until - last) // _DAY,
         "discount_share": 1000 * reduced // len(lines),
     }
+    earned = most = 0
+    for place in range(12):
+        ends = clean.until - 30 * place * _DAY, clean.until - 30 * (place + 1) * _DAY
+        weight = round(2**20 * Fraction(17, 20) ** place)
+        earned += weight * min(2, sum(ends[1] <= order["time"] < ends[0] for order in orders))
+        most += weight * 2
+    facts["loyalty"] = 1000 * earned // most
     for days in (30, 90, 180, 365):
         facts[f"orders_{days}"] = sum(order["time"] >= clean.until - days * _DAY for order in orders)
     return facts

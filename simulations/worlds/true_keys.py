@@ -74,7 +74,8 @@ def customer_key(
     if name == "second_order.days":
         then = orders[1]["time"].date() if len(orders) > 1 else as_of
         return _number((then - first).days, keys)
-    feature = {"tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365"}
+    feature = {"tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365",
+               "loyalty_band": "loyalty"}  # fmt: skip
     return _number(facts[feature.get(name, "discount_share")], keys)
 
 

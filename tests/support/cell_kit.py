@@ -76,6 +76,7 @@ TABLES = (
              {"of": "sum(touch.cost)", "first_days": 60}, {"of": "count(session)", "last_days": 60}),
     declared("device", {"session.device": listed("devices"), "customer.occupation": ["retired", "other"]},
              "count(session)", "sum(session.seconds)", events={"of": "session", "which": "earliest"}),
+    declared("loyalty", {"loyalty_band": {"upper": [0, 50, 150, 300]}}, "customers", where=["loyalty < 900"]),
     declared("carts", {"tenure_band": {"upper": [90, 365]}}, "count(cart)", "sum(cart.amount)", where=["orders < 3"]),
 )  # fmt: skip
 

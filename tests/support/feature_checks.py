@@ -7,6 +7,7 @@ import math
 import zoneinfo
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from fractions import Fraction
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -107,6 +108,16 @@ class Past:
     def ratio(self) -> int:
         return 1000 * ((self.start - self.last) // (1000 * MICROSECOND)) // max(self.interval // 1000, 1)
 
+    @property
+    def loyalty(self) -> int:
+        earned = most = 0
+        for place in range(12):
+            inside = self.orders(30 * (place + 1)) - self.orders(30 * place)
+            weight = round(Fraction(2**20) * Fraction(17, 20) ** place)
+            earned += weight * min(inside, 2)
+            most += weight * 2
+        return 1000 * earned // most
+
     def share(self, part: int, whole: int) -> int:
         return 1000 * part // max(whole, 1)
 
@@ -143,6 +154,7 @@ SLOW: dict[FeatureName, Callable[[Past], int]] = {
     "tenure_180": lambda p: (p.start - p.begun[0]) // DAY,
     "trend": lambda p: 2 * p.orders(180) - p.orders(360),
     "momentum": lambda p: 1000 * (1 + p.orders(180)) // (1 + p.orders(360) - p.orders(180)),
+    "loyalty": lambda p: p.loyalty,
     "return_share": lambda p: p.share(len(p.lines) - len(p.bought), len(p.lines)),
     "weekend_share": lambda p: p.share(sum(p.wall(b).weekday() >= 5 for b in p.begun), len(p.begun)),
     "evening_share": lambda p: p.share(sum(p.wall(b).hour >= 18 for b in p.begun), len(p.begun)),

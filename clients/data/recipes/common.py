@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from fractions import Fraction
+from itertools import pairwise
 
 import numpy as np
 
@@ -45,6 +47,24 @@ def _ratio(facts: Facts) -> IntArray:
 def _momentum(facts: Facts) -> IntArray:
     half, whole = facts.column("orders_180"), facts.column("orders_360")
     return 1000 * (1 + half) // (1 + whole - half)
+
+
+#: Loyalty looks at so many periods of so many days, the latest first; so many orders of each count, and each period
+#: counts for this part of the one after it.
+_PERIODS, _PERIOD_DAYS, _COUNTED = 12, 30, 2
+_FADING = Fraction(85, 100)
+#: Weights of the periods, in parts of 2^20: whole numbers, so that equal histories are equally loyal at all holders.
+_FADED = tuple(round(2**20 * _FADING**place) for place in range(_PERIODS))
+_SPANS = tuple(f"orders_{_PERIOD_DAYS * (place + 1)}" for place in range(_PERIODS))
+
+
+def _loyalty(facts: Facts) -> IntArray:
+    """Thousandths of the most that orders in the last periods can count for; 1000 with enough of them in every one."""
+    spans = [facts.column(name) for name in _SPANS]
+    until = [np.zeros_like(spans[0]), *spans]
+    counted = [np.minimum(later - earlier, _COUNTED) for earlier, later in pairwise(until)]
+    total: IntArray = np.sum([weight * one for weight, one in zip(_FADED, counted, strict=True)], axis=0)
+    return 1000 * total // (_COUNTED * sum(_FADED))
 
 
 def _idle_share(facts: Facts) -> IntArray:
@@ -93,6 +113,7 @@ COMMON: dict[str, Recipe] = {
         lambda facts: 2 * facts.column("orders_180") - facts.column("orders_360"), "orders_180", "orders_360"
     ),
     "momentum": _recipe(_momentum, "orders_180", "orders_360"),
+    "loyalty": _recipe(_loyalty, *_SPANS),
     "discount_share": _recipe(lambda facts: facts.share("discounted", "lines"), "discounted", "lines"),
     "return_share": _recipe(lambda facts: facts.share("returned", "lines", "returned"), "returned", "lines"),
     "weekend_share": _recipe(lambda facts: facts.share("weekend", "orders"), "weekend", "orders"),

@@ -41,6 +41,7 @@ _KINDS: dict[str, str] = {
     "overdue": "recency",
     "idle_share": "recency",
     "momentum": "trend",
+    "loyalty": "trend",
     "discount_share": "discount",
     "return_share": "returns",
     "weekend_share": "weekend",

@@ -27,7 +27,7 @@ from privacy.kernel.terms import minor_digits
 #: Features behind dimensions of customers.
 _FEATURES: dict[DimensionName, str] = {
     "tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365",
-    "discount_band": "discount_share",
+    "discount_band": "discount_share", "loyalty_band": "loyalty",
 }  # fmt: skip
 _WALLS = frozenset({"first_wall", "second_wall"})
 
