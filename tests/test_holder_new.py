@@ -328,6 +328,46 @@ def test_the_question_for_order_ids_can_be_answered_with_none(tmp_path):
     assert columns(guess)["order"] == "remark"
 
 
+def test_a_wrong_answer_is_asked_again_and_right_ones_are_not_lost(tmp_path):
+    frame = sales().rename(columns={"time": "t1", "order": "o1", "amount": "a1"}).drop(columns=["quantity", "price"])
+    frame.to_parquet(tmp_path / "x.parquet")
+    heard: list[str] = []
+    tries = iter(["nonsense", "EUR!", "eur"])
+
+    def ask(question: Question) -> str:
+        heard.append(question.text)
+        return next(tries) if question.key == "currency" else question.default
+
+    new_holder_file(str(tmp_path / "x.parquet"), output=tmp_path / "holder.toml", ask=ask)
+    assert read_toml(tmp_path / "holder.toml", HolderConfig).source.currency_code == "EUR"
+    assert sum(text.startswith("a currency has three letters. In which") for text in heard) == 2
+
+    def stubborn(question: Question) -> str:
+        return "x" if question.key == "currency" else question.default
+
+    with pytest.raises(ConfigError, match="three letters") as caught:
+        new_holder_file(str(tmp_path / "x.parquet"), output=tmp_path / "other.toml", ask=stubborn)
+    assert '--set columns.amount="a1"' in caught.value.hint
+
+
+def test_answers_beforehand_win_over_guesses(tmp_path):
+    sales().rename(columns={"time": "order date"}).assign(paid=1.5, booked="2024-01-01").to_parquet(
+        tmp_path / "x.parquet"
+    )
+    answers = {"currency": "USD", "columns.time": "booked", "columns.amount": "paid"}
+    guess = new_holder_file(str(tmp_path / "x.parquet"), output=tmp_path / "holder.toml", answers=answers)
+    assert (columns(guess)["time"], columns(guess)["amount"]) == ("booked", "paid")
+    assert not {"quantity", "price"} & set(columns(guess))
+    for wrong, says in (
+        ({"columns.time": "bookd"}, "no column 'bookd'"),
+        ({"colour": "red"}, "nothing called 'colour'"),
+    ):
+        with pytest.raises(ConfigError, match=says):
+            new_holder_file(
+                str(tmp_path / "x.parquet"), output=tmp_path / "y.toml", answers={"currency": "USD", **wrong}
+            )
+
+
 def test_paths_are_written_as_seen_from_the_file(tmp_path, monkeypatch, world):
     monkeypatch.chdir(world)
     output = tmp_path / "new" / "holder.toml"

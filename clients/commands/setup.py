@@ -188,6 +188,10 @@ def holder_new(
         bool, typer.Option("--yes", "-y", help="Never ask; take the best guess, or say what is missing.")
     ] = False,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
+    answer: Annotated[
+        list[str] | None,
+        typer.Option("--set", help='An answer beforehand, such as columns.time="Order Date"; may be given again.'),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess."""
@@ -200,11 +204,22 @@ def holder_new(
         holder=holder,
         table=table,
         password={name: value for name, value in password.items() if value} or None,
-        answers={"currency": currency} if currency else None,
+        answers=_answers(answer or []) | ({"currency": currency} if currency else {}),
         ask=None if yes or as_json else _ask,
         overwrite=force,
     )
     wrote(output, f"Read it, then: cohortium holder check {escape(str(output))}", as_json=as_json)
+
+
+def _answers(given: list[str]) -> dict[str, str]:
+    """``KEY=VALUE`` each; quotes around the value fall away."""
+    found = {}
+    for one in given:
+        key, sign, value = one.partition("=")
+        if not sign or not key.strip() or not value.strip():
+            raise ConfigError(f"{one!r} is no answer", hint='write KEY=VALUE, as in --set columns.time="Order Date"')
+        found[key.strip()] = value.strip().strip('"')
+    return found
 
 
 def _ask(question: Question) -> str:

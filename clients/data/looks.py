@@ -26,8 +26,9 @@ _ROUNDED = "^[0-9]{15}0+$"
 #: Ids without a digit are odd where this share of all has one, and they are no more than the rest.
 _WITH_DIGITS = 0.95
 _ODD = 0.01
-#: A day is far off if it is so many days beyond all rows but a few: a share of them, in small tables these.
-_FAR = 400
+#: A day is far off if it is so many days behind, or before, all rows but a few: a share of them, in small tables these.
+#: Shops begin slowly (one of the public data sets has its first sale three years before the next ones), but do not end so.
+_FAR, _FAR_BEFORE = 400, 1826
 _FEW_SHARE, _FEW_ROWS, _FEW_OF = 0.001, 3, 50
 #: The country whose telephone numbers are tried, by currency.
 _COUNTRY = {
@@ -172,7 +173,9 @@ def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:
     first, last = usual(found), usual(found[::-1])
     tomorrow = today + dt.timedelta(days=1)
     late = [(day, count) for day, count in found if day > tomorrow or (last is not None and day - far > last)]
-    early = placeholders + [(day, count) for day, count in found if first is not None and day < first - far]
+    early = placeholders + [
+        (day, count) for day, count in found if first is not None and day < first - dt.timedelta(days=_FAR_BEFORE)
+    ]
     rest = [day for day, count in found if (day, count) not in late]
     off = [day for day, _ in (*early, *late)]
     return Days(

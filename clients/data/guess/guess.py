@@ -20,10 +20,11 @@ from pydantic import ValidationError
 from clients.data.cleaning.columns import missing_columns, time_facts
 from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
+from clients.data.guess.asking import settled
 from clients.data.guess.draft import holder_toml
 from clients.data.guess.feeds import feeds_toml, guess_feeds
 from clients.data.guess.meaning import check_is_sales, continues, with_meaning
-from clients.data.guess.nouns import Guess, Guessed, Question, answered, open_questions
+from clients.data.guess.nouns import Guess, Guessed, Question
 from clients.data.guess.numbers import OpenNumber
 from clients.data.guess.sample import Sample, may_be_spelled
 from clients.data.guess.shapes import shapes
@@ -192,7 +193,7 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
         holder: the holder's name; made from the URL where not given.
         table: for a database.
         password: where a database's password is: ``{"password_env": NAME}`` or ``{"password_file": path}``.
-        answers: answers known beforehand, by the key of their question, such as ``{"currency": "EUR"}``.
+        answers: answers known beforehand, by key, such as ``{"currency": "EUR", "columns.time": "Order Date"}``.
         ask: called with every other open question; returns one of its choices. None (``--yes``) takes the best guesses.
         overwrite: whether an existing file is replaced.
 
@@ -218,12 +219,7 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
             if table not in choices:
                 raise ConfigError(f"{table!r} is none of the choices", hint=", ".join(choices[:30]))
     guess = guess_holder(url, base=base, holder=name, table=table, password=password)
-    known = dict(answers or {})
-    for question in open_questions(guess):
-        if question.key in known:
-            guess = answered(guess, question, known[question.key])
-        elif ask is not None:
-            guess = answered(guess, question, ask(question))
+    guess = settled(guess, answers or {}, ask)
     text = holder_toml(guess)
     _try_out(guess.config(), base)
     found = guess_feeds(guess.config(), _plain_study(guess.config()), base=base)
@@ -252,7 +248,7 @@ def _try_out(config: HolderConfig, base: Path) -> None:
     if facts["first"] is None:
         raise DataError(
             f"no time in {config.columns.time!r} can be read",
-            hint="answer with another column; or make a view with a timestamp column",
+            hint='name another column, as in --set columns.time="Order Date"; or say how it is spelled in holder.toml',
         )
 
 

@@ -140,7 +140,7 @@ class Guess:
             advice = "give --currency, or " if any(question.key == "currency" for question in missing) else ""
             raise DataError(
                 "this cannot be guessed:\n" + "\n".join(f"  {question.text}" for question in missing),
-                hint=f"{advice}run without --yes to be asked; or write holder.toml by hand, docs/holder.md shows how",
+                hint=f"{advice}run without --yes to be asked, or answer with --set, as in --set columns.time=Date",
             )
         source: dict[str, Any] = {"url": self.url, "time_zone": self.time_zone.value} | dict(self.password)
         if self.table:
@@ -167,8 +167,8 @@ class Guess:
 
 _WHAT = {
     "customer": "Which column is the customer's id?",
-    "order": "Which column is the order's (receipt's) id, the same on all lines of one order?",
     "time": "Which column says when the order was placed?",
+    "order": "Which column is the order's (receipt's) id, the same on all lines of one order?",
 }
 
 
@@ -191,7 +191,7 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
         questions.append(
             Question(
                 key="amount",
-                text="Which column is the money of a line?",
+                text="Which column is the money of a line? R, F and M need money: map it, or join it in a view",
                 choices=choices,
                 default=money[0].value if len(money) == 1 else None,
             )
