@@ -7,19 +7,26 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import ibis
 import numpy as np
 import pandas as pd
 import pytest
+import sqlglot
 from cell_kit import AS_OF, REQUEST, TABLES, check_valid, declared, entries_of, listed, true_entries_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres_server import PASSWORD, Server
-from source_kit import load
+from source_kit import SparkSettings, load
 
+from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
+from clients.data.feeds.lines import _rows
 from clients.data.origin import Origin
 from clients.data.rows import KINDS, own_rows
+from clients.data.rows.cells.facts import attributes, use_name
+from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.kind import CustomerCells, build_cells
+from clients.data.rows.cells.order_events import order_cells, order_rows, order_sums
 from clients.data.rows.cells.paths import Moments, credited, followed, weighted_sums
 from privacy.errors import DataError
 from privacy.kernel.canonical import read_toml
@@ -92,6 +99,8 @@ def test_duckdb_and_postgresql_find_the_same(
         path = world.folder / f"pg_{name}.parquet"
         frame.to_parquet(path, index=False)
         types = {"datetime64": "timestamp", "int": "bigint", "float": "float8", "bool": "boolean"}
+        if name in ("session", "touch", "sent"):  # this holder's clock is UTC's: the same moments with a zone
+            types["datetime64"] = "timestamptz"
         columns = ", ".join(
             f'"{column}" '
             + next((sql for kind, sql in types.items() if str(frame[column].dtype).startswith(kind)), "text")
@@ -259,3 +268,58 @@ def test_any_rows_give_valid_entries_and_a_customers_are_its_own(
     without = _by_customer(_drawn(seed, home, without="4"))
     whole.pop("4", None)
     assert without == whole
+
+
+# --- other databases -------------------------------------------------------------------------------------------------
+
+_TYPES = {"money": "float64", "number": "int64", "flag": "boolean", "day": "date"}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dialect", ["postgres", "snowflake", "bigquery", "pyspark", "databricks", "trino"])
+def test_entries_compile_for_other_databases(monkeypatch: pytest.MonkeyPatch, dialect: str, tmp_path: Path) -> None:
+    """Every kind of query; written and parsed, never run."""
+    if dialect == "pyspark":  # its settings are there only where Spark is installed
+        monkeypatch.setattr(ibis.options, "pyspark", SparkSettings())
+    tables: dict[str, Any] = {
+        "holder": "shop",
+        "source": {"url": "duckdb://x", "table": "order", "currency_code": "GBP"},
+    }
+    rows = {}
+    for feed, roles in FEEDS.items():
+        kinds = {"customer": "int64"} | ({"time": "timestamp(6)"} if feed != "customer" else {})
+        kinds |= {role: _TYPES.get(what.kind, "string") for role, what in roles.items()}
+        rows[feed] = ibis.table(kinds, name=f"{feed}_rows")
+        place = {"table": f"{feed}_rows", "columns": {role: role for role in kinds}}
+        if feed == "order":
+            tables["columns"] = place["columns"]
+        elif feed == "customer":
+            tables["customers"] = place
+        else:
+            tables.setdefault("events", {})[feed] = place
+    origin = Origin(HolderConfig.model_validate(tables), STUDY, tmp_path)
+    lines = cleaned_lines(rows["order"], origin)
+    of_customers = [(number, table) for number, table in enumerate(TABLES) if not table.feed]
+    queries = [order_sums(lines, origin, of_customers), order_rows(lines, origin, [30])]
+    queries += [order_cells(lines, origin, table) for table in TABLES if table.name in ("retention", "taste", "newest")]
+    for feed, reading in origin.config.feeds.items():
+        read = FeedRows(_rows(rows[feed], reading, origin, tidy=False)[1], reading, STUDY)
+        if feed == "customer":
+            uses = {use_name(use): use for table in TABLES for use in table.by if use.meaning.feed == "customer"}
+            single = {name: use for name, use in uses.items() if use.dimension != "customer.known"}
+            queries.append(attributes(read, single, ["gender", "born"]))
+        else:
+            queries += [read.sums(of_customers)] if feed == "session" else []
+            queries += [read.cells(table) for table in TABLES if table.feed == feed and table.name in _OF_EVENTS]
+    assert len(queries) == 10
+    for query in queries:
+        parsed = sqlglot.parse(
+            str(ibis.to_sql(query, dialect=dialect)), read={"pyspark": "spark"}.get(dialect, dialect)
+        )
+        assert len(parsed) == 1
+        assert isinstance(parsed[0], sqlglot.exp.Select)
+        assert not list(parsed[0].find_all(sqlglot.exp.Command))
+
+
+#: One of one event of all, one of one event for each key, one of all events.
+_OF_EVENTS = {"funnel", "dwell", "returns"}
