@@ -208,3 +208,7 @@ def test_encodings_are_told_by_the_words_that_are_not_ascii(encoding):
     assert raw.decode(found) == raw.decode(encoding)
     assert "PLEASE" not in why
     assert "PLEASE CHECK, for only " in guess_encoding(("a,b\n" + f"{words[0]},3\n" * 30).encode(encoding))[1]
+
+
+def test_a_sign_of_money_alone_makes_no_cyrillic_file():
+    assert guess_encoding(("a;b\n" + "1;12,50 €\n" * 80).encode("cp1252"))[0] == "cp1252"

@@ -26,8 +26,8 @@ _ROUNDED = "^[0-9]{15}0+$"
 #: Ids without a digit are odd where this share of all has one, and they are no more than the rest.
 _WITH_DIGITS = 0.95
 _ODD = 0.01
-#: A day is far off if it is so many days behind, or before, all rows but a few: a share of them, in small tables these.
-#: Shops begin slowly (one of the public data sets has its first sale three years before the next ones), but do not end so.
+#: A day is far off if it is so many days behind, or before, all rows but a few: a share, in small tables these.
+#: Shops begin slowly (a public data set has its first sale three years before the next ones), but do not end so.
 _FAR, _FAR_BEFORE = 400, 1826
 _FEW_SHARE, _FEW_ROWS, _FEW_OF = 0.001, 3, 50
 #: The country whose telephone numbers are tried, by currency.

@@ -16,6 +16,8 @@ _TRIED = (*_FAR, "cp1254", "cp1250", "cp1252", "iso8859_2")
 #: Fewer different words with other signs than ASCII tell little.
 _TELLING = 8
 _LOOKED_AT = 100_000
+#: In other scripts bytes beyond ASCII stand beside each other, this often at least; in Western words they stand alone.
+_IN_WORDS = 0.25
 #: Letters of Polish, Czech, Slovak and Hungarian in cp1250 that no Western word has, and those that Western words have.
 _CENTRAL = rb"[\x8a\x8c-\x8f\x9a\x9c-\x9f\xa3\xa5\xaf\xb3\xb9\xbf\xd8\xe8\xf8\xec\xf5\xfb]"
 _WESTERN = rb"[\xe4\xf6\xfc\xc4\xd6\xdc\xdf]"
@@ -44,7 +46,9 @@ def _legacy(raw: bytes) -> tuple[str, str]:
     few = "" if len(words) >= _TELLING else f"; PLEASE CHECK, for only {len(words):,} words have other signs than ASCII"
     best = from_bytes(b"\n".join(odd)[:_LOOKED_AT], cp_isolation=list(_TRIED), threshold=0.9).best()
     found = best.encoding if best is not None else ""
-    if found in _FAR and _reads(raw, found):
+    runs = re.findall(rb"[\x80-\xff]+", b"\n".join(odd)[:_LOOKED_AT])
+    in_words = sum(len(run) > 1 for run in runs) > _IN_WORDS * len(runs)
+    if found in _FAR and in_words and _reads(raw, found):
         return codecs.lookup(found).name, f"it is not UTF-8, and reads as {_FAR[found]} text{few}"
     if _reads(raw, "cp1250") and re.search(_CENTRAL, raw) and not re.search(_WESTERN, raw):
         return "cp1250", f"it is not UTF-8, and has letters of Windows' Central European encoding{few}"
