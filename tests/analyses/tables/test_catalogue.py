@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from analyses.tables.examples import LTV, RETENTION
 
 from privacy.analyses.tables.options import TablesOptions
 from privacy.errors import ConfigError
+from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
 from server.analyses.tables.catalogue import lists_of, names, tables_of, written_out
 from server.analyses.tables.listing import listed
@@ -146,3 +148,14 @@ def test_the_margin_that_is_expected_is_that_of_the_release() -> None:
     assert row.margin == pytest.approx(expected.value, rel=1e-6)
     assert row.of_itself == pytest.approx(row.margin * 16 / 50_000)
     assert Decimal(str(round(row.margin, 3))) > 0
+
+
+def test_a_strangers_own_table_needs_a_file_and_no_code() -> None:
+    """The example of the documents: a table that the catalogue does not have, over another feed."""
+    own = read_toml(Path(__file__).resolve().parents[3] / "examples" / "own_table.toml", Study)
+    (table,) = options_of(resolve(own, ())).table
+    assert table.name not in names()
+    assert table.written_out(own.as_of, {}).needs == {("session", "device"), ("session", "furthest")}
+    (expected,) = check_study(own, holders=4).expectations
+    assert expected.code == "cell_devices"
+    assert not expected.warning
