@@ -30,7 +30,7 @@ from clients.data.rows import own_rows
 from clients.data.rows.customers import (
     CustomerTable,
     _customers,
-    _in_window,
+    in_window,
     _spellings,
     _tally,
     build_customer_table,
@@ -787,8 +787,8 @@ def test_the_queries_compile_for_other_databases(tmp_path, dialect):
     study = make_study(rates={"GBP": {"2024-02-01": "1.2"}}, cleaning={"returns": "net", "cancellation_prefix": "C"})
     origin = Origin(config, study, tmp_path)
     month = CustomerRequest(window_days=30)
-    lines = _in_window(cleaned_lines(table, origin), origin, month)
-    spelled = _spellings(_in_window(cleaned_lines(table, origin, exact_ids=True), origin, month), study)
+    lines = in_window(cleaned_lines(table, origin), origin, month)
+    spelled = _spellings(in_window(cleaned_lines(table, origin, exact_ids=True), origin, month), study)
     assert spelled is not None
     for query in (_tally(lines, origin, frozenset({"customer"})), _customers(lines, origin), spelled):
         text = ibis.to_sql(query, dialect=dialect)

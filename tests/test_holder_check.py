@@ -82,6 +82,19 @@ def test_clean_data_is_ready(tmp_path):
     assert json.loads(report.model_dump_json())["cleaning"]["rows_seen"] == 3
 
 
+def test_money_is_of_the_lines_in_the_studys_window(tmp_path):
+    old = line(order="o0", amount=100.0, time=dt.datetime(2024, 3, 1, 12))
+    rows = [line(), line(order="o2", amount=0.1), old, line(order="o4", customer="c2", amount=7.0)]
+    report = check(tmp_path, rows, make_study(rfm={"window_days": 30}))
+    assert (report.problems, report.cleaning.lines) == ((), 3)
+    assert report.cleaning.dropped == {"before_window": 1}
+    assert [(step.code, step.rows, str(step.revenue)) for step in report.steps] == [
+        ("before_window", 1, "100"),
+        ("used", 3, "17.35"),
+    ]
+    assert [(c.lines, str(c.revenue)) for c in report.currencies] == [(3, "17.35")]
+
+
 def test_without_a_study_all_rows_are_seen_with_default_rules(tmp_path):
     rows = [line(), line(order="o2", currency="GBP"), line(order="o3"), line(customer="nan", order="o4")]
     report = check(tmp_path, rows, None)

@@ -174,11 +174,9 @@ def _adds_up(report: CheckReport) -> list[Finding]:
         steps[step.code] += step.rows
     rows = sum(count for code, count in steps.items() if code != RETURNS)
     counted = report.cleaning
-    # A window of days is the customer table's alone.
-    used = counted.lines + counted.dropped.get("before_window", 0)
-    if rows == counted.rows_seen and (steps.get(USED, 0) == used or "before_window" in counted.dropped):
+    if rows == counted.rows_seen and steps.get(USED, 0) == counted.lines:
         return []
-    both = f"{rows:,} rows, {steps.get(USED, 0):,} of them used, or {counted.rows_seen:,} and {used:,}"
+    both = f"{rows:,} rows, {steps.get(USED, 0):,} of them used, or {counted.rows_seen:,} and {counted.lines:,}"
     hint = "is the source being written? else report this: a fault of ours"
     return [Finding(code="does_not_add_up", text=f"the account does not add up: {both}", hint=hint)]
 

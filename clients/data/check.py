@@ -25,7 +25,7 @@ from clients.data.feeds.coverage import check_feeds
 from clients.data.findings import Finding
 from clients.data.looks import look
 from clients.data.origin import Origin
-from clients.data.rows.customers import build_customer_table
+from clients.data.rows.customers import build_customer_table, in_window
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, Notice
 from privacy.errors import CohortiumError
@@ -61,12 +61,12 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
             applied = study or _defaults(source, config, facts["looks"].days.last)
             facts["as_of"] = applied.as_of
             origin = Origin(config, applied, base)
+            asked = study.row_requests.values() if study is not None else ()
+            request = next((one for one in asked if isinstance(one, CustomerRequest)), CustomerRequest())
             lines = cleaned_lines(source, origin)
-            facts["steps"] = account(lines, origin)
+            facts["steps"] = account(in_window(lines, origin, request), origin)
             facts["currencies"] = _currencies(facts["steps"])
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
-        asked = study.row_requests.values() if study is not None else ()
-        request = next((one for one in asked if isinstance(one, CustomerRequest)), CustomerRequest())
         table = build_customer_table(origin, request)
     except ColumnsMissing as error:
         return CheckReport(**facts, problems=_missing(error.sentences))

@@ -195,14 +195,14 @@ def build_customer_table(origin: Origin, request: CustomerRequest = _WHOLE_LIFE)
         lines, counts = counted_lines(opened, origin, request)
         sums = fetch(_customers(lines, origin), what="adding up customers")
         tidy = frozenset(role for role in text_ids(source, origin.config) if f"untidy_{role}" in counts.column_names)
-        exact = _in_window(cleaned_lines(source, origin, tidy=tidy, exact_ids=True), origin, request)
+        exact = in_window(cleaned_lines(source, origin, tidy=tidy, exact_ids=True), origin, request)
         query = _spellings(exact, origin.study)
         spellings = fetch(query, what="looking at ids") if query is not None else None
     table = _assemble(counts, sums, spellings, origin)
     return replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
 
 
-def _in_window(lines: ir.Table, origin: Origin, request: CustomerRequest) -> ir.Table:
+def in_window(lines: ir.Table, origin: Origin, request: CustomerRequest) -> ir.Table:
     """Cleaned lines, of which those that would count but are older than the request's window stand under its rule."""
     if request.window_days is None:
         return lines
@@ -225,7 +225,7 @@ def counted_lines(opened: Opened, origin: Origin, request: CustomerRequest = _WH
     source, config = opened.table, origin.config
     tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
     while True:
-        lines = _in_window(cleaned_lines(source, origin, tidy=tidy), origin, request)
+        lines = in_window(cleaned_lines(source, origin, tidy=tidy), origin, request)
         counts = fetch(_tally(lines, origin, tidy), what="counting rows")
         untidy = {role for role in tidy if pc.any(counts[f"untidy_{role}"]).as_py()}
         if not untidy:
