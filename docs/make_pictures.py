@@ -259,7 +259,9 @@ def take(browser: Browser, page: Path, parts: Sequence[Part], target: Path) -> N
         with only(page, part) as copy:
             picture = browser.screen(copy, part.language, width=DESK)
         margin = (DESK - 1100) // 2
-        save(picture.crop((margin, 0, DESK - margin, min(picture.height, TALL))), target / f"{part.name}.png")
+        box = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
+        right = DESK if box and box[2] > DESK - margin else DESK - margin  # a table that takes the margin's room
+        save(picture.crop((margin, 0, right, min(picture.height, TALL))), target / f"{part.name}.png")
     kind = parts[0].name.partition("-")[0]
     for language in ("en", "zh"):
         save(columns(browser.screen(page, language, width=PHONE), 4, 1150), target / f"{kind}-phone-{language}.png")

@@ -108,6 +108,25 @@ def test_the_auditors_page_says_what_is_left_as_the_holders_own_screens_do(bundl
     assert stories["coordinator"].left() is None
 
 
+def test_a_study_is_priced_at_the_delta_of_its_promise(tmp_path: Path) -> None:
+    """At the holders' smaller delta a study that keeps its promise would stand above it."""
+    federation = federation_at(tmp_path / "federation", policy=kit.lenient_policy(epsilon="4"))
+    study = small_study(budget={"epsilon": "1", "size_class": 1000, "delta": "0.0001"})
+    coordinator = kit.coordinator_of(federation, study)
+    coordinator.join()
+    coordinator.ask("rfm", "cut points", kit.STATISTIC, kit.price(coordinator.study))
+    coordinator.finish("{}")
+    page = page_of(sorted(export_all(federation, tmp_path / "bundles").glob("*.bundle")))
+    row = re.search(rf"<tr><th[^>]*>{study.name} {study.as_of}</th>(.*?)</tr>", page, re.S)
+    assert row is not None
+    cells = re.findall(r"<td[^>]*>([^<]*)</td>", row[1])
+    story = read_story(tmp_path / "bundles" / "alpha.bundle")
+    (spent,) = story.studies.values()
+    assert float(cells[2]) == pytest.approx(epsilon_spent(spent.person, 1e-4), rel=0.01)
+    assert float(cells[2]) <= float(cells[3]) == 1
+    assert story.epsilon(spent.person) > 1.1 * epsilon_spent(spent.person, 1e-4)
+
+
 def test_failures_stand_first_and_names_are_escaped(bundles: Path, tmp_path: Path) -> None:
     import shutil
 

@@ -9,6 +9,7 @@ from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
+from privacy.accounting.events import epsilon_spent
 from privacy.accounting.gdp import best_guess, root
 from privacy.analyses.catalogue import NAMES
 from privacy.audit.budget_words import budget_in_words
@@ -229,7 +230,12 @@ class _Page:
                     f"{study.name} {shown.as_of}" if shown else study.name,
                     day_text(study.first, self._language),
                     str(study.questions),
-                    epsilon_text(story.epsilon(study.person)),
+                    # beside the promise, which is at the study's own delta
+                    epsilon_text(
+                        epsilon_spent(study.person, float(shown.budget.effective_delta))
+                        if shown
+                        else story.epsilon(study.person)
+                    ),
                     plain(float(shown.budget.epsilon)) if shown else "–",
                     str(study.records),
                     say("separator").join(study.holders),
