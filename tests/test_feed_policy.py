@@ -11,6 +11,7 @@ import protocol_kit as kit
 import pytest
 from cell_kit import TABLES, declared, listed
 from protocol_kit import LyingCoordinator
+from pydantic import ValidationError
 
 from clients.answering.policy import HolderPolicy, policy_toml
 from clients.data.config import HolderConfig
@@ -131,6 +132,18 @@ def asked(tmp_path: Path, having: int, study: Study, **allow: Any) -> LyingCoord
     for place, node in enumerate(federation.nodes.values()):
         node._data.feeds = lambda tables, place=place: WEB if place < having else {}  # type: ignore[method-assign]
     return LyingCoordinator(federation, study)
+
+
+@pytest.mark.parametrize("feeds", [
+    {"session": ("note to the others",)}, {"session": ("stars",)}, {"gossip": ()}, {"session": ("source", "source")},
+])  # fmt: skip
+def test_a_hello_names_feeds_and_roles_of_the_closed_list_and_nothing_else(tmp_path: Path, feeds: Any) -> None:
+    liar = asked(tmp_path, 4, study_of(VISITS))
+    liar.greet()
+    said = liar.hellos["alpha"].open(Hello, liar.roster, signer="alpha").model_dump(mode="json")
+    assert Hello.model_validate(said).feeds == WEB
+    with pytest.raises(ValidationError, match="feeds"):
+        Hello.model_validate(said | {"feeds": feeds})
 
 
 def study_of(*tables: dict[str, Any]) -> Study:

@@ -1473,8 +1473,8 @@ def test_statements_have_no_free_form_field() -> None:
     assert fields == {
         "Hello": {
             "protocol", "federation", "roster", "study", "run", "holder", "mask_key", "nonce", "checkpoint", "expires",
-            "time",
-            "unwitnessed",
+            "time", "unwitnessed",
+            "feeds",  # names of a closed list, see test_feed_policy
         },
         "Ready": {"holder", "core", "checkpoint", "check"},
         "Opening": {"holder", "core", "keys"},

@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Annotated, Literal, get_args
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from privacy.kernel.columns import Column
 
@@ -127,8 +127,20 @@ SENSITIVE: frozenset[Column] = frozenset(
     role.column for roles in FEEDS.values() for role in roles.values() if role.sensitive
 )
 
-#: Feeds and their roles, as a holder declares that it has them.
-Declared = dict[FeedName, Annotated[tuple[RoleName, ...], Field(max_length=20)]]
+
+def _known(value: dict[FeedName, tuple[RoleName, ...]]) -> dict[FeedName, tuple[RoleName, ...]]:
+    for feed, roles in value.items():
+        if list(roles) != sorted(set(roles) & set(FEEDS[feed])):
+            raise ValueError(f"{feed}: roles of that feed, sorted, each once")
+    return value
+
+
+#: Feeds and their roles, as a holder declares that it has them: names of the closed list, nothing else.
+Declared = Annotated[
+    dict[FeedName, Annotated[tuple[RoleName, ...], Field(max_length=20)]],
+    Field(max_length=len(FEEDS)),
+    AfterValidator(_known),
+]
 
 if set(FEEDS) != set(get_args(FeedName)) or set(PRESENCE) != set(FEEDS):  # found when the module is loaded
     raise TypeError("FEEDS, PRESENCE and FeedName differ")
