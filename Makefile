@@ -46,7 +46,7 @@ docs: $(VENV)/.docs
 ## Write anew which versions everything is tested with: the newest that pyproject.toml allows.
 lock:
 	rm -rf $(VENV)-lock && $(PYTHON) -m venv $(VENV)-lock
-	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs]'
+	$(VENV)-lock/bin/python -m pip install --quiet --disable-pip-version-check '.[dev,docs,spark]'
 	(echo '# Versions that everything was tested with, by `make lock`. pip install -c requirements.lock "cohortium[node]"'; \
 	  $(VENV)-lock/bin/python -m pip freeze --exclude cohortium | sed 's/+cpu$$//' | LC_ALL=C sort -f) > requirements.lock
 	rm -rf $(VENV)-lock

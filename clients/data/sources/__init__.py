@@ -85,6 +85,14 @@ def _open_mysql(config: Reading, location: str, base: Path, mapped: Mapping[str,
         yield opened
 
 
+@contextlib.contextmanager
+def _open_spark(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
+    with _needs("pyspark", what="Spark", extra="spark"):
+        from clients.data.sources.spark import open_spark
+    with open_spark(config, location, base, mapped) as opened:
+        yield opened
+
+
 def needs_psycopg() -> AbstractContextManager[None]:
     """Around imports of modules for PostgreSQL, whose driver is an extra.
 
@@ -139,5 +147,6 @@ OPENERS: dict[str, Opener] = {
     "parquet": open_parquet,
     "postgres": _open_postgres,
     "postgresql": _open_postgres,
+    "spark": _open_spark,
     "sqlite": open_sqlite,
 }

@@ -12,17 +12,11 @@ from ibis.expr import types as ir
 
 from clients.data.place import Reading
 from clients.data.sources.finite import finite_times
+from clients.data.sources.plain_text import CLOCK, DAY, MICROSECONDS, NUMBER, NUMBER_LENGTH, UTC
 from clients.data.sources.spelling import Reader, spelled
 
 #: Amounts are limited to this, so that quantity x price x rate cannot overflow, which fails in PostgreSQL.
 _LARGEST, _SMALLEST = 1e140, 1e-140
-
-_NUMBER = r"^[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?$"
-_NUMBER_LENGTH = 1000  # PostgreSQL's decimals hold every number of this pattern and length
-_DAY = r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
-_CLOCK = r"([ T]([01][0-9]|2[0-3]):[0-5][0-9](:[0-5][0-9](\.[0-9]+)?)?)?"
-_UTC = r"([ ]?([Zz]|[+-]00(:?00)?))?"
-_MICROSECONDS = 26  # characters of 2024-05-01 12:00:00.000000
 
 
 @ibis.udf.scalar.builtin(name="make_date", signature=((dtypes.int32, dtypes.int32, dtypes.int32), dtypes.date))
@@ -64,7 +58,7 @@ def in_line(config: Reading, padded: frozenset[str], table: ir.Table) -> ir.Tabl
 def _number_of(column: ir.Value) -> ir.Value:
     """Text as a number; null where it is none."""
     text = column.strip()
-    safe = text.re_search(_NUMBER) & (text.length() <= _NUMBER_LENGTH)
+    safe = text.re_search(NUMBER) & (text.length() <= NUMBER_LENGTH)
     number = ibis.ifelse(safe, text, ibis.null("string")).cast("decimal")
     return _limited_decimal(ibis.ifelse(number.abs() < _exact("1.7e308"), number, ibis.null("decimal")))
 
@@ -90,9 +84,9 @@ def _limited_decimal(number: ir.Value) -> ir.Value:
 def _time_of(column: ir.Value, *, utc: bool) -> ir.Value:
     """ISO text as a time; null where it is none, or has an offset whose meaning would be a guess."""
     text = column.strip()
-    spelled = text.re_search(f"^{_DAY}{_CLOCK}{_UTC if utc else ''}$") & ~text.startswith("0000")
+    spelled = text.re_search(f"^{DAY}{CLOCK}{UTC if utc else ''}$") & ~text.startswith("0000")
     text = ibis.ifelse(spelled, text, ibis.null("string"))
     year, month, day = (text.substr(start, length).cast("int32") for start, length in ((0, 4), (5, 2), (8, 2)))
     exists = (_make_date(year, month, ibis.literal(1, "int32")) + ibis.interval(days=1) * (day - 1)).month() == month
-    plain = text.re_replace(_UTC + "$", "") if utc else text
-    return ibis.ifelse(exists, plain.substr(0, _MICROSECONDS), ibis.null("string")).cast("timestamp(6)")
+    plain = text.re_replace(UTC + "$", "") if utc else text
+    return ibis.ifelse(exists, plain.substr(0, MICROSECONDS), ibis.null("string")).cast("timestamp(6)")

@@ -1,0 +1,150 @@
+"""A real local Spark as a source: the whole customer table, features and feeds, digit by digit as from DuckDB."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from feature_checks import REQUEST, lines_of, make_study, write
+from source_kit import COLUMNS, as_rows, make_config, messy_rows
+from source_kit import make_study as plain_study
+from test_features import same
+from test_feeds import read, sessions, with_sessions
+
+from clients.data.check import preflight
+from clients.data.guess.guess import new_holder_file
+from clients.data.origin import Origin
+from clients.data.rows.customers import build_customer_table
+from clients.data.rows.features import build_features
+from clients.data.sources import open_source
+from privacy.errors import DataError
+from privacy.kernel.customers import CustomerRequest
+
+pytest.importorskip("pyspark", reason="Spark is not installed (extra [spark])")
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(
+        shutil.which("java") is None and "JAVA_HOME" not in os.environ,
+        reason="Spark needs Java, and there is none here",
+    ),
+]
+LOCAL = "spark://local[2]"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _running() -> Iterator[None]:
+    """One Spark for the module: starting it takes as long as a test."""
+    from pyspark.sql import SparkSession
+
+    builder = SparkSession.builder.master("local[2]").appName("tests")
+    for setting, value in {
+        "spark.ui.enabled": "false", "spark.ui.showConsoleProgress": "false", "spark.sql.shuffle.partitions": "2",
+        "spark.driver.bindAddress": "127.0.0.1", "spark.driver.host": "127.0.0.1",
+    }.items():  # fmt: skip
+        builder = builder.config(setting, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("OFF")
+    yield
+    session.stop()
+
+
+def there(path: Path) -> dict[str, str]:
+    return {"url": LOCAL, "table": f"parquet.`{path}`"}
+
+
+def kinds(folder: Path) -> dict[str, Path]:
+    """The odd rows with types of their own, as text, and with times in a zone."""
+    rows = messy_rows()
+    odd = pa.table(
+        {name: pa.array([value, None]) for name, value in rows.slice(0, 1).to_pylist()[0].items()}, rows.schema
+    )
+    odd = odd.set_column(0, "customer", pa.array(["\t18\n", "18.00"]))
+    rows = pa.concat_tables([rows, odd])
+    text = pa.table(
+        {name: column.cast(pa.string()) for name, column in zip(rows.column_names, rows.columns, strict=True)}
+    )
+    bad = {"time": ["12:30", "2024", "2024-02-30", "now"], "price": ["1d", "0x1", "1,5", "1e999"]}
+    wrong = pa.table({name: pa.array(bad.get(name, ["1"] * 4), pa.string()) for name in text.column_names})
+    found = {
+        "native": rows,
+        "text": pa.concat_tables([text, wrong]),
+        "zoned": rows.set_column(2, "time", rows["time"].cast(pa.timestamp("us", "UTC"))),
+    }
+    for name, table in found.items():
+        pq.write_table(table, folder / f"{name}.parquet")
+    return {name: folder / f"{name}.parquet" for name in found}
+
+
+@pytest.mark.parametrize("has_orders", [True, False])
+def test_customer_tables_have_the_same_digits(tmp_path, has_orders):
+    (tmp_path / "out.csv").write_text('id\n17\n"a\'b\\"\n"o""x"\n', encoding="utf-8")
+    study = plain_study(
+        cleaning={"returns": "net", "cancellation_prefix": "C", "non_goods": ["post"]},
+        rates={"GBP": {"2024-01-01": "1.15", "2024-03-01": "1.1725"}, "USD": "0.93"},
+        time_zone="Asia/Shanghai",
+    )
+    columns = {role: name for role, name in COLUMNS.items() if has_orders or role != "order"}
+    more: dict[str, Any] = {"columns": columns | {"product": "product", "currency": "currency"}, "exclude": "out.csv"}
+    for name, path in kinds(tmp_path).items():
+        if not has_orders and name == "native":  # as with orders
+            continue
+        more["time_zone"] = "America/New_York" if name == "zoned" else "UTC"
+        request = CustomerRequest(window_days=None if has_orders else 60)
+        tables = [
+            build_customer_table(Origin(make_config(**place, **more), study, tmp_path), request)
+            for place in ({"url": path}, there(path))
+        ]
+        assert len(tables[0]) > 100
+        assert as_rows(tables[0]) == as_rows(tables[1]), name
+        assert tables[0].report == tables[1].report, name
+
+
+def test_features_have_the_same_digits(tmp_path):
+    for zone in (None, "America/New_York"):
+        path = write(tmp_path / "sales.parquet", lines_of(11, customers=100, zone=zone))
+        study, where = make_study(time_zone=zone or "UTC"), {"time_zone": zone or "UTC"}
+        places = ({"url": path}, there(path))
+        found = [build_features(Origin(make_config(**place, **where), study, tmp_path), REQUEST) for place in places]
+        assert len(found[0].ids) > 50
+        assert same(*found)
+
+
+def test_feeds_have_the_same_rows(tmp_path):
+    pq.write_table(sessions(), tmp_path / "web.parquet")
+    (tmp_path / "out.csv").write_text("id\n17\n客户 7\n", encoding="utf-8")
+    here = read(with_sessions("web.parquet", where="consent"), tmp_path)
+    assert here == read(with_sessions(LOCAL, table=f"parquet.`{tmp_path}/web.parquet`", where="consent"), tmp_path)
+
+
+def test_a_source_is_guessed_and_checked(tmp_path):
+    path = write(tmp_path / "sales.parquet", lines_of(10, customers=60))
+    drafts = {}
+    for url, table in ((str(path), None), (LOCAL, f"parquet.`{path}`")):
+        guess = new_holder_file(
+            url, output=tmp_path / "holder.toml", table=table, holder="a", answers={"currency": "EUR"}, overwrite=True
+        )
+        drafts[url] = {role: item.value for role, item in guess.columns.items()}
+    assert drafts[LOCAL] == drafts[str(path)]
+    [here, far] = [
+        preflight(make_config(**place), None, base=tmp_path).model_dump(exclude={"columns"})
+        for place in ({"url": path}, there(path))
+    ]
+    assert far == here
+
+
+def test_what_is_wrong_is_told(tmp_path):
+    for place, says in (
+        ({"url": LOCAL}, "needs a table"),
+        ({"url": LOCAL, "table": "absent.sales"}, "no table 'absent.sales'"),
+        ({"url": LOCAL, "table": f"parquet.`{tmp_path}/SECRET`"}, "can be read"),
+        ({"url": "spark://somewhere", "table": "x"}, "no Spark URL"),
+    ):
+        with pytest.raises(DataError, match=says) as caught, open_source(make_config(**place), base=tmp_path):
+            pass
+        assert caught.value.hint
