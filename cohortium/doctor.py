@@ -25,7 +25,10 @@ _SECONDS = 3.0
 #: Days before the end of a certificate from which people are told.
 _SOON = 30
 #: Extra to a module that comes with it.
-_EXTRAS = {"node": ("ibis", "duckdb", "pandas", "jinja2"), "postgres": ("psycopg",), "train": ("torch", "opacus")}
+_EXTRAS = {
+    "node": ("ibis", "duckdb", "pandas", "jinja2", "python_calamine"), "postgres": ("psycopg",), "mysql": ("pymysql",),
+    "spark": ("pyspark",), "train": ("torch", "opacus"),
+}  # fmt: skip
 
 Level = Literal["ok", "note", "problem"]
 

@@ -30,6 +30,8 @@ from privacy.errors import DataError
 _TOP = 1000
 #: Objects inside of objects, so deep.
 _DEEP = 4
+#: Numbers keep their digits; what JSON has no number for, such as NaN, is none.
+_DECODER = json.JSONDecoder(parse_float=Number, parse_int=Number, parse_constant=lambda _: None)
 _STEP = re.compile(r'\.([^.\["]+)|\["([^"]*)"\]|\[([0-9]{1,4})\]')
 _PLAIN = re.compile(r"[^.\[\"$]+")
 
@@ -105,7 +107,7 @@ def _record(line: bytes) -> dict[str, Any] | str:
     except UnicodeDecodeError:
         return "encoding"
     try:
-        found = json.loads(text, parse_float=Number, parse_int=Number, parse_constant=lambda _: None)
+        found = _DECODER.decode(text)
     except (ValueError, RecursionError):
         return "no_json"
     return found if isinstance(found, dict) else "no_json"
