@@ -30,10 +30,10 @@ from clients.data.rows import own_rows
 from clients.data.rows.customers import (
     CustomerTable,
     _customers,
-    in_window,
     _spellings,
     _tally,
     build_customer_table,
+    in_window,
     table_key,
 )
 from clients.data.sources import OPENERS, open_source
