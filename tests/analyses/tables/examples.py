@@ -77,7 +77,7 @@ OPTIONS = TablesOptions.model_validate(
 
 NOUNS = (
     OPTIONS,
-    OPTIONS.table[0],
+    Table.model_validate(RETENTION | {"lost": 0}),  # of one that asks for what is lost, not all is asked anew
     OPTIONS.table[2].measure[1],
     OPTIONS.table[0].figure[1],
     OPTIONS.change["profile"],
