@@ -66,6 +66,10 @@ def _no_earlier(study: Study, figures: Any, before: Sequence[StudyResult]) -> Se
     return ()
 
 
+def _refuses_nothing(study: Study, planned: Planned) -> None:
+    pass
+
+
 def _no_files(figures: Any, result: StudyResult, folder: ResultFolder) -> None:
     return None
 
@@ -87,6 +91,7 @@ class ServerAnalysis(Generic[R]):
         weights: title of each question to its share of the analysis' budget, in the order in which they are asked.
         part: its part of a study's budget where the study states no split, in proportion to the others' parts.
         run: asks, and turns releases into figures. What it returns may be handed out.
+        refuse: refuses a study of which this analysis would say nothing, before any analysis of it has asked.
         forecast: expected errors if the holders have ``size_class`` customers together.
         section: its part of the report.
         shown: figures as everything shows them: nothing that cannot be. Results keep what was released.
@@ -109,6 +114,7 @@ class ServerAnalysis(Generic[R]):
     shown: Callable[[R, StudyResult], R]
     forms: Callable[[Study], Mapping[str, Form]]
     terminal: Callable[[R, StudyResult, Path, Language], Iterable[RenderableType]]
+    refuse: Callable[[Study, Planned], None] = _refuses_nothing
     totals: Callable[[R], Mapping[str, Estimate]] = _no_totals
     resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier

@@ -18,7 +18,7 @@ from privacy.protocol.transport import Transport
 from privacy.results import EarlierRun, StudyResult, Timing
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
-from server.analysis import Noise
+from server.analysis import Noise, Planned
 from server.releases import Answer
 from server.running.federation import Federation, Patience
 from server.running.folder import CoordinatorFolder
@@ -66,8 +66,8 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
         books = folder.books()
         federation = Federation(study, books, transport, patience=patience, progress=watch)
         ending.callback(federation.end)
-        reserve = Reserve(study=study, prices=plan(study))
         everyone = len(study.holders or books.roster.holders)
+        reserve = _priced(study, everyone)
         federation.join()
         Renewal(folder.root).note_joined(books.roster, federation.participants)
         outcomes = _outcomes(Questions(reserve, federation, anew=folder.results.of(study) is None, stop=stop), everyone)
@@ -102,11 +102,25 @@ def _outcomes(questions: Questions, everyone: int) -> dict[str, Any]:
         def ask(title: str, statistic: Statistic[Any], name: str = name) -> Answer:
             return questions.ask(name, title, statistic)
 
-        def planned(title: str, statistic: Statistic[Any], name: str = name) -> Noise:
-            return planned_noise(reserve, (name, title), statistic, holders=everyone)
-
-        found[name] = CATALOGUE[name].run(reserve.study, ask, planned)
+        found[name] = CATALOGUE[name].run(reserve.study, ask, _planned(reserve, name, everyone))
     return found
+
+
+def _priced(study: Study, everyone: int) -> Reserve:
+    """The prices of a study's questions; an analysis that would say nothing refuses it before anybody is asked."""
+    reserve = Reserve(study=study, prices=plan(study))
+    for name in study.analyses:
+        CATALOGUE[name].refuse(study, _planned(reserve, name, everyone))
+    return reserve
+
+
+def _planned(reserve: Reserve, name: str, everyone: int) -> Planned:
+    """The noise that an analysis' questions are planned to have."""
+
+    def planned(title: str, statistic: Statistic[Any]) -> Noise:
+        return planned_noise(reserve, (name, title), statistic, holders=everyone)
+
+    return planned
 
 
 def _compared(study: Study, outcomes: Mapping[str, Any], folder: CoordinatorFolder) -> tuple[EarlierRun, ...]:

@@ -7,7 +7,7 @@ from fractions import Fraction
 from privacy.analyses.tables.results import TablesResult
 from privacy.analyses.tables.shown import shown
 from server.analyses.tables.forms import forms
-from server.analyses.tables.run import NAME, forecast, resolve, run, weights
+from server.analyses.tables.run import NAME, forecast, refuse, resolve, run, weights
 from server.analyses.tables.section import SECTION
 from server.analyses.tables.terminal import screens
 from server.analysis import ServerAnalysis
@@ -18,6 +18,7 @@ ANALYSIS: ServerAnalysis[TablesResult] = ServerAnalysis(
     part=Fraction(40, 100),
     run=run,
     forecast=forecast,
+    refuse=refuse,
     section=SECTION,
     shown=lambda figures, result: shown(figures, net=result.study.cleaning.returns == "net"),
     forms=forms,

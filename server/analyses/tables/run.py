@@ -55,12 +55,18 @@ def run(study: Study, ask: Ask, planned: Planned) -> TablesResult:
         study: what was agreed.
         ask: asks a question by its title.
         planned: the noise that a question is planned to have, by its title.
+    """
+    release = ask(TITLE, study.of(CONTRACT).question(study))
+    found = _figures(study, _cells(study, release.array, release.deviation))
+    return _with_holders(found, study, [release.feeds.get(holder, {}) for holder in release.holders])
+
+
+def refuse(study: Study, planned: Planned) -> None:
+    """Refuse a study with a table that would say nothing whatever its customers do.
 
     Raises:
-        ConfigError: if a table would say nothing whatever its customers do; nothing is asked then.
+        ConfigError: naming the table, and what would help.
     """
-    options = study.of(CONTRACT)
-    question = options.question(study)
     for cells in decoded(study, planned):
         if _hidden_below(cells) > study.budget.size_class:
             raise ConfigError(
@@ -68,9 +74,6 @@ def run(study: Study, ask: Ask, planned: Planned) -> TablesResult:
                 f"{_hidden_below(cells):,.0f} customers, and the study expects {study.budget.size_class:,}",
                 hint=_help(cells, study),
             )
-    release = ask(TITLE, question)
-    found = _figures(study, _cells(study, release.array, release.deviation))
-    return _with_holders(found, study, [release.feeds.get(holder, {}) for holder in release.holders])
 
 
 def _with_holders(result: TablesResult, study: Study, feeds: Sequence[Declared]) -> TablesResult:

@@ -10,14 +10,17 @@ from typing import Any
 import numpy as np
 import pytest
 from analyses.tables.examples import LTV, RETENTION
+from workspaces import make_workspace, read_study
+from workspaces import run as run_over
 
 from privacy.analyses.tables.options import TablesOptions
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import read_toml
+from privacy.ledger import Ledger, Reserved
 from privacy.protocol.study import Study
 from server.analyses.tables.catalogue import lists_of, names, tables_of, written_out
 from server.analyses.tables.listing import listed
-from server.analyses.tables.run import resolve, run
+from server.analyses.tables.run import refuse, resolve
 from server.running.check import check_study
 
 
@@ -134,10 +137,20 @@ def test_a_table_that_would_say_nothing_is_not_asked() -> None:
     class Noise:
         released_deviation = 1e9
 
-    asked: list[str] = []
     with pytest.raises(ConfigError, match="would say nothing"):
-        run(found, lambda title, statistic: asked.append(title), lambda title, statistic: Noise())  # type: ignore
-    assert not asked
+        refuse(found, lambda title, statistic: Noise())  # type: ignore
+
+
+def test_nobody_is_asked_anything_where_a_table_would_say_nothing(tmp_path: Path) -> None:
+    """Not even what another analysis of the same study would have asked before."""
+    workspace = make_workspace(tmp_path)
+    both = {"analyses": ["rfm", "tables"], "tables": {"use": ["retention"]}}
+    asked = read_study(tmp_path).model_dump(mode="json") | both
+    asked["budget"] |= {"size_class": 200, "epsilon": "0.05"}
+    with pytest.raises(ConfigError, match="would say nothing"):
+        run_over(workspace, Study.model_validate(asked))
+    ledger = workspace.coordinator.root / "ledger.sqlite"
+    assert not ledger.exists() or not [fact for fact in Ledger(ledger).facts() if isinstance(fact, Reserved)]
 
 
 def test_the_margin_that_is_expected_is_that_of_the_release() -> None:
