@@ -37,6 +37,7 @@ from feature_checks import (
     check_an_outcome_of_an_open_horizon,
     lines_of,
     make_study,
+    same,
     slow_features,
     write,
 )
@@ -217,13 +218,6 @@ def test_a_horizon_ends_before_the_start_of_its_last_day(tmp_path: Path) -> None
 
 
 # --- sources -----------------------------------------------------------------------------------------------------
-
-
-def same(one: CustomerFeatures, other: CustomerFeatures) -> bool:
-    tables = (one.table, other.table)
-    return one.ids.tolist() == other.ids.tolist() and all(
-        np.array_equal(*(getattr(table, name) for table in tables)) for name in ("values", "eligible", "outcome")
-    )
 
 
 def test_the_same_digits_from_csv_parquet_duckdb_and_postgresql(

@@ -104,7 +104,7 @@ def _the_demo_leads_everywhere(demo: Path) -> None:
     """Every link of the first page leads to a file; all records agree; what is stated is near what is true."""
     page = (demo / "index.html").read_text(encoding="utf-8")
     links = sorted(set(_LINK.findall(page)))
-    assert len(links) == 4 + 4 + 2 + 1 + 1, links
+    assert len(links) == 4 + 4 + 4 + 2 + 1 + 1, links
     assert [link for link in links if not (demo / link).exists()] == []
     assert "all claims hold" in page
     rows = _TRUTH.findall(page)

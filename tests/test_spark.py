@@ -11,11 +11,10 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from feature_checks import REQUEST, lines_of, make_study, write
+from feature_checks import REQUEST, lines_of, make_study, same, write
+from feed_kit import read, sessions, with_sessions
 from source_kit import COLUMNS, as_rows, make_config, messy_rows
 from source_kit import make_study as plain_study
-from test_features import same
-from test_feeds import read, sessions, with_sessions
 
 from clients.data.check import preflight
 from clients.data.guess.guess import new_holder_file

@@ -23,7 +23,7 @@ from clients.answering.answers import Sampler, masked_answer, noise_share
 from clients.answering.engines import encode_sum
 from clients.answering.policy import HolderPolicy
 from privacy.accounting.events import squared_cap
-from privacy.analyses.catalogue import CATALOGUE, NAMES, analysis_of
+from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, analysis_of
 from privacy.audit.empirical import Checked
 from privacy.ledger import Ledger, Reserved
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
@@ -120,11 +120,14 @@ class Rehearsed:
         )
         study = study_for(placement)
         self._price = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) * Fraction(1, 12)
+        self._study = study
         self._coordinator = coordinator_of(self._federation, study)
 
     def wrong(self, kind: str) -> str:
         """What is wrong with the noise of one question; empty for nothing."""
-        statistic = EXAMPLE_OF[kind].statistic
+        contract = BY_NAME[analysis_of(kind)]
+        # Holders answer no other question of an analysis whose question follows from the study.
+        statistic = contract.question(self._study.of(contract), self._study) or EXAMPLE_OF[kind].statistic
         self.recorder.forget()
         with replaced(server.aggregation.noise, "discrete_gaussian", self.recorder):
             release = self._coordinator.ask(analysis_of(kind), kind, statistic, self._price)

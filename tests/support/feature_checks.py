@@ -312,3 +312,10 @@ def check_an_outcome_of_an_open_horizon(tmp_path: Path) -> None:
     for horizon, outcome in ((30, 1), (31, -1)):
         request = FeatureRequest(names=("orders",), days=(AS_OF - 30 * DAY,), horizon_days=horizon)
         assert build(tmp_path, [line], make_study(), request).table.outcome.tolist() == [[outcome]]
+
+
+def same(one: CustomerFeatures, other: CustomerFeatures) -> bool:
+    tables = (one.table, other.table)
+    return one.ids.tolist() == other.ids.tolist() and all(
+        np.array_equal(*(getattr(table, name) for table in tables)) for name in ("values", "eligible", "outcome")
+    )

@@ -30,6 +30,7 @@ from server.running.check import check_study
 from server.running.planning import plan
 from server.running.reserve import LEAST, Reserve
 from server.running.run import run_study
+from simulations.attack.audit_cases import OPTIONS_OF
 from simulations.worlds.kit import MemoryFederation
 
 FIRST = ["cut points", "segments"]
@@ -54,7 +55,9 @@ def studies(draw: st.DrawFn) -> Study:
     budget["spare_attempts"] = draw(st.integers(0, 3))
     if draw(st.booleans()):
         budget["split"] = {name: str(draw(st.integers(1, 9))) for name in names}
-    return kit.small_study(analyses=names, budget=budget)
+    return kit.small_study(
+        analyses=names, budget=budget, **{name: OPTIONS_OF[name] for name in names if name in OPTIONS_OF}
+    )
 
 
 @given(studies(), st.data())
