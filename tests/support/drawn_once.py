@@ -10,6 +10,7 @@ import pickle
 from collections.abc import Callable
 from functools import wraps
 
+import cohortium  # noqa: F401  first: where a release is installed, it puts its parts on the path
 from privacy.presentation import charts
 
 #: Every kind of picture.
