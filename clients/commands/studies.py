@@ -234,16 +234,9 @@ def holder_labels(
     as_json: Json = False,
 ) -> None:
     """Write your customers' segments, churn scores and clusters from a run's releases. Costs nothing, asks nobody."""
-    from clients.answering.folder import HolderFolder
-    from clients.answering.runs import RunFolder
-    from clients.labelling import export_labels, to_label
+    from clients.labelling import export_labels
 
-    holder = HolderFolder(folder)
-    runs = RunFolder(holder.state / "runs")
-    chosen = _finished_run(runs, run)
-    study = runs.study(chosen)
-    if to_label(folder, study):
-        holder.node().label(chosen)
+    chosen, study = _labelled(folder, run)
     written = export_labels(
         folder, study.name, study.as_of, formats=tuple(formats or ()), to=to, table=table, changed_only=changed_only,
         segment=segment,
@@ -268,18 +261,11 @@ def holder_contacts(
     The first ones by value at risk, as many as you have hands for. Costs nothing and asks nobody. A part of the list is
     a control group, marked in the column `control`: do not contact these, and compare next month.
     """
-    from clients.answering.folder import HolderFolder
-    from clients.answering.runs import RunFolder
-    from clients.labelling import contacts_of, to_label, write_contact_list
+    from clients.labelling import contacts_of, write_contact_list
     from clients.labels.config import read_labels_config
     from clients.labels.contacts import PLACES
 
-    holder = HolderFolder(folder)
-    runs = RunFolder(holder.state / "runs")
-    chosen = _finished_run(runs, run)
-    study = runs.study(chosen)
-    if to_label(folder, study):
-        holder.node().label(chosen)
+    _, study = _labelled(folder, run)
     wished = {name: count for name, count in (("call", call), ("write", write)) if count is not None}
     settings = read_labels_config(folder).contacts.model_copy(update=wished)
     drawn = contacts_of(folder, study.name, study.as_of, settings)
@@ -292,6 +278,25 @@ def holder_contacts(
     for place, (count, alone) in counts.items():
         screen.print(f"To {place}: {count:,} customers, {alone:,} of them left alone as a control group")
     screen.print(f"Wrote [bold]{escape(str(path))}[/]", soft_wrap=True)
+
+
+def _labelled(folder: Path, run: str | None) -> tuple[str, Study]:
+    """A run that has ended, the last one if none is named, with its study, whose labels are made if they are not yet.
+
+    Raises:
+        ConfigError: if there is no such run.
+    """
+    from clients.answering.folder import HolderFolder
+    from clients.answering.runs import RunFolder
+    from clients.labelling import to_label
+
+    holder = HolderFolder(folder)
+    runs = RunFolder(holder.state / "runs")
+    chosen = _finished_run(runs, run)
+    study = runs.study(chosen)
+    if to_label(folder, study):
+        holder.node().label(chosen)
+    return chosen, study
 
 
 def _finished_run(runs: RunFolder, run: str | None) -> str:

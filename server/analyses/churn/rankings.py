@@ -9,16 +9,8 @@ from rich.table import Table
 from privacy.analyses.churn.results import RankingFigures
 from privacy.presentation.texts import Language
 from privacy.presentation.words import on_terminal
+from server.analyses.churn.section import COLUMNS
 from server.analyses.churn.texts import text
-
-#: Figures of a way to rank, each with its decimals and scale.
-_COLUMNS = {
-    "auc": (3, 1),
-    "average_precision": (3, 1),
-    "top_lift": (2, 1),
-    "top_share": (1, 100),
-    "churn_rate": (1, 100),
-}
 
 
 def rankings_table(title: str, rows: Sequence[RankingFigures], language: Language) -> Table:
@@ -30,12 +22,12 @@ def rankings_table(title: str, rows: Sequence[RankingFigures], language: Languag
         caption_justify="left",
     )
     table.add_column(text("quality_who", language))
-    for key in _COLUMNS:
+    for key in COLUMNS:
         table.add_column(text(f"quality_{key}", language), justify="right")
     for row in rows:
         figures = [
             on_terminal(getattr(row, key), language, decimals=decimals, scale=scale)
-            for key, (decimals, scale) in _COLUMNS.items()
+            for key, (decimals, scale) in COLUMNS.items()
         ]
         table.add_row(text(f"quality_{row.code}", language), *figures)
     return table

@@ -29,7 +29,7 @@ from server.analysis.forms import PERCENT, WHOLE, Form
 from server.analysis.section import ReportSection, ReportView
 
 #: Figures of a ranking with their decimals and scale, in the order of the table's columns.
-_COLUMNS = {
+COLUMNS = {
     "auc": (3, 1),
     "average_precision": (3, 1),
     "top_lift": (2, 1),
@@ -38,7 +38,7 @@ _COLUMNS = {
 }
 #: The same as texts, and what else there is.
 FORMS = {
-    **{name: Form(decimals, scale, "%" if scale == 100 else "") for name, (decimals, scale) in _COLUMNS.items()},
+    **{name: Form(decimals, scale, "%" if scale == 100 else "") for name, (decimals, scale) in COLUMNS.items()},
     **{"customers": WHOLE, "rate": PERCENT, "share": PERCENT},
 }
 _TRAINING = re.compile(r"training (\d+) of (\d+)")
@@ -181,7 +181,7 @@ def quality_table(rows: Sequence[RankingFigures], language: Language, *, names: 
         language: of the labels.
         names: of the rows, where they are not ways to rank.
     """
-    labels = {name: text(f"quality_{name}", language) for name in _COLUMNS}
+    labels = {name: text(f"quality_{name}", language) for name in COLUMNS}
     return {
         "columns": list(labels.values()),
         "rows": [
@@ -189,7 +189,7 @@ def quality_table(rows: Sequence[RankingFigures], language: Language, *, names: 
                 "name": name,
                 "cells": [
                     cell(labels[column], getattr(row, column), language, decimals=decimals, scale=scale)
-                    for column, (decimals, scale) in _COLUMNS.items()
+                    for column, (decimals, scale) in COLUMNS.items()
                 ],
             }
             for name, row in zip(names or [_ranked_by(row.code, language) for row in rows], rows, strict=True)
