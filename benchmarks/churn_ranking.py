@@ -23,7 +23,8 @@ import numpy as np
 from churn_customers import HOLDERS, TABLE, FloatArray, IntArray, auc, reference_study, trained_directly
 from rfm_accuracy import default_data
 
-from clients.data.config import Columns, HolderConfig
+from clients.data.columns import Columns
+from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.rows.features import build_features

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 from rfm_accuracy import Noisy
 
-from clients.data.config import Columns, HolderConfig
+from clients.data.columns import Columns
+from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.rows.features import CustomerFeatures, build_features

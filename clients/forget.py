@@ -20,8 +20,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.answering.folder import HolderFolder
-from clients.data.cleaning.ids import normal_id
 from clients.data.exclusion import exclude
+from clients.data.several.keys import normal_key
 from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
 from privacy.errors import ConfigError
@@ -65,10 +65,11 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     if not spelling.strip():
         raise ConfigError("there is no id", hint="give the customer's id as your source spells it")
     config, excluded = folder.config(), None
-    if config.source.exclude is not None:
+    key = normal_key(spelling, config)
+    if any(source.exclude is not None for source in config.sources or (config.source,)):
         excluded = exclude(folder.root / "holder.toml", config, [spelling]).path
     kept = folder.state / "labels"
-    found = {spelling.strip(), normal_id(spelling, config)}
+    found = {spelling.strip(), key}
     for path in _parquet(kept):
         found = found.union(*(_spellings(pq.read_table(path), item) for item in found))
     days = sorted({(path.parent.name, parse_day(path.stem[:10])) for path in _parquet(kept) if _take_out(path, found)})

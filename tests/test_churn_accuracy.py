@@ -24,7 +24,8 @@ import churn_baselines as baselines
 import churn_customers as given
 import churn_ranking as shown
 
-from clients.data.config import Columns, HolderConfig
+from clients.data.columns import Columns
+from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.recipes.common import COMMON

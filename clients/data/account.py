@@ -15,6 +15,7 @@ from clients.data.sources import fetch
 
 #: Exact duplicates, and what is left, beside the names of rules.
 DUPLICATES, USED, RETURNS = "duplicates", "used", "returns"
+_NO_RATE = ("unknown_currency", "no_rate")
 
 
 class Step(BaseModel):
@@ -33,6 +34,18 @@ class Step(BaseModel):
     currency: str
     rows: int
     revenue: Decimal
+
+
+class CurrencyFigures(BaseModel):
+    """Lines used in one currency, and those without a rate: ``revenue`` in its own units, returns set off where they
+    are, exact duplicates once; ``known`` where the study has all rates."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    currency: str
+    lines: int
+    revenue: Decimal
+    known: bool
 
 
 def account(lines: ir.Table, origin: Origin) -> tuple[Step, ...]:
@@ -88,3 +101,17 @@ def without_rate(steps: tuple[Step, ...]) -> frozenset[str]:
     """Currencies of rows that would count if the study had their rate."""
     names = {RULES[code - 1].name for code in WITHOUT_RATE}
     return frozenset(step.currency for step in steps if step.code in names)
+
+
+def currencies_of(steps: tuple[Step, ...]) -> tuple[CurrencyFigures, ...]:
+    """Lines used by currency, and those that would be if the study had their rate."""
+    unknown = without_rate(steps)
+    counted: dict[str, tuple[int, Decimal]] = {}
+    for step in steps:
+        if step.code == USED or step.code in _NO_RATE:
+            rows, revenue = counted.get(step.currency, (0, Decimal(0)))
+            counted[step.currency] = (rows + step.rows, revenue + step.revenue)
+    return tuple(
+        CurrencyFigures(currency=currency, lines=rows, revenue=revenue, known=currency not in unknown)
+        for currency, (rows, revenue) in sorted(counted.items(), key=lambda item: (-item[1][0], item[0]))
+    )

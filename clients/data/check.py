@@ -14,9 +14,10 @@ from typing import Any
 import ibis
 from ibis.expr import types as ir
 
-from clients.data.account import USED, Step, account, without_rate
+from clients.data.account import account, currencies_of
 from clients.data.advice import problems_of, warnings_of
-from clients.data.check_report import CheckReport, CurrencyFigures
+from clients.data.check_report import CheckReport
+from clients.data.check_several import check_several
 from clients.data.cleaning.columns import is_discounted, missing_columns, time_facts
 from clients.data.cleaning.ids import read_exclusion_list
 from clients.data.cleaning.lines import KEPT, cleaned_lines
@@ -33,8 +34,6 @@ from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.terms import DEFAULT_NULL_IDS, Budget
 from privacy.protocol.study import Study
 
-_NO_RATE = ("unknown_currency", "no_rate")
-
 
 def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> CheckReport:
     """Check a holder's source; ``base`` is the folder of ``holder.toml``. Never raises for what is wrong with the data.
@@ -42,6 +41,12 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     Without a study its defaults apply: the as-of day is the day after the last row, and the most frequent currency is
     the study's.
     """
+    if config.sources:
+        return check_several(config, study, base=base, check_one=_check_one)
+    return _check_one(config, study, base=base)
+
+
+def _check_one(config: HolderConfig, study: Study | None, *, base: Path) -> CheckReport:
     facts: dict[str, Any] = {
         "holder": config.holder,
         "study": study.name if study else None,
@@ -65,7 +70,7 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
             request = next((one for one in asked if isinstance(one, CustomerRequest)), CustomerRequest())
             lines = cleaned_lines(source, origin)
             facts["steps"] = account(in_window(lines, origin, request), origin)
-            facts["currencies"] = _currencies(facts["steps"])
+            facts["currencies"] = currencies_of(facts["steps"])
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
         table = build_customer_table(origin, request)
     except ColumnsMissing as error:
@@ -104,20 +109,6 @@ def _defaults(source: ir.Table, config: HolderConfig, last: dt.date | None) -> S
     day = min(last or dt.date(2000, 1, 1), dt.date(9999, 12, 30)) + dt.timedelta(days=1)
     return Study(
         name="defaults", as_of=day, currency=code, time_zone=config.source.time_zone, budget=Budget(epsilon=Decimal(1))
-    )
-
-
-def _currencies(steps: tuple[Step, ...]) -> tuple[CurrencyFigures, ...]:
-    """Lines used by currency, and those that would be if the study had their rate."""
-    unknown = without_rate(steps)
-    counted: dict[str, tuple[int, Decimal]] = {}
-    for step in steps:
-        if step.code == USED or step.code in _NO_RATE:
-            rows, revenue = counted.get(step.currency, (0, Decimal(0)))
-            counted[step.currency] = (rows + step.rows, revenue + step.revenue)
-    return tuple(
-        CurrencyFigures(currency=currency, lines=rows, revenue=revenue, known=currency not in unknown)
-        for currency, (rows, revenue) in sorted(counted.items(), key=lambda item: (-item[1][0], item[0]))
     )
 
 

@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from clients.data.account import DUPLICATES, RETURNS, USED
-from clients.data.check_report import CheckReport
+from clients.data.check_report import CheckReport, PersonFigures
 from clients.data.cleaning.lines import RULES
 from clients.data.feeds.coverage import FeedFigures, Spelling
 from clients.data.feeds.lines import table_of
@@ -18,6 +18,24 @@ from clients.data.rows.customers import CleaningReport
 
 def render_check(report: CheckReport, console: Console) -> None:
     """Print a check report for people: figures, what each rule did, then problems (red) and warnings (yellow)."""
+    for source in report.sources:
+        _print_figures(source, console)
+    _print_figures(report, console)
+    if report.persons is not None:
+        console.print(_person_table(report.persons))
+    for feed in report.feeds:
+        console.print(_feed_table(feed))
+    for mark, style, findings in (("problem", "red", report.problems), ("warning", "yellow", report.warnings)):
+        for finding in findings:
+            console.print(f"[bold {style}]{mark}[/] {escape(finding.text)}")
+            if finding.hint:
+                console.print(f"        {escape(finding.hint)}", style="dim")
+    if not report.problems:
+        note = " (look at the warnings)" if report.warnings else ""
+        console.print(f"[bold green]ready[/]: this data can take part{note}")
+
+
+def _print_figures(report: CheckReport, console: Console) -> None:
     figures = "" if report.rows is None else f": {report.rows:,} rows{_span(report)}"
     console.print(f"[bold]{escape(report.holder)}[/]{figures}")
     if report.cleaning is not None:
@@ -31,16 +49,20 @@ def render_check(report: CheckReport, console: Console) -> None:
         for column in money.columns[1:]:
             column.justify = "right"
         console.print(money)
-    for feed in report.feeds:
-        console.print(_feed_table(feed))
-    for mark, style, findings in (("problem", "red", report.problems), ("warning", "yellow", report.warnings)):
-        for finding in findings:
-            console.print(f"[bold {style}]{mark}[/] {escape(finding.text)}")
-            if finding.hint:
-                console.print(f"        {escape(finding.hint)}", style="dim")
-    if not report.problems:
-        note = " (look at the warnings)" if report.warnings else ""
-        console.print(f"[bold green]ready[/]: this data can take part{note}")
+
+
+def _person_table(persons: PersonFigures) -> Table:
+    table = Table("", "", title="Sources together", title_justify="left", show_header=False)
+    table.columns[1].justify = "right"
+    table.add_row("customers, each source by itself", f"{persons.ids:,}")
+    if persons.several_ids:
+        table.add_row("  ids of several persons, left out", f"{persons.several_ids:,}")
+    table.add_row("[green]customers together[/]", f"[green]{persons.customers:,}[/]")
+    for sources, customers in persons.at.items():
+        table.add_row(f"  who bought at {sources} source{'s' * (sources > 1)}", f"{customers:,}")
+    if persons.linked is not None:
+        table.add_row("  whom the key to persons names", f"{persons.linked:,}")
+    return table
 
 
 def _feed_table(feed: FeedFigures) -> Table:
@@ -50,7 +72,7 @@ def _feed_table(feed: FeedFigures) -> Table:
     table.columns[1].justify = "right"
     for rule in RULES:
         if rule.name in feed.left_out:
-            table.add_row(f"left out: {rule.says}", f"{feed.left_out[rule.name]:,}", "")
+            table.add_row(f"left out: {escape(rule.says)}", f"{feed.left_out[rule.name]:,}", "")
     for one in feed.roles:
         share = one.known / feed.rows if feed.rows else 0.0
         spelled = (_spelled(item) for item in one.spellings)
@@ -91,7 +113,7 @@ def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -
     row("rows in the source", cleaning.rows_seen, "all")
     for rule in RULES:
         if rule.name in cleaning.dropped:
-            row(f"  left out: {rule.says}", cleaning.dropped[rule.name], rule.name)
+            row(f"  left out: {escape(rule.says)}", cleaning.dropped[rule.name], rule.name)
     if cleaning.duplicates:
         row("  left out: exact duplicates", cleaning.duplicates, DUPLICATES)
     row("lines used", cleaning.lines, USED)

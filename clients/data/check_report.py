@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from decimal import Decimal
 
 from pydantic import BaseModel, ConfigDict
 
-from clients.data.account import Step
+from clients.data.account import CurrencyFigures, Step
 from clients.data.feeds.coverage import FeedFigures
 from clients.data.findings import Finding
 from clients.data.looks import Looks
@@ -15,16 +14,28 @@ from clients.data.rows.customers import CleaningReport
 from clients.data.sources.opened import FileLines
 
 
-class CurrencyFigures(BaseModel):
-    """Lines used in one currency, and those without a rate: ``revenue`` in its own units, returns set off where they
-    are, exact duplicates once; ``known`` where the study has all rates."""
+class PersonFigures(BaseModel):
+    """What putting several sources together did; of lines used.
+
+    Attributes:
+        ids: customers of the sources, each source by itself.
+        customers: customers of all together.
+        at: by number of sources, customers who bought at so many.
+        linked: of them, those whom ``[person]`` or ``columns.person`` names; None where equal ids are one customer.
+        several_ids, several_lines: ids that belong to several persons, and their lines, which are left out.
+        hubs, most_ids: customers with very many ids, and how many the first of them has.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    currency: str
-    lines: int
-    revenue: Decimal
-    known: bool
+    ids: int
+    customers: int
+    at: dict[int, int]
+    linked: int | None = None
+    several_ids: int = 0
+    several_lines: int = 0
+    hubs: int = 0
+    most_ids: int = 0
 
 
 class CheckReport(BaseModel):
@@ -47,6 +58,8 @@ class CheckReport(BaseModel):
         excluded_ids: ids on the exclusion list.
         discounted: share of purchase lines that were reduced; None where no column says so, or there is no line.
         feeds: what is in feeds beside purchases; not there where a problem came first.
+        sources: of several sources, each by itself; then the rest is of all together.
+        persons: what putting them together did.
         problems: what must be mended before a study can run.
         warnings: what to look at.
     """
@@ -70,6 +83,8 @@ class CheckReport(BaseModel):
     excluded_ids: int = 0
     discounted: float | None = None
     feeds: tuple[FeedFigures, ...] = ()
+    sources: tuple[CheckReport, ...] = ()
+    persons: PersonFigures | None = None
     problems: tuple[Finding, ...] = ()
     warnings: tuple[Finding, ...] = ()
 

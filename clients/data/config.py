@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
-from pydantic import ConfigDict, model_validator
+from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 
+from clients.data.columns import Columns
 from clients.data.feed_config import Events, Feed, FeedReading, Values, readings, values_complaint
-from clients.data.place import Form, Reading, Source, SourceName
+from clients.data.named_sources import NamedSource, Person, complaint, currency_complaint, has_persons, together
+from clients.data.place import Reading, Source
 from clients.data.reading import read_complaint
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import Noun, since
@@ -21,99 +23,7 @@ from privacy.kernel.feeds import FEEDS, FeedName
 from privacy.kernel.terms import Slug
 from privacy.protocol.study import Study
 
-#: How columns of purchase lines are read; currencies and products are read where they are needed.
-_FORMS: dict[str, Form] = {
-    "customer": "id", "order": "id", "time": "time",
-    "amount": "number", "order_amount": "number", "quantity": "number", "price": "number", "cost": "number",
-    "category": "name", "channel": "name", "store": "name", "brand": "name", "discount": "flag",
-}  # fmt: skip
-
-
-class Columns(Noun):
-    """Which column of the source is what. Either ``amount``, or both ``quantity`` and ``price``.
-
-    Attributes:
-        customer: the customer's id, as text or number.
-        order: the id of the order or receipt; the lines of one order share it. Where it is not given, an order is all
-            that a customer buys on one day.
-        time: when the order was placed: a timestamp, a day, or ISO text.
-        amount: money of the line.
-        order_amount: in its place, money of the whole order, repeated on its lines or on the first one only: the
-            largest is counted once an order.
-        quantity, price: pieces and money for one piece.
-        currency: three-letter code of the line's currency.
-        product: product code; the study may name codes that are not goods.
-        category: what kind of goods the line is; used by features of categories.
-        channel: where the order was placed, such as online; used by features of channels.
-        store: the shop of the order.
-        discount: whether, or by how much, the line was reduced, as a number, a truth value or text; used by features
-            of discounts (``cleaning.is_discounted``).
-        also: other names of columns in some of the files, by role: ``customer = ["Customer ID", "Cust No"]``.
-        brand: whose goods the line is.
-        cost: what the holder paid for the line's goods, in the line's currency.
-    """
-
-    customer: SourceName
-    order: SourceName | None = None
-    time: SourceName
-    amount: SourceName | None = None
-    order_amount: SourceName | None = since("0.2.0", None)
-    quantity: SourceName | None = None
-    price: SourceName | None = None
-    currency: SourceName | None = None
-    product: SourceName | None = None
-    category: SourceName | None = None
-    channel: SourceName | None = None
-    store: SourceName | None = None
-    discount: SourceName | None = None
-    also: dict[str, tuple[SourceName, ...]] = since("0.2.0", {})
-    brand: SourceName | None = since("0.2.0", None)
-    cost: SourceName | None = since("0.2.0", None)
-
-    @model_validator(mode="before")
-    @classmethod
-    def _other_names(cls, value: Any) -> Any:
-        """``customer = ["Customer ID", "Cust No"]``: the first is the name, the others it has in some files."""
-        if not isinstance(value, dict):
-            return value
-        lists = {role: names for role, names in value.items() if isinstance(names, list) and names}
-        also = {role: tuple(names[1:]) for role, names in lists.items() if len(names) > 1}
-        firsts = {role: names[0] for role, names in lists.items()}
-        return value | firsts | ({"also": {**value.get("also", {}), **also}} if also else {})
-
-    @model_validator(mode="after")
-    def _one_way_to_money(self) -> Self:
-        both = "give either amount, or both quantity and price"
-        if self.amount is not None and (self.quantity is not None or self.price is not None):
-            raise ValueError(f"amount and quantity/price are both given; {both}")
-        if self.order_amount is not None:
-            return self._of_orders()
-        if self.amount is None and (self.quantity is None or self.price is None):
-            given = [name for name in ("quantity", "price") if getattr(self, name) is not None]
-            raise ValueError(f"only {given[0]} is given; {both}" if given else f"there is no money column; {both}")
-        return self._each_once()
-
-    def _of_orders(self) -> Self:
-        if self.amount is not None or self.price is not None:
-            raise ValueError("order_amount and amount or price are both given; give one of them")
-        if self.order is None:
-            raise ValueError("order_amount needs columns.order: it is counted once an order")
-        return self._each_once()
-
-    def _each_once(self) -> Self:
-        used = list(self.mapped().values())
-        twice = sorted({name for name in used if used.count(name) > 1})
-        if twice:
-            raise ValueError(f"column {twice[0]!r} is used for two things")
-        return self
-
-    def mapped(self) -> dict[str, str]:
-        """What is mapped to which column of the source, without what is not mapped."""
-        return {role: name for role, name in self.model_dump(exclude={"also"}).items() if name is not None}
-
-    def of_form(self, form: Form) -> dict[str, str]:
-        """The same, of roles that are read so."""
-        return {role: name for role, name in self.mapped().items() if _FORMS.get(role) == form}
+_Sources = tuple[NamedSource, ...]
 
 
 class HolderConfig(Noun):
@@ -121,8 +31,10 @@ class HolderConfig(Noun):
 
     Attributes:
         holder: the holder's name in the federation's roster.
-        source: where the rows are.
-        columns: which column is what.
+        source: where the rows are; of several sources, what they are together.
+        columns: which column is what; of several sources, the roles that all of them have.
+        sources: where the rows of each are, and which column is what there; none where there is one source.
+        person: who is who in several sources.
         customers: attributes of customers, one row each; None where the holder has none.
         events: feeds of what customers do beside buying.
         values: feed to role to own spellings of public keys.
@@ -134,9 +46,51 @@ class HolderConfig(Noun):
     holder: Slug
     source: Source
     columns: Columns
+    sources: _Sources = since("0.2.0", (), max_length=20)
+    person: Person | None = since("0.2.0", None)
     customers: Feed | None = since("0.2.0", None)
     events: Events = since("0.2.0", {})
     values: dict[FeedName, dict[str, Values]] = since("0.2.0", {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _together(cls, value: Any) -> Any:
+        """Of several sources, ``source`` and ``columns`` follow."""
+        if not isinstance(value, dict) or not value.get("sources"):
+            return value
+        try:
+            sources = TypeAdapter(_Sources).validate_python(value["sources"])
+        except ValidationError:  # the field says what is wrong; these stand in for what cannot be known then
+            whole: dict[str, Any] = {
+                "source": {"url": "-", "currency_code": "EUR"},
+                "columns": {"customer": "c", "time": "t", "amount": "a"},
+            }
+        else:
+            whole = together(sources)
+        for name, kind in (("source", Source), ("columns", Columns)):
+            if name in value and kind.model_validate(value[name]) != whole[name]:
+                raise ValueError(f"[{name}] and [[sources]] are both given; write {name} into one of the sources")
+        return value | whole
+
+    @model_validator(mode="after")
+    def _several_fit(self) -> Self:
+        if not self.sources:
+            if self.person is not None or self.columns.person is not None:
+                raise ValueError("who is who is said for [[sources]]; with one source, map columns.customer to it")
+            return self
+        if wrong := complaint(self.sources, self.person):
+            raise ValueError(wrong)
+        feeds = {"customers": self.customers} if self.customers is not None else {}
+        for name, feed in (feeds | {f"events.{name}": feed for name, feed in self.events.items()}).items():
+            if feed.url is None:
+                raise ValueError(f"{name} has no url; with several sources every feed says where it is")
+            if self.has_persons:
+                raise ValueError(f"{name}: feeds are not joined by [person] yet; leave it out, or give all one id")
+            if len({item.exclude for item in self.sources}) > 1:
+                raise ValueError(f"{name}: with feeds, all sources name one exclusion list; give them the same exclude")
+            if any(item.read.get("customer") != self.source.read.get("customer") for item in self.sources):
+                raise ValueError(f"{name}: with feeds, ids have one form; give all sources the same read.customer")
+        return self
 
     @model_validator(mode="after")
     def _known_roles(self) -> Self:
@@ -163,17 +117,20 @@ class HolderConfig(Noun):
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
-        column, code = self.columns.currency, self.source.currency_code
-        if column is not None and code is not None:
-            raise ValueError("columns.currency and source.currency_code are both given; give one of them")
-        if column is None and code is None:
-            raise ValueError(
-                'the currency is missing; give columns.currency, or source.currency_code = "EUR" '
-                "where all rows are in one currency"
-            )
-        if code is not None and self.source.currencies:
-            raise ValueError("source.currencies goes with columns.currency; source.currency_code says it already")
+        if wrong := currency_complaint(self.source, self.columns):
+            raise ValueError(wrong)
         return self
+
+    @property
+    def has_persons(self) -> bool:
+        """Whether several sources are put together by ids of persons; else equal ids are one customer."""
+        return has_persons(self.sources, self.person)
+
+    def of_source(self, source: NamedSource) -> HolderConfig:
+        """One of several sources by itself."""
+        plain = source.columns.model_copy(update={"person": None})
+        found = HolderConfig(holder=self.holder, source=source.source, columns=plain)
+        return found.model_copy(update={"columns": source.columns})
 
     @property
     def feeds(self) -> Mapping[FeedName, FeedReading]:

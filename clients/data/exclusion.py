@@ -13,6 +13,7 @@ from pathlib import Path
 from clients.data.cleaning.ids import read_exclusion_list
 from clients.data.config import HolderConfig
 from clients.data.place import Source
+from clients.data.several.keys import of_source
 from clients.data.sources.locations import resolve
 from privacy.errors import ConfigError
 
@@ -43,27 +44,57 @@ def exclude(config_file: Path, config: HolderConfig, spellings: Iterable[str]) -
     Args:
         config_file: ``holder.toml``.
         config: what stands in it.
-        spellings: ids as the source spells them.
+        spellings: ids as the source spells them; where several sources are put together by persons, ``SOURCE:ID``.
 
     Raises:
         ConfigError: if an id is empty or has a line break, or ``holder.toml`` cannot be made to name a list.
         DataError: if the list that is there cannot be read.
     """
     base = config_file.parent
+    if config.sources:
+        named, ids = _of_one_source(config, spellings)
+        path, added, known = _put(named, ids, base)
+        return Excluded(path=path, added=added, known=known, named=False)
     text = None if config.source.exclude is not None else _naming_a_list(config_file, config)
-    path = resolve(base, config.source.exclude or LIST)
     named = config if text is None else config.model_copy(
         update={"source": config.source.model_copy(update={"exclude": LIST})}
     )  # fmt: skip
+    path, added, known = _put(named, spellings, base)
+    if text is not None:  # last: a list that is named and missing would stop the node
+        _replace(config_file, text)
+    return Excluded(path=path, added=added, known=known, named=text is not None)
+
+
+def _put(config: HolderConfig, spellings: Iterable[str], base: Path) -> tuple[Path, tuple[str, ...], tuple[str, ...]]:
+    """Put ids on the list that a source names: the list, which ids are new on it, and which were there."""
+    path = resolve(base, config.source.exclude or LIST)
     ids = tuple(dict.fromkeys(checked_id(spelling) for spelling in spellings))
-    listed = read_exclusion_list(named, base=base) if path.exists() else ()
+    listed = read_exclusion_list(config, base=base) if path.exists() else ()
     added = tuple(item for item in ids if item not in listed)
     if added or not path.exists():
         _append(path, added)
-    if text is not None:  # last: a list that is named and missing would stop the node
-        _replace(config_file, text)
-    known = tuple(item for item in ids if item in listed)
-    return Excluded(path=path, added=added, known=known, named=text is not None)
+    return path, added, tuple(item for item in ids if item in listed)
+
+
+def _of_one_source(config: HolderConfig, spellings: Iterable[str]) -> tuple[HolderConfig, list[str]]:
+    """The source that ids are of, with them as they stand there.
+
+    Raises:
+        ConfigError: if that is none, or several, or it names no list.
+    """
+    ids = list(spellings)
+    listing = [source for source in config.sources if source.exclude is not None]
+    sources = listing[:1]  # an id on any list takes its customer out of all sources
+    if config.has_persons:
+        split = [of_source(checked_id(item), config) for item in ids]
+        sources = list({source.name: source for source, _ in split}.values())
+        ids = [item for _, item in split]
+    if len(sources) > 1:
+        raise ConfigError("these ids are of several sources", hint="give those of one source at a time")
+    if not sources or sources[0].exclude is None:
+        name = sources[0].name if sources else "one of the sources"
+        raise ConfigError(f"[[sources]] {name} names no list", hint=f'write exclude = "{LIST}" into it')
+    return config.of_source(sources[0]), ids
 
 
 def checked_id(spelling: str) -> str:

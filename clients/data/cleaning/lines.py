@@ -37,6 +37,7 @@ RULES: tuple[Rule, ...] = (
     Rule("where", "outside source.where"),
     Rule("no_customer_id", "no customer id"),
     Rule("excluded", "customer on the exclusion list"),
+    Rule("several_persons", "id that belongs to several persons, by [person] and columns.person"),
     Rule("no_sale", "neither a sale nor a return, by [source.status]"),
     Rule("unreadable_time", "time missing, unreadable, a placeholder such as 1970-01-01, or before 1900"),
     Rule("after_as_of", "on or after the as-of day"),
@@ -54,6 +55,10 @@ _LAST_OF_DAY = dt.timedelta(days=1) - dt.timedelta(microseconds=1)
 _CODE = {rule.name: code for code, rule in enumerate(RULES, start=1)}
 #: Of rows that would count, were they not too old for the table that is made: see ``clients.data.rows.customers``.
 BEFORE_WINDOW = _CODE["before_window"]
+#: Of rows of a holder with several sources: see ``clients.data.several``.
+SEVERAL_PERSONS = _CODE["several_persons"]
+#: Rules that come before it, and those of who never takes part; a row without a customer belongs to nobody.
+EXCLUDED = _CODE["excluded"]
 #: Rows under these rules still count against the customer's spend where the study says ``returns = "net"``.
 NETTED = (_CODE["cancellation"], _CODE["return"])
 #: Rows under these rules would count if the study knew their currency's rate.

@@ -34,7 +34,8 @@ from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of
 from clients.data.cleaning.times import FIRST_DAY, as_of_moment, moment_literal, wall_time, zone_at
 from clients.data.origin import Origin
 from clients.data.rows.kinds import RowKind
-from clients.data.sources import fetch, open_source
+from clients.data.several.rows import open_lines
+from clients.data.sources import fetch
 from clients.data.sources.opened import LeftOut, Opened
 from clients.data.spellings import Spellings, choose
 from privacy.errors import DataError
@@ -190,16 +191,23 @@ def build_customer_table(origin: Origin, request: CustomerRequest = _WHOLE_LIFE)
     Raises:
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
-    with open_source(origin.config, base=origin.base) as opened:
-        source = opened.table
+    with open_lines(origin) as opened:
         lines, counts = counted_lines(opened, origin, request)
         sums = fetch(_customers(lines, origin), what="adding up customers")
-        tidy = frozenset(role for role in text_ids(source, origin.config) if f"untidy_{role}" in counts.column_names)
-        exact = in_window(cleaned_lines(source, origin, tidy=tidy, exact_ids=True), origin, request)
+        exact = in_window(_with_exact_ids(opened, origin, counts), origin, request)
         query = _spellings(exact, origin.study)
         spellings = fetch(query, what="looking at ids") if query is not None else None
     table = _assemble(counts, sums, spellings, origin)
     return replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
+
+
+def _with_exact_ids(opened: Opened, origin: Origin, counts: pa.Table) -> ir.Table:
+    """The lines once more, with ``source_id`` where ids may be spelled in several ways."""
+    if opened.cleaned is not None:
+        return opened.cleaned
+    ids = text_ids(opened.table, origin.config)
+    tidy = frozenset(role for role in ids if f"untidy_{role}" in counts.column_names)
+    return cleaned_lines(opened.table, origin, tidy=tidy, exact_ids=True)
 
 
 def in_window(lines: ir.Table, origin: Origin, request: CustomerRequest) -> ir.Table:
@@ -223,6 +231,9 @@ def counted_lines(opened: Opened, origin: Origin, request: CustomerRequest = _WH
     for item in opened.left_out:
         log.info("left out: %s", item.says)
     source, config = opened.table, origin.config
+    if opened.cleaned is not None:
+        lines = in_window(opened.cleaned.drop("source_id"), origin, request)
+        return lines, fetch(_tally(lines, origin, frozenset()), what="counting rows")
     tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
     while True:
         lines = in_window(cleaned_lines(source, origin, tidy=tidy), origin, request)
@@ -373,7 +384,8 @@ def table_key(origin: Origin) -> str:
     as-of day is answered from one table.
     """
     config, study, base = origin.config, origin.study, origin.base
-    excluded = canonical_json(list(read_exclusion_list(config, base=base)))
+    lists = [read_exclusion_list(config.of_source(source), base=base) for source in config.sources]
+    excluded = canonical_json(lists or list(read_exclusion_list(config, base=base)))
     parts = [str(_TABLE_VERSION), study.digest, config.digest, str(base.resolve()), sha256_hex(excluded)]
     return sha256_hex("\n".join(parts).encode())
 

@@ -26,7 +26,8 @@ from clients.data.recipes.facts import DAY, Facts
 from clients.data.rows.customers import counted_lines, table_key
 from clients.data.rows.kinds import RowKind
 from clients.data.rows.sums import customer_sums
-from clients.data.sources import fetch, open_source
+from clients.data.several.rows import open_lines
+from clients.data.sources import fetch
 from privacy.analyses.catalogue import ALL_FEATURES
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import sha256_hex
@@ -134,7 +135,7 @@ def build_features(origin: Origin, request: FeatureRequest) -> CustomerFeatures:
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
     check_features(origin, request)
-    with open_source(origin.config, base=origin.base) as opened:
+    with open_lines(origin) as opened:
         lines, _ = counted_lines(opened, origin)
         sums = fetch(customer_sums(lines, origin, request), what="computing features")
     table = sums.filter(pc.greater(sums[f"orders_{len(request.days) - 1}"], 0))

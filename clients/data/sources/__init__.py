@@ -59,8 +59,15 @@ def fetch(expression: ir.Table, *, what: str) -> pa.Table:
     Raises:
         DataError: if the source fails in the middle; the text says what was being done, and never what a row says.
     """
-    try:
+    with told(what):
         return expression.to_pyarrow()
+
+
+@contextlib.contextmanager
+def told(what: str) -> Iterator[None]:
+    """Around what reads a source: whatever goes wrong is a ``DataError`` that quotes no row."""
+    try:
+        yield
     except CohortiumError:
         raise
     except Exception as problem:  # every database has exception types of its own, and their texts quote rows

@@ -94,6 +94,8 @@ class Opened:
         notices: what is to be known of the source.
         raw: the rows before ``[source.read]``, where they are to be had.
         spell: makes of them what ``table`` is, also where they have more columns.
+        cleaned: of several sources put together, the lines as ``cleaned_lines`` has them, cleaned and counted where
+            they are; then ``table`` is of these.
     """
 
     table: ir.Table
@@ -101,6 +103,7 @@ class Opened:
     spell: Callable[[ir.Table], ir.Table] = field(default=lambda table: table, repr=False)
     files: tuple[FileLines, ...] = ()
     notices: tuple[Notice, ...] = ()
+    cleaned: ir.Table | None = None
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

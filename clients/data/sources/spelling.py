@@ -63,7 +63,7 @@ EMBEDDED = Reader(number=lambda text: text.try_cast("float64"), time=lambda text
 @ibis.udf.scalar.builtin(
     name="timezone", signature=((dtypes.string, dtypes.timestamp), dtypes.Timestamp(timezone="UTC"))
 )
-def _instant_in(zone, wall):  # type: ignore[no-untyped-def]  # Ibis reads the signature above
+def instant_in(zone, wall):  # type: ignore[no-untyped-def]  # Ibis reads the signature above
     """The function of DuckDB and PostgreSQL for the instant at which clocks of a zone show a time."""
 
 
@@ -151,7 +151,7 @@ def read_time(
         if form.is_zoned and ("%z" in one or one in _EPOCH_DIGITS):
             instants.append(found)
         elif form.is_zoned:
-            instants.append(_instant_in(zone, found))
+            instants.append(instant_in(zone, found))
         else:
             walls.append(found)
     return ibis.coalesce(*(instants or walls))
@@ -166,7 +166,7 @@ def _one_format(text: ir.StringValue, form: str, reader: Reader) -> ir.Value:
     if form in _EPOCH_DIGITS:
         least, most, parts = _EPOCH_DIGITS[form]
         digits = _where(text.re_search(f"^[0-9]{{{least},{most}}}(?:[.][0-9]*)?$"), text.re_replace("[.].*$", ""))
-        return _instant_in("UTC", _after(_EPOCH, digits.cast("int64") * (1_000_000 // parts)))
+        return instant_in("UTC", _after(_EPOCH, digits.cast("int64") * (1_000_000 // parts)))
     if form in _EXCEL:
         days = reader.number(_where(text.re_search("^[0-9]{5}(?:[.,][0-9]+)?$"), text.replace(",", ".")))
         return _after(_EXCEL[form], (days * _DAY_SECONDS).round().cast("int64") * 1_000_000)
@@ -181,7 +181,7 @@ def _one_format(text: ir.StringValue, form: str, reader: Reader) -> ir.Value:
         twelve, after = iso.re_search(" 12:"), text.re_search(_AFTER_NOON)
         shift = ibis.cases((fits & after & ~twelve, 43_200), (fits & ~after & twelve, -43_200), else_=0)
         wall = wall + shift.cast("int64").as_interval("s")
-    return _instant_in("UTC", wall - _offset(text).as_interval("s")) if "%z" in form else wall
+    return instant_in("UTC", wall - _offset(text).as_interval("s")) if "%z" in form else wall
 
 
 def _where(fits: ir.BooleanValue, text: ir.StringValue) -> ir.StringValue:

@@ -13,7 +13,7 @@ from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.gathered import Part
 from clients.data.rows.cells.order_events import order_cells, order_rows, order_sums
 from clients.data.rows.customers import counted_lines
-from clients.data.sources import open_source
+from clients.data.several.rows import open_lines
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.declarations import CellTable, DimensionUse
 from privacy.kernel.features import IntArray
@@ -98,7 +98,7 @@ def _of_customers(tables: dict[int, CellTable], feed: FeedName) -> list[tuple[in
 
 
 def _gather_orders(origin: Origin, tables: dict[int, CellTable], found: Found) -> None:
-    with open_source(origin.config, base=origin.base) as opened:
+    with open_lines(origin) as opened:
         lines, _ = counted_lines(opened, origin)
         of_orders = [table for table in tables.values() if "order" in table.feeds]
         found.orders = order_facts(lines, origin, of_orders)

@@ -1,0 +1,1 @@
+"""Several sources of one holder: each cleaned where it is, put together by who is who, before the customer table."""
