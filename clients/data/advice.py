@@ -231,6 +231,16 @@ def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
                 hint='if they mean no customer, name them under [source.read.customer]: null = ["..."]',
             )
         )
+    for odd, column in ((ids.odd_signs, name), (ids.odd_order_signs, config.columns.order)):
+        if odd:
+            found.append(
+                Finding(
+                    code="odd_signs",
+                    text=f"{column!r}: {odd:,} rows have an id with a sign that nearly no other id has, such as a "
+                    "quote or a letter of another script",
+                    hint="a stray sign makes another id of it: mend it where the file is made, if it is a fault",
+                )
+            )
     if ids.rounded:
         found.append(
             Finding(
