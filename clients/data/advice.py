@@ -27,8 +27,8 @@ _LINES_LEFT_OUT = 0.01
 _LOOK = "look at that line in a text editor, and mend it where the file is made"
 _LINE_HINTS = {
     "encoding": "check encoding under [source.csv], with a text editor",
-    "quotes": "a record is one line; where line breaks are inside fields, export Parquet, or leave that column out",
-    "too_few_fields": "a record is one line; where line breaks are inside fields, export Parquet; else mend that line",
+    "quotes": "a record is one line; multiline = true under [source.csv] reads line breaks inside quotes",
+    "too_few_fields": "a record is one line; multiline = true reads line breaks inside quotes; else mend that line",
     "too_many_fields": "a field that holds the separator must be in quotes; or export with another separator",
 }
 _FORMS = {
