@@ -32,6 +32,7 @@ from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.rfm import run as rfm
+from server.analyses.rfm.analysis import ANALYSIS
 from server.analyses.rfm.cut_points import QUINTILES
 from server.analyses.rfm.figures import Tail, Tails, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic
@@ -71,12 +72,19 @@ def exact_scores(columns: CustomerColumns) -> tuple[IntArray, IntArray]:
     return r, m
 
 
+def whole_price(study: Study, title: str) -> Fraction:
+    """What a question and its second answer cost together in a study in which no attempt fails."""
+    reserve = reserve_of(study)
+    return reserve.prices["rfm", title] + reserve.undisturbed()["rfm", title]
+
+
 @dataclass(frozen=True, kw_only=True)
 class Noisy:
     """An answer as the analysis sees it."""
 
     array: IntArray
     deviation: float
+    closer: Noisy | None = None
 
 
 def reserve_of(study: Study) -> Reserve:
@@ -106,15 +114,19 @@ class Holders:
     def ask(self, title: str, statistic: Statistic) -> Noisy:
         """The answer to a question, and a second one where the reserve pays for it."""
         reserve = reserve_of(self.study)
-        first = self._answer(statistic, reserve.prices["rfm", title])
+        first = self.answer(statistic, reserve.prices["rfm", title])
         free = reserve.free(("rfm", title), self.charged)
         if not free:
             return first
-        second = self._answer(statistic, free)
+        if title in ANALYSIS.closer:
+            closer = self.answer(ANALYSIS.closer[title](self.study, first), free)  # type: ignore[arg-type]
+            return Noisy(array=first.array, deviation=first.deviation, closer=closer)
+        second = self.answer(statistic, free)
         array, deviation = combined(first.array, first.deviation, second.array, second.deviation)
         return Noisy(array=array, deviation=deviation)
 
-    def _answer(self, statistic: Statistic, price: Fraction) -> Noisy:
+    def answer(self, statistic: Statistic, price: Fraction) -> Noisy:
+        """One answer at a price, whatever the reserve pays for."""
         mechanism = planned_mechanism(self.study, price, statistic, holders=len(self.tables))
         records = self.study.budget.records_among(len(self.tables))
         self.charged += mechanism.event(statistic.bound, statistic.dim).squared_mu(records)
@@ -277,7 +289,8 @@ def two_level(study: Study, tables: Tables, rng: np.random.Generator) -> Agreeme
     """
     columns = pooled(tables)
     statistic = cut_points_statistic(study)
-    deviation = noise_of(study, CUT_POINTS, statistic, len(tables)).released_deviation
+    price = whole_price(study, CUT_POINTS)
+    deviation = planned_mechanism(study, price, statistic, holders=len(tables)).released_deviation
     total = np.sqrt(statistic.bound.squared_norm)
     cuts = {}
     for grid in statistic.grids:

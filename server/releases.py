@@ -56,6 +56,11 @@ class Answer(Protocol):
         """Standard deviation of the noise in each value, in integer units."""
         ...
 
+    @property
+    def closer(self) -> Answer | None:
+        """The answer to the closer question that this one led to; None where there is none."""
+        ...
+
 
 class Release(Noun):
     """A noisy sum. Everything derived from it is free.
@@ -100,6 +105,11 @@ class Release(Noun):
         """Standard deviation of the noise in each value, in integer units."""
         return self.mechanism.released_deviation
 
+    @property
+    def closer(self) -> None:
+        """None: alone, no answer leads to another."""
+        return None
+
 
 def combined_deviation(first: float, second: float) -> float:
     """Standard deviation of the mean, weighted by precision, of two values whose noises are independent.
@@ -143,6 +153,11 @@ class Combined:
     deviation: float
     feeds: Mapping[str, Declared] = field(default_factory=dict)
 
+    @property
+    def closer(self) -> None:
+        """None: both answers are to one question."""
+        return None
+
     @classmethod
     def of(cls, first: Release, second: Release) -> Self:
         """Combine.
@@ -154,6 +169,39 @@ class Combined:
             raise ValueError("two answers can be combined only to one question, of the same holders")
         array, deviation = combined(first.array, first.deviation, second.array, second.deviation)
         return cls(holders=first.holders, array=array, deviation=deviation, feeds=first.feeds)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Closer:
+    """An answer, and that to the closer question to which it led.
+
+    Attributes:
+        first: the answer.
+        closer: that of the closer question, by the same holders.
+    """
+
+    first: Release
+    closer: Release
+
+    @property
+    def holders(self) -> tuple[str, ...]:
+        """Whose records are in both."""
+        return self.first.holders
+
+    @property
+    def feeds(self) -> Mapping[str, Declared]:
+        """As of the first one."""
+        return self.first.feeds
+
+    @property
+    def array(self) -> NDArray[np.int64]:
+        """The first answer's values, shape ``(dim,)``."""
+        return self.first.array
+
+    @property
+    def deviation(self) -> float:
+        """Standard deviation of the noise in each of the first answer's values, in integer units."""
+        return self.first.deviation
 
 
 class ReleaseStore:

@@ -30,6 +30,7 @@ from pydantic import ValidationError
 
 from privacy.accounting.events import GaussianSum
 from privacy.analyses.catalogue import NAMES
+from privacy.analyses.rfm.cut_sides import FactCuts
 from privacy.analyses.rfm.options import FixedCuts
 from privacy.analyses.rfm.prefix_sums import FactGrid
 from privacy.analyses.rfm.segments import CutPoints
@@ -279,6 +280,12 @@ RANDOM: dict[str, st.SearchStrategy[Noun]] = {
         recency_high=_cut,
         orders_high=_cut,
         money_high=_cut,
+    ),
+    "FactCuts": st.builds(
+        FactCuts,
+        fact=st.sampled_from(["recency_days", "orders", "money", "tenure_days"]),
+        at=st.sets(st.integers(-(2**62), 2**62), min_size=1, max_size=30).map(sorted).map(tuple),
+        permille=st.integers(1, 1000),
     ),
     "FactGrid": st.builds(
         FactGrid,

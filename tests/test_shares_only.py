@@ -233,7 +233,7 @@ def test_the_caps_in_the_plan_do_not_tell_the_total(totals: str, tells: bool) ->
 
         def ask(title: str, statistic: Statistic, table: CustomerColumns = table) -> Any:
             exact = statistic.encode_sum(table)  # no noise: only what the size does is looked at
-            return SimpleNamespace(array=exact, deviation=planned(title, statistic).released_deviation)
+            return SimpleNamespace(array=exact, deviation=planned(title, statistic).released_deviation, closer=None)
 
         result = rfm.run(study, ask, planned)
         caps.append((result.money_cap, result.orders_cap))

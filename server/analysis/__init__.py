@@ -6,7 +6,7 @@ Halls (runs, checks, the report, the terminal) find rooms through the catalogue 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
@@ -39,7 +39,8 @@ class Noise(Protocol):
 
 #: Asks a question by its title.
 Ask = Callable[[str, Statistic[Any]], Answer]
-#: The noise that a question, by its title, is planned to have.
+#: The noise that a question, by its title, is planned to have: of both answers together. Where the second is a closer
+#: question, the title ``again`` has that one's; infinite where none is planned.
 Planned = Callable[[str, Statistic[Any]], Noise]
 
 
@@ -78,6 +79,10 @@ def _no_totals(figures: Any) -> Mapping[str, Estimate]:
     return {}
 
 
+def _nothing_closer() -> Mapping[str, Callable[[Study, Answer], Statistic[Any]]]:
+    return {}
+
+
 def _no_rules(study: Study, language: Language) -> Sequence[tuple[str, str]]:
     return ()
 
@@ -102,6 +107,8 @@ class ServerAnalysis(Generic[R]):
         earlier: what earlier runs had, for comparison, in the order of the results.
         files: writes what it leaves beside the result.
         rules: what the report says of the rules that a study sets for it, as (name, value).
+        closer: title of each question whose second answer is not to the same question, but to a closer one that the
+            first answer leads to, by what makes it. It must follow from the study and that answer alone.
         question: a question's title in a language's words; None where its texts have ``question_<title>`` for that.
     """
 
@@ -120,6 +127,7 @@ class ServerAnalysis(Generic[R]):
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier
     files: Callable[[R, StudyResult, ResultFolder], None] = _no_files
     rules: Callable[[Study, Language], Sequence[tuple[str, str]]] = _no_rules
+    closer: Mapping[str, Callable[[Study, Answer], Statistic[Any]]] = field(default_factory=_nothing_closer)
     question: Callable[[str, Language], str | None] | None = None
 
     def figures(self, result: StudyResult) -> R | None:

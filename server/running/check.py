@@ -20,8 +20,9 @@ from privacy.statistics import GAMMA, ContributionBound, Statistic
 from server.analyses.catalogue import CATALOGUE
 from server.analysis import Noise
 from server.analysis.expectation import Expectation
+from server.releases import without_again
 from server.running.planning import plan, planned_mechanism
-from server.running.reserve import Reserve, planned_noise
+from server.running.reserve import NO_ANSWER, Reserve, planned_noise
 
 
 class _Value(BaseModel):
@@ -155,6 +156,8 @@ def _expectations(reserve: Reserve, holders: int, *, first_only: bool) -> list[E
 
         def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> Noise:
             key = (analysis, title)
+            if first_only and without_again(title) is not None:
+                return NO_ANSWER
             if first_only:
                 return planned_mechanism(reserve.study, reserve.prices[key], statistic, holders=holders)
             return planned_noise(reserve, key, statistic, holders=holders)

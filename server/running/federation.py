@@ -247,13 +247,13 @@ class Federation:
     def ask_again(
         self, analysis: str, title: str, first: Release, statistic: Statistic[Any], squared_mu: Fraction
     ) -> Release | None:
-        """Ask those who answered a question once more, with fresh noise, in one attempt; else the first answer stands.
+        """Ask those who answered a question once more, or a closer one, in one attempt; else the first answer stands.
 
         Args:
             analysis: name of the analysis.
             title: of the second answer: it is a question of its own.
             first: the answer that there is.
-            statistic: what was asked.
+            statistic: what is asked: the same, or what is closer.
             squared_mu: price for one person; with 0 nothing is asked, but what is recorded is found.
 
         Returns:

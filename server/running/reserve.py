@@ -8,6 +8,7 @@ the first answer. How much is free follows from prices and from which attempts w
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
@@ -17,8 +18,9 @@ from privacy.accounting.events import squared_cap
 from privacy.ledger import Reserved
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
+from server.analyses.catalogue import CATALOGUE
 from server.analysis import Noise
-from server.releases import Answer, Combined, again, combined_deviation
+from server.releases import Answer, Closer, Combined, again, combined_deviation, without_again
 from server.running.federation import Federation
 from server.running.planning import planned_mechanism
 from server.running.stopping import StopRequest
@@ -87,12 +89,24 @@ class PlannedNoise:
     released_deviation: float
 
 
+#: The noise of a closer question that is not planned to be asked.
+NO_ANSWER = PlannedNoise(released_deviation=math.inf)
+
+
 def planned_noise(reserve: Reserve, key: Key, statistic: Statistic[Any], *, holders: int) -> Noise:
-    """The noise of a question among so many holders in a study in which no attempt fails."""
+    """The noise of a question among so many holders in a study in which no attempt fails.
+
+    Of both its answers; where the second is a closer question, of the first, and under the title ``again`` of that one.
+    """
     study = reserve.study
+    analysis, title = key
+    closer = CATALOGUE[analysis].closer
+    if (looked_at := without_again(title)) is not None and looked_at in closer:
+        price = reserve.undisturbed()[analysis, looked_at]
+        return planned_mechanism(study, price, statistic, holders=holders) if price else NO_ANSWER
     first = planned_mechanism(study, reserve.prices[key], statistic, holders=holders)
     second = reserve.undisturbed()[key]
-    if not second:
+    if not second or title in closer:
         return first
     other = planned_mechanism(study, second, statistic, holders=holders)
     return PlannedNoise(released_deviation=combined_deviation(first.released_deviation, other.released_deviation))
@@ -116,7 +130,9 @@ class Questions:
     stop: StopRequest
 
     def ask(self, analysis: str, title: str, statistic: Statistic[Any]) -> Answer:
-        """The answer to a question, or both of its answers combined; see :meth:`Federation.ask`.
+        """The answer to a question, both of its answers combined, or it with that of a closer question.
+
+        See :meth:`Federation.ask`.
 
         Raises:
             NotEnoughHolders, BudgetError: see there.
@@ -128,8 +144,12 @@ class Questions:
         price = self._free(key) if self.anew else Fraction(0)
         if price:
             self.stop.obey()
-        second = self.federation.ask_again(analysis, again(title), first, statistic, price)
-        return first if second is None else Combined.of(first, second)
+        closer = CATALOGUE[analysis].closer.get(title)
+        next_one = statistic if closer is None else closer(self.reserve.study, first)
+        second = self.federation.ask_again(analysis, again(title), first, next_one, price)
+        if second is None:
+            return first
+        return Combined.of(first, second) if closer is None else Closer(first=first, closer=second)
 
     def _free(self, key: Key) -> Fraction:
         """Nothing once a later question was charged: it rests on what was known of this one then."""

@@ -24,7 +24,10 @@ from privacy.errors import NotEnoughHolders
 from privacy.ledger import Reserved
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
+from server.analyses.catalogue import CATALOGUE
+from server.analyses.rfm.cut_points import QUINTILES
 from server.analyses.rfm.plan import cut_points_statistic
+from server.analyses.rfm.run import closer, first_look
 from server.releases import Combined, Release, combined
 from server.running.check import check_study
 from server.running.planning import plan
@@ -205,7 +208,30 @@ def test_a_study_that_keeps_its_reserve_asks_everything_once(tmp_path: Path) -> 
     assert result.spending.epsilon_person < 0.8
 
 
-def test_two_answers_have_independent_noise_of_the_stated_scales(tmp_path: Path) -> None:
+def test_a_closer_question_takes_the_second_answers_place(tmp_path: Path) -> None:
+    """It follows from the study and the first answer, costs what a second answer would, and narrows the cut points."""
+    federation = federation_at(tmp_path)
+    study = kit.small_study()
+    result = run(federation)
+    releases: dict[str, Release] = {release.title: release for release in federation.folder.books().releases.all()}
+    question = closer(study, releases["cut points"])
+    assert releases["cut points again"].statistic == question.digest
+    charged = next(one for one in charges(federation) if one.title == "cut points again")
+    planned = reserve_of(study).undisturbed()["rfm", "cut points"]
+    assert float(charged.event.squared_mu(charged.records)) == pytest.approx(float(planned), rel=1e-4)
+    first = first_look(study, releases["cut points"])
+    assert result.rfm is not None
+    days, _, money = result.rfm.distributions
+    for narrowed, alone in ((days, first.recency), (money, first.money)):
+        before = [alone.rank_margin(rank) for rank in QUINTILES]
+        assert all(after < margin for after, margin in zip(narrowed.rank_margin, before, strict=True))
+
+
+def test_two_answers_have_independent_noise_of_the_stated_scales(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of an analysis that looks at nothing more closely, so that both answers are to one question."""
+    monkeypatch.delitem(CATALOGUE["rfm"].closer, "cut points")  # type: ignore[arg-type]
     federation = federation_at(tmp_path)
     run(federation)
     statistic = cut_points_statistic(kit.small_study())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from privacy.analyses.contract import AnalysisContract
+from privacy.analyses.rfm.cut_sides import CutSides
 from privacy.analyses.rfm.options import RfmOptions
 from privacy.analyses.rfm.prefix_sums import PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentTotals
@@ -22,7 +23,7 @@ CONTRACT = AnalysisContract(
     name="rfm",
     since="0.1.0",
     options=RfmOptions,
-    statistics=(PrefixSums, SegmentTotals),
+    statistics=(PrefixSums, CutSides, SegmentTotals),
     reads=_reads,
     withholds=_withholds,
     has_withheld_form=True,

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from privacy.analyses.rfm.cut_sides import CutSides, FactCuts
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
@@ -53,6 +54,16 @@ EXAMPLES = (
             grids=(
                 FactGrid(fact="orders", upper=(1, 2, 5), permille=400),
                 FactGrid(fact="money", upper=(1_000, 10_000, 100_000), permille=600),
+            )
+        ),
+        crowd=_CROWD,
+        witness=_WITNESS,
+    ),
+    Example(
+        statistic=CutSides(
+            facts=(
+                FactCuts(fact="recency_days", at=(30, 90), permille=500),
+                FactCuts(fact="money", at=(2_000, 50_000), permille=500),
             )
         ),
         crowd=_CROWD,

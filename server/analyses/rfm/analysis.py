@@ -8,8 +8,8 @@ from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.shown import shown
 from server.analyses.rfm.columns import forms
 from server.analyses.rfm.earlier import compared, with_known_cuts
-from server.analyses.rfm.plan import NAME, forecast, weights
-from server.analyses.rfm.run import run
+from server.analyses.rfm.plan import CUT_POINTS, NAME, forecast, weights
+from server.analyses.rfm.run import closer, run
 from server.analyses.rfm.section import SECTION, rules, totals
 from server.analyses.rfm.terminal import tables
 from server.analysis import ServerAnalysis
@@ -28,4 +28,5 @@ ANALYSIS: ServerAnalysis[RfmResult] = ServerAnalysis(
     resolve=with_known_cuts,
     earlier=compared,
     rules=rules,
+    closer={CUT_POINTS: closer},
 )

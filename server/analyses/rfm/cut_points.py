@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cache
 
 import numpy as np
@@ -32,6 +32,8 @@ class Cumulative:
         estimate: what it was made from.
         customers: the number of customers it was scaled by.
         spikes: bins that many customers share, by their indices: no cut falls inside one.
+        variance_left: what a closer look (``server.analyses.rfm.closer``) left of each bin's variance, 1 without one;
+            shape ``(bins,)`` or ``()``.
     """
 
     grid: FactGrid
@@ -39,9 +41,14 @@ class Cumulative:
     estimate: PrefixEstimate
     customers: float
     spikes: frozenset[int] = frozenset()
+    variance_left: FloatArray = field(default_factory=lambda: np.ones(()))
 
     def rank_margin(self, rank: float) -> float:
-        """Half-width of the 95% interval of the true rank of the cut meant for ``rank``, as a share.
+        """Half-width of the 95% interval of the true rank of the cut meant for ``rank``, as a share."""
+        return Z95 * math.sqrt(self.rank_variance(rank))
+
+    def rank_variance(self, rank: float) -> float:
+        """Variance of the true rank of the cut meant for ``rank``, as a share squared.
 
         The first-order error of the quotient of a prefix S_j and the total S_n (delta method): its variance is
         ``(var S_j - 2 rank cov(S_j, S_n) + rank^2 var S_n) / n^2``.
@@ -51,7 +58,8 @@ class Cumulative:
         variance = (
             estimate.deviation[j] ** 2 - 2 * rank * estimate.total_covariance[j] + rank**2 * estimate.deviation[-1] ** 2
         )
-        return Z95 * math.sqrt(max(variance, 0.0)) / max(self.customers, 1.0)
+        left = float(np.broadcast_to(self.variance_left, self.share.shape)[j])
+        return left * float(max(variance, 0.0)) / max(self.customers, 1.0) ** 2
 
     def tail_deviation(self) -> FloatArray:
         """Standard deviation of the number of customers above each bin, shape ``(bins,)``."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -16,11 +17,11 @@ from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.figures.estimates import Z95
 from privacy.figures.public_grid import FINEST, class_of, coarsened
 from privacy.protocol.study import Study
-from server.analyses.rfm.cut_points import (
-    Cumulative,
-)
+from server.analyses.rfm.closer import closer_question
+from server.analyses.rfm.cut_points import Cumulative
 from server.analysis import Planned
 from server.analysis.expectation import Expectation
+from server.releases import again, combined_deviation
 
 NAME = "rfm"
 CUT_POINTS = "cut points"
@@ -36,6 +37,17 @@ _ORDERS_BINS = 64
 #: Shares of the squared sensitivity, in thousandths. Orders have few distinct values and need less; days are the
 #: hardest, because a whole day's customers move with a cut.
 _PERMILLE = {"recency_days": 440, "money": 380, "orders": 180}
+
+
+#: Cut points where any do: the noise and size of later questions do not depend on them.
+_SOME_CUTS = CutPoints(
+    recency_days=(1, 2, 3, 4),
+    orders=(1, 2, 3, 4),
+    money=(1, 2, 3, 4),
+    recency_high=1,
+    orders_high=1,
+    money_high=1,
+)
 
 
 def weights(study: Study) -> dict[str, Fraction]:
@@ -113,12 +125,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     least = class_of(size) if withheld else size
     found = list(_age(study))
     if not isinstance(study.of(CONTRACT).cut_points, KnownCuts):
-        first = cut_points_statistic(study)
-        estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
-        flat = Cumulative(
-            grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=least
-        )
-        error = flat.rank_margin(0.5)
+        error = Z95 * _median_deviation(study, planned, least)
         if withheld:
             _, error = coarsened(0.0, error, finest=FINEST)
         found.append(
@@ -149,6 +156,23 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
         )
     )
     return tuple(found)
+
+
+def _median_deviation(study: Study, planned: Planned, customers: float) -> float:
+    """Standard deviation of the median's rank of recency, as a share of so many customers, with the closer look."""
+    first = cut_points_statistic(study)
+    estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
+    flat = Cumulative(
+        grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=customers
+    )
+    alone = math.sqrt(flat.rank_variance(0.5))
+    question = closer_question(_SOME_CUTS)
+    noise = planned(again(CUT_POINTS), question).released_deviation
+    if math.isinf(noise):
+        return alone
+    return combined_deviation(
+        alone, question.decode(np.zeros(question.dim, dtype=np.int64), noise)[0].deviation / customers
+    )
 
 
 def _age(study: Study) -> Iterator[Expectation]:
@@ -187,7 +211,5 @@ def _share_expectation(margin: float) -> Expectation:
 
 def segments_probe(study: Study) -> SegmentTotals:
     """The second question with placeholders for what is not known yet; its noise and size do not depend on them."""
-    four = (1, 2, 3, 4)
-    cuts = CutPoints(recency_days=four, orders=four, money=four, recency_high=1, orders_high=1, money_high=1)
-    rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=1)
+    rules = SegmentRules(cuts=_SOME_CUTS, thresholds=study.of(CONTRACT).rules, money_unit=1)
     return segments_statistic(study, rules, orders_cap=1, money_cap=1)

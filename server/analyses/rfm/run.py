@@ -1,16 +1,18 @@
 """RFM: one segmentation for all holders, in two questions.
 
-1. *cut points*: cumulative distributions of recency_days, money and orders.
+1. *cut points*: cumulative distributions of recency_days, money and orders; where the reserve pays for a second
+   answer, on which side of the cuts found customers are (:mod:`server.analyses.rfm.closer`).
 2. *segments*: customers, orders and money by segment, with the cuts of question 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from privacy.analyses.rfm import CONTRACT
+from privacy.analyses.rfm.cut_sides import CutSides
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts, KnownTail
 from privacy.analyses.rfm.prefix_sums import PrefixEstimate
 from privacy.analyses.rfm.results import Distribution, RfmResult, TailFigures
@@ -20,6 +22,7 @@ from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.public_grid import class_of
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
+from server.analyses.rfm.closer import closer_question, moved
 from server.analyses.rfm.cut_points import (
     QUINTILES,
     Cumulative,
@@ -35,6 +38,7 @@ from server.analyses.rfm.figures import Tail, Tails, distribution_of, scheme_fig
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic, segments_probe, segments_statistic
 from server.analyses.rfm.shares_only import shares_only
 from server.analysis import Ask, Planned
+from server.releases import Answer
 
 
 def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
@@ -111,11 +115,14 @@ def _fixed_high(study: Study) -> tuple[int, int, int] | None:
 
 def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Distribution, ...], Estimate]:
     """The first question: cut points, caps for the second one, pictures, and the number of customer records."""
-    first = cut_points_statistic(study)
-    release = ask(CUT_POINTS, first)
-    estimates = first.decode(release.array, release.deviation)
-    customers, deviation = total_customers(estimates)
-    recency, money, orders = (cumulated(estimate, customers) for estimate in estimates)
+    release = ask(CUT_POINTS, cut_points_statistic(study))
+    look = first_look(study, release)
+    recency, money, orders = look.recency, look.money, look.orders
+    customers, deviation = look.customers, look.deviation
+    if release.closer is not None:
+        question = closer_question(find_cuts(study, recency, money, orders))
+        days, spend = question.decode(release.closer.array, release.closer.deviation)
+        recency, money = moved(recency, days, deviation), moved(money, spend, deviation)
     unit = 10 ** minor_digits(study.currency)
     cuts = find_cuts(study, recency, money, orders)
     rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
@@ -144,6 +151,36 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
         distribution_of("money", money, cuts, unit),
     )
     return found, distributions, Estimate(value=customers, margin=Z95 * deviation)
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class FirstLook:
+    """What the first answer says.
+
+    Attributes:
+        recency, money, orders: distributions.
+        customers, deviation: number of customer records, and its standard deviation.
+    """
+
+    recency: Cumulative
+    money: Cumulative
+    orders: Cumulative
+    customers: float
+    deviation: float
+
+
+def first_look(study: Study, answer: Answer) -> FirstLook:
+    """Distributions from the first answer to the first question."""
+    estimates = cut_points_statistic(study).decode(answer.array, answer.deviation)
+    customers, deviation = total_customers(estimates)
+    recency, money, orders = (cumulated(estimate, customers) for estimate in estimates)
+    return FirstLook(recency=recency, money=money, orders=orders, customers=customers, deviation=deviation)
+
+
+def closer(study: Study, answer: Answer) -> CutSides:
+    """The closer question to which the first answer leads."""
+    look = first_look(study, answer)
+    return closer_question(find_cuts(study, look.recency, look.money, look.orders))
 
 
 #: What ``above_cap`` is for money, of orders: 0.2 to 1.1 caps were seen.

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from row_kits import COLUMNS, Row, table
 from statistic_kit import Reading, ReadingOf
 
+from privacy.analyses.rfm.cut_sides import CutSides, FactCuts, SidesEstimate
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixEstimate, PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules, ThresholdRule
@@ -61,6 +62,22 @@ def _prefix_tolerance(statistic: PrefixSums, customers: int) -> NDArray[np.float
     # Each integer coefficient is at most half a unit off the exact one.
     parts = [np.cumsum(root_coefficients(grid.bins)) * customers / grid.amplitude / 2 for grid in statistic.grids]
     return np.concatenate(parts) + 1e-6
+
+
+def _read_sides(statistic: CutSides, values: NDArray[np.int64], deviation: float) -> Reading:
+    estimates: tuple[SidesEstimate, ...] = statistic.decode(values, deviation)
+    return Reading(
+        values=np.concatenate([e.beyond_half for e in estimates]),
+        deviations=np.concatenate([np.full(len(e.cuts.at), e.deviation) for e in estimates]),
+    )
+
+
+def _true_sides(statistic: CutSides, customers: Sequence[Row]) -> list[float]:
+    result = []
+    for one in statistic.facts:
+        values = [row[COLUMNS.index(one.fact)] for row in customers]
+        result += [sum(value <= at for value in values) - len(values) / 2 for at in one.at]
+    return result
 
 
 def _read_totals(statistic: SegmentTotals, total: NDArray[np.int64], noise: float) -> Reading:
@@ -169,6 +186,21 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
             )
         ),
     ),
+    "cut_sides": (
+        CutSides(facts=(FactCuts(fact="orders", at=(1,), permille=1000),)),
+        CutSides(
+            facts=(
+                FactCuts(fact="recency_days", at=(10, 30, 90, 365), permille=500),
+                FactCuts(fact="money", at=(-500, 0, 10_000, 20_000), permille=500),
+            )
+        ),
+        CutSides(
+            facts=(
+                FactCuts(fact="tenure_days", at=(-(1 << 62), -1, (1 << 62) - 1, 1 << 62), permille=1),
+                FactCuts(fact="money", at=tuple(range(-32, 32)), permille=999),
+            )
+        ),
+    ),
     "segment_totals": (
         SegmentTotals(rules=RULES, schemes=("eight",), orders_cap=1, money_cap=1),
         SegmentTotals(rules=RULES, schemes=("rules",), orders_cap=24, money_cap=150_000),
@@ -185,5 +217,9 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
 
 READINGS: dict[str, ReadingOf] = {
     "prefix_sums": ReadingOf(read=_read_prefixes, truth=_true_prefixes, tolerance=_prefix_tolerance),
+    "cut_sides": ReadingOf(read=_read_sides, truth=_true_sides, tolerance=lambda statistic, customers: 1e-6),
     "segment_totals": ReadingOf(read=_read_totals, truth=_true_totals, tolerance=_totals_tolerance),
 }
+
+#: Nouns of this room that no example of the kit has: parts of its statistics are found in those.
+NOUNS = (FactCuts(fact="money", at=(1, 2), permille=1000),)

@@ -94,7 +94,7 @@ class _Drawn:
         deviation = self._planned(title, statistic).released_deviation
         total = statistic.encode_sum(demo_customers())
         noise = np.rint(self.rng.normal(0, deviation, statistic.dim)).astype(np.int64)
-        return type("Noisy", (), {"array": total + noise, "deviation": deviation})
+        return type("Noisy", (), {"array": total + noise, "deviation": deviation, "closer": None})
 
     def again(self) -> StudyResult:
         deviation = self._planned(SEGMENTS, self.question).released_deviation
