@@ -19,6 +19,8 @@ import pytest
 from feature_checks import REQUEST, lines_of, same
 from feature_checks import make_study as feature_study
 from feature_checks import write as write_lines
+from holder_kit import holder_report
+from holder_pages import own_rows, result_of, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from postgres_server import PASSWORD
@@ -27,6 +29,7 @@ from rich.console import Console
 from several_kit import ONLINE, PERSON, TILLS, integers, of, omni, several, written
 from source_kit import COLUMNS, as_rows, load, make_config, make_study, messy_rows
 
+from clients.analysis.actions import Actions
 from clients.data.check import preflight
 from clients.data.check_page import render_check
 from clients.data.config import HolderConfig
@@ -36,6 +39,7 @@ from clients.data.rows.customers import build_customer_table, table_key
 from clients.data.rows.features import build_features
 from clients.data.several.keys import normal_key
 from clients.data.several.rows import open_lines
+from clients.data.source_shares import source_figures
 from clients.data.sources import fetch
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.customers import CustomerRequest
@@ -449,3 +453,33 @@ def test_check_says_where_nothing_fits(shop: Path) -> None:
     problems = preflight(config, None, base=shop).problems
     assert [item.code for item in problems] == ["source"]
     assert problems[0].text.startswith("tills: ")
+
+
+# --- the holder's own page ---------------------------------------------------------------------------------------
+
+
+def test_shares_of_sources_are_exact(shop: Path) -> None:
+    origin = Origin(omni(), STUDY, shop)
+    found = source_figures(origin)
+    assert [tuple(item.model_dump().values()) for item in found] == [
+        ("online", 3, 2, 4, 360_000),
+        ("tills", 2, 1, 2, 170_000),
+        ("", 1, 0, 3, 210_000),
+    ]
+    table = build_customer_table(origin)
+    assert sum(item.only_here for item in found) + found[-1].customers == len(table)
+    assert sum(item.orders for item in found[:-1]) == table.columns.orders.sum()
+    put(shop, online="user,no,at,paid\n")
+    assert source_figures(origin) == found, "one study and day is answered from one table"
+    assert source_figures(Origin(make_config("a.csv"), STUDY, shop)) == ()
+
+
+def test_the_page_shows_them(shop: Path) -> None:
+    found = source_figures(Origin(omni(), STUDY, shop))
+    text = holder_report(
+        holder="online", table=table_of(own_rows(50)), result=result_of(), actions=Actions({}), sources=found
+    )
+    assert "Your sources" in text
+    assert "75.0%" in text, "three of four customers buy online"
+    assert "67.9%" in text, "of the revenue"
+    assert "在几个来源都买过的客户" in text

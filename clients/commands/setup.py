@@ -177,7 +177,10 @@ def holder_leave(
 
 
 def holder_new(
-    url: Annotated[str, typer.Argument(help="A file, a glob, or a database URL.")],
+    urls: Annotated[
+        list[str],
+        typer.Argument(metavar="URL...", help="A file, a glob, or a database URL; several are sources of one holder."),
+    ],
     holder: Annotated[str | None, typer.Option(help="This holder's short name.")] = None,
     table: Annotated[str | None, typer.Option(help="Table, for a database.")] = None,
     currency: Annotated[str | None, typer.Option(help="Currency of all rows, where there is no column for it.")] = None,
@@ -190,24 +193,33 @@ def holder_new(
     force: Annotated[bool, typer.Option("--force", help="Overwrite the file.")] = False,
     answer: Annotated[
         list[str] | None,
-        typer.Option("--set", help='An answer beforehand, such as columns.time="Order Date"; may be given again.'),
+        typer.Option(
+            "--set",
+            help='An answer beforehand, such as columns.time="Order Date", or tills.columns.time of one of several '
+            "sources; may be given again.",
+        ),
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess."""
-    from clients.data.guess.guess import new_holder_file
+    """Look at a source and write a commented holder.toml with guessed columns; asks only what it cannot guess.
+
+    Several sources of one holder, such as a web shop and its tills, are put together by equal ids or by [person].
+    """
+    from clients.data.guess.guess import Said, new_holder_file
+    from clients.data.guess.several import new_holder_of_several
 
     password = {"password_env": password_env} if password_env else {"password_file": password_file}
-    new_holder_file(
-        url,
-        output=output,
+    said = Said(
         holder=holder,
         table=table,
-        password={name: value for name, value in password.items() if value} or None,
+        password={name: value for name, value in password.items() if value},
         answers=_answers(answer or []) | ({"currency": currency} if currency else {}),
         ask=None if yes or as_json else _ask,
-        overwrite=force,
     )
+    if len(urls) > 1:
+        new_holder_of_several(urls, output=output, said=said, overwrite=force)
+    else:
+        new_holder_file(urls[0], output=output, overwrite=force, **vars(said))
     wrote(output, f"Read it, then: cohortium holder check {escape(str(output))}", as_json=as_json)
 
 

@@ -16,6 +16,7 @@ from clients.analyses.catalogue import ANALYSES
 from clients.analysis import HolderAnalysis, HolderView
 from clients.analysis.actions import Actions
 from clients.analysis.texts import text
+from clients.data.source_shares import SourceFigures
 from privacy.audit.budget import BudgetLeft
 from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
@@ -53,6 +54,7 @@ class Facts:
         actions_file: name of the file of actions, for the text.
         handed: which text this holder was handed, and who else.
         budget: what is left of the holder's, when the page is made.
+        sources: of several sources, what each is of the whole.
     """
 
     holder: str
@@ -63,6 +65,7 @@ class Facts:
     actions_file: str = "actions.toml"
     handed: Handed | None = None
     budget: BudgetLeft | None = None
+    sources: tuple[SourceFigures, ...] = ()
 
 
 def holder_report(facts: Facts) -> str:
@@ -148,8 +151,31 @@ def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language
         "run": result.run,
         "digest": result.study_digest,
         "budget": budget_in_words(facts.budget, language),
+        "sources": _sources(facts, language),
         "version": result.version,
     }
+
+
+def _sources(facts: Facts, language: Language) -> dict[str, Any] | None:
+    """The table of the holder's own sources: exact shares, and what customers bring who buy at several."""
+    *sources, several = facts.sources or (None,)
+    if several is None:
+        return None
+    people = sum(item.only_here for item in sources) + several.customers
+    orders, quanta = (sum(getattr(item, name) for item in sources) for name in ("orders", "quanta"))
+    say = partial(_text, language=language)
+
+    def row(item: SourceFigures) -> dict[str, Any]:
+        of = ((item.customers, people), (item.orders, orders), (item.quanta, quanta))
+        shares = [f"{100 * part / whole:.1f}%" if whole > 0 else "–" for part, whole in of]
+        return {
+            "name": item.source or say("at_several"),
+            "customers": f"{item.customers:,}",
+            "only": f"{item.only_here:,}" if item.source else "–",
+            "shares": shares,
+        }
+
+    return {"rows": [row(item) for item in facts.sources], "people": f"{people:,}"}
 
 
 def _text(key: str, *, language: Language, **fields: object) -> str:

@@ -54,13 +54,14 @@ def holder_report(
     clusters: Any = None,
     earlier: Earlier | None = None,
     cuts_checked: bool = False,
+    **more: Any,
 ) -> str:
     """The holder's page of figures that are there already."""
     own = {name: found for name, found in (("churn", churn), ("clusters", clusters)) if found is not None}
     if table is not None and result.rfm is not None and result.rfm.schemes:
         before, then = earlier or (None, None)
         own["rfm"] = compared_segments(table, result.rfm, result, earlier=before, then=then)
-    facts = page.Facts(holder=holder, result=result, own=own, actions=actions, checked=cuts_checked)
+    facts = page.Facts(holder=holder, result=result, own=own, actions=actions, checked=cuts_checked, **more)
     return page.holder_report(facts)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import ibis
@@ -204,37 +204,69 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
         ConfigError: if the file exists, or an answer cannot be used.
         DataError: if the source cannot be read, or something is left that has no best guess.
     """
-    if output.exists() and not overwrite:
-        raise ConfigError(f"{output} exists", hint="move it away, or give another --output")
-    base = output.resolve().parent
-    base.mkdir(parents=True, exist_ok=True)  # paths that go up from a folder need the folder
-    url = _from(base, url)
-    name = holder or holder_name(url)
-    if table is None and ask is not None:
-        probe = _probe(url, holder=name, table=None, password=password or {})
-        table, choices = _table(probe, base)
-        if table is None and choices:
-            question = Question(key="table", text="Which table holds the sales?", choices=choices)
-            table = ask(question)
-            if table not in choices:
-                raise ConfigError(f"{table!r} is none of the choices", hint=", ".join(choices[:30]))
-    guess = guess_holder(url, base=base, holder=name, table=table, password=password)
-    guess = settled(guess, answers or {}, ask)
+    base = place_for(output, overwrite=overwrite)
+    said = Said(holder=holder, table=table, password=password or {}, answers=answers or {}, ask=ask)
+    guess = settled_guess(url, base, said)
     text = holder_toml(guess)
-    _try_out(guess.config(), base)
-    found = guess_feeds(guess.config(), _plain_study(guess.config()), base=base)
+    try_out(guess.config(), base)
+    found = guess_feeds(guess.config(), plain_study(guess.config()), base=base)
     output.write_text(text + feeds_toml(found), encoding="utf-8")
     return guess
 
 
-def _plain_study(config: HolderConfig) -> Study:
+@dataclass(frozen=True, kw_only=True)
+class Said:
+    """What somebody says of a source, as of :func:`new_holder_file`."""
+
+    holder: str | None = None
+    table: str | None = None
+    password: Mapping[str, str] = field(default_factory=dict)
+    answers: Mapping[str, str] = field(default_factory=dict)
+    ask: Callable[[Question], str] | None = None
+
+
+def place_for(output: Path, *, overwrite: bool) -> Path:
+    """The folder of a new file.
+
+    Raises:
+        ConfigError: if the file is there.
+    """
+    if output.exists() and not overwrite:
+        raise ConfigError(f"{output} exists", hint="move it away, or give another --output")
+    base = output.resolve().parent
+    base.mkdir(parents=True, exist_ok=True)  # paths that go up from a folder need the folder
+    return base
+
+
+def settled_guess(url: str, base: Path, said: Said) -> Guess:
+    """Inspect a source, and ask what cannot be guessed.
+
+    Raises:
+        ConfigError: if an answer cannot be used.
+        DataError: if the source cannot be read.
+    """
+    url, table = _from(base, url), said.table
+    name = said.holder or holder_name(url)
+    if table is None and said.ask is not None:
+        probe = _probe(url, holder=name, table=None, password=said.password)
+        table, choices = _table(probe, base)
+        if table is None and choices:
+            question = Question(key="table", text="Which table holds the sales?", choices=choices)
+            table = said.ask(question)
+            if table not in choices:
+                raise ConfigError(f"{table!r} is none of the choices", hint=", ".join(choices[:30]))
+    guess = guess_holder(url, base=base, holder=name, table=table, password=said.password)
+    return settled(guess, said.answers, said.ask)
+
+
+def plain_study(config: HolderConfig) -> Study:
     """A study that sees all rows, for ids and times."""
     currency = config.source.currency_code or next(iter(config.source.currencies), "EUR")
     fields = {"name": "guess", "as_of": "9999-01-01", "currency": currency, "budget": {"epsilon": "1"}}
     return Study.model_validate(fields)
 
 
-def _try_out(config: HolderConfig, base: Path) -> None:
+def try_out(config: HolderConfig, base: Path) -> None:
     """Open the source as the file says, and read the first times.
 
     Raises:
