@@ -4,7 +4,7 @@ The first answer measures whole distributions and spreads its noise over all the
 look: counts at just those values are two to three times as exact at the same price. A cut then moves along the first
 answer's distribution by what the two counts differ, weighted by their precision: a step of Newton's method, whose slope
 the first answer gives. Wrong scores fall by a third to a half at the same cost (``benchmarks/cut_points.py``;
-``docs/decisions/0041``). Counts of orders have ties, which no cut splits, and are not looked at again.
+``docs/decisions/0042``). Counts of orders have ties, which no cut splits, and are not looked at again.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from server.analyses.rfm.cut_points import Cumulative
 
 FloatArray = NDArray[np.float64]
 
-#: What smoothing and consistency leave of a rank's variance: .4 to .7 were seen (``docs/decisions/0041``).
+#: What smoothing and consistency leave of a rank's variance: .4 to .7 were seen (``docs/decisions/0042``).
 _LEFT = 0.6
 
 
