@@ -27,8 +27,8 @@ _LINES_LEFT_OUT = 0.01
 _LOOK = "look at that line in a text editor, and mend it where the file is made"
 _LINE_HINTS = {
     "encoding": "check encoding under [source.csv], with a text editor",
-    "quotes": "a record is one line; where line breaks are inside fields, export Parquet, or leave that column out",
-    "too_few_fields": "a record is one line; where line breaks are inside fields, export Parquet; else mend that line",
+    "quotes": "a record is one line; multiline = true under [source.csv] reads line breaks inside quotes",
+    "too_few_fields": "a record is one line; multiline = true reads line breaks inside quotes; else mend that line",
     "too_many_fields": "a field that holds the separator must be in quotes; or export with another separator",
 }
 _FORMS = {
@@ -231,6 +231,16 @@ def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
                 hint='if they mean no customer, name them under [source.read.customer]: null = ["..."]',
             )
         )
+    for odd, column in ((ids.odd_signs, name), (ids.odd_order_signs, config.columns.order)):
+        if odd:
+            found.append(
+                Finding(
+                    code="odd_signs",
+                    text=f"{column!r}: {odd:,} rows have an id with a sign that nearly no other id has, such as a "
+                    "quote or a letter of another script",
+                    hint="a stray sign makes another id of it: mend it where the file is made, if it is a fault",
+                )
+            )
     if ids.rounded:
         found.append(
             Finding(

@@ -104,10 +104,12 @@ def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -
         table.add_row(text, f"{rows:,}", *revenue)
 
     if report.files:
-        lines = sum(item.above + item.rows + item.blank for item in report.files)
+        lines = sum(item.above + item.rows + item.blank + item.continued for item in report.files)
         lines += sum(item.lines for item in cleaning.left_out)
         row(f"lines in {len(report.files):,} file{'s' * (len(report.files) > 1)}", lines)
         row("  headers, and blank lines", sum(item.above + item.blank for item in report.files))
+        if continued := sum(item.continued for item in report.files):
+            row("  lines that go on inside quotes", continued)
         for item in cleaning.left_out:
             row(f"  left out: {item.why}", item.lines)
     row("rows in the source", cleaning.rows_seen, "all")

@@ -26,6 +26,8 @@ _ROUNDED = "^[0-9]{15}0+$"
 #: Ids without a digit are odd where this share of all has one, and they are no more than the rest.
 _WITH_DIGITS = 0.95
 _ODD = 0.01
+#: What stands in ids on purpose. Other signs, such as a quote, are odd where nearly no id has one.
+_ODD_SIGNS = "[^-A-Za-z0-9_./#:@+ ]"
 #: A day is far off if it is so many days behind, or before, all rows but a few: a share, in small tables these.
 #: Shops begin slowly (a public data set has its first sale three years before the next ones), but do not end so.
 _FAR, _FAR_BEFORE = 400, 1826
@@ -38,7 +40,7 @@ _COUNTRY = {
 
 
 class Ids(BaseModel):
-    """What ids of customers look like.
+    """What ids of customers, and of orders, look like.
 
     Attributes:
         ids: how many there are.
@@ -46,6 +48,8 @@ class Ids(BaseModel):
         destroyed: rows whose id a spreadsheet has rounded (``1.38E+11``).
         rounded: rows whose id has 16 digits and more, all zeros from the 16th on.
         odd_ids, odd_rows: ids without a digit, where nearly all have one, and their rows.
+        odd_signs: rows whose customer id has a sign that nearly no other has, such as a quote.
+        odd_order_signs: the same of order ids.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -56,6 +60,8 @@ class Ids(BaseModel):
     rounded: int = 0
     odd_ids: int = 0
     odd_rows: int = 0
+    odd_signs: int = 0
+    odd_order_signs: int = 0
 
 
 class Days(BaseModel):
@@ -133,6 +139,8 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
         rounded=found.rows.sum(where=text.re_search(_ROUNDED)),
         digits=has_digit.sum(),
         odd_rows=found.rows.sum(where=~has_digit),
+        all_rows=found.rows.sum(),
+        signs=found.rows.sum(where=text.re_search(_ODD_SIGNS)),
         phones=(text.re_search(PHONE) & text.re_replace("[^0-9]", "").length().between(8, 15)).sum(),
         **{f"under_{name}": value.nunique() for name, value in further.items()},
     )
@@ -148,7 +156,22 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     return Ids(
         ids=seen["ids"], under=under, destroyed=seen["destroyed"], rounded=seen["rounded"],
         odd_ids=odd if is_odd else 0, odd_rows=seen["odd_rows"] if is_odd else 0,
+        odd_signs=_if_few(seen["signs"], seen["all_rows"]), odd_order_signs=_odd_orders(source, config),
     )  # fmt: skip
+
+
+def _if_few(odd: int, rows: int) -> int:
+    """The odd ones, if they are few: what many ids have is how they are written here."""
+    return odd if odd <= max(_ODD * rows, min(_FEW_ROWS, rows / _FEW_OF)) else 0
+
+
+def _odd_orders(source: ir.Table, config: HolderConfig) -> int:
+    """Rows whose order id has a sign that nearly no other has: a stray sign makes another order of it."""
+    if config.columns.order is None or not source[config.columns.order].type().is_string():
+        return 0
+    query = source.aggregate(rows=source.count(), odd=source[config.columns.order].re_search(_ODD_SIGNS).sum())
+    [seen] = fetch(query, what="looking at order ids").to_pylist()
+    return _if_few(int(seen["odd"] or 0), int(seen["rows"]))
 
 
 def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:

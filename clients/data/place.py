@@ -56,6 +56,8 @@ class CsvFormat(Noun):
         fields: how many fields lines may have, where files gained columns; empty: as many as the header.
         fill_down: roles whose columns later lines of an order leave empty: a line in which all of them are empty takes
             them from the line above.
+        multiline: whether line breaks may stand inside quotes; then every quote of a file must be where it belongs,
+            or the file is refused. Otherwise a record is one line, whatever its quotes say.
     """
 
     separator: str = Field(default=",", min_length=1, max_length=1, pattern=r'^[^"\r\n\x00]$')
@@ -66,6 +68,7 @@ class CsvFormat(Noun):
     header: int | None = since("0.2.0", None, ge=1, le=1000)
     fields: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = since("0.2.0", (), max_length=50)
     fill_down: tuple[str, ...] = since("0.2.0", (), max_length=50)
+    multiline: bool = since("0.2.0", False)
 
     @field_validator("encoding")
     @classmethod

@@ -61,8 +61,36 @@ def _spelled(lines: list[bytes], draw: random.Random) -> None:
         lines[line] = b",".join(fields)
 
 
+def _sign(lines: list[bytes], draw: random.Random) -> None:
+    """A sign within an id that does not belong there."""
+    line, place = draw.randrange(1, len(lines)), draw.choice([0, 2])
+    fields = lines[line].split(b",")
+    if len(fields) == 6:
+        at = draw.randrange(1, len(fields[place]) + 1)
+        sign = draw.choice(["\u200b", "\u00a0", "\t", ";", "\ufffd", "\u00e9", "\uff11", "'"]).encode()
+        fields[place] = fields[place][:at] + sign + fields[place][at:]
+    lines[line] = b",".join(fields)
+
+
+def _glued(lines: list[bytes], draw: random.Random) -> None:
+    """A line end is lost, or there is one too many."""
+    line = draw.randrange(1, len(lines) - 1)
+    if draw.random() < 0.5:
+        lines[line : line + 2] = [lines[line] + lines[line + 1]]
+    else:
+        at = draw.randrange(len(lines[line]) + 1)
+        lines[line : line + 1] = [lines[line][:at], lines[line][at:]]
+
+
+def _recoded(lines: list[bytes], draw: random.Random) -> None:
+    """Lines from there on are in another encoding."""
+    line, encoding = draw.randrange(1, len(lines)), draw.choice(["utf-16-le", "utf-16", "utf-32", "cp037"])
+    for at in range(line, min(line + draw.randrange(1, 10), len(lines))):
+        lines[at] = lines[at].decode(errors="replace").encode(encoding, errors="replace")
+
+
 DAMAGES: tuple[Callable[[list[bytes], random.Random], None], ...] = (
-    _field, _quote, _separator, _bytes, _repeat, _empty, _spelled,
+    _field, _quote, _separator, _bytes, _repeat, _empty, _spelled, _sign, _glued, _recoded,
 )  # fmt: skip
 
 

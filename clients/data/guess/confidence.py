@@ -20,6 +20,7 @@ CONFIDENCE = {
     "encoding, few lines": 0.45,
     "line of names": 0.6,
     "widths": 0.45,
+    "line breaks": 0.6,
     "continued lines": 0.45,
     "one of two columns of one name": 0.45,
     "decimal sign": 0.95,

@@ -114,6 +114,8 @@ def _setting(name: str, guessed: Guessed, meaning: str, *, value: object = None)
 
 
 def _written(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_written, value))}]"
     return _quoted(value) if isinstance(value, str) else str(value)

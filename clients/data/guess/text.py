@@ -9,12 +9,13 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from clients.data.guess.confidence import CONFIDENCE
 from clients.data.guess.encodings import guess_encoding
+from clients.data.guess.line_breaks import go_on, whole_records
 from clients.data.guess.nouns import Guessed
 from clients.data.place import CsvFormat
 from clients.data.sources.header import clean_names, first_of, unique_names
@@ -73,8 +74,9 @@ def read_beginning(paths: Sequence[Path]) -> TextFiles:
     """
     encoding, reason = _one_encoding(paths)
     heads = [_head(path, encoding, max(_LINES // len(paths), _FEWEST)) for path in paths]
-    separator = _guess_separator(heads)
-    heads, header_at = _below_preambles(heads, separator)
+    whole = _of_whole_records(heads)
+    separator = _guess_separator(whole or heads)
+    heads, header_at = _below_preambles(whole or heads, separator)
     widths = _widths(heads, separator, encoding, header_at)
     widest = max(widths, default=0)
     names: dict[str, int] = {}
@@ -97,30 +99,49 @@ def read_beginning(paths: Sequence[Path]) -> TextFiles:
             names.setdefault(name, len(names))
         found = (shape.fields(line) for line in head.lines if shape.wrong(line) is None)
         rows += [(own, (*row, *[""] * (len(own) - len(row)))) for row in found if row is not None]
-    reasons = {
-        "separator": Guessed(
-            value=separator, confidence=CONFIDENCE["separator"], reason="it gives every line as many values"
-        ),
-        "encoding": Guessed(
-            value=encoding, confidence=CONFIDENCE["encoding, few lines" if "PLEASE" in reason else "encoding"],
-            reason=reason.replace("; PLEASE CHECK, for", ";"),
-        ),
-    }  # fmt: skip
-    if header_at is not None:
-        says = f"{header_at - 1:,} lines above it are no table"
-        reasons["header"] = Guessed(value=str(header_at), confidence=CONFIDENCE["line of names"], reason=says)
-    if widths:
-        says = "lines further down name more columns, so files gained some; PLEASE CHECK"
-        reasons["fields"] = Guessed(value="", confidence=CONFIDENCE["widths"], reason=says)
+    shapes = [Shape(separator, len(own), widths=widths) for own in headers.values()]
+    continued = go_on(list(headers), encoding, header_at, shapes)
+    form = CsvFormat(separator=separator, encoding=encoding, header=header_at, fields=widths, multiline=continued > 0)
     aligned = (dict(zip(own, row, strict=True)) for own, row in rows)
     return TextFiles(
-        form=CsvFormat(separator=separator, encoding=encoding, header=header_at, fields=widths),
-        reasons=reasons,
+        form=form,
+        reasons=_reasons(form, reason, continued),
         headers=headers,
         twice=frozenset(twice),
         header=tuple(names),
         rows=tuple(tuple(row.get(name) for name in names) for row in aligned),
     )
+
+
+def _reasons(form: CsvFormat, encoding: str, continued: int) -> dict[str, Guessed]:
+    """For each setting: how sure it is and why."""
+    sure = CONFIDENCE["encoding, few lines" if "PLEASE" in encoding else "encoding"]
+    said = encoding.replace("; PLEASE CHECK, for", ";")
+    reasons = {
+        "separator": Guessed(
+            value=form.separator, confidence=CONFIDENCE["separator"], reason="it gives every line as many values"
+        ),
+        "encoding": Guessed(value=form.encoding, confidence=sure, reason=said),
+    }
+    if form.header is not None:
+        says = f"{form.header - 1:,} lines above it are no table"
+        reasons["header"] = Guessed(value=str(form.header), confidence=CONFIDENCE["line of names"], reason=says)
+    if form.multiline:
+        says = f"{continued:,} lines go on with the one above inside quotes, and all quotes are where they belong"
+        reasons["multiline"] = Guessed(value="", confidence=CONFIDENCE["line breaks"], reason=says)
+    if form.fields:
+        says = "lines further down name more columns, so files gained some; PLEASE CHECK"
+        reasons["fields"] = Guessed(value="", confidence=CONFIDENCE["widths"], reason=says)
+    return reasons
+
+
+def _of_whole_records(heads: Sequence[_Head]) -> list[_Head] | None:
+    """The same with one record a line, where in one file records go on over lines, and no quote is stray."""
+    for separator in _SEPARATORS:
+        found = [(head, whole_records(head.header, head.lines, separator)) for head in heads]
+        if any(lines is not None for _, lines in found):
+            return [replace(head, lines=lines or head.lines) for head, lines in found]
+    return None
 
 
 def _is_number(field: str) -> bool:

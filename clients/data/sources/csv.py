@@ -21,6 +21,7 @@ from clients.data.place import CsvFormat, Reading
 from clients.data.scratch import check_room, new_copy
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
+from clients.data.sources.joined import Joiner, NotJoined
 from clients.data.sources.lines import Shape, Sieve, Sifted
 from clients.data.sources.locations import files, literal, shown
 from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened, read_as
@@ -140,6 +141,12 @@ def _readable(name: str, form: CsvFormat) -> Iterator[None]:
             yield
     except NotText:
         raise DataError(f"{name} is not {form.encoding} text", hint="set encoding in [source.csv]") from None
+    except NotJoined as wrong:
+        raise DataError(
+            f"{name} cannot be read with multiline = true: at line {wrong.line:,} {wrong.why}",
+            hint="mend it where the file is made, export Excel, JSON lines or Parquet, or take multiline out: "
+            "then such lines are left out",
+        ) from None
 
 
 def _names(name: str, beginning: Beginning, form: CsvFormat) -> tuple[str, ...]:
@@ -173,6 +180,10 @@ def _sifted(
     form, sieve, target = how
     packed = packing(path)
     in_place = form.encoding == "utf-8" and beginning.is_plain and beginning.end != b"\r" and packed in READ_IN_PLACE
+    joiner = None
+    if form.multiline:
+        joiner, in_place = Joiner(form.separator, sieve.shape.widths, before=beginning.before + 1), False
+        blocks = joiner.blocks(blocks)
     copy: BinaryIO | None = None
     with contextlib.ExitStack() as stack:
         for number, block in enumerate(blocks):
@@ -191,7 +202,11 @@ def _sifted(
         LeftOut(reason=reason, lines=count, file=header.file, line=first)
         for reason, (count, first) in found.left_out.items()
     )
-    lines = FileLines(file=header.file, before=beginning.before, rows=found.rows, blank=found.blank, left_out=left_out)
+    continued = 0 if joiner is None else joiner.continued
+    lines = FileLines(
+        file=header.file, before=beginning.before, rows=found.rows, blank=found.blank - continued,
+        continued=continued, left_out=left_out,
+    )  # fmt: skip
     if in_place or target is None:
         return _Part(path, header.names, beginning.before + 1, packed, lines)
     return _Part(target, header.names, 0, "none", lines)

@@ -136,11 +136,15 @@ class Sieve:
         shape: the rule.
         before: how many lines of the file come before the first block.
         filled: places of fields that a line takes from the one above if all of them are empty.
+
+    Attributes:
+        found: what was found so far.
+        shape: the rule.
     """
 
     def __init__(self, shape: Shape, *, before: int, filled: tuple[int, ...] = ()) -> None:
         self.found = Sifted()
-        self._shape, self._number, self._filled = shape, before + 1, filled
+        self.shape, self._number, self._filled = shape, before + 1, filled
         self._above: list[str] | None = None
 
     def sift(self, block: bytes) -> bytes:
@@ -151,8 +155,8 @@ class Sieve:
         returned = (ends > starts) & (data[ends - 1] == _CR)
         empty = ends - returned == starts
         keep = ~empty
-        for line in np.flatnonzero(_closer(block, data, starts, ends, self._shape) & ~empty):
-            reason = self._shape.wrong(block[starts[line] : ends[line]])
+        for line in np.flatnonzero(_closer(block, data, starts, ends, self.shape) & ~empty):
+            reason = self.shape.wrong(block[starts[line] : ends[line]])
             if reason is not None:
                 keep[line] = False
                 self._leave_out(reason.name, int(line))
@@ -168,7 +172,7 @@ class Sieve:
 
     @property
     def _several(self) -> bool:
-        return len(self._shape.widths) > 1
+        return len(self.shape.widths) > 1
 
     def _leave_out(self, reason: str, line: int) -> None:
         count, first = self.found.left_out.get(reason, (0, self._number + line))
@@ -183,13 +187,13 @@ class Sieve:
         empty: NDArray[np.bool_],
     ) -> bytes:
         """The kept lines, all as wide as the widest, with what they take from lines above; one after the other."""
-        separator, lines = self._shape.separator.decode(), []
+        separator, lines = self.shape.separator.decode(), []
         for number in np.flatnonzero(~empty):
-            fields = self._shape.fields(block[starts[number] : ends[number]]) if keep[number] else None
+            fields = self.shape.fields(block[starts[number] : ends[number]]) if keep[number] else None
             if fields is None:
                 self._above = None
                 continue
-            row = [*fields, *[""] * (self._shape.width - len(fields))]
+            row = [*fields, *[""] * (self.shape.width - len(fields))]
             if self._filled and not any(row[place].strip() for place in self._filled):
                 if self._above is None:
                     keep[number] = False

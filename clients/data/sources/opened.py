@@ -41,13 +41,14 @@ class LeftOut(BaseModel):
 
 
 class FileLines(BaseModel):
-    """What the lines of one file are: ``above + rows + blank`` and those left out.
+    """What the lines of one file are: ``above + rows + blank + continued`` and those left out.
 
     Attributes:
         file: its name, as seen from the folder of ``holder.toml``.
         before: lines before the header.
         rows: lines that are records.
         blank: empty lines after the header.
+        continued: lines that go on with the record above, inside quotes.
         left_out: by reason.
         has_names: whether one line names the columns.
     """
@@ -58,6 +59,7 @@ class FileLines(BaseModel):
     before: int
     rows: int
     blank: int
+    continued: int = 0
     left_out: tuple[LeftOut, ...] = ()
     has_names: bool = True
 
