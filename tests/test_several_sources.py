@@ -15,14 +15,16 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from feature_checks import REQUEST, lines_of, same
 from feature_checks import make_study as feature_study
 from feature_checks import write as write_lines
-from holder_kit import holder_report
+from holder_kit import holder_report, write_labels
 from holder_pages import own_rows, result_of, table_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from label_kit import make_rules
 from postgres_server import PASSWORD
 from pydantic import ValidationError
 from rich.console import Console
@@ -30,6 +32,7 @@ from several_kit import ONLINE, PERSON, TILLS, integers, of, omni, several, writ
 from source_kit import COLUMNS, as_rows, load, make_config, make_study, messy_rows
 
 from clients.analysis.actions import Actions
+from clients.answering.folder import HolderFolder
 from clients.data.check import preflight
 from clients.data.check_page import render_check
 from clients.data.config import HolderConfig
@@ -41,6 +44,7 @@ from clients.data.several.keys import normal_key
 from clients.data.several.rows import open_lines
 from clients.data.source_shares import source_figures
 from clients.data.sources import fetch
+from clients.forget import forget
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureRequest
@@ -344,6 +348,40 @@ def test_exclude_writes_to_the_list_of_the_ids_source(shop: Path) -> None:
     assert normal_key(" tills:17.0", config) == "tills:17"
     assert normal_key("person:M1", config) == "person:M1"
     assert normal_key(" 17.0 ", with_lists()) == "17"
+
+
+def test_a_person_is_forgotten_by_any_id_in_any_source(shop: Path) -> None:
+    (shop / "holder.toml").write_text(
+        """
+holder = "shop"
+[[sources]]
+name = "online"
+url = "online.csv"
+currency_code = "EUR"
+columns = {customer = "user", order = "no", time = "at", amount = "paid"}
+[[sources]]
+name = "tills"
+url = "tills.csv"
+currency_code = "EUR"
+exclude = "out.csv"
+columns = {customer = "card", order = "receipt", time = "sold", quantity = "pieces", price = "price"}
+[person]
+url = "links.csv"
+columns = {person = "member", online = "user", tills = "card"}
+""",
+        encoding="utf-8",
+    )
+    (shop / "out.csv").write_text("", encoding="utf-8")
+    folder = HolderFolder(shop)
+    assert folder.config().person == omni().person
+    table = build_customer_table(Origin(folder.config(), STUDY, shop))
+    write_labels(table, make_rules(), STUDY, folder=shop / "labels")
+    done = forget(folder, "tills: k1")
+    assert done.ids == ("online: u1 ", "online:u1", "person:M1", "tills: k1", "tills:k1")
+    assert (shop / "out.csv").read_text(encoding="utf-8") == "k1\n"
+    [kept] = (shop / "state" / "labels").rglob("*.parquet")
+    assert pq.read_table(kept)["customer_id"].to_pylist() == ["online:u3", "person:M2", "tills:k9"]
+    assert "person:M1" not in built(shop, folder.config())
 
 
 # --- roles, and what cannot be -----------------------------------------------------------------------------------
