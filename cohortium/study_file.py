@@ -107,6 +107,7 @@ epsilon = {epsilon}                   # for one person, with all their records a
 
 [cleaning]                      # the same for all holders
 # duplicates = "drop"           # or "keep"
+# ids = ["text", "email"]       # one form of ids at all holders; not stated: each as its holder.toml says
 {prefix}# order ids that start with this are cancellations
 {returns}# "drop" them, or "net": subtract them from the customer's spend
 {non_goods}# product codes that are not goods

@@ -66,13 +66,13 @@ class HolderContext:
         """What the holder makes of its customers for a request.
 
         Raises:
-            ConfigError: if the study has no rate for a currency that the holder declares, or ``holder.toml`` does not
-                map what the request needs.
+            ConfigError: if the study has no rate for a currency that the holder declares, or wants ids in other forms,
+                or ``holder.toml`` does not map what the request needs.
             DataError: if the source cannot be read as described.
         """
         from clients.data.rows import own_rows  # here: a node starts without DuckDB
 
-        self.origin.config.check_currencies(self.study)
+        self.origin.config.check_study(self.study)
         return own_rows(self.origin, request)
 
     def customers(self, request: CustomerRequest) -> CustomerTable:

@@ -29,7 +29,7 @@ from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table, in_window
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, Notice
-from privacy.errors import CohortiumError
+from privacy.errors import CohortiumError, ConfigError
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.terms import DEFAULT_NULL_IDS, Budget
 from privacy.protocol.study import Study
@@ -42,8 +42,16 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
     the study's.
     """
     if config.sources:
-        return check_several(config, study, base=base, check_one=_check_one)
-    return _check_one(config, study, base=base)
+        report = check_several(config, study, base=base, check_one=_check_one)
+    else:
+        report = _check_one(config, study, base=base)
+    try:
+        if study is not None:
+            config.check_ids(study)
+    except ConfigError as error:
+        found = Finding(code="id_forms", text=error.message, hint=error.hint)
+        return report.model_copy(update={"problems": (*report.problems, found)})
+    return report
 
 
 def _check_one(config: HolderConfig, study: Study | None, *, base: Path) -> CheckReport:

@@ -15,7 +15,7 @@ from clients.data.columns import Columns
 from clients.data.feed_config import Events, Feed, FeedReading, Values, readings, values_complaint
 from clients.data.named_sources import NamedSource, Person, complaint, currency_complaint, has_persons, together
 from clients.data.place import Reading, Source
-from clients.data.reading import read_complaint
+from clients.data.reading import ReadId, read_complaint
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import Noun, since
 from privacy.kernel.declarations import CellTable
@@ -168,6 +168,41 @@ class HolderConfig(Noun):
         """Currencies of money in feeds beside purchases."""
         codes = (feed.source.currency_code for feed in self.feeds.values() if feed.columns.of_kind("money"))
         return tuple(dict.fromkeys(code for code in codes if code is not None))
+
+    def check_study(self, study: Study) -> None:
+        """Whether the source is as the study needs it, by the holder's own declaration. Looks at no row.
+
+        Raises:
+            ConfigError: as :meth:`check_ids` and :meth:`check_currencies`.
+        """
+        self.check_ids(study)
+        self.check_currencies(study)
+
+    def check_ids(self, study: Study) -> None:
+        """Whether ids are brought together as the study says, in every source and feed.
+
+        Raises:
+            ConfigError: if they are not, naming the line to write.
+        """
+        if not study.cleaning.ids:
+            return
+        wanted = [form for form in study.cleaning.ids if form != "exact"]
+        places = {f"sources.{source.name}": source.read.get("customer") for source in self.sources}
+        if self.person is not None:
+            places["person"] = self.person.read.get("person")
+        places |= {} if self.sources else {"source": self.source.read.get("customer")}
+        for name, feed in self.feeds.items():
+            places["customers" if name == "customer" else f"events.{name}"] = feed.source.read.get("customer")
+        for place, read in places.items():
+            named = read.form if isinstance(read, ReadId) else ()
+            if {form.partition(":")[0] for form in named} - {"exact"} != set(wanted):
+                line = ", ".join(f'"{form}:CN"' if form == "phone" else f'"{form}"' for form in wanted)
+                table = f"{place.partition('.')[0]}.read.{'person' if place == 'person' else 'customer'}"
+                raise ConfigError(
+                    f"the study brings ids together by {', '.join(wanted) or 'no form'}, and {place} in holder.toml by "
+                    f"{', '.join(named) or 'none'}",
+                    hint=f"write [{table}] form = [{line}] in holder.toml; all holders of the study do",
+                )
 
     def check_currencies(self, study: Study) -> None:
         """Whether the study can convert what the holder declares. Looks at no row.

@@ -17,6 +17,8 @@ from privacy.kernel.limits import Name
 Slug = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 #: What stands in one cell of a holder's source.
 _Cell = Annotated[str, Field(max_length=200)]
+#: Ways to bring spellings of one id together; which country's telephone numbers are meant each holder says itself.
+IdForm = Literal["exact", "text", "email", "case", "zeros", "phone"]
 CurrencyCode = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 
 
@@ -123,6 +125,9 @@ class Cleaning(Noun):
         returns: ``drop`` cancelled orders and lines with a zero or negative quantity or a negative amount, or
             ``net`` them against the customer's spend. Either way they are not orders and do not refresh recency.
         non_goods: product codes that are not goods (postage, fees); compared trimmed and in upper case.
+        ids: how every holder brings spellings of one customer's id together: ``text`` (full-width and invisible signs,
+            blanks), ``email`` (lower case where there is an ``@``), ``case``, ``zeros`` (in front of whole numbers),
+            ``phone`` (E.164); or ``exact`` alone: by none of them. Empty: each holder as its ``holder.toml`` says.
     """
 
     null_ids: tuple[_Cell, ...] = Field(default=DEFAULT_NULL_IDS, max_length=1000)
@@ -130,6 +135,14 @@ class Cleaning(Noun):
     cancellation_prefix: str = Field(default="", max_length=16)
     returns: Literal["drop", "net"] = "drop"
     non_goods: tuple[_Cell, ...] = Field(default=(), max_length=10_000)
+    ids: tuple[IdForm, ...] = since("0.2.0", (), max_length=10)
+
+    @field_validator("ids")
+    @classmethod
+    def _each_form_once(cls, value: tuple[IdForm, ...]) -> tuple[IdForm, ...]:
+        if "exact" in value and len(set(value)) > 1:
+            raise ValueError("exact goes with no other form of ids")
+        return tuple(sorted(set(value)))
 
     @field_validator("null_ids")
     @classmethod

@@ -269,6 +269,7 @@ def _study_rules(study: Study, language: Language) -> list[tuple[str, str]]:
         (say("rule_currency"), study.currency),
         (say("rule_rates"), "; ".join(rates) or say("none")),
         (say("rule_ids"), say("separator").join(ids)),
+        *([(say("rule_id_forms"), say("separator").join(cleaning.ids))] if cleaning.ids else []),
         (say("rule_duplicates"), say(f"duplicates_{cleaning.duplicates}")),
         (say("rule_returns"), say(f"returns_{cleaning.returns}")),
         (say("rule_cancellation"), cleaning.cancellation_prefix or say("none")),
