@@ -47,7 +47,8 @@ def make_table(path: Path, customers: int, seed: int, *, draws: int = 0) -> None
     """Customers ``seed`` / 50 of them other ones than with seed 0; ``draws`` gives the same ids other figures."""
     import numpy as np
 
-    from clients.data.rows.customers import CleaningReport, CustomerTable
+    from clients.data.rows.cleaning_report import CleaningReport
+    from clients.data.rows.customers import CustomerTable
     from privacy.kernel.customers import CustomerColumns
 
     draw = np.random.default_rng(draws or seed)

@@ -29,10 +29,10 @@ from clients.data.origin import Origin
 from clients.data.rows import own_rows
 from clients.data.rows.customers import (
     CustomerTable,
-    _customers,
     _spellings,
     _tally,
     build_customer_table,
+    customer_query,
     in_window,
     table_key,
 )
@@ -791,7 +791,7 @@ def test_the_queries_compile_for_other_databases(tmp_path, dialect):
     lines = in_window(cleaned_lines(table, origin), origin, month)
     spelled = _spellings(in_window(cleaned_lines(table, origin, exact_ids=True), origin, month), study)
     assert spelled is not None
-    for query in (_tally(lines, origin, frozenset({"customer"})), _customers(lines, origin), spelled):
+    for query in (_tally(lines, origin, frozenset({"customer"})), customer_query(lines, origin), spelled):
         text = ibis.to_sql(query, dialect=dialect)
         assert "GROUP BY" in text or "DISTINCT" in text
 

@@ -28,7 +28,7 @@ from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin
 from clients.data.reading import ReadNumber
-from clients.data.rows.customers import _customers, _tally, build_customer_table
+from clients.data.rows.customers import _tally, build_customer_table, customer_query
 from clients.data.sources import fetch, open_source
 from clients.data.sources.postgres import open_postgres
 from clients.data.sources.spelling import spelled
@@ -498,7 +498,7 @@ def test_the_customer_table_compiles_for_other_databases(tmp_path, monkeypatch, 
     origin = Origin(config, study, tmp_path)
     lines = cleaned_lines(table, origin)
     tidy = frozenset({"order"}) if kind != "zoned" else frozenset()
-    for query in (time_facts(table, config), _tally(lines, origin, tidy), _customers(lines, origin)):
+    for query in (time_facts(table, config), _tally(lines, origin, tidy), customer_query(lines, origin)):
         text = str(ibis.to_sql(query, dialect=dialect))
         parsed = sqlglot.parse(text, read={"pyspark": "spark"}.get(dialect, dialect))
         assert len(parsed) == 1

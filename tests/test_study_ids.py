@@ -82,7 +82,7 @@ def test_the_check_names_it_and_the_forms_count(tmp_path: Path) -> None:
     text = "customer,order,time,quantity,price\nA@x.org,1,2024-05-01,1,5\na@X.org,2,2024-05-02,1,5\n"
     (tmp_path / "sales.csv").write_text(text, encoding="utf-8")
     report = preflight(config(), study("email"), base=tmp_path)
-    assert [item.code for item in report.problems] == ["id_forms"]
+    assert [item.code for item in report.problems] == ["refused"]
     report = preflight(config("email"), study("email"), base=tmp_path)
     assert report.problems == ()
     assert report.cleaning is not None

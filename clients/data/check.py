@@ -26,6 +26,7 @@ from clients.data.feeds.coverage import check_feeds
 from clients.data.findings import Finding
 from clients.data.looks import look
 from clients.data.origin import Origin
+from clients.data.rows import KINDS
 from clients.data.rows.customers import build_customer_table, in_window
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, Notice
@@ -45,13 +46,19 @@ def preflight(config: HolderConfig, study: Study | None, *, base: Path) -> Check
         report = check_several(config, study, base=base, check_one=_check_one)
     else:
         report = _check_one(config, study, base=base)
-    try:
-        if study is not None:
-            config.check_ids(study)
-    except ConfigError as error:
-        found = Finding(code="id_forms", text=error.message, hint=error.hint)
-        return report.model_copy(update={"problems": (*report.problems, found)})
+    if study is not None:
+        report = report.model_copy(update={"problems": (*report.problems, *_refusals(config, study, base))})
     return report
+
+
+def _refusals(config: HolderConfig, study: Study, base: Path) -> Iterable[Finding]:
+    """Why the node would refuse the study by what ``holder.toml`` says of ids, or of a table of customers."""
+    try:
+        config.check_ids(study)
+        for request in study.row_requests.values() if config.source.kind == "customers" else ():
+            KINDS[type(request)].check(Origin(config, study, base), request)
+    except ConfigError as error:
+        yield Finding(code="refused", text=error.message, hint=error.hint)
 
 
 def _check_one(config: HolderConfig, study: Study | None, *, base: Path) -> CheckReport:
@@ -114,7 +121,7 @@ def _defaults(source: ir.Table, config: HolderConfig, last: dt.date | None) -> S
         valid = counted.filter(counted.code.re_search("^[A-Z]{3}$")).order_by(ibis.desc("rows"), "code").limit(1)
         codes = fetch(valid, what="looking at currencies")["code"].to_pylist()
         code = codes[0] if codes else "EUR"
-    day = min(last or dt.date(2000, 1, 1), dt.date(9999, 12, 30)) + dt.timedelta(days=1)
+    day = config.source.snapshot or min(last or dt.date(2000, 1, 1), dt.date(9999, 12, 30)) + dt.timedelta(days=1)
     return Study(
         name="defaults", as_of=day, currency=code, time_zone=config.source.time_zone, budget=Budget(epsilon=Decimal(1))
     )

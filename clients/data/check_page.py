@@ -13,7 +13,7 @@ from clients.data.check_report import CheckReport, PersonFigures
 from clients.data.cleaning.lines import RULES
 from clients.data.feeds.coverage import FeedFigures, Spelling
 from clients.data.feeds.lines import table_of
-from clients.data.rows.customers import CleaningReport
+from clients.data.rows.cleaning_report import CleaningReport
 
 
 def render_check(report: CheckReport, console: Console) -> None:

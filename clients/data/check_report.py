@@ -10,7 +10,7 @@ from clients.data.account import CurrencyFigures, Step
 from clients.data.feeds.coverage import FeedFigures
 from clients.data.findings import Finding
 from clients.data.looks import Looks
-from clients.data.rows.customers import CleaningReport
+from clients.data.rows.cleaning_report import CleaningReport
 from clients.data.sources.opened import FileLines
 
 

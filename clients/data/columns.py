@@ -6,13 +6,14 @@ from typing import Any, Self
 
 from pydantic import model_validator
 
-from clients.data.place import Form, SourceName
+from clients.data.place import Form, Source, SourceName
 from privacy.kernel.canonical import Noun, since
 
 #: How columns of purchase lines are read; currencies and products are read where they are needed.
 _FORMS: dict[str, Form] = {
     "customer": "id", "order": "id", "person": "id", "time": "time",
-    "amount": "number", "order_amount": "number", "quantity": "number", "price": "number", "cost": "number",
+    "amount": "number", "orders": "number", "recency_days": "number", "first": "time",
+    "order_amount": "number", "quantity": "number", "price": "number", "cost": "number",
     "category": "name", "channel": "name", "store": "name", "brand": "name", "discount": "flag",
 }  # fmt: skip
 
@@ -24,7 +25,8 @@ class Columns(Noun):
         customer: the customer's id, as text or number.
         order: the id of the order or receipt; the lines of one order share it. Where it is not given, an order is all
             that a customer buys on one day.
-        time: when the order was placed: a timestamp, a day, or ISO text.
+        time: when the order was placed: a timestamp, a day, or ISO text. Of a source of customers, when the last was;
+            ``last`` in the file.
         amount: money of the line.
         order_amount: in its place, money of the whole order, repeated on its lines or on the first one only: the
             largest is counted once an order.
@@ -39,6 +41,9 @@ class Columns(Noun):
         also: other names of columns in some of the files, by role: ``customer = ["Customer ID", "Cust No"]``.
         brand: whose goods the line is.
         cost: what the holder paid for the line's goods, in the line's currency.
+        orders: of a source of customers, how many orders each has placed.
+        first: of such a source, when the first one was.
+        recency_days: of such a source in place of ``time``, days since the last order, on the source's day.
         person: who the customer is in all of the holder's ``[[sources]]``, such as a member number; empty where nobody
             knows.
     """
@@ -60,6 +65,9 @@ class Columns(Noun):
     brand: SourceName | None = since("0.2.0", None)
     cost: SourceName | None = since("0.2.0", None)
     person: SourceName | None = since("0.2.0", None)
+    orders: SourceName | None = since("0.2.0", None)
+    first: SourceName | None = since("0.2.0", None)
+    recency_days: SourceName | None = since("0.2.0", None)
 
     @model_validator(mode="before")
     @classmethod
@@ -67,6 +75,10 @@ class Columns(Noun):
         """``customer = ["Customer ID", "Cust No"]``: the first is the name, the others it has in some files."""
         if not isinstance(value, dict):
             return value
+        # Of customers the last order is when it was, or so many days ago.
+        last = next((value[name] for name in ("last", "recency_days") if name in value), None)
+        if last is not None and "time" not in value:
+            value = {name: column for name, column in value.items() if name != "last"} | {"time": last}
         lists = {role: names for role, names in value.items() if isinstance(names, list) and names}
         also = {role: tuple(names[1:]) for role, names in lists.items() if len(names) > 1}
         firsts = {role: names[0] for role, names in lists.items()}
@@ -92,8 +104,9 @@ class Columns(Noun):
         return self._each_once()
 
     def _each_once(self) -> Self:
-        # Ids of one source may be those of persons.
-        used = [name for role, name in self.mapped().items() if role != "person" or name != self.customer]
+        # Ids of one source may be those of persons, and days since the last order say when it was.
+        same = {"person": self.customer, "recency_days": self.time}
+        used = [name for role, name in self.mapped().items() if name != same.get(role)]
         twice = sorted({name for name in used if used.count(name) > 1})
         if twice:
             raise ValueError(f"column {twice[0]!r} is used for two things")
@@ -105,4 +118,27 @@ class Columns(Noun):
 
     def of_form(self, form: Form) -> dict[str, str]:
         """The same, of roles that are read so."""
-        return {role: name for role, name in self.mapped().items() if _FORMS.get(role) == form}
+        of = {role: name for role, name in self.mapped().items() if _FORMS.get(role) == form}
+        if self.recency_days is not None:  # read where it is counted back from the source's day
+            of.pop("time" if form == "time" else "recency_days", None)
+        return of
+
+
+def kind_complaint(source: Source, columns: Columns) -> str:
+    """What is wrong with the columns and settings of a kind of source, in words; empty where nothing is."""
+    of_customers = [role for role in ("orders", "first", "recency_days") if getattr(columns, role) is not None]
+    if source.kind == "sales":
+        if source.snapshot is not None or of_customers:
+            name = f"columns.{of_customers[0]}" if of_customers else "snapshot"
+            return f'{name} is of a table with one row a customer; write kind = "customers" under [source]'
+        return ""
+    allowed = {"customer", "time", "recency_days", "first", "orders", "amount", "currency"}
+    if wrong := [role for role in columns.mapped() if role not in allowed]:
+        return f"columns.{wrong[0]}: a source of customers has customer, last or recency_days, first, orders and amount"
+    if columns.orders is None or columns.amount is None:
+        return "a source of customers needs columns.orders and columns.amount"
+    if source.snapshot is None:
+        return "a source of customers needs snapshot = 2024-06-01, the day before whose start it counts"
+    if source.status is not None:
+        return "source.status is of lines of sales; leave customers out with where"
+    return ""

@@ -11,7 +11,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 
-from clients.data.columns import Columns
+from clients.data.columns import Columns, kind_complaint
 from clients.data.feed_config import Events, Feed, FeedReading, Values, readings, values_complaint
 from clients.data.named_sources import NamedSource, Person, complaint, currency_complaint, has_persons, together
 from clients.data.place import Reading, Source
@@ -117,7 +117,7 @@ class HolderConfig(Noun):
 
     @model_validator(mode="after")
     def _one_currency(self) -> Self:
-        if wrong := currency_complaint(self.source, self.columns):
+        if wrong := currency_complaint(self.source, self.columns) or kind_complaint(self.source, self.columns):
             raise ValueError(wrong)
         return self
 
@@ -141,7 +141,9 @@ class HolderConfig(Noun):
     def declared_feeds(self) -> dict[FeedName, tuple[str, ...]]:
         """Every feed that the holder has, purchases among them, with the roles that it maps: of its own declaration."""
         own = self.columns.mapped() | ({"amount": ""} if self.columns.amount is None else {})
-        order: dict[FeedName, tuple[str, ...]] = {"order": tuple(role for role in FEEDS["order"] if role in own)}
+        order: dict[FeedName, tuple[str, ...]] = {}
+        if self.source.kind == "sales":
+            order["order"] = tuple(role for role in FEEDS["order"] if role in own)
         return order | {
             name: tuple(role for role in FEEDS[name] if role in feed.columns.roles) for name, feed in self.feeds.items()
         }

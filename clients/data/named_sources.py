@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from pydantic import ConfigDict, Field, model_validator
 
-from clients.data.columns import Columns
+from clients.data.columns import Columns, kind_complaint
 from clients.data.place import Form, Location, Place, Source, SourceName
 from clients.data.reading import ReadId, read_complaint
 from privacy.kernel.terms import Slug
@@ -46,8 +46,10 @@ class NamedSource(Source):
             raise ValueError("channel and columns.channel are both given; give one of them")
         if wrong := read_complaint(self.read, self.columns.of_form):
             raise ValueError(wrong)
-        if wrong := currency_complaint(self, self.columns):
+        if wrong := currency_complaint(self, self.columns) or kind_complaint(self, self.columns):
             raise ValueError(wrong)
+        if self.kind == "customers":
+            raise ValueError("a source of customers stands alone: it has no lines that others' could be put to")
         return self
 
     @property

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import datetime as dt
 import re
 from typing import Annotated, Literal, Protocol, Self
 
@@ -168,6 +169,8 @@ class Source(Place):
         currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
             study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
         status: which rows are sales, by a column that says so; None where all are.
+        kind: ``sales``, or ``customers``: one row each, with their last order, orders and money.
+        snapshot: of customers, the day before whose start all of it was: the as-of day of studies that it can serve.
     """
 
     url: Location
@@ -175,6 +178,8 @@ class Source(Place):
     time_zone: ZoneName = "UTC"
     currencies: tuple[CurrencyCode, ...] = ()
     status: Status | None = since("0.2.0", None)
+    kind: Literal["sales", "customers"] = since("0.2.0", "sales")
+    snapshot: dt.date | None = since("0.2.0", None)
 
 
 #: What a mapped column is read as: a time; a number; the name of something; whether something holds; an id.

@@ -9,7 +9,8 @@ from holder_kit import holder_report
 from report_pages import build_result, customers
 
 from clients.analysis.actions import Actions, parse_actions
-from clients.data.rows.customers import CleaningReport, CustomerTable
+from clients.data.rows.cleaning_report import CleaningReport
+from clients.data.rows.customers import CustomerTable
 from privacy.analyses.rfm.segments import ThresholdRule
 from privacy.kernel.customers import CustomerColumns
 from privacy.results import StudyResult

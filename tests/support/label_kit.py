@@ -16,7 +16,8 @@ import numpy as np
 from holder_kit import write_labels
 from sources import ROOT
 
-from clients.data.rows.customers import CleaningReport, CustomerTable
+from clients.data.rows.cleaning_report import CleaningReport
+from clients.data.rows.customers import CustomerTable
 from clients.data.spellings import Spellings
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.kernel.customers import CustomerColumns

@@ -42,6 +42,7 @@ RULES: tuple[Rule, ...] = (
     Rule("unreadable_time", "time missing, unreadable, a placeholder such as 1970-01-01, or before 1900"),
     Rule("after_as_of", "on or after the as-of day"),
     Rule("no_order_id", "no order id"),
+    Rule("no_orders", "number of orders missing, below one, or not whole"),
     Rule("non_goods", "product code that is not goods"),
     Rule("unreadable_amount", "amount missing, unreadable or not finite"),
     Rule("unknown_currency", "currency that the study does not know"),
@@ -51,6 +52,8 @@ RULES: tuple[Rule, ...] = (
     Rule("before_window", "older than the study's window of days"),
 )
 KEPT = 0
+#: Nobody has placed more orders than this.
+_MOST_ORDERS = 10**6
 _LAST_OF_DAY = dt.timedelta(days=1) - dt.timedelta(microseconds=1)
 _CODE = {rule.name: code for code, rule in enumerate(RULES, start=1)}
 #: Of rows that would count, were they not too old for the table that is made: see ``clients.data.rows.customers``.
@@ -138,6 +141,9 @@ def cleaned_lines(
         raw = ["raw_amount", *raw]
     found = {name: rows[f"test_{name}"] for name in tests}
     figures = _tests_of_figures(rows, origin)
+    if config.source.kind == "customers":  # what they spent in all may be less than nothing
+        figures.pop("return")
+        figures["no_orders"] = ~_is_orders(rows.raw_orders)
     if "return" in found:
         figures["return"] |= found["return"]
     lines = rows.select("customer", "order", *exact, "time", *raw, rule=first_rule(found | figures))
@@ -209,3 +215,9 @@ def _tests_of_figures(rows: ir.Table, origin: Origin) -> dict[str, ir.Value]:
     if config.columns.quantity is not None:
         found["return"] |= rows.raw_quantity <= 0
     return found
+
+
+def _is_orders(number: ir.Value) -> ir.BooleanValue:
+    """Whether a value is a number of orders. Never null."""
+    value = number.cast("float64")
+    return (value.between(1, _MOST_ORDERS) & (value == value.floor())).fill_null(False)

@@ -32,6 +32,8 @@ _AGGREGATED = re.compile(
     r"total|lifetime|ever|first|last|count|num|avg|average|sum|累计|总|首次|最近|末次|次数|gesamt|erste|letzte|anzahl"
     r"|recency|frequency|monetary"
 )
+#: What counts orders is no id of one.
+_COUNTED = re.compile(r"(?<!ac)(?<!dis)count|anzahl|freq|total|次数|单数")
 
 
 def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
@@ -42,7 +44,8 @@ def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
     """
     names = [name for name in sample.keys if guess_names.score("customer", name) > SURE]
     others = [name for name, look in sample.looks.items() if name not in names]
-    if not names or any(guess_names.score("order", name) > SURE and name not in names for name in sample.keys):
+    orders = (name for name in sample.keys if name not in names and not _COUNTED.search(name.lower()))
+    if not names or any(guess_names.score("order", name) > SURE for name in orders):
         return
     times = [name for name in others if sample.looks[name].kind == "time"]
     telling = [name for name in others if _AGGREGATED.search(name.lower())]
@@ -55,8 +58,33 @@ def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
             raise DataError(
                 f"{json.dumps(name, ensure_ascii=False)}: each of {found[f'n{i}']:,} customers has one row, so this is "
                 "a table of customers, no list of sales",
-                hint="give the lines of sales (or one row an order) that it was made from",
+                hint="give the lines of sales (or one row an order) that it was made from; or, which is enough for "
+                f"studies of segments, write {_as_customers(name, others)}",
             )
+
+
+#: What columns of a table of customers are called, by role.
+_OF_CUSTOMERS = {
+    "recency_days": r"recency",
+    "last": r"last|recent|最近|末次|最后|letzte",
+    "first": r"first|首次|erste",
+    "orders": r"order|count|num|freq|次数|单数|anzahl",
+    "amount": r"monetary|amount|spen|revenue|total|sum|累计|金额|umsatz",
+}
+
+
+def _as_customers(customer: str, others: Sequence[str]) -> str:
+    """The lines of ``holder.toml`` for a table of customers, its columns by their names."""
+    columns, left = {"customer": customer}, list(others)
+    for role, pattern in _OF_CUSTOMERS.items():
+        found = next((name for name in left if re.search(pattern, name.lower())), None)
+        if found is not None and not (role == "last" and "recency_days" in columns):
+            columns[role] = found
+            left.remove(found)
+    missing = [role for role in ("last", "orders", "amount") if role not in columns]
+    columns |= {role: "..." for role in missing if role != "last" or "recency_days" not in columns}
+    written = ", ".join(f"{role} = {json.dumps(name, ensure_ascii=False)}" for role, name in columns.items())
+    return f'[source] kind = "customers", snapshot = THE DAY OF THE EXPORT, and columns = {{{written}}}'
 
 
 def with_meaning(guess: Guess, sample: Sample, source: ir.Table) -> Guess:

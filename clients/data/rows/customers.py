@@ -25,18 +25,19 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from ibis.expr import types as ir
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
 from clients.data.cleaning.columns import missing_columns
 from clients.data.cleaning.ids import is_untidy, read_exclusion_list, text_ids
 from clients.data.cleaning.lines import BEFORE_WINDOW, KEPT, NETTED, RULES, cleaned_lines
 from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of
 from clients.data.cleaning.times import FIRST_DAY, as_of_moment, moment_literal, wall_time, zone_at
+from clients.data.customer_totals import check_totals, totals
 from clients.data.origin import Origin
+from clients.data.rows.cleaning_report import CleaningReport, HeavyId
 from clients.data.rows.kinds import RowKind
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
-from clients.data.sources.opened import LeftOut, Opened
+from clients.data.sources.opened import Opened
 from clients.data.spellings import Spellings, choose
 from privacy.errors import DataError
 from privacy.kernel.canonical import canonical_json, sha256_hex
@@ -59,57 +60,6 @@ _TABLE_VERSION = 4
 _INTEGERS = ("recency_days", "orders", "money", "tenure_days")
 _WHOLE_LIFE = CustomerRequest()
 _SPELLINGS = ("spelled", "also_spelled")
-
-
-class HeavyId(BaseModel):
-    """A customer id with an unlikely share of all orders."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    customer_id: str
-    orders: int
-    share: float
-
-
-class CleaningReport(BaseModel):
-    """What cleaning did, for the holder's own screen; it never leaves, and its repr shows nothing.
-
-    Attributes:
-        rows_seen: rows of the source.
-        dropped: rows under each rule of ``cleaning.RULES`` that left them out, in that order; only rules that fit.
-        netted: cancelled and returned lines that were set off against spend (study: ``returns = "net"``).
-        duplicates: rows dropped because an equal row is there.
-        capped: lines whose money stands at the limit for one line.
-        free: purchase lines with an amount of zero; they count as orders.
-        lines: purchase and netted lines that made the table.
-        customers: rows of the table.
-        orders: orders of all customers.
-        only_returns: customers left out because no purchase remained.
-        several_spellings: customers whose id the source spells in more than one way.
-        heavy_ids: ids with more than 0.5% of all orders (and at least 20), the heaviest first, at most 20.
-        left_out: lines of files that are no records, and so no rows.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    rows_seen: int
-    dropped: dict[str, int]
-    netted: int
-    duplicates: int
-    capped: int
-    free: int
-    lines: int
-    customers: int
-    orders: int
-    only_returns: int
-    several_spellings: int = 0
-    heavy_ids: tuple[HeavyId, ...] = ()
-    left_out: tuple[LeftOut, ...] = ()
-
-    def __repr__(self) -> str:
-        return "CleaningReport(<private>)"
-
-    __str__ = __repr__
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -193,7 +143,7 @@ def build_customer_table(origin: Origin, request: CustomerRequest = _WHOLE_LIFE)
     """
     with open_lines(origin) as opened:
         lines, counts = counted_lines(opened, origin, request)
-        sums = fetch(_customers(lines, origin), what="adding up customers")
+        sums = fetch(customer_query(lines, origin), what="adding up customers")
         exact = in_window(_with_exact_ids(opened, origin, counts), origin, request)
         query = _spellings(exact, origin.study)
         spellings = fetch(query, what="looking at ids") if query is not None else None
@@ -256,7 +206,7 @@ def _tally(lines: ir.Table, origin: Origin, tidy: frozenset[str]) -> ir.Table:
     )
 
 
-def _customers(lines: ir.Table, origin: Origin) -> ir.Table:
+def customer_query(lines: ir.Table, origin: Origin) -> ir.Table:
     """One row per customer: orders, money in quanta, first and last purchase, lines.
 
     Lines are added up to orders and orders to customers, which needs less memory than counting distinct orders.
@@ -267,6 +217,8 @@ def _customers(lines: ir.Table, origin: Origin) -> ir.Table:
     if study.cleaning.duplicates == "drop":
         kept = kept.distinct()
     kept = kept.mutate(quanta=money_of(kept, origin).quanta)
+    if origin.config.source.kind == "customers":
+        return totals(kept, sum_limit=_SUM_LIMIT)
     bought = kept.rule == KEPT if net else None
     orders = kept.group_by("customer", "order").agg(
         quanta=kept.quanta.sum(),
@@ -394,4 +346,5 @@ CUSTOMER_ROWS: RowKind[CustomerRequest] = RowKind(
     build=build_customer_table,
     load=lambda path, request: CustomerTable.load(path),
     stored=_stored,
+    check=lambda origin, request: check_totals(origin.config, origin.study, request),
 )

@@ -21,9 +21,10 @@ from numpy.typing import NDArray
 
 from clients.data.cleaning.money import QUANTA_PER_UNIT
 from clients.data.cleaning.times import wall_time
+from clients.data.customer_totals import check_sums, check_totals, sums_of_totals
 from clients.data.origin import Origin
 from clients.data.recipes.facts import DAY, Facts
-from clients.data.rows.customers import counted_lines, table_key
+from clients.data.rows.customers import counted_lines, customer_query, table_key
 from clients.data.rows.kinds import RowKind
 from clients.data.rows.sums import customer_sums
 from clients.data.several.rows import open_lines
@@ -113,9 +114,11 @@ def check_features(origin: Origin, request: FeatureRequest) -> None:
             hint="ask for days up to the study's as-of day",
         )
     mapped = origin.config.columns.mapped()
+    check_totals(origin.config, study, request)
     for name in request.names:
         if name not in origin.recipes:
             raise ConfigError(f"this release cannot work out the feature {name}", hint="install the study's release")
+        check_sums(origin.config, name, origin.recipes[name].sums)
         needed = ALL_FEATURES[name].needs
         if needed is not None and needed not in mapped:
             raise ConfigError(
@@ -137,7 +140,11 @@ def build_features(origin: Origin, request: FeatureRequest) -> CustomerFeatures:
     check_features(origin, request)
     with open_lines(origin) as opened:
         lines, _ = counted_lines(opened, origin)
-        sums = fetch(customer_sums(lines, origin, request), what="computing features")
+        if origin.config.source.kind == "customers":
+            query = sums_of_totals(customer_query(lines, origin))
+        else:
+            query = customer_sums(lines, origin, request)
+        sums = fetch(query, what="computing features")
     table = sums.filter(pc.greater(sums[f"orders_{len(request.days) - 1}"], 0))
     table = table.take(pc.sort_indices(table["customer_id"]))
     return CustomerFeatures(

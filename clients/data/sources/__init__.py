@@ -20,6 +20,7 @@ from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.excel import list_sheets, open_excel
 from clients.data.sources.json_lines import open_json_lines
+from clients.data.sources.last_orders import with_last_orders
 from clients.data.sources.locations import split
 from clients.data.sources.opened import Opened
 from clients.data.sources.parquet import open_parquet
@@ -50,7 +51,7 @@ def open_source(config: Reading, *, base: Path, is_mapped: bool = True) -> Itera
         raise DataError(f"no source for {scheme}:// URLs", hint=f"there is: {', '.join(sorted(OPENERS))}")
     wanted = config.columns.mapped() | beside(config.source) if is_mapped else {}
     with opener(config, location, base, wanted) as opened:
-        yield opened
+        yield opened if config.source.snapshot is None else with_last_orders(opened, config)
 
 
 def fetch(expression: ir.Table, *, what: str) -> pa.Table:

@@ -166,10 +166,10 @@ def _one_format(text: ir.StringValue, form: str, reader: Reader) -> ir.Value:
     if form in _EPOCH_DIGITS:
         least, most, parts = _EPOCH_DIGITS[form]
         digits = _where(text.re_search(f"^[0-9]{{{least},{most}}}(?:[.][0-9]*)?$"), text.re_replace("[.].*$", ""))
-        return instant_in("UTC", _after(_EPOCH, digits.cast("int64") * (1_000_000 // parts)))
+        return instant_in("UTC", later_by(_EPOCH, digits.cast("int64") * (1_000_000 // parts)))
     if form in _EXCEL:
         days = reader.number(_where(text.re_search("^[0-9]{5}(?:[.,][0-9]+)?$"), text.replace(",", ".")))
-        return _after(_EXCEL[form], (days * _DAY_SECONDS).round().cast("int64") * 1_000_000)
+        return later_by(_EXCEL[form], (days * _DAY_SECONDS).round().cast("int64") * 1_000_000)
     if form.startswith("iso"):
         pattern = f"^{_ISO_WITH_ZONE if '%z' in form else _ISO}$"
         iso = text.re_replace(pattern, r"\1-0\2-0\3 0\4").replace(",", ".").re_replace(" 0$", "")
@@ -221,7 +221,8 @@ def _offset(text: ir.StringValue) -> ir.Value:
     return ibis.ifelse(tail.startswith("-"), -seconds, seconds)
 
 
-def _after(base: dt.datetime, microseconds: ir.Value) -> ir.Value:
+def later_by(base: dt.datetime, microseconds: ir.Value) -> ir.Value:
+    """A time so many microseconds after another, in every database."""
     whole = (microseconds // 1_000_000).cast("int64")
     rest = (microseconds - whole * 1_000_000).cast("int64")
     return ibis.literal(base) + whole.as_interval("s") + rest.as_interval("us")

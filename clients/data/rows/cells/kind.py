@@ -11,6 +11,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from clients.data.customer_totals import check_totals
 from clients.data.origin import Origin
 from clients.data.rows.cells.build import build_entries
 from clients.data.rows.customers import table_key
@@ -100,4 +101,5 @@ CELL_ROWS: RowKind[CellRequest] = RowKind(
     build=build_cells,
     load=CustomerCells.load,
     stored=lambda origin, request: f"cells-{sha256_hex(f'{_VERSION} {table_key(origin)} {request.digest}'.encode())}",
+    check=lambda origin, request: check_totals(origin.config, origin.study, request),
 )
