@@ -85,6 +85,7 @@ def test_chinese_pages_have_the_commands_of_the_english_ones() -> None:
     places = [english.index(block) for block in chinese]
     assert places == sorted(places)
     assert all(block in "".join(english) for block in commands(docs / "zh" / "labels.md"))
+    assert commands(docs / "zh" / "schedule.md") == commands(docs / "schedule.md")
 
 
 def test_chinese_pages_are_led_to_and_say_what_they_are_short_for() -> None:
