@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import first_of_all  # noqa: F401  as it says: what comes after it loads numpy
 import pytest
 from costs import DEAR, seconds
 from drawn_once import draw_once
@@ -21,21 +22,12 @@ from postgres_server import PASSWORD, Server, running_server
 
 import cohortium  # before tests import parts of it: where a release is installed, it puts them on the path
 
-# One thread for each worker, and for the processes it starts, read when libraries of numbers are loaded: the arrays
-# here are small, and threads of several workers that wait for each other on the same cores take many times as long.
-for _name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"):
-    os.environ.setdefault(_name, "1")
-
 # Ledgers and keys are written durably: a commit waits some 15 ms for a disk, and the suite makes tens of thousands. So
 # tests write to memory where there is enough of it; nothing here cuts the power.
 _MEMORY = Path("/dev/shm")
 if "TMPDIR" not in os.environ and os.access(_MEMORY, os.W_OK) and shutil.disk_usage(_MEMORY).free >= 4 << 30:
     tempfile.tempdir = str(_MEMORY)
 
-# Some machines tell Python to keep no bytecode; a run would then compile the tests once for every worker, and the
-# product for every process.
-sys.dont_write_bytecode = False
-os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 os.environ["LC_ALL"] = "C.UTF-8"  # results on the terminal are in the language of the locale
 
 # Importing makes millions of objects that stay: looking through them for garbage again and again is a sixth of what
