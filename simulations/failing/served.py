@@ -107,7 +107,7 @@ class ServedFederation:
         while not condition():
             if time.monotonic() > deadline:
                 raise CohortiumError(f"waited in vain for {what}", hint=f"see the logs in {self.root}")
-            time.sleep(0.05)
+            time.sleep(0.25)  # a look is a connection of its own, which the SuperLink's work would wait for
 
     def study_file(self, name: str, *holders: str, answering: int = 20, spare: int = 1) -> Path:
         """Write a small RFM study over some of the holders, all by default."""
