@@ -10,6 +10,7 @@ from __future__ import annotations
 import datetime as dt
 import stat
 import zoneinfo
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -148,38 +149,46 @@ _line = st.fixed_dictionaries(
     }
 )
 _lines = st.lists(_line, min_size=1, max_size=40)
+#: A past and two futures, several times: each a table's worth of customers of its own. What takes time is that queries
+#: are written, not how many rows they see.
+_futures = st.lists(st.tuples(_lines, _lines, _lines), min_size=1, max_size=7)
 
 
-@given(past=_lines, one=_lines, other=_lines)
-@settings(max_examples=15, deadline=None)
+def _two_futures(worlds: list[tuple[list[Line], list[Line], list[Line]]], edge: dt.datetime) -> Iterator[list[Line]]:
+    """All worlds' lines with what comes from ``edge`` on as in the first future, and as in the second."""
+    for which in (1, 2):
+        lines = []
+        for number, world in enumerate(worlds):
+            chosen = [line for line in world[0] if line["time"] < edge]
+            chosen += [line for line in world[which] if line["time"] >= edge]
+            lines += [line | {"customer": f"{line['customer']}{number}"} for line in chosen]
+        yield lines
+
+
+@given(worlds=_futures)
+@settings(max_examples=6, deadline=None)
 def test_later_lines_change_no_feature(
-    tmp_path_factory: pytest.TempPathFactory, past: list[Line], one: list[Line], other: list[Line]
+    tmp_path_factory: pytest.TempPathFactory, worlds: list[tuple[list[Line], list[Line], list[Line]]]
 ) -> None:
     """Two futures after the same past, with orders that go on over the day's start: the same features on the day."""
     folder = tmp_path_factory.mktemp("future")
     request = REQUEST.model_copy(update={"days": DAYS[1:3]})
-    start = _EDGES[0]
-    before = [line for line in past if line["time"] < start]
     found = []
-    for future in (one, other):
-        lines = before + [line for line in future if line["time"] >= start]
+    for lines in _two_futures(worlds, _EDGES[0]):
         features = as_found(build(folder, lines, make_study(), request)) if lines else {}
         found.append({name: days[0][:2] for name, days in features.items() if days[0][0]["orders"] != MISSING})
     assert found[0] == found[1]
 
 
-@given(past=_lines, one=_lines, other=_lines)
-@settings(max_examples=15, deadline=None)
+@given(worlds=_futures)
+@settings(max_examples=6, deadline=None)
 def test_lines_after_the_horizon_change_no_outcome(
-    tmp_path_factory: pytest.TempPathFactory, past: list[Line], one: list[Line], other: list[Line]
+    tmp_path_factory: pytest.TempPathFactory, worlds: list[tuple[list[Line], list[Line], list[Line]]]
 ) -> None:
     folder = tmp_path_factory.mktemp("future")
     request = FeatureRequest(names=("orders",), days=(DAYS[1] - 20 * DAY, DAYS[1]), horizon_days=20)
-    end = _EDGES[0]
-    before = [line for line in past if line["time"] < end]
     found = []
-    for future in (one, other):
-        lines = before + [line for line in future if line["time"] >= end]
+    for lines in _two_futures(worlds, _EDGES[0]):
         features = as_found(build(folder, lines, make_study(), request)) if lines else {}
         found.append({name: days[0][2] for name, days in features.items()})
     assert found[0] == found[1]
