@@ -48,17 +48,27 @@ class CurrencyFigures(BaseModel):
     known: bool
 
 
-def account(lines: ir.Table, origin: Origin) -> tuple[Step, ...]:
+def account(lines: ir.Table, origin: Origin, *, used_once: tuple[int, int | None] | None = None) -> tuple[Step, ...]:
     """The steps, in the order of the rules, of ``cleaned_lines``: each row of the source is in one of them.
 
     ``returns`` are rows of ``used`` once more.
+
+    Args:
+        lines: the lines, in the window that is asked for.
+        origin: where they come from, and for which study.
+        used_once: rows used and their money in the study's quanta, exact duplicates once, if that is known already;
+            it spares finding duplicates again where all money is in the study's currency and returns are left out.
     """
     study = origin.study
     used = (KEPT, *NETTED) if study.cleaning.returns == "net" else (KEPT,)
     all_rows = _sums(lines, origin)
-    once = _sums(lines.filter(lines.rule.isin(used)).distinct(), origin) if study.cleaning.duplicates == "drop" else {
-        key: value for key, value in all_rows.items() if key[0] in used
-    }  # fmt: skip
+    own = origin.config.source.currency_code
+    if study.cleaning.duplicates != "drop":
+        once = {key: value for key, value in all_rows.items() if key[0] in used}
+    elif used_once is not None and used_once[1] is not None and used == (KEPT,) and own == study.currency:
+        once = {(KEPT, own): (used_once[0], used_once[1])}
+    else:
+        once = _sums(lines.filter(lines.rule.isin(used)).distinct(), origin)
     steps = []
     for code, rule in enumerate(RULES, start=1):
         if code not in used:

@@ -20,14 +20,15 @@ from clients.data.check_report import CheckReport
 from clients.data.check_several import check_several
 from clients.data.cleaning.columns import is_discounted, missing_columns, time_facts
 from clients.data.cleaning.ids import read_exclusion_list
-from clients.data.cleaning.lines import KEPT, cleaned_lines
+from clients.data.cleaning.lines import KEPT
 from clients.data.config import HolderConfig
 from clients.data.feeds.coverage import check_feeds
 from clients.data.findings import Finding
 from clients.data.looks import look
 from clients.data.origin import Origin
+from clients.data.read_once import read_once
 from clients.data.rows import KINDS
-from clients.data.rows.customers import build_customer_table, in_window
+from clients.data.rows.customers import table_of
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing, Notice
 from privacy.errors import CohortiumError, ConfigError
@@ -73,6 +74,8 @@ def _check_one(config: HolderConfig, study: Study | None, *, base: Path) -> Chec
             facts |= {"columns": tuple(source.columns), "files": opened.files}
             if missing := missing_columns(source, config):
                 return CheckReport(**facts, problems=_missing(missing))
+            opened = read_once(opened, config)
+            source = opened.table
             overview = fetch(time_facts(source, config), what="looking at times").to_pylist()[0]
             facts |= {"rows": overview["rows"], "first": overview["first"], "last": overview["last"]}
             facts["excluded_ids"] = len(read_exclusion_list(config, base=base))
@@ -83,11 +86,10 @@ def _check_one(config: HolderConfig, study: Study | None, *, base: Path) -> Chec
             origin = Origin(config, applied, base)
             asked = study.row_requests.values() if study is not None else ()
             request = next((one for one in asked if isinstance(one, CustomerRequest)), CustomerRequest())
-            lines = cleaned_lines(source, origin)
-            facts["steps"] = account(in_window(lines, origin, request), origin)
+            table, lines, quanta = table_of(opened, origin, request)
+            facts["steps"] = account(lines, origin, used_once=(table.report.lines, quanta))
             facts["currencies"] = currencies_of(facts["steps"])
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
-        table = build_customer_table(origin, request)
     except ColumnsMissing as error:
         return CheckReport(**facts, problems=_missing(error.sentences))
     except CohortiumError as error:

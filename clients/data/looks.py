@@ -17,6 +17,7 @@ from clients.data.config import HolderConfig
 from clients.data.guess.shapes import Shape, shapes
 from clients.data.guess.times import described
 from clients.data.place import Reading
+from clients.data.read_once import UNREAD
 from clients.data.sources import fetch
 from clients.data.sources.opened import Opened
 
@@ -28,6 +29,8 @@ _WITH_DIGITS = 0.95
 _ODD = 0.01
 #: What stands in ids on purpose. Other signs, such as a quote, are odd where nearly no id has one.
 _ODD_SIGNS = "[^-A-Za-z0-9_./#:@+ ]"
+#: Ids are telephone numbers if this share of them may be some.
+_PHONES = 0.8
 #: A day is far off if it is so many days behind, or before, all rows but a few: a share, in small tables these.
 #: Shops begin slowly (a public data set has its first sale three years before the next ones), but do not end so.
 _FAR, _FAR_BEFORE = 400, 1826
@@ -105,7 +108,7 @@ def look(opened: Opened, config: HolderConfig, null_ids: tuple[str, ...], *, tod
     """Look at all rows of a source.
 
     Args:
-        opened: the source; no mapped column is missing.
+        opened: the source, from ``read_once``; no mapped column is missing.
         config: what its columns are.
         null_ids: the study's spellings of nobody.
         today: days after tomorrow are far off.
@@ -115,7 +118,7 @@ def look(opened: Opened, config: HolderConfig, null_ids: tuple[str, ...], *, tod
     states = 0
     if status is not None:
         states = fetch(source.aggregate(n=unnamed(source, status).sum()), what="looking at states")["n"].to_pylist()[0]
-    unread = {} if opened.raw is None else _unread(opened, opened.raw, config)
+    unread = _unread(opened.table)
     return Looks(
         ids=_ids(source, config, null_ids),
         days=_days(source, config, today),
@@ -126,12 +129,16 @@ def look(opened: Opened, config: HolderConfig, null_ids: tuple[str, ...], *, tod
 
 
 def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> Ids:
-    customer = customer_of(source[config.columns.customer], config, null_ids)
-    rows = source.select(text=customer.text, missing=customer.missing)
-    found = rows.filter(~rows.missing).group_by("text").agg(rows=ibis._.count())
+    spelled = source.select(id=source[config.columns.customer]).group_by("id").agg(rows=ibis._.count())
+    customer = customer_of(spelled.id, config, null_ids)
+    rows = spelled.select("rows", text=customer.text, missing=customer.missing)
+    # Whether an id is one is asked of what is grouped: databases move a filter on keys to before that, to every row.
+    found = rows.group_by("text").agg(rows=ibis._.rows.sum(), missing=ibis._.missing.any())
+    found = found.filter(~found.missing)
     text = found.text
     country = _COUNTRY.get(config.source.currency_code or "", "DE")
-    further = {name: FORMS[name](text) for name in ("text", "email", "case", "zeros", f"phone:{country}")}
+    phone = f"phone:{country}"
+    further = {name: FORMS[name](text) for name in ("text", "email", "case", "zeros")}
     has_digit = text.re_search("[0-9０-９]")
     query = found.aggregate(
         ids=found.count(),
@@ -151,8 +158,9 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     odd = seen["ids"] - seen["digits"]
     is_odd = 0 < odd < _ODD * seen["ids"] + 1 and seen["digits"] >= _WITH_DIGITS * seen["ids"]
     under = {name: seen[f"under_{name}"] for name in further}
-    if seen["phones"] < 0.8 * seen["ids"]:
-        under.pop(f"phone:{country}")
+    if seen["ids"] and seen["phones"] >= _PHONES * seen["ids"]:
+        query = found.aggregate(ids=FORMS[phone](text).nunique())
+        under[phone] = fetch(query, what="looking at telephone numbers")["ids"].to_pylist()[0]
     return Ids(
         ids=seen["ids"], under=under, destroyed=seen["destroyed"], rounded=seen["rounded"],
         odd_ids=odd if is_odd else 0, odd_rows=seen["odd_rows"] if is_odd else 0,
@@ -210,16 +218,8 @@ def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:
     )
 
 
-def _unread(opened: Opened, raw: ir.Table, config: HolderConfig) -> dict[str, list[Shape]]:
+def _unread(rows: ir.Table) -> dict[str, list[Shape]]:
     """By role, shapes of values that its form does not read."""
-    columns = config.columns
-    roles = columns.of_form("time") | columns.of_form("number")
-    texts = {role: name for role, name in roles.items() if raw[name].type().is_string()}
-    kept = raw.mutate(**{f"_raw_{role}": raw[name] for role, name in texts.items()})
-    read = typed(opened.spell(kept), config)
-    lost = {
-        f"_raw_{role}": ibis.ifelse(read[name].isnull(), read[f"_raw_{role}"], ibis.null("string"))
-        for role, name in texts.items()
-    }
-    found = shapes(read.select(**lost), list(lost)) if lost else {}
-    return {name.removeprefix("_raw_"): list(items) for name, items in found.items() if items}
+    lost = [name for name in rows.columns if name.startswith(UNREAD)]
+    some = rows.filter(ibis.or_(*(rows[name].notnull() for name in lost))) if lost else rows
+    return {name.removeprefix(UNREAD): list(items) for name, items in shapes(some, lost).items() if items}

@@ -16,7 +16,7 @@ import json
 import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import ibis
 import numpy as np
@@ -142,13 +142,34 @@ def build_customer_table(origin: Origin, request: CustomerRequest = _WHOLE_LIFE)
         DataError: if the source cannot be opened or its columns cannot be what they are mapped as.
     """
     with open_lines(origin) as opened:
-        lines, counts = counted_lines(opened, origin, request)
-        sums = fetch(customer_query(lines, origin), what="adding up customers")
-        exact = in_window(_with_exact_ids(opened, origin, counts), origin, request)
-        query = _spellings(exact, origin.study)
-        spellings = fetch(query, what="looking at ids") if query is not None else None
+        return table_of(opened, origin, request).table
+
+
+class Built(NamedTuple):
+    """A customer table, and from what it was made.
+
+    Attributes:
+        table: the table.
+        lines: the cleaned lines, in the request's window.
+        quanta: all customers' money as ``Money.quanta``; None where a customer's stands at its limit.
+    """
+
+    table: CustomerTable
+    lines: ir.Table
+    quanta: int | None
+
+
+def table_of(opened: Opened, origin: Origin, request: CustomerRequest = _WHOLE_LIFE) -> Built:
+    """The customer table of lines that are open."""
+    lines, counts = counted_lines(opened, origin, request)
+    sums = fetch(customer_query(lines, origin), what="adding up customers")
+    exact = in_window(_with_exact_ids(opened, origin, counts), origin, request)
+    query = _spellings(exact, origin.study)
+    spellings = fetch(query, what="looking at ids") if query is not None else None
     table = _assemble(counts, sums, spellings, origin)
-    return replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
+    table = replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
+    quanta = [int(item) for item in sums["quanta"].to_pylist() if item is not None]
+    return Built(table, lines, sum(quanta) if all(abs(item) < _SUM_LIMIT for item in quanta) else None)
 
 
 def _with_exact_ids(opened: Opened, origin: Origin, counts: pa.Table) -> ir.Table:
