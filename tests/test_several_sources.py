@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 from feature_checks import REQUEST, lines_of, same
@@ -30,6 +31,7 @@ from pydantic import ValidationError
 from rich.console import Console
 from several_kit import ONLINE, PERSON, TILLS, integers, of, omni, several, written
 from source_kit import COLUMNS, as_rows, load, make_config, make_study, messy_rows
+from sources import ROOT
 
 from clients.analysis.actions import Actions
 from clients.answering.folder import HolderFolder
@@ -46,6 +48,7 @@ from clients.data.source_shares import source_figures
 from clients.data.sources import fetch
 from clients.forget import forget
 from privacy.errors import ConfigError, DataError
+from privacy.kernel.canonical import read_toml
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import FeatureRequest
 
@@ -521,3 +524,50 @@ def test_the_page_shows_them(shop: Path) -> None:
     assert "75.0%" in text, "three of four customers buy online"
     assert "67.9%" in text, "of the revenue"
     assert "在几个来源都买过的客户" in text
+
+
+# --- real lines, and the example ---------------------------------------------------------------------------------
+
+
+def test_global_electronics_online_and_in_stores(
+    data_folder: Path, tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The web shop in PostgreSQL and the stores in a file, each with ids of its own, against all in one table."""
+    monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    found = pq.read_table(data_folder / "global_electronics" / "sales.parquet")
+    names = ["CustomerKey", "Order Number", "Order Date", "Quantity", "Unit Price USD"]
+    rows = (
+        found.select(names).rename_columns(list(COLUMNS)).set_column(0, "customer", found["CustomerKey"].cast("string"))
+    )
+    is_web = pc.equal(found["StoreKey"], 0)
+    web, stores = rows.filter(is_web), rows.filter(pc.invert(is_web))
+    ids = pc.unique(rows["customer"])
+    links = pa.table({"member": ids, "w": pc.binary_join_element_wise("w", ids, ""), "s": ids})
+    pq.write_table(links, tmp_path / "links.parquet")
+    pq.write_table(rows, tmp_path / "all.parquet")
+    pq.write_table(stores, tmp_path / "stores.parquet")
+    text = pc.binary_join_element_wise("w", web["customer"], "")
+    pq.write_table(web.set_column(0, "customer", text), tmp_path / "web.parquet")
+    kinds = {"customer": "text", '"order"': "bigint", "time": "timestamp", "quantity": "bigint"}
+    definition = ", ".join(f"{name} {kind}" for name, kind in (kinds | {"price": "double precision"}).items())
+    load(server, "web", definition, ", ".join([*kinds, "price"]), tmp_path / "web.parquet")
+    place = {"columns": COLUMNS, "currency_code": "USD"}
+    far = {"url": server.url, "table": "web", "password_env": "SHOP_PASSWORD"}
+    person = {"url": "links.parquet", "columns": {"person": "member", "web": "w", "stores": "s"}}
+    config = several(
+        {"name": "web", **far, **place}, {"name": "stores", "url": "stores.parquet", **place}, person=person
+    )
+    study = make_study(as_of=dt.date(2021, 2, 21), currency="USD", cleaning={"duplicates": "keep"})
+    origin = Origin(config, study, tmp_path)
+    whole = build_customer_table(Origin(make_config("all.parquet", currency_code="USD"), study, tmp_path))
+    assert {name.removeprefix("person:"): row for name, row in integers(build_customer_table(origin)).items()} == (
+        integers(whole)
+    )
+    assert len(whole) == 11_887
+    assert 0.27 < source_figures(origin)[-1].customers / len(whole) < 0.29
+
+
+def test_the_example_is_a_holder_file() -> None:
+    config = read_toml(ROOT / "examples" / "two_channels.toml", HolderConfig)
+    assert [source.name for source in config.sources] == ["online", "tills"]
+    assert sorted(config.columns.mapped()) == ["amount", "channel", "customer", "order", "product", "time"]

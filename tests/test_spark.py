@@ -8,11 +8,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from feature_checks import REQUEST, lines_of, make_study, same, write
 from feed_kit import read, sessions, with_sessions
+from holder_kit import write_labels
+from label_kit import configure, make_rules
+from several_kit import several
 from source_kit import COLUMNS, as_rows, make_config, messy_rows
 from source_kit import make_study as plain_study
 
@@ -147,3 +151,51 @@ def test_what_is_wrong_is_told(tmp_path):
         with pytest.raises(DataError, match=says) as caught, open_source(make_config(**place), base=tmp_path):
             pass
         assert caught.value.hint
+
+
+def test_labels_are_the_same_and_spark_reads_them_back(tmp_path):
+    """Segments of customers from Spark and from the file; written as Parquet, Spark has of them what DuckDB has."""
+    from pyspark.sql import SparkSession
+
+    pq.write_table(messy_rows(), tmp_path / "native.parquet")
+    path, written = tmp_path / "native.parquet", {}
+    for name, place in (("file", {"url": path}), ("spark", there(path))):
+        table = build_customer_table(Origin(make_config(**place), plain_study(), tmp_path))
+        home = tmp_path / name
+        home.mkdir()
+        configure(home, '[[file]]\nformat = "parquet"\n')
+        written[name] = write_labels(table, make_rules(), plain_study(), folder=home / "labels")
+    assert [path.name for path in written["file"]] == [path.name for path in written["spark"]]
+    for here, far in zip(written["file"], written["spark"], strict=True):
+        assert pq.read_table(far).equals(pq.read_table(here)), far.name
+    [labels] = [item for item in written["spark"] if item.parent.name == "labels"]
+    spark = SparkSession.getActiveSession()
+    with duckdb.connect() as database:
+        for name, file in (("labels", labels), ("sales", path)):
+            spark.read.parquet(str(file)).createOrReplaceTempView(name)
+            database.execute(f"CREATE VIEW {name} AS FROM '{file}'")
+        for query in (
+            "SELECT customer_id, source_id, eight, recency_days, orders, money FROM labels ORDER BY customer_id",
+            "SELECT eight, COUNT(*), SUM(money) FROM labels GROUP BY eight ORDER BY eight",
+            "SELECT l.customer_id, COUNT(*) FROM labels l JOIN sales s ON s.customer = l.source_id "
+            "GROUP BY l.customer_id ORDER BY l.customer_id",
+        ):
+            rows = [tuple(row) for row in spark.sql(query).collect()]
+            assert rows
+            assert rows == database.execute(query).fetchall(), query
+
+
+def test_spark_is_one_of_several_sources(tmp_path):
+    rows = messy_rows(800)
+    pq.write_table(rows, tmp_path / "all.parquet")
+    is_far = [sum(map(ord, str(order))) % 2 == 0 for order in rows["order"].to_pylist()]
+    pq.write_table(rows.filter(pa.array(is_far)), tmp_path / "far.parquet")
+    pq.write_table(rows.filter(pa.array([not far for far in is_far])), tmp_path / "near.parquet")
+    place = {"columns": COLUMNS, "currency_code": "EUR"}
+    split = several({"name": "far", **there(tmp_path / "far.parquet"), **place},
+                    {"name": "near", "url": "near.parquet", **place})  # fmt: skip
+    one, other = (
+        build_customer_table(Origin(config, plain_study(), tmp_path)) for config in (make_config("all.parquet"), split)
+    )
+    assert len(one) > 100
+    assert as_rows(other) == as_rows(one)
