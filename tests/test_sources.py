@@ -23,6 +23,7 @@ from workbook_kit import write_xlsx
 
 from clients.data.check import preflight
 from clients.data.cleaning.columns import time_facts
+from clients.data.cleaning.id_forms import brought_to
 from clients.data.cleaning.lines import cleaned_lines
 from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
@@ -210,6 +211,23 @@ def test_postgresql_reads_spellings_as_the_embedded_database_does(tmp_path, serv
         "2024-01-03 09:05", "2023-12-31 23:59", None, "2024-07-03 01:30", "2024-01-03 09:05", "2024-01-03 01:30",
         "2024-01-03 21:05", "2024-10-05 00:00",
     ]  # fmt: skip
+
+
+def test_postgresql_brings_ids_to_one_form_as_the_embedded_database_does(tmp_path, server):
+    """Also letters with an accent of their own, which each database composes by a function of another name."""
+    ids = ["Jose\u0301", "Jos\u00e9 ", "\uff21\uff11", "A\u200b1", "+49 171 1234567", "0171/1234567", "\u304b\u3099"]
+    with server.admin() as admin:
+        admin.execute("DROP TABLE IF EXISTS formed CASCADE")
+        admin.execute("CREATE TABLE formed (id text, i int, t timestamp)")
+        for place, text in enumerate(ids):
+            admin.execute("INSERT INTO formed VALUES (%s, %s, now())", (text, place))
+    config = on(server, "formed", columns={"customer": "id", "time": "t", "amount": "i"})
+    with open_postgres(config, config.source.url.partition("://")[2], tmp_path, {}) as opened:
+        rows = opened.table.order_by("i")
+        found = rows.select(id=brought_to(rows.id, ("text", "phone:DE"))).to_pyarrow()["id"].to_pylist()
+    here = ibis.memtable({"id": ids}, schema={"id": "string"})
+    assert found == here.select(id=brought_to(here.id, ("text", "phone:DE"))).to_pyarrow()["id"].to_pylist()
+    assert found == ["Jos\u00e9", "Jos\u00e9", "A1", "A1", "+491711234567", "+491711234567", "\u304c"]
 
 
 @pytest.mark.parametrize("price", ["1e300", "-1e308", "1e-300"])

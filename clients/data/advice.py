@@ -32,7 +32,7 @@ _LINE_HINTS = {
     "too_many_fields": "a field that holds the separator must be in quotes; or export with another separator",
 }
 _FORMS = {
-    "text": "full-width and invisible signs, blanks",
+    "text": "full-width and invisible signs, accents, blanks",
     "email": "upper and lower case of e-mail addresses",
     "case": "upper and lower case",
     "zeros": "leading zeros",

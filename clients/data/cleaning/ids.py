@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -59,9 +60,14 @@ def text_ids(table: ir.Table, config: Reading) -> frozenset[str]:
 
 def normal_id(spelling: str, config: Reading) -> str:
     """The one form of a customer's id, of any of its spellings, as every table has it."""
-    table = ibis.memtable({"spelling": [spelling]}, schema={"spelling": "string"})
+    return normal_ids([spelling], config)[0]
+
+
+def normal_ids(spellings: Sequence[str], config: Reading) -> list[str]:
+    """The same of several, in their order; computed here, not by the source's database."""
+    table = ibis.memtable({"spelling": list(spellings)}, schema={"spelling": "string"})
     found = table.select(text=customer_of(table.spelling, config, ()).text).to_pyarrow()
-    return str(found["text"][0])
+    return [str(text) for text in found["text"].to_pylist()]
 
 
 def is_untidy(text: ir.StringValue) -> ir.BooleanValue:

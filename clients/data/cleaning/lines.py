@@ -15,7 +15,7 @@ import sqlglot
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import finite, missing_columns, typed
-from clients.data.cleaning.ids import Id, customer_of, id_of, read_exclusion_list
+from clients.data.cleaning.ids import Id, customer_of, id_of, normal_ids, read_exclusion_list
 from clients.data.cleaning.money import money_of, once_an_order, with_order_amounts
 from clients.data.cleaning.status import with_status
 from clients.data.cleaning.times import FIRST_DAY, PLACEHOLDERS, as_of_moment, day_of, moment_literal, zone_at
@@ -180,8 +180,7 @@ def tests_of_who(source: ir.Table, customer: Id, config: Reading, *, base: Path)
     tests["no_customer_id"] = customer.missing
     excluded = read_exclusion_list(config, base=base)
     if excluded:
-        listed = ibis.memtable({"listed": list(excluded)}, schema={"listed": "string"})
-        listed = listed.select(listed=customer_of(listed.listed, config, ()).text)
+        listed = ibis.memtable({"listed": normal_ids(excluded, config)}, schema={"listed": "string"})
         tests["excluded"] = customer.text.isin(listed.listed)
     return tests
 
