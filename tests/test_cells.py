@@ -23,8 +23,10 @@ from clients.data.config import HolderConfig
 from clients.data.feeds.lines import _rows
 from clients.data.origin import Origin
 from clients.data.rows import KINDS, own_rows
+from clients.data.rows.cells.events import LARGEST, within
 from clients.data.rows.cells.facts import attributes, use_name
 from clients.data.rows.cells.feed_events import FeedRows
+from clients.data.rows.cells.keys import folded
 from clients.data.rows.cells.kind import CustomerCells, build_cells
 from clients.data.rows.cells.order_events import order_cells, order_rows, order_sums
 from clients.data.rows.cells.paths import Moments, credited, followed, weighted_sums
@@ -191,6 +193,20 @@ def test_what_follows_a_message_begins_at_it() -> None:
     sent = Moments(customer=np.array([0, 0, 1, 2]), at=np.array([10, 30, 10, 10]) * day)
     orders = Moments(customer=np.array([0, 1, 2]), at=np.array([10 * day, 24 * day, 24 * day - 1]))
     assert followed(sent, orders, 14).tolist() == [True, False, False, True]
+
+
+def test_a_number_that_is_missing_counts_as_none() -> None:
+    """The greatest of nothing and a limit is the limit, in most databases: a visit of unknown length took 30 years."""
+    column = ibis.memtable({"seconds": pd.array([5, None, 2 * LARGEST, -2 * LARGEST], "Int64")}).seconds
+    assert within(column, LARGEST).fill_null(0).to_pyarrow().to_pylist() == [5, 0, LARGEST, -LARGEST]
+
+
+def test_names_are_folded_alike_whether_they_are_expected_or_not() -> None:
+    written = ["food", " Food", "FOOD\t", "toys", "", None, "Straße"]
+    column = ibis.memtable({"name": written}).name
+    known = ("food", "Toys", " home ", "straße")
+    assert folded(column, known).to_pyarrow() == folded(column).to_pyarrow()
+    assert folded(column, known).to_pyarrow().to_pylist() == ["food", "food", "food", "toys", "", None, "straße"]
 
 
 def test_a_values_map_sends_all_else_to_other(world: GeneratedWorld) -> None:

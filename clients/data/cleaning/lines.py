@@ -197,7 +197,9 @@ def is_seen(time: ir.Value, config: Reading, study: Study) -> tuple[ir.BooleanVa
     known = time >= moment_literal(FIRST_DAY, time)
     for day in PLACEHOLDERS:
         known &= ~time.between(moment_literal(day, time), moment_literal(day + _LAST_OF_DAY, time))
-    return known, time < until
+    # Nearly all times are later than all of these, and a database then looks no further.
+    later = time > moment_literal(max(PLACEHOLDERS) + _LAST_OF_DAY, time)
+    return later | known, time < until
 
 
 def _tests_of_figures(rows: ir.Table, origin: Origin) -> dict[str, ir.Value]:

@@ -113,6 +113,11 @@ def sums_of(
     return {name: total(name) for name in names} or {"rows": rows.count()}
 
 
+def within(value: ir.NumericValue, limit: float) -> ir.NumericValue:
+    """A number cut off at a limit on either side; null stays null, which it does not as the greatest of two."""
+    return ibis.cases((value > limit, limit), (value < -limit, -limit), else_=value)
+
+
 def limited(value: ir.Value) -> ir.IntegerValue:
     """A sum of integers that fits 64 bits, whatever it adds up."""
     return ibis.greatest(ibis.least(value, SUM_LIMIT), -SUM_LIMIT).cast("int64")

@@ -12,7 +12,7 @@ from clients.data.cleaning.columns import finite, is_so
 from clients.data.cleaning.money import quanta_beside
 from clients.data.cleaning.times import zone_of
 from clients.data.feed_config import FeedReading
-from clients.data.rows.cells.events import LARGEST, celled, chosen, grouped, sums_of
+from clients.data.rows.cells.events import LARGEST, celled, chosen, grouped, sums_of, within
 from clients.data.rows.cells.keys import (
     age_on,
     day_number,
@@ -145,9 +145,9 @@ class FeedRows:
         """A whole number, rounded half up; null where there is none."""
         column = rows[f"raw_{role}"]
         if column.type().is_integer():
-            return ibis.greatest(ibis.least(column.cast("int64"), LARGEST), -LARGEST).cast("int64")
+            return within(column.cast("int64"), LARGEST).cast("int64")
         number = column.cast("float64")
-        limited = ibis.greatest(ibis.least(number, float(LARGEST)), -float(LARGEST))
+        limited = within(number, float(LARGEST))
         return (ibis.ifelse(finite(number), limited, ibis.null("float64")) + 0.5).floor().cast("int64")
 
     def values(self, rows: ir.Table, use: MeasureUse, name: str) -> dict[str, ir.Value]:

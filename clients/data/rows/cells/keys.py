@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import ibis
 from ibis.expr import types as ir
@@ -20,9 +20,17 @@ _DAY_FIRST = r"^(\d{1,2})\.(\d{1,2})\.(\d{4})"
 _YEAR = r"(?:^|[^0-9])((?:19|20)\d{2})(?:[^0-9]|$)"
 
 
-def folded(column: ir.Value) -> ir.StringValue:
-    """A name as it is compared: trimmed, in lower case, as the database folds it."""
-    return column.cast("string").strip().lower()
+def folded(column: ir.Value, known: Iterable[str] = ()) -> ir.StringValue:
+    """A name as it is compared: trimmed, in lower case, as the database folds it.
+
+    Args:
+        column: as it is written.
+        known: how many rows are expected to be written. Where a row is, there is nothing to trim, which is dear.
+    """
+    text = column.cast("string")
+    plain = sorted({each for each in known if each == each.strip().casefold()})
+    found = text.strip().lower()
+    return ibis.ifelse(text.isin(plain), text, found) if plain else found
 
 
 def place_of_name(text: ir.StringValue, keys: Keys, values: Mapping[str, str], *, fill: bool = True) -> ir.IntegerValue:

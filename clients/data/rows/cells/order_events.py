@@ -50,12 +50,13 @@ def order_sums(lines: ir.Table, origin: Origin, tables: Iterable[tuple[int, Cell
 
     An order that has no purchase line counts for nothing but money, which it sets off.
     """
-    parts = _parts(lines, origin, ())
+    tables = list(tables)
+    parts = _parts(lines, origin, (), purchases=_are_purchases(origin, [table for _, table in tables]))
     named: dict[str, ir.Value] = {}
     for number, table in tables:
         for place, use in enumerate(table.measures):
             if use.meaning.feed == "order":
-                for name, value in _values(parts, use, place, origin).items():
+                for name, value in _values(parts, use, place, origin, parts.begun.notnull()).items():
                     named[f"{name[:2]}{number}_{place}"] = value
     rows = parts.mutate(**named) if named else parts
     found = rows.group_by("customer").agg(orders=rows.begun.count(), **sums_of(rows))
@@ -64,7 +65,7 @@ def order_sums(lines: ir.Table, origin: Origin, tables: Iterable[tuple[int, Cell
 
 def order_rows(lines: ir.Table, origin: Origin, windows: Iterable[int]) -> ir.Table:
     """Every order that begins: ``customer``, ``moment``, ``quanta``, and ``within_<days>``, 1 inside the window."""
-    parts = _parts(lines, origin, ())
+    parts = _parts(lines, origin, (), purchases=origin.study.cleaning.returns == "drop")
     begun = parts.filter(parts.begun.notnull())
     within = {
         f"within_{days}": (begun.begun >= _ago(days, origin, begun.begun)).cast("int64") for days in sorted(windows)
@@ -72,25 +73,34 @@ def order_rows(lines: ir.Table, origin: Origin, windows: Iterable[int]) -> ir.Ta
     return begun.select("customer", "quanta", moment=seconds_of(_plain(begun.begun)), **within)
 
 
-def _parts(lines: ir.Table, origin: Origin, uses: Iterable[tuple[int, DimensionUse]]) -> ir.Table:
+def _are_purchases(origin: Origin, tables: Iterable[CellTable]) -> bool:
+    """Whether purchase lines are all that tables need: returns may be taken off what orders are worth, no more."""
+    uses = [use.meaning for table in tables for use in table.measures]
+    of_money = any((use.feed, use.role) == ("order", "amount") for use in uses)
+    return origin.study.cleaning.returns == "drop" or not of_money
+
+
+def _parts(lines: ir.Table, origin: Origin, uses: Iterable[tuple[int, DimensionUse]], *, purchases: bool) -> ir.Table:
     """Lines added up to orders, and within an order to keys of lines, if there are dimensions of lines.
 
     Columns: ``customer``, ``order``, ``begun`` (null where nothing was bought), ``opened``, ``quanta``, ``cost``,
     ``lines``, ``discounted``, ``line_<place>`` and, packed, ``first_<place>``.
+
+    Args:
+        purchases: whether purchase lines are enough. They are quicker to tell apart and to add up, and each of their
+            orders has begun.
     """
     study, columns = origin.study, origin.config.columns.mapped()
-    kept = lines.filter(lines.rule.isin((KEPT, *NETTED)))
+    kept = lines.filter(lines.rule == KEPT if purchases else lines.rule.isin((KEPT, *NETTED)))
+    kept = (kept if purchases else kept.mutate(bought=kept.rule == KEPT)).drop("rule")
     if study.cleaning.duplicates == "drop":
         kept = kept.distinct()
-    bought = kept.rule == KEPT
-    named = [role for role in (*_OF_LINES, *_OF_FIRST) if f"raw_{role}" in kept.columns]
-    kept = kept.mutate(**{f"text_{role}": folded(kept[f"raw_{role}"]) for role in named})
     of_lines, of_first = {}, {}
     for place, use in uses:
         role = use.dimension.removeprefix("order.")
         if role in (*_OF_LINES, *_OF_FIRST):
             spelled = origin.config.values.get("order", {}).get(role, {})
-            key = place_of_name(kept[f"text_{role}"], use.keys, spelled)
+            key = place_of_name(folded(kept[f"raw_{role}"], spelled or use.keys.values), use.keys, spelled)
             if role in _OF_LINES:
                 of_lines[f"line_{place}"] = key
             else:
@@ -98,20 +108,19 @@ def _parts(lines: ir.Table, origin: Origin, uses: Iterable[tuple[int, DimensionU
     kept = kept.mutate(
         quanta=money_of(kept, origin).quanta,
         cost_quanta=cost_of(kept, origin) if "cost" in columns else ibis.null("int64"),
-        bought=bought,
         reduced=is_discounted(kept),
         **of_lines,
         **of_first,
     )
-    counted = kept.bought if study.cleaning.returns == "drop" else ibis.literal(True)
+    bought = None if purchases else kept.bought
     return kept.group_by("customer", "order", *of_lines).agg(
-        quanta=kept.quanta.sum(where=counted).fill_null(0),
-        cost=kept.cost_quanta.sum(where=kept.bought).fill_null(0),
+        quanta=kept.quanta.sum().fill_null(0),
+        cost=kept.cost_quanta.sum(where=bought).fill_null(0),
         opened=kept.time.min(),
-        begun=kept.time.min(where=kept.bought),
-        lines=kept.bought.cast("int64").sum(),
-        discounted=(kept.bought & kept.reduced).cast("int64").sum(),
-        **{name: kept[name].min(where=kept.bought) for name in of_first},
+        begun=kept.time.min(where=bought),
+        lines=kept.count(where=bought),
+        discounted=kept.reduced.cast("int64").sum(where=bought).fill_null(0),
+        **{name: kept[name].min(where=bought) for name in of_first},
     )
 
 
@@ -123,9 +132,10 @@ def _plain(time: ir.Value) -> ir.TimestampValue:
 def _events(lines: ir.Table, origin: Origin, table: CellTable) -> ir.Table:
     """Orders, or their parts by keys of lines, with ``place_<place>``, ``moment`` and what they add."""
     uses = [(place, use) for place, use in enumerate(table.by) if use.meaning.grain != "customer"]
-    parts = _parts(lines, origin, uses)
+    purchases = _are_purchases(origin, [table])
+    parts = _parts(lines, origin, uses, purchases=purchases)
+    parts = parts if purchases else parts.filter(parts.begun.notnull())
     has_lines = any(name.startswith("line_") for name in parts.columns)
-    parts = parts.filter(parts.begun.notnull())
     first = [name for name in parts.columns if name.startswith("first_")]
     if has_lines and (first or _is_dated(table)):  # an order begins with its first line of whichever key
         whole = ibis.window(group_by=[parts.customer, parts.order])
@@ -138,7 +148,7 @@ def _events(lines: ir.Table, origin: Origin, table: CellTable) -> ir.Table:
     places = {f"place_{place}": _place(parts, place, use, origin) for place, use in uses}
     values: dict[str, ir.Value] = {}
     for place, use in enumerate(table.measures):
-        values |= _values(parts, use, place, origin)
+        values |= _values(parts, use, place, origin, ibis.literal(True))
     rows = parts.mutate(moment=seconds_of(_plain(parts.begun)), **places, **values)
     days = table.events.window_days if table.events is not None else None
     return rows if days is None else rows.filter(rows.begun >= _ago(days, origin, rows.begun))
@@ -176,10 +186,11 @@ def _place(parts: ir.Table, place: int, use: DimensionUse, origin: Origin) -> ir
     return ibis.ifelse(rest == _PACK - 1, ibis.null("int64"), rest).cast("int64")
 
 
-def _values(parts: ir.Table, use: MeasureUse, place: int, origin: Origin) -> dict[str, ir.Value]:
-    """What a row adds to a measure."""
+def _values(
+    parts: ir.Table, use: MeasureUse, place: int, origin: Origin, began: ir.BooleanValue
+) -> dict[str, ir.Value]:
+    """What a row adds to a measure; ``began``: whether something was bought."""
     found, name = use.meaning, f"v_{place}"
-    began = parts.begun.notnull()
     counts: ir.BooleanValue = ibis.literal(True)
     at = parts.begun.fill_null(parts.opened) if "opened" in parts.columns else parts.begun
     if use.last_days is not None:
