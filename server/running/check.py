@@ -18,7 +18,7 @@ from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 from privacy.statistics import GAMMA, ContributionBound, Statistic
 from server.analyses.catalogue import CATALOGUE
-from server.analysis import Noise
+from server.analysis import Noise, Planned
 from server.analysis.expectation import Expectation
 from server.releases import without_again
 from server.running.planning import plan, planned_mechanism
@@ -86,7 +86,7 @@ def check_study(
         roster: of the federation, where it is known: what members declare decides what the study takes of their caps.
 
     Raises:
-        ConfigError: if the study cannot be run with so few holders.
+        ConfigError: if the study cannot be run with so few holders, or an analysis would say nothing.
         BudgetError: if its budget cannot be divided.
     """
     budget = study.budget
@@ -98,6 +98,8 @@ def check_study(
     k = budget.records_among(holders)
     delta = float(budget.effective_delta)
     reserve = Reserve(study=study, prices=plan(study))
+    for name in study.analyses:
+        CATALOGUE[name].refuse(study, _planned(reserve, name, holders, first_only=False))
     expectations = _expectations(reserve, holders, first_only=False)
     second_answers = any(reserve.undisturbed().values())
     noise = {name: _relative_noise(study, holders, name) for name in PLACEMENTS}
@@ -153,17 +155,23 @@ def _expectations(reserve: Reserve, holders: int, *, first_only: bool) -> list[E
     """What each analysis expects of its errors, in the study's order."""
     found: list[Expectation] = []
     for analysis in reserve.study.analyses:
-
-        def planned(title: str, statistic: Statistic[Any], analysis: str = analysis) -> Noise:
-            key = (analysis, title)
-            if first_only and without_again(title) is not None:
-                return NO_ANSWER
-            if first_only:
-                return planned_mechanism(reserve.study, reserve.prices[key], statistic, holders=holders)
-            return planned_noise(reserve, key, statistic, holders=holders)
-
+        planned = _planned(reserve, analysis, holders, first_only=first_only)
         found += CATALOGUE[analysis].forecast(reserve.study, planned)
     return found
+
+
+def _planned(reserve: Reserve, analysis: str, holders: int, *, first_only: bool) -> Planned:
+    """The noise that an analysis' questions are planned to have."""
+
+    def planned(title: str, statistic: Statistic[Any]) -> Noise:
+        key = (analysis, title)
+        if first_only and without_again(title) is not None:
+            return NO_ANSWER
+        if first_only:
+            return planned_mechanism(reserve.study, reserve.prices[key], statistic, holders=holders)
+        return planned_noise(reserve, key, statistic, holders=holders)
+
+    return planned
 
 
 def _relative_noise(study: Study, holders: int, placement: Placement) -> float:

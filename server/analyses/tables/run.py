@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -67,13 +68,30 @@ def refuse(study: Study, planned: Planned) -> None:
     Raises:
         ConfigError: naming the table, and what would help.
     """
-    for cells in decoded(study, planned):
+    study = written_out(study)
+    tables = decoded(study, planned)
+    figures = _figures(study, [_evenly_filled(cells, study.budget.size_class) for cells in tables]).tables
+    for cells, found in zip(tables, figures, strict=True):
         if _hidden_below(cells) > study.budget.size_class:
             raise ConfigError(
                 f"{cells.declared.name} would say nothing: the noise of a cell hides up to "
                 f"{_hidden_below(cells):,.0f} customers, and the study expects {study.budget.size_class:,}",
                 hint=_help(cells, study),
             )
+        shown = [point for figure in found.figures for point in figure.points if point.estimate is not None]
+        if found.figures and not shown:
+            raise ConfigError(
+                f"{cells.declared.name} would say nothing: none of its figures could be told from noise, if "
+                f"{study.budget.size_class:,} customers filled its cells alike",
+                hint=_help(cells, study),
+            )
+
+
+def _evenly_filled(cells: Cells, customers: int) -> Cells:
+    """A table whose customers fill the usual number of cells, all alike, with a quarter of what caps let count."""
+    each = customers * cells.declared.usual_cells / cells.written.cells
+    values = [1.0 if measure.cap is None else max(1.0, measure.cap / 4) for measure in cells.declared.measure]
+    return replace(cells, totals=np.broadcast_to(each * np.array(values), cells.totals.shape))
 
 
 def _with_holders(result: TablesResult, study: Study, feeds: Sequence[Declared]) -> TablesResult:

@@ -141,6 +141,23 @@ def test_a_table_that_would_say_nothing_is_not_asked() -> None:
         refuse(found, lambda title, statistic: Noise())  # type: ignore
 
 
+def test_a_check_refuses_what_a_run_would() -> None:
+    """A check that only warned of it would have an operator ask holders to approve a study that is never run."""
+    with pytest.raises(ConfigError, match="retention would say nothing") as refused:
+        check_study(resolve(study("retention", "second_purchase", size=150), ()), holders=4)
+    assert "ask fewer tables; or ask it of" in (refused.value.hint or "")
+
+
+def test_a_table_none_of_whose_figures_could_be_shown_is_refused() -> None:
+    """Though a cell that everybody were in could be seen: nobody is in one cell of many."""
+    fine = {"name": "fine", "by": [{"dimension": "orders_365_band", "keys": {"upper": list(range(1, 400))}}],
+            "measure": [{"name": "customers"}, {"name": "orders", "of": "count(order)", "cap": 12}],
+            "figure": [{"name": "each", "is": "orders / customers"}]}  # fmt: skip
+    with pytest.raises(ConfigError, match="none of its figures could be told from noise, if 500 customers"):
+        check_study(resolve(study(size=500, table=[fine]), ()), holders=4)
+    check_study(resolve(study(size=500_000, table=[fine]), ()), holders=4)
+
+
 def test_nobody_is_asked_anything_where_a_table_would_say_nothing(tmp_path: Path) -> None:
     """Not even what another analysis of the same study would have asked before."""
     workspace = make_workspace(tmp_path)
