@@ -13,11 +13,14 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+import numpy as np
 import pytest
+from analyses.tables.exact import exact_sum, margins_off, without_noise
 
 pytest.importorskip("flwr")
 
 from clients.answering.state import state_of as holder_state_of
+from privacy.analyses.tables.results import TablesResult
 from privacy.errors import CohortiumError
 from privacy.ledger import Failed, Reserved
 from privacy.protocol.study import Study
@@ -29,6 +32,7 @@ from server.running.federation import Patience
 from server.running.resume import found_of
 from server.running.state import state_of, studies_of
 from simulations.failing.served import ServedFederation, child_of
+from simulations.worlds.feeds import LISTS
 
 pytestmark = [pytest.mark.slow, pytest.mark.flower]
 
@@ -221,6 +225,33 @@ def test_a_slow_holder_is_left_out_and_one_killed_after_it_sent_has_its_answer_c
     assert result.uncompared == ("store-2", "store-1")
     assert len(charges(served, "store-2", "slow")) == 3, "the failed attempt, and both answers that were counted"
     check(served, study, up=("online",))
+
+
+def test_five_tables_over_the_deployment_say_what_the_holders_have(served: ServedFederation) -> None:
+    """Four feeds, one question: every cell is what the same rows say in process, within its noise."""
+    plain = served.study("five", answering=60)
+    tables = {
+        "use": ("second_purchase", "funnel", "attribution", "returns", "profile_level"),
+        "lists": {name: LISTS[name] for name in ("channels", "categories", "reasons", "levels")},
+    }
+    asked = plain.model_dump(mode="json") | {"analyses": ["tables"], "tables": tables}
+    asked["budget"] |= {"epsilon": "4"}
+    result = run_served(Study.model_validate(asked), served.folder)
+    assert isinstance(result, StudyResult)
+    released = result.of(TablesResult)
+    assert released is not None
+    assert result.missing == ()
+    exact = without_noise(result.study, exact_sum(served.workspace, served.holders, result.study))
+    names = [table.name for table in released.tables]
+    assert names == [*tables["use"][:4], "ordered", "profile_level"]
+    assert [(table.holders, table.of_holders) for table in released.tables] == [
+        (3 if name in ("funnel", "attribution") else 4, 4) for name in names
+    ]
+    away = np.abs(margins_off(released, exact))
+    assert away.max() < 3
+    assert float(np.mean(away < 1)) > 0.85
+    assert all(any(table.measures[0].values) for table in exact.tables)
+    check(served, result.study)
 
 
 def test_after_all_that_the_ledgers_tell_one_story(served: ServedFederation) -> None:

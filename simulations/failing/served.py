@@ -48,7 +48,7 @@ class ServedFederation:
             stores: holders beside the online store.
             customers: persons over all of them.
         """
-        world = generate(root / "data", customers=customers, stores=stores)
+        world = generate(root / "data", customers=customers, stores=stores, feeds=True)
         sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
         for source in sources.values():
             # Two are enough here, so that a study goes on when one of three is gone.

@@ -9,26 +9,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from analyses.tables.exact import exact_of
 from analyses.tables.examples import study_of
 from numpy.typing import NDArray
 
 from clients.data.config import HolderConfig
-from clients.data.origin import Origin
-from clients.data.rows import own_rows
-from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.results import TablesResult
 from privacy.protocol.study import Study
 from server.analyses.tables.catalogue import tables_of
-
-
-def exact(study: Study, config: HolderConfig, base: Path) -> TablesResult:
-    """What one holder's rows say, without noise."""
-    options = study.tables  # type: ignore[attr-defined]
-    question, request = options.question(study), options.request(study.as_of)
-    rows = own_rows(Origin(config, study, base), request).table
-    found = question.decode(question.encode_sum(rows), 0.0)
-    parts = zip(options.table, request.tables, found, strict=True)
-    return result_of(options, study, [cells_of(study, *each) for each in parts])
 
 
 def matrix(result: TablesResult, table: int, measure: int, columns: int) -> NDArray[np.float64]:
@@ -88,7 +76,7 @@ def attributed(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> p
             {"name": "value", "of": "weight * order.amount", "cap": 200 * FINE},
         ],
     }
-    found = exact(study_of(table), config, base)
+    found = exact_of(study_of(table), config, base)
     columns = {}
     for measure, name, unit in ((0, "conv", 1), (1, "value", FINE)):
         for model, row in zip(("first", "last", "linear"), matrix(found, 0, measure, 13), strict=True):
@@ -148,7 +136,7 @@ def retail(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Table
     )
     base = tmp_path_factory.mktemp("retail")
     (base / "lines.parquet").symlink_to(data_folder / "online_retail_ii" / "online_retail_ii.parquet")
-    return exact(study, config, base)
+    return exact_of(study, config, base)
 
 
 def firsts_of(lines: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from analyses.tables.exact import exact_sum, margins_off, without_noise
 from analyses.tables.examples import slow_sums
 from numpy.typing import NDArray
 from workspaces import run as run_over
@@ -17,7 +18,6 @@ from workspaces import run as run_over
 from clients.analyses.tables.analysis import ANALYSIS as OWN
 from clients.report.files import write_holder_report
 from privacy.analyses.tables.cell_sums import CellSums
-from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.options import TablesOptions
 from privacy.analyses.tables.results import TablesResult
 from privacy.audit.export import export
@@ -69,16 +69,10 @@ class Ran:
 
     def exact(self) -> NDArray[np.int64]:
         """What the holders' rows add up to, without noise."""
-        sums = []
-        for name in self.world.holders:
-            rows = self.workspace.holder(name).context(self.study).rows(self.request).table
-            sums.append(self.question.encode_sum(rows))
-        return np.asarray(np.sum(sums, axis=0))
+        return exact_sum(self.workspace, self.world.holders, self.study)
 
     def figures(self, values: NDArray[np.int64]) -> TablesResult:
-        found = self.question.decode(values, 0.0)
-        parts = zip(self.options.table, self.request.tables, found, strict=True)
-        return result_of(self.options, self.study, [cells_of(self.study, *each) for each in parts])
+        return without_noise(self.study, values)
 
 
 def wanted_lists() -> dict[str, tuple[str, ...]]:
@@ -148,10 +142,7 @@ def test_figures_without_noise_are_those_of_pandas(ran: Ran) -> None:
 
 def test_what_was_released_is_the_truth_within_its_noise(ran: Ran) -> None:
     exact = ran.figures(ran.exact())
-    away = []
-    for seen, true in zip(ran.released.tables, exact.tables, strict=True):
-        for one, other in zip(seen.measures, true.measures, strict=True):
-            away += [(a - b) / one.margin for a, b in zip(one.values, other.values, strict=True)]
+    away = margins_off(ran.released, exact)
     assert np.abs(away).max() < 3
     assert 0.9 < float(np.mean(np.abs(away) < 1)) < 0.99
     told = [point for table in ran.released.tables for figure in table.figures for point in figure.points]
