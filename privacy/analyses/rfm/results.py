@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -83,6 +83,27 @@ class SchemeFigures(Value):
             yield from (segment.revenue_per_customer, segment.revenue_per_order)
 
 
+_Part = Annotated[float, Field(ge=0, le=1)]
+
+
+class Concentration(Value):
+    """How much of what is spent the customers who spend most bring.
+
+    Where there are few customers the noise hides the largest ones, and the shares are too low rather than too high.
+
+    Attributes:
+        top: shares of customer records, those who spend most first; ascending.
+        revenue: shares of what is spent that they bring; same length.
+    """
+
+    top: tuple[_Part, ...] = Field(max_length=100)
+    revenue: tuple[_Part, ...] = Field(max_length=100)
+
+    def of_top(self, share: float) -> float:
+        """What the top so much of the customers brings; a share that is listed."""
+        return self.revenue[self.top.index(share)]
+
+
 class Distribution(Value):
     """A noisy distribution and the cut points found on it.
 
@@ -93,6 +114,7 @@ class Distribution(Value):
         cuts: the four quintile cuts, in the same unit.
         high: the cut between high and low, in the same unit.
         rank_margin: half-width of the 95% interval of each quintile cut's rank, as a share of customer records.
+        concentration: of money; None where the noise leaves none, or the study withholds totals.
     """
 
     feature: Literal["recency_days", "orders", "money"]
@@ -101,12 +123,13 @@ class Distribution(Value):
     cuts: tuple[float, float, float, float]
     high: float
     rank_margin: tuple[float, float, float, float]
+    concentration: Concentration | None = since("0.2.0", None)
 
     @property
     def coarse(self) -> bool:
         """Whether the cumulated shares and all rank margins are on the public grid, alike at all cuts."""
         margin = self.rank_margin[0]
-        if set(self.rank_margin) != {margin} or not is_coarse(0.0, margin):
+        if self.concentration is not None or set(self.rank_margin) != {margin} or not is_coarse(0.0, margin):
             return False
         steps = [share / step_of(margin) for share in self.share]
         return all(math.isclose(step, round(step), abs_tol=1e-6) for step in steps)

@@ -15,6 +15,7 @@ from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import quotient, share, within
+from server.analyses.rfm.concentration import concentration_of
 from server.analyses.rfm.cut_points import (
     QUINTILES,
     Cumulative,
@@ -330,6 +331,7 @@ def distribution_of(
         cuts=_float4([value / unit for value in quintiles]),
         high=high / unit,
         rank_margin=_float4([fact.rank_margin(rank) for rank in QUINTILES]),
+        concentration=concentration_of(fact) if feature == "money" else None,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from privacy.analyses.rfm.results import SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.words import segment_name
 from privacy.figures.estimates import Estimate
 from privacy.presentation.texts import Language
@@ -13,6 +13,20 @@ from server.analyses.rfm.texts import text
 def _larger(first: Estimate, second: Estimate) -> bool:
     """Whether ``first`` is larger than ``second`` beyond what the noise explains (95%)."""
     return first.minus(second).interval[0] > 0
+
+
+#: The share of customers that practice asks about, and from how many customers on the noise hides none of their money.
+_TOP, _ENOUGH = 0.2, 100_000
+
+
+def concentration_findings(rfm: RfmResult, language: Language) -> list[str]:
+    """What the fifth of customers brings that spends most; nothing where no release says it."""
+    found = next((one.concentration for one in rfm.distributions if one.concentration is not None), None)
+    if found is None or rfm.customers is None:
+        return []
+    enough = rfm.customers.value >= _ENOUGH
+    said = {"top": f"{_TOP:.0%}", "revenue": f"{found.of_top(_TOP):.0%}"}
+    return [text("concentration", language, **said) if enough else text("concentration_least", language, **said)]
 
 
 def scheme_findings(released: SchemeFigures, shown: SchemeFigures, language: Language) -> list[str]:

@@ -25,7 +25,7 @@ from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.rfm import pictures
 from server.analyses.rfm.columns import COLUMNS, TOTALS, WHOLE
-from server.analyses.rfm.findings import scheme_findings
+from server.analyses.rfm.findings import concentration_findings, scheme_findings
 from server.analyses.rfm.texts import text
 from server.analyses.rfm.trend import over_time
 from server.analysis.section import ReportSection, ReportView
@@ -70,6 +70,7 @@ def findings(view: ReportView[RfmResult]) -> list[str]:
     if released is None or not released.schemes:
         return []
     told = scheme_findings(released.schemes[0], view.figures.schemes[0], view.language)
+    told += concentration_findings(released, view.language)
     return [*told, *ageing_findings(view.result.study.of(CONTRACT), released, view.result.earlier, view.language)]
 
 

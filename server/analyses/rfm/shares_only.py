@@ -128,6 +128,7 @@ def _distribution(facts: Distribution, widening: float) -> Distribution:
         update={
             "share": tuple(rounded(high - low, margin) for low, high in pairwise(ends)),
             "rank_margin": (margin,) * 4,
+            "concentration": None,  # of finer shares than those on the grid
         }
     )
 

@@ -16,6 +16,7 @@ from privacy.figures.estimates import Estimate
 from privacy.presentation.texts import Language, of_its_own
 from privacy.presentation.words import on_terminal, written
 from privacy.results import StudyResult
+from server.analyses.rfm.findings import concentration_findings
 from server.analyses.rfm.texts import text
 
 
@@ -23,6 +24,8 @@ def tables(rfm: RfmResult, result: StudyResult, folder: Path, language: Language
     """A table for each reported segmentation, and a warning where kept cut points have aged."""
     for figures in rfm.schemes:
         yield _table(figures, result, language)
+    for sentence in concentration_findings(rfm, language):
+        yield Text(sentence)
     for sentence in ageing_findings(result.study.of(CONTRACT), rfm, result.earlier, language):
         yield Text.assemble((text("terminal_warning", language), "yellow"), sentence)
 
