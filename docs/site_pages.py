@@ -27,6 +27,10 @@ ROOT_PAGES = {
 _LINK = re.compile(r"\[([^\]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
 #: A block with a second word, which only our tests read (``text noisy``); Python-Markdown takes it for no block.
 _KIND = re.compile(r"^```([a-z]+) [a-z]+$", re.M)
+_CHINESE = "[\u2018-\u201d\u3000-\u303f\u4e00-\u9fff\uff00-\uffef]"
+#: A line's end between two Chinese signs; a browser would draw a blank there.
+_CHINESE_LINE = re.compile(rf"(?<={_CHINESE})\n *(?=(?:<[^>]+>)*{_CHINESE})")
+_VERBATIM = re.compile(r"(<pre.*?</pre>)", re.S)
 _MARKUP = re.compile(r"\[/?(?:bold|dim|red|yellow|green|italic)?[a-z ]*\]")
 
 
@@ -49,6 +53,12 @@ def on_page_markdown(markdown: str, page: Any, config: Any, files: Files) -> str
     depth = page.file.src_uri.count("/")
     markdown = _KIND.sub(r"```\1", markdown)
     return at_home(markdown, Path(page.file.abs_src_path).parent, "../" * depth)
+
+
+def on_page_content(html: str, page: Any, config: Any, files: Files) -> str:
+    """Join the lines of a Chinese paragraph; what stands in blocks stays as it is."""
+    parts = _VERBATIM.split(html)
+    return "".join(part if place % 2 else _CHINESE_LINE.sub("", part) for place, part in enumerate(parts))
 
 
 def at_home(text: str, folder: Path, up: str = "") -> str:

@@ -72,6 +72,13 @@ def test_the_reference_has_docstrings_and_the_search_finds_both_languages() -> N
     assert "客户" in texts
 
 
+@built
+def test_lines_of_a_chinese_paragraph_are_joined_and_blocks_are_not() -> None:
+    privacy, roles = ((SITE / "zh" / f"{name}.html").read_text(encoding="utf-8") for name in ("privacy", "membership"))
+    assert "数据中，正确率" in privacy  # two lines of the document
+    assert re.search(r"request\.json 发给协调方\n", re.sub(r"<[^>]+>", "", roles))
+
+
 def test_chinese_pages_have_the_commands_of_the_english_ones() -> None:
     """Word for word, in the same order; the English ones are run by ``test_first_evening``."""
 
