@@ -169,7 +169,7 @@ class LocalDeployment:
                     f"not online after {self._timeout:g} s: {', '.join(sorted(missing))}",
                     hint=f"see {self.node_log(first)}",
                 )
-            time.sleep(0.05)
+            time.sleep(0.2)
 
     @contextlib.contextmanager
     def _timed(self, step: str) -> Iterator[None]:
