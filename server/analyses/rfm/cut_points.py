@@ -108,6 +108,8 @@ def cumulate(estimate: PrefixEstimate, customers: float, spikes: frozenset[int] 
 
 #: Length scales, in bins, among which the data's own likelihood chooses.
 _LENGTHS = (8.0, 24.0, 64.0)
+#: Sizes of the prior, in customers squared, among which it chooses as well.
+_SIZES = np.geomspace(1e-2, 1e10, 49)
 
 
 @cache
@@ -141,18 +143,19 @@ def smoothed(estimate: PrefixEstimate) -> PrefixEstimate:
     noise = estimate.deviation[0]  # the first prefix carries one coordinate's noise, since c_0 is 1
     # The release itself, in customers: the inverse of what decode did.
     observed = solve_triangular(toeplitz(root, np.zeros(bins)), estimate.prefix, lower=True)
-    best: tuple[float, FloatArray] | None = None
-    for length in _LENGTHS:
-        values, vectors, gain = _smooth_basis(bins, length)
-        projected = vectors.T @ observed
-        for size in np.geomspace(1e-2, 1e10, 49):
-            variance = size * values + noise**2
-            likelihood = -0.5 * float((projected**2 / variance + np.log(variance)).sum())
-            if best is None or likelihood > best[0]:
-                best = (likelihood, size * gain @ (vectors @ (projected / variance)))
-    if best is None:
-        return estimate
-    return replace(estimate, prefix=np.cumsum(best[1]))
+    likeliest = -math.inf
+    length, size = _LENGTHS[0], 0.0
+    for tried in _LENGTHS:
+        values, vectors, _ = _smooth_basis(bins, tried)
+        squares = (vectors.T @ observed) ** 2
+        for amount in _SIZES:
+            variance = amount * values + noise**2
+            likelihood = -0.5 * float((squares / variance + np.log(variance)).sum())
+            if likelihood > likeliest:
+                likeliest, length, size = likelihood, tried, amount
+    values, vectors, gain = _smooth_basis(bins, length)
+    weights = vectors.T @ observed / (size * values + noise**2)
+    return replace(estimate, prefix=np.cumsum(size * gain @ (vectors @ weights)))
 
 
 #: A spike stands so many deviations of a bin's noise over the bins around it, and over so many times their level. Among
