@@ -594,7 +594,7 @@ def test_what_a_reader_can_still_infer_of_the_total() -> None:
         assert estimate is not None
         full_factor.append(1 + 2 * estimate.margin / estimate.value)
         published = withheld((full, estimates))
-        candidates = total * np.geomspace(1 / 4, 4, 161)
+        candidates = total * np.geomspace(1 / 4, 4, 81)  # steps of 3.5%, the total itself among them
         alike = [c for c in candidates if withheld(full_release(c, seed, floor=0, schemes=("eight",))) == published]
         form_factor.append(max(alike) / min(alike))
         margins = np.array(
