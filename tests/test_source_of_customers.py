@@ -26,6 +26,7 @@ from clients.analysis import HolderContext
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
+from clients.data.guess.meaning import _as_customers
 from clients.data.origin import Origin
 from clients.data.rows import own_rows
 from clients.data.rows.customers import build_customer_table
@@ -235,3 +236,11 @@ def test_the_guess_offers_it(tmp_path: Path) -> None:
     for part in ('kind = "customers"', 'last = "last_order_date"', 'first = "first_order_date"',
                  'orders = "order_count"', 'amount = "total_spent"'):  # fmt: skip
         assert part in caught.value.hint, part
+
+
+def test_money_is_not_a_number_of_orders() -> None:
+    """Where several columns count orders, none of them is offered as money."""
+    names = ["last_order_date", "order_num_total_online", "order_num_total_offline", "customer_value_total_offline"]
+    written = _as_customers("master_id", names)
+    assert 'orders = "order_num_total_online", amount = "customer_value_total_offline"' in written
+    assert 'amount = "..."' in _as_customers("id", names[:3])

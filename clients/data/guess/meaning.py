@@ -69,7 +69,7 @@ _OF_CUSTOMERS = {
     "last": r"last|recent|最近|末次|最后|letzte",
     "first": r"first|首次|erste",
     "orders": r"order|count|num|freq|次数|单数|anzahl",
-    "amount": r"monetary|amount|spen|revenue|total|sum|累计|金额|umsatz",
+    "amount": r"monetary|amount|spen|revenue|value|金额|消费|umsatz|^(?!.*(?:order|count|num|freq)).*(?:total|sum)",
 }
 
 
