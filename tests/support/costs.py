@@ -33,7 +33,7 @@ SECONDS: dict[str, int] = {
     "test_possible_figures": 5, "test_postgres_odd": 5, "test_protocol": 19, "test_ranking": 8, "test_recovery": 3,
     "test_removing": 6, "test_report": 18, "test_results_witnessed": 4, "test_schedule": 11, "test_scores": 9,
     "test_second_answers": 4, "test_sensitivity": 10,
-    "test_several_sources": 35, "test_source_of_customers": 7,
+    "test_several_sources": 14, "test_source_of_customers": 7,
     "test_served": 147, "test_shares_only": 16, "test_shown": 3,
     "test_sources": 20, "test_spark": 130, "test_spelling": 20, "test_structure": 20, "test_tables_reference": 9,
     "test_tables_runs": 20, "test_three_sources_one_study": 4, "test_transports": 18, "test_ways_to_run": 4,
