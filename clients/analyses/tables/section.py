@@ -19,8 +19,8 @@ from privacy.section import Section
 
 _FINDING = {"higher": "finding_higher", "lower": "finding_lower"}
 _WORDS = {"higher": "above", "lower": "below", "alike": "alike", "unknown": "not_shown"}
-#: Sentences at the head of the section: the differences that are clearest.
-_FINDINGS = 4
+#: Sentences at the head of the section, and of one table: the differences that are clearest.
+_FINDINGS, _OF_A_TABLE = 4, 2
 
 View = HolderView[OwnTables]
 
@@ -52,8 +52,12 @@ def _findings(view: View) -> list[str]:
         ),
         key=lambda item: -item[0],
     )
-    told = [_difference(view, table, figure, line, compared) for _, _, table, figure, line, compared in clear]
-    return told[:_FINDINGS] or [view.say("finding_none")]
+    told: dict[str, list[str]] = {}
+    for _, _, table, figure, line, compared in clear:
+        said = told.setdefault(table.named.table.name, [])
+        if len(said) < _OF_A_TABLE and sum(map(len, told.values())) < _FINDINGS:
+            said.append(_difference(view, table, figure, line, compared))
+    return [sentence for said in told.values() for sentence in said] or [view.say("finding_none")]
 
 
 def _difference(view: View, table: OwnTable, figure: OwnFigure, line: Line, compared: Compared) -> str:
@@ -73,33 +77,54 @@ def _table(view: View, table: OwnTable) -> dict[str, Any]:
     return {
         "title": title_of(table.named.table, view.language),
         "customers": view.say("tables_customers", count=table.customers),
-        "figures": [_figure(view, table, figure) for figure in table.figures],
+        "figures": [
+            *_numbers(view, table),
+            *(_figure(view, table, figure) for figure in table.figures if figure.figure.dimensions),
+        ],
     }
+
+
+def _numbers(view: View, table: OwnTable) -> list[dict[str, Any]]:
+    """The figures that are one number each, a row each of one table; those of which nothing is known are left out."""
+    rows = [
+        _line(view, table, figure, line) | {"name": title_of(table.named.figure(figure.figure.name), view.language)}
+        for figure in table.figures
+        for line in figure.lines
+        if not figure.figure.dimensions and line.compared is not None
+    ]
+    return [_headed(view, "", view.say("column_figure")) | {"rows": rows}] if rows else []
 
 
 def _figure(view: View, table: OwnTable, figure: OwnFigure) -> dict[str, Any]:
     names = [dimension_name(table.named.use(name), view.language) for name in figure.figure.dimensions]
-    return {
-        "title": title_of(table.named.figure(figure.figure.name), view.language),
-        "first": join(names, view.language),
-        "own": view.say("column_own"),
-        "all": view.say("column_all"),
-        "compared": view.say("column_compared"),
-        "rows": [_line(view, table, figure, line) for line in figure.lines],
-    }
+    title = title_of(table.named.figure(figure.figure.name), view.language)
+    rows = [_line(view, table, figure, line) for line in figure.lines]
+    return _headed(view, title, join(names, view.language)) | {"rows": rows}
+
+
+def _headed(view: View, title: str, first: str) -> dict[str, Any]:
+    """What stands over a table of figures."""
+    own, everyone, compared = (view.say(key) for key in ("column_own", "column_all", "column_compared"))
+    return {"title": title, "first": first, "own": own, "all": everyone, "compared": compared}
 
 
 def _line(view: View, table: OwnTable, figure: OwnFigure, line: Line) -> dict[str, Any]:
     compared = line.compared
-    decimals, scale, _ = _form(view, figure)
+    decimals, scale, unit = _form(view, figure)
     everyone = None if compared is None else compared.shown
     verdict = compared.verdict if compared is not None else "unknown"
     return {
         "name": _keys(view, table, figure, line),
         "own": Cell(view.say("column_own"), "" if compared is None else _exact(view, figure, compared)),
-        "all": cell(view.say("column_all"), everyone, view.language, decimals=decimals, scale=scale),
+        "all": _with_unit(cell(view.say("column_all"), everyone, view.language, decimals=decimals, scale=scale), unit),
         "verdict": Judged(view.say("column_compared"), MARKS[verdict], view.say(_WORDS[verdict]), verdict),
     }
+
+
+def _with_unit(found: Cell, unit: str) -> Cell:
+    """With the unit that the own figure beside it has; what is so by definition has no margin."""
+    exact = found.margin.strip("± ").strip("0.") == ""
+    return found._replace(value=found.value + unit if found.value else "", margin="" if exact else found.margin)
 
 
 def _keys(view: View, table: OwnTable, figure: OwnFigure, line: Line) -> str:

@@ -17,7 +17,7 @@ from privacy.presentation.words import percent
 from server.analyses.tables.forms import forms
 from server.analyses.tables.pictures import picture_of
 from server.analyses.tables.texts import text
-from server.analyses.tables.told import table_findings
+from server.analyses.tables.told import table_findings, table_numbers
 from server.analysis.section import ReportSection, ReportView
 
 View = ReportView[TablesResult]
@@ -45,9 +45,9 @@ def cards(view: View) -> list[Cell]:
 
 
 def findings(view: View) -> list[str]:
-    """The first sentence of each of the first tables."""
-    told = [sentences[0] for _, _, sentences in _told(view) if sentences]
-    return told[:_FINDINGS]
+    """The first thing that each of the first tables says."""
+    told = [[*filter(None, [table_numbers(view, named, table)]), *sentences] for named, table, sentences in _told(view)]
+    return [said[0] for said in told if said][:_FINDINGS]
 
 
 def _told(view: View) -> list[tuple[Named, TableFigures, list[str]]]:
@@ -75,7 +75,10 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
     dimensions = join([dimension_name(use, language) for use in named.written.by], language)
     first = table.measures[0]
     margin = grouped(Decimal(repr(first.margin)), 0 if first.margin >= 10 else 2)
-    notes = [view.say("by", dimensions=dimensions), view.say("cell_margin", measure=first.name, margin=margin)]
+    notes = [
+        view.say("by", dimensions=dimensions),
+        view.say("cell_margin", measure=_counted(view, named), margin=margin),
+    ]
     if table.of_holders:
         notes.insert(0, view.say("by_holders", holders=table.holders, of=table.of_holders))
     if table.lost is not None:
@@ -88,6 +91,12 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
         "figures": [_figure(view, named, figure) for figure in table.figures if figure.dimensions],
         "notes": notes,
     }
+
+
+def _counted(view: View, named: Named) -> str:
+    """What the first measure adds up: customers, in words, or what its writer calls it."""
+    first = named.written.measure[0]
+    return view.say("customers_counted") if not first.of else first.name
 
 
 def _figure(view: View, named: Named, figure: FigureValues) -> dict[str, Any]:
@@ -141,7 +150,8 @@ def _cell(view: View, figure: FigureValues, point: Point, label: str) -> Cell:
         return Cell(label, view.say(f"why_{point.why}"), weak=True)
     form = forms(view.result.study)[figure.unit]
     signed = figure.unit == "points"
-    return cell(label, estimate, view.language, decimals=form.decimals, scale=form.scale, signed=signed)
+    found = cell(label, estimate, view.language, decimals=form.decimals, scale=form.scale, signed=signed)
+    return found if estimate.margin else found._replace(margin="", ends="")  # what is so by definition has none
 
 
 #: The section on tables.

@@ -17,7 +17,7 @@ View = ReportView[TablesResult]
 
 
 def table_findings(view: View, named: Named, table: TableFigures, released: TableFigures) -> list[str]:
-    """One sentence for each figure that has something to say.
+    """One sentence for each figure by some dimension that has something to say; a number alone is one in the table.
 
     Args:
         view: the page.
@@ -26,16 +26,32 @@ def table_findings(view: View, named: Named, table: TableFigures, released: Tabl
         released: as it was released, which verdicts are on.
     """
     pairs = zip(table.figures, released.figures, strict=True)
+    pairs = [(shown, found) for shown, found in pairs if shown.dimensions]
     return [sentence for shown, found in pairs if (sentence := _sentence(view, named, shown, found))]
+
+
+def table_numbers(view: View, named: Named, table: TableFigures) -> str:
+    """The figures of a table that are one number each, in one sentence; empty where there are none."""
+    numbers = [figure for figure in table.figures if not figure.dimensions]
+    known = [figure for figure in numbers if figure.points[0].estimate is not None]
+    if not numbers:
+        return ""
+    title = title_of(named.table, view.language)
+    if not known:
+        return view.say("finding_hidden", figure=title)
+    said = [
+        view.say(
+            "finding_number",
+            figure=title_of(named.figure(figure.name), view.language),
+            value=written_value(figure, figure.points[0], view),
+        )
+        for figure in known
+    ]
+    return view.say("finding_numbers", table=title, figures=view.say("finding_between").join(said))
 
 
 def _sentence(view: View, named: Named, shown: FigureValues, found: FigureValues) -> str:
     title = title_of(named.figure(shown.name), view.language)
-    if not shown.dimensions:
-        point = shown.points[0]
-        if point.estimate is None:
-            return view.say("finding_hidden", figure=title)
-        return view.say("finding_number", figure=title, value=written_value(shown, point, view))
     if shown.view == "funnel":
         return _lost_most(view, named, shown, found, title)
     if len(shown.dimensions) > 1 or shown.unit == "count":

@@ -191,5 +191,5 @@ def test_a_holders_page_sets_its_own_figures_beside_them(ran: Ran) -> None:
     assert len([line for line in lines if line.compared is not None]) > 60
     assert own.comparisons > 60
     page = write_holder_report(folder).read_text(encoding="utf-8")
-    for words in ("Operating figures: yours and everybody", "经营指标：您与全体", "Again within 30 days"):
+    for words in ("Operating figures: yours and everybody", "经营指标：您与全体", "Second order within 30 days"):
         assert words in page
