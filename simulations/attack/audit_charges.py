@@ -10,7 +10,6 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
@@ -119,7 +118,7 @@ class Rehearsed:
             sampler=self.recorder,
         )
         study = study_for(placement)
-        self._price = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) * Fraction(1, 12)
+        self._price = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) / len(CATALOGUE)
         self._study = study
         self._coordinator = coordinator_of(self._federation, study)
 

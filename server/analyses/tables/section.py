@@ -95,8 +95,8 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
 
 def _counted(view: View, named: Named) -> str:
     """What the first measure adds up: customers, in words, or what its writer calls it."""
-    first = named.written.measure[0]
-    return view.say("customers_counted") if not first.of else first.name
+    first = named.table.measure[0]
+    return view.say("customers_counted") if first.of == "customers" else first.name
 
 
 def _figure(view: View, named: Named, figure: FigureValues) -> dict[str, Any]:

@@ -26,8 +26,7 @@ def table_findings(view: View, named: Named, table: TableFigures, released: Tabl
         released: as it was released, which verdicts are on.
     """
     pairs = zip(table.figures, released.figures, strict=True)
-    pairs = [(shown, found) for shown, found in pairs if shown.dimensions]
-    return [sentence for shown, found in pairs if (sentence := _sentence(view, named, shown, found))]
+    return [said for shown, found in pairs if shown.dimensions and (said := _sentence(view, named, shown, found))]
 
 
 def table_numbers(view: View, named: Named, table: TableFigures) -> str:
