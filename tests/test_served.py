@@ -236,6 +236,7 @@ def test_five_tables_over_the_deployment_say_what_the_holders_have(served: Serve
     }
     asked = plain.model_dump(mode="json") | {"analyses": ["tables"], "tables": tables}
     asked["budget"] |= {"epsilon": "4"}
+    asked["waits"] |= {"joining": 120}  # four feeds are read before a node is ready, beside all that else runs
     result = run_served(Study.model_validate(asked), served.folder)
     assert isinstance(result, StudyResult)
     released = result.of(TablesResult)

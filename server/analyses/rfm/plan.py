@@ -18,7 +18,7 @@ from privacy.figures.estimates import Z95
 from privacy.figures.public_grid import FINEST, class_of, coarsened
 from privacy.protocol.study import Study
 from server.analyses.rfm.closer import closer_question
-from server.analyses.rfm.cut_points import Cumulative
+from server.analyses.rfm.cut_points import QUINTILES, Cumulative, total_customers
 from server.analysis import Planned
 from server.analysis.expectation import Expectation
 from server.releases import again, combined_deviation
@@ -111,8 +111,8 @@ def segments_statistic(study: Study, rules: SegmentRules, *, orders_cap: int, mo
 def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     """Expected errors if the holders have ``size_class`` customers together.
 
-    ``rank_error`` is the half-width of the 95% interval of a quintile cut's rank, as a share of the records (at the
-    median, where it is about largest); it is left out where known cut points are used. ``records_margin`` is that of a
+    ``rank_error`` is the half-width of the 95% interval of the quintile cut's rank of which the noise is largest, as a
+    share of the records; it is left out where known cut points are used. ``records_margin`` is that of a
     segment's count, in customer records. Where the study withholds totals, ``share_margin`` stands in its place, that
     of a small segment's share of the records; then all are those of the class of ``size_class``, on the public grid.
 
@@ -125,7 +125,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     least = class_of(size) if withheld else size
     found = list(_age(study))
     if not isinstance(study.of(CONTRACT).cut_points, KnownCuts):
-        error = Z95 * _median_deviation(study, planned, least)
+        error = Z95 * _cut_deviation(study, planned, least)
         if withheld:
             _, error = coarsened(0.0, error, finest=FINEST)
         found.append(
@@ -158,21 +158,22 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
     return tuple(found)
 
 
-def _median_deviation(study: Study, planned: Planned, customers: float) -> float:
-    """Standard deviation of the median's rank of recency, as a share of so many customers, with the closer look."""
+def _cut_deviation(study: Study, planned: Planned, customers: float) -> float:
+    """Largest standard deviation of a quintile cut's rank of recency, as a share of so many customers."""
     first = cut_points_statistic(study)
-    estimate = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)[0]
+    estimates = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)
+    estimate, (_, of_all) = estimates[0], total_customers(estimates)
     flat = Cumulative(
         grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=customers
     )
-    alone = math.sqrt(flat.rank_variance(0.5))
+    alone = [math.sqrt(flat.rank_variance(rank)) for rank in QUINTILES]
     question = closer_question(_SOME_CUTS)
     noise = planned(again(CUT_POINTS), question).released_deviation
     if math.isinf(noise):
-        return alone
-    return combined_deviation(
-        alone, question.decode(np.zeros(question.dim, dtype=np.int64), noise)[0].deviation / customers
-    )
+        return max(alone)
+    days = question.decode(np.zeros(question.dim, dtype=np.int64), noise)[0].deviation
+    closer = [math.hypot(days, (0.5 - rank) * of_all) / customers for rank in QUINTILES]
+    return max(combined_deviation(one, other) for one, other in zip(alone, closer, strict=True))
 
 
 def _age(study: Study) -> Iterator[Expectation]:
