@@ -229,6 +229,10 @@ def test_a_slow_holder_is_left_out_and_one_killed_after_it_sent_has_its_answer_c
 
 def test_five_tables_over_the_deployment_say_what_the_holders_have(served: ServedFederation) -> None:
     """Four feeds, one question: every cell is what the same rows say in process, within its noise."""
+    for holder in served.holders:
+        if served.nodes[holder].poll() is not None:  # killed above
+            served.start_node(holder)
+    served.wait_for(lambda: served.online() >= set(served.holders), "every node")
     plain = served.study("five", answering=60)
     tables = {
         "use": ("second_purchase", "funnel", "attribution", "returns", "profile_level"),
