@@ -4,7 +4,7 @@ FOLDER holds ``online_retail_ii/online_retail_ii.parquet`` (UCI Online Retail II
 into four holders, by country and customer number, customers get new ids, and one study runs for three months, in
 process. Then Chromium takes the study report, one holder's page and the auditor's report: parts of them at 1280 px,
 phones at 390 px, pages printed to A4, in English and Chinese. A study of clusters runs for the last two of the months,
-for pages of its own.
+and one of tables for the last, for pages of their own.
 Needs Chromium, Poppler's ``pdftoppm`` and a CJK font. ``--only`` takes the pictures of some pages, not of all.
 
 With ``--workspace`` the federation is kept there, and used again where it is there already.
@@ -47,7 +47,7 @@ HOLDERS = {
 #: Whose page is shown.
 HOLDER = "abroad"
 DAYS = (dt.date(2011, 10, 1), dt.date(2011, 11, 1), dt.date(2011, 12, 1))
-NAME, CLUSTERS = "monthly-rfm", "monthly-clusters"
+NAME, CLUSTERS, TABLES = "monthly-rfm", "monthly-clusters", "monthly-tables"
 #: One file per holder: no row twice where the two years overlap, customers renumbered.
 COPY = """
 copy (
@@ -76,6 +76,8 @@ price = "price"
 product = "stock_code"
 """
 
+#: The pages that pictures are taken of.
+PAGES = ("study", "holder", "groups", "tables", "figures", "audit")
 #: Widths of a desk's and a phone's window, in CSS pixels.
 DESK, PHONE = 1280, 390
 #: What a picture shows of a long page at most, and the gap between pages side by side.
@@ -113,6 +115,10 @@ GROUPS_PARTS = (
     Part(name="groups-actions-en", sections=("groups-act",)),
     Part(name="groups-own-grey", sections=("groups",), without_colour=True),
 )
+TABLES_PARTS = tuple(
+    Part(name=f"tables-report-{lang}", sections=("summary", "tables"), language=lang) for lang in ("en", "zh")
+)
+FIGURES_PARTS = tuple(Part(name=f"figures-own-{lang}", sections=("tables",), language=lang) for lang in ("en", "zh"))
 AUDIT_PARTS = tuple(
     Part(name=f"audit-glance-{lang}", sections=("plain", "budget"), language=lang) for lang in ("en", "zh")
 )
@@ -136,6 +142,8 @@ def federation(root: Path, sales: Path) -> Workspace:
         options = {"k": 5, "centres": centres}
         study = monthly(CLUSTERS, day, analyses=("clusters",), clusters=options)
         run_local(study, workspace, transport="in-process")
+    tables = {"use": ("second_purchase", "second_purchase_by_cohort", "daypart")}
+    run_local(monthly(TABLES, DAYS[-1], analyses=("tables",), tables=tables), workspace, transport="in-process")
     return workspace
 
 
@@ -285,23 +293,23 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path(os.environ.get("COHORTIUM_DATA", "data")))
     parser.add_argument("--workspace", type=Path, help="keep the federation here")
     parser.add_argument("--output", type=Path, default=Path(__file__).with_name("pictures"))
-    parser.add_argument(
-        "--only", choices=("study", "holder", "groups", "audit"), action="append", help="pages; may be repeated"
-    )
+    parser.add_argument("--only", choices=PAGES, action="append", help="pages; may be repeated")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         scratch = Path(folder)
         workspace = federation(options.workspace or scratch / "federation", (options.data / SALES).resolve())
-        rfm, clusters = (last_run(workspace, name) for name in (NAME, CLUSTERS))
-        study, own, groups, audit = (scratch / f"{name}.html" for name in ("study", "holder", "groups", "audit"))
+        rfm, clusters, tables = (last_run(workspace, name) for name in (NAME, CLUSTERS, TABLES))
+        study, own, groups, report, figures, audit = (scratch / f"{name}.html" for name in PAGES)
         study.write_text(render_report(rfm), encoding="utf-8")
         write_holder_report(workspace.holder(HOLDER), rfm.run, output=own)
         write_holder_report(workspace.holder(HOLDER), clusters.run, output=groups)
+        report.write_text(render_report(tables), encoding="utf-8")
+        write_holder_report(workspace.holder(HOLDER), tables.run, output=figures)
         write_audit(workspace, scratch, audit)
         options.output.mkdir(exist_ok=True)
         browser = Browser(scratch)
-        taken = ((study, STUDY_PARTS), (own, HOLDER_PARTS), (groups, GROUPS_PARTS), (audit, AUDIT_PARTS))
-        for page, parts in taken:
+        parts_of = (STUDY_PARTS, HOLDER_PARTS, GROUPS_PARTS, TABLES_PARTS, FIGURES_PARTS, AUDIT_PARTS)
+        for page, parts in zip((study, own, groups, report, figures, audit), parts_of, strict=True):
             if not options.only or page.stem in options.only:
                 take(browser, page, parts, options.output)
 
