@@ -10,7 +10,6 @@ libphonenumber in 40 countries they agree, but where it takes a leading 00 for p
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
@@ -74,19 +73,16 @@ def _nfc_of_postgres(text):  # type: ignore[no-untyped-def]
     """The same."""
 
 
-@ibis.udf.scalar.python(signature=((dtypes.string,), dtypes.string))
-def _nfc_of_python(text):  # type: ignore[no-untyped-def]
-    """The same."""
-    return unicodedata.normalize("NFC", text)
-
-
 _NFC = {"duckdb": _nfc_of_duckdb, "postgres": _nfc_of_postgres}
 
 
 def _composed(text: ir.StringValue) -> ir.StringValue:
-    """Unicode's form NFC of ids that have a sign of their own for an accent; others are not looked at further."""
-    written = _NFC.get(text.get_backend().name, _nfc_of_python)
-    return ibis.ifelse(text.re_search(_ACCENTS), written(text), text)
+    """Unicode's form NFC of ids that have a sign of their own for an accent; others are not looked at further.
+
+    Spark has no function for it, and a Python one would need Python with Arrow on every worker: ids stay as written.
+    """
+    written = _NFC.get(text.get_backend().name)
+    return text if written is None else ibis.ifelse(text.re_search(_ACCENTS), written(text), text)
 
 
 def _text(text: ir.StringValue) -> ir.StringValue:
