@@ -25,7 +25,7 @@ SECONDS: dict[str, int] = {
     "test_feature_scales": 3, "test_feed_policy": 4, "test_feeds": 5, "test_features": 18,
     "test_federation_run": 9, "test_first_evening": 35,
     "test_flower_deployment": 39, "test_gateway": 7, "test_gateway_costs": 6, "test_generator": 6, "test_heads": 5,
-    "test_holder_churn": 12, "test_holder_clusters": 4, "test_holder_new": 3, "test_holder_new_several": 4,
+    "test_holder_churn": 12, "test_holder_clusters": 4, "test_holder_new": 20, "test_holder_new_several": 4,
     "test_holder_report": 14,
     "test_json_and_sqlite": 6, "test_label_targets": 9, "test_labels": 6, "test_languages": 7, "test_ledger": 5,
     "test_listed_shares": 7, "test_meaning": 20, "test_membership_inference": 4, "test_mutants": 9, "test_mysql": 8,
@@ -34,10 +34,12 @@ SECONDS: dict[str, int] = {
     "test_removing": 6, "test_report": 18, "test_results_witnessed": 4, "test_schedule": 11, "test_scores": 9,
     "test_second_answers": 4, "test_sensitivity": 10,
     "test_several_sources": 14, "test_source_of_customers": 7,
-    "test_served": 147, "test_shares_only": 16, "test_shown": 3,
+    "test_served": 147, "test_shares_only": 16, "test_shown": 4,
     "test_sources": 20, "test_spark": 130, "test_spelling": 20, "test_structure": 20, "test_tables_reference": 9,
     "test_tables_runs": 20, "test_three_sources_one_study": 4, "test_transports": 18, "test_ways_to_run": 4,
-    "test_workbooks": 10,
+    "test_workbooks": 10, "test_merkle": 4, "test_runs_and_clocks": 5,
+    "test_person_over_studies": 9, "test_sampler": 8, "test_check_words": 7, "test_losses": 5,
+    "test_holder_check": 4, "test_any_spelling": 4, "test_line_breaks": 4, "test_evidence_bounds": 4,
 }  # fmt: skip
 
 
