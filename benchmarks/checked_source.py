@@ -17,15 +17,15 @@ from __future__ import annotations
 import argparse
 import datetime as dt
 import json
-import os
 import resource
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 from decimal import Decimal
 from pathlib import Path
+
+from child_process import run_child
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -203,16 +203,9 @@ RUNS = {"ours": run_ours, "sql": run_sql}
 
 def measure(name: str, path: str, memory: str) -> tuple[float, float, dict[str, object]]:
     """CPU seconds with children, peak memory in GB, and what was found, of one run in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, "--data", path, "--memory", memory]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{name} failed with status {process.returncode}")
-    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
+    output, peak = run_child([__file__, "--child", name, "--data", path, "--memory", memory])
     found = json.loads(output)
-    return found.pop("cpu"), usage.ru_maxrss * scale / 1e9, found
+    return found.pop("cpu"), peak, found
 
 
 def child(name: str, path: str, memory: str) -> None:

@@ -18,12 +18,13 @@ import argparse
 import datetime as dt
 import os
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from decimal import Decimal
 from pathlib import Path
+
+from child_process import run_child
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
@@ -182,16 +183,10 @@ def child(name: str, path: Path, memory: str, result: Path) -> None:
 
 def measure(name: str, path: Path, memory: str, result: Path) -> tuple[float, float, float]:
     """Seconds, CPU seconds and peak memory in GB of one run in a process of its own."""
-    command = [sys.executable, __file__, "--child", name, "--data", str(path), "--result", str(result)]
-    process = subprocess.Popen([*command, "--memory", memory], stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"{name} failed with status {process.returncode}")
-    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
+    command = [__file__, "--child", name, "--data", str(path), "--result", str(result), "--memory", memory]
+    output, peak = run_child(command)
     elapsed, cpu = map(float, output.split())
-    return elapsed, cpu, usage.ru_maxrss * scale / 1e9
+    return elapsed, cpu, peak
 
 
 def same(results: list[Path]) -> bool:

@@ -22,12 +22,13 @@ import datetime as dt
 import os
 import shutil
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
+
+from child_process import run_child
 
 ROOT = Path(__file__).resolve().parents[1]
 sys.path[:0] = [str(ROOT), str(ROOT / "tests" / "support")]
@@ -94,14 +95,8 @@ def label(table: Path, holder: Path, day: dt.date) -> float:
 
 def child(command: list[str]) -> tuple[float, float]:
     """Seconds and peak memory in GB of one run in a process of its own."""
-    process = subprocess.Popen([sys.executable, __file__, "--child", *command], stdout=subprocess.PIPE, text=True)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode != 0:
-        raise SystemExit(f"the run failed with status {process.returncode}")
-    scale = 1 if sys.platform == "darwin" else 1024  # ru_maxrss is in bytes there, in KiB elsewhere
-    return float(output), usage.ru_maxrss * scale / 1e9
+    output, peak = run_child([__file__, "--child", *command])
+    return float(output), peak
 
 
 @contextlib.contextmanager

@@ -34,3 +34,15 @@ def amplitude_of(permille: int) -> int:
     moves each of them by its amplitude within ``GAMMA``.
     """
     return math.isqrt(GAMMA * GAMMA * permille // 1000)
+
+
+def check_parts(parts: Sequence[tuple[str, int]], *, what: str) -> None:
+    """Refuse parts of the squared sensitivity, by name and in thousandths, that exceed it, or of which one comes twice.
+
+    Raises:
+        ValueError: naming ``what`` they are of.
+    """
+    if sum(permille for _, permille in parts) > 1000:
+        raise ValueError(f"the {what}s' shares exceed 1000 permille")
+    if len({name for name, _ in parts}) != len(parts):
+        raise ValueError(f"a {what} appears twice")

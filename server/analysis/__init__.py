@@ -79,10 +79,6 @@ def _no_totals(figures: Any) -> Mapping[str, Estimate]:
     return {}
 
 
-def _nothing_closer() -> Mapping[str, Callable[[Study, Answer], Statistic[Any]]]:
-    return {}
-
-
 def _no_rules(study: Study, language: Language) -> Sequence[tuple[str, str]]:
     return ()
 
@@ -127,7 +123,7 @@ class ServerAnalysis(Generic[R]):
     earlier: Callable[[Study, R, Sequence[StudyResult]], Sequence[EarlierRun]] = _no_earlier
     files: Callable[[R, StudyResult, ResultFolder], None] = _no_files
     rules: Callable[[Study, Language], Sequence[tuple[str, str]]] = _no_rules
-    closer: Mapping[str, Callable[[Study, Answer], Statistic[Any]]] = field(default_factory=_nothing_closer)
+    closer: Mapping[str, Callable[[Study, Answer], Statistic[Any]]] = field(default_factory=dict)
     question: Callable[[str, Language], str | None] | None = None
 
     def figures(self, result: StudyResult) -> R | None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from fractions import Fraction
-from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
@@ -16,13 +15,11 @@ from privacy.presentation.numbers import many
 from privacy.protocol.charging import below_declarations, holders_of_a_person
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
-from privacy.statistics import GAMMA, ContributionBound, Statistic
+from privacy.statistics import GAMMA, ContributionBound
 from server.analyses.catalogue import CATALOGUE
-from server.analysis import Noise, Planned
 from server.analysis.expectation import Expectation
-from server.releases import without_again
-from server.running.planning import plan, planned_mechanism
-from server.running.reserve import NO_ANSWER, Reserve, planned_noise
+from server.running.planning import plan
+from server.running.reserve import Reserve, planned_by
 
 
 class _Value(BaseModel):
@@ -99,7 +96,7 @@ def check_study(
     delta = float(budget.effective_delta)
     reserve = Reserve(study=study, prices=plan(study))
     for name in study.analyses:
-        CATALOGUE[name].refuse(study, _planned(reserve, name, holders, first_only=False))
+        CATALOGUE[name].refuse(study, planned_by(reserve, name, holders=holders))
     expectations = _expectations(reserve, holders, first_only=False)
     second_answers = any(reserve.undisturbed().values())
     noise = {name: _relative_noise(study, holders, name) for name in PLACEMENTS}
@@ -155,23 +152,9 @@ def _expectations(reserve: Reserve, holders: int, *, first_only: bool) -> list[E
     """What each analysis expects of its errors, in the study's order."""
     found: list[Expectation] = []
     for analysis in reserve.study.analyses:
-        planned = _planned(reserve, analysis, holders, first_only=first_only)
+        planned = planned_by(reserve, analysis, holders=holders, first_only=first_only)
         found += CATALOGUE[analysis].forecast(reserve.study, planned)
     return found
-
-
-def _planned(reserve: Reserve, analysis: str, holders: int, *, first_only: bool) -> Planned:
-    """The noise that an analysis' questions are planned to have."""
-
-    def planned(title: str, statistic: Statistic[Any]) -> Noise:
-        key = (analysis, title)
-        if first_only and without_again(title) is not None:
-            return NO_ANSWER
-        if first_only:
-            return planned_mechanism(reserve.study, reserve.prices[key], statistic, holders=holders)
-        return planned_noise(reserve, key, statistic, holders=holders)
-
-    return planned
 
 
 def _relative_noise(study: Study, holders: int, placement: Placement) -> float:

@@ -19,7 +19,7 @@ from privacy.ledger import Reserved
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
-from server.analysis import Noise
+from server.analysis import Noise, Planned
 from server.releases import Answer, Closer, Combined, again, combined_deviation, without_again
 from server.running.federation import Federation
 from server.running.planning import planned_mechanism
@@ -110,6 +110,19 @@ def planned_noise(reserve: Reserve, key: Key, statistic: Statistic[Any], *, hold
         return first
     other = planned_mechanism(study, second, statistic, holders=holders)
     return PlannedNoise(released_deviation=combined_deviation(first.released_deviation, other.released_deviation))
+
+
+def planned_by(reserve: Reserve, analysis: str, *, holders: int, first_only: bool = False) -> Planned:
+    """The noise that an analysis' questions are planned to have; of first answers alone where second ones fall away."""
+
+    def planned(title: str, statistic: Statistic[Any]) -> Noise:
+        if not first_only:
+            return planned_noise(reserve, (analysis, title), statistic, holders=holders)
+        if without_again(title) is not None:
+            return NO_ANSWER
+        return planned_mechanism(reserve.study, reserve.prices[analysis, title], statistic, holders=holders)
+
+    return planned
 
 
 @dataclass(frozen=True)

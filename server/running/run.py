@@ -18,7 +18,6 @@ from privacy.protocol.transport import Transport
 from privacy.results import EarlierRun, StudyResult, Timing
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
-from server.analysis import Noise, Planned
 from server.releases import Answer
 from server.running.federation import Federation, Patience
 from server.running.folder import CoordinatorFolder
@@ -26,7 +25,7 @@ from server.running.pages import write_pages
 from server.running.planning import plan
 from server.running.progress import JsonLines, Progress, Stopwatch, silent
 from server.running.renewal import Renewal
-from server.running.reserve import Questions, Reserve, planned_noise
+from server.running.reserve import Questions, Reserve, planned_by
 from server.running.spending import check_accountants, spending_of
 from server.running.stopping import StopRequest
 
@@ -102,7 +101,7 @@ def _outcomes(questions: Questions, everyone: int) -> dict[str, Any]:
         def ask(title: str, statistic: Statistic[Any], name: str = name) -> Answer:
             return questions.ask(name, title, statistic)
 
-        found[name] = CATALOGUE[name].run(reserve.study, ask, _planned(reserve, name, everyone))
+        found[name] = CATALOGUE[name].run(reserve.study, ask, planned_by(reserve, name, holders=everyone))
     return found
 
 
@@ -110,17 +109,8 @@ def _priced(study: Study, everyone: int) -> Reserve:
     """The prices of a study's questions; an analysis that would say nothing refuses it before anybody is asked."""
     reserve = Reserve(study=study, prices=plan(study))
     for name in study.analyses:
-        CATALOGUE[name].refuse(study, _planned(reserve, name, everyone))
+        CATALOGUE[name].refuse(study, planned_by(reserve, name, holders=everyone))
     return reserve
-
-
-def _planned(reserve: Reserve, name: str, everyone: int) -> Planned:
-    """The noise that an analysis' questions are planned to have."""
-
-    def planned(title: str, statistic: Statistic[Any]) -> Noise:
-        return planned_noise(reserve, (name, title), statistic, holders=everyone)
-
-    return planned
 
 
 def _compared(study: Study, outcomes: Mapping[str, Any], folder: CoordinatorFolder) -> tuple[EarlierRun, ...]:

@@ -113,18 +113,14 @@ def _line(view: View, table: OwnTable, figure: OwnFigure, line: Line) -> dict[st
     decimals, scale, unit = _form(view, figure)
     everyone = None if compared is None else compared.shown
     verdict = compared.verdict if compared is not None else "unknown"
+    found = cell(view.say("column_all"), everyone, view.language, decimals=decimals, scale=scale)
+    margin = found.margin if everyone is not None and everyone.margin else ""  # what is so by definition has none
     return {
         "name": _keys(view, table, figure, line),
         "own": Cell(view.say("column_own"), "" if compared is None else _exact(view, figure, compared)),
-        "all": _with_unit(cell(view.say("column_all"), everyone, view.language, decimals=decimals, scale=scale), unit),
+        "all": found._replace(value=found.value + unit if found.value else "", margin=margin),
         "verdict": Judged(view.say("column_compared"), MARKS[verdict], view.say(_WORDS[verdict]), verdict),
     }
-
-
-def _with_unit(found: Cell, unit: str) -> Cell:
-    """With the unit that the own figure beside it has; what is so by definition has no margin."""
-    exact = found.margin.strip("± ").strip("0.") == ""
-    return found._replace(value=found.value + unit if found.value else "", margin="" if exact else found.margin)
 
 
 def _keys(view: View, table: OwnTable, figure: OwnFigure, line: Line) -> str:

@@ -18,7 +18,7 @@ from pydantic import Field, model_validator
 from privacy.kernel.canonical import Noun
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
-from privacy.statistics.bins import ASCENDING, amplitude_of
+from privacy.statistics.bins import ASCENDING, amplitude_of, check_parts
 
 FloatArray = NDArray[np.float64]
 _Value = Annotated[int, Field(ge=-(1 << 62), le=1 << 62)]
@@ -71,10 +71,7 @@ class CutSides(Statistic[CustomerColumns]):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        if sum(one.permille for one in self.facts) > 1000:
-            raise ValueError("the facts' shares exceed 1000 permille")
-        if len({one.fact for one in self.facts}) != len(self.facts):
-            raise ValueError("a fact appears twice")
+        check_parts([(one.fact, one.permille) for one in self.facts], what="fact")
         return self
 
     @property

@@ -20,7 +20,7 @@ from pydantic import Field, model_validator
 from privacy.kernel.canonical import Noun
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
-from privacy.statistics.bins import ASCENDING, bin_of
+from privacy.statistics.bins import ASCENDING, bin_of, check_parts
 from privacy.statistics.square_root import prefixes, root_amplitude, root_column, shifted, shifted_sum
 
 FloatArray = NDArray[np.float64]
@@ -91,10 +91,7 @@ class PrefixSums(Statistic[CustomerColumns]):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        if sum(grid.permille for grid in self.grids) > 1000:
-            raise ValueError("the facts' shares exceed 1000 permille")
-        if len({grid.fact for grid in self.grids}) != len(self.grids):
-            raise ValueError("a fact appears twice")
+        check_parts([(grid.fact, grid.permille) for grid in self.grids], what="fact")
         return self
 
     @property
