@@ -21,6 +21,7 @@ from privacy.statistics.base import IntArray
 
 if TYPE_CHECKING:
     from clients.analysis.actions import Actions
+    from clients.analysis.facts import LabelFact
     from clients.data.origin import Origin
     from clients.data.recipes.facts import Recipe
     from clients.data.rows.customers import CustomerTable
@@ -162,6 +163,7 @@ class HolderAnalysis(Generic[R, W]):
         contacts: the customers that a day's labels rank by what is at risk, for a list of whom to contact; None where
             labels rank nobody.
         since: day of the earlier run that its own figures are set beside, for the page's head.
+        facts: what its labels say that rules of tags may name, by name.
     """
 
     name: str
@@ -176,6 +178,7 @@ class HolderAnalysis(Generic[R, W]):
     reads: Callable[[HolderContext], Rows] | None = None
     contacts: Callable[[Any], Candidates] | None = None
     since: Callable[[W], dt.date | None] = _never
+    facts: Mapping[str, LabelFact] = field(default_factory=dict)
 
     def rows(self, context: HolderContext) -> Rows:
         """The rows that its questions are asked about.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -49,6 +49,20 @@ def write_duckdb(rows: DayRows[Any], target: DatabaseTarget, base: Path) -> None
     Raises:
         DataError: if the file cannot be opened or does not take them.
     """
+    open_duckdb(target, base, lambda connection: _fill(connection, rows, target))
+
+
+def open_duckdb(target: DatabaseTarget, base: Path, fill: Callable[[Any], bool]) -> None:
+    """Fill a target's file in one transaction, which is undone where nothing had to be written.
+
+    Args:
+        target: which file; made where there is none, for its owner alone.
+        base: the holder's folder.
+        fill: writes through a connection; whether it had anything to write.
+
+    Raises:
+        DataError: if the file cannot be opened or does not take it.
+    """
     import duckdb
 
     path = base / Path(target.url.removeprefix("duckdb://")).expanduser()
@@ -56,7 +70,7 @@ def write_duckdb(rows: DayRows[Any], target: DatabaseTarget, base: Path) -> None
     try:
         with _owner_only(), duckdb.connect(str(path), config=dict(_SETTINGS)) as connection:
             connection.execute("BEGIN")
-            if _fill(connection, rows, target):
+            if fill(connection):
                 connection.execute("COMMIT")
             else:
                 connection.execute("ROLLBACK")

@@ -5,10 +5,12 @@ leaves those before, and rows that are right already are not touched.
 from __future__ import annotations
 
 import io
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
 import psycopg
+import pyarrow as pa
 import pyarrow.csv as pa_csv
 from psycopg import sql
 
@@ -43,6 +45,20 @@ def write_postgres(rows: DayRows[Any], target: DatabaseTarget, base: Path) -> No
     Raises:
         DataError: if the server cannot be reached or does not take them. The text holds no password and no row.
     """
+    open_postgres(target, base, lambda connection: _fill(connection, rows, target))
+
+
+def open_postgres(target: DatabaseTarget, base: Path, fill: Callable[[Connection], None]) -> None:
+    """Fill a target's tables in one transaction.
+
+    Args:
+        target: where.
+        base: the holder's folder.
+        fill: writes through a connection.
+
+    Raises:
+        DataError: if the server cannot be reached or does not take it. The text holds no password and no row.
+    """
     where = Source(url=target.url, password_env=target.password_env, password_file=target.password_file)
     address = parse_address(target.url.partition("://")[2])
     try:
@@ -52,7 +68,9 @@ def write_postgres(rows: DayRows[Any], target: DatabaseTarget, base: Path) -> No
         raise DataError(error.message.replace("source.", "database."), hint=hint) from None
     try:
         with opened as connection:  # commits, or rolls back; and closes
-            _fill(connection, rows, target)
+            connection.execute("SET LOCAL datestyle = 'ISO, YMD'")
+            connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
+            fill(connection)
     except psycopg.errors.InsufficientPrivilege:
         raise DataError(
             f"{address.place}: the user may not write {target.table} and its tables",
@@ -70,8 +88,6 @@ def write_postgres(rows: DayRows[Any], target: DatabaseTarget, base: Path) -> No
 def _fill(connection: Connection, rows: DayRows[Any], target: DatabaseTarget) -> None:
     relations = Relations.of(target, rows.kind)
     both = parts(rows, relations)
-    connection.execute("SET LOCAL datestyle = 'ISO, YMD'")
-    connection.execute("SELECT set_config('lock_timeout', %s, true)", (LOCK_TIMEOUT,))
     _create(connection, relations, both, target)
     days = sql.Identifier(*relations.days)
     # A second writer waits here, before it reads; readers do not.
@@ -161,12 +177,18 @@ def _replace(connection: Connection, part: Part, day: tuple[object, ...]) -> Non
 
 
 def _copy(connection: Connection, part: Part, table: sql.Identifier) -> None:
-    """Through ``COPY``, as CSV text that Arrow makes: no Python object for any value."""
-    names = sql.SQL(", ").join(sql.Identifier(name) for name in part.schema.names)
+    copy_rows(connection, table, part.schema.names, part.blocks())
+
+
+def copy_rows(
+    connection: Connection, table: sql.Identifier, columns: Iterable[str], blocks: Iterable[pa.RecordBatch]
+) -> None:
+    """Put rows into a table through ``COPY``, as CSV text that Arrow makes: no Python object for any value."""
+    names = sql.SQL(", ").join(sql.Identifier(name) for name in columns)
     command = sql.SQL("COPY {} ({}) FROM STDIN (FORMAT csv, ENCODING 'UTF8')").format(table, names)
     options = pa_csv.WriteOptions(include_header=False)
     with connection.cursor() as cursor, cursor.copy(command) as copy:
-        for block in part.blocks():
+        for block in blocks:
             text = io.BytesIO()
             pa_csv.write_csv(block, text, options)
             copy.write(text.getbuffer())

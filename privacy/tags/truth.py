@@ -7,6 +7,7 @@ nothing is rounded. ``and``, ``or`` and ``not`` are those of Kleene's strong log
 
 from __future__ import annotations
 
+import math
 import operator
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal
@@ -39,7 +40,7 @@ _FAR = 1 << 62
 _OPERATORS: Mapping[Sign, Callable[[IntArray, IntArray | int], BoolArray]] = {
     "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge, "==": operator.eq, "!=": operator.ne,
 }  # fmt: skip
-_MIRRORED: Mapping[Sign, Sign] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
+MIRRORED: Mapping[Sign, Sign] = {"<": ">", "<=": ">=", ">": "<", ">=": "<=", "==": "==", "!=": "!="}
 
 
 class Column(NamedTuple):
@@ -121,7 +122,7 @@ class Answers:
     def _compared(self, node: Compare) -> Truth:
         sign, left, right = node.sign, node.left, node.right
         if isinstance(left, Number | Text):
-            sign, left, right = _MIRRORED[sign], right, left
+            sign, left, right = MIRRORED[sign], right, left
         column = self._column(left)
         if isinstance(right, Text):
             equal = _equal(column, right, 1)
@@ -158,16 +159,26 @@ def _equal(column: Column, value: Number | Text, per: int) -> BoolArray:
     return np.asarray(column.raw == place, dtype=bool)
 
 
-def _against(raw: IntArray, sign: Sign, bound: Decimal) -> BoolArray:
-    """Integers against an exact decimal: between two integers ``>`` and ``>=`` agree, and ``=`` never holds."""
-    whole = max(min(int(bound // 1), _FAR), -_FAR)
-    if bound < whole:  # Decimal rounds towards zero
-        whole -= 1
-    if bound != whole and abs(whole) < _FAR:
+def whole_threshold(sign: Sign, bound: Decimal) -> tuple[Sign, int] | bool:
+    """A comparison of integers with an exact decimal as one with an integer, or what it says of all integers.
+
+    Between two integers ``>`` and ``>=`` agree, ``<`` and ``<=`` agree, and ``=`` never holds.
+    """
+    whole = math.floor(bound)
+    if abs(whole) >= _FAR:
+        whole = _FAR if whole > 0 else -_FAR
+    elif bound != whole:
         if sign in ("==", "!="):
-            return np.full(len(raw), sign == "!=", dtype=bool)
-        return np.asarray(raw > whole if sign in (">", ">=") else raw <= whole)
-    return np.asarray(_OPERATORS[sign](raw, whole), dtype=bool)
+            return sign == "!="
+        return (">" if sign in (">", ">=") else "<="), whole
+    return sign, whole
+
+
+def _against(raw: IntArray, sign: Sign, bound: Decimal) -> BoolArray:
+    found = whole_threshold(sign, bound)
+    if isinstance(found, bool):
+        return np.full(len(raw), found, dtype=bool)
+    return np.asarray(_OPERATORS[found[0]](raw, found[1]), dtype=bool)
 
 
 def _beside(left: IntArray, sign: Sign, right: IntArray, per_left: int, per_right: int) -> BoolArray:
@@ -176,7 +187,7 @@ def _beside(left: IntArray, sign: Sign, right: IntArray, per_left: int, per_righ
     With b in k times finer parts, a < b / k is a < ceil(b / k), and a <= b / k is a <= floor(b / k).
     """
     if per_left > per_right:
-        return _beside(right, _MIRRORED[sign], left, per_right, per_left)
+        return _beside(right, MIRRORED[sign], left, per_right, per_left)
     parts = per_right // per_left
     down = right // parts
     if sign in ("==", "!="):

@@ -10,7 +10,7 @@ from clients.analyses.churn.bands import BANDS
 from clients.analyses.churn.contacts import candidates
 from clients.analyses.churn.engine import OPACUS
 from clients.analyses.churn.facts import narrowed, with_facts
-from clients.analyses.churn.labels import ScoreHistory, ScoreSnapshot
+from clients.analyses.churn.labels import FACTS, ScoreHistory, ScoreSnapshot
 from clients.analyses.churn.own import OwnChurn, own_churn
 from clients.analyses.churn.scoring import released_model, score
 from clients.analyses.churn.section import SECTION
@@ -83,4 +83,5 @@ ANALYSIS: HolderAnalysis[ChurnResult, OwnChurn] = HolderAnalysis(
     engines={NetworkGradient: OPACUS},
     knows=_knows,
     contacts=candidates,
+    facts=FACTS,
 )

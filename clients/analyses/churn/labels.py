@@ -14,10 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
-from clients.analyses.churn.bands import BANDS, band_of
+from clients.analyses.churn.bands import BANDS, CERTAIN, band_of
 from clients.analyses.churn.intervals import days_after
 from clients.analyses.churn.reasons import REASONS, Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores
+from clients.analysis.facts import LabelFact
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
@@ -26,6 +27,7 @@ from privacy.analyses.churn import CONTRACT
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
+from privacy.tags.tree import COUNT, Unit
 
 _NUMBERED = tuple(range(1, REASONS + 1))
 _FACTS = IDS | {
@@ -227,3 +229,12 @@ class ScoreHistory(DayHistory[ScoreSnapshot, ScoreRows]):
     analysis = "churn"
     snapshot_of = ScoreSnapshot
     rows_of = ScoreRows
+
+
+#: What rules of tags may name.
+FACTS = {
+    "churn_probability": LabelFact(column="churn_probability", kind=Unit("share", CERTAIN)),
+    "decile": LabelFact(column="decile", kind=COUNT),
+    "risk": LabelFact(column="risk", kind="text", words=tuple(band.code for band in BANDS)),
+    "value_at_risk": LabelFact(column="value_at_risk", kind="money"),
+}

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from clients.analyses.clusters.assignment import assign, fits_the_plan, released_clusters
-from clients.analyses.clusters.labels import ClusterHistory, ClusterSnapshot
+from clients.analyses.clusters.labels import FACTS, ClusterHistory, ClusterSnapshot
 from clients.analyses.clusters.own import OwnClusters, is_cluster_code, own_clusters
 from clients.analyses.clusters.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
@@ -67,4 +67,5 @@ ANALYSIS: HolderAnalysis[ClusterResult, OwnClusters] = HolderAnalysis(
     label=_label,
     history=ClusterHistory,
     knows=_knows,
+    facts=FACTS,
 )

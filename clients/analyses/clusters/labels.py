@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clients.analyses.clusters.assignment import Assigned
+from clients.analysis.facts import LabelFact
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
@@ -26,6 +27,7 @@ from privacy.analyses.clusters.options import KnownClusters
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.analyses.clusters.words import cluster_words
 from privacy.protocol.study import Study
+from privacy.tags.tree import COUNT
 
 _PLACES = ("cluster", "distance", "second", "second_distance")
 _FACTS = IDS | dict.fromkeys(_PLACES, pa.int64())
@@ -178,3 +180,10 @@ class ClusterHistory(DayHistory[ClusterSnapshot, ClusterRows]):
     snapshot_of = ClusterSnapshot
     rows_of = ClusterRows
     selectable = frozenset({"changed"})
+
+
+#: What rules of tags may name.
+FACTS = {
+    "cluster": LabelFact(column="cluster", kind=COUNT),
+    "changed.cluster": LabelFact(column="cluster_changed", kind="flag"),
+}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from clients.analyses.rfm.labels import LabelHistory, Snapshot
+from clients.analyses.rfm.labels import FACTS, LabelHistory, Snapshot
 from clients.analyses.rfm.own import OwnSegments, own_customers, own_segments
 from clients.analyses.rfm.section import SECTION
 from clients.analysis import HolderAnalysis, HolderContext
@@ -89,4 +89,5 @@ ANALYSIS: HolderAnalysis[RfmResult, OwnSegments] = HolderAnalysis(
     history=LabelHistory,
     knows=_knows,
     since=lambda own: own.since,
+    facts=FACTS,
 )

@@ -14,12 +14,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from clients.analysis.facts import LabelFact
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals
 from clients.labels.history import DayHistory
 from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.rfm import CONTRACT
-from privacy.analyses.rfm.segments import SCHEMES, Segment, SegmentRules, outside_window
+from privacy.analyses.rfm.segments import EIGHT, OUTSIDE, SCHEMES, Segment, SegmentRules, outside_window
 from privacy.errors import ConfigError
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
@@ -257,3 +258,17 @@ class LabelHistory(DayHistory[Snapshot, LabelRows]):
     snapshot_of = Snapshot
     rows_of = LabelRows
     selectable = frozenset({"changed", "segment"})
+
+
+def _facts() -> dict[str, LabelFact]:
+    eight = (*(segment.code for segment in EIGHT), OUTSIDE)
+    found: dict[str, LabelFact] = {}
+    for scheme in SCHEMES:
+        words = eight if scheme == "eight" else ()
+        found[f"segment.{scheme}"] = LabelFact(column=scheme, kind="text", words=words)
+        found[f"changed.{scheme}"] = LabelFact(column=f"{scheme}_changed", kind="flag")
+    return found
+
+
+#: What rules of tags may name: ``segment('eight')``, ``changed('eight')``.
+FACTS = _facts()

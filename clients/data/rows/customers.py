@@ -163,8 +163,8 @@ def table_of(opened: Opened, origin: Origin, request: CustomerRequest = _WHOLE_L
     """The customer table of lines that are open."""
     lines, counts = counted_lines(opened, origin, request)
     sums = fetch(customer_query(lines, origin), what="adding up customers")
-    exact = in_window(_with_exact_ids(opened, origin, counts), origin, request)
-    query = _spellings(exact, origin.study)
+    exact = in_window(with_exact_ids(opened, origin, counts), origin, request)
+    query = spellings_of(exact, origin.study)
     spellings = fetch(query, what="looking at ids") if query is not None else None
     table = _assemble(counts, sums, spellings, origin)
     table = replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
@@ -172,7 +172,7 @@ def table_of(opened: Opened, origin: Origin, request: CustomerRequest = _WHOLE_L
     return Built(table, lines, sum(quanta) if all(abs(item) < _SUM_LIMIT for item in quanta) else None)
 
 
-def _with_exact_ids(opened: Opened, origin: Origin, counts: pa.Table) -> ir.Table:
+def with_exact_ids(opened: Opened, origin: Origin, counts: pa.Table) -> ir.Table:
     """The lines once more, with ``source_id`` where ids may be spelled in several ways."""
     if opened.cleaned is not None:
         return opened.cleaned
@@ -187,7 +187,7 @@ def in_window(lines: ir.Table, origin: Origin, request: CustomerRequest) -> ir.T
         return lines
     first = max(FIRST_DAY.toordinal(), origin.study.as_of.toordinal() - request.window_days)
     start = wall_time(dt.date.fromordinal(first), origin.study.time_zone, zone_at(origin.config, lines.time))
-    old = lines.rule.isin(_used(origin.study)) & (lines.time < moment_literal(start, lines.time))
+    old = lines.rule.isin(used_rules(origin.study)) & (lines.time < moment_literal(start, lines.time))
     return lines.mutate(rule=ibis.ifelse(old, BEFORE_WINDOW, lines.rule))
 
 
@@ -234,7 +234,7 @@ def customer_query(lines: ir.Table, origin: Origin) -> ir.Table:
     """
     study = origin.study
     net = study.cleaning.returns == "net"
-    kept = lines.filter(lines.rule.isin(_used(study))) if net else lines.filter(lines.rule == KEPT).drop("rule")
+    kept = lines.filter(lines.rule.isin(used_rules(study))) if net else lines.filter(lines.rule == KEPT).drop("rule")
     if study.cleaning.duplicates == "drop":
         kept = kept.distinct()
     kept = kept.mutate(quanta=money_of(kept, origin).quanta)
@@ -265,15 +265,15 @@ def customer_query(lines: ir.Table, origin: Origin) -> ir.Table:
     )
 
 
-def _spellings(lines: ir.Table, study: Study) -> ir.Table | None:
+def spellings_of(lines: ir.Table, study: Study) -> ir.Table | None:
     """All spellings of all customers; None where there can be none but their ids."""
     if "source_id" not in lines.columns:
         return None
-    used = lines.filter(lines.rule.isin(_used(study)))
+    used = lines.filter(lines.rule.isin(used_rules(study)))
     return used.select(customer_id=used.customer.cast("string"), source_id=used.source_id).distinct()
 
 
-def _used(study: Study) -> tuple[int, ...]:
+def used_rules(study: Study) -> tuple[int, ...]:
     """The codes of rows that count."""
     return (KEPT, *NETTED) if study.cleaning.returns == "net" else (KEPT,)
 
@@ -316,7 +316,7 @@ def _report(
     counts: pa.Table, sums: pa.Table, ids: NDArray[np.object_], columns: CustomerColumns, study: Study
 ) -> CleaningReport:
     by_rule = {row["rule"]: row for row in counts.to_pylist()}
-    used = _used(study)
+    used = used_rules(study)
     usable = [by_rule[code] for code in used if code in by_rule]
     dropped = {
         rule.name: by_rule[code]["rows"]

@@ -78,7 +78,7 @@ class FeedRows:
         }
         named = {f"place_{place}": self.place(rows, use) for place, use in uses.items()}
         if choice is not None and choice.which == "longest":
-            named["rank"] = self._number(rows, "seconds").fill_null(-1)
+            named["rank"] = self.number(rows, "seconds").fill_null(-1)
         if choice is not None and choice.which == "furthest":
             named["rank"] = self._stage(rows).fill_null(-1)
         for place, measure in enumerate(table.measures):
@@ -130,7 +130,7 @@ class FeedRows:
                 return self._flag(rows, role, use.keys)
             case "day":
                 return place_of_number(age_on(rows[f"raw_{role}"], self._study.as_of), use.keys)
-        return place_of_number(self._number(rows, role), use.keys)
+        return place_of_number(self.number(rows, role), use.keys)
 
     def _stage(self, rows: ir.Table) -> ir.IntegerValue:
         return place_of_name(rows.text_furthest, Keys(values=STAGES), self._reading.values.get("furthest", {}))
@@ -141,7 +141,7 @@ class FeedRows:
             return place_of_name(rows[f"text_{role}"], keys, values)
         return ibis.ifelse(column.isnull(), ibis.null("int64"), place_of_flag(is_so(column), keys)).cast("int64")
 
-    def _number(self, rows: ir.Table, role: str) -> ir.IntegerValue:
+    def number(self, rows: ir.Table, role: str) -> ir.IntegerValue:
         """A whole number, rounded half up; null where there is none."""
         column = rows[f"raw_{role}"]
         if column.type().is_integer():
@@ -160,7 +160,7 @@ class FeedRows:
         elif FEEDS[self._reading.name][found.role].kind == "money":
             value = quanta_beside(rows[f"raw_{found.role}"], rows.time, self._reading, self._study).fill_null(0)
         else:
-            value = self._number(rows, found.role).fill_null(0)
+            value = self.number(rows, found.role).fill_null(0)
         if use.last_days is not None:
             value = ibis.ifelse(rows.time >= self._ago(use.last_days, rows.time), value, 0)
         return {name: value.cast("int64")}

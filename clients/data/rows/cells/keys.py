@@ -101,8 +101,8 @@ def month_number(wall: ir.TimestampValue) -> ir.IntegerValue:
     return wall.year().cast("int64") * 12 + wall.month().cast("int64")
 
 
-def age_on(born: ir.Value, day: dt.date) -> ir.IntegerValue:
-    """Whole years from a day of birth to a day; from a year alone as if it were its first day. Null beyond 0 to 120."""
+def born_number(born: ir.Value) -> ir.IntegerValue:
+    """A day of birth as the number YYYYMMDD; YYYY0000 where the year alone is known. Null where nothing is."""
     text = born.cast("string").strip()
     whole, dotted, year = (text.re_search(pattern) for pattern in (_YEAR_FIRST, _DAY_FIRST, _YEAR))
 
@@ -111,7 +111,7 @@ def age_on(born: ir.Value, day: dt.date) -> ir.IntegerValue:
         joined = parts[0]
         for part in parts[1:]:
             joined = joined.concat(part)
-        return joined.concat("" if len(parts) == 3 else "0101")
+        return joined.concat("" if len(parts) == 3 else "0000")
 
     digits = ibis.cases(
         (whole, number(_YEAR_FIRST, 1, 2, 3)),
@@ -119,7 +119,13 @@ def age_on(born: ir.Value, day: dt.date) -> ir.IntegerValue:
         (year, number(_YEAR, 1)),
         else_=ibis.null("string"),
     )
-    then = ibis.ifelse(digits.re_search(r"^\d{8}$"), digits, ibis.null("string")).cast("int64")
+    return ibis.ifelse(digits.re_search(r"^\d{8}$"), digits, ibis.null("string")).cast("int64")
+
+
+def age_on(born: ir.Value, day: dt.date) -> ir.IntegerValue:
+    """Whole years from a day of birth to a day; from a year alone as if it were its first day. Null beyond 0 to 120."""
+    known = born_number(born)
+    then = ibis.ifelse(known % 10_000 == 0, known + 101, known)
     age = (day.year * 10_000 + day.month * 100 + day.day - then) // 10_000
     fits = (age >= 0) & (age <= 120)
     return ibis.ifelse(fits & (then <= day.year * 10_000 + day.month * 100 + day.day), age, ibis.null("int64"))

@@ -1,0 +1,260 @@
+"""What rules read of every customer, as columns over one list of ids: one question a feed, asked where the feed is.
+
+The list has whoever is in ``[customers]``, bought, or has an event in a feed that a rule names, before the day; nobody
+who is on the exclusion list.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clients.data.cleaning.money import QUANTA_PER_UNIT
+from clients.data.cleaning.times import wall_time, zone_of
+from clients.data.feeds.lines import open_feed
+from clients.data.origin import Origin
+from clients.data.recipes.facts import DAY
+from clients.data.rows.cells.gathered import Part, minor_units, spread, universe_of
+from clients.data.rows.customers import counted_lines, spellings_of, with_exact_ids
+from clients.data.rows.features import build_features
+from clients.data.several.rows import open_lines
+from clients.data.sources import fetch
+from clients.data.spellings import Spellings, choose
+from clients.labels.day_rows import DayRows
+from clients.tags.events import FeedColumns, feed_query
+from clients.tags.names import OF_ORDERS, label_facts
+from clients.tags.orders import order_query
+from clients.tags.people import attributes, coded
+from privacy.kernel.features import MISSING, FeatureRequest
+from privacy.kernel.feeds import FEEDS, FeedName
+from privacy.kernel.terms import minor_digits
+from privacy.tags.reader import MEAN_PARTS
+from privacy.tags.tree import SHARE, Aggregate, Fact, Leaf, Node, Unit
+from privacy.tags.truth import BoolArray, Column, IntArray
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Customers:
+    """A holder's customers as of a day, with what rules read of them.
+
+    Attributes:
+        ids: as text, sorted, each once; shape ``(customers,)``.
+        source_ids: the same as the source of purchases spells them.
+        columns: by leaf; all of shape ``(customers,)``.
+        spent: in minor units; 0 where nothing was bought.
+        labels_of: day of the labels that facts are from, by name of the fact.
+    """
+
+    ids: pa.Array
+    source_ids: pa.Array
+    columns: Mapping[Node, Column]
+    spent: IntArray
+    labels_of: Mapping[str, dt.date] = field(default_factory=dict)
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+@dataclass(kw_only=True, eq=False)
+class _Found:
+    """Results of questions, before the list of all ids is known."""
+
+    parts: list[Part] = field(default_factory=list)
+    columns: list[tuple[Node, Part, Column]] = field(default_factory=list)
+    spelled: tuple[pa.ChunkedArray, Spellings] | None = None
+
+    def add(self, part: Part, columns: Mapping[Node, Column]) -> None:
+        """Columns over the rows of a part."""
+        self.parts.append(part)
+        self.columns += [(node, part, column) for node, column in columns.items()]
+
+
+def customers_of(origin: Origin, wanted: Sequence[Leaf], labels: Sequence[DayRows[Any]] = ()) -> Customers:
+    """Ask for everything that rules read.
+
+    Args:
+        origin: the holder's, as of the day of the run.
+        wanted: facts and aggregates.
+        labels: the newest labels of the study that facts are of.
+
+    Raises:
+        DataError: if a feed cannot be opened, or its columns cannot be what they are mapped as.
+    """
+    found = _Found()
+    spent = Fact("money", Unit("money", 10 ** minor_digits(origin.study.currency)))
+    _ask_orders(origin, [*wanted, spent], found)
+    for feed in dict.fromkeys(one.feed for one in wanted if isinstance(one, Aggregate) and one.feed != "order"):
+        name = next(each for each in FEEDS if each == feed)
+        _ask_feed(origin, name, [one for one in wanted if isinstance(one, Aggregate) and one.feed == feed], found)
+    if origin.config.customers is not None:
+        with open_feed(origin, "customer") as people:
+            names = {one.name for one in wanted if isinstance(one, Fact) and one.name.startswith("customer.")}
+            part, columns = attributes(people, names, origin.study.as_of)
+        by_name = {one.name: one for one in wanted if isinstance(one, Fact)}
+        found.add(part, {by_name[name]: column for name, column in columns.items()})
+    ids = universe_of(found.parts)
+    numbers = {id(part): part.numbers(ids) for part in found.parts}
+    columns_of_all: dict[Node, Column] = {
+        node: _over_all(node, numbers[id(part)], column, len(ids)) for node, part, column in found.columns
+    }
+    columns_of_all |= _features(origin, wanted, ids)
+    of_labels, days = _labels(wanted, labels, ids)
+    columns_of_all |= of_labels
+    return Customers(
+        ids=ids,
+        source_ids=_spelled(ids, found.spelled),
+        columns=columns_of_all,
+        spent=columns_of_all[spent].raw,
+        labels_of=days,
+    )
+
+
+def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
+    asked = [one for one in wanted if isinstance(one, Aggregate) and one.feed == "order"]
+    with open_lines(origin) as opened:
+        lines, counts = counted_lines(opened, origin)
+        part = Part.of(order_query(lines, origin, asked), what="adding up orders")
+        zone = "UTC" if zone_of(lines.time) is not None else origin.config.source.time_zone
+        exact = spellings_of(with_exact_ids(opened, origin, counts), origin.study)
+        if exact is not None:
+            spellings = fetch(exact, what="looking at ids")
+            ids = pa.chunked_array([part.texts])
+            found.spelled = ids, choose(ids, spellings)[0]
+    columns: dict[Node, Column] = _answers(part, asked, _start(origin, zone), origin)
+    everyone = np.ones(len(part.rows), dtype=bool)
+    start = _start(origin, zone)
+    plain = {
+        "orders": part.column("orders"),
+        "money": minor_units(part.column("quanta"), origin.study.currency),
+        "recency_days": (start - _moments(part, "last")) // DAY,
+        "tenure_days": (start - _moments(part, "first")) // DAY,
+    }
+    for one in wanted:
+        if isinstance(one, Fact) and one.name in OF_ORDERS:
+            columns[one] = Column(plain[one.name], everyone)
+    found.add(part, columns)
+
+
+def _ask_feed(origin: Origin, name: FeedName, asked: Sequence[Aggregate], found: _Found) -> None:
+    with open_feed(origin, name) as feed:
+        columns = FeedColumns(feed.kept, feed.reading, origin.study)
+        zone = "UTC" if zone_of(feed.kept.time) is not None else feed.reading.source.time_zone
+        part = Part.of(feed_query(columns, feed.reading, origin.study, asked), what=f"adding up {name}")
+    found.add(part, _answers(part, asked, _start(origin, zone), origin))
+
+
+def _start(origin: Origin, zone: str) -> int:
+    """The start of the day in a zone, in microseconds since 1970."""
+    return int(np.datetime64(wall_time(origin.study.as_of, origin.study.time_zone, zone), "us").astype(np.int64))
+
+
+def _moments(part: Part, name: str) -> IntArray:
+    column = part.rows[name]
+    moments = column.cast(pa.timestamp("us", column.type.tz)).cast(pa.int64()).fill_null(0)
+    found: IntArray = moments.to_numpy()
+    return found
+
+
+def _answers(part: Part, asked: Sequence[Aggregate], start: int, origin: Origin) -> dict[Node, Column]:
+    """What a query says of each aggregate."""
+    return {one: _answer(part, f"x{place}", one, start, origin) for place, one in enumerate(asked)}
+
+
+def _answer(part: Part, name: str, one: Aggregate, start: int, origin: Origin) -> Column:
+    known: BoolArray = pc.is_valid(part.rows[name]).to_numpy().astype(bool)
+    if one.function == "days_since":
+        return Column((start - _moments(part, name)) // DAY, known)
+    raw = part.column(name)
+    per = QUANTA_PER_UNIT // 10 ** minor_digits(origin.study.currency) if one.kind.name == "money" else 1
+    if one.function in ("share", "mean"):
+        of = part.column(f"{name}_of")
+        scale = SHARE.per if one.function == "share" else MEAN_PARTS
+        whole = np.maximum(of, 1) * per
+        # Rounded down, so that "at least" and "less than" are exact; in two steps, which fit 64 bits.
+        return Column(scale * (raw // whole) + scale * (raw % whole) // whole, of > 0)
+    raw = (raw + per // 2) // per if per > 1 else raw
+    everyone = one.function in ("count", "sum")
+    return Column(raw, np.ones(len(raw), dtype=bool) if everyone else known)
+
+
+def _over_all(node: Node, numbers: IntArray, column: Column, size: int) -> Column:
+    """A column over all ids. Who has no event has none, and spent nothing; anything else of them is unknown."""
+    known = np.full(size, _is_nothing(node))
+    known[numbers] = column.known
+    return Column(spread(numbers, column.raw, size, 0), known, column.words)
+
+
+def _is_nothing(node: Node) -> bool:
+    if isinstance(node, Aggregate):
+        return node.function in ("count", "sum")
+    return isinstance(node, Fact) and node.name in ("orders", "money")
+
+
+def _features(origin: Origin, wanted: Iterable[Leaf], ids: pa.Array) -> dict[Node, Column]:
+    """Facts that need more than a sum of orders: features, as analyses have them."""
+    facts = {
+        one.name: one
+        for one in wanted
+        if isinstance(one, Fact) and one.name in origin.recipes and one.name not in OF_ORDERS
+    }
+    if not facts:
+        return {}
+    made = build_features(origin, FeatureRequest(names=tuple(sorted(facts)), days=(origin.study.as_of,)))
+    place = pc.index_in(ids, value_set=pa.array(made.ids, pa.string()))
+    there = place.is_valid().to_numpy(zero_copy_only=False)
+    row = place.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    found: dict[Node, Column] = {}
+    for number, name in enumerate(made.table.names):
+        values = made.table.values[:, 0, number]
+        raw = values[row] if len(values) else np.full(len(ids), MISSING, dtype=np.int64)
+        found[facts[name]] = Column(np.where(there, raw, 0), there & (raw != MISSING))
+    return found
+
+
+def _labels(
+    wanted: Iterable[Leaf], labels: Sequence[DayRows[Any]], ids: pa.Array
+) -> tuple[dict[Node, Column], dict[str, dt.date]]:
+    """Facts of labels, and of which day they are; unknown where nothing is kept."""
+    known = dict(label_facts())
+    facts = [one for one in wanted if isinstance(one, Fact) and one.name in known]
+    found: dict[Node, Column] = {}
+    days: dict[str, dt.date] = {}
+    for rows in labels if facts else ():
+        here = [one for one in facts if known[one.name].column in rows.schema().names]
+        if not here:
+            continue
+        table = pa.Table.from_batches(rows.blocks(), schema=rows.schema())
+        place = pc.index_in(ids, value_set=table["customer_id"].combine_chunks())
+        for one in here:
+            found[one] = _of_label(one, table[known[one.name].column].combine_chunks(), place)
+            days[one.name] = rows.snapshot.as_of
+    nobody = np.zeros(len(ids), dtype=bool)
+    return {one: Column(np.zeros(len(ids), np.int64), nobody) for one in facts} | found, days
+
+
+def _of_label(fact: Fact, values: pa.Array, place: pa.Array) -> Column:
+    own = values.take(place)
+    known: BoolArray = own.is_valid().to_numpy(zero_copy_only=False)
+    if fact.kind == "text":
+        raw, words = coded(own, {})
+        return Column(raw, known, words)
+    if pa.types.is_decimal(own.type):
+        per = fact.kind.per if isinstance(fact.kind, Unit) else 1
+        scaled = pc.multiply(own.cast(pa.decimal128(38, own.type.scale)), pa.scalar(per, pa.decimal128(10, 0)))
+        own = pc.round(scaled).cast(pa.int64())
+    return Column(own.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), known)
+
+
+def _spelled(ids: pa.Array, spelled: tuple[pa.ChunkedArray, Spellings] | None) -> pa.Array:
+    """Ids as the source of purchases spells them; the ids themselves where it does so."""
+    if spelled is None or not len(spelled[1]):
+        return ids
+    own, spellings = spelled
+    place = pc.index_in(ids, value_set=own.take(pa.array(spellings.rows)).combine_chunks())
+    return pc.coalesce(pa.array(spellings.source_ids, pa.string()).take(place), ids)

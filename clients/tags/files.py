@@ -1,0 +1,97 @@
+"""Tags as files: a row a customer and a column a tag, lists of groups, and what changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clients.labels.config import FileTarget
+from clients.labels.control import ControlDraw, usual_share
+from clients.labels.day_rows import BLOCK
+from clients.labels.files import write_table
+from clients.tags.evaluation import Evaluated
+from clients.tags.store import History, changes_on
+
+
+def write_tags(history: History, codes: list[str], target: FileTarget, base: Path) -> tuple[Path, int]:
+    """Write ``<folder>/current/tags.<format>``: everybody with a tag; the file, and how many there are.
+
+    Columns: ``customer_id``, ``source_id``, and for each tag its value, empty where a customer has it not.
+
+    Args:
+        history: whose current intervals are written.
+        codes: of the tags, in their order.
+        target: in which form.
+        base: the holder's folder.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    table = wide(history.current(), codes)
+    path = _folder(target, base) / "current" / f"tags.{target.format}"
+    write_table(path, table.schema, target, _blocks(table))
+    return path, len(table)
+
+
+def wide(current: pa.Table, codes: list[str]) -> pa.Table:
+    """A row a customer who has a tag, sorted by id, and a column a tag."""
+    by_id = current.group_by("customer_id").aggregate([("source_id", "min")])
+    by_id = by_id.take(pc.sort_indices(by_id["customer_id"])).combine_chunks()
+    ids = by_id["customer_id"].combine_chunks()
+    columns: dict[str, pa.Array] = {"customer_id": ids, "source_id": by_id["source_id_min"].combine_chunks()}
+    for code in codes:
+        own = current.filter(pc.equal(current["tag"], code)).combine_chunks()
+        place = pc.index_in(ids, value_set=own["customer_id"].combine_chunks())
+        columns[code] = own["value"].combine_chunks().take(place)
+    return pa.table(columns)
+
+
+def write_changes(history: History, target: FileTarget, base: Path) -> tuple[Path, int]:
+    """Write ``<folder>/lists/tags-<day>-changed.<format>``: who entered, left or moved in the last run.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    if history.last is None:
+        raise ValueError("there was no run")
+    table = changes_on(history, history.last)
+    path = _folder(target, base) / "lists" / f"tags-{history.last.isoformat()}-changed.{target.format}"
+    write_table(path, table.schema, target, _blocks(table))
+    return path, len(table)
+
+
+def write_group(evaluated: Evaluated, code: str, key: bytes, target: FileTarget, base: Path) -> tuple[Path, int, int]:
+    """Write ``<folder>/lists/<group>-<day>.<format>``; the file, how many are in it, how many of them to leave alone.
+
+    Columns: ``customer_id``, ``source_id``, ``control`` (true: leave this customer alone, to see what the list brings).
+
+    Args:
+        evaluated: of the run.
+        code: the group's.
+        key: the holder's, for the control group.
+        target, base: as of :func:`write_tags`.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    rows = pa.array(np.flatnonzero(evaluated.values[code]))
+    ids = evaluated.customers.ids.take(rows)
+    draw = ControlDraw(key=key, study=f"group {code}", as_of=evaluated.day.isoformat())
+    control = draw.of(ids.to_pylist(), usual_share(len(ids)))
+    source_ids = evaluated.customers.source_ids.take(rows)
+    table = pa.table({"customer_id": ids, "source_id": source_ids, "control": pa.array(control)})
+    path = _folder(target, base) / "lists" / f"{code}-{evaluated.day.isoformat()}.{target.format}"
+    write_table(path, table.schema, target, _blocks(table))
+    return path, len(table), int(control.sum())
+
+
+def _folder(target: FileTarget, base: Path) -> Path:
+    return base / Path(target.folder).expanduser()
+
+
+def _blocks(table: pa.Table) -> Iterator[pa.RecordBatch]:
+    yield from table.combine_chunks().to_batches(max_chunksize=BLOCK)
