@@ -6,9 +6,9 @@ import datetime as dt
 import math
 from collections import Counter
 from collections.abc import Mapping
-from itertools import pairwise
 from typing import Annotated, Any, Literal, Self
 
+import numpy as np
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from privacy.analyses.tables.cell_sums import MILLION, CellBlock, CellMeasure
@@ -27,6 +27,8 @@ from privacy.kernel.declarations import (
 from privacy.kernel.dimensions import WHOLE, DimensionName, MeasureText
 from privacy.kernel.keys import Keys
 from privacy.kernel.limits import Name
+from privacy.kernel.row_arithmetic import FloatArray
+from privacy.kernel.terms import Terms, minor_digits
 
 #: How a figure is shown: as one number each, bars, a line over its keys, a heat map of two dimensions, the steps of a
 #: funnel, or a plain table.
@@ -34,6 +36,8 @@ View = Literal["number", "bars", "curve", "heatmap", "funnel", "table"]
 
 #: Highest cap, in whole units; in smallest units, a thousandth of a unit at most, it must fit the statistic's.
 MOST_CAP = 30_000_000
+
+_DAY = dt.timedelta(days=1)
 
 
 def _formula(text: str) -> str:
@@ -203,23 +207,17 @@ class Table(Noun):
         if self.known is not None and len(self.known.values) != len(self.known.cohorts) * self.by[1].keys.count:
             raise ValueError(f"{self.name}: the known cells are of other keys")
 
-    def asked(self, table: CellTable) -> tuple[int, ...]:
-        """Cells that are asked about, of the same table written out; empty for all.
+    def asked(self, table: CellTable, as_of: dt.date) -> tuple[int, ...]:
+        """Cells that are asked about as of a day, of the same table written out; empty for all.
 
         With known cells these are the ones whose months have ended since, and those of cohorts that were not there.
         """
         if self.known is None:
             return ()
-        before = self.known.closed.year * 12 + self.known.closed.month
-        found = []
-        for place, (first, after) in enumerate(pairwise(table.by[0].keys.days)):
-            last = after.year * 12 + after.month - 1
-            for number in range(table.by[1].keys.count):
-                month = last + number + (table.by[1].keys.first or 0)
-                end = table.by[0].keys.days[-1].year * 12 + table.by[0].keys.days[-1].month
-                if month < end and (month >= before or first not in self.known.cohorts):
-                    found.append(place * table.by[1].keys.count + number)
-        return tuple(found)
+        last = last_months(table)
+        is_known = np.repeat([day in self.known.cohorts for day in table.by[0].keys.days[:-1]], table.by[1].keys.count)
+        fresh = (last < month_of(as_of)) & ~(is_known & (last < month_of(self.known.closed)))
+        return tuple(np.flatnonzero(fresh).tolist())
 
     def _check(self, figure: Figure) -> None:
         where, dimensions = f"{self.name}.{figure.name}", self.dimensions
@@ -269,16 +267,16 @@ class Table(Noun):
         """Its part of the question's allowance, in millionths of one, not yet in proportion."""
         return self.part * MILLION if self.part else math.isqrt(self.usual_cells * MILLION * MILLION)
 
-    def block(self, table: CellTable, part: int, minor_digits: int) -> CellBlock:
+    def block(self, table: CellTable, part: int, terms: Terms) -> CellBlock:
         """The table's part of the question.
 
         Args:
             table: the same, written out.
             part: millionths of the whole.
-            minor_digits: of the study's currency.
+            terms: the study's.
         """
-        whole = sum(measure.part for measure in self.measure)
-        asked = self.asked(table)
+        whole, digits = sum(measure.part for measure in self.measure), minor_digits(terms.currency)
+        asked = self.asked(table, terms.as_of)
         return CellBlock(
             name=self.name,
             cells=table.cells,
@@ -288,7 +286,7 @@ class Table(Noun):
             part=part,
             lost=self.lost * (MILLION // 1000),
             measures=tuple(
-                CellMeasure(cap=one.units(minor_digits), part=one.part * MILLION // whole) for one in self.measure
+                CellMeasure(cap=one.units(digits), part=one.part * MILLION // whole) for one in self.measure
             ),
         )
 
@@ -317,6 +315,22 @@ class Table(Noun):
 
 #: The table whose cells close with their months.
 COHORTS: tuple[DimensionName, DimensionName] = ("first_order.month", "order.months_since_first")
+
+
+def month_of(day: dt.date) -> int:
+    """Number of a day's calendar month, counted through all years."""
+    return day.year * 12 + day.month
+
+
+def last_months(table: CellTable) -> FloatArray:
+    """By cell of a table of cohorts, the last month in which its orders may be; infinite for the open bin.
+
+    A first order in month i and one m months later is one in month i + m: of a cohort of several months the last one
+    counts, and of a bin of months its end.
+    """
+    ends = np.array([month_of(day - _DAY) for day in table.by[0].keys.days[1:]], dtype=np.float64)
+    since = [math.inf if key == "above" else float(key) for key in table.by[1].keys.spelled]
+    return np.asarray(np.add.outer(ends, since).ravel())
 
 
 def most_of_a_cohort(asked: tuple[int, ...], table: CellTable) -> int:

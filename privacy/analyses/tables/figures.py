@@ -39,7 +39,7 @@ def cells_of(terms: Terms, declared: Table, written: CellTable, found: CellTotal
         written=written,
         totals=totals,
         deviations=deviations,
-        closed=closed_cells(written),
+        closed=closed_cells(written, terms.as_of),
         smallest=tuple(whole.tolist()),
         fresh=found.deviations / whole,
         lost=lost,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.tables.declared import COHORTS, Figure, Table
+from privacy.analyses.tables.declared import COHORTS, Figure, Table, last_months, month_of
 from privacy.analyses.tables.formulas import EACH, Linear
 from privacy.errors import ConfigError
 from privacy.figures.estimates import Z95
@@ -58,18 +59,15 @@ class Cells:
         return [one.name for one in self.declared.measure].index(name) if name else 0
 
 
-def closed_cells(table: CellTable) -> NDArray[np.bool_]:
-    """By cell: whether its time is over. Of cohorts by months since the first order, that of the youngest is not.
+def closed_cells(table: CellTable, as_of: dt.date) -> NDArray[np.bool_]:
+    """By cell: whether its time is over on a day. Of cohorts by months since the first order, some are not.
 
-    A first order in month i of n and an order m months later is one in month i + m: over where that is below n.
+    A month is over on the first day of the next one. It is the day that decides, not the last cohort: of cohorts that
+    are a year old, all twelve months are over.
     """
     if tuple(use.dimension for use in table.by) != COHORTS:
         return np.ones(table.cells, dtype=np.bool_)
-    days, months = table.by[0].keys.days, table.by[1].keys
-    starts = np.array([day.year * 12 + day.month for day in days[1:]])  # the month after each cohort's last
-    since = np.array([np.inf if key == "above" else float(key) for key in months.spelled])
-    over: NDArray[np.bool_] = (starts[:, np.newaxis] - 1 + since[np.newaxis, :] < starts[-1]).ravel()
-    return over
+    return np.asarray(last_months(table) < month_of(as_of))
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)

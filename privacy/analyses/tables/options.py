@@ -14,7 +14,7 @@ from privacy.kernel.cells import MOST_TABLES, CellRequest
 from privacy.kernel.declarations import Named
 from privacy.kernel.features import ListedValue
 from privacy.kernel.keys import MOST_KEYS
-from privacy.kernel.terms import Terms, minor_digits
+from privacy.kernel.terms import Terms
 
 _List = Annotated[tuple[ListedValue, ...], Field(min_length=1, max_length=MOST_KEYS)]
 
@@ -77,7 +77,7 @@ class TablesOptions(Noun):
         tables, whole = self.request(terms.as_of).tables, sum(table.weight for table in self.table)
         return CellSums(
             tables=tuple(
-                declared.block(table, declared.weight * MILLION // whole, minor_digits(terms.currency))
+                declared.block(table, declared.weight * MILLION // whole, terms)
                 for declared, table in zip(self.table, tables, strict=True)
             )
         )

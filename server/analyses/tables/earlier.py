@@ -41,7 +41,7 @@ def _known(table: Table, study: Study, before: Sequence[StudyResult]) -> Table:
             if declared.name == table.name and _alike(declared, table):
                 taken = table.model_copy(update={"known": _cells(cells, declared, result)})
                 # Nothing has ended since: everything is asked about, as in a first run.
-                return taken if taken.asked(taken.written_out(study.as_of, {})) else table
+                return taken if taken.asked(taken.written_out(study.as_of, {}), study.as_of) else table
     return table
 
 

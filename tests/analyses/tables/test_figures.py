@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import itertools
 from typing import Any
 
 import numpy as np
 import pytest
 from analyses.tables.examples import cells_from, study_of, tables_result
+from analyses.tables.examples import table as small_table
 from numpy.typing import NDArray
 
 from privacy.analyses.tables.figures import result_of
+from privacy.analyses.tables.grid import closed_cells
 from privacy.analyses.tables.results import FigureValues, TablesResult
 from privacy.analyses.tables.shown import shown
 from privacy.analyses.tables.survival import life_table
@@ -125,6 +128,37 @@ def test_cohorts_are_read_where_their_months_are_over() -> None:
     (whole,) = figure(result, "all").points
     assert whole.count is not None
     assert whole.count.value == pytest.approx(counts[0].sum())
+
+
+@pytest.mark.parametrize(
+    ("cohorts", "since", "as_of", "over"),
+    [
+        # Of the last two months before the day: the younger one has begun, and no more.
+        ({"months": 2}, "0..1", dt.date(2025, 1, 1), [True, True, True, False]),
+        # In the middle of January no cell of it is over, and none the less of the months before.
+        ({"months": 2}, "0..1", dt.date(2025, 1, 15), [True, True, True, False]),
+        # Cohorts of a year ago have all of their months, though the last of them is the youngest that is asked about.
+        ({"days": ["2023-11-01", "2023-12-01", "2024-01-01"]}, "0..1", dt.date(2025, 1, 1), [True] * 4),
+        # Periods that end inside a month: who ordered first on 14 January orders in February one month later.
+        ({"days": ["2024-12-15", "2025-01-15"]}, "0..1", dt.date(2025, 2, 28), [True, False]),
+        ({"days": ["2024-12-15", "2025-01-15"]}, "0..1", dt.date(2025, 3, 1), [True, True]),
+        # Of a quarter its last month counts, of a bin its end, and the open bin is never over.
+        ({"quarters": 1}, {"upper": [0, 2]}, dt.date(2025, 1, 1), [True, False, False]),
+        ({"quarters": 1}, {"upper": [0, 2]}, dt.date(2025, 3, 1), [True, True, False]),
+    ],
+)
+def test_a_cell_is_over_by_the_day_not_by_the_last_cohort(
+    cohorts: Any, since: Any, as_of: dt.date, over: list[bool]
+) -> None:
+    declared = small_table(
+        by=[
+            {"dimension": "first_order.month", "keys": cohorts},
+            {"dimension": "order.months_since_first", "keys": since},
+        ]
+    )
+    # Periods are those before the first of January also where the day is a later one of the same study.
+    written = declared.written_out(dt.date(2025, 1, 1), {})
+    assert closed_cells(written, as_of).tolist() == over
 
 
 def test_a_funnel_adds_up_stages() -> None:
