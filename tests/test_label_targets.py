@@ -241,6 +241,23 @@ def test_tables_of_an_earlier_release_get_the_column(tmp_path, database):
     assert sorted(database(f"SELECT source_id {june_there}")) == sorted((item,) for item, *_ in before)
 
 
+def test_tables_without_value_by_activity_get_its_columns(tmp_path, database):
+    """Those of an earlier release: columns of this one are added, and what is there stays."""
+    june(tmp_path)
+    database("DROP VIEW rfm_labels_by_source_id")
+    database("DROP VIEW rfm_labels")
+    for end in ("", "_en", "_zh", "_previous", "_changed"):
+        database(f"ALTER TABLE rfm_labels_history DROP COLUMN value_activity{end}")
+    july(tmp_path)
+    assert sorted(database(CURRENT.format("rfm_labels"))) == sorted(ROWS_OF_JULY)
+    (codes,) = zip(*database("SELECT value_activity FROM rfm_labels"), strict=True)
+    assert set(codes) <= {"valued_active", "valued_quiet", "modest_active", "modest_quiet"}
+    there = f"SELECT value_activity FROM rfm_labels_history WHERE as_of = DATE '{JUNE}'"
+    assert set(database(there)) == {(None,)}
+    june(tmp_path)
+    assert (None,) not in set(database(there))
+
+
 # --- DuckDB ------------------------------------------------------------------------------------------------------
 
 

@@ -63,6 +63,8 @@ def test_one_row_a_customer_with_scores_and_all_segmentations(tmp_path):
     )
     assert [row["ten"] for row in rows] == ["champions", "hibernating", "potential_loyalists"]
     assert rows[1]["eleven"] == "lost"
+    assert [row["value_activity"] for row in rows][:2] == ["valued_active", "modest_quiet"]
+    assert first["value_activity_zh"] == "高价值高活跃"
     assert [row["rules"] for row in rows] == ["vip", "other", "other"]
     assert first["rules_zh"] == "贵宾"
     for scheme in SCHEMES:

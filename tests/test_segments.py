@@ -145,7 +145,9 @@ def test_every_cell_of_the_grids(scheme: str, patterns: list[tuple[str, str]], r
     assert int(RULES.assign(scheme, table([(days, orders, 0, 0)]))[0]) == index
 
 
-@pytest.mark.parametrize(("scheme", "count"), [("eight", 8), ("ten", 10), ("eleven", 11), ("rules", 4)])
+@pytest.mark.parametrize(
+    ("scheme", "count"), [("eight", 8), ("ten", 10), ("eleven", 11), ("rules", 4), ("value_activity", 4)]
+)
 def test_segments_have_distinct_stable_codes_and_two_names(scheme: str, count: int) -> None:
     segments = RULES.segments(scheme)
     assert len(segments) == count

@@ -34,12 +34,14 @@ class DayRows(ABC, Generic[S]):
 
     Attributes:
         kind: in the names of files and tables; empty for segments.
+        added: columns that tables of earlier releases do not have.
         snapshot: what is written.
         earlier: the same study's latest snapshot of an earlier day, None where there is none.
         is_latest: whether no later day of this study is known.
     """
 
     kind: ClassVar[str] = ""
+    added: ClassVar[frozenset[str]] = frozenset({"source_id"})
 
     def __init__(self, snapshot: S, earlier: S | None, *, is_latest: bool) -> None:
         self.snapshot = snapshot

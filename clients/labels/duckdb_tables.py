@@ -14,7 +14,6 @@ import pyarrow as pa
 from clients.labels.config import DatabaseTarget
 from clients.labels.day_rows import DayRows
 from clients.labels.relations import (
-    ADDED,
     DAYS,
     DAYS_KEY,
     Name,
@@ -22,7 +21,6 @@ from clients.labels.relations import (
     Relations,
     check_columns,
     definition,
-    lacks_source_id,
     parts,
 )
 from privacy.errors import DataError
@@ -114,10 +112,10 @@ def _create(connection: Any, relations: Relations, both: tuple[Part, ...], targe
     connection.execute(f"CREATE TABLE IF NOT EXISTS {_quoted(relations.days)} ({days})")
     history = both[0]
     found = _columns(connection, history.name)
-    older = lacks_source_id(found, history.schema)
-    if older:
-        connection.execute(f"ALTER TABLE {_quoted(history.name)} ADD COLUMN {ADDED} TEXT")
-        found.append(ADDED)
+    older = history.lacking(found)
+    for name, kind in older.items():
+        connection.execute(f"ALTER TABLE {_quoted(history.name)} ADD COLUMN {name} {kind}")
+        found.append(name)
     check_columns(found, history.schema.names, target)
     make = "CREATE OR REPLACE VIEW" if older else "CREATE VIEW IF NOT EXISTS"
     for view, query in relations.views(_quoted, found).items():
@@ -125,7 +123,7 @@ def _create(connection: Any, relations: Relations, both: tuple[Part, ...], targe
         check_columns(_columns(connection, view), history.schema.names, target)
     check_columns(_columns(connection, both[1].name), both[1].schema.names, target)
     check_columns(_columns(connection, relations.days), DAYS.names, target)
-    return older
+    return bool(older)
 
 
 def _replace(connection: Any, part: Part, day: list[object], *, compare: bool) -> bool:

@@ -20,7 +20,6 @@ from clients.data.sources.postgres_address import connect, parse_address
 from clients.labels.config import DatabaseTarget
 from clients.labels.day_rows import DayRows
 from clients.labels.relations import (
-    ADDED,
     DAYS,
     DAYS_KEY,
     Name,
@@ -28,7 +27,6 @@ from clients.labels.relations import (
     Relations,
     check_columns,
     definition,
-    lacks_source_id,
     parts,
 )
 from privacy.errors import DataError
@@ -128,10 +126,10 @@ def _create(connection: Connection, relations: Relations, both: tuple[Part, ...]
             run(f"CREATE TABLE {quoted(name)} ({fields}, PRIMARY KEY ({', '.join(key)}))")
     history = both[0]
     found = columns(history.name)
-    older = lacks_source_id(found, history.schema)
-    if older:
-        run(f"ALTER TABLE {quoted(history.name)} ADD COLUMN {ADDED} TEXT")
-        found.append(ADDED)
+    older = history.lacking(found)
+    for column, kind in older.items():
+        run(f"ALTER TABLE {quoted(history.name)} ADD COLUMN {column} {kind.replace('DECIMAL(18, 3)', 'NUMERIC')}")
+        found.append(column)
     check_columns(found, history.schema.names, target)
     for view, query in relations.views(quoted, found).items():
         if older or missing(view):

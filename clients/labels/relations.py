@@ -8,7 +8,7 @@ relations under ``labels_churn``, clusters under ``labels_clusters``.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,8 +22,6 @@ Name = tuple[str, ...]
 
 DAYS = pa.schema({"study": pa.string(), "as_of": pa.date32(), "customers": pa.int64()}.items())
 DAYS_KEY = ("study", "as_of")
-#: A column that tables of an earlier release do not have; it is added to them.
-ADDED = "source_id"
 _SPELLINGS = pa.schema(
     {"study": pa.string(), "as_of": pa.date32(), "source_id": pa.string(), "customer_id": pa.string()}.items()
 )
@@ -84,6 +82,7 @@ class Part:
         key: what tells its rows apart; ``study`` and ``as_of`` first.
         size: number of rows.
         blocks: the rows; may be called again.
+        added: columns that tables of earlier releases do not have; they are added to them.
     """
 
     name: Name
@@ -91,6 +90,12 @@ class Part:
     key: tuple[str, str, str]
     size: int
     blocks: Callable[[], Iterator[pa.RecordBatch]]
+    added: frozenset[str] = frozenset()
+
+    def lacking(self, found: Collection[str]) -> dict[str, str]:
+        """Columns that a table with these lacks, with their types; none where it is not one of an earlier release."""
+        missing = {item.name: _TYPES[item.type] for item in self.schema if item.name not in found}
+        return missing if {*found} <= {*self.schema.names} and missing.keys() <= self.added else {}
 
     @property
     def definition(self) -> str:
@@ -117,6 +122,7 @@ def parts(rows: DayRows[Any], relations: Relations) -> tuple[Part, Part]:
             key=("study", "as_of", "customer_id"),
             size=len(rows.snapshot),
             blocks=lambda: rows.blocks(wide=True),
+            added=rows.added,
         ),
         Part(
             name=relations.spellings,
@@ -131,11 +137,6 @@ def parts(rows: DayRows[Any], relations: Relations) -> tuple[Part, Part]:
 def definition(schema: pa.Schema, key: tuple[str, ...]) -> str:
     """Columns in SQL, those of the key not null."""
     return ", ".join(f"{item.name} {_TYPES[item.type]}{' NOT NULL' if item.name in key else ''}" for item in schema)
-
-
-def lacks_source_id(found: Iterable[str], schema: pa.Schema) -> bool:
-    """Whether columns are those of an earlier release."""
-    return {*found, ADDED} == {*schema.names} and ADDED not in found
 
 
 def check_columns(found: Iterable[str], expected: Iterable[str], target: DatabaseTarget) -> None:

@@ -14,7 +14,7 @@ from clients.labels.export import publish
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
-from privacy.analyses.rfm.segments import SegmentRules
+from privacy.analyses.rfm.segments import SCHEMES, SegmentRules
 from privacy.kernel.customers import CustomerRequest
 from privacy.results import StudyResult
 from privacy.statistics import Rows, Statistic
@@ -75,8 +75,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
 def _knows(code: str, result: StudyResult) -> bool:
     rfm = result.of(RfmResult)
     rules = None if rfm is None else rfm.rules
-    schemes = ("eight", "ten", "eleven", "rules")
-    return rules is not None and any(code == segment.code for name in schemes for segment in rules.segments(name))
+    return rules is not None and any(code == segment.code for name in SCHEMES for segment in rules.segments(name))
 
 
 ANALYSIS: HolderAnalysis[RfmResult, OwnSegments] = HolderAnalysis(

@@ -158,6 +158,8 @@ class LabelRows(DayRows[Snapshot]):
     (boolean; null where there is no previous one).
     """
 
+    added = DayRows.added | {f"value_activity{end}" for end in ("", "_en", "_zh", "_previous", "_changed")}
+
     def previous(self, scheme: str) -> pa.Array:
         """Every customer's segment code before, null where there was none."""
         if self.earlier is None or scheme not in self.earlier.segments:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from privacy.analyses.rfm.segments import OUTSIDE, RULES_LIMIT, CutPoints, SchemeName, ThresholdRule
+from privacy.analyses.rfm.segments import OUTSIDE, RULES_LIMIT, CutPoints, MeasuredName, ThresholdRule
 from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.customers import WINDOW_LIMIT
 from privacy.kernel.terms import MINOR_LIMIT
@@ -92,7 +92,7 @@ class RfmOptions(Noun):
     """
 
     cut_points: Literal["new", "previous"] | KnownCuts = "new"
-    report: tuple[SchemeName, ...] = Field(default=("eight",), min_length=1, max_length=8)
+    report: tuple[MeasuredName, ...] = Field(default=("eight",), min_length=1, max_length=8)
     high_low: Literal["median"] | FixedCuts = "median"
     rules: tuple[ThresholdRule, ...] = Field(default=(), max_length=RULES_LIMIT)
     floor: int = Field(default=20, ge=0, le=1_000_000)
@@ -100,6 +100,13 @@ class RfmOptions(Noun):
     totals: Literal["full", "shares"] = "full"
     above_cap: ExactDecimal = since("0.2.0", Decimal("2.5"), ge=0, le=100)
     window_days: int | None = since("0.2.0", None, ge=1, le=WINDOW_LIMIT)
+
+    @field_validator("report", mode="before")
+    @classmethod
+    def _nothing_for_free(cls, value: Any) -> Any:
+        if isinstance(value, list | tuple) and "value_activity" in value:
+            raise ValueError("value_activity costs nothing and comes with 'eight': leave it out")
+        return value
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -155,6 +155,8 @@ class RfmResult(Figures):
         customers: estimated number of customer records of all holders; None where the study withholds totals.
         distributions: R, F and M; empty where the cut points of an earlier run were used.
         schemes: the reported segmentations.
+        value_activity: value by activity, from the eight segments before any of them is hidden; None where totals by
+            these were not asked.
         money_cap, orders_cap: a customer counts with at most this much in the totals (major units, orders).
         revenue_above_cap: estimated share of all revenue that lies above ``money_cap`` and is not counted.
         form, returns: how customers were counted (:class:`privacy.analyses.rfm.segment_totals.SegmentTotals`).
@@ -172,19 +174,25 @@ class RfmResult(Figures):
     returns: Literal["drop", "net"] = since("0.2.0", "drop")
     orders_tail: TailFigures | None = since("0.2.0", None)
     money_tail: TailFigures | None = since("0.2.0", None)
+    value_activity: SchemeFigures | None = since("0.2.0", None)
+
+    @property
+    def segmentations(self) -> tuple[SchemeFigures, ...]:
+        """All of them, value by activity last."""
+        return self.schemes if self.value_activity is None else (*self.schemes, self.value_activity)
 
     def check_complete(self) -> None:
         """Raise ValueError unless every total is there."""
-        if self.customers is None or any(total is None for scheme in self.schemes for total in scheme._totals()):
+        if self.customers is None or any(total is None for scheme in self.segmentations for total in scheme._totals()):
             raise ValueError("a total is missing, and the study does not withhold totals")
 
     def check_shares_only(self) -> None:
         """Raise ValueError if a total is there, or a figure tells more than the public grid."""
         if self.customers is not None or any(
-            total is not None for scheme in self.schemes for total in (*scheme._totals(), *scheme._counted())
+            total is not None for scheme in self.segmentations for total in (*scheme._totals(), *scheme._counted())
         ):
             raise ValueError("a total is there, though the study withholds totals")
-        figures = [figure for scheme in self.schemes for figure in scheme._proportions() if figure is not None]
+        figures = [figure for scheme in self.segmentations for figure in scheme._proportions() if figure is not None]
         fine = [figure for figure in figures if not tells_no_more(figure)]
         if fine or not all(facts.coarse for facts in self.distributions):
             raise ValueError("a figure is finer than the public grid, though the study withholds totals")

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from privacy.analyses.rfm.ranges import Ranges, ranges_of
-from privacy.analyses.rfm.segments import SchemeName, SegmentRules
+from privacy.analyses.rfm.segments import MeasuredName, SegmentRules
 from privacy.kernel.canonical import since
 from privacy.kernel.customers import CustomerColumns
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
@@ -34,7 +34,7 @@ class SegmentEstimate:
         orders_middle, money_middle: with how much each customer of a segment is counted beforehand.
     """
 
-    scheme: SchemeName
+    scheme: MeasuredName
     customers: FloatArray
     orders: FloatArray
     money: FloatArray
@@ -106,7 +106,7 @@ class SegmentTotals(Statistic[CustomerColumns]):
     reads = CustomerColumns
     kind: Literal["segment_totals"] = "segment_totals"
     rules: SegmentRules
-    schemes: tuple[SchemeName, ...] = Field(min_length=1, max_length=8)
+    schemes: tuple[MeasuredName, ...] = Field(min_length=1, max_length=8)
     orders_cap: int = Field(ge=1, le=1_000_000)
     money_cap: int = Field(ge=1, le=1 << 40)
     form: Form = since("0.2.0", "capped")

@@ -42,6 +42,14 @@ EIGHT: tuple[Segment, ...] = (
     Segment("general_win_back", "General win-back", "一般挽留客户"),
 )
 
+#: Value (M) by activity (R and F): the four groups, and which of the eight each is put together from.
+VALUE_ACTIVITY: tuple[tuple[Segment, tuple[int, ...]], ...] = (
+    (Segment("valued_active", "High value, active", "高价值高活跃"), (0,)),
+    (Segment("valued_quiet", "High value, quiet", "高价值低活跃"), (1, 2, 3)),
+    (Segment("modest_active", "Low value, active", "低价值高活跃"), (4,)),
+    (Segment("modest_quiet", "Low value, quiet", "低价值低活跃"), (5, 6, 7)),
+)
+
 _NAMED = {
     "champions": Segment("champions", "Champions", "冠军客户"),
     "loyal": Segment("loyal_customers", "Loyal customers", "忠诚客户"),
@@ -280,6 +288,18 @@ class _Eight:
         return index
 
 
+class _ValueActivity:
+    """Sums of the eight: totals by them are in those of the eight, and are asked nobody."""
+
+    def segments(self, rules: SegmentRules) -> tuple[Segment, ...]:
+        return tuple(segment for segment, _ in VALUE_ACTIVITY)
+
+    def assign(self, rules: SegmentRules, columns: CustomerColumns) -> IntArray:
+        group = {eight: place for place, (_, members) in enumerate(VALUE_ACTIVITY) for eight in members}
+        by_eight = np.array([group[place] for place in range(len(EIGHT))], dtype=np.int64)
+        return np.asarray(by_eight[_Eight().assign(rules, columns)])
+
+
 class _Grid:
     def __init__(self, grid: tuple[tuple[str, ...], ...], order: tuple[str, ...]) -> None:
         self._segments = tuple(_NAMED[name] for name in order)
@@ -315,9 +335,11 @@ class _Rules:
 _GRIDS = {"ten": _Grid(_TEN_GRID, _TEN_ORDER), "eleven": _Grid(_ELEVEN_GRID, _ELEVEN_ORDER)}
 
 #: The catalogue of segmentations.
-SCHEMES: dict[str, Scheme] = {"eight": _Eight(), **_GRIDS, "rules": _Rules()}
+SCHEMES: dict[str, Scheme] = {"eight": _Eight(), **_GRIDS, "rules": _Rules(), "value_activity": _ValueActivity()}
 
-SchemeName = Literal["eight", "ten", "eleven", "rules"]
+SchemeName = Literal["eight", "ten", "eleven", "rules", "value_activity"]
+#: Those by which totals are asked.
+MeasuredName = Literal["eight", "ten", "eleven", "rules"]
 
 
 def orders_of_grid(cuts: CutPoints, scheme: str) -> tuple[tuple[int | None, int | None], ...]:

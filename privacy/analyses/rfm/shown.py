@@ -11,12 +11,13 @@ Results, trends, verdicts and comparisons keep the unbiased release: never test 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
 from privacy.analyses.rfm.results import RfmResult, SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.segments import VALUE_ACTIVITY
 from privacy.analyses.rfm.shown_sums import SIZE, Release, Sums, beyond, equations
 from privacy.figures.consistent import agreed, inside, nearest, possible
 from privacy.figures.estimates import Z95, Estimate
@@ -36,7 +37,7 @@ def shown(rfm: RfmResult, *, net: bool, complete: bool) -> RfmResult:
         net: money is net of returns, so that a customer may have less than none.
         complete: the same holders answered both questions, so that their counts are of the same customers.
     """
-    if rfm.customers is None or any(not _measured(scheme) for scheme in rfm.schemes):
+    if rfm.customers is None or any(not _measured(scheme) for scheme in rfm.segmentations):
         return inside(rfm, _bounds(net=net))
     released = [Release.of(rfm, scheme, net=net) for scheme in rfm.schemes]
     counted = rfm.customers if complete and rfm.distributions and rfm.customers.margin > 0 else None
@@ -54,8 +55,43 @@ def shown(rfm: RfmResult, *, net: bool, complete: bool) -> RfmResult:
         update={
             "customers": possible(customers, 0.0, math.inf),
             "schemes": tuple(made[id(item)] for item in released),
+            "value_activity": _put_together(rfm, [made[id(item)] for item in released], _bounds(net=net)),
         }
     )
+
+
+def _put_together(
+    rfm: RfmResult, schemes: Sequence[SchemeFigures], bounds: Mapping[str, tuple[float, float]]
+) -> SchemeFigures | None:
+    """Value by activity beside the eight as they are shown: the same totals, and sums of the same rows.
+
+    Intervals are those of the release, stretched to the value. Where the eight have rows that are hidden, the release's
+    own values are cut at what is possible.
+    """
+    if rfm.value_activity is None:
+        return None
+    eight = next(scheme for scheme in schemes if scheme.scheme == "eight")
+    found = inside(rfm.value_activity, bounds)
+    complete = not any(row.suppressed for row in eight.segments)  # else its own rows add up to its own totals
+    names = ("total_customers", "total_orders", "total_revenue") if complete else ()
+    totals = {name: getattr(eight, name) for name in names}
+    rows = zip(found.segments, VALUE_ACTIVITY, strict=True)
+    segments = tuple(row if row.suppressed else _sum_of(row, eight, members) for row, (_, members) in rows)
+    return found.model_copy(update={"segments": segments, **totals})
+
+
+def _sum_of(row: SegmentFigures, eight: SchemeFigures, members: Sequence[int]) -> SegmentFigures:
+    figures: dict[str, Estimate | None] = {}
+    hidden = any(eight.segments[place].suppressed for place in members)
+    for name in ("customers", "orders", "revenue", "share_of_customers", "share_of_revenue"):
+        figure: Estimate | None = getattr(row, name)
+        parts = [part.value for place in members if (part := getattr(eight.segments[place], name)) is not None]
+        whole = figure is not None and not hidden and len(parts) == len(members)
+        figures[name] = figure.moved(sum(parts)) if figure is not None and whole else figure
+    customers, orders = figures["customers"], figures["orders"]
+    if customers is not None and orders is not None:  # an order each, at least; and as they are written, too
+        figures["orders"] = raised(orders.moved(max(orders.value, customers.value)), customers, decimals=0)
+    return row.model_copy(update=figures)
 
 
 def _both(first: Estimate | None, second: Estimate | None) -> Estimate | None:

@@ -56,6 +56,9 @@ def definition(scheme: str, position: int, code: str, rules: SegmentRules, langu
             for low in (position // 2 % 2, position % 2, position // 4)
         )
         return say(TEXTS, "definition_eight", language, r=r, f=f, m=m)
+    if scheme == "value_activity":
+        m = say(TEXTS, "definition_low" if position // 2 else "definition_high", language)
+        return say(TEXTS, "definition_quiet" if position % 2 else "definition_active", language, m=m)
     if scheme == "rules":
         for rule in rules.thresholds:
             if rule.code == code:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from privacy.analyses.rfm.results import Distribution, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
-from privacy.analyses.rfm.segments import CutPoints
+from privacy.analyses.rfm.segments import VALUE_ACTIVITY, CutPoints, SchemeName, Segment
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import quotient, share, within
 from server.analyses.rfm.concentration import concentration_of
@@ -164,24 +164,33 @@ class _Above:
             largest=np.where(open_, np.minimum(largest, 1.0), 0.0),
         )
 
-    def added_to(self, counted: Total, segment: int) -> Estimate:
-        """A segment's whole sum: the released one, and its part of what was not counted."""
-        return _added(counted, self.likely * float(self.part[segment]), self.most * float(self.largest[segment]))
+    def added_to(self, counted: Total, segments: Sequence[int]) -> Estimate:
+        """The whole sum of one or several segments: the released one, and their part of what was not counted."""
+        _, most = self._ends(segments)
+        return _added(counted, self.likely * self._part(segments), self.most * most)
+
+    def _part(self, segments: Sequence[int]) -> float:
+        return float(self.part[list(segments)].sum())
+
+    def _ends(self, segments: Sequence[int]) -> tuple[float, float]:
+        """Least and most of what may be theirs together."""
+        places = list(segments)
+        return min(float(self.least[places].sum()), 1.0), min(float(self.largest[places].sum()), 1.0)
 
     def added_to_all(self, counted: Total) -> Estimate:
         """The same of all segments together."""
         return _added(counted, self.likely, self.most)
 
-    def share(self, part: Total, whole: Total, segment: int, *, signed: bool) -> Estimate | None:
-        """A segment's share of everything: the hull of no tail, and of the largest one put here or elsewhere."""
-        least, most = float(self.least[segment]), float(self.largest[segment])
+    def share(self, part: Total, whole: Total, segments: Sequence[int], *, signed: bool) -> Estimate | None:
+        """The share of everything of segments: the hull of no tail, and of the largest one put here or elsewhere."""
+        least, most = self._ends(segments)
 
         def at(tail: float, weight: float) -> Estimate | None:
             here = Total(part.value + tail * weight, part.deviation)
             return share_of(here, Total(whole.value + tail, whole.deviation), signed=signed)
 
         counted = share_of(part, whole, signed=signed)  # None: the total that was released is not clear of its noise
-        likely = at(self.likely, float(self.part[segment]))
+        likely = at(self.likely, self._part(segments))
         ends = [found.interval for found in (counted, at(self.most, most), at(self.most, least)) if found is not None]
         if counted is None or likely is None:
             return None
@@ -231,51 +240,81 @@ def scheme_figures(estimate: SegmentEstimate, question: SegmentTotals, tails: Ta
             what is counted.
         floor: least number of records of a segment that is shown.
     """
-    unit = question.rules.money_unit
-    totals = [_totals(estimate, segment, unit) for segment in range(len(estimate.customers))]
-    whole = Totals(
-        _sum([item.customers for item in totals]),
-        _sum([item.orders for item in totals]),
-        _sum([item.revenue for item in totals]),
-        _three(np.sum([item.covariances for item in totals], axis=0)),
-    )
-    ranges = question.ranges(estimate.scheme)
-    orders = _Above.of(tails.orders, estimate.orders, estimate.orders_deviation, estimate.customers, ranges.open[:, 0])
-    money = _Above.of(
-        tails.money, estimate.money / unit, estimate.money_deviation / unit, estimate.customers, ranges.open[:, 1]
-    )
-    limits = [_limits(low, high, question) for low, high in zip(ranges.low, ranges.high, strict=True)]
-    rows = []
-    for index, segment in enumerate(question.rules.segments(estimate.scheme)):
-        counted = totals[index]
-        if counted.customers.value < max(floor, 1):
-            rows.append(SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True))
-            continue
-        rows.append(
-            SegmentFigures(
-                code=segment.code,
-                en=segment.en,
-                zh=segment.zh,
-                suppressed=False,
-                customers=counted.customers.estimate(),
-                orders=orders.added_to(counted.orders, index),
-                revenue=money.added_to(counted.revenue, index),
-                share_of_customers=share_of(counted.customers, whole.customers),
-                share_of_revenue=money.share(counted.revenue, whole.revenue, index, signed=question.returns == "net"),
-                share_of_counted=share_of(counted.revenue, whole.revenue, signed=question.returns == "net"),
-                **averages(counted, limits[index]),
-            )
+    segments = question.rules.segments(estimate.scheme)
+    cells = tuple((segment, (place,)) for place, segment in enumerate(segments))
+    return _Release(estimate, question, tails).figures(estimate.scheme, cells, floor)
+
+
+def value_activity_figures(
+    estimate: SegmentEstimate, question: SegmentTotals, tails: Tails, *, floor: int
+) -> SchemeFigures:
+    """Value by activity, from what was released of the eight segments; arguments as in :func:`scheme_figures`."""
+    return _Release(estimate, question, tails).figures("value_activity", VALUE_ACTIVITY, floor)
+
+
+#: A segment of a page, and the places of the released ones that it is put together from.
+_Put = tuple[Segment, tuple[int, ...]]
+
+
+class _Release:
+    """Released totals of one segmentation, and what lies above the caps."""
+
+    def __init__(self, estimate: SegmentEstimate, question: SegmentTotals, tails: Tails) -> None:
+        unit = question.rules.money_unit
+        self._question, self._ranges = question, question.ranges(estimate.scheme)
+        self._totals = [_totals(estimate, segment, unit) for segment in range(len(estimate.customers))]
+        self._orders = _Above.of(
+            tails.orders, estimate.orders, estimate.orders_deviation, estimate.customers, self._ranges.open[:, 0]
         )
-    return SchemeFigures(
-        scheme=estimate.scheme,
-        segments=tuple(rows),
-        total_customers=whole.customers.estimate(),
-        total_orders=orders.added_to_all(whole.orders),
-        total_revenue=money.added_to_all(whole.revenue),
-        counted_orders=whole.orders.estimate(),
-        counted_revenue=whole.revenue.estimate(),
-        **averages(whole, _limits(ranges.low.min(axis=0), ranges.high.max(axis=0), question)),
-    )
+        self._money = _Above.of(
+            tails.money, estimate.money / unit, estimate.money_deviation / unit, estimate.customers,
+            self._ranges.open[:, 1],
+        )  # fmt: skip
+
+    def figures(self, scheme: SchemeName, segments: Sequence[_Put], floor: int) -> SchemeFigures:
+        """The figures of segments that are put together from released ones, each of which is in one of them."""
+        whole, everything = self._sum(range(len(self._totals))), range(len(self._totals))
+        return SchemeFigures(
+            scheme=scheme,
+            segments=tuple(self._segment(segment, members, whole, floor) for segment, members in segments),
+            total_customers=whole.customers.estimate(),
+            total_orders=self._orders.added_to_all(whole.orders),
+            total_revenue=self._money.added_to_all(whole.revenue),
+            counted_orders=whole.orders.estimate(),
+            counted_revenue=whole.revenue.estimate(),
+            **averages(whole, self._limits(everything)),
+        )
+
+    def _segment(self, segment: Segment, members: Sequence[int], whole: Totals, floor: int) -> SegmentFigures:
+        counted, signed = self._sum(members), self._question.returns == "net"
+        if counted.customers.value < max(floor, 1):
+            return SegmentFigures(code=segment.code, en=segment.en, zh=segment.zh, suppressed=True)
+        return SegmentFigures(
+            code=segment.code,
+            en=segment.en,
+            zh=segment.zh,
+            suppressed=False,
+            customers=counted.customers.estimate(),
+            orders=self._orders.added_to(counted.orders, members),
+            revenue=self._money.added_to(counted.revenue, members),
+            share_of_customers=share_of(counted.customers, whole.customers),
+            share_of_revenue=self._money.share(counted.revenue, whole.revenue, members, signed=signed),
+            share_of_counted=share_of(counted.revenue, whole.revenue, signed=signed),
+            **averages(counted, self._limits(members)),
+        )
+
+    def _sum(self, members: Sequence[int]) -> Totals:
+        totals = [self._totals[place] for place in members]
+        return Totals(
+            _sum([item.customers for item in totals]),
+            _sum([item.orders for item in totals]),
+            _sum([item.revenue for item in totals]),
+            _three(np.sum([item.covariances for item in totals], axis=0)),
+        )
+
+    def _limits(self, members: Sequence[int]) -> Limits:
+        places = list(members)
+        return _limits(self._ranges.low[places].min(axis=0), self._ranges.high[places].max(axis=0), self._question)
 
 
 def _totals(estimate: SegmentEstimate, segment: int, unit: int) -> Totals:

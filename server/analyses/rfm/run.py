@@ -34,7 +34,7 @@ from server.analyses.rfm.cut_points import (
     tail_above,
     total_customers,
 )
-from server.analyses.rfm.figures import Tail, Tails, distribution_of, scheme_figures
+from server.analyses.rfm.figures import Tail, Tails, distribution_of, scheme_figures, value_activity_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic, segments_probe, segments_statistic
 from server.analyses.rfm.shares_only import shares_only
 from server.analysis import Ask, Planned
@@ -64,6 +64,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
     tails = _tails(found)
     floor = study.of(CONTRACT).floor
     schemes = tuple(scheme_figures(estimate, totals, tails, floor=floor) for estimate in estimates)
+    eight = next((one for one in estimates if one.scheme == "eight"), None)
     result = RfmResult(
         rules=rules,
         customers=customers or schemes[0].total_customers,
@@ -76,6 +77,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> RfmResult:
         returns=totals.returns,
         orders_tail=TailFigures(**tails.orders._asdict()),
         money_tail=TailFigures(**tails.money._asdict()),
+        value_activity=None if eight is None else value_activity_figures(eight, totals, tails, floor=floor),
     )
     if study.of(CONTRACT).totals == "full":
         return result

@@ -77,7 +77,7 @@ def findings(view: ReportView[RfmResult]) -> list[str]:
 def body(view: ReportView[RfmResult]) -> dict[str, Any]:
     """What the template needs."""
     return {
-        "schemes": [_scheme(scheme, view.figures, view.result, view.language) for scheme in view.figures.schemes],
+        "schemes": [_scheme(scheme, view.figures, view.result, view.language) for scheme in view.figures.segmentations],
         "trend": over_time(view.result, view.figures, view.language),
         "cuts": _cuts(view.figures, view.result.study, view.language),
     }
@@ -191,6 +191,7 @@ def _scheme(scheme: SchemeFigures, rfm: RfmResult, result: StudyResult, language
         "columns": [column.label for column in columns],
         "rows": rows,
         "total": total,
+        "put_together": say("note_value_activity") if scheme.scheme == "value_activity" else "",
         "two_estimates": "" if withheld else say(two_estimates),
         "any_weak": any(cell.weak for row in rows for cell in row["cells"] or ()),
         "any_suppressed": hidden,

@@ -14,11 +14,12 @@ from itertools import pairwise
 
 from privacy.analyses.rfm.results import Distribution, RfmResult, SchemeFigures, SegmentFigures, TailFigures
 from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
+from privacy.analyses.rfm.segments import VALUE_ACTIVITY
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.public_grid import FINEST, bound_of, class_of, coarsened, rounded, rounded_up, step_of
 from privacy.figures.quotient import CLEAR
 from privacy.results import EarlierRun
-from server.analyses.rfm.figures import Tails, scheme_figures
+from server.analyses.rfm.figures import Tails, scheme_figures, value_activity_figures
 
 
 def shares_only(
@@ -39,11 +40,15 @@ def shares_only(
     customers = _there(result.customers).value
     # One class for everything. With a class for each question, two that differ would place the total at their border.
     least = class_of(min([customers, *(_there(scheme.total_customers).value for scheme in result.schemes)]))
+    forms = [(estimate, False) for estimate in estimates]
+    forms += [(estimate, True) for estimate in estimates if estimate.scheme == "eight"]
+    made = [_scheme(estimate, question, tails, (least, floor), put=put) for estimate, put in forms]
     return result.model_copy(
         update={
             "customers": None,
             "distributions": tuple(_distribution(facts, max(customers / least, 1.0)) for facts in result.distributions),
-            "schemes": tuple(_scheme(estimate, question, tails, least, floor) for estimate in estimates),
+            "schemes": tuple(made[: len(estimates)]),
+            "value_activity": made[-1] if len(made) > len(estimates) else None,
             "revenue_above_cap": bound_of(result.revenue_above_cap),
             "orders_tail": _tail(result.orders_tail),
             "money_tail": _tail(result.money_tail),
@@ -140,7 +145,7 @@ def _there(total: Estimate | None) -> Estimate:
 
 
 def _scheme(
-    estimate: SegmentEstimate, question: SegmentTotals, tails: Tails, least: float, floor: int
+    estimate: SegmentEstimate, question: SegmentTotals, tails: Tails, limits: tuple[float, int], *, put: bool
 ) -> SchemeFigures:
     """A segmentation's form; nothing at all where the noise would hide the smallest total of the class.
 
@@ -149,8 +154,10 @@ def _scheme(
     total, too.
 
     Args:
-        least: the class of the number of customer records.
+        limits: the class of the number of customer records, and the study's floor.
+        put: value by activity, whose figures are sums of unrounded ones, and rounded once.
     """
+    least, floor = limits
     total = float(estimate.customers.sum())
     widening = max(total / least, 1.0)
     small = replace(
@@ -159,9 +166,12 @@ def _scheme(
         orders=estimate.orders / widening,
         money=estimate.money / widening,
     )
-    exact, net = scheme_figures(small, question, tails, floor=0), question.returns == "net"
+    make = value_activity_figures if put else scheme_figures
+    exact, net = make(small, question, tails, floor=0), question.returns == "net"
+    members = max(len(of) for _, of in VALUE_ACTIVITY) if put else 1  # of the widest margin
     counted = total / widening >= CLEAR * estimate.customers_deviation * math.sqrt(len(estimate.customers))
-    least_share = _least_share(Z95 * estimate.customers_deviation / least, least, floor) if counted else 1.0
+    margin = Z95 * estimate.customers_deviation * math.sqrt(members)
+    least_share = _least_share(margin / least, least, floor) if counted else 1.0
     return exact.model_copy(
         update={
             "segments": tuple(_segment(segment, least_share, net=net) for segment in exact.segments),

@@ -21,8 +21,8 @@ from server.analyses.rfm.texts import text
 
 
 def tables(rfm: RfmResult, result: StudyResult, folder: Path, language: Language) -> Iterator[Table | Text]:
-    """A table for each reported segmentation, and a warning where kept cut points have aged."""
-    for figures in rfm.schemes:
+    """A table for each segmentation that totals are known of, and a warning where kept cut points have aged."""
+    for figures in rfm.segmentations:
         yield _table(figures, result, language)
     for sentence in concentration_findings(rfm, language):
         yield Text(sentence)

@@ -30,7 +30,7 @@ from privacy.statistics import Statistic
 from server.analyses.rfm import pictures
 from server.analyses.rfm import run as rfm
 from server.analyses.rfm.analysis import ANALYSIS
-from server.analyses.rfm.figures import Tail, Tails, scheme_figures
+from server.analyses.rfm.figures import Tail, Tails, scheme_figures, value_activity_figures
 from server.analyses.rfm.plan import SEGMENTS
 from server.analysis.section import ReportView
 from server.running.planning import plan, planned_mechanism
@@ -106,11 +106,12 @@ class _Drawn:
         count = self.first.customers
         assert count is not None
         customers = Estimate(value=len(demo_customers()) + self.rng.normal() * count.margin / Z95, margin=count.margin)
-        schemes = tuple(
-            scheme_figures(estimate, self.question, tails, floor=self.study.of(CONTRACT).floor)
-            for estimate in self.question.decode(values, deviation)
-        )
-        figures = self.first.model_copy(update={"schemes": schemes, "customers": customers})
+        floor, (eight,) = self.study.of(CONTRACT).floor, self.question.decode(values, deviation)
+        made = {
+            "schemes": (scheme_figures(eight, self.question, tails, floor=floor),),
+            "value_activity": value_activity_figures(eight, self.question, tails, floor=floor),
+        }
+        figures = self.first.model_copy(update={**made, "customers": customers})
         return self.result.model_copy(update={"rfm": figures})
 
 
@@ -146,12 +147,12 @@ def check_row(records: str, orders: str) -> None:
 
 
 def check_json(said: dict[str, Any]) -> dict[Language, list[dict[str, Any]]]:
-    """The rows of the segmentation, by language."""
+    """The rows of both segmentations, by language."""
     found = {}
     for language in LANGUAGES:
         figures = said[language]["rfm"]
         check_figure(figures["customers"], share=False)
-        for scheme in figures["schemes"]:
+        for scheme in (*figures["schemes"], figures["value_activity"]):
             check_row(scheme["total_customers"], scheme["total_orders"])
             for row in scheme["segments"]:
                 if row["customers"] is None:
@@ -162,7 +163,7 @@ def check_json(said: dict[str, Any]) -> dict[Language, list[dict[str, Any]]]:
                         check_figure(words, share=name.startswith("share"))
                 average = row["orders_per_customer"]
                 assert average is None or min(number(n) for n in re.findall(NUMBER, average.split("±")[0])) >= 1
-        found[language] = figures["schemes"][0]["segments"]
+        found[language] = [*figures["schemes"][0]["segments"], *figures["value_activity"]["segments"]]
     return found
 
 
@@ -185,7 +186,7 @@ COLUMNS = ("customers", "share_of_customers", "revenue", "share_of_revenue")
 
 
 def terminal(result: StudyResult) -> list[list[str]]:
-    """Figures of each row of the terminal's table."""
+    """Figures of each row of the terminal's tables."""
     console = Console(width=160, record=True, file=io.StringIO())
     figures = ANALYSIS.shown_figures(result)
     for table in ANALYSIS.terminal(figures, result, Path(), "en"):
@@ -220,7 +221,8 @@ def read_page(result: StudyResult, said: list[dict[str, Any]], language: Languag
     for sentence in section.findings(view):
         for words in re.findall(rf"{NUMBER}%", sentence):
             check_figure(words, share=True)
-    for row, in_json in zip(section.body(view)["schemes"][0]["rows"], said, strict=True):
+    rows = [row for scheme in section.body(view)["schemes"] for row in scheme["rows"]]
+    for row, in_json in zip(rows, said, strict=True):
         if row["cells"] is None:
             assert in_json["customers"] is None
             continue
@@ -263,6 +265,7 @@ def test_terminal_page_and_json_show_nothing_impossible_and_write_alike(
         said = texts(result)
         rows = check_json(said)
         added_up += check_sum(said["en"]["rfm"]["schemes"][0])
+        check_sum(said["en"]["rfm"]["value_activity"])
         hidden += read_terminal(result, rows["en"])
         for language in LANGUAGES:
             read_page(result, rows[language], language)
