@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import pytest
-from analyses.rfm.test_shown import NO_TAILS, NOISE, RULES, TABLE, counted, question_of, released, truth
+from analyses.rfm.shown_kit import NO_TAILS, NOISE, RULES, TABLE, counted, question_of, released, truth
 from pydantic import ValidationError
 
 from privacy.analyses.rfm.options import RfmOptions
