@@ -29,11 +29,11 @@ from clients.data.origin import Origin
 from clients.data.rows import own_rows
 from clients.data.rows.customers import (
     CustomerTable,
-    _spellings,
     _tally,
     build_customer_table,
     customer_query,
     in_window,
+    spellings_of,
     table_key,
 )
 from clients.data.sources import OPENERS, open_source
@@ -795,7 +795,7 @@ def test_the_queries_compile_for_other_databases(tmp_path, dialect):
     origin = Origin(config, study, tmp_path)
     month = CustomerRequest(window_days=30)
     lines = in_window(cleaned_lines(table, origin), origin, month)
-    spelled = _spellings(in_window(cleaned_lines(table, origin, exact_ids=True), origin, month), study)
+    spelled = spellings_of(in_window(cleaned_lines(table, origin, exact_ids=True), origin, month), study)
     assert spelled is not None
     for query in (_tally(lines, origin, frozenset({"customer"})), customer_query(lines, origin), spelled):
         text = ibis.to_sql(query, dialect=dialect)
