@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import os
 import re
-import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from walk import blocks, walk
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "first-evening.md").read_text(encoding="utf-8")
@@ -34,30 +33,11 @@ _TRUTH = re.compile(
 _LINK = re.compile(r'href="([^"#]+)"')
 
 
-@dataclass(frozen=True)
-class Block:
-    """A fenced block: ``sh`` is run, ``text`` is what the block before it prints, ``text noisy`` but for figures."""
-
-    kind: str
-    text: str
-
-
-def blocks() -> list[Block]:
-    return [Block(kind, text) for kind, text in re.findall(r"^```([a-z ]*)\n(.*?)^```$", DOCUMENT, re.M | re.S)]
-
-
-def lines(text: str, *, figures: bool) -> list[str]:
-    """Lines without what a terminal's width or the noise decides: runs of spaces and rules of tables, or figures."""
-    plain = re.sub(r"[─━┏┓┗┛┡┩┳┻┬┴╇┼├┤┌┐└┘]+", " ", text)
-    plain = plain if figures else re.sub(r"\S*\d\S*", "#", plain)
-    return [" ".join(line.split()) for line in plain.splitlines() if line.strip()]
-
-
 def test_the_document_has_commands_and_their_output() -> None:
-    kinds = [block.kind for block in blocks()]
+    kinds = [block.kind for block in blocks(DOCUMENT)]
     assert set(kinds) == {"sh", "text", "text noisy"}
     assert kinds[0] == "sh"
-    assert "make demo" in blocks()[0].text
+    assert "make demo" in blocks(DOCUMENT)[0].text
     assert kinds.count("sh") >= 10
 
 
@@ -74,27 +54,7 @@ def test_the_evening(tmp_path: Path) -> None:
     environment = {
         **os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "100",
     }  # fmt: skip
-    printed = ""
-    for number, block in enumerate(blocks()):
-        if block.kind == "sh":
-            command = FIRST if number == 0 else block.text
-            done = subprocess.run(
-                ["sh", "-e", "-c", command],
-                cwd=clone,
-                env=environment,
-                capture_output=True,
-                text=True,
-                timeout=300,
-            )
-            printed = done.stdout + done.stderr
-            assert done.returncode == 0, f"{command}\n{printed}"
-            continue
-        figures = block.kind == "text"
-        there = lines(printed, figures=figures)
-        for line in lines(block.text, figures=figures):
-            shown = line.removesuffix(" ...")
-            found = any(other.startswith(shown) for other in there) if shown != line else line in there
-            assert line == "..." or found, f"the document shows\n  {line}\nbut the command printed\n{printed}"
+    walk(DOCUMENT, clone, first=FIRST, environment=environment)
     _the_demo_leads_everywhere(clone / "demo")
     for path in re.findall(r"`((?:first|evening)/[^`* ]+\.[a-z]+)`", DOCUMENT):
         assert (clone / path).exists(), path
