@@ -25,6 +25,7 @@ COMPOSED = (
     "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_", "returns_",
     "duplicates_", "totals_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_",
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
+    "measure_", "status_", "second_",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
     "lists_", "churn_place_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_", "why_",
 )  # fmt: skip
@@ -36,7 +37,8 @@ ALIKE = {
     "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
     "counted", "feature_with_unit", "k",
-    "act_revenue", "churn_auc", "bin_one", "finding_number", "finding_numbers", "finding_between", "claim_named",
+    "act_revenue", "churn_auc", "bin_one", "finding_of_table",
+    "finding_number", "finding_numbers", "finding_between", "claim_named",
 }  # fmt: skip
 #: Chinese has no sign between sentences, and no word for a plain degree.
 EMPTY = {"sentence_gap", "degree_so"}

@@ -29,7 +29,7 @@ SECONDS: dict[str, int] = {
     "test_holder_report": 14,
     "test_json_and_sqlite": 6, "test_label_targets": 9, "test_labels": 6, "test_languages": 7, "test_ledger": 5,
     "test_listed_shares": 7, "test_meaning": 20, "test_membership_inference": 4, "test_mutants": 9, "test_mysql": 8,
-    "test_noise": 7, "test_nothing_impossible": 4, "test_on_end": 5, "test_packing": 9, "test_page_widths": 11,
+    "test_noise": 7, "test_nothing_impossible": 4, "test_on_end": 5, "test_order_days": 9, "test_packing": 9, "test_page_widths": 11,
     "test_possible_figures": 5, "test_postgres_odd": 5, "test_protocol": 19, "test_ranking": 8, "test_recovery": 3,
     "test_removing": 6, "test_report": 18, "test_results_witnessed": 4, "test_schedule": 11, "test_scores": 9,
     "test_second_answers": 4, "test_sensitivity": 10,

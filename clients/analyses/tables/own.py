@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from clients.analyses.tables.labels import StandingSnapshot
 from clients.analysis.comparison import Compared, compare
 from privacy.analyses.tables import CONTRACT
 from privacy.analyses.tables.cell_sums import CellSums
@@ -52,10 +53,17 @@ class OwnTable:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class OwnTables:
-    """Everything that is the same in both languages; ``comparisons`` is how many verdicts there are."""
+    """Everything that is the same in both languages.
+
+    Attributes:
+        tables: each of the study's.
+        comparisons: how many verdicts there are.
+        standing: where customers stand; None where the study labels nobody so.
+    """
 
     tables: tuple[OwnTable, ...]
     comparisons: int
+    standing: StandingSnapshot | None = None
 
     def __repr__(self) -> str:
         return "OwnTables(<private>)"

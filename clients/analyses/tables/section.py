@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
+from clients.analyses.tables.labels import StandingSnapshot
 from clients.analyses.tables.own import Line, OwnFigure, OwnTable, OwnTables
+from clients.analyses.tables.standing import SECOND
 from clients.analyses.tables.texts import text
 from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged
 from clients.analysis.comparison import Compared, strictness
+from privacy.analyses.tables.statuses import RETURN_DAYS, STATUSES
 from privacy.analyses.tables.words import dimension_name, key_name, title_of
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text
-from privacy.presentation.texts import join
+from privacy.presentation.texts import join, of_its_own
 from privacy.presentation.words import with_interval
 from privacy.section import Section
 
@@ -33,9 +38,35 @@ def body(view: View) -> dict[str, Any]:
         "lead": say("tables_lead", as_of=as_of),
         "findings": _findings(view),
         "tables": [_table(view, table) for table in own.tables if table.figures],
+        "standing": None if own.standing is None else _standing(view, own.standing),
         "notes": [
             say("tables_note_margin", factor=f"{strictness(own.comparisons):.1f}", comparisons=own.comparisons),
             say("tables_note_cut"),
+        ],
+    }
+
+
+def _standing(view: View, found: StandingSnapshot) -> dict[str, Any]:
+    """How many customers have each status, and wait for a second order; with what the operator wants done."""
+    say, cuts = view.say, found.cuts
+    groups: list[tuple[str, str, str, int]] = []
+    if cuts is not None:
+        counts = np.bincount(found.table["status"].drop_null().to_numpy(), minlength=len(STATUSES))
+        days = {"returned": RETURN_DAYS, **dict(cuts.cuts)}
+        for status, count in zip(STATUSES, counts.tolist(), strict=True):
+            who = say(f"status_{status.code}", **days)
+            groups.append((f"status_{status.code}", of_its_own(status, view.language), who, count))
+    if found.in_time:
+        counts = np.bincount(found.table["second"].drop_null().to_numpy(), minlength=len(SECOND))
+        for place, code in ((1, "due"), (2, "late")):
+            who = say(f"second_{code}_is", days=found.in_time)
+            groups.append((f"second_{code}", say(f"second_{code}"), who, int(counts[place])))
+    origin = None if cuts is None else day_text(cuts.as_of, view.language)
+    return {
+        "lead": say("standing_without") if origin is None else say("standing_lead", day=origin),
+        "rows": [
+            {"name": name, "who": who, "count": f"{count:,}", "action": view.actions.words(code, view.language)}
+            for code, name, who, count in groups
         ],
     }
 
@@ -140,6 +171,9 @@ def _exact(view: View, figure: OwnFigure, compared: Compared) -> str:
     decimals, scale, unit = _form(view, figure)
     return f"{scale * compared.own.value:,.{decimals}f}{unit}"
 
+
+#: Codes of what operators may do about customers by where they stand.
+ACTIONS = frozenset({*(f"status_{status.code}" for status in STATUSES), "second_due", "second_late"})
 
 #: The section on tables.
 SECTION: Section[OwnTables] = Section(package="clients.analyses.tables", text=text, body=body)

@@ -29,8 +29,8 @@ def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed:
     Columns: the sums of these lines, and ``at``, their latest time; ``last``, that of the purchases among them;
     ``opened``, the time of the whole order's first line. The row with the order's first purchase also has ``begun``,
     its time, and what goes with it: ``wall``, that time as the clock on the holder's wall showed it, ``weekend`` and
-    ``evening``; ``place`` among the customer's orders, from 0; ``gap`` to the one before. What they say of before a
-    day depends on no later line, and on no other day.
+    ``evening``; ``place`` among the customer's orders, from 0; ``gap`` to the one before, and ``before``, when that
+    began by the clock on the wall. What they say of before a day depends on no later line, and on no other day.
 
     Of the sums of lines a database computes those that are asked for afterwards; it does not see that of windows and
     clocks, which are left out here where no sum in ``needed`` is made from them.
@@ -100,9 +100,12 @@ def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) 
         found["gap"] = hundredths - hundredths.lag().over(window)
     if "second_wall" in needed or "first_wall" in needed:
         found["place"] = ibis.row_number().over(window)
-    if needed & {"first_wall", "second_wall", "weekend", "evening"}:
+    if needed & {"first_wall", "second_wall", "latest_wall", "previous_wall", "weekend", "evening"}:
         wall = wall_clock(parts.begun, origin.config, origin.study)
         found |= {"wall": wall, "weekend": wall.day_of_week.index() >= _SATURDAY, "evening": wall.hour() >= _EVENING}
+        if "previous_wall" in needed:
+            # Beginnings ascend: the latest "one before" of the orders before a day is that of the last of them.
+            found["before"] = wall.lag().over(window)
     return found
 
 

@@ -60,6 +60,8 @@ SUMS: dict[SumName, Callable[[_Before], ir.Value]] = {
     "last": lambda day: day.parts["last"].max(where=day.past),  # the last purchase line, of whichever order
     "first_wall": lambda day: day.wall(0),  # the beginning of the first order, of the second one, by the wall's clock
     "second_wall": lambda day: day.wall(1),
+    "latest_wall": lambda day: day.parts.wall.max(where=day.begun),  # of the last order, and of the one before it
+    "previous_wall": lambda day: day.parts.before.max(where=day.begun),
     "gaps": lambda day: _total(day.parts.gap * day.parts.gap, day.begun),  # squares of hundredths of a day
     "weekend": lambda day: day.counted("weekend"),
     "evening": lambda day: day.counted("evening"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from privacy.analyses.contract import AnalysisContract, Whose
 from privacy.analyses.tables.cell_sums import CellSums
+from privacy.analyses.tables.features import FEATURES
 from privacy.analyses.tables.options import TablesOptions
 
 
@@ -20,5 +21,6 @@ CONTRACT = AnalysisContract(
     statistics=(CellSums,),
     reads=lambda options, terms: options.request(terms.as_of),
     question=lambda options, terms: options.question(terms) if options.table else None,
+    features=FEATURES,
     consents=_consents,
 )

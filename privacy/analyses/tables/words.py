@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from privacy.analyses.tables.declared import Figure, Table
-from privacy.kernel.declarations import DimensionUse
+from privacy.kernel.declarations import DimensionUse, MeasureUse
 from privacy.kernel.keys import OTHER
 from privacy.presentation.texts import Language, of_its_own, read_texts, say
 
@@ -21,6 +21,22 @@ def title_of(named: Table | Figure, language: Language) -> str:
 def dimension_name(use: DimensionUse, language: Language) -> str:
     """What a dimension is called."""
     return of_its_own(use.meaning, language)
+
+
+def measure_name(measure: MeasureUse, language: Language) -> str:
+    """What a measure adds up, in words; with the days that it is limited to."""
+    meaning = measure.meaning
+    if meaning.kind in ("customers", "weight", "weighted"):
+        found = say(TEXTS, f"measure_{meaning.kind}", language)
+    elif meaning.kind == "share" and not meaning.role:
+        found = say(TEXTS, "measure_share", language, what=say(TEXTS, f"measure_count_{meaning.feed}", language))
+    else:
+        key = "_".join(filter(None, ("measure", meaning.kind, meaning.feed, meaning.role)))
+        found = say(TEXTS, key, language)
+    for name in ("first_days", "last_days"):
+        if days := getattr(measure, name):
+            found = say(TEXTS, f"measure_{name}", language, what=found, days=days)
+    return found
 
 
 def key_name(use: DimensionUse, key: str, language: Language) -> str:

@@ -1,8 +1,9 @@
 """The catalogue: declared tables that ship, one file each, and how a study's are written out.
 
 Files say what a :class:`privacy.analyses.tables.declared.Table` says, and two things more: ``[[also]]``, tables that
-come with it, and ``[small]``, what is otherwise where so few customers are expected that fewer usual cells make a cell
-more exact. Caps of money are for a currency worth about a euro, and are adapted to the study's.
+come with it, and ``[small]`` and ``[large]``, what is otherwise in studies of few and of many customers: caps and usual
+cells are a choice between noise and what they cut off, and the noise of a cell is the less of it the more customers
+there are (docs/decisions/0043). Caps of money are for a currency worth about a euro, and are adapted to the study's.
 """
 
 from __future__ import annotations
@@ -26,6 +27,8 @@ from privacy.protocol.study import Study
 #: Below so many customers ``[small]`` holds: at 20,000 for the whole budget of one question, and a study keeps a spare
 #: attempt, so a question has half of it.
 SMALL = 28_000
+#: From so many on ``[large]`` holds.
+LARGE = 200_000
 
 _FOLDER = "server.analyses.tables"
 
@@ -55,11 +58,15 @@ def tables_of(name: str, terms: Terms) -> tuple[Table, ...]:
             hint=f"there is: {', '.join(names())}; or declare your own under [[tables.table]]",
         )
     raw = dict(_file(name))
-    also, small = raw.pop("also", []), raw.pop("small", {})
-    first, *others = (Table.model_validate(each) for each in (raw, *also))
-    if small and terms.budget.size_class < SMALL:
-        first = TableChange.model_validate(small).of(first)
-    return tuple(_in_currency(table, terms) for table in (first, *others))
+    tables = (raw, *raw.pop("also", []))
+    return tuple(_in_currency(_of_size(each, terms.budget.size_class), terms) for each in tables)
+
+
+def _of_size(raw: dict[str, Any], customers: int) -> Table:
+    """A table of a file as it is for so many customers."""
+    plain = {name: value for name, value in raw.items() if name not in ("small", "large")}
+    size = "small" if customers < SMALL else "large" if customers >= LARGE else ""
+    return TableChange.model_validate(raw.get(size, {})).of(Table.model_validate(plain))
 
 
 def lists_of(name: str) -> tuple[str, ...]:
@@ -105,8 +112,16 @@ def written_out(study: Study) -> Study:
     return study.model_copy(update={CONTRACT.name: whole})
 
 
+def _fitted(table: Table, options: TablesOptions, study: Study) -> Table:
+    """No more usual cells than the study's lists give it."""
+    if any(use.keys.source and not options.lists.get(use.keys.source.removeprefix("lists.")) for use in table.by):
+        return table  # a list is missing, which is said where lists are written out
+    cells = table.written_out(study.as_of, options.lists).cells
+    return table.model_copy(update={"usual_cells": min(table.usual_cells, cells)})
+
+
 def _tables(options: TablesOptions, study: Study) -> Iterator[Table]:
-    found = {table.name: table for name in options.use for table in tables_of(name, study)}
+    found = {table.name: _fitted(table, options, study) for name in options.use for table in tables_of(name, study)}
     for name in options.change:
         if name not in found:
             raise ValueError(f"change.{name}: that is no table of use; it has: {', '.join(found) or 'none'}")

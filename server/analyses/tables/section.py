@@ -9,7 +9,8 @@ from typing import Any
 from privacy.analyses.tables import CONTRACT
 from privacy.analyses.tables.named import Named, named_tables
 from privacy.analyses.tables.results import FigureValues, Point, TableFigures, TablesResult
-from privacy.analyses.tables.words import dimension_name, title_of
+from privacy.analyses.tables.statuses import status_cuts, status_table
+from privacy.analyses.tables.words import dimension_name, measure_name, title_of
 from privacy.presentation.cells import Cell, card, cell
 from privacy.presentation.numbers import day_text, grouped
 from privacy.presentation.texts import join
@@ -46,8 +47,12 @@ def cards(view: View) -> list[Cell]:
 
 def findings(view: View) -> list[str]:
     """The first thing that each of the first tables says."""
-    told = [[*filter(None, [table_numbers(view, named, table)]), *sentences] for named, table, sentences in _told(view)]
-    return [said[0] for said in told if said][:_FINDINGS]
+    told: list[str] = []
+    for named, table, sentences in _told(view):
+        title = title_of(named.table, view.language)
+        of_table = [view.say("finding_of_table", table=title, finding=said) for said in sentences]
+        told += [*filter(None, [table_numbers(view, named, table)]), *of_table][:1]
+    return told[:_FINDINGS]
 
 
 def _told(view: View) -> list[tuple[Named, TableFigures, list[str]]]:
@@ -77,12 +82,16 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
     margin = grouped(Decimal(repr(first.margin)), 0 if first.margin >= 10 else 2)
     notes = [
         view.say("by", dimensions=dimensions),
-        view.say("cell_margin", measure=_counted(view, named), margin=margin),
+        view.say("cell_margin", measure=measure_name(named.table.measure[0], language), margin=margin),
     ]
+    if caps := _caps(view, named):
+        notes.append(view.say("caps", caps=caps))
     if table.of_holders:
         notes.insert(0, view.say("by_holders", holders=table.holders, of=table.of_holders))
     if table.lost is not None:
         notes.append(view.say("lost", share=percent(table.lost, language)))
+    if status := _status(view, named, table):
+        notes.append(status)
     numbers = [figure for figure in table.figures if not figure.dimensions]
     return {
         "title": title_of(named.table, language),
@@ -93,10 +102,26 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
     }
 
 
-def _counted(view: View, named: Named) -> str:
-    """What the first measure adds up: customers, in words, or what its writer calls it."""
-    first = named.table.measure[0]
-    return view.say("customers_counted") if first.of == "customers" else first.name
+def _status(view: View, named: Named, table: TableFigures) -> str:
+    """Where all holders cut the status of their customers, if it is by this table; empty if not."""
+    declared = view.result.study.of(CONTRACT).table
+    place = status_table(declared)
+    if place is None or declared[place].name != named.table.name:
+        return ""
+    released = view.result.of(TablesResult)
+    cuts = None if released is None else status_cuts(released.tables[place])
+    return view.say("status_without") if cuts is None else view.say("status_cuts", **dict(cuts))
+
+
+def _caps(view: View, named: Named) -> str:
+    """With how much one customer counts at most in a cell, by measure; empty where that is one anyway."""
+    unit = {"money": f" {view.result.study.currency}"}
+    found = [
+        f"{measure_name(one, view.language)} {one.cap:,}{unit.get(one.meaning.unit, '')}"
+        for one in named.table.measure
+        if one.cap is not None
+    ]
+    return join(found, view.language)
 
 
 def _figure(view: View, named: Named, figure: FigureValues) -> dict[str, Any]:

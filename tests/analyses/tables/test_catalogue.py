@@ -75,8 +75,18 @@ def test_few_customers_get_fewer_usual_cells() -> None:
     assert (small.usual_cells, small.most_cells, small.lost) == (6, 12, 20)
 
 
+def test_the_more_customers_the_less_is_cut_off() -> None:
+    """Of tables that come with others, too; and never more usual cells than the study's lists give."""
+    found = [options_of(resolve(study("returns", size=size), ())).table for size in (5_000, 50_000, 500_000)]
+    assert [table[1].measure[0].cap for table in found] == [5, 12, 30]
+    assert [table[0].usual_cells for table in found] == [2, 3, 8]
+    assert [table[1].usual_cells for table in found] == [3, 4, 4], "three categories, and other"
+    stated = study("returns", size=500_000, change={"ordered": {"cap": {"orders": 7}}})
+    assert options_of(resolve(stated, ())).table[1].measure[0].cap == 7
+
+
 def test_caps_of_money_are_of_the_currency() -> None:
-    for currency, cap in (("EUR", 2000), ("CNY", 20_000), ("JPY", 200_000), ("KWD", 2000)):
+    for currency, cap in (("EUR", 3000), ("CNY", 30_000), ("JPY", 300_000), ("KWD", 3000)):
         (table,) = tables_of("ltv_by_channel", study("ltv_by_channel", currency=currency))
         assert [one.cap for one in table.measure] == [None, cap]
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from clients.data.config import HolderConfig
 from privacy.analyses.tables.results import TablesResult
+from privacy.analyses.tables.statuses import status_cuts
 from privacy.protocol.study import Study
 from server.analyses.tables.catalogue import tables_of
 
@@ -185,3 +186,20 @@ def test_spend_of_the_first_half_year_is_that_of_pandas(retail: TablesResult, li
     last = (AS_OF.year * 12 + AS_OF.month - 1) // 3 - 1
     expected = [spend[(quarter == last - 7 + i).reindex(spend.index)].sum() for i in range(8)]
     assert np.allclose(matrix(retail, 2, 2, 1)[:, 0], expected, rtol=1e-4, atol=1.0)
+
+
+def test_status_is_cut_where_the_real_customers_come_back(retail: TablesResult, lines: pd.DataFrame) -> None:
+    """Beside the same quantiles of a life table by single days (Kaplan and Meier), which bins of months are near to."""
+    orders, _ = firsts_of(lines)
+    ordered = orders.sort_values(["customer_id", "time", "invoice"])
+    day, place = ordered["time"].dt.normalize(), ordered.groupby("customer_id").cumcount()
+    one = day[place == 0].to_numpy()
+    two = pd.Series(day[place == 1].to_numpy(), ordered.loc[place == 1, "customer_id"])
+    two = two.reindex(ordered.loc[place == 0, "customer_id"]).to_numpy()
+    again = ~np.isnat(two)
+    wait = np.where(again, two - one, np.datetime64(AS_OF) - one).astype("timedelta64[D]").astype(int)
+    stay = np.cumprod([1 - np.sum(again & (wait == d)) / max(np.sum(wait >= d), 1) for d in range(366)])
+    expected = [int(np.argmax(1 - stay >= part * (1 - stay[365]))) for part in (0.5, 0.75, 0.9)]
+    found = status_cuts(retail.tables[1])
+    assert found is not None
+    assert [found.active, found.sleeping, found.lapsing] == pytest.approx(expected, abs=4)

@@ -16,10 +16,12 @@ from numpy.typing import NDArray
 from workspaces import run as run_over
 
 from clients.analyses.tables.analysis import ANALYSIS as OWN
+from clients.analyses.tables.labels import StandingHistory
 from clients.report.files import write_holder_report
 from privacy.analyses.tables.cell_sums import CellSums
 from privacy.analyses.tables.options import TablesOptions
 from privacy.analyses.tables.results import TablesResult
+from privacy.analyses.tables.statuses import status_cuts
 from privacy.audit.export import export
 from privacy.audit.verify import verify
 from privacy.kernel.cells import CellRequest
@@ -191,5 +193,26 @@ def test_a_holders_page_sets_its_own_figures_beside_them(ran: Ran) -> None:
     assert len([line for line in lines if line.compared is not None]) > 60
     assert own.comparisons > 60
     page = write_holder_report(folder).read_text(encoding="utf-8")
-    for words in ("Operating figures: yours and everybody", "经营指标：您与全体", "Second order within 30 days"):
+    for words in ("Operating figures: yours and everybody", "经营指标：您与全体", "Second order within 30 days",
+                  "Where your customers stand", "待第二单"):  # fmt: skip
         assert words in page
+
+
+def test_all_holders_label_their_customers_by_the_same_cuts(ran: Ran) -> None:
+    """Status by the released curve, loyalty and second orders from own orders: who is there, and where."""
+    place = [table.name for table in ran.released.tables].index("second_purchase")
+    cuts = status_cuts(ran.released.tables[place])
+    kept = []
+    for name in ran.world.holders:
+        folder = ran.workspace.holder(name)
+        history = folder.context(ran.study).history(StandingHistory)
+        snapshot = history.load(ran.study.name, ran.study.as_of)
+        kept.append(snapshot.cuts.cuts if snapshot.cuts else None)
+        path = folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-status.csv"
+        rows = pd.read_csv(path, encoding="utf-8-sig")
+        lines = clean_of(ran.world.folder, name, ran.study.as_of).feeds["order"]
+        assert set(rows["customer_id"].astype(str)) == set(lines[lines["bought"]]["customer"].astype(str))
+        assert rows["loyalty"].between(0, 1000).all()
+        assert set(rows["second_order"]) == {"again", "due", "late"}
+        assert rows["status"].notna().all() == (cuts is not None)
+    assert kept == [cuts] * len(kept)
