@@ -51,7 +51,7 @@ def texts_of(figures: Value, forms: Mapping[str, Form], language: Language) -> d
 
 
 #: What says of which row, table or period the figures beside it are.
-_SAYS_WHICH = ("scheme", "code", "id", "part", "first", "last", "above", "upto")
+_SAYS_WHICH = ("scheme", "code", "id", "part", "first", "last", "above", "upto", "feature", "top")
 
 
 def _has_texts(row: dict[str, Any]) -> bool:

@@ -89,19 +89,18 @@ _Part = Annotated[float, Field(ge=0, le=1)]
 class Concentration(Value):
     """How much of what is spent the customers who spend most bring.
 
-    Where there are few customers the noise hides the largest ones, and the shares are too low rather than too high.
-
     Attributes:
         top: shares of customer records, those who spend most first; ascending.
-        revenue: shares of what is spent that they bring; same length.
+        share_of_spend: of what is spent, what they bring; same length. Who got back more than it spent counts as
+            nothing.
     """
 
     top: tuple[_Part, ...] = Field(max_length=100)
-    revenue: tuple[_Part, ...] = Field(max_length=100)
+    share_of_spend: tuple[Estimate, ...] = Field(max_length=100)
 
-    def of_top(self, share: float) -> float:
+    def of_top(self, share: float) -> Estimate:
         """What the top so much of the customers brings; a share that is listed."""
-        return self.revenue[self.top.index(share)]
+        return self.share_of_spend[self.top.index(share)]
 
 
 class Distribution(Value):

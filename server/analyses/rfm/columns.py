@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
-from server.analysis.forms import Form
+from server.analysis.forms import PERCENT, Form
 
 #: Columns of a segmentation's table: name, key of its heading, decimals (None: those of the currency), and scale.
 COLUMNS: tuple[tuple[str, str, int | None, int], ...] = (
@@ -37,4 +37,4 @@ def forms(study: Study) -> dict[str, Form]:
         name: Form(digits if decimals is None else decimals, scale, "%" if scale == 100 else "")
         for name, _, decimals, scale in COLUMNS
     }
-    return found | {WHOLE[name]: found[name] for name in TOTALS}
+    return found | {WHOLE[name]: found[name] for name in TOTALS} | {"share_of_spend": PERCENT}

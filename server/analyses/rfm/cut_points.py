@@ -299,10 +299,14 @@ def tail_above(distribution: Cumulative, cap: int, excess: float) -> tuple[float
     counted = total - likely
     if counted <= 0:
         return 0.0, 0.0
-    place = min(int(np.searchsorted(upper, cap)), len(upper) - 1)
-    beyond = (1 - distribution.share[place]) * distribution.customers
-    many = max(beyond, 0.0) + _SURELY * float(distribution.tail_deviation()[place])
-    return likely / counted, max(excess * cap * many, likely) / counted
+    return likely / counted, max(excess * cap * surely_above(distribution, cap), likely) / counted
+
+
+def surely_above(distribution: Cumulative, cap: int) -> float:
+    """The most customers that may be above a cap, one of the bins' ends, as far as the noise tells."""
+    place = min(int(np.searchsorted(distribution.grid.upper, cap)), len(distribution.grid.upper) - 1)
+    beyond = float(1 - distribution.share[place]) * distribution.customers
+    return max(beyond, 0.0) + _SURELY * float(distribution.tail_deviation()[place])
 
 
 def _with_tail(distribution: Cumulative, upper: FloatArray) -> FloatArray:

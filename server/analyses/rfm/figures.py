@@ -10,12 +10,11 @@ from typing import Literal, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.rfm.results import Distribution, SchemeFigures, SegmentFigures
+from privacy.analyses.rfm.results import Concentration, Distribution, SchemeFigures, SegmentFigures
 from privacy.analyses.rfm.segment_totals import SegmentEstimate, SegmentTotals
 from privacy.analyses.rfm.segments import VALUE_ACTIVITY, CutPoints, SchemeName, Segment
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.quotient import quotient, share, within
-from server.analyses.rfm.concentration import concentration_of
 from server.analyses.rfm.cut_points import (
     QUINTILES,
     Cumulative,
@@ -346,9 +345,13 @@ def _limits(low: NDArray[np.int64], high: NDArray[np.int64], question: SegmentTo
 
 
 def distribution_of(
-    feature: Literal["recency_days", "orders", "money"], fact: Cumulative, cuts: CutPoints, unit: int
+    feature: Literal["recency_days", "orders", "money"],
+    fact: Cumulative,
+    cuts: CutPoints,
+    unit: int,
+    concentration: Concentration | None = None,
 ) -> Distribution:
-    """A distribution coarsened for a picture, with its cuts."""
+    """A distribution coarsened for a picture, with its cuts; of money with what those who spend most bring."""
     quintiles = {"recency_days": cuts.recency_days, "orders": cuts.orders, "money": cuts.money}[feature]
     high = {"recency_days": cuts.recency_high, "orders": cuts.orders_high, "money": cuts.money_high}[feature]
     upper = np.array(fact.grid.upper)
@@ -370,7 +373,7 @@ def distribution_of(
         cuts=_float4([value / unit for value in quintiles]),
         high=high / unit,
         rank_margin=_float4([fact.rank_margin(rank) for rank in QUINTILES]),
-        concentration=concentration_of(fact) if feature == "money" else None,
+        concentration=concentration,
     )
 
 

@@ -15,18 +15,16 @@ def _larger(first: Estimate, second: Estimate) -> bool:
     return first.minus(second).interval[0] > 0
 
 
-#: The share of customers that practice asks about, and from how many customers on the noise hides none of their money.
-_TOP, _ENOUGH = 0.2, 100_000
+#: The share of customers that practice asks about.
+_TOP = 0.2
 
 
 def concentration_findings(rfm: RfmResult, language: Language) -> list[str]:
     """What the fifth of customers brings that spends most; nothing where no release says it."""
     found = next((one.concentration for one in rfm.distributions if one.concentration is not None), None)
-    if found is None or rfm.customers is None:
+    if found is None:
         return []
-    enough = rfm.customers.value >= _ENOUGH
-    said = {"top": f"{_TOP:.0%}", "revenue": f"{found.of_top(_TOP):.0%}"}
-    return [text("concentration", language, **said) if enough else text("concentration_least", language, **said)]
+    return [text("concentration", language, top=f"{_TOP:.0%}", share=percent(found.of_top(_TOP), language))]
 
 
 def scheme_findings(released: SchemeFigures, shown: SchemeFigures, language: Language) -> list[str]:

@@ -23,6 +23,7 @@ from privacy.figures.public_grid import class_of
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
 from server.analyses.rfm.closer import closer_question, moved
+from server.analyses.rfm.concentration import concentration_of
 from server.analyses.rfm.cut_points import (
     QUINTILES,
     Cumulative,
@@ -137,6 +138,7 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
     # their own need no others (half and twice the cap each help some populations and hurt others).
     money_cap, above = clipping_cap(money, noise / AMPLITUDES[2], cells)
     orders_cap, _ = clipping_cap(orders, noise / AMPLITUDES[1], cells)
+    money_tail = _known_tail(money, money_cap, float(study.of(CONTRACT).above_cap))
     found = KnownCuts(
         cuts=cuts,
         money_cap=money_cap,
@@ -145,12 +147,12 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
         origin=f"{study.name} {study.as_of}",
         found=study.as_of,
         orders_tail=_known_tail(orders, orders_cap, _ORDERS_ABOVE),
-        money_tail=_known_tail(money, money_cap, float(study.of(CONTRACT).above_cap)),
+        money_tail=money_tail,
     )
     distributions = (
         distribution_of("recency_days", recency, cuts, 1),
         distribution_of("orders", orders, cuts, 1),
-        distribution_of("money", money, cuts, unit),
+        distribution_of("money", money, cuts, unit, concentration_of(money, money_cap, money_tail)),
     )
     return found, distributions, Estimate(value=customers, margin=Z95 * deviation)
 
