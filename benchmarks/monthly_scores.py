@@ -10,8 +10,7 @@ Facts are those of a customer's whole life, or of the last 365 days. Cut points 
 
 - ``new`` ones every month, as a study without further settings finds them;
 - ``kept`` from the first month of the year, as ``cut_points = "previous"`` kept them before 0.2;
-- those of the same month a ``year`` before, as it does now where that was run;
-- ``pooled`` over the year's months, for each fact with a weight of its own, which its releases choose.
+- those of the same month a ``year`` before, as it does now where that was run.
 
 The shop's data are two years. A run of the first of them looks at the year before, for which the first year stands in
 once more, 364 days earlier; the second year's figures, which are printed, come from the data as they are.
@@ -23,7 +22,7 @@ import argparse
 import datetime as dt
 import tempfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -37,22 +36,18 @@ from numpy.typing import NDArray
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table
-from privacy.analyses.rfm.prefix_sums import PrefixEstimate
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.kernel.customers import CustomerColumns, CustomerRequest
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
-from server.analyses.rfm.cut_points import total_customers
 from server.analyses.rfm.plan import CUT_POINTS, cut_points_statistic
-from server.analyses.rfm.run import cumulated, find_cuts
+from server.analyses.rfm.run import both_looks, find_cuts
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
 WINDOW = 365
 YEAR = tuple(dt.date(2011, month, 1) for month in range(1, 13))
 EARLIER = tuple(day.replace(year=day.year - 1) for day in YEAR)
-WAYS = ("new", "kept", "year", "pooled")
-#: How much of what was known a month later still counts; the releases choose, for each fact.
-FADES = (0.0, 0.3, 0.5, 0.7, 0.85, 1.0)
+WAYS = ("new", "kept", "year")
 FloatArray = NDArray[np.float64]
 
 
@@ -102,55 +97,11 @@ def load(
     return found
 
 
-def released(
-    study: Study, tables: bench.Tables, sampler: bench.Sampler = discrete_gaussian
-) -> tuple[PrefixEstimate, ...]:
-    """What the first question releases, both of its answers together."""
-    statistic = cut_points_statistic(study)
-    answer = bench.Holders(study, tables, sampler).ask(CUT_POINTS, statistic)
-    return statistic.decode(answer.array, answer.deviation)
-
-
-def cuts_of(study: Study, estimates: Sequence[PrefixEstimate]) -> CutPoints:
-    """The product's cut points."""
-    customers, _ = total_customers(estimates)
-    recency, money, orders = (cumulated(estimate, customers) for estimate in estimates)
-    return find_cuts(study, recency, money, orders)
-
-
-# --- pooling -----------------------------------------------------------------------------------------------------
-
-
-def _weights(fade: float, months: int) -> list[float]:
-    weights = [1.0]
-    for _ in range(months - 1):
-        weights.append(fade * weights[-1] + 1)
-    return weights
-
-
-def pooled(history: Sequence[PrefixEstimate]) -> PrefixEstimate:
-    """One fact's releases up to a month, as an estimate of that month's: the later, the more they count.
-
-    ``s_t = s_{t-1} + (y_t - s_{t-1}) / w_t`` with ``w_t = fade w_{t-1} + 1`` (exponential smoothing with a start);
-    ``fade`` is the one under which each month's release was closest to what the months before it said.
-    """
-    values = np.stack([estimate.prefix for estimate in history])
-    best: tuple[float, float] | None = None
-    for fade in FADES:
-        state, error = values[0], 0.0
-        for value, weight in zip(values[1:], _weights(fade, len(values))[1:], strict=True):
-            error += float(((value - state) ** 2).sum())
-            state = state + (value - state) / weight
-        if best is None or error < best[0]:
-            best = (error, fade)
-    fade = best[1] if best is not None else 0.0
-    state, part = values[0], 1.0
-    for value, weight in zip(values[1:], _weights(fade, len(values))[1:], strict=True):
-        state = state + (value - state) / weight
-        part = part * (1 - 1 / weight) ** 2 + 1 / weight**2
-    last = history[-1]
-    deviation, covariance = last.deviation * np.sqrt(part), last.total_covariance * part
-    return replace(last, prefix=state, deviation=deviation, total_covariance=covariance)
+def cuts_of(study: Study, tables: bench.Tables, sampler: bench.Sampler = discrete_gaussian) -> CutPoints:
+    """The product's cut points, from both looks."""
+    answer = bench.Holders(study, tables, sampler).ask(CUT_POINTS, cut_points_statistic(study))
+    look = both_looks(study, answer)  # type: ignore[arg-type]
+    return find_cuts(study, look.recency, look.money, look.orders)
 
 
 # --- a year ------------------------------------------------------------------------------------------------------
@@ -167,14 +118,11 @@ class Year:
 def one_year(months: dict[dt.date, bench.Tables], window_days: int | None, epsilon: str = "1") -> Year:
     """One year of noise."""
     studies = {day: study_of(day, window_days, epsilon) for day in months}
-    releases = {day: released(studies[day], tables) for day, tables in months.items()}
-    found = {day: cuts_of(studies[day], release) for day, release in releases.items()}
+    found = {day: cuts_of(studies[day], tables) for day, tables in months.items()}
     shares: dict[str, list[bench.Agreement]] = {way: [] for way in WAYS}
-    for number, (day, before) in enumerate(zip(YEAR, EARLIER, strict=True)):
-        history = [releases[each] for each in YEAR[: number + 1]]
-        together = cuts_of(studies[day], [pooled(fact) for fact in zip(*history, strict=True)])
+    for day, before in zip(YEAR, EARLIER, strict=True):
         people = bench.pooled(months[day])
-        for way, cuts in zip(WAYS, (found[day], found[YEAR[0]], found[before], together), strict=True):
+        for way, cuts in zip(WAYS, (found[day], found[YEAR[0]], found[before]), strict=True):
             shares[way].append(bench.agreement(cuts, people))
     return Year(
         r={way: np.array([one.r for one in each]) for way, each in shares.items()},

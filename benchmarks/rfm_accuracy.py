@@ -19,6 +19,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from rfm_coverage import coverage, covered_lines
 from rfm_tables import Tables, default_data, generated_tables, load_cdnow, load_tables, pooled
 from scipy.optimize import isotonic_regression
 
@@ -38,7 +39,7 @@ from server.analyses.rfm.figures import Tail, Tails, scheme_figures
 from server.analyses.rfm.plan import CUT_POINTS, SEGMENTS, cut_points_statistic
 from server.analysis import Noise
 from server.releases import combined
-from server.running.planning import plan, planned_mechanism
+from server.running.planning import planned_mechanism
 from server.running.reserve import Reserve, planned_noise
 
 IntArray = NDArray[np.int64]
@@ -89,7 +90,7 @@ class Noisy:
 
 def reserve_of(study: Study) -> Reserve:
     """The study's prices."""
-    return Reserve(study=study, prices=plan(study))
+    return Reserve.of(study)
 
 
 def noise_of(study: Study, title: str, statistic: Statistic, holders: int) -> Noise:
@@ -191,44 +192,6 @@ def agreement(cuts: CutPoints, columns: CustomerColumns) -> Agreement:
 
 def _agreement(r: NDArray[np.bool_], m: NDArray[np.bool_]) -> Agreement:
     return Agreement(r=float(r.mean()), m=float(m.mean()), both=float((r & m).mean()))
-
-
-#: Figures of a segment whose intervals are held against the truth.
-COVERED = ("customers", "orders", "revenue", "share_of_customers", "share_of_revenue")
-
-
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Coverage:
-    """Which 95% intervals of one run hold the exact figure, nothing clipped, at the same cut points.
-
-    Attributes:
-        held: for each of ``COVERED`` and each segment 1 or 0, NaN where the figure is not shown; shape
-            ``(5, segments)``.
-        width: half the length of each segment's interval of revenue, as a part of its exact revenue, ``(segments,)``.
-    """
-
-    held: FloatArray
-    width: FloatArray
-
-
-def coverage(result: RfmResult, question: SegmentTotals, columns: CustomerColumns) -> Coverage:
-    """Compare a result with exact figures at its own cut points, segment by segment: a mean would hide the worst."""
-    scheme = result.schemes[0]
-    index = question.rules.assign(scheme.scheme, columns)
-    facts = (np.ones(len(columns)), columns.orders, columns.money / question.rules.money_unit)
-    exact = np.stack([np.bincount(index, fact, minlength=len(scheme.segments)) for fact in facts])
-    truth = np.concatenate([exact, exact[[0, 2]] / exact[[0, 2]].sum(axis=1, keepdims=True)])
-    held = np.full(truth.shape, np.nan)
-    width = np.full(len(scheme.segments), np.nan)
-    for number, segment in enumerate(scheme.segments):
-        for place, name in enumerate(COVERED):
-            estimate = getattr(segment, name)
-            if estimate is not None:
-                low, high = estimate.interval
-                held[place, number] = low <= truth[place, number] <= high
-                if name == "revenue":
-                    width[number] = (high - low) / 2 / max(truth[place, number], 1.0)
-    return Coverage(held=held, width=width)
 
 
 # --- the two-level histogram -----------------------------------------------------------------------------------
@@ -341,11 +304,7 @@ def lines(tables: Tables, runs: int) -> Iterator[str]:
                 found.append(agreement(result.rules.cuts, columns))
                 covered.append(coverage(result, question, columns))
             yield f"epsilon {epsilon:>3}, k = {k}, {placement:12}        {summary(found)}"
-            held = np.nanmean([one.held for one in covered], axis=0)
-            for name, segments in zip(COVERED, held, strict=True):
-                yield f"    {name:20} {' '.join(f'{share:6.1%}' for share in segments)}"
-            width = np.nanmedian([one.width for one in covered], axis=0)
-            yield f"    {'half width (revenue)':20} {' '.join(f'{part:6.1%}' for part in width)}"
+            yield from covered_lines(covered)
         study = reference_study(epsilon)
         plain = summary([two_level(study, tables, rng) for _ in range(runs)])
         yield f"epsilon {epsilon:>3}, k = 1, two-level histogram {plain}"

@@ -23,6 +23,7 @@ import rfm_accuracy as bench
 import rfm_tables
 from cut_points import compare
 from rfm_accuracy import Tables
+from rfm_coverage import COVERED, coverage
 
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
@@ -221,12 +222,12 @@ def test_intervals_hold_the_exact_figures_as_often_as_they_say(
     for _ in range(COVERAGE_RUNS):
         result, question = bench.run_directly(study, tables)
         for _ in range(COVERAGE_REPEATS):
-            found.append(bench.coverage(result, question, columns))
+            found.append(coverage(result, question, columns))
             result = bench.segments_again(study, tables, result, question)
     held = np.stack([one.held for one in found])
     # A cell is missing where its noisy count is below 1; the smallest has 114 customers or more, 9 deviations.
     assert not np.isnan(held[:, 0]).any()
-    for place, name in enumerate(bench.COVERED):
+    for place, name in enumerate(COVERED):
         by_segment = np.nanmean(held[:, place], axis=0)
         print(f"{name}: {np.round(100 * by_segment, 1)}% hold the exact figure")
         record_property(f"coverage_{name}", float(by_segment.mean()))
@@ -242,8 +243,8 @@ def test_intervals_hold_where_the_noise_is_largest(tables: Tables, columns: Cust
     Of 120 runs a figure that holds in 95% holds in fewer than 83% with a chance of 5e-7, one of 93.5% with 3e-5.
     """
     study = bench.reference_study("0.5", k=3)
-    held = np.stack([bench.coverage(*bench.run_directly(study, tables), columns).held for _ in range(120)])
-    for name, by_segment in zip(bench.COVERED, np.nanmean(held, axis=0), strict=True):
+    held = np.stack([coverage(*bench.run_directly(study, tables), columns).held for _ in range(120)])
+    for name, by_segment in zip(COVERED, np.nanmean(held, axis=0), strict=True):
         print(f"{name}: {np.round(100 * by_segment, 1)}% hold the exact figure")
         assert by_segment.min() >= 0.83, name
 

@@ -67,6 +67,10 @@ def _no_earlier(study: Study, figures: Any, before: Sequence[StudyResult]) -> Se
     return ()
 
 
+def _no_weights(study: Study) -> Mapping[str, Fraction]:
+    return {}
+
+
 def _refuses_nothing(study: Study, planned: Planned) -> None:
     pass
 
@@ -90,6 +94,8 @@ class ServerAnalysis(Generic[R]):
     Attributes:
         name: as studies name it, and as results hold its figures.
         weights: title of each question to its share of the analysis' budget, in the order in which they are asked.
+        second_weights: title of each question whose second answer is worth a share of its own, beside what the reserve
+            may pay, to that share; none where a study asks nothing again.
         part: its part of a study's budget where the study states no split, in proportion to the others' parts.
         run: asks, and turns releases into figures. What it returns may be handed out.
         refuse: refuses a study of which this analysis would say nothing, before any analysis of it has asked.
@@ -117,6 +123,7 @@ class ServerAnalysis(Generic[R]):
     shown: Callable[[R, StudyResult], R]
     forms: Callable[[Study], Mapping[str, Form]]
     terminal: Callable[[R, StudyResult, Path, Language], Iterable[RenderableType]]
+    second_weights: Callable[[Study], Mapping[str, Fraction]] = _no_weights
     refuse: Callable[[Study, Planned], None] = _refuses_nothing
     totals: Callable[[R], Mapping[str, Estimate]] = _no_totals
     resolve: Callable[[Study, Sequence[StudyResult]], Study] = _unchanged

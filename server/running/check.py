@@ -18,7 +18,6 @@ from privacy.protocol.study import Study
 from privacy.statistics import GAMMA, ContributionBound
 from server.analyses.catalogue import CATALOGUE
 from server.analysis.expectation import Expectation
-from server.running.planning import plan
 from server.running.reserve import Reserve, planned_by
 
 
@@ -94,7 +93,7 @@ def check_study(
         )
     k = budget.records_among(holders)
     delta = float(budget.effective_delta)
-    reserve = Reserve(study=study, prices=plan(study))
+    reserve = Reserve.of(study)
     for name in study.analyses:
         CATALOGUE[name].refuse(study, planned_by(reserve, name, holders=holders))
     expectations = _expectations(reserve, holders, first_only=False)
@@ -140,10 +139,11 @@ def _questions(reserve: Reserve, delta: float) -> Iterator[QuestionCheck]:
 
 
 def _parts(reserve: Reserve) -> dict[str, float]:
-    """What each analysis' first answers cost, as a part of what all first answers do."""
-    whole = sum(reserve.prices.values(), Fraction(0))
+    """What each analysis is given before the reserve, as a part of what all are."""
+    given = [*reserve.prices.items(), *reserve.kept.items()]
+    whole = sum((price for _, price in given), Fraction(0))
     return {
-        name: round(float(sum(price for key, price in reserve.prices.items() if key[0] == name) / whole), 6)
+        name: round(float(sum(price for (asks, _), price in given if asks == name) / whole), 6)
         for name in reserve.study.analyses
     }
 

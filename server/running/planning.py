@@ -13,50 +13,50 @@ from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
 
+#: A question of an analysis: its name, and the question's title.
+Key = tuple[str, str]
+
 
 @dataclass(frozen=True, kw_only=True)
-class Price:
-    """One planned question.
+class Prices:
+    """How a study's budget is divided; all are mu^2 for one person, in the order in which questions are asked.
 
     Attributes:
-        analysis: which analysis asks.
-        title: the question's name.
-        squared_mu: price of one answered attempt, for one person with all their records.
+        first: of each question's first answer, by the question.
+        kept: for second answers that have a share of the budget beside what the reserve may pay.
     """
 
-    analysis: str
-    title: str
-    squared_mu: Fraction
+    first: dict[Key, Fraction]
+    kept: dict[Key, Fraction]
 
 
-def share_out(study: Study, weights: dict[tuple[str, str], Fraction]) -> tuple[Price, ...]:
+def priced(study: Study) -> Prices:
     """Divide a study's budget among its questions, with the reserve for repeating the dearest one.
-
-    Args:
-        weights: (analysis, title) to its share; shares need not add up to one.
 
     Raises:
         BudgetError: if the budget is too small to be divided.
     """
     cap = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta))
-    total = sum(weights.values(), Fraction(0)) + study.budget.spare_attempts * max(weights.values())
     if cap <= 0:
         raise BudgetError("the study's epsilon and delta leave no budget")
-    return tuple(
-        Price(analysis=analysis, title=title, squared_mu=cap * weight / total)
-        for (analysis, title), weight in weights.items()
+    stated = study.budget.split
+    first: dict[Key, Fraction] = {}
+    kept: dict[Key, Fraction] = {}
+    for name in study.analyses:
+        analysis = CATALOGUE[name]
+        part = Fraction(stated[name]) if stated else analysis.part
+        first |= {(name, title): weight * part for title, weight in analysis.weights(study).items()}
+        kept |= {(name, title): weight * part for title, weight in analysis.second_weights(study).items()}
+    total = sum((*first.values(), *kept.values()), Fraction(0)) + study.budget.spare_attempts * max(first.values())
+    return Prices(
+        first={key: cap * weight / total for key, weight in first.items()},
+        kept={key: cap * weight / total for key, weight in kept.items()},
     )
 
 
-def plan(study: Study) -> dict[tuple[str, str], Fraction]:
-    """Price of every question of a study, by (analysis, title)."""
-    stated = study.budget.split
-    weights = {
-        (name, title): weight * (Fraction(stated[name]) if stated else CATALOGUE[name].part)
-        for name in study.analyses
-        for title, weight in CATALOGUE[name].weights(study).items()
-    }
-    return {(price.analysis, price.title): price.squared_mu for price in share_out(study, weights)}
+def plan(study: Study) -> dict[Key, Fraction]:
+    """Price of every question's first answer, by (analysis, title)."""
+    return priced(study).first
 
 
 def planned_mechanism(

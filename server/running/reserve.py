@@ -1,9 +1,10 @@
 """What becomes of a reserve that no attempt needed: questions are asked again, and both answers count.
 
-A study keeps as much as its dearest question costs, for each spare attempt (``share_out``). As questions are answered,
+A study keeps as much as its dearest question costs, for each spare attempt (``priced``). As questions are answered,
 fewer are left that could need it. What no later question can need any more is free, and buys a second answer to the
 question that was answered last: one question at the whole price would leave nothing where its attempt fails, two leave
-the first answer. How much is free follows from prices and from which attempts were charged, and from no answer.
+the first answer. Where a second answer is worth more than the first, an analysis keeps a share of the budget for it
+(``second_weights``). How much is free follows from prices and from which attempts were charged, and from no answer.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
-from typing import Any
+from typing import Any, Self
 
 from privacy.accounting.events import squared_cap
 from privacy.ledger import Reserved
@@ -22,11 +23,8 @@ from server.analyses.catalogue import CATALOGUE
 from server.analysis import Noise, Planned
 from server.releases import Answer, Closer, Combined, again, combined_deviation, without_again
 from server.running.federation import Federation
-from server.running.planning import planned_mechanism
+from server.running.planning import Key, planned_mechanism, priced
 from server.running.stopping import StopRequest
-
-#: A question of an analysis: its name, and the question's title.
-Key = tuple[str, str]
 
 #: A second answer is worth its round trips if it costs at least this part of what the first was planned to.
 LEAST = Fraction(1, 4)
@@ -39,10 +37,22 @@ class Reserve:
     Attributes:
         study: the study.
         prices: mu^2 of each question for one person, in the order in which they are asked.
+        kept: what is kept for second answers beside the reserve, in the same unit.
     """
 
     study: Study
     prices: Mapping[Key, Fraction]
+    kept: Mapping[Key, Fraction]
+
+    @classmethod
+    def of(cls, study: Study) -> Self:
+        """As the study's budget is divided.
+
+        Raises:
+            BudgetError: if it cannot be.
+        """
+        prices = priced(study)
+        return cls(study=study, prices=prices.first, kept=prices.kept)
 
     def later(self, key: Key) -> tuple[Key, ...]:
         """The questions that follow one."""
@@ -65,6 +75,7 @@ class Reserve:
         cap = squared_cap(float(budget.epsilon), float(budget.effective_delta))
         later = [self.prices[one] for one in self.later(key)]
         needed = sum(later, Fraction(0)) + budget.spare_attempts * max(later, default=Fraction(0))
+        needed += sum((self.kept.get(one, Fraction(0)) for one in self.later(key)), Fraction(0))
         free = cap - charged - needed
         return free if free >= LEAST * self.prices[key] else Fraction(0)
 

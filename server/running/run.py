@@ -22,7 +22,6 @@ from server.releases import Answer
 from server.running.federation import Federation, Patience
 from server.running.folder import CoordinatorFolder
 from server.running.pages import write_pages
-from server.running.planning import plan
 from server.running.progress import JsonLines, Progress, Stopwatch, silent
 from server.running.renewal import Renewal
 from server.running.reserve import Questions, Reserve, planned_by
@@ -107,7 +106,7 @@ def _outcomes(questions: Questions, everyone: int) -> dict[str, Any]:
 
 def _priced(study: Study, everyone: int) -> Reserve:
     """The prices of a study's questions; an analysis that would say nothing refuses it before anybody is asked."""
-    reserve = Reserve(study=study, prices=plan(study))
+    reserve = Reserve.of(study)
     for name in study.analyses:
         CATALOGUE[name].refuse(study, planned_by(reserve, name, holders=everyone))
     return reserve

@@ -30,7 +30,6 @@ from server.analyses.rfm.plan import cut_points_statistic
 from server.analyses.rfm.run import closer, first_look
 from server.releases import Combined, Release, combined
 from server.running.check import check_study
-from server.running.planning import plan
 from server.running.reserve import LEAST, Reserve
 from server.running.run import run_study
 from simulations.attack.audit_cases import OPTIONS_OF
@@ -41,7 +40,7 @@ BOTH = ["cut points", "cut points again", "segments", "segments again"]
 
 
 def reserve_of(study: Study) -> Reserve:
-    return Reserve(study=study, prices=plan(study))
+    return Reserve.of(study)
 
 
 def cap_of(study: Study) -> Fraction:
@@ -280,8 +279,21 @@ def test_a_failed_first_answer_leaves_less_for_second_ones(tmp_path: Path) -> No
     """Beta is lost in the cut points and comes back: their repetition is what the reserve was for."""
     federation = federation_at(tmp_path)
     run(federation, silent_at("answer", 1))
-    assert titles(federation) == ["cut points", "cut points", "segments"]
+    assert titles(federation) == ["cut points", "cut points", "segments", "segments again"]
+    price = {charge.title: charge.event.squared_mu(charge.records) for charge in charges(federation)}
+    assert price["segments again"] <= 1.001 * reserve_of(kit.small_study()).undisturbed()["rfm", "segments"]
     assert within_the_promise(federation)
+
+
+def test_what_is_kept_for_a_closer_look_is_taken_by_no_question_before_it() -> None:
+    """Whichever analysis asks first; and the cut points' share is what they get where nothing else is asked."""
+    alone = reserve_of(kit.small_study())
+    cap = cap_of(kit.small_study())
+    both = alone.prices["rfm", "cut points"] + alone.undisturbed()["rfm", "cut points"]
+    assert float(both / cap) == pytest.approx(0.7)
+    for names in (("rfm", "churn"), ("churn", "rfm")):
+        reserve = reserve_of(kit.small_study(analyses=names, churn=OPTIONS_OF.get("churn", {})))
+        assert reserve.undisturbed()["rfm", "cut points"] >= reserve.kept["rfm", "cut points"] > 0
 
 
 @pytest.mark.parametrize(

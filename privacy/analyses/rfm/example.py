@@ -62,8 +62,8 @@ EXAMPLES = (
     Example(
         statistic=CutSides(
             facts=(
-                FactCuts(fact="recency_days", at=(30, 90), permille=500),
-                FactCuts(fact="money", at=(2_000, 50_000), permille=500),
+                FactCuts(fact="recency_days", at=(30, 60, 90, 365), permille=500),
+                FactCuts(fact="money", at=(2_000, 10_000, 20_000, 50_000), permille=500),
             )
         ),
         crowd=_CROWD,

@@ -8,7 +8,7 @@ from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.shown import shown
 from server.analyses.rfm.columns import forms
 from server.analyses.rfm.earlier import compared, with_known_cuts
-from server.analyses.rfm.plan import CUT_POINTS, NAME, forecast, weights
+from server.analyses.rfm.plan import CUT_POINTS, NAME, forecast, second_weights, weights
 from server.analyses.rfm.run import closer, run
 from server.analyses.rfm.section import SECTION, rules, totals
 from server.analyses.rfm.terminal import tables
@@ -17,6 +17,7 @@ from server.analysis import ServerAnalysis
 ANALYSIS: ServerAnalysis[RfmResult] = ServerAnalysis(
     name=NAME,
     weights=weights,
+    second_weights=second_weights,
     part=Fraction(35, 100),
     run=run,
     forecast=forecast,

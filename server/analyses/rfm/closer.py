@@ -1,10 +1,10 @@
-"""A closer look at the cut points: the second answer asks on which side of the cuts found customers are.
+"""A closer look at the cut points: the second answer asks between which of the cuts found customers are.
 
 The first answer measures whole distributions and spreads its noise over all their bins. Its cut points say where to
-look: counts at just those values are two to three times as exact at the same price. A cut then moves along the first
-answer's distribution by what the two counts differ, weighted by their precision: a step of Newton's method, whose slope
-the first answer gives. Wrong scores fall by a third to a half at the same cost (``benchmarks/cut_points.py``;
-``docs/decisions/0042``). Counts of orders have ties, which no cut splits, and are not looked at again.
+look: by how much just those values miss their ranks is known three times as exactly at the same price. A cut then moves
+along the first answer's distribution by what the two differ, weighted by their precision: a step of Newton's method,
+whose slope the first answer gives. Wrong scores fall by half at the same cost (``benchmarks/cut_points.py``;
+``docs/decisions/0042``, ``0043``). Counts of orders have ties, which no cut splits, and are not looked at again.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.rfm.cut_sides import CutSides, FactCuts, SidesEstimate
+from privacy.analyses.rfm.cut_sides import RANKS, CutSides, FactCuts, SidesEstimate
 from privacy.analyses.rfm.segments import CutPoints
 from server.analyses.rfm.cut_points import Cumulative
 
@@ -27,11 +27,11 @@ _LEFT = 0.6
 
 
 def closer_question(cuts: CutPoints) -> CutSides:
-    """How many customers are at or below each quintile cut of days and of money; both have the same part."""
+    """By how much each quintile cut of days and of money misses its rank; both have the same part."""
     return CutSides(
         facts=(
-            FactCuts(fact="recency_days", at=tuple(sorted(set(cuts.recency_days))), permille=500),
-            FactCuts(fact="money", at=tuple(sorted(set(cuts.money))), permille=500),
+            FactCuts(fact="recency_days", at=cuts.recency_days, permille=500),
+            FactCuts(fact="money", at=cuts.money, permille=500),
         )
     )
 
@@ -50,24 +50,22 @@ def rank_of(distribution: Cumulative, value: int) -> float:
     return float(share[j - 1] + part * (share[j] - share[j - 1]))
 
 
-def moved(distribution: Cumulative, found: SidesEstimate, deviation: float) -> Cumulative:
+def moved(distribution: Cumulative, found: SidesEstimate) -> Cumulative:
     """The distribution as both answers have it: moved at each value looked at, and in proportion between them.
 
-    Both counts of a value are unbiased, and their noises independent, but for that of the number of all customers,
-    which is that of the first answer and moves both alike at the median. The weight of the closer one is ``v1 / (v1 +
-    v2)`` (Cochran 1937, as ``server.releases.combined_deviation``), in which v1 allows for what smoothing took away.
-    Margins do not: they are stated by the unsmoothed v1.
+    Both ranks of a value are unbiased, and their noises independent. The weight of the closer one is ``v1 / (v1 + v2)``
+    (Cochran 1937, as ``server.releases.combined_deviation``), in which v1 allows for what smoothing took away. Margins
+    do not: they are stated by the unsmoothed v1.
 
     Args:
         distribution: of the first answer.
-        found: counts of the closer question about the same fact.
-        deviation: standard deviation of the number of all customers, ``distribution.customers``.
+        found: what the closer question says of the same fact.
     """
     customers = distribution.customers
     ranks = np.array([rank_of(distribution, value) for value in found.cuts.at])
     first = np.array([distribution.rank_variance(rank) for rank in ranks]) * customers**2
-    second = (found.deviation**2 + ((0.5 - ranks) * deviation) ** 2) * np.ones(len(ranks))
-    away = (found.beyond_half + (0.5 - ranks) * customers) / customers
+    second = np.diag(found.covariance)
+    away = found.beyond / customers + np.array(RANKS) - ranks
     shift = _part(_LEFT * first, second) * away
     left = 1.0 - _part(first, second)
     knots, shifts = _between_ends(ranks, shift, 0.0)

@@ -18,7 +18,7 @@ from privacy.figures.estimates import Z95
 from privacy.figures.public_grid import FINEST, class_of, coarsened
 from privacy.protocol.study import Study
 from server.analyses.rfm.closer import closer_question
-from server.analyses.rfm.cut_points import QUINTILES, Cumulative, total_customers
+from server.analyses.rfm.cut_points import QUINTILES, Cumulative
 from server.analysis import Planned
 from server.analysis.expectation import Expectation
 from server.releases import again, combined_deviation
@@ -34,9 +34,9 @@ _MONEY_BINS = 512
 ORDERS_SINGLE = 24
 _ORDERS_BINS = 64
 
-#: Shares of the squared sensitivity, in thousandths. Orders have few distinct values and need less; days are the
-#: hardest, because a whole day's customers move with a cut.
-_PERMILLE = {"recency_days": 440, "money": 380, "orders": 180}
+#: Shares of the squared sensitivity, in thousandths. Orders have few distinct values and need less; on money rest its
+#: cap and what lies above it, too.
+_PERMILLE = {"recency_days": 400, "money": 430, "orders": 170}
 
 
 #: Cut points where any do: the noise and size of later questions do not depend on them.
@@ -54,8 +54,34 @@ def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
     if isinstance(study.of(CONTRACT).cut_points, KnownCuts):
         return {SEGMENTS: Fraction(1)}
+    cut_points, segments, _ = _shares(study)
+    return {CUT_POINTS: cut_points, SEGMENTS: segments}
+
+
+def second_weights(study: Study) -> dict[str, Fraction]:
+    """What is kept for the closer look at the cut points, beside what the reserve pays of it."""
+    if isinstance(study.of(CONTRACT).cut_points, KnownCuts):
+        return {}
+    *_, closer = _shares(study)
+    return {CUT_POINTS: closer} if closer else {}
+
+
+def _shares(study: Study) -> tuple[Fraction, Fraction, Fraction]:
+    """Of the first look, the segments and the closer look; they add up to 1.
+
+    So that cut points have ``cut_points_share`` of all that is spent where a study asks nothing else, keeps one spare
+    attempt, and nothing fails: half of it for the first look, which says where to look and stands alone where the
+    closer one fails, and half for that one, which also gets what the reserve has beyond repeating the segments; and
+    these are answered twice (``docs/decisions/0043``). Where nothing is asked again, the two questions have the share
+    and the rest.
+    """
     share = Fraction(study.of(CONTRACT).cut_points_share)
-    return {CUT_POINTS: share, SEGMENTS: 1 - share}
+    if study.budget.reserve == "kept" or not study.budget.spare_attempts:
+        return share, 1 - share, Fraction(0)
+    first, segments = share / 2, (1 - share) / 2
+    closer = min(first, segments)
+    whole = first + segments + closer
+    return first / whole, segments / whole, closer / whole
 
 
 def cut_points_statistic(study: Study) -> PrefixSums:
@@ -161,8 +187,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
 def _cut_deviation(study: Study, planned: Planned, customers: float) -> float:
     """Largest standard deviation of a quintile cut's rank of recency, as a share of so many customers."""
     first = cut_points_statistic(study)
-    estimates = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)
-    estimate, (_, of_all) = estimates[0], total_customers(estimates)
+    estimate, *_ = first.decode(np.zeros(first.dim, dtype=np.int64), planned(CUT_POINTS, first).released_deviation)
     flat = Cumulative(
         grid=estimate.grid, share=np.linspace(0.0, 1.0, estimate.grid.bins), estimate=estimate, customers=customers
     )
@@ -171,8 +196,8 @@ def _cut_deviation(study: Study, planned: Planned, customers: float) -> float:
     noise = planned(again(CUT_POINTS), question).released_deviation
     if math.isinf(noise):
         return max(alone)
-    days = question.decode(np.zeros(question.dim, dtype=np.int64), noise)[0].deviation
-    closer = [math.hypot(days, (0.5 - rank) * of_all) / customers for rank in QUINTILES]
+    days, *_ = question.decode(np.zeros(question.dim, dtype=np.int64), noise)
+    closer = np.sqrt(np.diag(days.covariance)) / customers
     return max(combined_deviation(one, other) for one, other in zip(alone, closer, strict=True))
 
 

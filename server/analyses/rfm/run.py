@@ -10,11 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
+
+import numpy as np
 
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.cut_sides import CutSides
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts, KnownTail
-from privacy.analyses.rfm.prefix_sums import PrefixEstimate
+from privacy.analyses.rfm.prefix_sums import PrefixEstimate, PrefixSums
 from privacy.analyses.rfm.results import Distribution, RfmResult, TailFigures
 from privacy.analyses.rfm.segment_totals import AMPLITUDES
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
@@ -118,14 +121,9 @@ def _fixed_high(study: Study) -> tuple[int, int, int] | None:
 
 def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Distribution, ...], Estimate]:
     """The first question: cut points, caps for the second one, pictures, and the number of customer records."""
-    release = ask(CUT_POINTS, cut_points_statistic(study))
-    look = first_look(study, release)
+    look = both_looks(study, ask(CUT_POINTS, cut_points_statistic(study)))
     recency, money, orders = look.recency, look.money, look.orders
     customers, deviation = look.customers, look.deviation
-    if release.closer is not None:
-        question = closer_question(find_cuts(study, recency, money, orders))
-        days, spend = question.decode(release.closer.array, release.closer.deviation)
-        recency, money = moved(recency, days, deviation), moved(money, spend, deviation)
     unit = 10 ** minor_digits(study.currency)
     cuts = find_cuts(study, recency, money, orders)
     rules = SegmentRules(cuts=cuts, thresholds=study.of(CONTRACT).rules, money_unit=unit)
@@ -158,8 +156,8 @@ def _find(study: Study, ask: Ask, planned: Planned) -> tuple[KnownCuts, tuple[Di
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class FirstLook:
-    """What the first answer says.
+class Look:
+    """What the first answer says, or both do.
 
     Attributes:
         recency, money, orders: distributions.
@@ -173,18 +171,32 @@ class FirstLook:
     deviation: float
 
 
-def first_look(study: Study, answer: Answer) -> FirstLook:
+def first_look(study: Study, answer: Answer) -> Look:
     """Distributions from the first answer to the first question."""
-    estimates = cut_points_statistic(study).decode(answer.array, answer.deviation)
+    return _first_look(cut_points_statistic(study), answer.array.tobytes(), answer.deviation)
+
+
+@lru_cache(maxsize=1)  # the closer question and the analysis look at the same answer, one after the other
+def _first_look(question: PrefixSums, values: bytes, deviation: float) -> Look:
+    estimates = question.decode(np.frombuffer(values, dtype=np.int64), deviation)
     customers, deviation = total_customers(estimates)
     recency, money, orders = (cumulated(estimate, customers) for estimate in estimates)
-    return FirstLook(recency=recency, money=money, orders=orders, customers=customers, deviation=deviation)
+    return Look(recency=recency, money=money, orders=orders, customers=customers, deviation=deviation)
 
 
 def closer(study: Study, answer: Answer) -> CutSides:
     """The closer question to which the first answer leads."""
     look = first_look(study, answer)
     return closer_question(find_cuts(study, look.recency, look.money, look.orders))
+
+
+def both_looks(study: Study, answer: Answer) -> Look:
+    """Distributions from both answers to the first question, or from the first where it stands alone."""
+    look = first_look(study, answer)
+    if answer.closer is None:
+        return look
+    days, spend = closer(study, answer).decode(answer.closer.array, answer.closer.deviation)
+    return replace(look, recency=moved(look.recency, days), money=moved(look.money, spend))
 
 
 #: What ``above_cap`` is for money, of orders: 0.2 to 1.1 caps were seen.

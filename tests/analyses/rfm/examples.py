@@ -67,8 +67,14 @@ def _prefix_tolerance(statistic: PrefixSums, customers: int) -> NDArray[np.float
 def _read_sides(statistic: CutSides, values: NDArray[np.int64], deviation: float) -> Reading:
     estimates: tuple[SidesEstimate, ...] = statistic.decode(values, deviation)
     return Reading(
-        values=np.concatenate([e.beyond_half for e in estimates]),
-        deviations=np.concatenate([np.full(len(e.cuts.at), e.deviation) for e in estimates]),
+        values=np.concatenate([e.beyond for e in estimates]),
+        deviations=np.concatenate([np.sqrt(np.diag(e.covariance)) for e in estimates]),
+        covariances=tuple(
+            (4 * number + i, 4 * number + j, float(e.covariance[i, j]))
+            for number, e in enumerate(estimates)
+            for i in range(4)
+            for j in range(4)
+        ),
     )
 
 
@@ -76,7 +82,8 @@ def _true_sides(statistic: CutSides, customers: Sequence[Row]) -> list[float]:
     result = []
     for one in statistic.facts:
         values = [row[COLUMNS.index(one.fact)] for row in customers]
-        result += [sum(value <= at for value in values) - len(values) / 2 for at in one.at]
+        ranks = zip(one.at, (0.2, 0.4, 0.6, 0.8), strict=True)
+        result += [sum(value <= at for value in values) - rank * len(values) for at, rank in ranks]
     return result
 
 
@@ -187,7 +194,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
         ),
     ),
     "cut_sides": (
-        CutSides(facts=(FactCuts(fact="orders", at=(1,), permille=1000),)),
+        CutSides(facts=(FactCuts(fact="orders", at=(1, 1, 2, 2), permille=1000),)),
         CutSides(
             facts=(
                 FactCuts(fact="recency_days", at=(10, 30, 90, 365), permille=500),
@@ -197,7 +204,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
         CutSides(
             facts=(
                 FactCuts(fact="tenure_days", at=(-(1 << 62), -1, (1 << 62) - 1, 1 << 62), permille=1),
-                FactCuts(fact="money", at=tuple(range(-32, 32)), permille=999),
+                FactCuts(fact="money", at=(-1, 0, 0, 1), permille=999),
             )
         ),
     ),
@@ -222,4 +229,4 @@ READINGS: dict[str, ReadingOf] = {
 }
 
 #: Nouns of this room that no example of the kit has: parts of its statistics are found in those.
-NOUNS = (FactCuts(fact="money", at=(1, 2), permille=1000),)
+NOUNS = (FactCuts(fact="money", at=(1, 2, 2, 9), permille=1000),)

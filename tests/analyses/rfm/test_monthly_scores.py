@@ -42,8 +42,7 @@ def test_new_cut_points_of_a_window_are_right_and_old_ones_of_a_whole_life_are_n
     for days in (None, bench.WINDOW):
         months = bench.load(data_folder, days, tmp_path, days=(first, last))
         studies = {day: bench.study_of(day, days) for day in months}
-        found = {day: bench.cuts_of(studies[day], bench.released(studies[day], tables, noise))
-                 for day, tables in months.items()}  # fmt: skip
+        found = {day: bench.cuts_of(studies[day], tables, noise) for day, tables in months.items()}
         people = {day: rfm_accuracy.pooled(tables) for day, tables in months.items()}
         shares[days] = {day: rfm_accuracy.agreement(found[day], people[day]) for day in months}
         shares[days]["kept"] = rfm_accuracy.agreement(found[first], people[last])
