@@ -1,7 +1,8 @@
 """Erasure: one person out of everything that this software keeps or wrote at a holder.
 
 What is kept of customers is in few places: stored tables (made again from the source when they are needed), the labels,
-scores and clusters of every day, the files and tables that were written of them, and the holder's pages. Ledgers, plans
+scores and clusters of every day, the history of tags, the files and tables that were written of all these, and the
+holder's pages. Ledgers, plans
 and releases hold no customer.
 """
 
@@ -24,6 +25,7 @@ from clients.data.exclusion import exclude
 from clients.data.several.keys import normal_key
 from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
+from clients.tagging import forget_tags, kept_tags, rewrite_tags
 from privacy.errors import ConfigError
 from privacy.private_files import private_file
 from privacy.protocol.study import parse_day
@@ -38,12 +40,14 @@ class Forgotten:
     Attributes:
         ids: every spelling of the person's id that was found here.
         days: days of studies whose labels, scores or clusters the person was taken out of.
+        tags: whether the person was in the history of tags.
         deleted: files that were deleted, because they can be made again.
         excluded: the exclusion list that the id was added to; None where ``holder.toml`` names none.
     """
 
     ids: tuple[str, ...]
     days: tuple[tuple[str, dt.date], ...]
+    tags: bool
     deleted: tuple[Path, ...]
     excluded: Path | None
 
@@ -72,7 +76,9 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     found = {spelling.strip(), key}
     for path in _parquet(kept):
         found = found.union(*(_spellings(pq.read_table(path), item) for item in found))
+    found = found.union(*(_spellings(kept_tags(folder.root), item) for item in found))
     days = sorted({(path.parent.name, parse_day(path.stem[:10])) for path in _parquet(kept) if _take_out(path, found)})
+    tags = forget_tags(folder.root, lambda table: _of(table, found))
     deleted = list(_delete(sorted((folder.state / "tables").glob("*")), set()))
     for study, day in days:
         if any(day in kind(kept).days(study) for kind in histories_of_all()):
@@ -82,7 +88,9 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     written = (path for root in {*targets, folder.root / "labels"} for path in root.rglob("*") if path.is_file())
     deleted += _delete(sorted(written), found)
     deleted += _delete(sorted((folder.root / "report").glob("*.html")), found)
-    return Forgotten(ids=tuple(sorted(found)), days=tuple(days), deleted=tuple(deleted), excluded=excluded)
+    if tags:
+        rewrite_tags(folder.root)
+    return Forgotten(ids=tuple(sorted(found)), days=tuple(days), tags=tags, deleted=tuple(deleted), excluded=excluded)
 
 
 def _parquet(folder: Path) -> list[Path]:

@@ -3,40 +3,50 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from clients.analyses.catalogue import ANALYSES, RECIPES
 from clients.answering.runs import RunFolder
 from clients.data.config import HolderConfig
+from clients.data.findings import Finding
 from clients.data.origin import Origin
 from clients.labels.config import FileTarget, read_labels_config
 from clients.labels.control import control_key
 from clients.labels.day_rows import DayRows
+from clients.tags.check import (
+    TagCheck,
+    consent_findings,
+    label_findings,
+    unused_findings,
+    version_findings,
+    wrong_findings,
+)
 from clients.tags.columns import Customers, customers_of
 from clients.tags.config import NAME, TagsFile, read_tags
-from clients.tags.coverage import complete, declared
+from clients.tags.coverage import Known, complete, coverage, declared
 from clients.tags.evaluation import Evaluated, evaluate
 from clients.tags.files import write_changes, write_group, write_tags
-from clients.tags.names import vocabulary
-from clients.tags.rules import Rule, needs, read_rules
+from clients.tags.names import label_facts, vocabulary
+from clients.tags.preview import Preview, previews
+from clients.tags.rules import Rule, needs, read_rules, wrong_rules
 from clients.tags.store import History, RunNote, path_of
 from clients.tags.tables import write_tag_tables
 from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.terms import Budget
 from privacy.locks import one_at_a_time
+from privacy.private_files import write_private
 from privacy.protocol.study import Study
 from privacy.tags.reader import Vocabulary
 from privacy.tags.tree import Leaf
-
-#: Labels that are older than so many days deserve a warning.
-OLD_LABELS = 45
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +107,14 @@ class TagSetting:
             days = [day for day in history.days(self.file.like or "") if day <= self.day]
             found += [history.rows(self.file.like or "", days[-1])] if days else []
         return tuple(found)
+
+    def label_days(self) -> dict[str, dt.date | None]:
+        """By fact that labels may say, of which day the newest are; None where none are kept."""
+        found: dict[str, dt.date | None] = {name: None for name, _ in label_facts()}
+        for rows in self.labels():
+            names = rows.schema().names
+            found |= {name: rows.snapshot.as_of for name, fact in label_facts() if fact.column in names}
+        return found
 
     def evaluate(self, rules: Sequence[Rule], more: Sequence[Leaf] = ()) -> Evaluated:
         """Ask the holder's feeds, and work out rules.
@@ -166,9 +184,72 @@ def run_tags(setting: TagSetting, *, changed_only: bool = False) -> TagRun:
         )
         history = kept.after(evaluated, note)
         history.save(path)
+        said = {"day": note.day.isoformat(), "tags": len(note.counts), "customers": note.customers}
+        write_private(path.with_name("last.json"), json.dumps(said).encode())  # for who asks how the holder stands
         written = write_all_tags(setting.root, setting.file, history, changed_only=changed_only)
         written += _write_groups(setting, evaluated)
     return TagRun(evaluated=evaluated, history=history, written=written)
+
+
+def check_tags(setting: TagSetting) -> TagCheck:
+    """What is wrong with the tags, and what deserves a look. Looks at no row."""
+    file, history = setting.file, History.load(path_of(setting.root))
+    wrong = wrong_rules(file, setting.words)
+    problems = [*wrong_findings(wrong), *version_findings(file, history)]
+    bad = {one.code for one in wrong}
+    sound = file.model_copy(update={
+        "tag": tuple(tag for tag in file.tag if tag.code not in bad),
+        "group": tuple(group for group in file.group if group.code not in bad),
+    })  # fmt: skip
+    rules: tuple[Rule, ...] = ()
+    try:
+        rules = read_rules(sound, setting.words)
+        declared(file, setting.words)
+    except ConfigError as error:
+        # Of rules that name one that is none, the one itself is enough to mend.
+        problems += [] if bad else [Finding(code="file", text=error.message, hint=error.hint)]
+    warnings = (
+        *consent_findings(setting.origin.config, rules),
+        *label_findings(rules, setting.label_days(), setting.day),
+        *unused_findings(rules),
+    )
+    groups = sum(rule.is_group for rule in rules)
+    return TagCheck(problems=tuple(problems), warnings=warnings, tags=len(rules) - groups, groups=groups)
+
+
+def preview_tags(setting: TagSetting, codes: Sequence[str] = ()) -> tuple[Evaluated, tuple[Preview, ...]]:
+    """What tags and groups would be on the setting's day. Writes nothing.
+
+    Args:
+        setting: of the day.
+        codes: which; all if none is given.
+
+    Raises:
+        ConfigError: if a rule is none, there is no such code, or a later day was run.
+        DataError: if a feed cannot be read as described.
+    """
+    rules = setting.rules()
+    unknown = sorted(set(codes) - {rule.code for rule in rules})
+    if unknown:
+        there = ", ".join(rule.code for rule in rules) or "none"
+        raise ConfigError(f"{NAME} has no tag or group {unknown[0]!r} to look at", hint=f"there is: {there}")
+    history = History.load(path_of(setting.root))
+    history.before(setting.day)
+    evaluated = setting.evaluate(rules)
+    return evaluated, previews(evaluated, history, codes)
+
+
+def coverage_of(setting: TagSetting) -> tuple[tuple[Known, ...], int | None, int]:
+    """Of how many customers what rules read is known, of how many the portrait is complete, and how many there are.
+
+    Raises:
+        ConfigError: if a rule is none, or what is declared is not there.
+        DataError: if a feed cannot be read as described.
+    """
+    rules, portrait = setting.rules(), declared(setting.file, setting.words)
+    customers = setting.evaluate(rules, portrait).customers
+    leaves = tuple(dict.fromkeys((*needs(rules), *portrait)))
+    return coverage(customers, leaves), complete(customers, portrait), len(customers)
 
 
 def write_all_tags(
@@ -221,22 +302,34 @@ def _write_groups(setting: TagSetting, evaluated: Evaluated) -> tuple[tuple[str,
     return tuple(written)
 
 
-def forget_tags(root: Path, of: Any) -> bool:
-    """Take a person out of the history of tags; whether there was anything to take.
+def kept_tags(root: Path) -> pa.Table:
+    """All intervals that are kept of customers' tags."""
+    return History.load(path_of(root)).table
+
+
+def forget_tags(root: Path, of: Callable[[pa.Table], pa.ChunkedArray]) -> bool:
+    """Take a person out of the history of tags; whether there was anything to take. What was counted stays.
 
     Args:
         root: the holder's folder.
         of: which rows of a table with ``customer_id`` and ``source_id`` are the person's.
     """
-    path = path_of(root)
-    if not path.exists():
-        return False
-    history = History.load(path)
+    history = History.load(path_of(root))
     mask = of(history.table)
-    if not pa.compute.any(mask).as_py():
+    if not pc.any(mask).as_py():
         return False
-    history.without(mask).save(path)
+    history.without(mask).save(path_of(root))
     return True
+
+
+def rewrite_tags(root: Path) -> None:
+    """Write the history of tags once more wherever ``labels.toml`` says, as ``tags.toml`` names them now.
+
+    Raises:
+        ConfigError: if there is no ``tags.toml``, or it is wrong.
+        DataError: if a target failed, after all others were written.
+    """
+    write_all_tags(root, read_tags(root), History.load(path_of(root)))
 
 
 def _study(root: Path, like: str | None, config: HolderConfig) -> Study:

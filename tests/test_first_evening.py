@@ -6,13 +6,11 @@ shows (figures aside where the document says they are noisy); and that files the
 
 from __future__ import annotations
 
-import os
 import re
-import sys
 from pathlib import Path
 
 import pytest
-from walk import blocks, walk
+from walk import blocks, of_this_tree, walk
 
 ROOT = Path(__file__).parents[1]
 DOCUMENT = (ROOT / "docs" / "first-evening.md").read_text(encoding="utf-8")
@@ -43,18 +41,9 @@ def test_the_document_has_commands_and_their_output() -> None:
 
 @pytest.mark.slow
 def test_the_evening(tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for name, module in (("cohortium", "-m cohortium "), ("python3", "")):
-        tool = tools / name
-        tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module}"$@"\n', encoding="utf-8")
-        tool.chmod(0o755)
     clone = tmp_path / "clone"
     clone.mkdir()
-    environment = {
-        **os.environ, "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}", "PYTHONPATH": str(ROOT), "COLUMNS": "100",
-    }  # fmt: skip
-    walk(DOCUMENT, clone, first=FIRST, environment=environment)
+    walk(DOCUMENT, clone, first=FIRST, environment=of_this_tree(tmp_path / "bin"))
     _the_demo_leads_everywhere(clone / "demo")
     for path in re.findall(r"`((?:first|evening)/[^`* ]+\.[a-z]+)`", DOCUMENT):
         assert (clone / path).exists(), path

@@ -80,7 +80,7 @@ def test_lines_of_a_chinese_paragraph_are_joined_and_blocks_are_not() -> None:
 
 
 def test_chinese_pages_have_the_commands_of_the_english_ones() -> None:
-    """Word for word, in the same order; the English ones are run by ``test_first_evening``."""
+    """Word for word, in the same order; the English ones are run by ``test_first_evening`` and others."""
 
     def commands(page: Path) -> list[str]:
         return re.findall(r"^```sh\n(.*?)^```$", page.read_text(encoding="utf-8"), re.M | re.S)
@@ -93,6 +93,7 @@ def test_chinese_pages_have_the_commands_of_the_english_ones() -> None:
     assert places == sorted(places)
     assert all(block in "".join(english) for block in commands(docs / "zh" / "labels.md"))
     assert commands(docs / "zh" / "schedule.md") == commands(docs / "schedule.md")
+    assert commands(docs / "zh" / "tags.md") == commands(docs / "tags.md")
 
 
 def test_chinese_pages_are_led_to_and_say_what_they_are_short_for() -> None:

@@ -62,6 +62,7 @@ class HolderState(_Value):
         waiting: studies that wait for the operator's approval.
         last_run: the run that was recorded here last.
         labels: days of the newest labels, by study.
+        tags: day of the last run of tags; empty where there was none.
         budget: what is left, in words; empty before the first study.
         policy: what it takes part in, in a sentence; empty where ``policy.toml`` is not there.
         problems: what is missing or wrong, with what to do.
@@ -74,6 +75,7 @@ class HolderState(_Value):
     waiting: tuple[str, ...]
     last_run: LastRun | None
     labels: dict[str, str]
+    tags: str
     budget: str
     policy: str
     problems: tuple[str, ...]
@@ -125,6 +127,7 @@ def state_of(folder: HolderFolder) -> HolderState:
         waiting=waiting,
         last_run=_last_run(runs, last[0]) if last else None,
         labels=_labels(folder.root),
+        tags=_tags(folder.state),
         budget=budget,
         policy=policy,
         problems=tuple(problems),
@@ -144,6 +147,14 @@ def _labels(root: Path) -> dict[str, str]:
         if name is not None:
             found[name[1]] = max(name[2], found.get(name[1], ""))
     return dict(sorted(found.items()))
+
+
+def _tags(state: Path) -> str:
+    """The day of the last run of tags."""
+    try:
+        return str(json.loads((state / "tags" / "last.json").read_text(encoding="utf-8"))["day"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return ""
 
 
 def sentence_of(policy: HolderPolicy) -> str:

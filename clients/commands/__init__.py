@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from clients.commands import care, setup, studies
+from clients.commands.tags import tags_app
 from privacy.member_commands import add_member_commands
 from privacy.presentation.terminal import command_group
 
@@ -31,3 +32,4 @@ holder_app.command("report")(studies.holder_report)
 holder_app.command("exclude")(care.holder_exclude)
 holder_app.command("forget")(care.holder_forget)
 holder_app.command("new")(setup.holder_new)
+holder_app.add_typer(tags_app)

@@ -53,7 +53,7 @@ def holder_forget(
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Take a person out of labels, scores, clusters, stored tables, pages and exports here, and exclude the id."""
+    """Take a person out of labels, scores, clusters, tags, tables, pages and exports here, and exclude the id."""
     from clients.answering.folder import HolderFolder
     from clients.forget import forget
 
@@ -65,6 +65,7 @@ def holder_forget(
             {
                 "ids": done.ids,
                 "days": [{"study": study, "as_of": str(day)} for study, day in done.days],
+                "tags": done.tags,
                 "deleted": [str(path) for path in done.deleted],
                 "excluded": str(done.excluded) if done.excluded else None,
             }
@@ -72,6 +73,8 @@ def holder_forget(
         return
     for study, day in done.days:
         screen.print(f"Taken out of the labels of {escape(study)}, {day}, and of what labels.toml writes of them")
+    if done.tags:
+        screen.print("Taken out of the history of tags, and of what labels.toml writes of it")
     for path in done.deleted:
         screen.print(f"Deleted, and can be made again: {escape(str(path))}", soft_wrap=True)
     if done.excluded:

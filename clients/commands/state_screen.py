@@ -47,6 +47,8 @@ def show_state(state: HolderState, folder: Path) -> None:
         screen.print(f"last run: {escape(run.study)} as of {run.as_of}{ended}", soft_wrap=True)
     labels = ", ".join(f"{study} as of {day}" for study, day in state.labels.items())
     screen.print(f"labels: {escape(labels) or 'none yet'}", soft_wrap=True)
+    if state.tags:
+        screen.print(f"tags: as of {escape(state.tags)}")
     if state.policy:
         screen.print(f"policy: {escape(state.policy)}", soft_wrap=True)
     if state.budget:

@@ -119,7 +119,7 @@ def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
     asked = [one for one in wanted if isinstance(one, Aggregate) and one.feed == "order"]
     with open_lines(origin) as opened:
         lines, counts = counted_lines(opened, origin)
-        part = Part.of(order_query(lines, origin, asked), what="adding up orders")
+        part = Part.once(order_query(lines, origin, asked), what="adding up orders")
         zone = "UTC" if zone_of(lines.time) is not None else origin.config.source.time_zone
         exact = spellings_of(with_exact_ids(opened, origin, counts), origin.study)
         if exact is not None:
@@ -143,9 +143,10 @@ def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
 
 def _ask_feed(origin: Origin, name: FeedName, asked: Sequence[Aggregate], found: _Found) -> None:
     with open_feed(origin, name) as feed:
-        columns = FeedColumns(feed.kept, feed.reading, origin.study)
-        zone = "UTC" if zone_of(feed.kept.time) is not None else feed.reading.source.time_zone
-        part = Part.of(feed_query(columns, feed.reading, origin.study, asked), what=f"adding up {name}")
+        columns = FeedColumns(feed.seen, feed.reading, origin.study)
+        zone = "UTC" if zone_of(feed.seen.time) is not None else feed.reading.source.time_zone
+        query = feed.of_somebody(feed_query(columns, feed.reading, origin.study, asked))
+        part = Part.once(query, what=f"adding up {name}")
     found.add(part, _answers(part, asked, _start(origin, zone), origin))
 
 
@@ -185,12 +186,13 @@ def _answer(part: Part, name: str, one: Aggregate, start: int, origin: Origin) -
 
 def _over_all(node: Node, numbers: IntArray, column: Column, size: int) -> Column:
     """A column over all ids. Who has no event has none, and spent nothing; anything else of them is unknown."""
-    known = np.full(size, _is_nothing(node))
+    known = np.full(size, is_nothing(node))
     known[numbers] = column.known
     return Column(spread(numbers, column.raw, size, 0), known, column.words)
 
 
-def _is_nothing(node: Node) -> bool:
+def is_nothing(node: Node) -> bool:
+    """Whether a value is 0, and known, of who has no event."""
     if isinstance(node, Aggregate):
         return node.function in ("count", "sum")
     return isinstance(node, Fact) and node.name in ("orders", "money")

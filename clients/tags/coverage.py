@@ -7,11 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clients.tags.columns import Customers
+from clients.tags.columns import Customers, is_nothing
 from clients.tags.config import TagsFile
 from privacy.errors import ConfigError
 from privacy.tags.reader import Vocabulary
-from privacy.tags.tree import Aggregate, Fact, Leaf
+from privacy.tags.tree import Fact, Leaf
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,11 +51,11 @@ def complete(customers: Customers, facts: Sequence[Fact]) -> int | None:
 
 
 def coverage(customers: Customers, leaves: Sequence[Leaf]) -> tuple[Known, ...]:
-    """Of how many customers each fact is known; counts and sums of events always are, and are left out."""
+    """Of how many customers each fact is known; what is 0 where there is nothing always is, and is left out."""
     return tuple(
         Known(name=leaf_name(leaf), known=int(customers.columns[leaf].known.sum()))
         for leaf in leaves
-        if not (isinstance(leaf, Aggregate) and leaf.function in ("count", "sum"))
+        if not is_nothing(leaf)
     )
 
 

@@ -64,7 +64,7 @@ class FeedColumns:
 
 
 def feed_query(columns: FeedColumns, reading: FeedReading, study: Study, wanted: Sequence[Aggregate]) -> ir.Table:
-    """One row a customer with an event before the study's day: ``customer``, ``x<place>``, ``x<place>_of``.
+    """One row a customer with an event before the study's day: ``customer``, ``rows``, ``x<place>``, ``x<place>_of``.
 
     Of a share or mean ``x_of`` is what it is of; a last time is ``x``. Null where there is no such event.
     """
@@ -78,7 +78,7 @@ def feed_query(columns: FeedColumns, reading: FeedReading, study: Study, wanted:
         window = within(one, rows.time, reading, study)
         chosen = _both(window, rows[filters[one.where]] if one.where is not None else None)
         found |= _aggregated(f"x{place}", one, rows, window, chosen)
-    return rows.group_by("customer").agg(**found) if found else rows.select("customer").distinct()
+    return rows.group_by("customer").agg(rows=rows.count(), **found)
 
 
 def _aggregated(

@@ -31,7 +31,7 @@ def attributes(feed: OpenFeed, names: Iterable[str], as_of: dt.date) -> tuple[Pa
     """
     wanted = sorted(names)
     roles = sorted({"born" if name in OF_BIRTH else name.partition(".")[2] for name in wanted})
-    rows = feed.kept
+    rows = feed.seen
     named = {}
     for role in roles:
         raw = rows[f"raw_{role}"]
@@ -47,7 +47,7 @@ def attributes(feed: OpenFeed, names: Iterable[str], as_of: dt.date) -> tuple[Pa
         **{f"least_{role}": rows[f"v_{role}"].min() for role in roles},
         **{f"most_{role}": rows[f"v_{role}"].max() for role in roles},
     )
-    part = Part.of(query, what="looking at customers")
+    part = Part.once(feed.of_somebody(query), what="looking at customers")
     return part, {name: _column(name, part.rows, feed.reading.values, as_of) for name in wanted}
 
 

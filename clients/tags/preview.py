@@ -35,7 +35,7 @@ class Preview:
         levels: of a fact in bands, how many have each level, from the first on.
         spent: what they spent in all, in minor units.
         change: who would enter and leave since the last run; None for groups, and for what is not written.
-        overlaps: the other tags that most of them have.
+        overlaps: the other tags that most of them have; facts in bands, which nearly everybody has, are left out.
         ids: some of them, as the source spells them: the first.
     """
 
@@ -74,7 +74,7 @@ def _preview(rule: Rule, evaluated: Evaluated, has: dict[str, BoolArray], change
     shared = [
         Overlap(code=other.code, customers=int((own & has[other.code]).sum()))
         for other in evaluated.rules
-        if other.code != rule.code and not other.is_group
+        if other.code != rule.code and not other.is_group and not getattr(other.of, "bands", ())
     ]
     first = np.flatnonzero(own)[:_SHOWN]
     return Preview(

@@ -12,7 +12,7 @@ from decimal import Decimal
 from itertools import pairwise
 from typing import get_args
 
-from privacy.tags.tokens import Written, tokens_of
+from privacy.tags.tokens import Written, as_written, tokens_of
 from privacy.tags.tree import (
     COUNT,
     DAYS,
@@ -146,11 +146,11 @@ class _Reader:
                 constant = self._constant(node)
                 return constant, "text" if isinstance(constant, Text) else PLAIN
             case ast.Name(id=name):
-                return self._fact(node, SYNONYMS.get(name, name))
+                return self._fact(node, SYNONYMS.get(name, as_written(name)))
             case ast.Attribute(value=ast.Name(id="customer"), attr=role):
-                return self._fact(node, f"customer.{role}")
+                return self._fact(node, f"customer.{as_written(role)}")
             case ast.Call(func=ast.Name(id=name), args=args, keywords=[]):
-                return self._call(node, name, args, depth)
+                return self._call(node, as_written(name), args, depth)
         raise self.wrong(node, f"{_NODE_WORDS.get(type(node), 'this')} is not part of rules")
 
     def _condition(self, node: ast.AST, depth: int) -> Node:
@@ -247,7 +247,7 @@ class _Reader:
             raise self.wrong(place, f"there is no {texts[0].value!r} here", _near(texts[0].value, known))
 
     def _call(self, node: ast.AST, name: str, args: list[ast.expr], depth: int) -> tuple[Node, Kind]:
-        if self._feed:
+        if self._feed and name != "known":
             raise self.wrong(node, "inside [..] are conditions on one event only")
         if any(isinstance(item, ast.Starred) for item in args):
             raise self.wrong(node, "* is not part of rules")
@@ -281,12 +281,12 @@ class _Reader:
         of: ast.expr = args[0]
         role, where = "", None  # what stands behind the point, and in [..]
         if isinstance(of, ast.Attribute):
-            role = of.attr
+            role = as_written(of.attr)
             of = of.value
         if isinstance(of, ast.Subscript):
             where = of.slice
             of = of.value
-        feed = of.id if isinstance(of, ast.Name) else ""
+        feed = as_written(of.id) if isinstance(of, ast.Name) else ""
         if feed in self._words.absent:
             raise self.wrong(of, f"there are no events {feed!r}", self._words.absent[feed])
         if feed not in self._words.feeds:

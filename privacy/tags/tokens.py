@@ -6,6 +6,7 @@ a number. Here a token is a word of ASCII letters, a plain number, a text in quo
 
 from __future__ import annotations
 
+import keyword
 import re
 from typing import NamedTuple
 
@@ -15,7 +16,7 @@ _TOKEN = re.compile(
     r"""(?P<space>[ ]+)
     |(?P<text>'[^'\\]*'|"[^"\\]*")
     |(?P<number>[0-9]+(?:\.[0-9]+)?)
-    |(?P<word>[A-Za-z][A-Za-z0-9_]*)
+    |(?P<word>[A-Za-z](?:[A-Za-z0-9_]*[A-Za-z0-9])?)
     |(?P<sign><=|>=|==|!=|[()\[\],.<>=-])""",
     re.VERBOSE,
 )
@@ -71,13 +72,27 @@ def tokens_of(text: str) -> Written:
         depth += (token in ("(", "[")) - (token in (")", "]"))
         if depth > MAX_DEPTH:
             raise RuleError(f"brackets are nested more than {MAX_DEPTH} deep", at, hint="make a tag of a part of it")
-        plain = "==" if token == "=" else " " if kind == "space" else token
+        plain = "==" if token == "=" else " " if kind == "space" else own_word(token)
         written.append(plain)
         places += [min(at + number, found.end() - 1) for number in range(len(plain))]
         at, last = found.end(), last if kind == "space" else kind
     whole = "".join(written)
     start = len(whole) - len(whole.lstrip())
     return Written(whole.strip(), (*places[start:], len(text)))
+
+
+#: Words of Python that are words of rules, too.
+_SHARED = ("and", "or", "not", "in", "is")
+
+
+def own_word(token: str) -> str:
+    """A token as the parser may see it: of Python's other words, such as ``return``, which is a feed, another name."""
+    return f"{token}_" if keyword.iskeyword(token) and token not in _SHARED else token
+
+
+def as_written(name: str) -> str:
+    """A name that the parser has seen, as the operator wrote it."""
+    return name[:-1] if name.endswith("_") and keyword.iskeyword(name[:-1]) else name
 
 
 def _check(token: str, kind: str, last: str, at: int, text: str) -> None:

@@ -33,6 +33,7 @@ WORDS = Vocabulary(
             "discount": "flag",
             **_WHEN,
         },
+        "return": {"reason": "text", **_WHEN},
         "session": {"page": "text", "seconds": Unit("seconds", 1), **_WHEN},
     },
     values={("order", "amount"): _MONEY, ("order", "cost"): _MONEY},
@@ -51,6 +52,7 @@ RULES = (
     "not (tag('leaving') or changed('eight')) and not known(churn_probability)",
     "customer.region = \"Côte d'Ivoire\" or customer.region not in ('北京', '上海') or customer.company",
     "days_since(order[category != 'toys']) < 10 and order_value > mean(order.amount)",
+    "count(return[reason = 'late'], -365) >= 2 or days_since(return) > 30",
     "count(order[not discount and hour >= 18 and month in (6, 7, 8)], -365) >= 1",
 )
 
@@ -158,6 +160,10 @@ HOSTILE = (
     "count()",
     "orders > 1 orders < 2",
     "import os",
+    "return",
+    "return > 1",
+    "count(return_) > 1",
+    "orders > lambda",
     "\ud800 > 1",
     "customer.gender = '\ud800'",
     "customer.gender = '\u202e'",

@@ -109,6 +109,22 @@ def walk(document: str, folder: Path, *, first: str | None = None, environment: 
             _compare(block, printed[number])
 
 
+def of_this_tree(tools: Path) -> dict[str, str]:
+    """Variables under which ``cohortium`` and ``python3`` are those of this tree.
+
+    Args:
+        tools: a folder that is made for them.
+    """
+    root = Path(__file__).parents[2]
+    tools.mkdir()
+    for name, module in (("cohortium", "-m cohortium "), ("python3", "")):
+        tool = tools / name
+        tool.write_text(f'#!/bin/sh\nexec "{sys.executable}" {module}"$@"\n', encoding="utf-8")
+        tool.chmod(0o755)
+    path = f"{tools}{os.pathsep}{os.environ['PATH']}"
+    return {**os.environ, "PATH": path, "PYTHONPATH": str(root), "COLUMNS": "100"}
+
+
 if __name__ == "__main__":
     try:
         walk(Path(sys.argv[1]).read_text(encoding="utf-8"), Path.cwd())

@@ -174,10 +174,17 @@ def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Orig
 
 def tests_of_who(source: ir.Table, customer: Id, config: Reading, *, base: Path) -> dict[str, ir.Value]:
     """By the rule's name: whether it applies, for rules on whose row it is; alike for purchases and other feeds."""
-    tests: dict[str, ir.Value] = {}
-    if config.source.where is not None:
-        tests["where"] = ~source["_takes_part"]
-    tests["no_customer_id"] = customer.missing
+    return tests_of_taking_part(source, config) | tests_of_whom(customer, config, base=base)
+
+
+def tests_of_taking_part(source: ir.Table, config: Reading) -> dict[str, ir.Value]:
+    """The same for the source's condition."""
+    return {} if config.source.where is None else {"where": ~source["_takes_part"]}
+
+
+def tests_of_whom(customer: Id, config: Reading, *, base: Path) -> dict[str, ir.Value]:
+    """The same for rules on the id."""
+    tests: dict[str, ir.Value] = {"no_customer_id": customer.missing}
     excluded = read_exclusion_list(config, base=base)
     if excluded:
         listed = ibis.memtable({"listed": normal_ids(excluded, config)}, schema={"listed": "string"})

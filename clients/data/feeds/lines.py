@@ -16,7 +16,16 @@ from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import missing_columns, typed
 from clients.data.cleaning.ids import customer_of, is_untidy, text_ids
-from clients.data.cleaning.lines import KEPT, RULES, first_rule, is_seen, tests_of_when, tests_of_who, with_condition
+from clients.data.cleaning.lines import (
+    KEPT,
+    RULES,
+    first_rule,
+    is_seen,
+    tests_of_taking_part,
+    tests_of_when,
+    tests_of_whom,
+    with_condition,
+)
 from clients.data.feed_config import FeedReading
 from clients.data.origin import Origin
 from clients.data.sources import fetch, open_source
@@ -34,11 +43,28 @@ class OpenFeed:
         rows: every row of the source, with ``rule`` (``KEPT`` or a code of ``RULES``), ``customer`` (the key to group
             by), ``time`` (of events) and the other mapped columns as ``raw_<role>``.
         kept: those that count, without ``rule``.
+        seen: the same, those of nobody and of who never takes part among them: see :meth:`of_somebody`.
     """
 
     reading: FeedReading
     rows: ir.Table
     kept: ir.Table
+    seen: ir.Table
+    _origin: Origin
+
+    def of_somebody(self, customers: ir.Table) -> ir.Table:
+        """What was made of ``seen``, one row a customer, without nobody and who never takes part.
+
+        Who somebody is says the id alone: asking that of each customer, not of each row, is several times cheaper.
+
+        Args:
+            customers: with ``customer``, and ``rows``, their number: a database that looks for conditions that it may
+                apply to rows before it groups them finds none in one that is about both.
+        """
+        ids, nulls = customers.customer, self._origin.study.cleaning.null_ids
+        customer = customer_of(ids, self.reading, nulls, tidy=ids.type().is_string())
+        tests = tests_of_whom(customer, self.reading, base=self._origin.base)
+        return customers.filter([~test.fill_null(False) | (customers.rows < 0) for test in tests.values()])
 
     def tally(self) -> dict[str, int]:
         """How many rows each rule left out, by its name, in the order of ``RULES``; ``""`` for those that count."""
@@ -63,8 +89,8 @@ def open_feed(origin: Origin, name: FeedName) -> Iterator[OpenFeed]:
             if missing := missing_columns(opened.table, reading):
                 raise ColumnsMissing(missing)
             tidy = _are_tidy(opened.table, reading)
-            rows, kept = _rows(opened.table, reading, origin, tidy=tidy)
-            feed = OpenFeed(reading=reading, rows=rows, kept=kept)
+            rows, kept, seen = _rows(opened.table, reading, origin, tidy=tidy)
+            feed = OpenFeed(reading=reading, rows=rows, kept=kept, seen=seen, _origin=origin)
             if opened.files:
                 counted = fetch(opened.table.aggregate(rows=opened.table.count()), what="counting rows")
                 opened.check_rows(pc.sum(counted["rows"]).as_py() or 0)
@@ -88,13 +114,14 @@ def _are_tidy(table: ir.Table, reading: FeedReading) -> bool:
     return not pc.any(found["untidy"]).as_py()
 
 
-def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) -> tuple[ir.Table, ir.Table]:
+def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) -> tuple[ir.Table, ir.Table, ir.Table]:
     source = typed(table, reading)
     if reading.source.where is not None:
         source = with_condition(source, reading.source.where)
     mapped = reading.columns.mapped()
     customer = customer_of(source[reading.columns.customer], reading, origin.study.cleaning.null_ids, tidy=tidy)
-    tests = tests_of_who(source, customer, reading, base=origin.base)
+    whose = tests_of_whom(customer, reading, base=origin.base)
+    tests = tests_of_taking_part(source, reading) | whose
     if "time" in mapped:
         tests |= tests_of_when(source[mapped["time"]], reading, origin.study)
     raw = {
@@ -102,7 +129,12 @@ def _rows(table: ir.Table, reading: FeedReading, origin: Origin, *, tidy: bool) 
     }
     named = {"customer": customer.key} | raw
     # Asked for in plain terms, which databases answer from what they know of whole blocks of rows.
-    counts = [~test.fill_null(False) for name, test in tests.items() if name not in ("unreadable_time", "after_as_of")]
+    seen = [~test.fill_null(False) for test in tests_of_taking_part(source, reading).values()]
     if "time" in mapped:
-        counts += is_seen(source[mapped["time"]], reading, origin.study)
-    return source.select(**named, rule=first_rule(tests)), source.filter(counts).select(**named)
+        seen += is_seen(source[mapped["time"]], reading, origin.study)
+    counts = [~test.fill_null(False) for test in whose.values()]
+    return (
+        source.select(**named, rule=first_rule(tests)),
+        source.filter([*counts, *seen]).select(**named),
+        (source.filter(seen) if seen else source).select(**named),
+    )

@@ -38,6 +38,15 @@ class Part:
         ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
         return cls(ids=ids.dictionary_encode(), rows=table.drop_columns(["customer"]))
 
+    @classmethod
+    def once(cls, expression: ir.Table, *, what: str) -> Self:
+        """The same of a query that has each customer once, which need not be looked for."""
+        table = fetch(expression, what=what)
+        ids = table["customer"].combine_chunks()
+        ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
+        each = pa.array(np.arange(len(ids), dtype=np.int32))
+        return cls(ids=pa.DictionaryArray.from_arrays(each, ids), rows=table.drop_columns(["customer"]))
+
     @property
     def texts(self) -> pa.Array:
         """Every id once, as text."""
