@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -87,6 +88,10 @@ class Estimate(Value):
 
 class Figures(Value):
     """Base of an analysis' result: what of it goes with a study that withholds totals, and what with others."""
+
+    def cuts(self) -> Mapping[str, tuple[int, ...]]:
+        """Numbers by which later studies may cut bands and values, by name; money in minor units. None for most."""
+        return {}
 
     def check_complete(self) -> None:
         """Raise ValueError if a total is missing; for studies that withhold none."""

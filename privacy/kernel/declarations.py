@@ -83,16 +83,16 @@ class DimensionUse(Noun):
     def _keys_fit(self) -> Self:
         kind, values, keys = self.meaning.keys, self.meaning.values, self.keys
         fits = {
-            "text": bool(keys.values) or keys.source is not None,
+            "text": bool(keys.values) or keys.is_listed,
             "closed": bool(keys.values) and set(keys.values) <= set(values),
-            "number": keys.first is not None or bool(keys.upper),
+            "number": keys.first is not None or bool(keys.upper) or keys.is_released,
             "period": bool(keys.days) or keys.months is not None or keys.quarters is not None,
         }
         if not fits[kind]:
             how = {
                 "text": 'listed texts, or {from = "lists.NAME"}',
                 "closed": f"some of {', '.join(values)}",
-                "number": 'a range such as "0..11", or {upper = [7, 30]}',
+                "number": 'a range such as "0..11", {upper = [7, 30]}, or {from = "ANALYSIS.NAME"} of an earlier run',
                 "period": '{months = 12, before = "as_of"} or {quarters = 8}',
             }
             raise ValueError(f"{self.dimension}: its keys are {how[kind]}")

@@ -59,6 +59,7 @@ DimensionName = Literal[
     "customer.gender", "customer.age_band", "customer.region", "customer.occupation", "customer.level",
     "customer.company", "customer.first_channel", "customer.known",
     "first_order.month", "tenure_band", "recency_band", "discount_band", "orders_365_band", "loyalty_band",
+    "orders_band", "money_band",
     "second_order.outcome", "second_order.days",
     "order.month", "order.months_since_first", "order.category", "order.brand", "order.channel", "order.store",
     "order.daypart", "order.weekday",
@@ -102,8 +103,10 @@ def _of_time(keys: KeyKind, en: str, zh: str, values: tuple[str, ...] = ()) -> D
 #: - ``customer.known``: ``yes`` where all of the use's ``roles`` of the feed ``customer`` have a value, else ``no``; a
 #:   customer who is in any feed counts, also one who is in no row of ``customer``.
 #: - ``first_order.month``: of the day of the customer's first order.
-#: - ``tenure_band``, ``recency_band``, ``orders_365_band``, ``discount_band``, ``loyalty_band``: the features
-#:   ``tenure_days``, ``recency_days``, ``orders_365``, ``discount_share`` and ``loyalty`` (thousandths), in bins.
+#: - ``tenure_band``, ``recency_band``, ``orders_365_band``, ``discount_band``, ``loyalty_band``, ``orders_band``: the
+#:   features ``tenure_days``, ``recency_days``, ``orders_365``, ``discount_share`` and ``loyalty`` (thousandths) and
+#:   ``orders``, in bins. ``money_band``: ``money`` in bins of whole units of the study's currency: (50,) are two keys,
+#:   of up to 50.00 and of more.
 #: - ``second_order.outcome``, ``.days``: ``again`` and the days from the first to the second order (0 on the same day);
 #:   or ``not_yet`` and the days from the first order to the as-of day (1 for an order of the day before).
 #: - ``order.months_since_first``: calendar months from the month of the customer's first order to that of this one.
@@ -129,6 +132,8 @@ DIMENSIONS: dict[DimensionName, Dimension] = {
     "discount_band": _orders("number", "lines on discount, thousandths", "折扣购买占比（千分）", role="discount"),
     "orders_365_band": _orders("number", "orders in a year", "一年订单数"),
     "loyalty_band": _orders("number", "loyalty, thousandths", "忠诚度（千分）"),
+    "orders_band": _orders("number", "orders", "订单数"),
+    "money_band": _orders("number", "spend", "消费额", role="amount"),
     "second_order.outcome": _orders("closed", "second order", "第二单", ("again", "not_yet")),
     "second_order.days": _orders("number", "days", "天数"),
     "order.month": _of_time("period", "ordered in", "下单时期"),

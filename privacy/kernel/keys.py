@@ -21,14 +21,16 @@ MOST_KEYS = 400
 
 _Number = Annotated[int, Field(ge=-(1 << 40), le=1 << 40)]
 _RANGE = re.compile(r"^(-?\d{1,6})\.\.(-?\d{1,6})$")
-_LIST = re.compile(r"^lists\.([a-z][a-z0-9_]{0,39})$")
+_SOURCE = re.compile(r"^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,39}$")
+_LISTS = "lists."
 
 
 class Keys(Noun):
     """The keys of one dimension, in order: exactly one of these forms. The form must fit the dimension.
 
     In a study's file they may be written ``["a", "b"]`` (values), ``"0..11"`` (first to last), ``{upper = [7, 30]}``,
-    ``{months = 12, before = "as_of"}``, ``{quarters = 8}`` and ``{from = "lists.channels"}``.
+    ``{months = 12, before = "as_of"}``, ``{quarters = 8}``, ``{from = "lists.channels"}`` and, of cuts that an earlier
+    run has released, ``{from = "ANALYSIS.NAME"}``.
 
     Attributes:
         values: texts, compared trimmed and without regard to case; the last one may be :data:`OTHER`.
@@ -37,7 +39,8 @@ class Keys(Noun):
         days: first days of consecutive periods, ascending, and after them the day after the last period.
         months, quarters: so many whole calendar months or quarters, the last one being the last that is over on the
             as-of day. A holder never sees this form: :meth:`written_out` makes ``days`` of it.
-        source: a list that the study names, ``lists.NAME``; :meth:`written_out` makes ``values`` of it.
+        source: a list that the study names, ``lists.NAME``, of which :meth:`written_out` makes ``values``; or cuts that
+            an earlier run has released, of which the coordinator makes ``upper`` before holders see the study.
     """
 
     values: tuple[ListedValue, ...] = since("0.2.0", (), max_length=MOST_KEYS)
@@ -87,11 +90,21 @@ class Keys(Noun):
             raise ValueError("keys: one is listed twice")
         if OTHER in {value.casefold() for value in self.values[:-1]}:
             raise ValueError(f'keys: "{OTHER}" stands last; it is added by itself')
-        if self.source is not None and not _LIST.match(self.source):
-            raise ValueError('keys: from names a list of the study, such as "lists.channels"')
+        if self.source is not None and not _SOURCE.match(self.source):
+            raise ValueError('keys: from names a list of the study, such as "lists.channels", or released cuts')
         if self.is_written_out and self.count > MOST_KEYS:
             raise ValueError(f"keys: at most {MOST_KEYS}")
         return self
+
+    @property
+    def is_listed(self) -> bool:
+        """Whether they are taken from a list of the study."""
+        return self.source is not None and self.source.startswith(_LISTS)
+
+    @property
+    def is_released(self) -> bool:
+        """Whether they are taken from an earlier run's release."""
+        return self.source is not None and not self.is_listed
 
     @property
     def is_written_out(self) -> bool:
@@ -133,7 +146,9 @@ class Keys(Noun):
             ValueError: if the study has no such list.
         """
         if self.source is not None:
-            name = self.source.removeprefix("lists.")
+            if self.is_released:
+                raise ValueError(f"keys: {self.source} is of an earlier run, and none is at hand")
+            name = self.source.removeprefix(_LISTS)
             if not lists.get(name):
                 raise ValueError(f"keys: the study names no list {name!r}; add it under lists")
             return Keys(values=lists[name])

@@ -28,6 +28,8 @@ from simulations.worlds.true_keys import Row, closed_key, customer_key, event_ke
 Entries = dict[int, tuple[int, ...]]
 
 _DAY = dt.timedelta(days=1)
+#: Of a unit of money.
+QUANTA = 10_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,8 +93,8 @@ def _orders(lines: list[Row]) -> list[Row]:
     return sorted(orders, key=lambda order: (order["time"], str(order["order"])))
 
 
-def _facts(clean: Clean, orders: list[Row]) -> dict[str, int]:
-    """The features that tables may use; none without an order."""
+def _facts(clean: Clean, orders: list[Row], lines_of_all: list[Row]) -> dict[str, int]:
+    """The features that tables may use; none without an order. Money is in whole units, rounded up."""
     if not orders:
         return {}
     lines = [line for order in orders for line in order["lines"] if line["bought"]]
@@ -104,6 +106,8 @@ def _facts(clean: Clean, orders: list[Row]) -> dict[str, int]:
         "recency_days": (clean.until - last) // _DAY,
         "discount_share": 1000 * reduced // len(lines),
     }
+    minor = (sum(line["quanta"] for line in lines_of_all) + clean.per_minor // 2) // clean.per_minor
+    facts["money"] = math.ceil(Fraction(minor * clean.per_minor, QUANTA))
     earned = most = 0
     for place in range(12):
         ends = clean.until - 30 * place * _DAY, clean.until - 30 * (place + 1) * _DAY
@@ -118,7 +122,7 @@ def _facts(clean: Clean, orders: list[Row]) -> dict[str, int]:
 
 def _entries_of(clean: Clean, table: CellTable, who: str, rows: dict[FeedName, list[Row]]) -> Entries:
     orders = _orders(rows.get("order", []))
-    facts = _facts(clean, orders)
+    facts = _facts(clean, orders, rows.get("order", []))
     for condition in table.where:
         fact = facts.get(condition.fact)
         if fact is None or (condition.least is not None and fact < condition.least):

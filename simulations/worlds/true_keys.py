@@ -75,7 +75,7 @@ def customer_key(
         then = orders[1]["time"].date() if len(orders) > 1 else as_of
         return _number((then - first).days, keys)
     feature = {"tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365",
-               "loyalty_band": "loyalty"}  # fmt: skip
+               "loyalty_band": "loyalty", "orders_band": "orders", "money_band": "money"}  # fmt: skip
     return _number(facts[feature.get(name, "discount_share")], keys)
 
 

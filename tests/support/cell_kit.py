@@ -77,6 +77,7 @@ TABLES = (
     declared("device", {"session.device": listed("devices"), "customer.occupation": ["retired", "other"]},
              "count(session)", "sum(session.seconds)", events={"of": "session", "which": "earliest"}),
     declared("loyalty", {"loyalty_band": {"upper": [0, 50, 150, 300]}}, "customers", where=["loyalty < 900"]),
+    declared("worth", {"money_band": {"upper": [-1, 0, 40, 150, 600]}, "orders_band": {"upper": [1, 3]}}, "customers"),
     declared("carts", {"tenure_band": {"upper": [90, 365]}}, "count(cart)", "sum(cart.amount)", where=["orders < 3"]),
 )  # fmt: skip
 

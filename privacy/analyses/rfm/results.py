@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Literal
 
 from pydantic import Field
@@ -179,6 +179,20 @@ class RfmResult(Figures):
     def segmentations(self) -> tuple[SchemeFigures, ...]:
         """All of them, value by activity last."""
         return self.schemes if self.value_activity is None else (*self.schemes, self.value_activity)
+
+    def cuts(self) -> Mapping[str, tuple[int, ...]]:
+        """The cut points as upper ends of bins, ``NAME_high`` of the two halves, and the caps."""
+        found, unit = self.rules.cuts, self.rules.money_unit
+        return {
+            "recency_days": found.recency_days,
+            "orders": tuple(cut - 1 for cut in found.orders),  # a score is reached at a cut, a bin ends below it
+            "money": found.money,
+            "recency_days_high": (found.recency_high,),
+            "orders_high": (found.orders_high - 1,),
+            "money_high": (found.money_high,),
+            "money_cap": (round(self.money_cap * unit),),
+            "orders_cap": (self.orders_cap,),
+        }
 
     def check_complete(self) -> None:
         """Raise ValueError unless every total is there."""

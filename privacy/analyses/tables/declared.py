@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
 from privacy.analyses.tables.cell_sums import MILLION, CellBlock, CellMeasure
+from privacy.analyses.tables.cohorts import COHORTS, KnownCells, last_months, month_of, most_of_a_cohort
 from privacy.analyses.tables.formulas import EACH, Formula, Linear, parse_formula
 from privacy.kernel.canonical import Noun, since
 from privacy.kernel.declarations import (
@@ -27,7 +28,6 @@ from privacy.kernel.declarations import (
 from privacy.kernel.dimensions import WHOLE, DimensionName, MeasureText
 from privacy.kernel.keys import Keys
 from privacy.kernel.limits import Name
-from privacy.kernel.row_arithmetic import FloatArray
 from privacy.kernel.terms import Terms, minor_digits
 
 #: How a figure is shown: as one number each, bars, a line over its keys, a heat map of two dimensions, the steps of a
@@ -37,7 +37,7 @@ View = Literal["number", "bars", "curve", "heatmap", "funnel", "table"]
 #: Highest cap, in whole units; in smallest units, a thousandth of a unit at most, it must fit the statistic's.
 MOST_CAP = 30_000_000
 
-_DAY = dt.timedelta(days=1)
+_Cap = Annotated[int, Field(ge=1, le=MOST_CAP)]
 
 
 def _formula(text: str) -> str:
@@ -48,19 +48,35 @@ def _formula(text: str) -> str:
 FormulaText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_formula)]
 
 
+class Released(Noun):
+    """A number that an earlier run has released, ``{from = "ANALYSIS.NAME"}`` in a study's file.
+
+    Attributes:
+        source: the analysis, and what its results call it.
+    """
+
+    source: Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}\.[a-z][a-z0-9_]{0,39}$")]
+
+    @model_validator(mode="before")
+    @classmethod
+    def _as_written(cls, value: Any) -> Any:
+        return {"source": value["from"]} if isinstance(value, Mapping) and set(value) == {"from"} else value
+
+
 class Measure(MeasureUse):
     """A measure of a table.
 
     Attributes:
         name: by which figures name it.
         cap: the most that one customer adds to a cell, in whole units (of the study's currency for money); what is
-            above is cut off. A share or a weight is at most 1 anyway.
+            above is cut off. A share or a weight is at most 1 anyway. One that an earlier run has released is written
+            out by the coordinator.
         part: its part of the table's allowance, in proportion to the others'.
     """
 
     name: Named
     of: MeasureText = "customers"
-    cap: int | None = since("0.2.0", None, ge=1, le=MOST_CAP)
+    cap: _Cap | Released | None = since("0.2.0", None)
     part: int = Field(default=100, ge=1, le=1000)
 
     @model_validator(mode="after")
@@ -74,7 +90,18 @@ class Measure(MeasureUse):
     def units(self, minor_digits: int) -> int:
         """Smallest units in the cap, in a currency of so many digits."""
         each: dict[str, int] = {"money": 10**minor_digits, "share": WHOLE}
-        return (self.cap or 1) * each.get(self.meaning.unit, 1)
+        return self.most * each.get(self.meaning.unit, 1)
+
+    @property
+    def most(self) -> int:
+        """The cap in whole units; 1 where there is none.
+
+        Raises:
+            ValueError: if it is of an earlier run, and not written out.
+        """
+        if isinstance(self.cap, Released):
+            raise ValueError(f"{self.name}: {self.cap.source} is of an earlier run, and none is at hand")
+        return self.cap or 1
 
     @property
     def use(self) -> MeasureUse:
@@ -118,30 +145,6 @@ class Figure(Noun):
     def parsed(self) -> Formula:
         """What the formula means."""
         return parse_formula(self.formula)
-
-
-class KnownCells(Noun):
-    """Cells that an earlier run has released, of the months that were over then: they are not asked about again.
-
-    Attributes:
-        origin: which run, for people.
-        closed: its as-of day: what was over on it is known.
-        cohorts: first days of the periods of first orders.
-        values, deviations: of each cohort by each key of the table's second dimension, in thousandths; the deviation is
-            that of the noise. Cells that were not over then count for nothing.
-    """
-
-    origin: Name
-    closed: dt.date
-    cohorts: tuple[dt.date, ...] = Field(min_length=1, max_length=400)
-    values: tuple[Annotated[int, Field(ge=-(1 << 50), le=1 << 50)], ...] = Field(max_length=MOST_CELLS)
-    deviations: tuple[Annotated[int, Field(ge=0, le=1 << 50)], ...] = Field(max_length=MOST_CELLS)
-
-    @model_validator(mode="after")
-    def _whole(self) -> Self:
-        if len(self.values) != len(self.deviations) or len(self.values) % len(self.cohorts):
-            raise ValueError("known cells: as many deviations as values, and as many for each cohort")
-        return self
 
 
 class Table(Noun):
@@ -308,34 +311,35 @@ class Table(Noun):
     def with_lists(self, lists: Mapping[str, tuple[str, ...]]) -> Table:
         """The same with the keys written out that it takes from lists of the study; periods stay as they are."""
         by = tuple(
-            use.written_out(Keys(values=_listed(use.keys, lists)) if use.keys.source else use.keys) for use in self.by
+            use.written_out(Keys(values=_listed(use.keys, lists)) if use.keys.is_listed else use.keys)
+            for use in self.by
         )
         return Table.model_validate({**dict(self), "by": by})
 
+    def with_released(self, cuts: Callable[[str], tuple[int, ...]], minor_digits: int) -> Table:
+        """The same with what it takes from an earlier run written out: bins of keys, and caps.
 
-#: The table whose cells close with their months.
-COHORTS: tuple[DimensionName, DimensionName] = ("first_order.month", "order.months_since_first")
+        Args:
+            cuts: numbers by ``ANALYSIS.NAME``, money in minor units of the currency; raises where none are known.
+            minor_digits: of that currency. Money is in whole units here, and rounded to them: caps up.
+        """
 
+        def bins(use: DimensionUse) -> DimensionUse:
+            if not use.keys.is_released:
+                return use
+            unit = 10**minor_digits if use.dimension == "money_band" else 1
+            upper = sorted({round(Fraction(cut, unit)) for cut in cuts(use.keys.source or "")})
+            return use.model_copy(update={"keys": Keys(upper=tuple(upper))})
 
-def month_of(day: dt.date) -> int:
-    """Number of a day's calendar month, counted through all years."""
-    return day.year * 12 + day.month
+        def capped(one: Measure) -> Measure:
+            if not isinstance(one.cap, Released):
+                return one
+            unit = 10**minor_digits if one.meaning.unit == "money" else 1
+            most = math.ceil(Fraction(max(cuts(one.cap.source)), unit))
+            return one.model_copy(update={"cap": min(max(most, 1), MOST_CAP)})
 
-
-def last_months(table: CellTable) -> FloatArray:
-    """By cell of a table of cohorts, the last month in which its orders may be; infinite for the open bin.
-
-    A first order in month i and one m months later is one in month i + m: of a cohort of several months the last one
-    counts, and of a bin of months its end.
-    """
-    ends = np.array([month_of(day - _DAY) for day in table.by[0].keys.days[1:]], dtype=np.float64)
-    since = [math.inf if key == "above" else float(key) for key in table.by[1].keys.spelled]
-    return np.asarray(np.add.outer(ends, since).ravel())
-
-
-def most_of_a_cohort(asked: tuple[int, ...], table: CellTable) -> int:
-    """Most cells of one cohort among those that are asked about: a customer is in no more; 0 where all are asked."""
-    return max(Counter(cell // table.by[-1].keys.count for cell in asked).values(), default=0)
+        by, measures = tuple(map(bins, self.by)), tuple(map(capped, self.measure))
+        return Table.model_validate({**dict(self), "by": by, "measure": measures})
 
 
 def _listed(keys: Keys, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
@@ -352,7 +356,7 @@ class TableChange(Noun):
     """
 
     keys: dict[DimensionName, Keys] = Field(default_factory=dict, max_length=4)
-    cap: dict[Name, Annotated[int, Field(ge=1, le=MOST_CAP)]] = Field(default_factory=dict, max_length=MOST_MEASURES)
+    cap: dict[Name, _Cap | Released] = Field(default_factory=dict, max_length=MOST_MEASURES)
     where: tuple[Condition, ...] | None = since("0.2.0", None, max_length=8)
     usual_cells: int | None = since("0.2.0", None, ge=1, le=MOST_CELLS)
     most_cells: int | None = since("0.2.0", None, ge=0, le=MOST_CELLS)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.tables.declared import COHORTS, Figure, Table, last_months, month_of
+from privacy.analyses.tables.cohorts import COHORTS, last_months, month_of
+from privacy.analyses.tables.declared import Figure, Table
 from privacy.analyses.tables.formulas import EACH, Linear
 from privacy.errors import ConfigError
 from privacy.figures.estimates import Z95

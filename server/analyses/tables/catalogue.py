@@ -9,7 +9,7 @@ there are (docs/decisions/0043). Caps of money are for a currency worth about a 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 from importlib import resources
 from typing import Any
@@ -81,14 +81,27 @@ def _in_currency(table: Table, terms: Terms) -> Table:
     """Caps of money in the study's currency."""
     factor = terms.money_factor * 100 / 10 ** minor_digits(terms.currency)
     measures = tuple(
-        one.model_copy(update={"cap": round(one.cap * factor)}) if one.cap and one.meaning.unit == "money" else one
+        one.model_copy(update={"cap": round(one.cap * factor)})
+        if isinstance(one.cap, int) and one.meaning.unit == "money"
+        else one
         for one in table.measure
     )
     return table.model_copy(update={"measure": measures})
 
 
-def written_out(study: Study) -> Study:
+def _none_at_hand(name: str) -> tuple[int, ...]:
+    raise ConfigError(
+        f"tables take {name} from an earlier run, and none is at hand",
+        hint="run or check the study at the coordinator that ran it before; or state numbers",
+    )
+
+
+def written_out(study: Study, released: Callable[[str], tuple[int, ...]] = _none_at_hand) -> Study:
     """A study whose tables say themselves what they are, without catalogue and lists; others stay as they are.
+
+    Args:
+        study: as its coordinator wrote it.
+        released: numbers of earlier runs, by ``ANALYSIS.NAME``; raises where there are none.
 
     Raises:
         ConfigError: if it names no table, one that is not there, or a list that it does not have.
@@ -104,7 +117,7 @@ def written_out(study: Study) -> Study:
     if options.is_written_out:
         return study
     try:
-        whole = TablesOptions(table=tuple(_tables(options, study)), floor=options.floor)
+        whole = TablesOptions(table=tuple(_tables(options, study, released)), floor=options.floor)
     except ValidationError as problem:
         raise ConfigError(f"tables:\n{describe_validation(problem)}", hint="mend what is named above") from None
     except ValueError as problem:
@@ -120,7 +133,7 @@ def _fitted(table: Table, options: TablesOptions, study: Study) -> Table:
     return table.model_copy(update={"usual_cells": min(table.usual_cells, cells)})
 
 
-def _tables(options: TablesOptions, study: Study) -> Iterator[Table]:
+def _tables(options: TablesOptions, study: Study, released: Callable[[str], tuple[int, ...]]) -> Iterator[Table]:
     found = {table.name: _fitted(table, options, study) for name in options.use for table in tables_of(name, study)}
     for name in options.change:
         if name not in found:
@@ -128,7 +141,8 @@ def _tables(options: TablesOptions, study: Study) -> Iterator[Table]:
     for table in (*found.values(), *options.table):
         changed = options.change[table.name].of(table) if table.name in options.change else table
         try:
-            yield changed.with_lists(options.lists)
+            listed = changed.with_lists(options.lists)
+            yield listed.with_released(released, minor_digits(study.currency))
         except ValidationError:
             raise
         except ValueError as problem:

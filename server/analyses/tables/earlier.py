@@ -2,14 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from privacy.analyses.tables import CONTRACT
-from privacy.analyses.tables.declared import KnownCells, Table
+from privacy.analyses.tables.cohorts import KnownCells
+from privacy.analyses.tables.declared import Table
 from privacy.analyses.tables.results import TableFigures, TablesResult
-from privacy.figures.estimates import Z95
+from privacy.errors import ConfigError
+from privacy.figures.estimates import Z95, Figures
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
+
+
+def released_before(study: Study, before: Sequence[StudyResult]) -> Callable[[str], tuple[int, ...]]:
+    """What a study's tables may be cut by: numbers by ``ANALYSIS.NAME`` of the last earlier run that released them.
+
+    Args:
+        study: in whose currency numbers must be.
+        before: all results of studies of its name, oldest first.
+    """
+
+    def found(name: str) -> tuple[int, ...]:
+        analysis, _, number = name.partition(".")
+        for result in reversed(before):
+            figures = getattr(result, analysis, None)
+            if not isinstance(figures, Figures) or result.study.currency != study.currency:
+                continue
+            if result.study.as_of < study.as_of and number in figures.cuts():
+                return figures.cuts()[number]
+        raise ConfigError(
+            f"no earlier run of {study.name} has released {name}, which its tables take",
+            hint=f"run it once with {analysis}, or state numbers",
+        )
+
+    return found
 
 
 def with_known_cells(study: Study, before: Sequence[StudyResult]) -> Study:

@@ -19,7 +19,7 @@ from privacy.kernel.feeds import Declared
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.tables.catalogue import written_out
-from server.analyses.tables.earlier import with_known_cells
+from server.analyses.tables.earlier import released_before, with_known_cells
 from server.analysis import Ask, Planned
 from server.analysis.expectation import Expectation
 
@@ -43,7 +43,7 @@ def resolve(study: Study, before: Sequence[StudyResult]) -> Study:
     Raises:
         ConfigError: naming the table or figure that cannot be.
     """
-    found = with_known_cells(written_out(study), before)
+    found = with_known_cells(written_out(study, released_before(study, before)), before)
     if NAME in found.analyses:
         _figures(found, _empty(found, 0.0))  # every sum of every figure is looked up once, before anything is asked
     return found
@@ -90,7 +90,7 @@ def refuse(study: Study, planned: Planned) -> None:
 def _evenly_filled(cells: Cells, customers: int) -> Cells:
     """A table whose customers fill the usual number of cells, all alike, with a quarter of what caps let count."""
     each = customers * cells.declared.usual_cells / cells.written.cells
-    values = [1.0 if measure.cap is None else max(1.0, measure.cap / 4) for measure in cells.declared.measure]
+    values = [1.0 if measure.cap is None else max(1.0, measure.most / 4) for measure in cells.declared.measure]
     return replace(cells, totals=np.broadcast_to(each * np.array(values), cells.totals.shape))
 
 

@@ -117,7 +117,7 @@ def _caps(view: View, named: Named) -> str:
     """With how much one customer counts at most in a cell, by measure; empty where that is one anyway."""
     unit = {"money": f" {view.result.study.currency}"}
     found = [
-        f"{measure_name(one, view.language)} {one.cap:,}{unit.get(one.meaning.unit, '')}"
+        f"{measure_name(one, view.language)} {one.most:,}{unit.get(one.meaning.unit, '')}"
         for one in named.table.measure
         if one.cap is not None
     ]

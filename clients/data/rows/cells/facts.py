@@ -28,6 +28,7 @@ from privacy.kernel.terms import minor_digits
 _FEATURES: dict[DimensionName, str] = {
     "tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365",
     "discount_band": "discount_share", "loyalty_band": "loyalty",
+    "orders_band": "orders", "money_band": "money",
 }  # fmt: skip
 _WALLS = frozenset({"first_wall", "second_wall"})
 
@@ -53,6 +54,8 @@ def order_facts(lines: ir.Table, origin: Origin, tables: Iterable[CellTable]) ->
         per_minor=QUANTA_PER_UNIT // 10 ** minor_digits(study.currency),
     )
     found = {name: origin.recipes[name].compute(facts) for name in request.names}
+    if "money" in found:  # bins are of whole units; up to 50.00 is in the bin of up to 50
+        found["money"] = -(-found["money"] // 10 ** minor_digits(study.currency))
     days = {"first_day": facts.calendar_day("first_wall"), "second_day": facts.calendar_day("second_wall")}
     return part, found | days
 
