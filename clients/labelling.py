@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from clients.analyses.catalogue import ANALYSES
 from clients.analysis.actions import read_actions
-from clients.labels.config import ContactSettings, DatabaseTarget, FileTarget, Labels, read_labels_config
+from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
 from clients.labels.contacts import ContactList, draw_up, write_contacts
 from clients.labels.control import control_key
 from clients.labels.export import Written, write_all
@@ -76,8 +76,8 @@ def export_labels(  # noqa: PLR0913  one for each option of `holder labels`
     return write_all([history.rows(study, as_of) for history in there], targets, root)
 
 
-def contacts_of(root: Path, study: str, as_of: dt.date, settings: ContactSettings | None = None) -> ContactList:
-    """The list of whom to contact, from what is kept of a day; ``labels.toml`` says how long it is, or ``settings``.
+def contacts_of(root: Path, study: str, as_of: dt.date, labels: Labels) -> ContactList:
+    """The list of whom to contact, from what is kept of a day; ``labels`` says how long it is.
 
     Raises:
         ConfigError: if a file is wrong, or nothing of that study and day ranks customers.
@@ -87,25 +87,24 @@ def contacts_of(root: Path, study: str, as_of: dt.date, settings: ContactSetting
     for analysis in ranking:
         history = analysis.history(_kept(root)) if analysis.history is not None else None
         if history is not None and analysis.contacts is not None and as_of in history.days(study):
-            chosen = settings or read_labels_config(root).contacts
             ranked, key = analysis.contacts(history.load(study, as_of)), control_key(root / "state")
-            return draw_up(ranked, chosen, read_actions(root / "actions.toml").words, key)
+            return draw_up(ranked, labels.contacts, read_actions(root / "actions.toml").words, key)
     names = " or ".join(analysis.name for analysis in ranking)
     raise ConfigError(
         f"nothing of study {study} as of {as_of} says whom to contact first", hint=f"a study with {names} does"
     )
 
 
-def write_contact_list(root: Path, drawn: ContactList, output: Path | None = None) -> Path:
-    """Write a list as CSV, as the first CSV target of ``labels.toml`` is written; returns the file.
+def write_contact_list(root: Path, drawn: ContactList, labels: Labels, output: Path | None = None) -> Path:
+    """Write a list as CSV, as the first CSV target of ``labels`` is written; returns the file.
 
     Args:
+        root: the holder's folder.
+        drawn: the list.
+        labels: of ``labels.toml``.
         output: where; ``contacts/`` in the folder of that target if not given.
-
-    Raises:
-        ConfigError: if ``labels.toml`` is wrong.
     """
-    target = next((item for item in read_labels_config(root).file if item.format == "csv"), FileTarget())
+    target = next((item for item in labels.file if item.format == "csv"), FileTarget())
     name = f"{drawn.candidates.study}-{drawn.candidates.as_of.isoformat()}.csv"
     path = output or root / Path(target.folder).expanduser() / "contacts" / name
     write_contacts(drawn, target, path)

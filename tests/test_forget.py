@@ -53,11 +53,12 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> HolderFolder:
         run(workspace, read_study(root, STUDY.replace("2024-06-01", day).replace("epsilon = 1", "epsilon = 4")))
     write_holder_report(holder, None, None)
     from clients.labelling import export_labels, write_contact_list
+    from clients.labels.config import Labels
     from privacy.protocol.study import parse_day
 
     export_labels(holder.root, "spring", parse_day("2024-06-01"), formats=("csv",), changed_only=True)
     ids = pq.read_table(holder.state / "labels" / "spring" / "2024-06-01.parquet")["customer_id"].to_pylist()
-    write_contact_list(holder.root, contact_list([100] * len(ids), ids))
+    write_contact_list(holder.root, contact_list([100] * len(ids), ids), Labels())
     return holder
 
 

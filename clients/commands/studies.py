@@ -267,9 +267,10 @@ def holder_contacts(
 
     _, study = _labelled(folder, run)
     wished = {name: count for name, count in (("call", call), ("write", write)) if count is not None}
-    settings = read_labels_config(folder).contacts.model_copy(update=wished)
-    drawn = contacts_of(folder, study.name, study.as_of, settings)
-    path = write_contact_list(folder, drawn, output)
+    labels = read_labels_config(folder)
+    labels = labels.model_copy(update={"contacts": labels.contacts.model_copy(update=wished)})
+    drawn = contacts_of(folder, study.name, study.as_of, labels)
+    path = write_contact_list(folder, drawn, labels, output)
     counts = {place: drawn.count(place) for place in PLACES}
     if as_json:
         told = {place: {"customers": count, "control": alone} for place, (count, alone) in counts.items()}

@@ -13,6 +13,7 @@ from pathlib import Path
 from rich.markup import escape
 
 from clients.labelling import contacts_of, write_contact_list
+from clients.labels.config import read_labels_config
 from clients.report.files import write_holder_report
 from cohortium.demo.page import Links, render_index
 from privacy.analyses.catalogue import NAMES
@@ -183,7 +184,8 @@ def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResul
 
 def _contacts(root: Path, study: Study) -> Path:
     """A holder's list of whom to contact, of its newest labels."""
-    return write_contact_list(root, contacts_of(root, study.name, study.as_of))
+    labels = read_labels_config(root)
+    return write_contact_list(root, contacts_of(root, study.name, study.as_of, labels), labels)
 
 
 def _commands(folder: Path, careful: Path, study: Study) -> tuple[str, ...]:
