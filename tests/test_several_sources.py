@@ -113,6 +113,7 @@ def test_split_among_kinds_of_sources_it_is_the_same_table(tmp_path: Path, retur
 
 def test_with_one_source_in_postgresql(tmp_path: Path, server: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SHOP_PASSWORD", PASSWORD)
+    monkeypatch.setattr("clients.data.sources.postgres._BLOCK", 4096)  # the server's lines come in many blocks
     rows = messy_rows(800)
     first, second = parts(rows, 2)
     kinds = {"customer": "text", '"order"': "text", "time": "timestamp", "quantity": "bigint"}

@@ -144,7 +144,7 @@ class _Copies:
 
 
 def _batches(rows: ir.Table) -> Iterator[pa.RecordBatch]:
-    if rows.get_backend().name == "duckdb":
+    if rows.get_backend().name in ("duckdb", "postgres"):  # Spark gives its result as a whole
         yield from rows.to_pyarrow_batches()
     else:
         yield from rows.to_pyarrow().to_batches()

@@ -12,7 +12,7 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ibis
 import psycopg
@@ -39,6 +39,8 @@ from privacy.errors import DataError
 OLDEST = 15
 #: How long a query waits for somebody who changes the table.
 LOCK_MILLISECONDS = 30_000
+#: Bytes of a result that are read at once.
+_BLOCK = 16 << 20
 _PADDED = psycopg.adapters.types["bpchar"].oid
 
 
@@ -91,29 +93,50 @@ class _ReadOnly(Backend):  # type: ignore[misc]  # Ibis states no types
         """Run a query and read its result, as Arrow."""
         return expr.__pyarrow_result__(self._read(expr.as_table(), **options))
 
+    def to_pyarrow_batches(self, expr: ir.Expr, /, *, chunk_size: int = 0, **options: Any) -> pa.RecordBatchReader:
+        """The same block by block, for results that are larger than memory; blocks are of bytes, not of rows."""
+        table = expr.as_table()
+        schema = table.schema().to_pyarrow()
+        return pa.RecordBatchReader.from_batches(schema, self._blocks(self.compile(table, **options), schema))
+
+    def _blocks(self, query: str, schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+        with self._copied(query) as rows:
+            if rows.tell():
+                rows.seek(0)
+                yield from pa_csv.open_csv(rows, **_csv_of(schema))
+
     def _read(self, table: ir.Table, **options: Any) -> pa.Table:
         schema = table.schema().to_pyarrow()
-        query = self.compile(table, **options)
+        with self._copied(self.compile(table, **options)) as rows:
+            if not rows.tell():
+                return schema.empty_table()
+            rows.seek(0)
+            return pa_csv.read_csv(rows, **_csv_of(schema))
+
+    @contextlib.contextmanager
+    def _copied(self, query: str) -> Iterator[BinaryIO]:
+        """A query's result in a file without a name, which nobody else can open."""
         with tempfile.TemporaryFile() as rows:
             with self.con.cursor() as cursor, cursor.copy(f"COPY ({query}) TO STDOUT (FORMAT csv)".encode()) as copy:
                 for block in copy:
                     rows.write(block)
-            if not rows.tell():
-                return schema.empty_table()
-            rows.seek(0)
-            return pa_csv.read_csv(
-                rows,
-                read_options=pa_csv.ReadOptions(column_names=schema.names),
-                parse_options=pa_csv.ParseOptions(newlines_in_values=True),
-                convert_options=pa_csv.ConvertOptions(
-                    column_types={item.name: item.type for item in schema},
-                    null_values=[""],
-                    true_values=["t"],
-                    false_values=["f"],
-                    strings_can_be_null=True,
-                    quoted_strings_can_be_null=False,  # the server quotes empty text, and not null
-                ),
-            )
+            yield rows
+
+
+def _csv_of(schema: pa.Schema) -> dict[str, Any]:
+    """How the server writes a result, and what its columns are."""
+    return {
+        "read_options": pa_csv.ReadOptions(column_names=schema.names, block_size=_BLOCK),
+        "parse_options": pa_csv.ParseOptions(newlines_in_values=True),
+        "convert_options": pa_csv.ConvertOptions(
+            column_types={item.name: item.type for item in schema},
+            null_values=[""],
+            true_values=["t"],
+            false_values=["f"],
+            strings_can_be_null=True,
+            quoted_strings_can_be_null=False,  # the server quotes empty text, and not null
+        ),
+    }
 
 
 @contextlib.contextmanager
