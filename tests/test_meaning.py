@@ -51,7 +51,7 @@ def test_what_was_no_sale_is_left_out(tmp_path, kind):
     assert figures(report) == (36, 20, 36 * 27.0)
     assert report.cleaning.dropped == {"no_sale": 8}
     assert f"PLEASE CHECK: 8 of 80 rows (10.0%) are no sales by the words of '{name}'" in text
-    assert config.source.status.column == name
+    assert [item.column for item in config.source.status] == [name]
 
 
 @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ def test_what_was_no_sale_is_left_out(tmp_path, kind):
 )  # fmt: skip
 def test_states_that_are_all_sales_change_nothing(tmp_path, name, values):
     config, _ = drafted(written(tmp_path / "sales.csv", **{name: lambda x: values[x.order % 2]}))
-    assert config.source.status is None
+    assert config.source.status == ()
 
 
 def test_rows_of_refunds_are_returns_whatever_their_sign(tmp_path):
@@ -76,7 +76,8 @@ def test_rows_of_refunds_are_returns_whatever_their_sign(tmp_path):
         kind |= {id(line): "refund" for line in copies}
         path = written(tmp_path / f"{name}.csv", [*lines, *copies], **{name: lambda x, kind=kind: kind[id(x)]})
         config, _ = drafted(path)
-        assert (config.source.status.returned, config.source.status.sale) == (("refund",), ("sale",))
+        [status] = config.source.status
+        assert (status.returned, status.sale) == (("refund",), ("sale",))
         report = preflight(config, study, base=tmp_path)
         assert figures(report) == (40, 20, 1080.0 - 54.0)
         assert report.cleaning.netted == 4
@@ -89,7 +90,7 @@ def test_a_state_that_is_named_nowhere_is_no_sale_and_said(tmp_path):
     path = written(tmp_path / "sales.csv", Status=lambda x: {1003: "odd", 1004: ""}.get(x.order, "ok"))
     config = drafted(path)[0]
     status = Status(column="Status", sale=("OK ",), none=("",))
-    config = config.model_copy(update={"source": config.source.model_copy(update={"status": status})})
+    config = config.model_copy(update={"source": config.source.model_copy(update={"status": (status,)})})
     report = preflight(config, None, base=tmp_path)
     assert report.cleaning.dropped == {"no_sale": 4}
     [found] = [item for item in report.warnings if item.code == "unnamed_states"]
@@ -97,7 +98,7 @@ def test_a_state_that_is_named_nowhere_is_no_sale_and_said(tmp_path):
     with pytest.raises(ValidationError, match="named twice"):
         Status.model_validate({"column": "s", "sale": ["a"], "return": ["A "]})
     missing = config.model_copy(
-        update={"source": config.source.model_copy(update={"status": status.model_copy(update={"column": "Stat"})})}
+        update={"source": config.source.model_copy(update={"status": (status.model_copy(update={"column": "Stat"}),)})}
     )
     assert "source.status: " in preflight(missing, None, base=tmp_path).problems[0].text
 

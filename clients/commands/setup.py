@@ -216,10 +216,15 @@ def holder_new(
         answers=_answers(answer or []) | ({"currency": currency} if currency else {}),
         ask=None if yes or as_json else _ask,
     )
-    if len(urls) > 1:
-        new_holder_of_several(urls, output=output, said=said, overwrite=force)
-    else:
-        new_holder_file(urls[0], output=output, overwrite=force, **vars(said))
+    try:
+        if len(urls) > 1:
+            new_holder_of_several(urls, output=output, said=said, overwrite=force)
+        else:
+            new_holder_file(urls[0], output=output, overwrite=force, **vars(said))
+    except typer.Abort:
+        if said.kept.answers:
+            screen.print(f"Your answers so far: {escape(str(said.kept))}", soft_wrap=True)
+        raise
     wrote(output, f"Read it, then: cohortium holder check {escape(str(output))}", as_json=as_json)
 
 

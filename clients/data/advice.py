@@ -10,6 +10,7 @@ from clients.data.cleaning.lines import RULES
 from clients.data.cleaning.times import as_of_moment
 from clients.data.config import HolderConfig
 from clients.data.findings import Finding
+from clients.data.guess.spelled import odd_signs
 from clients.data.sources.opened import LeftOut, left_out
 from privacy.protocol.study import Study
 
@@ -36,6 +37,7 @@ _FORMS = {
     "email": "upper and lower case of e-mail addresses",
     "case": "upper and lower case",
     "zeros": "leading zeros",
+    "signs": "blanks, hyphens, dots and slashes",
 }
 #: A gap between the last row and the as-of day longer than this looks like a forgotten export.
 _STALE_DAYS = 45
@@ -67,6 +69,14 @@ def problems_of(report: CheckReport, study: Study, config: HolderConfig, *, has_
         )
     found += _adds_up(report)
     found += _lost(report, config)
+    if cleaning is not None and cleaning.lines and not any(step.revenue for step in report.steps if step.code == USED):
+        found.append(
+            Finding(
+                code="no_money",
+                text=f"all {cleaning.lines:,} lines that count have an amount of 0: is this the column of money?",
+                hint="map another column as columns.amount, or quantity and price, in holder.toml",
+            )
+        )
     if report.rows == 0:
         found.append(Finding(code="empty", text="the source has no rows", hint="check source.url and source.table"))
     elif report.first is None:
@@ -108,21 +118,23 @@ def warnings_of(report: CheckReport, study: Study, config: HolderConfig, given: 
     if given is None and len(report.currencies) > 1:
         codes = _some(tuple(item.currency for item in report.currencies))
         warn("currencies", f"there are several currencies: {codes}", "a study needs rates for all of them")
-    if dropped.get("no_customer_id", 0) > _MISSING_IDS * rows:
-        share = dropped["no_customer_id"] / rows
-        hint = "guest sales are not seen by any study"
-        if any("too_few" in item.reason for item in left_out(report.files)):
-            hint = "are they guest sales? lines that do not fit are left out as well"
-        warn("missing_ids", f"{share:.1%} of the rows have no customer id in {config.columns.customer!r}", hint)
+    found += _of_missing_ids(report, config)
     found += [
         _unread(report, config, role)
         for role, count in report.looks.unread_rows.items()
         if _UNREADABLE * rows < count <= _UNREADABLE_PROBLEM * rows
     ]
-    found += [*_of_ids(report, config), *_of_days(report, config), *_of_states(report, config)]
+    found += [
+        *_of_signs(config),
+        *_of_ids(report, config),
+        *_of_odd_ids(report, config),
+        *_of_days(report, config),
+        *_of_states(report),
+    ]
     for rule, role in (("unreadable_time", "times"), ("unreadable_amount", "amounts"), ("no_order_id", "order ids")):
         if dropped.get(rule, 0) > _UNREADABLE * rows:
-            warn(rule, f"{dropped[rule]:,} rows have unreadable or missing {role}", "check the column and its format")
+            text = f"{dropped[rule]:,} rows have unreadable, empty or missing {role}"
+            warn(rule, text, "check the column and its format; where later lines of an order leave it empty: fill_down")
     if cleaning.duplicates > _DUPLICATES * rows:
         warn(
             "duplicates",
@@ -150,6 +162,20 @@ def warnings_of(report: CheckReport, study: Study, config: HolderConfig, given: 
         if silent > _STALE_DAYS:
             warn("stale", f"the last row is {silent} days before the as-of day", "is a newer export missing?")
     return tuple(found)
+
+
+def _of_missing_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
+    """Rows without a customer: guest sales, or later lines of an order."""
+    missing, rows = report.cleaning.dropped.get("no_customer_id", 0) if report.cleaning else 0, report.rows or 0
+    if missing <= _MISSING_IDS * rows:
+        return []
+    hint = "guest sales are not seen by any study"
+    if any("too_few" in item.reason for item in left_out(report.files)):
+        hint = "are they guest sales? lines that do not fit are left out as well"
+    elif config.source.csv.fill_down == ():
+        hint += "; if later lines of an order leave that column empty: fill_down under [source.csv]"
+    text = f"{missing / rows:.1%} of the rows have no customer id in {config.columns.customer!r}"
+    return [Finding(code="missing_ids", text=text, hint=hint)]
 
 
 def _are_many(item: LeftOut, report: CheckReport) -> bool:
@@ -193,17 +219,42 @@ def _lost(report: CheckReport, config: HolderConfig) -> list[Finding]:
                 hint="export that column as text, without a spreadsheet in between; nothing here can mend it",
             )
         )
+    if config.columns.order is not None and report.looks.ids.destroyed_orders > max(_FEW_LINES, _UNREADABLE * rows):
+        found.append(
+            Finding(
+                code="destroyed_order_ids",
+                text=f"{config.columns.order!r}: {report.looks.ids.destroyed_orders:,} rows like 9.99E+11, or of 16 "
+                "digits and more that end in zeros: a spreadsheet has rounded these order ids; several are one now",
+                hint="export that column as text, without a spreadsheet in between; or leave columns.order out",
+            )
+        )
     many = (role for role, count in report.looks.unread_rows.items() if count > _UNREADABLE_PROBLEM * rows)
     return found + [_unread(report, config, role) for role in many]
 
 
 def _unread(report: CheckReport, config: HolderConfig, role: str) -> Finding:
     name, rows = config.columns.mapped()[role], report.looks.unread_rows[role]
+    is_time = role in config.columns.of_form("time")
+    settings = "formats, clock" if is_time else "decimal, thousands, signs, negative (minus behind, or in brackets)"
     return Finding(
         code="unread",
         text=f"{name!r}: {rows:,} rows hold something that is not read as {role}: {report.looks.unread[role]}",
-        hint=f"say how they are spelled under [source.read.{role}] (docs/sources.md), or mend them",
+        hint=f"say how they are spelled under [source.read.{role}]: {settings} (docs/sources.md), or mend them",
     )
+
+
+def _of_signs(config: HolderConfig) -> list[Finding]:
+    """Signs beside amounts that the stated currency does not write."""
+    code = config.source.currency_code
+    if code is None or not (wrong := odd_signs(config.source, code)):
+        return []
+    return [
+        Finding(
+            code="currency_signs",
+            text=f"amounts have the sign {', '.join(wrong)} by [source.read], which is not of {code}",
+            hint=f'is currency_code = "{code}" under [source] right?',
+        )
+    ]
 
 
 def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
@@ -231,6 +282,37 @@ def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
                 hint='if they mean no customer, name them under [source.read.customer]: null = ["..."]',
             )
         )
+    if ids.nines:
+        found.append(
+            Finding(
+                code="placeholder_ids",
+                text=f"{name!r}: {ids.nines:,} rows have a customer id of nines alone, which looks like a placeholder",
+                hint='if it means no customer, name it under [source.read.customer]: null = ["..."]',
+            )
+        )
+    if ids.rounded:
+        found.append(
+            Finding(
+                code="rounded_ids",
+                text=f"{name!r}: {ids.rounded:,} rows have a customer id of 16 digits or more that ends in zeros",
+                hint="spreadsheets keep 15 digits; if one was in between, export that column as text",
+            )
+        )
+    return found
+
+
+def _of_odd_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
+    """Ids of orders that differ by their spelling, and ids with a sign that others have not."""
+    ids, name, found = report.looks.ids, config.columns.customer, []
+    if ids.orders - ids.orders_alike > _ONE_ID * ids.orders:
+        found.append(
+            Finding(
+                code="order_forms",
+                text=f"{config.columns.order!r}: {ids.orders_alike:,} orders instead of {ids.orders:,} but for upper "
+                "and lower case, leading zeros and signs between",
+                hint="if these are spellings of one order, mend them where the file is made",
+            )
+        )
     for odd, column in ((ids.odd_signs, name), (ids.odd_order_signs, config.columns.order)):
         if odd:
             found.append(
@@ -241,14 +323,6 @@ def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
                     hint="a stray sign makes another id of it: mend it where the file is made, if it is a fault",
                 )
             )
-    if ids.rounded:
-        found.append(
-            Finding(
-                code="rounded_ids",
-                text=f"{name!r}: {ids.rounded:,} rows have a customer id of 16 digits or more that ends in zeros",
-                hint="spreadsheets keep 15 digits; if one was in between, export that column as text",
-            )
-        )
     return found
 
 
@@ -266,17 +340,14 @@ def _of_days(report: CheckReport, config: HolderConfig) -> list[Finding]:
     ]
 
 
-def _of_states(report: CheckReport, config: HolderConfig) -> list[Finding]:
-    status = config.source.status
-    if status is None or not report.looks.unnamed_states:
-        return []
+def _of_states(report: CheckReport) -> list[Finding]:
     return [
         Finding(
             code="unnamed_states",
-            text=f"{status.column!r}: {report.looks.unnamed_states:,} rows have a value that [source.status] does not "
-            "name; they count as no sale",
+            text=f"{name!r}: {rows:,} rows have a value that [source.status] does not name; they count as no sale",
             hint="name it under sale, return or none",
         )
+        for name, rows in report.looks.unnamed_states.items()
     ]
 
 

@@ -139,6 +139,6 @@ def kind_complaint(source: Source, columns: Columns) -> str:
         return "a source of customers needs columns.orders and columns.amount"
     if source.snapshot is None:
         return "a source of customers needs snapshot = 2024-06-01, the day before whose start it counts"
-    if source.status is not None:
+    if source.status:
         return "source.status is of lines of sales; leave customers out with where"
     return ""

@@ -73,7 +73,7 @@ class Feed(Place):
         given["read"] = ids | given.get("read", {})
         if self.url is None:
             return source.model_copy(update={
-                "where": None, "currencies": (), "status": None, "kind": "sales", "snapshot": None, **given,
+                "where": None, "currencies": (), "status": (), "kind": "sales", "snapshot": None, **given,
                 "time_zone": self.time_zone or source.time_zone,
                 "currency_code": self.currency_code or source.currency_code,
             })  # fmt: skip

@@ -22,10 +22,11 @@ from clients.data.sources import fetch
 from clients.data.sources.opened import Opened
 
 #: Ids as spreadsheets leave long numbers, and long numbers whose last digits they have made zeros.
-_DESTROYED = "^[0-9]([.,][0-9]+)?[eE][+][0-9]+$"
+_DESTROYED = "^[0-9](([.,][0-9]+)?[eE][+]|[.,][0-9]+[eE])[0-9]{1,3}$"
 _ROUNDED = "^[0-9]{15}0+$"
+_NINES = "^9{4,18}$"
 #: Ids without a digit are odd where this share of all has one, and they are no more than the rest.
-_WITH_DIGITS = 0.95
+_WITH_DIGITS = 0.9
 _ODD = 0.01
 #: What stands in ids on purpose. Other signs, such as a quote, are odd where nearly no id has one.
 _ODD_SIGNS = "[^-A-Za-z0-9_./#:@+ ]"
@@ -35,6 +36,7 @@ _PHONES = 0.8
 #: Shops begin slowly (a public data set has its first sale three years before the next ones), but do not end so.
 _FAR, _FAR_BEFORE = 400, 1826
 _FEW_SHARE, _FEW_ROWS, _FEW_OF = 0.001, 3, 50
+_FEW_DAYS = 20
 #: The country whose telephone numbers are tried, by currency.
 _COUNTRY = {
     "CNY": "CN", "USD": "US", "GBP": "GB", "JPY": "JP", "CHF": "CH", "PLN": "PL", "CZK": "CZ", "SEK": "SE",
@@ -51,6 +53,9 @@ class Ids(BaseModel):
         destroyed: rows whose id a spreadsheet has rounded (``1.38E+11``).
         rounded: rows whose id has 16 digits and more, all zeros from the 16th on.
         odd_ids, odd_rows: ids without a digit, where nearly all have one, and their rows.
+        nines: rows whose id is made of nines, as placeholders are, where no other id is one less.
+        destroyed_orders: rows whose order id a spreadsheet has rounded.
+        orders, orders_alike: how many order ids there are, and how many but for case, leading zeros and signs.
         odd_signs: rows whose customer id has a sign that nearly no other has, such as a quote.
         odd_order_signs: the same of order ids.
     """
@@ -63,6 +68,10 @@ class Ids(BaseModel):
     rounded: int = 0
     odd_ids: int = 0
     odd_rows: int = 0
+    nines: int = 0
+    destroyed_orders: int = 0
+    orders: int = 0
+    orders_alike: int = 0
     odd_signs: int = 0
     odd_order_signs: int = 0
 
@@ -90,7 +99,7 @@ class Looks(BaseModel):
 
     Attributes:
         ids, days: see there.
-        unnamed_states: rows whose state ``[source.status]`` does not name.
+        unnamed_states: by column, rows whose state ``[source.status]`` does not name.
         unread: by role, rows that hold something which their form does not read, in shapes.
         unread_rows: by role, how many.
     """
@@ -99,7 +108,7 @@ class Looks(BaseModel):
 
     ids: Ids = Ids()
     days: Days = Days()
-    unnamed_states: int = 0
+    unnamed_states: dict[str, int] = {}
     unread: dict[str, str] = {}
     unread_rows: dict[str, int] = {}
 
@@ -114,15 +123,16 @@ def look(opened: Opened, config: HolderConfig, null_ids: tuple[str, ...], *, tod
         today: days after tomorrow are far off.
     """
     source = typed(opened.table, config)
-    status = config.source.status
-    states = 0
-    if status is not None:
-        states = fetch(source.aggregate(n=unnamed(source, status).sum()), what="looking at states")["n"].to_pylist()[0]
+    unknown = {status.column: unnamed(source, status).sum() for status in config.source.status}
+    states: dict[str, int] = {}
+    if unknown:
+        [found] = fetch(source.aggregate(**unknown), what="looking at states").to_pylist()
+        states = {name: count for name, count in found.items() if count}
     unread = _unread(opened.table)
     return Looks(
         ids=_ids(source, config, null_ids),
         days=_days(source, config, today),
-        unnamed_states=states or 0,
+        unnamed_states=states,
         unread={role: described(found) for role, found in unread.items()},
         unread_rows={role: sum(shape.rows for shape in found) for role, found in unread.items()},
     )
@@ -138,7 +148,7 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     text = found.text
     country = _COUNTRY.get(config.source.currency_code or "", "DE")
     phone = f"phone:{country}"
-    further = {name: FORMS[name](text) for name in ("text", "email", "case", "zeros")}
+    further = {name: FORMS[name](text) for name in ("text", "email", "case", "zeros", "signs")}
     has_digit = text.re_search("[0-9０-９]")
     query = found.aggregate(
         ids=found.count(),
@@ -147,6 +157,7 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
         digits=has_digit.sum(),
         odd_rows=found.rows.sum(where=~has_digit),
         all_rows=found.rows.sum(),
+        nines=found.rows.sum(where=text.re_search(_NINES)),
         signs=found.rows.sum(where=text.re_search(_ODD_SIGNS)),
         phones=(text.re_search(PHONE) & text.re_replace("[^0-9]", "").length().between(8, 15)).sum(),
         **{f"under_{name}": value.nunique() for name, value in further.items()},
@@ -156,7 +167,7 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
         for row in fetch(query, what="looking at ids").to_pylist()
     ]
     odd = seen["ids"] - seen["digits"]
-    is_odd = 0 < odd < _ODD * seen["ids"] + 1 and seen["digits"] >= _WITH_DIGITS * seen["ids"]
+    is_odd = 0 < odd <= max(_FEW_ROWS, _ODD * seen["ids"]) and seen["digits"] >= _WITH_DIGITS * seen["ids"]
     under = {name: seen[f"under_{name}"] for name in further}
     if seen["ids"] and seen["phones"] >= _PHONES * seen["ids"]:
         query = found.aggregate(ids=FORMS[phone](text).nunique())
@@ -164,8 +175,20 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     return Ids(
         ids=seen["ids"], under=under, destroyed=seen["destroyed"], rounded=seen["rounded"],
         odd_ids=odd if is_odd else 0, odd_rows=seen["odd_rows"] if is_odd else 0,
-        odd_signs=_if_few(seen["signs"], seen["all_rows"]), odd_order_signs=_odd_orders(source, config),
+        odd_signs=_if_few(seen["signs"], seen["all_rows"]), nines=_placeholders(found) if seen["nines"] else 0,
+        **_orders(source, config),
     )  # fmt: skip
+
+
+def _placeholders(found: ir.Table) -> int:
+    """Rows of ids such as 99999 that do not belong to a running number: nobody is 99998."""
+    nines = found.filter(found.text.re_search(_NINES)).select("text", "rows")
+    known = fetch(nines, what="looking at placeholders").to_pylist()
+    before = [str(int(row["text"]) - 1) for row in known]
+    near = fetch(found.filter(found.text.isin(before)).select("text"), what="looking at placeholders")[
+        "text"
+    ].to_pylist()
+    return sum(row["rows"] for row, one in zip(known, before, strict=True) if one not in near)
 
 
 def _if_few(odd: int, rows: int) -> int:
@@ -173,13 +196,24 @@ def _if_few(odd: int, rows: int) -> int:
     return odd if odd <= max(_ODD * rows, min(_FEW_ROWS, rows / _FEW_OF)) else 0
 
 
-def _odd_orders(source: ir.Table, config: HolderConfig) -> int:
-    """Rows whose order id has a sign that nearly no other has: a stray sign makes another order of it."""
+def _orders(source: ir.Table, config: HolderConfig) -> dict[str, int]:
+    """What is odd in order ids: signs that nearly no other has, roundings, and ids that differ by spelling only."""
     if config.columns.order is None or not source[config.columns.order].type().is_string():
-        return 0
-    query = source.aggregate(rows=source.count(), odd=source[config.columns.order].re_search(_ODD_SIGNS).sum())
-    [seen] = fetch(query, what="looking at order ids").to_pylist()
-    return _if_few(int(seen["odd"] or 0), int(seen["rows"]))
+        return {}
+    spelled = source.select(id=source[config.columns.order].strip()).group_by("id").agg(rows=ibis._.count())
+    spelled = spelled.filter(spelled.id != "")
+    alike = FORMS["zeros"](FORMS["signs"](spelled.id.lower()))
+    query = spelled.aggregate(
+        rows=spelled.rows.sum(),
+        odd_order_signs=spelled.rows.sum(where=spelled.id.re_search(_ODD_SIGNS)),
+        destroyed_orders=spelled.rows.sum(where=spelled.id.re_search(f"{_DESTROYED}|{_ROUNDED}")),
+        orders=spelled.count(),
+        orders_alike=alike.nunique(),
+    )
+    [found] = fetch(query, what="looking at order ids").to_pylist()
+    seen = {name: int(count or 0) for name, count in found.items()}
+    seen["odd_order_signs"] = _if_few(seen["odd_order_signs"], seen["rows"])
+    return {name: count for name, count in seen.items() if name != "rows"}
 
 
 def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:
@@ -190,7 +224,7 @@ def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:
     placeholders = [(day, count) for day, count in found if dt.datetime.combine(day, dt.time()) in PLACEHOLDERS]
     found = [item for item in found if item not in placeholders]
     total = sum(count for _, count in found)
-    few = max(_FEW_SHARE * total, min(_FEW_ROWS, total / _FEW_OF))
+    few = max(_FEW_SHARE * total, min(_FEW_DAYS, total / _FEW_DAYS))
     far = dt.timedelta(days=_FAR)
 
     def usual(days: list[tuple[dt.date, int]]) -> dt.date | None:

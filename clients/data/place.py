@@ -7,7 +7,15 @@ import datetime as dt
 import re
 from typing import Annotated, Literal, Protocol, Self
 
-from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 
 from clients.data.reading import ReadColumns, check_format
 from privacy.kernel.canonical import Noun, since
@@ -53,7 +61,8 @@ class CsvFormat(Noun):
         decimal: the decimal sign, ``.`` or ``,``.
         thousands: a sign between groups of digits, taken out before a number is read; empty for none.
         date_format: of the time column in strptime notation, such as ``%d.%m.%Y %H:%M``; empty means ISO 8601.
-        header: the line that names the columns, from 1; not stated: the first that is not empty.
+        header: the line that names the columns, from 1; not stated: the first that is not empty; 0: none does.
+        names: of the columns, from the left, where no line of the files says them.
         fields: how many fields lines may have, where files gained columns; empty: as many as the header.
         fill_down: roles whose columns later lines of an order leave empty: a line in which all of them are empty takes
             them from the line above.
@@ -66,7 +75,8 @@ class CsvFormat(Noun):
     decimal: str = Field(default=".", pattern=r"^[.,]$")
     thousands: str = Field(default="", max_length=1)
     date_format: str = Field(default="", max_length=60)
-    header: int | None = since("0.2.0", None, ge=1, le=1000)
+    header: int | None = since("0.2.0", None, ge=0, le=1000)
+    names: tuple[SourceName, ...] = since("0.2.0", (), max_length=10_000)
     fields: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = since("0.2.0", (), max_length=50)
     fill_down: tuple[str, ...] = since("0.2.0", (), max_length=50)
     multiline: bool = since("0.2.0", False)
@@ -87,6 +97,10 @@ class CsvFormat(Noun):
     def _signs_differ(self) -> Self:
         if self.thousands == self.decimal:
             raise ValueError("decimal and thousands are the same sign")
+        if (self.header == 0) != bool(self.names):
+            raise ValueError(
+                'header = 0 and names = ["...", "..."] go together: no line of the files names the columns'
+            )
         if self.date_format:
             if "%" not in self.date_format:
                 raise ValueError("date_format needs strptime codes, such as %d.%m.%Y %H:%M")
@@ -156,6 +170,14 @@ class Status(Noun):
         return self
 
 
+def _as_several(value: object) -> object:
+    """One table stands for a list of one."""
+    return (value,) if isinstance(value, dict | Status) else () if value is None else value
+
+
+_Statuses = Annotated[tuple[Status, ...], BeforeValidator(_as_several), Field(max_length=10)]
+
+
 class Source(Place):
     """The rows: a file, many files, or a table of a database.
 
@@ -168,7 +190,8 @@ class Source(Place):
         time_zone: what times without a zone mean.
         currencies: with a currency column, the currencies that may appear in it. A declaration, so that whether the
             study has rates for them is answered without looking at a row; ``holder check`` lists what it found.
-        status: which rows are sales, by a column that says so; None where all are.
+        status: which rows are sales, by columns that say so, ``[[source.status]]`` where there are several: a row is a
+            sale if all of them say so. None: all rows are.
         kind: ``sales``, or ``customers``: one row each, with their last order, orders and money.
         snapshot: of customers, the day before whose start all of it was: the as-of day of studies that it can serve.
     """
@@ -177,7 +200,7 @@ class Source(Place):
     exclude: Text | None = None
     time_zone: ZoneName = "UTC"
     currencies: tuple[CurrencyCode, ...] = ()
-    status: Status | None = since("0.2.0", None)
+    status: _Statuses = since("0.2.0", ())
     kind: Literal["sales", "customers"] = since("0.2.0", "sales")
     snapshot: dt.date | None = since("0.2.0", None)
 
@@ -202,7 +225,8 @@ class Mapped(Protocol):
 
 def beside(source: Source) -> dict[str, str]:
     """Columns that settings name beside the mapped ones, by the setting."""
-    found = {"source.status": source.status.column} if source.status is not None else {}
+    numbered = enumerate(source.status, start=1)
+    found = {f"source.status{f' {number}' * (number > 1)}": status.column for number, status in numbered}
     clocks = {f"source.read.{role}.clock": getattr(form, "clock", "") for role, form in source.read.items()}
     return found | {setting: name for setting, name in clocks.items() if name}
 

@@ -85,8 +85,9 @@ class ReadId(Noun):
 
     Attributes:
         form: how spellings of one id are brought together: ``text`` (full-width and invisible signs, blanks), ``email``
-            (lower case where there is an ``@``), ``case``, ``zeros`` (in front of whole numbers), ``phone:CN`` (E.164,
-            numbers without a country being of that one). None: as every id, without blanks around it, 17.0 being 17.
+            (lower case where there is an ``@``), ``case``, ``zeros`` (in front of whole numbers), ``signs`` (blanks,
+            hyphens, dots and slashes out), ``phone:CN`` (E.164, numbers without a country being of that one). None: as
+            every id, without blanks around it, 17.0 being 17.
         null: spellings, in any case, that mean "no customer" here, beside those that are known everywhere.
     """
 
@@ -97,8 +98,10 @@ class ReadId(Noun):
     @classmethod
     def _known_forms(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for name in value:
-            if not re.fullmatch("exact|text|email|case|zeros|phone:[A-Z]{2}", name):
-                raise ValueError(f"there is no form {name!r}; there is: exact, text, email, case, zeros, phone:CN")
+            if not re.fullmatch("exact|text|email|case|zeros|signs|phone:[A-Z]{2}", name):
+                raise ValueError(
+                    f"there is no form {name!r}; there is: exact, text, email, case, zeros, signs, phone:CN"
+                )
         return value
 
 

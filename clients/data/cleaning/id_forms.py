@@ -98,6 +98,11 @@ def _zeros(text: ir.StringValue) -> ir.StringValue:
     return text.re_replace("^0+([0-9]+)$", r"\1")
 
 
+def _signs(text: ir.StringValue) -> ir.StringValue:
+    """Without what stands between letters and digits: blanks, hyphens, dots, slashes; addresses stay."""
+    return ibis.ifelse(text.contains("@"), text, text.re_replace("[- ./_#]", ""))
+
+
 def _phone(name: str) -> Callable[[ir.StringValue], ir.StringValue]:
     country = COUNTRIES[name]
     lengths = f"{{{country.least},{country.most}}}"
@@ -131,6 +136,7 @@ FORMS: dict[str, Callable[[ir.StringValue], ir.StringValue]] = {
     "email": _email,
     "case": lambda text: text.lower(),
     "zeros": _zeros,
+    "signs": _signs,
     **{f"phone:{name}": _phone(name) for name in COUNTRIES},
 }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -19,7 +20,13 @@ from privacy.errors import DataError
 
 #: Spellings of "no customer", lower case, that mean so everywhere, beside those that a study names.
 NO_CUSTOMER = (
-    "", "\\n", "-", "--", "---", "(null)", "<null>", "#n/a", "#null!", "<na>", "nil", "undefined", "(none)",
+    "", "\\n", "-", "--", "---", "—", "–", ".", "..", "?", "??", "???", "(null)", "<null>", "#n/a", "#null!", "#ref!",
+    "#name?", "#value!", "#div/0!", "<na>", "nil", "undefined", "(none)", "n.a.", "n. a.", "k.a.", "k. a.", "n/d",
+    "s/n", "-1", "[]", "{}", "''", "no-customer", "no_customer", "not registered", "nicht registriert", "kasse", "cash",
+    "passant", "client de passage", "client divers", "diverse", "diverse kunden", "diverser kunde", "cpd",
+    "consumidor final", "cliente final", "público en general", "publico en general", "venta mostrador", "contado",
+    "cliente generico", "cliente genérico", "brak", "розничный покупатель", "гость", "неизвестно",
+    *("0" * digits for digits in range(2, 21)),
     "(blank)", "walk-in", "walk in", "walkin", "walk-in customer", "cash customer", "cash sale", "guest customer",
     "no customer", "gast", "gastkunde", "laufkunde", "barverkauf", "barverkäufe", "ohne kunde", "kein kunde",
     "unbekannt", "anonym", "client comptoir", "inconnu", "sans client", "invité", "cliente ocasional",
@@ -101,7 +108,7 @@ def id_of(
     kind = column.type()
     exact = None
     if kind.is_integer() and not forms:
-        nulls = [int(item) for item in null_ids if item.isascii() and item.isdigit() and int(item) < 2**31]
+        nulls = sorted({int(item) for item in null_ids if re.fullmatch("-?[0-9]{1,9}", item)})
         missing = column.isnull()
         return Id(column, column.cast("string"), missing | column.isin(nulls) if nulls else missing)
     if kind.is_string():

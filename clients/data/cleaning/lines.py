@@ -162,7 +162,7 @@ def first_rule(found: dict[str, ir.Value]) -> ir.Value:
 def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Origin) -> dict[str, ir.Value]:
     """By the rule's name: whether it applies, for rules on who bought."""
     tests = tests_of_who(source, customer, origin.config, base=origin.base)
-    if origin.config.source.status is not None:
+    if origin.config.source.status:
         tests["no_sale"] = ~(source["_is_sale"] | source["_is_return"])
         tests["return"] = source["_is_return"]
     if order is not None:

@@ -16,16 +16,20 @@ _IS = "_is_"
 def with_status(table: ir.Table, config: HolderConfig) -> ir.Table:
     """Add what ``[source.status]`` says of each row, and give returns the minus that returns have.
 
-    Columns ``_is_sale`` and ``_is_return``, never null. A return's amount, or its quantity, becomes minus what it is
-    without a sign.
+    Columns ``_is_sale`` and ``_is_return``, never null. Of several columns all must say that a row is a sale; it is a
+    return if one says so, and none says that it is neither. A return's amount, or its quantity, becomes minus what it
+    is without a sign.
     """
-    status = config.source.status
-    if status is None:
+    statuses = config.source.status
+    if not statuses:
         return table
-    table = table.mutate(_is_sale=_among(table, status, status.sale), _is_return=_among(table, status, status.returned))
+    sales = [_among(table, status, status.sale) for status in statuses]
+    returns = [_among(table, status, status.returned) for status in statuses]
+    counts = [sale | back for sale, back in zip(sales, returns, strict=True)]
+    table = table.mutate(_is_sale=ibis.and_(*sales), _is_return=ibis.and_(*counts) & ibis.or_(*returns))
     columns = config.columns
     name = columns.amount or columns.order_amount or columns.quantity
-    if name is None or not status.returned:
+    if name is None or not any(status.returned for status in statuses):
         return table
     return table.mutate(**{name: ibis.ifelse(table["_is_return"], -table[name].abs(), table[name])})
 

@@ -2,34 +2,79 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import json
-from collections.abc import Callable, Mapping
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 
-from clients.data.guess.nouns import ROLES, Guess, Guessed, Question, answered, open_questions
-from privacy.errors import ConfigError
+from clients.data.guess.nouns import ROLES, Guess, Guessed, Question, answered, formats, open_questions
+from clients.data.guess.spelled import key_of
+from privacy.errors import CohortiumError, ConfigError
 
+_DECIMALS = tuple(key_of(role) for role in ("amount", "order_amount", "price", "quantity"))
 #: Times that one question is asked before its answers are given up.
 _ATTEMPTS = 3
 
 
-def settled(guess: Guess, given: Mapping[str, str], ask: Callable[[Question], str] | None) -> Guess:
+@dataclass(frozen=True)
+class Kept:
+    """Answers that were taken, so that nobody has to think of them again.
+
+    Attributes:
+        answers: by the key of ``--set``.
+        prefix: the name of the source that they are of, where there are several.
+    """
+
+    answers: dict[str, str] = field(default_factory=dict)
+    prefix: str = ""
+
+    def under(self, name: str) -> Kept:
+        """The same, of one of several sources."""
+        return Kept(self.answers, f"{name}.")
+
+    def add(self, key: str, answer: str) -> None:
+        """Keep an answer."""
+        option = f"columns.{key}" if key in ROLES and key != "currency" else key
+        self.answers[self.prefix + option] = answer
+
+    def __str__(self) -> str:
+        """As options of the command; empty where there are none."""
+        return " ".join(f"--set {key}={json.dumps(one, ensure_ascii=False)}" for key, one in self.answers.items())
+
+
+@contextlib.contextmanager
+def not_lost(kept: Kept) -> Iterator[None]:
+    """Whatever is refused in here also says how to give the answers again that were taken before."""
+    try:
+        yield
+    except CohortiumError as error:
+        if kept.answers:
+            error.hint = f"{error.hint}; your answers so far: {kept}".removeprefix("; ")
+        raise
+
+
+def settled(
+    guess: Guess, given: Mapping[str, str], ask: Callable[[Question], str] | None, kept: Kept | None = None
+) -> Guess:
     """The guess with all answers, in which an answer may raise the next question.
 
     Args:
         guess: what was found.
         given: answers known beforehand, by key: ``currency``, ``columns.time``, ``read.price.decimal``.
         ask: called with every other open question; None takes the best guesses.
+        kept: answers are kept there as they are taken.
 
     Raises:
-        ConfigError: if an answer cannot be used; what was answered before is in its hint.
+        ConfigError: if an answer cannot be used.
     """
     for key, answer in given.items():
         guess = _given(guess, key, answer)
     said: dict[str, str] = {}
     while ask is not None and (question := _next(guess, said)) is not None:
-        guess, said[question.key] = _asked(guess, question, ask, said)
+        guess, said[question.key] = _asked(guess, question, ask)
+        if kept is not None:
+            kept.add(question.key, said[question.key])
     return guess
 
 
@@ -48,6 +93,12 @@ def _given(guess: Guess, key: str, answer: str) -> Guess:
     question = next((item for item in open_questions(guess) if item.key == key), None)
     if question is not None:
         return answered(guess, question, answer)
+    if key == key_of("time"):
+        return replace(guess, chosen={**guess.chosen, key: formats(answer)})
+    if key in _DECIMALS:
+        if answer not in (".", ","):
+            raise ConfigError(f"{key} is . or ,", hint=f'such as --set {key}=","')
+        return replace(guess, chosen={**guess.chosen, key: answer})
     if not key.startswith("read."):
         roles = (f"columns.{name}" for name in ROLES)
         names = ", ".join(["currency", *roles, "read.time.formats", "read.price.decimal"])
@@ -68,9 +119,7 @@ def _with_column(guess: Guess, role: str, name: str) -> Guess:
     return replace(guess, columns={other: columns[other] for other in ROLES if other in columns})
 
 
-def _asked(
-    guess: Guess, question: Question, ask: Callable[[Question], str], said: Mapping[str, str]
-) -> tuple[Guess, str]:
+def _asked(guess: Guess, question: Question, ask: Callable[[Question], str]) -> tuple[Guess, str]:
     text, attempts = question.text, 0
     while True:
         answer, attempts = ask(replace(question, text=text)), attempts + 1
@@ -78,12 +127,5 @@ def _asked(
             return answered(guess, question, answer), answer
         except ConfigError as error:
             if attempts == _ATTEMPTS:
-                raise ConfigError(error.message, hint=_kept(said) or error.hint) from None
+                raise
             text = f"{error.message}. {question.text}"
-
-
-def _kept(said: Mapping[str, str]) -> str:
-    """How to give the same answers again."""
-    keys = {key: f"columns.{key}" if key in ROLES and key != "currency" else key for key in said}
-    options = (f"--set {keys[key]}={json.dumps(answer, ensure_ascii=False)}" for key, answer in said.items())
-    return f"your answers so far: {' '.join(options)}" if said else ""

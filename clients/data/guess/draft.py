@@ -6,9 +6,10 @@ import json
 import re
 from dataclasses import replace
 
-from clients.data.guess.confidence import SURE
-from clients.data.guess.nouns import Guess, Guessed
-from clients.data.guess.spelled import Spelled
+from clients.data.guess.confidence import CONFIDENCE, SURE
+from clients.data.guess.nouns import Guess, Guessed, States
+from clients.data.guess.spelled import Spelled, odd_signs
+from clients.data.place import Source
 from clients.data.reading import ReadNumber
 
 
@@ -34,7 +35,7 @@ def holder_toml(guess: Guess) -> str:
         lines.append(f"{name} = {_quoted(value)}")
     lines += _setting("time_zone", guess.time_zone, "what times without a zone mean")
     if guess.currency_code is not None:
-        lines += _setting("currency_code", guess.currency_code, "the currency of all rows")
+        lines += _setting("currency_code", _doubted(guess.currency_code, config.source), "the currency of all rows")
     else:
         codes = ", ".join(_quoted(code) for code in source.currencies)
         lines += [
@@ -48,7 +49,7 @@ def holder_toml(guess: Guess) -> str:
     if (csv := guess.csv_form) is not None:
         lines += ["", "[source.csv]"]
         for name, value in csv.model_dump().items():
-            if name in guess.csv_reasons and (value or isinstance(value, str)):
+            if name in guess.csv_reasons and (value or isinstance(value, str) or name == "header"):
                 lines += _setting(name, guess.csv_reasons[name], "", value=value)
     for role, item in guess.spelled()[0].items():
         lines += _reading(role, item)
@@ -71,6 +72,15 @@ def holder_toml(guess: Guess) -> str:
     return "\n".join(lines) + "\n"
 
 
+def _doubted(code: Guessed, source: Source) -> Guessed:
+    """A currency, less sure where amounts have signs that it does not write."""
+    wrong = odd_signs(source, code.value)
+    if not wrong:
+        return code
+    reason = f"{code.reason}; but amounts have the sign {', '.join(wrong)}"
+    return replace(code, confidence=CONFIDENCE["a currency against signs"], reason=reason)
+
+
 def _column(guess: Guess, role: str) -> list[str]:
     found, names = guess.columns[role], guess.names_of(role)
     if isinstance(names, list):
@@ -80,12 +90,21 @@ def _column(guess: Guess, role: str) -> list[str]:
 
 
 def _states(guess: Guess) -> list[str]:
-    """The table of which rows are sales."""
-    status = guess.status
-    if status is None:
-        return []
-    says = f"PLEASE CHECK: {guess.status_reason}; values that are named nowhere are no sales"
-    lines = ["", "[source.status]", _comment(says), f"column = {_quoted(status.column)}"]
+    """The tables of which rows are sales; commented out where nobody knows."""
+    lines: list[str] = []
+    table = "[[source.status]]" if len(guess.states) + len(guess.unsure_states) > 1 else "[source.status]"
+    for found in guess.states:
+        says = f"PLEASE CHECK: {found.reason}; values that are named nowhere are no sales"
+        lines += ["", table, _comment(says), *_of_status(found)]
+    for found in guess.unsure_states:
+        says = f"PLEASE CHECK: {found.reason}. If some are no sales, take these lines in, those under return or none"
+        lines += ["", _comment(says), *(_comment(line) for line in ("[[source.status]]", *_of_status(found)))]
+    return lines
+
+
+def _of_status(found: States) -> list[str]:
+    status = found.status
+    lines = [f"column = {_quoted(status.column)}"]
     for name, values in (("sale", status.sale), ("return", status.returned), ("none", status.none)):
         lines.append(f"{name} = [{', '.join(_quoted(value) for value in values)}]")
     return lines

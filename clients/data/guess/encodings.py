@@ -7,6 +7,9 @@ import re
 
 from charset_normalizer import from_bytes
 
+from clients.data.guess.confidence import SURE
+from clients.data.guess.names import NAMES, score
+
 #: Encodings whose letters are far from the Latin ones, and so told with certainty, with what is written in them.
 _FAR = {
     "gb18030": "Chinese", "big5": "traditional Chinese", "cp932": "Japanese", "euc_kr": "Korean", "cp1251": "Cyrillic",
@@ -16,6 +19,7 @@ _TRIED = (*_FAR, "cp1254", "cp1250", "cp1252", "iso8859_2")
 #: Fewer different words with other signs than ASCII tell little.
 _TELLING = 8
 _LOOKED_AT = 100_000
+_FIRST = 4_000
 #: In other scripts bytes beyond ASCII stand beside each other, this often at least; in Western words they stand alone.
 _IN_WORDS = 0.25
 #: Letters of Polish, Czech, Slovak and Hungarian in cp1250 that no Western word has, and those that Western words have.
@@ -45,16 +49,32 @@ def _legacy(raw: bytes) -> tuple[str, str]:
     words = {word for line in odd for word in re.findall(rb"[\x80-\xff]+[A-Za-z\x80-\xff]*", line)}
     few = "" if len(words) >= _TELLING else f"; PLEASE CHECK, for only {len(words):,} words have other signs than ASCII"
     best = from_bytes(b"\n".join(odd)[:_LOOKED_AT], cp_isolation=list(_TRIED), threshold=0.9).best()
-    found = best.encoding if best is not None else ""
+    found = _by_names(raw) or (best.encoding if best is not None else "")
     runs = re.findall(rb"[\x80-\xff]+", b"\n".join(odd)[:_LOOKED_AT])
     in_words = sum(len(run) > 1 for run in runs) > _IN_WORDS * len(runs)
-    if found in _FAR and in_words and _reads(raw, found):
+    if found in _FAR and (in_words or _by_names(raw)) and _reads(raw, found):
         return codecs.lookup(found).name, f"it is not UTF-8, and reads as {_FAR[found]} text{few}"
     if _reads(raw, "cp1250") and re.search(_CENTRAL, raw) and not re.search(_WESTERN, raw):
         return "cp1250", f"it is not UTF-8, and has letters of Windows' Central European encoding{few}"
     if re.search(rb"[\x80-\x9f]", raw) and not re.search(rb"[\x81\x8d\x8f\x90\x9d]", raw):
         return "cp1252", f"it is not UTF-8, and has signs of Windows' Western encoding{few}"
     return "iso8859-1", f"it is not UTF-8, and looks Western{few}"
+
+
+def _by_names(raw: bytes) -> str:
+    """The encoding in which more of the first lines' words are names of columns than in any other; empty if none is."""
+    counted: dict[str, int] = {}
+    for encoding in _FAR:
+        text = raw[:_FIRST].decode(encoding, errors="ignore")
+        words = {
+            word.strip(' "')
+            for line in text.splitlines()[:5]
+            for word in re.split(r"[,;\t|]", line)
+            if not word.isascii()
+        }
+        counted[encoding] = sum(any(score(role, word) > SURE for role in NAMES) for word in words)
+    ranked = sorted(counted.values(), reverse=True)
+    return max(counted, key=lambda one: counted[one]) if ranked[0] > ranked[1] else ""
 
 
 def _reads(raw: bytes, encoding: str) -> bool:

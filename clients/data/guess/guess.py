@@ -20,7 +20,7 @@ from pydantic import ValidationError
 from clients.data.cleaning.columns import missing_columns, time_facts
 from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
-from clients.data.guess.asking import settled
+from clients.data.guess.asking import Kept, not_lost, settled
 from clients.data.guess.draft import holder_toml
 from clients.data.guess.feeds import feeds_toml, guess_feeds
 from clients.data.guess.meaning import check_is_sales, continues, with_meaning
@@ -29,7 +29,7 @@ from clients.data.guess.numbers import OpenNumber
 from clients.data.guess.sample import Sample, may_be_spelled
 from clients.data.guess.shapes import shapes
 from clients.data.guess.sheet import read_sheet
-from clients.data.guess.structure import continued, filled_rows, merged, merged_rows, renamed
+from clients.data.guess.structure import continued, filled_rows, lacking, merged, merged_rows, renamed
 from clients.data.guess.text import read_beginning
 from clients.data.place import CsvFormat
 from clients.data.sources import fetch, list_tables, open_source
@@ -66,10 +66,12 @@ def guess_holder(
     also: dict[str, tuple[str, ...]] = {}
     filled: tuple[str, ...] = ()
     twice: frozenset[str] = frozenset()
+    partial: frozenset[str] = frozenset()
     if files is not None:
         text = read_beginning(files)
         csv, reasons = text.form, text.reasons
         also, twice = renamed(text.headers), text.twice
+        partial = lacking(text.headers, also)
         frame = merged_rows(pd.DataFrame(text.rows, columns=list(text.header), dtype=object), also)
         filled, lines = continued(frame)
         if filled:
@@ -85,7 +87,7 @@ def guess_holder(
     with open_source(probe, base=base, is_mapped=False) as opened:
         source = merged(opened.table, also)
         wanted = [name for name in may_be_spelled(frame) if name in source.columns]
-        sample = Sample(frame, shapes(source, wanted), twice)
+        sample = Sample(frame, shapes(source, wanted), twice, partial)
         guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
         guess = replace(guess, csv=csv, csv_reasons=reasons, also=also, filled=filled, twice=twice)
         check_is_sales(guess, sample, source)
@@ -183,6 +185,7 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
     password: Mapping[str, str] | None = None,
     answers: Mapping[str, str] | None = None,
     ask: Callable[[Question], str] | None = None,
+    kept: Kept | None = None,
     overwrite: bool = False,
 ) -> Guess:
     """Inspect a source, ask what cannot be guessed, and write ``holder.toml``.
@@ -195,6 +198,7 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
         password: where a database's password is: ``{"password_env": NAME}`` or ``{"password_file": path}``.
         answers: answers known beforehand, by key, such as ``{"currency": "EUR", "columns.time": "Order Date"}``.
         ask: called with every other open question; returns one of its choices. None (``--yes``) takes the best guesses.
+        kept: where answers are kept as they are taken.
         overwrite: whether an existing file is replaced.
 
     Returns:
@@ -205,10 +209,12 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
         DataError: if the source cannot be read, or something is left that has no best guess.
     """
     base = place_for(output, overwrite=overwrite)
-    said = Said(holder=holder, table=table, password=password or {}, answers=answers or {}, ask=ask)
-    guess = settled_guess(url, base, said)
-    text = holder_toml(guess)
-    try_out(guess.config(), base)
+    kept = kept or Kept()
+    said = Said(holder=holder, table=table, password=password or {}, answers=answers or {}, ask=ask, kept=kept)
+    with not_lost(kept):
+        guess = settled_guess(url, base, said)
+        text = holder_toml(guess)
+        try_out(guess.config(), base)
     found = guess_feeds(guess.config(), plain_study(guess.config()), base=base)
     output.write_text(text + feeds_toml(found), encoding="utf-8")
     return guess
@@ -223,6 +229,7 @@ class Said:
     password: Mapping[str, str] = field(default_factory=dict)
     answers: Mapping[str, str] = field(default_factory=dict)
     ask: Callable[[Question], str] | None = None
+    kept: Kept = field(default_factory=Kept)
 
 
 def place_for(output: Path, *, overwrite: bool) -> Path:
@@ -256,7 +263,7 @@ def settled_guess(url: str, base: Path, said: Said) -> Guess:
             if table not in choices:
                 raise ConfigError(f"{table!r} is none of the choices", hint=", ".join(choices[:30]))
     guess = guess_holder(url, base=base, holder=name, table=table, password=said.password)
-    return settled(guess, said.answers, said.ask)
+    return settled(guess, said.answers, said.ask, said.kept)
 
 
 def plain_study(config: HolderConfig) -> Study:

@@ -13,7 +13,7 @@ from ibis.expr import types as ir
 from clients.data.guess import names as guess_names
 from clients.data.guess import states
 from clients.data.guess.confidence import CONFIDENCE, SURE
-from clients.data.guess.nouns import Guess, Guessed
+from clients.data.guess.nouns import Guess, Guessed, States
 from clients.data.guess.sample import Sample
 from clients.data.place import Status
 from clients.data.reading import ReadId
@@ -22,18 +22,26 @@ from privacy.errors import DataError
 
 #: A column of states has no more values than this.
 _STATES = 30
+#: So many of them are written down, and a time of the end is rare.
+_COLUMNS, _ENDED = 5, 0.5
 #: A table of customers has as many of them as rows, but for this share, and at least so many rows.
 _ONE_ROW, _ROWS = 0.99, 50
+#: With so many columns whose names speak of sums, so many rows are enough.
+_VERY_TELLING, _FEW = 3, 10
 _WITH_AT = 0.99
 #: A value of states that orders of sales share to this part is one of rows of their own.
 _SHARED = 0.5
 _BREAK = "\x1f"
 _AGGREGATED = re.compile(
     r"total|lifetime|ever|first|last|count|num|avg|average|sum|累计|总|首次|最近|末次|次数|gesamt|erste|letzte|anzahl"
-    r"|recency|frequency|monetary"
+    r"|recency|frequency|monetary|derni|premi|nb_|nb |nombre|cumul|ultim|últim|primer|aantal|laatste|eerste|totaal"
+    r"|totale|liczba|ostatni|pierwsz|antal|senaste|första|累積|累計|回数|최근|누적|횟수"
 )
 #: What counts orders is no id of one.
-_COUNTED = re.compile(r"(?<!ac)(?<!dis)count|anzahl|freq|total|次数|单数")
+_COUNTED = re.compile(
+    r"(?<!ac)(?<!dis)count|anzahl|freq|total|次数|单数|nb_|nombre|aantal|num_"
+    r"|orders|purchases|bestellungen|käufe|commandes|bestellingen|compras|pedidos|ordini"
+)
 
 
 def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
@@ -54,7 +62,8 @@ def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
     counts = {f"n{i}": source[name].nunique() for i, name in enumerate(names)}
     [found] = fetch(source.aggregate(rows=source.count(), **counts), what="counting customers").to_pylist()
     for i, name in enumerate(names):
-        if found["rows"] >= _ROWS and found[f"n{i}"] > _ONE_ROW * found["rows"]:
+        enough = _ROWS if len(telling) < _VERY_TELLING else _FEW
+        if found["rows"] >= enough and found[f"n{i}"] > _ONE_ROW * found["rows"]:
             raise DataError(
                 f"{json.dumps(name, ensure_ascii=False)}: each of {found[f'n{i}']:,} customers has one row, so this is "
                 "a table of customers, no list of sales",
@@ -66,10 +75,11 @@ def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
 #: What columns of a table of customers are called, by role.
 _OF_CUSTOMERS = {
     "recency_days": r"recency",
-    "last": r"last|recent|最近|末次|最后|letzte",
-    "first": r"first|首次|erste",
-    "orders": r"order|count|num|freq|次数|单数|anzahl",
-    "amount": r"monetary|amount|spen|revenue|value|金额|消费|umsatz|^(?!.*(?:order|count|num|freq)).*(?:total|sum)",
+    "last": r"last|recent|最近|末次|最后|letzte|derni|ultim|últim|laatste",
+    "first": r"first(?!.?name)|首次|erste|premi|primer|eerste",
+    "orders": r"order|count|num|freq|次数|单数|anzahl|nb|nombre|aantal",
+    "amount": r"monetary|amount|spen|revenue|value|金额|消费|umsatz|omzet|import|ca_"
+    r"|^(?!.*(?:order|count|num|freq)).*(?:total|sum)",
 }
 
 
@@ -106,7 +116,7 @@ def _with_ids(guess: Guess, source: ir.Table) -> Guess:
 
 
 def _with_states(guess: Guess, sample: Sample, source: ir.Table) -> Guess:
-    """The column of states, if one has values that are no sales."""
+    """The columns of states that have values which are no sales, and those of which nobody knows."""
     used = {item.value for item in guess.columns.values()}
     candidates = [
         name
@@ -114,23 +124,53 @@ def _with_states(guess: Guess, sample: Sample, source: ir.Table) -> Guess:
         if name not in used and look.kind in ("text", "number", "none") and 0 < sample.frame[name].nunique() <= _STATES
         if states.of_rows(name) is not None or states.marks(name, _texts(sample, name)) is not None
     ]
-    best: tuple[Status, int, str] | None = None
+    found, unsure = [_ended(guess, name, source) for name in _times_of_ends(guess, sample)], []
     for name, counted in _values(source, candidates).items():
         if len(counted) > _STATES:
             continue
-        said = states.marks(name, list(counted)) or states.kinds(list(counted))
-        if all(kind == "sale" for kind in said.values()) or all(kind != "sale" for kind in said.values()):
-            continue
-        said = _paid_back(guess, name, said, source)
-        rows = sum(count for value, count in counted.items() if said[value] != "sale")
-        lists = {kind: tuple(value for value in counted if said[value] == kind) for kind in ("sale", "return", "none")}
-        total = sum(counted.values())
-        reason = f"{rows:,} of {total:,} rows ({rows / total:.1%}) are no sales by the words of {name!r}"
-        if best is None or rows > best[1]:
-            best = Status(column=name, sale=lists["sale"], returned=lists["return"], none=lists["none"]), rows, reason
-    if best is None:
-        return guess
-    return replace(guess, status=best[0], status_reason=best[2])
+        said = states.marks(name, list(counted)) or states.kinds(list(counted), name=name)
+        if set(said.values()) & {"sale"} and set(said.values()) - {"sale"}:
+            found.append(_said(guess, name, counted, said, source))
+        elif rest := states.unknown(name, list(counted), [other for other in sample.looks if other != name]):
+            quoted = json.dumps(name, ensure_ascii=False)
+            reason = (
+                f"{quoted} may say which rows are sales; of its {len(counted)} values {len(rest)} are not known here"
+            )
+            unsure.append(States(status=Status(column=name, sale=tuple(counted)), reason=reason))
+    ranked = sorted((one for one in found if one is not None), key=lambda one: -one[0])
+    return replace(guess, states=tuple(one for _, one in ranked[:_COLUMNS]), unsure_states=tuple(unsure[:_COLUMNS]))
+
+
+def _said(
+    guess: Guess, name: str, counted: Mapping[str, int], said: dict[str, states.Kind], source: ir.Table
+) -> tuple[int, States]:
+    """How many rows are no sales by a column, and what stands in the file."""
+    said = _paid_back(guess, name, said, source)
+    rows, total = sum(count for value, count in counted.items() if said[value] != "sale"), sum(counted.values())
+    lists = {kind: tuple(value for value in counted if said[value] == kind) for kind in ("sale", "return", "none")}
+    status = Status(column=name, sale=lists["sale"], returned=lists["return"], none=lists["none"])
+    reason = f"{rows:,} of {total:,} rows ({rows / total:.1%}) are no sales by the words of {name!r}"
+    return rows, States(status=status, reason=reason)
+
+
+def _times_of_ends(guess: Guess, sample: Sample) -> list[str]:
+    """Columns that say when an order was cancelled or paid back."""
+    used = {item.value for item in guess.columns.values()}
+    looks = ((name, look) for name, look in sample.looks.items() if name not in used and look.kind == "time")
+    return [name for name, look in looks if look.filled <= _ENDED and states.marks_a_time(name)]
+
+
+def _ended(guess: Guess, name: str, source: ir.Table) -> tuple[int, States] | None:
+    """Rows with such a time are no sales."""
+    is_empty = source[name].cast("string").strip().fill_null("") == ""
+    [found] = fetch(source.aggregate(rows=source.count(), open=is_empty.sum()), what="looking at states").to_pylist()
+    rows = found["rows"] - (found["open"] or 0)
+    if not rows or not found["open"]:
+        return None
+    reason = (
+        f"{rows:,} of {found['rows']:,} rows ({rows / found['rows']:.1%}) have a time in {name!r}, and so are no sales"
+    )
+    return rows, States(status=Status(column=name, sale=("",)), reason=reason)
 
 
 def _texts(sample: Sample, name: str) -> list[str]:

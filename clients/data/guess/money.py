@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 
 from clients.data.guess import names as guess_names
 from clients.data.guess.confidence import CONFIDENCE
+from clients.data.guess.names import common_codes
 from clients.data.guess.nouns import Guessed
+from clients.data.guess.numbers import NumberForm, OpenNumber
 from clients.data.guess.sample import Sample
 
 #: A column of numbers may have a role of money where its name scores more.
@@ -22,7 +25,9 @@ def money_of(
     Args:
         notes: what people should be told is added here.
     """
-    ranked = {role: _ranked(sample, role, taken) for role in ("amount", "quantity", "price")}
+    ranked = {role: _ranked(sample, role, taken | sample.partial) for role in ("amount", "quantity", "price")}
+    if not (ranked["amount"] or ranked["price"]):  # then files lack the money, and are refused by name
+        ranked = {role: _ranked(sample, role, taken) for role in ranked}
     quantity = _best(ranked["quantity"])
     price = _best(ranked["price"], quantity)
     amount = _best(ranked["amount"], quantity, price)
@@ -121,6 +126,20 @@ def _code_in_name(*names: str | None) -> Guessed | None:
                 confidence=CONFIDENCE["a currency in a column's name"],
                 reason=f"the name of the column {json.dumps(name, ensure_ascii=False)}",
             )
+    return None
+
+
+def currency_from_signs(sample: Sample, columns: Iterable[str]) -> Guessed | None:
+    """The currency whose sign stands beside amounts, where only one has it."""
+    for name in columns:
+        form = sample.looks[name].form
+        signs = form.read.signs if isinstance(form, NumberForm) else ()
+        signs = form.as_decimal.read.signs if isinstance(form, OpenNumber) else signs
+        codes = common_codes(signs)
+        if codes is not None and len(codes) == 1:
+            reason = f"the sign beside amounts in {json.dumps(name, ensure_ascii=False)}"
+            confidence = CONFIDENCE["a currency's sign beside amounts"]
+            return Guessed(value=next(iter(codes)), confidence=confidence, reason=reason)
     return None
 
 

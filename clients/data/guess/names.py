@@ -5,8 +5,10 @@ A name is compared without case, accents, spaces and signs. In every list the mo
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
+from collections.abc import Iterable
 
 
 def _tuple(text: str) -> tuple[str, ...]:
@@ -21,14 +23,16 @@ def _frozenset(text: str) -> frozenset[str]:
 NAMES: dict[str, tuple[str, ...]] = {
     "customer": _tuple(
         """
-        customer_id customer_key customer_no customer_number customer_code cust_id cust_no custkey customer client_id
-        client_no client member_id member_no memberno membership_id member loyalty_id loyalty_card card_no card_number
-        card_id household_id household user_id userid uid user buyer_id buyer shopper_id account_id account contact_id
+        customer_id customer_key customer_no customer_number customer_code cust_id cust_no custkey customer cust
+        client_id client_no client member_id member_no memberno membership_id member loyalty_id loyalty_card card_no
+        card_number card_id household_id household user_id userid uid user buyer_id buyer shopper_id account_id
+        account contact_id
         person_id bill_to sold_to ship_to_customer bp_code partner_id kunnr kundennummer kundennr kunden_nr kunden_id
         kunde_id kundenkonto kundenkarte kunde debitorennummer debitor master_id 客户编号 客户ID 客户代码 客户号
         会员编号 会员卡号 会员ID 会员号 用户ID 用户编号 买家ID 买家编号 买家昵称 顾客编号 顾客ID 客户 会员 用户 买家
         顾客 卡号 code_client numero_client id_client id_cliente cod_cliente cliente klantnummer klant_id klant
-        sample_id email e_mail mail phone mobile 手机号 客户名称 customer_name
+        sample_id email e_mail mail phone mobile telephone telefon handynummer handy telefono telefoon 手机号 手机 电话
+        客户名称 customer_name
         """
     ),
     "order": _tuple(
@@ -158,10 +162,18 @@ CURRENCIES = _frozenset(
 #: Signs and words in column names and amounts that give a currency away.
 SIGNS = {"€": "EUR", "£": "GBP", "¥": "CNY", "￥": "CNY", "元": "CNY", "人民币": "CNY", "euro": "EUR", "zł": "PLN"}
 
+#: Signs that several currencies have.
+_SHARED = {
+    "$": "USD CAD AUD NZD SGD HKD TWD MXN ARS CLP COP UYU BRL", "¥": "CNY JPY", "￥": "CNY JPY", "£": "GBP EGP",
+    "kr": "SEK NOK DKK ISK", "kr.": "SEK NOK DKK ISK", "rs": "INR PKR LKR NPR", "rs.": "INR PKR LKR NPR",
+    "元": "CNY TWD HKD",
+}  # fmt: skip
+
 #: Words, beside codes and signs of currencies, that stand before or behind amounts and pieces.
 _UNITS = _frozenset(
     """
     kr kr. kč zł lei lv ft руб руб. р. ₽ грн rs rs. tl rm r$ us$ a$ ca$ c$ hk$ nt$ s$ nz$ mx$ fr. sfr. sfr euro euros
+    rp rp. s/ s/. лв лв. cn¥ jp¥ usd$ 원 kn din
     元 圆 圓 円 人民币 港币 港元 nt stk stk. st. pcs pcs. pc ks szt szt. pz 个 件 瓶 盒 份
     """
 )
@@ -193,7 +205,8 @@ _CODES = {
     "kč": "CZK", "ft": "HUF", "lei": "RON", "lv": "BGN", "฿": "THB", "₱": "PHP", "₪": "ILS",
     "rm": "MYR", "r$": "BRL", "us$": "USD", "hk$": "HKD", "港币": "HKD", "港元": "HKD", "nt$": "TWD",
     "a$": "AUD", "c$": "CAD", "ca$": "CAD", "s$": "SGD", "nz$": "NZD", "mx$": "MXN", "fr.": "CHF",
-    "sfr": "CHF", "sfr.": "CHF",
+    "sfr": "CHF", "sfr.": "CHF", "rp": "IDR", "rp.": "IDR", "s/": "PEN", "s/.": "PEN", "лв": "BGN", "лв.": "BGN",
+    "cn¥": "CNY", "jp¥": "JPY", "usd$": "USD", "원": "KRW",
 }  # fmt: skip
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -225,10 +238,25 @@ def code_of(sign: str) -> str | None:
     return sign.upper().replace("RMB", "CNY") if sign.upper() in CURRENCIES else _CODES.get(sign.lower())
 
 
+def codes_of(sign: str) -> frozenset[str]:
+    """The currencies that write a sign beside amounts; none where it is of no currency, such as a unit of pieces."""
+    if (several := _SHARED.get(sign.lower())) is not None:
+        return _frozenset(several)
+    code = code_of(sign)
+    return frozenset() if code is None else frozenset([code])
+
+
+def common_codes(signs: Iterable[str]) -> frozenset[str] | None:
+    """The currencies that write all of some signs; None where they are of no currency."""
+    of = [codes for sign in signs if (codes := codes_of(sign))]
+    return frozenset.intersection(*of) if of else None
+
+
 def _is_chinese(text: str) -> bool:
     return any("\u4e00" <= sign <= "\u9fff" for sign in text)
 
 
+@functools.lru_cache(maxsize=10_000)
 def score(role: str, name: str) -> float:
     """How well a column's name fits a role, 0 to 1."""
     own = words(name)

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Mapping
+import unicodedata
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from clients.data.config import HolderConfig
-from clients.data.guess.confidence import SURE
-from clients.data.guess.spelled import OpenColumn, Spelled, Spellings
+from clients.data.guess.confidence import CONFIDENCE, SURE
+from clients.data.guess.names import common_codes
+from clients.data.guess.spelled import SEVERAL, OpenColumn, Spelled, Spellings, key_of
 from clients.data.place import CsvFormat, Status
-from clients.data.reading import ReadId
+from clients.data.reading import ReadId, ReadTime
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
 
@@ -41,6 +44,19 @@ class Guessed:
     confidence: float
     reason: str
     alternatives: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class States:
+    """What the values of a column say of rows.
+
+    Attributes:
+        status: as it stands in ``[source.status]``.
+        reason: why, in words that name the column.
+    """
+
+    status: Status
+    reason: str
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,7 +96,8 @@ class Guess:
         twice: names that the source has more than once: their first column is written with ``_0``.
         filled: columns that later lines of an order leave empty.
         ids, ids_reason: how spellings of one customer id are brought together, and why; None: as every id.
-        status, status_reason: which rows are sales, and why; None where all are.
+        states: which rows are sales, and why; none where all are.
+        unsure_states: columns that may say so, with values that are not known.
         money_choices: columns that may hold amounts.
         notes: more that a reader of the file should know.
     """
@@ -103,8 +120,8 @@ class Guess:
     twice: frozenset[str] = frozenset()
     ids: ReadId | None = None
     ids_reason: str = ""
-    status: Status | None = None
-    status_reason: str = ""
+    states: tuple[States, ...] = ()
+    unsure_states: tuple[States, ...] = ()
     money_choices: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -140,7 +157,8 @@ class Guess:
             advice = "give --currency, or " if any(question.key == "currency" for question in missing) else ""
             raise DataError(
                 "this cannot be guessed:\n" + "\n".join(f"  {question.text}" for question in missing),
-                hint=f"{advice}run without --yes to be asked, or answer with --set, as in --set columns.time=Date",
+                hint=f"{advice}run without --yes to be asked, or answer with "
+                + " ".join(_as_option(question, self.spellings.unread) for question in missing),
             )
         source: dict[str, Any] = {"url": self.url, "time_zone": self.time_zone.value} | dict(self.password)
         if self.table:
@@ -154,8 +172,8 @@ class Guess:
         source["read"] = {role: item.read for role, item in self.spelled()[0].items()}
         if self.ids is not None:
             source["read"] |= {"customer": self.ids}
-        if self.status is not None:
-            source["status"] = self.status
+        if self.states:
+            source["status"] = [found.status for found in self.states]
         columns = {role: self.names_of(role) for role in self.columns}
         try:
             return HolderConfig.model_validate({"holder": self.holder, "source": source, "columns": columns})
@@ -163,6 +181,15 @@ class Guess:
             raise ConfigError(
                 f"these answers do not go together:\n{describe_validation(problem)}", hint="answer once more"
             ) from None
+
+
+def _as_option(question: Question, unread: Iterable[str]) -> str:
+    """How a question is answered beforehand."""
+    key = f"columns.{question.key}" if question.key in ROLES and question.key != "currency" else question.key
+    such = {"currency": "USD", key_of("time"): '"%d.%m.%Y %H:%M"'}.get(key)
+    first = next(iter(question.choices), "...")
+    likely = first if key.startswith("read.") or first in unread else "..."
+    return f"--set {key}={such or json.dumps(likely, ensure_ascii=False)}"
 
 
 _WHAT = {
@@ -181,17 +208,20 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
         if found is None or found.confidence < SURE:
             rest = [name for name in guess.names if name not in used]
             first = [found.value, *found.alternatives] if found else []
+            likely = sorted(rest, key=lambda name: name not in guess.spellings.unread) if role == "time" else rest
             none = [NO_ORDER_IDS] if role == "order" else []
-            choices = tuple(dict.fromkeys([*first, *none, *rest]))
+            choices = tuple(dict.fromkeys([*first, *none, *likely]))
             default = next(iter([*first, *none]), None)
-            questions.append(Question(key=role, text=text, choices=choices, default=default))
+            note = guess.spellings.unread_of(role) if found is None else ""
+            questions.append(Question(key=role, text=text + note, choices=choices, default=default))
     money = [guess.columns[role] for role in ("amount", "quantity", "price") if role in guess.columns]
     if "order_amount" not in guess.columns and (not money or min(item.confidence for item in money) < SURE):
         choices = tuple(dict.fromkeys([*(item.value for item in money), *guess.money_choices]))
         questions.append(
             Question(
                 key="amount",
-                text="Which column is the money of a line? R, F and M need money: map it, or join it in a view",
+                text="Which column is the money of a line? R, F and M need money: map it, or join it in a view."
+                + guess.spellings.unread_of("amount"),
                 choices=choices,
                 default=money[0].value if len(money) == 1 else None,
             )
@@ -211,6 +241,42 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
     return tuple(questions)
 
 
+def _doubted(guess: Guess, given: Guessed) -> Guessed:
+    """A currency that somebody says, less sure where names of columns, or signs beside amounts, say another."""
+    known, doubt = guess.currency_code, ""
+    if (
+        known is not None
+        and known.confidence >= CONFIDENCE["a currency in a column's name"]
+        and known.value != given.value
+    ):
+        doubt = f"{known.reason} says {known.value}"
+    money = [guess.columns[role].value for role in ("amount", "order_amount", "price") if role in guess.columns]
+    for name in money:
+        codes = common_codes(sign for sign in name if unicodedata.category(sign) == "Sc")
+        if codes and given.value not in codes:
+            doubt = doubt or f"the name of the column {json.dumps(name, ensure_ascii=False)} has another sign"
+    if not doubt:
+        return given
+    confidence = CONFIDENCE["a currency against signs"]
+    return replace(given, reason=f"{given.reason}; but {doubt}", confidence=confidence)
+
+
+def formats(answer: str) -> str:
+    """Formats of times as somebody writes them.
+
+    Raises:
+        ConfigError: if they are none.
+    """
+    try:
+        ReadTime(formats=tuple(answer.split(SEVERAL)))
+    except ValidationError as problem:
+        raise ConfigError(
+            f"these are no formats of times:\n{describe_validation(problem)}",
+            hint="such as %d.%m.%Y %H:%M, iso or epoch_ms; several with ' | ' between them",
+        ) from None
+    return answer
+
+
 def answered(guess: Guess, question: Question, answer: str) -> Guess:
     """The guess with a question answered.
 
@@ -222,8 +288,10 @@ def answered(guess: Guess, question: Question, answer: str) -> Guess:
         code = answer.strip().upper()
         if not re.fullmatch("[A-Z]{3}", code):
             raise ConfigError("a currency has three letters", hint="such as EUR, USD, GBP or CNY")
-        return replace(guess, currency_code=replace(given, value=code))
-    if answer not in question.choices:
+        return replace(guess, currency_code=_doubted(guess, replace(given, value=code)))
+    if question.key == key_of("time") and answer not in question.choices:
+        answer = formats(answer)
+    elif answer not in question.choices:
         raise ConfigError(f"{answer!r} is none of the choices", hint=", ".join(question.choices))
     if question.key.startswith("read."):
         return replace(guess, chosen={**guess.chosen, question.key: answer})

@@ -14,39 +14,41 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from clients.data.guess.names import is_currency
-from clients.data.guess.shapes import ZERO, Shape
+from clients.data.guess.names import common_codes, is_currency
+from clients.data.guess.shapes import ZERO, Reads, Shape
 from clients.data.reading import ONLY_THOUSANDS, ReadNumber
 
 _NUMBER = re.compile(
     rf"(?P<open>[^9⓪①().,]*\()?(?P<before>[^9⓪①().,]*?(?:\.(?=[^9⓪①]))?[^9⓪①().,]*?)"
     rf"(?P<core>[9⓪①]+(?:[.,{ONLY_THOUSANDS}][9⓪①]+)*[.,]?|[.,][9⓪①]+)(?P<power>[eE][-+]?9+)?(?P<after>[^9⓪①()]*)(?P<close>\)[^9⓪①().,]*)?"
 )
+#: A dash in place of decimals that are none: ``15,-``.
+_NO_CENTS = re.compile(r"(?<=[9⓪①])([.,])-{1,2}(?=[^9⓪①]*$)")
 _PLAIN = re.compile(r"[-+]?(?:9+\.?9*|\.9+)(?:[eE][-+]?9+)?")
+#: Words beside numbers that make them other numbers.
+_MULTIPLIES = re.compile(
+    r"k|m|mm|mn|mio|mill?|mrd|bn|b|tsd|tds|teur|keur|cr|dr|c|ct|cts|cent|cents|p|gr|h|s|%|‰|万|萬|千|百|亿|億|角|分|мин|тыс|млн",
+    re.IGNORECASE,
+)
 #: Share of a column's rows that may hold no number.
 _OTHER = 0.05
 
 
 @dataclass(frozen=True, kw_only=True)
-class NumberForm:
+class NumberForm(Reads):
     """How a column of numbers is written.
 
     Attributes:
         read: as it stands in ``[source.read.ROLE]``.
-        rows, reads: filled rows, and those that it reads.
-        unread: shapes that it does not read, with their rows.
-        is_plain: whether every database reads it so without being told.
         decides: whether its values alone show the decimal sign.
+        unknown: a word that stands beside all of them, of which only this shows that it is no part of the number.
     """
 
     read: ReadNumber
-    rows: int
-    reads: int
-    unread: tuple[Shape, ...] = ()
-    is_plain: bool = False
     decides: bool = False
+    unknown: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +58,7 @@ class OpenNumber:
     Attributes:
         mark: the sign with three digits behind it, everywhere; empty where two signs are decimal signs.
         rows: how many rows say so.
+        round: whether all of these end in three zeros, as pieces with three decimals do.
         as_decimal, as_thousands: the form if it is the one, and the other.
     """
 
@@ -63,6 +66,7 @@ class OpenNumber:
     rows: int
     as_decimal: NumberForm
     as_thousands: NumberForm
+    round: bool = False
 
     def settled(self, decimal: str) -> NumberForm:
         """The form, where the decimal sign is known from elsewhere."""
@@ -73,16 +77,42 @@ class OpenNumber:
 class _Seen:
     """What shapes say, in rows."""
 
-    decimal: Counter[str]
-    thousands: Counter[str]
-    either: Counter[str]
-    signs: Counter[str]
-    negative: Counter[str]
+    unknown: str = ""
+    decimal: Counter[str] = field(default_factory=Counter)
+    thousands: Counter[str] = field(default_factory=Counter)
+    either: Counter[str] = field(default_factory=Counter)
+    round: Counter[str] = field(default_factory=Counter)
+    signs: Counter[str] = field(default_factory=Counter)
+    negative: Counter[str] = field(default_factory=Counter)
 
 
-def number_form(found: Sequence[Shape]) -> NumberForm | OpenNumber | None:
-    """The form of a column, by its shapes; None where it does not hold numbers."""
-    seen = _Seen(Counter(), Counter(), Counter(), Counter(), Counter())
+def number_form(found: Sequence[Shape], *, is_named: bool = False) -> NumberForm | OpenNumber | None:
+    """The form of a column, by its shapes; None where it does not hold numbers.
+
+    Args:
+        found: its shapes.
+        is_named: whether its name says that it holds numbers: then one word may stand beside them that is not known.
+    """
+    form = _form_of(found, "")
+    if form is None and is_named and (word := _only_word(found)):
+        form = _form_of(found, word)
+    return form
+
+
+def _only_word(found: Sequence[Shape]) -> str:
+    """The one word beside the numbers of nearly all rows; empty where there is none, or it may be a multiplier."""
+    counted: Counter[str] = Counter()
+    for shape in found:
+        match = _NUMBER.fullmatch(shape.text)
+        words = [] if match is None else _words(match)
+        counted.update({word: shape.rows for word in words if not is_currency(word)})
+    word, rows = next(iter(counted.most_common(1)), ("", 0))
+    fits = len(counted) == 1 and rows >= (1 - _OTHER) * sum(shape.rows for shape in found)
+    return word if fits and not _MULTIPLIES.fullmatch(word) else ""
+
+
+def _form_of(found: Sequence[Shape], unknown: str) -> NumberForm | OpenNumber | None:
+    seen = _Seen(unknown)
     unread = tuple(shape for shape in found if not _counted(shape, seen))
     rows = sum(shape.rows for shape in found)
     if not rows or sum(shape.rows for shape in unread) > _OTHER * rows or _are_codes(found, seen):
@@ -100,7 +130,7 @@ def number_form(found: Sequence[Shape]) -> NumberForm | OpenNumber | None:
         plain = is_plain and read == ReadNumber()
         return NumberForm(
             read=read, rows=rows, reads=rows - sum(item.rows for item in unread), unread=unread, is_plain=plain,
-            decides=decides,
+            decides=decides, unknown=unknown,
         )  # fmt: skip
 
     def two_signs(counted: Counter[str]) -> OpenNumber:
@@ -121,7 +151,8 @@ def number_form(found: Sequence[Shape]) -> NumberForm | OpenNumber | None:
         mark, count = next(iter(seen.either.items()))
         other = "," if mark == "." else "."
         as_decimal, as_thousands = form(mark, decides=False), form(other, mark, decides=False)
-        return OpenNumber(mark=mark, rows=count, as_decimal=as_decimal, as_thousands=as_thousands)
+        is_round = seen.round[mark] == count
+        return OpenNumber(mark=mark, rows=count, as_decimal=as_decimal, as_thousands=as_thousands, round=is_round)
     return form(".", decides=False)
 
 
@@ -136,18 +167,15 @@ def _are_codes(found: Sequence[Shape], seen: _Seen) -> bool:
 
 def _counted(shape: Shape, seen: _Seen) -> bool:
     """Count what a shape shows; False where it is no number."""
-    match = _NUMBER.fullmatch(shape.text)
+    match = _NUMBER.fullmatch(_NO_CENTS.sub(r"\1", shape.text))
     if match is None or bool(match["open"]) != bool(match["close"]):
         return False
-    affixes = [
-        (match["open"] or "").replace("(", " "),
-        match["before"],
-        match["after"],
-        (match["close"] or "").replace(")", " "),
-    ]
-    minus = sum(part.count("-") for part in affixes)
-    signs = [word for part in affixes for word in re.split(rf"[-+\s{ONLY_THOUSANDS}]+", part) if word]
-    if minus > 1 or (minus and match["open"]) or len(signs) > 1 or not all(is_currency(sign) for sign in signs):
+    minus, signs = sum(part.count("-") for part in _affixes(match)), _words(match)
+    if minus > 1 or (minus and match["open"]) or len(signs) > 2:
+        return False
+    if not all(is_currency(sign) or sign == seen.unknown for sign in signs):
+        return False
+    if len(signs) == 2 and not common_codes(signs):  # $12.50 USD is fine
         return False
     parts = re.findall(r"[9⓪①]+|[^9⓪①]", match["core"])
     marks = [part for part in parts if part[0] not in "9⓪①"]
@@ -160,6 +188,17 @@ def _counted(shape: Shape, seen: _Seen) -> bool:
     seen.negative["parentheses"] += shape.rows * bool(match["open"])
     seen.negative["trailing"] += shape.rows * ("-" in match["after"])
     return True
+
+
+def _affixes(match: re.Match[str]) -> list[str]:
+    """What stands around the digits."""
+    inside = [(match["open"] or "").replace("(", " "), (match["close"] or "").replace(")", " ")]
+    return [inside[0], match["before"], match["after"], inside[1]]
+
+
+def _words(match: re.Match[str]) -> list[str]:
+    """Words and signs around the digits, but for those of plus and minus."""
+    return [word for part in _affixes(match) for word in re.split(rf"[-+\s{ONLY_THOUSANDS}]+", part) if word]
 
 
 def _signs_of(rows: int, core: str, marks: list[str], groups: list[str], seen: _Seen) -> bool:
@@ -176,5 +215,9 @@ def _signs_of(rows: int, core: str, marks: list[str], groups: list[str], seen: _
         seen.thousands[last] += rows
         return len(groups[-1]) == 3
     is_fraction = core[0] == last or core[-1] == last or len(groups[-1]) != 3 or len(groups[0]) > 3
-    (seen.decimal if is_fraction or groups[0].startswith(ZERO) else seen.either)[last] += rows
+    if is_fraction or groups[0].startswith(ZERO):
+        seen.decimal[last] += rows
+    else:
+        seen.either[last] += rows
+        seen.round[last] += rows * (groups[-1] == 3 * ZERO)
     return True

@@ -17,7 +17,7 @@ from clients.data.guess.confidence import SURE
 from clients.data.guess.numbers import NumberForm, OpenNumber, number_form
 from clients.data.guess.shapes import Shape
 from clients.data.guess.spelled import Spellings
-from clients.data.guess.times import OpenTime, TimeForm, clock_formats, time_form
+from clients.data.guess.times import OpenTime, TimeForm, clock_formats, described, time_form
 from clients.data.sources.spelling import read_number
 from privacy.errors import DataError
 
@@ -73,7 +73,8 @@ def _look(name: str, values: pd.Series, found: Sequence[Shape], *, may_be_time: 
     if times is not None:
         return Column(name, "time", values, times, filled=share, distinct=distinct)
     if isinstance(first, str):
-        number = number_form(found) if found else None
+        is_money = any(guess_names.score(role, name) > SURE for role in ("amount", "quantity", "price"))
+        number = number_form(found, is_named=is_money) if found else None
         if number is not None and len(numbers := read_numbers(filled, number)):
             return Column(name, "number", values, number, bool((numbers % 1 == 0).all()), share, distinct)
         return Column(name, "text", values, None, False, share, distinct)
@@ -108,10 +109,15 @@ class Sample:
     Attributes:
         frame: the rows, with ids as the cleaning rules read them: 17.0 is 17.
         looks: what each column looks like.
+        partial: columns that some of the files lack.
     """
 
     def __init__(
-        self, frame: pd.DataFrame, shapes: Mapping[str, Sequence[Shape]], twice: frozenset[str] = frozenset()
+        self,
+        frame: pd.DataFrame,
+        shapes: Mapping[str, Sequence[Shape]],
+        twice: frozenset[str] = frozenset(),
+        partial: frozenset[str] = frozenset(),
     ) -> None:
         """Look at every column.
 
@@ -119,6 +125,7 @@ class Sample:
             frame: rows.
             shapes: of whole columns, by name, where they were counted.
             twice: names that the source has more than once, as the first of these columns is called.
+            partial: names that some of the files lack.
 
         Raises:
             DataError: if there is no row.
@@ -129,7 +136,7 @@ class Sample:
             )
         self.frame = frame.map(lambda item: _DECIMALS.sub("", item.strip()) if isinstance(item, str) else item)
         names = [str(name) for name in frame.columns]
-        self._twice = twice
+        self._twice, self.partial = twice, partial
         clocks = {name: clock_formats(found) for name, found in shapes.items() if guess_names.is_clock(name)}
         self._clocks = {name: found for name, found in clocks.items() if found}
         self.looks = {name: _look(name, frame[name], shapes.get(name, ()), may_be_time=False) for name in names}
@@ -139,6 +146,7 @@ class Sample:
             for name in (name for name, look in self.looks.items() if look.kind == "number" and look.distinct > 0):
                 look = _look(name, frame[name], shapes.get(name, ()), may_be_time=True)
                 self.looks[name] = look if isinstance(look.form, TimeForm) and _is_long(look.form) else self.looks[name]
+        self._unread = self._unread_of(shapes)
 
     def of_one_name(self, name: str) -> tuple[str, ...]:
         """All columns that the source calls as this one; none where it is the only one."""
@@ -153,7 +161,16 @@ class Sample:
     def spellings(self) -> Spellings:
         """How the columns are spelled."""
         forms = {name: look.form for name, look in self.looks.items() if look.form is not None}
-        return Spellings(forms=forms, clocks=self._clocks)
+        return Spellings(forms=forms, clocks=self._clocks, unread=self._unread)
+
+    def _unread_of(self, shapes: Mapping[str, Sequence[Shape]]) -> dict[str, str]:
+        """Columns of text whose names say that they hold times or money, by what they hold."""
+        roles = {"text": ("time", "amount", "price"), "number": ("time",)}
+        return {
+            name: described(shapes[name])
+            for name, look in self.looks.items()
+            if shapes.get(name) and any(guess_names.score(role, name) > SURE for role in roles.get(look.kind, ()))
+        }
 
     @property
     def keys(self) -> list[str]:

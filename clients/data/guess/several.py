@@ -13,6 +13,7 @@ from pathlib import Path
 from clients.data.cleaning.lines import EXCLUDED, KEPT
 from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
+from clients.data.guess.asking import not_lost
 from clients.data.guess.confidence import SURE
 from clients.data.guess.draft import holder_toml
 from clients.data.guess.guess import Said, holder_name, place_for, plain_study, settled_guess, try_out
@@ -44,20 +45,21 @@ def new_holder_of_several(urls: Sequence[str], *, output: Path, said: Said, over
             "--table is of one source", hint="give tables of databases in holder.toml, or a source at a time"
         )
     base, names = place_for(output, overwrite=overwrite), names_of(urls)
-    guesses = {}
-    for url, name in zip(urls, names, strict=True):
-        own = Said(
-            holder=name,
-            password=said.password if "://" in url else {},
-            answers=_of_source(said.answers, name, names),
-            ask=None if said.ask is None else _about(name, said.ask),
-        )
-        guesses[name] = settled_guess(url, base, own)
-    holder = said.holder or holder_name(str(base))
-    text = _several_toml(holder, guesses)
-    config = HolderConfig.model_validate(tomllib.loads(text, parse_float=Decimal))
-    for source in config.sources:
-        try_out(config.of_source(source), base)
+    with not_lost(said.kept):
+        guesses = {}
+        for url, name in zip(urls, names, strict=True):
+            own = Said(
+                holder=name,
+                password=said.password if "://" in url else {},
+                answers=_of_source(said.answers, name, names),
+                ask=None if said.ask is None else _about(name, said.ask),
+                kept=said.kept.under(name),
+            )
+            guesses[name] = settled_guess(url, base, own)
+        text = _several_toml(said.holder or holder_name(str(base)), guesses)
+        config = HolderConfig.model_validate(tomllib.loads(text, parse_float=Decimal))
+        for source in config.sources:
+            try_out(config.of_source(source), base)
     output.write_text(text + _who_is_who(config, guesses, base), encoding="utf-8")
     return config
 

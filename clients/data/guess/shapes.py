@@ -15,7 +15,8 @@ from ibis.expr import types as ir
 from clients.data.sources import fetch
 from clients.data.sources.spelling import BLANKS, WIDE
 
-#: Stand for the digit of a leading zero, and for those of a number above 12 in the first two places of a day.
+#: Stand for the digit of a leading zero and for those of three zeros behind the last sign, and for those of a number
+#: above 12 in the first two places of a day.
 ZERO, HIGH = "⓪", "①"
 _LONGEST = 48
 _BREAK = "\x1f"
@@ -44,6 +45,22 @@ class Shape:
         return self.text.replace(ZERO, "9").replace(HIGH, "9")
 
 
+@dataclass(frozen=True, kw_only=True)
+class Reads:
+    """How much of a column some form reads.
+
+    Attributes:
+        rows, reads: filled rows, and those that it reads.
+        unread: shapes that it does not read, with their rows.
+        is_plain: whether every database reads the column so without being told.
+    """
+
+    rows: int
+    reads: int
+    unread: tuple[Shape, ...] = ()
+    is_plain: bool = False
+
+
 def shapes(table: ir.Table, columns: Sequence[str]) -> dict[str, tuple[Shape, ...]]:
     """The shapes of columns, the commonest first; empty values are none. Numbers are looked at as their text."""
     if not columns:
@@ -69,8 +86,9 @@ def _marked(column: ir.Value, number: int) -> ir.StringValue:
     """Column, whether it is wide, shape and value in one text; null where there is no value."""
     raw = column.cast("string")
     text = raw.translate(*WIDE).re_replace(f"^[{BLANKS}]+|[{BLANKS}]+$", "")
-    shape = text.substr(0, _LONGEST).re_replace("^(1[3-9]|[2-9][0-9])([-/. ])", rf"{HIGH}{HIGH}\2")
-    shape = shape.re_replace(f"^([0-9{HIGH}]{{1,2}}[-/. ])(1[3-9]|[2-9][0-9])([-/. ])", rf"\1{HIGH}{HIGH}\3")
+    shape = text.substr(0, _LONGEST).re_replace("^([^0-9]*)(1[3-9]|[2-9][0-9])([-/. ])", rf"\1{HIGH}{HIGH}\3")
+    shape = shape.re_replace(f"^([^0-9]*[0-9{HIGH}]{{1,2}}[-/. ]+)(1[3-9]|[2-9][0-9])([-/. ])", rf"\1{HIGH}{HIGH}\3")
+    shape = shape.re_replace("([.,])000([^0-9]*)$", rf"\1{ZERO}{ZERO}{ZERO}\2")
     shape = shape.re_replace("^([-+( ]*)0", rf"\1{ZERO}").translate("012345678", "999999999")
     wide = ibis.ifelse(raw.re_search(f"[{WIDE[0]}]"), ibis.literal("w"), ibis.literal(""))
     found = ibis.literal(f"{number}{_BREAK}").concat(wide).concat(_BREAK).concat(shape).concat(_BREAK)

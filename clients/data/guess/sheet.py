@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from clients.data.guess.confidence import CONFIDENCE
-from clients.data.guess.money import currency_from_rows, money_of
+from clients.data.guess import names as guess_names
+from clients.data.guess.confidence import CONFIDENCE, SURE
+from clients.data.guess.money import currency_from_rows, currency_from_signs, money_of
 from clients.data.guess.nouns import ROLES, Guess, Guessed
 from clients.data.guess.roles import by_name, currency_column, customer_of, discount_of, order_of, time_of
 from clients.data.guess.sample import Sample
 from clients.data.guess.zone import zone_of
 
+#: Long numbers as spreadsheets leave them, and the share of a column's values from which on that is said.
+ROUNDED = r"[0-9]([.,][0-9]+)?[eE]\+?[0-9]{1,3}|[0-9]{15}[0-9]*0{2,}"
+_ROUNDED = 0.1
 _OPTIONAL = ("product", "channel", "store")
 
 
@@ -37,6 +41,7 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
     money, code = money_of(sample, order, taken, notes)
     found |= money
     taken |= {item.value for item in money.values()}
+    taken |= sample.partial - taken
     currency = currency_column(sample, taken)
     if currency is not None and code is not None:
         quoted = json.dumps(currency.value, ensure_ascii=False)
@@ -45,11 +50,18 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
         found["currency"], code = currency, None
         taken.add(currency.value)
     elif code is None:
-        code = currency_from_rows(sample)
+        of_signs = currency_from_signs(sample, [item.value for item in money.values()])
+        code = of_signs or currency_from_rows(sample)
     for role in _OPTIONAL:
         keep(role, by_name(sample, role, taken))
         taken |= {found[role].value} if role in found else set()
     keep("discount", discount_of(sample, taken))
+    notes += _destroyed(sample)
+    if unused := [
+        name for name in sample.looks if name in sample.partial and name not in {item.value for item in found.values()}
+    ]:
+        quoted = ", ".join(json.dumps(name, ensure_ascii=False) for name in unused[:5])
+        notes.append(f"some files lack {quoted}, so it is not used")
     found = {role: _of_several(item, sample) for role, item in found.items()}
     return Guess(
         holder=holder,
@@ -67,6 +79,19 @@ def read_sheet(sample: Sample, *, holder: str, url: str, table: str | None, pass
         ),
         notes=tuple(notes),
     )
+
+
+def _destroyed(sample: Sample) -> list[str]:
+    """Columns that are called like ids and hold what a spreadsheet makes of long ones."""
+    named = (
+        name for name in sample.looks if any(guess_names.score(role, name) > SURE for role in ("order", "customer"))
+    )
+    return [
+        f"PLEASE CHECK: {json.dumps(name, ensure_ascii=False)} has values like 9.99E+11, or of 16 digits and more that "
+        "end in zeros: a spreadsheet has rounded these ids, and nothing here can mend it"
+        for name in named
+        if sample.frame[name].dropna().astype(str).str.fullmatch(ROUNDED).mean() > _ROUNDED
+    ]
 
 
 def _of_several(item: Guessed, sample: Sample) -> Guessed:

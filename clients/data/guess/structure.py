@@ -16,6 +16,8 @@ from clients.data.guess.confidence import SURE
 _ROLES = ("customer", "order", "time", "amount", "quantity", "price", "currency", "product")
 #: A column is continued on later lines if so many are empty, and no more than so many.
 _EMPTY, _MOST = 0.05, 0.95
+#: Of such lines as many are as the one above in what else they say of an order; so few lines are empty otherwise.
+_SAME, _STRAY = 0.999, 0.01
 
 
 def renamed(headers: Mapping[Path, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -34,6 +36,15 @@ def renamed(headers: Mapping[Path, Sequence[str]]) -> dict[str, tuple[str, ...]]
         if len(telling) > 1 and all(len(names) == 1 for names in of_files):
             found[telling[0]] = tuple(telling[1:])
     return found
+
+
+def lacking(headers: Mapping[Path, Sequence[str]], also: Mapping[str, Sequence[str]]) -> frozenset[str]:
+    """Columns that some of the files lack, under all their names."""
+    whole = {name for name, others in also.items() for name in (name, *others)}
+    every = {name for names in headers.values() for name in names}
+    return frozenset(
+        name for name in every if name not in whole and any(name not in names for names in headers.values())
+    )
 
 
 def merged(table: ir.Table, also: Mapping[str, Sequence[str]]) -> ir.Table:
@@ -59,21 +70,33 @@ def merged_rows(frame: pd.DataFrame, also: Mapping[str, Sequence[str]]) -> pd.Da
 def continued(frame: pd.DataFrame) -> tuple[tuple[str, ...], int]:
     """Columns that later lines of an order leave empty, all together, and how many lines do; none where that is not so.
 
-    Guest sales have no customer, but a time: lines without either continue the one above.
+    Guest sales have no customer, but an order and a time: lines without either continue the one above, if what else
+    they say of order, customer and time is as there.
     """
     if frame.empty:
         return (), 0
     empty = frame.apply(lambda column: column.isna() | (column.astype(str).str.strip() == ""))
-    patterns: dict[bytes, list[str]] = {}
-    for name in frame.columns:
-        share = float(empty[name].mean())
-        if _EMPTY <= share <= _MOST and not empty[name].iloc[0]:
-            patterns.setdefault(empty[name].to_numpy().tobytes(), []).append(str(name))
-    for names in patterns.values():
-        said = {role for role in ("customer", "time") for name in names if guess_names.score(role, name) > SURE}
-        if said == {"customer", "time"}:
-            return tuple(names), int(empty[names[0]].sum())
+    gaps = [name for name in frame.columns if _EMPTY <= empty[name].mean() <= _MOST and not empty[name].iloc[0]]
+    roles = {
+        role: [name for name in frame.columns if guess_names.score(role, name) > SURE]
+        for role in ("customer", "order", "time")
+    }
+    groups = [_alike(first, gaps, empty) for role in ("time", "order") for first in roles[role] if first in gaps]
+    for group in sorted(groups, key=lambda names: -len(names)):
+        lines = empty[group].all(axis=1)
+        rest = [name for names in roles.values() for name in names if name not in group]
+        same = (frame[rest].eq(frame[rest].ffill().shift()) | empty[rest]).all(axis=1) if rest else lines
+        filled = {role for role, names in roles.items() if set(names) & set(group)}
+        is_known = filled >= {"customer", "time"} or all(roles.values())
+        if is_known and same[lines].mean() >= _SAME:
+            return tuple(group), int(lines.sum())
     return (), 0
+
+
+def _alike(first: str, gaps: Sequence[str], empty: pd.DataFrame) -> list[str]:
+    """Columns that are empty where the first one is, but for single lines such as a last one with a total."""
+    few = max(1, _STRAY * len(empty))
+    return [str(name) for name in gaps if (empty[name] != empty[first]).sum() <= few]
 
 
 def filled_rows(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from clients.data.guess.shapes import HIGH, Shape
+from clients.data.guess.shapes import HIGH, Reads, Shape
 from clients.data.reading import ReadTime
 from clients.data.sources.month_names import NUMBERS
 from clients.data.sources.spelling import HALVES
@@ -21,23 +21,33 @@ from clients.data.sources.spelling import HALVES
 _OTHER = 0.02
 #: Share of times from which on a column is one of times, if not all of a known form.
 _MOSTLY = 0.5
+#: Days of a month are above 12 in so many rows one after the other about never; a shop has so many years at most.
+_ENOUGH, _YEARS, _SHORT = 20, 12, 2
 _N = "[9⓪①]"
 _CLOCK = (
-    rf"(?P<gap>,? ?T?)(?P<before>(?:{HALVES}) ?)?{_N}{{1,2}}:{_N}{{2}}(?P<seconds>:{_N}{{2}}(?P<fraction>[.,]{_N}+)?)?"
+    rf"(?P<gap>,? ?T?| à | at | um | - )(?P<before>(?:{HALVES}) ?)?{_N}{{1,2}}(?P<c>[:.]|h|时|시 ?|點)"
+    rf"{_N}{{2}}(?P<seconds>(?P<c2>[:.]|分|분 ?){_N}{{2}}(?P<fraction>[.,]{_N}+)?)?(?P<unit> ?Uhr| ?h|分|분|秒|초)?"
     rf"(?P<behind> ?(?:{HALVES}))?"
 )
 _COMPACT = rf"(?P<gap2> ?T?)(?P<digits>{_N}{{6}}|{_N}{{4}})"
 _ZONE = rf"(?P<zone> ?(?:Z|z|UTC|GMT|(?:UTC|GMT)?[+-]{_N}{{2}}(?::?{_N}{{2}})?))"
 _REST = rf"(?:(?:{_CLOCK}|{_COMPACT}){_ZONE}?)?"
-_WEEKDAY, _MONTH = r"(?P<w>[^\W\d_]+\.?,? )?", r"(?P<name>[^\W\d_]+)(?P<dot>\.?)"
+_WEEKDAY, _MONTH, _ORDINAL = r"(?P<w>[^\W\d_]+\.?,? )?", r"(?P<name>[^\W\d_]+)(?P<dot>\.?)", "(?P<o>st|nd|rd|th|er|º)?"
 _DAYS = (
     ("iso", rf"{_N}{{4}}-{_N}{{1,2}}-{_N}{{1,2}}"),
-    ("year first", rf"{_N}{{4}}(?P<s>[./]){_N}{{1,2}}(?P=s){_N}{{1,2}}"),
-    ("chinese", rf"{_N}{{4}}年{_N}{{1,2}}月{_N}{{1,2}}日"),
-    ("either", rf"(?P<a>{_N}{{1,2}})(?P<s>[-/.])(?P<b>{_N}{{1,2}})(?P=s)(?P<y>{_N}{{4}}|{_N}{{2}})"),
+    ("year first", rf"{_N}{{4}}(?P<s>\. |[./]){_N}{{1,2}}(?P=s){_N}{{1,2}}(?P<end>\.?)"),
+    ("signs", rf"{_N}{{4}}(?P<s>年 ?|년 ?){_N}{{1,2}}(?P<s2>月 ?|월 ?){_N}{{1,2}}(?P<end>日|일)"),
+    (
+        "either",
+        rf"{_WEEKDAY}(?P<a>{_N}{{1,2}})(?P<s>\. |[-/. ])(?P<b>{_N}{{1,2}})(?P=s)(?P<y>{_N}{{4}}|{_N}{{2}})(?P<end>\.?)",
+    ),
     ("digits", rf"{_N}{{8}}"),
-    ("day, name", rf"{_WEEKDAY}{_N}{{1,2}}(?P<s>[. -]|\. ){_MONTH}(?P<s2>,? |-)(?P<y>{_N}{{4}}|{_N}{{2}})"),
-    ("name, day", rf"{_WEEKDAY}{_MONTH} {_N}{{1,2}}(?P<s2>,? )(?P<y>{_N}{{4}})"),
+    (
+        "day, name",
+        rf"{_WEEKDAY}{_N}{{1,2}}{_ORDINAL}(?P<s>\. | de | of |[. -]?){_MONTH}"
+        rf"(?P<s2>,? | de |-|)(?P<y>{_N}{{4}}|{_N}{{2}})",
+    ),
+    ("name, day", rf"{_WEEKDAY}{_MONTH} {_N}{{1,2}}{_ORDINAL}(?P<s2>,? )(?P<y>{_N}{{4}})"),
 )  # fmt: skip
 #: What every database reads without being told.
 _PLAIN = re.compile(r"9{4}-99-99(?:[ T]99:99(?::99(?:\.9+)?)?)?")
@@ -53,23 +63,17 @@ _NUMBERS = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class TimeForm:
+class TimeForm(Reads):
     """How a column of times is written.
 
     Attributes:
         read: as it stands in ``[source.read.time]``.
-        rows, reads: filled rows, and those that it reads.
-        unread: shapes that it does not read.
-        is_plain: whether every database reads it so without being told.
-        likely: False where day or month first was taken from rows with another separator.
+        likely: False where day or month first was taken from rows with another separator, or a number of days, or of
+            a year, may be counted otherwise.
         timed: whether ISO times have a time of day.
     """
 
     read: ReadTime
-    rows: int
-    reads: int
-    unread: tuple[Shape, ...] = ()
-    is_plain: bool = False
     likely: bool = True
     timed: bool = False
 
@@ -99,11 +103,19 @@ class OpenTime:
 
 @dataclass(frozen=True)
 class _Part:
-    """A shape as a time: its format, in which ``{d}`` and ``{m}`` are open where ``order`` says by which rows."""
+    """A shape as a time.
+
+    Attributes:
+        shape: as counted.
+        format: in which ``{a}`` and ``{b}``, and ``{y}`` behind them, are open where ``order`` says by which rows.
+        order: the separator and the digits of the year.
+        high: whether the first, and the second, number is above 12.
+    """
 
     shape: Shape
     format: str
     order: tuple[str, int] | None = None
+    high: tuple[bool, bool] = (False, False)
 
 
 def time_form(found: Sequence[Shape], *, is_named: bool) -> TimeForm | OpenTime | None:
@@ -158,16 +170,44 @@ def described(found: Iterable[Shape]) -> str:
 
 def _form(parts: Sequence[_Part], first: dict[tuple[str, int], bool], rows: int, unread: tuple[Shape, ...]) -> TimeForm:
     counted: Counter[str] = Counter()
+    year_first = _year_first(parts)
     for part in parts:
         day_first = first.get(part.order, True) if part.order else True
-        names = {"a": "%d", "b": "%m"} if day_first else {"a": "%m", "b": "%d"}
+        names = {"a": "%d", "b": "%m", "y": "%y"} if day_first else {"a": "%m", "b": "%d", "y": "%y"}
+        names = {"a": "%y", "b": "%m", "y": "%d"} if part.order in year_first else names
         counted[part.format.format(**names)] += part.shape.rows
     formats = tuple(name for name, _ in counted.most_common())
     reads = sum(counted.values())
     shapes = [part.shape for part in parts]
     plain = formats == ("iso",) and all(_PLAIN.fullmatch(item.digits) and not item.is_wide for item in shapes)
     timed = any(":" in part.shape.text for part in parts)
-    return TimeForm(read=ReadTime(formats=formats), rows=rows, reads=reads, unread=unread, is_plain=plain, timed=timed)
+    likely = not year_first and "excel_1900" not in formats
+    return TimeForm(
+        read=ReadTime(formats=formats),
+        rows=rows,
+        reads=reads,
+        unread=unread,
+        is_plain=plain,
+        likely=likely,
+        timed=timed,
+    )
+
+
+def _year_first(parts: Sequence[_Part]) -> set[tuple[str, int]]:
+    """Separators with years of two digits whose first number is always above 12 and nearly the same, in enough rows."""
+    found = set()
+    for order in {part.order for part in parts if part.order is not None and part.order[1] == _SHORT}:
+        alike = [part for part in parts if part.order == order]
+        ends = [
+            int(digits[0])
+            for part in alike
+            for end in (part.shape.least, part.shape.most)
+            if (digits := re.findall(r"\d+", end))
+        ]
+        always = all(part.high == (True, False) for part in alike) and max(ends) - min(ends) <= _YEARS
+        if always and sum(part.shape.rows for part in alike) >= _ENOUGH:
+            found.add(order)
+    return found
 
 
 def _day_first(parts: Sequence[_Part]) -> dict[tuple[str, int], bool | None] | str:
@@ -176,14 +216,13 @@ def _day_first(parts: Sequence[_Part]) -> dict[tuple[str, int], bool | None] | s
     for part in parts:
         if part.order is not None:
             pair = high[part.order]
-            first, second = re.split("[-/.]", part.shape.text)[:2]
-            pair[0] += part.shape.rows * (HIGH in first)
-            pair[1] += part.shape.rows * (HIGH in second)
+            pair[0] += part.shape.rows * part.high[0]
+            pair[1] += part.shape.rows * part.high[1]
     for (sign, _), (first, second) in high.items():
         if first and second:
             return (
                 f"{first:,} rows have a first number above 12 before {sign!r}, {second:,} a second one: "
-                "neither day nor month first reads all rows"
+                "neither day nor month first reads all rows; if files differ, give each as a source of its own"
             )
     return {key: bool(first) if first or second else None for key, (first, second) in high.items()}
 
@@ -192,17 +231,23 @@ def _part(shape: Shape, *, is_named: bool) -> _Part | None:
     for form, pattern, least, most, needs_name in _NUMBERS:
         if pattern.fullmatch(shape.digits) and (is_named or not needs_name):
             values = (_number(shape.least), _number(shape.most))
-            return _Part(shape, form) if least <= values[0] and values[1] < most else None
+            if least <= values[0] and values[1] < most:
+                return _Part(shape, form)
+    text, quoted = shape.text, re.fullmatch('="(.*)"', shape.text)  # as spreadsheets leave alone
+    text = quoted[1] if quoted else text
     for kind, pattern in _PATTERNS:
-        match = pattern.fullmatch(shape.text)
+        match = pattern.fullmatch(text)
         if match is None or (kind == "digits" and not (is_named and _are_days(shape))):
             continue
         rest = _rest(match)
-        is_iso = kind == "iso" and match["gap"] in (" ", "T", None) and not match["digits"]
-        if is_iso and not (match["before"] or match["behind"]):
+        is_iso = kind == "iso" and match["gap"] in (" ", "T", None) and not match["digits"] and not quoted
+        if is_iso and match["c"] in (":", None) and not (match["before"] or match["behind"] or match["unit"]):
             return _Part(shape, "iso %z" if match["zone"] else "iso")
         day, order = _day(kind, match)
-        return None if day is None else _Part(shape, day + rest, order)
+        if day is None:
+            continue
+        high = (HIGH in match["a"], HIGH in match["b"]) if order else (False, False)
+        return _Part(shape, f'="{day + rest}"' if quoted else day + rest, order, high)
     return None
 
 
@@ -223,20 +268,21 @@ def _day(kind: str, match: re.Match[str]) -> tuple[str | None, tuple[str, int] |
     if kind == "iso":
         return "%Y-%m-%d", None
     if kind == "year first":
-        return f"%Y{match['s']}%m{match['s']}%d", None
-    if kind == "chinese":
-        return "%Y年%m月%d日", None
+        return f"%Y{match['s']}%m{match['s']}%d{match['end']}", None
+    if kind == "signs":
+        return f"%Y{match['s']}%m{match['s2']}%d{match['end']}", None
     if kind == "digits":
         return "%Y%m%d", None
-    year = "%Y" if len(match["y"]) == 4 else "%y"
+    week = "" if not match["w"] else f"%a{re.sub(r'[^., ]', '', match['w'])}"
     if kind == "either":
-        return f"{{a}}{match['s']}{{b}}{match['s']}{year}", (match["s"], len(match["y"]))
+        year = "%Y" if len(match["y"]) == 4 else "{y}"
+        return f"{week}{{a}}{match['s']}{{b}}{match['s']}{year}{match['end']}", (match["s"], len(match["y"]))
     if match["name"].lower() not in NUMBERS:
         return None, None
-    week = "" if not match["w"] else f"%a{re.sub(r'[^., ]', '', match['w'])}"
+    year, ordinal = "%Y" if len(match["y"]) == 4 else "%y", match["o"] or ""
     if kind == "day, name":
-        return f"{week}%d{match['s']}%b{match['s2']}{year}", None
-    return f"{week}%b %d{match['s2']}{year}", None
+        return f"{week}%d{ordinal}{match['s']}%b{match['s2']}{year}", None
+    return f"{week}%b %d{ordinal}{match['s2']}{year}", None
 
 
 def _rest(match: re.Match[str]) -> str:
@@ -245,8 +291,8 @@ def _rest(match: re.Match[str]) -> str:
         clock = match["gap2"] + ("%H%M%S" if len(match["digits"]) == 6 else "%H%M")
     elif match["gap"] is not None:
         half = match["before"] or match["behind"]
-        clock = ("%I" if half else "%H") + ":%M" + (":%S" if match["seconds"] else "")
-        clock += f"{match['fraction'][0]}%f" if match["fraction"] else ""
+        clock = ("%I" if half else "%H") + f"{match['c']}%M" + (f"{match['c2']}%S" if match["seconds"] else "")
+        clock += (f"{match['fraction'][0]}%f" if match["fraction"] else "") + (match["unit"] or "")
         if match["before"]:
             clock = "%p" + " " * match["before"].endswith(" ") + clock
         elif match["behind"]:

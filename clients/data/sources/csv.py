@@ -153,6 +153,8 @@ def _names(name: str, beginning: Beginning, form: CsvFormat) -> tuple[str, ...]:
     """What the line of names says, with empty names where lines may be wider."""
     shape = Shape(form.separator, 1)
     reason, fields = shape.wrong(beginning.header), shape.fields(beginning.header)
+    if form.names:
+        return (*form.names, *[""] * (max(form.fields, default=0) - len(form.names)))
     if not beginning.header:
         raise DataError(f"{name} is empty", hint="take it away, or export it again with a line of names")
     if fields is None or (reason is not None and reason.name != "too_many_fields"):
@@ -166,7 +168,12 @@ def _names(name: str, beginning: Beginning, form: CsvFormat) -> tuple[str, ...]:
 def _sieve(header: Header, beginning: Beginning, form: CsvFormat, filled: tuple[int, ...]) -> Sieve:
     widths = form.fields if form.fields else ()
     shape = Shape(form.separator, len(header.names), widths=widths, header=beginning.header)
-    return Sieve(shape, before=beginning.before + 1, filled=filled)
+    return Sieve(shape, before=_before(beginning), filled=filled)
+
+
+def _before(beginning: Beginning) -> int:
+    """How many lines come before the first record."""
+    return beginning.before + bool(beginning.header)
 
 
 def _sifted(
@@ -182,7 +189,7 @@ def _sifted(
     in_place = form.encoding == "utf-8" and beginning.is_plain and beginning.end != b"\r" and packed in READ_IN_PLACE
     joiner = None
     if form.multiline:
-        joiner, in_place = Joiner(form.separator, sieve.shape.widths, before=beginning.before + 1), False
+        joiner, in_place = Joiner(form.separator, sieve.shape.widths, before=_before(beginning)), False
         blocks = joiner.blocks(blocks)
     copy: BinaryIO | None = None
     with contextlib.ExitStack() as stack:
@@ -205,10 +212,10 @@ def _sifted(
     continued = 0 if joiner is None else joiner.continued
     lines = FileLines(
         file=header.file, before=beginning.before, rows=found.rows, blank=found.blank - continued,
-        continued=continued, left_out=left_out,
+        continued=continued, left_out=left_out, has_names=bool(beginning.header),
     )  # fmt: skip
     if in_place or target is None:
-        return _Part(path, header.names, beginning.before + 1, packed, lines)
+        return _Part(path, header.names, _before(beginning), packed, lines)
     return _Part(target, header.names, 0, "none", lines)
 
 

@@ -136,12 +136,17 @@ def read_as(
     return Opened(table=spell(raw), raw=raw, spell=spell, files=tuple(files), notices=tuple(notices))
 
 
+_UNLIKE = (
+    "mend [columns] in holder.toml, or the files; files of another kind may be a source of their own, by [[sources]]"
+)
+
+
 class ColumnsMissing(DataError):
     """Mapped columns that files lack, or name twice: one sentence for each."""
 
     def __init__(self, sentences: Iterable[str]) -> None:
         self.sentences = tuple(sentences)
-        super().__init__("\n".join(self.sentences), hint="mend [columns] in holder.toml, or the files")
+        super().__init__("\n".join(self.sentences), hint=_UNLIKE)
 
 
 def left_out(files: Iterable[FileLines]) -> tuple[LeftOut, ...]:

@@ -21,7 +21,7 @@ from clients.data.reading import ReadColumns, ReadNumber, ReadTime
 from clients.data.sources.month_names import NUMBERS, PATTERN
 
 #: Full-width signs, dashes that stand for minus, and what is written for them.
-WIDE = ("０１２３４５６７８９．，：／－−–＋（）￥", "0123456789.,:/---+()¥")
+WIDE = ("０１２３４５６７８９．，：／－−–‐‑‒—﹣＋（）￥", "0123456789.,:/--------+()¥")
 #: Blanks of all widths; they are written as one plain one.
 BLANKS = " \t\u00a0\u2009\u202f\u3000"
 _B = f"[{BLANKS}]*"
@@ -34,8 +34,8 @@ _CLOCK = "[ T]([0-9]{1,2}:[0-9]{2}(?::[0-9]{2}(?:[.,][0-9]+)?)?)"
 _ZONE = r" ?(?:Z|z|UTC|GMT|(?:UTC|GMT)?[+-][0-9]{2}(?::?[0-9]{2})?)"
 _ISO, _ISO_WITH_ZONE = f"{_DAY}(?:{_CLOCK})?", f"{_DAY}{_CLOCK}{_ZONE}"
 #: The words for before and after noon that ``%p`` reads.
-HALVES = "[AaPp]\\.?[ ]?[Mm]\\.?|上午|下午|凌晨|早上|晚上|午前|午後"
-_AFTER_NOON = "[Pp]\\.?[ ]?[Mm]|下午|晚上|午後"
+HALVES = "[AaPp]\\.?[ ]?[Mm]\\.?|上午|下午|凌晨|早上|晚上|午前|午後|오전|오후"
+_AFTER_NOON = "[Pp]\\.?[ ]?[Mm]|下午|晚上|午後|오후"
 _PARTS = {
     "Y": "([0-9]{4})", "y": "([0-9]{2})", "m": "([0-9]{1,2})", "d": "([0-9]{1,2})", "H": "([0-9]{1,2})",
     "I": "(0?[1-9]|1[0-2])", "M": "([0-9]{2})", "S": "([0-9]{2})", "f": "([0-9]{1,9})", "p": f"(?:{HALVES})",
@@ -114,7 +114,7 @@ def read_number(column: ir.Value, form: ReadNumber, reader: Reader = EMBEDDED) -
     core = f"((?:{core})(?:[eE][+-]?[0-9]{{1,3}})?){_B}"
     minus = f"(?:[-+]{_B})?"
     front = f"(?:{minus}{sign}|{sign}{minus})" if sign else minus
-    ways = [(f"^{_B}{front}{core}{sign}$", text.re_search("^[^0-9]*-[^0-9]*[0-9]"))]
+    ways = [(f"^{_B}{front}{core}(?:{point}-{{1,2}}{_B})?{sign}$", text.re_search("^[^0-9]*-[^0-9]*[0-9]"))]
     if "trailing" in form.negative:
         ways.append((f"^{_B}{sign}{core}{sign}-{_B}{sign}$", ibis.literal(True)))
     if "parentheses" in form.negative:

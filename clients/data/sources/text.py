@@ -54,7 +54,7 @@ def read_lines(file: BinaryIO, encoding: str, header_at: int | None = None) -> t
 
     A line that cannot be decoded comes as one that is not UTF-8; one that is too long comes cut, and still too long.
     The mark of UTF-8 is passed over, and what stands before the header: the line ``header_at``, from 1, or the first
-    that is not empty.
+    that is not empty. With 0 there is none, and that first line is one of the others.
 
     Raises:
         NotText: at once or later, if lines cannot be told apart in this encoding.
@@ -70,9 +70,13 @@ def read_lines(file: BinaryIO, encoding: str, header_at: int | None = None) -> t
     while block:
         line, _, block = block.partition(b"\n")
         header = line.removesuffix(b"\r")
+        is_plain = is_plain and header.count(b'"') % 2 == 0  # a reader that skips lines goes on behind an open quote
         ends.add(b"\r" if returns else b"\n" if line == header else b"\r\n")
-        is_first = header and not (before == 0 and _SEPARATOR_LINE.fullmatch(header))
-        if is_first if header_at is None else before + 1 == header_at:
+        is_first: object = header and not (before == 0 and _SEPARATOR_LINE.fullmatch(header))
+        if is_first if not header_at else before + 1 == header_at:
+            if header_at == 0:  # no line names the columns
+                begins = Beginning(b"", before, ends.pop(), is_plain=is_plain and not ends)
+                return begins, itertools.chain([line + b"\n" + block], blocks)
             begins = Beginning(header, before, ends.pop(), is_plain=is_plain and not ends)
             return begins, itertools.chain([block] if block else [], blocks)
         before, is_plain = before + 1, is_plain and header != b""
