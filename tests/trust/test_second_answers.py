@@ -96,6 +96,21 @@ def test_a_study_in_which_nothing_fails_spends_what_it_promised(study: Study) ->
     assert check_study(kept, holders=3).at_worst == ()
 
 
+def test_the_check_says_where_less_for_the_cut_points_would_do() -> None:
+    """From size class, epsilon and k; and what it says is what a study with that share is told."""
+
+    def segments(size: int, **options: str) -> tuple[float, str]:
+        study = kit.small_study(budget={"size_class": size, "delta": "0.000001"}, rfm=options)
+        (found,) = [one for one in check_study(study, holders=3).expectations if one.code == "records_margin"]
+        return found.value, found.text
+
+    text = segments(100_000)[1]
+    less, halved = segments(100_000, cut_points_share="0.5")
+    assert f"({less:,.0f} with cut_points_share = 0.5" in text
+    assert "share" not in halved
+    assert "share" not in segments(1_000)[1]
+
+
 def test_a_study_of_before_has_the_digest_it_had() -> None:
     """How a reserve is used is no part of what 0.1 signed."""
     study = kit.small_study()
