@@ -244,7 +244,7 @@ def test_intervals_hold_where_the_noise_is_largest(tables: Tables, columns: Cust
     """
     study = bench.reference_study("0.5", k=3)
     held = np.stack([coverage(*bench.run_directly(study, tables), columns).held for _ in range(120)])
-    for name, by_segment in zip(COVERED, np.nanmean(held, axis=0), strict=True):
+    for name, by_segment in zip(COVERED, np.nanmean(held[:, : len(COVERED)], axis=0), strict=True):
         print(f"{name}: {np.round(100 * by_segment, 1)}% hold the exact figure")
         assert by_segment.min() >= 0.83, name
 
