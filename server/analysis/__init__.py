@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from privacy.figures.estimates import Estimate, Figures
+from privacy.kernel.declarations import CellTable
 from privacy.presentation.texts import Language
 from privacy.protocol.identity import Identity
 from privacy.protocol.study import Study
@@ -111,6 +112,8 @@ class ServerAnalysis(Generic[R]):
         rules: what the report says of the rules that a study sets for it, as (name, value).
         closer: title of each question whose second answer is not to the same question, but to a closer one that the
             first answer leads to, by what makes it. It must follow from the study and that answer alone.
+        exact: its figures of a study if cells of declared tables are these, without noise, for worlds whose truth is
+            known; None where it has none of such cells.
         question: a question's title in a language's words; None where its texts have ``question_<title>`` for that.
     """
 
@@ -131,6 +134,7 @@ class ServerAnalysis(Generic[R]):
     files: Callable[[R, StudyResult, ResultFolder], None] = _no_files
     rules: Callable[[Study, Language], Sequence[tuple[str, str]]] = _no_rules
     closer: Mapping[str, Callable[[Study, Answer], Statistic[Any]]] = field(default_factory=dict)
+    exact: Callable[[Study, Callable[[CellTable], Sequence[Sequence[int]]]], R] | None = None
     question: Callable[[str, Language], str | None] | None = None
 
     def figures(self, result: StudyResult) -> R | None:

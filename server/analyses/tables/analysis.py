@@ -7,7 +7,7 @@ from fractions import Fraction
 from privacy.analyses.tables.results import TablesResult
 from privacy.analyses.tables.shown import shown
 from server.analyses.tables.forms import forms
-from server.analyses.tables.run import NAME, forecast, refuse, resolve, run, weights
+from server.analyses.tables.run import NAME, exact, forecast, refuse, resolve, run, weights
 from server.analyses.tables.section import SECTION
 from server.analyses.tables.terminal import screens
 from server.analysis import ServerAnalysis
@@ -24,4 +24,5 @@ ANALYSIS: ServerAnalysis[TablesResult] = ServerAnalysis(
     forms=forms,
     terminal=screens,
     resolve=resolve,
+    exact=exact,
 )

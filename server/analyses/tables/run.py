@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
 
 from privacy.analyses.tables import CONTRACT
+from privacy.analyses.tables.cell_sums import CellTotals
 from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.results import TablesResult
 from privacy.errors import ConfigError
 from privacy.figures.estimates import Z95
+from privacy.kernel.declarations import CellTable
 from privacy.kernel.feeds import Declared
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
@@ -85,6 +87,28 @@ def refuse(study: Study, planned: Planned) -> None:
                 f"{study.budget.size_class:,} customers filled its cells alike",
                 hint=_help(cells, study),
             )
+
+
+def exact(study: Study, totals: Callable[[CellTable], Sequence[Sequence[int]]]) -> TablesResult:
+    """What the figures are without noise, if these are the tables' cells.
+
+    Args:
+        study: with its tables written out.
+        totals: of a table that is written out: measures of each cell, in smallest units, nobody cut off or scaled.
+    """
+    options = study.of(CONTRACT)
+    tables = tuple(table.model_copy(update={"known": None}) for table in options.table)
+    options = options.model_copy(update={"table": tables, "floor": 1})
+    cells = []
+    for table, written, block in zip(
+        tables, options.request(study.as_of).tables, options.question(study).tables, strict=True
+    ):
+        none = np.zeros(len(block.measures))
+        whole = block.model_copy(update={"lost": 0})
+        values = np.array(totals(written), dtype=np.float64)
+        found = CellTotals(block=whole, totals=values, deviations=none, lost=0.0, lost_deviation=0.0)
+        cells.append(cells_of(study, table, written, found))
+    return result_of(options, study, cells)
 
 
 def _evenly_filled(cells: Cells, customers: int) -> Cells:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -36,6 +37,7 @@ from simulations.worlds.feeds import LISTS
 from simulations.worlds.generator import GeneratedWorld, generate, study_toml
 from simulations.worlds.local import Workspace
 from simulations.worlds.table_truth import true_entries
+from simulations.worlds.true_figures import write_true_figures
 
 
 @dataclass(frozen=True)
@@ -140,6 +142,26 @@ def test_figures_without_noise_are_those_of_pandas(ran: Ran) -> None:
     counted = np.array(exact["profile_gender"].measures[0].values)
     listed = [int((genders == key).sum()) for key in LISTS["genders"]]
     assert counted[:2] == pytest.approx(listed, abs=0.01)
+
+
+def test_every_figure_has_its_truth_beside_it(ran: Ran) -> None:
+    """From the clean feeds to the figure: of those that are shown, about 95% of intervals hold what is true."""
+    path = write_true_figures(ran.world.folder, ran.world.holders, ran.study)
+    true = TablesResult.model_validate(json.loads(path.read_text(encoding="utf-8"))["tables"])
+    held, named = [], set()
+    for seen, at in zip(ran.released.tables, true.tables, strict=True):
+        for figure, exact in zip(seen.figures, at.figures, strict=True):
+            assert [point.keys for point in figure.points] == [point.keys for point in exact.points]
+            for point, truth in zip(figure.points, exact.points, strict=True):
+                if point.estimate is None or point.estimate.margin <= 0:
+                    continue
+                assert truth.estimate is not None, (seen.name, figure.name, point.keys)
+                low, high = point.estimate.interval
+                held.append(low <= truth.estimate.value <= high)
+                named.add(f"{seen.name}.{figure.name}")
+    assert len(held) > 60
+    assert len(named) > 15
+    assert 0.88 < np.mean(held) < 0.99
 
 
 def test_what_was_released_is_the_truth_within_its_noise(ran: Ran) -> None:
