@@ -74,12 +74,11 @@ def check_sums(config: HolderConfig, feature: str, sums: Iterable[str]) -> None:
         )
 
 
-def totals(kept: ir.Table, *, sum_limit: int) -> ir.Table:
+def totals(kept: ir.Table) -> ir.Table:
     """One row per customer, as of lines of sales; several rows of one id are added up.
 
     Args:
         kept: rows that count, with ``quanta``.
-        sum_limit: the most that money adds up to.
     """
     last = kept.time
     if "raw_first" in kept.columns:
@@ -91,20 +90,12 @@ def totals(kept: ir.Table, *, sum_limit: int) -> ir.Table:
         kept = kept.mutate(first=ibis.ifelse(is_one.fill_null(False), first, last))
     else:
         kept = kept.mutate(first=last)
-    rows = kept.group_by("customer").agg(
+    return kept.group_by("customer").agg(
         orders=kept.raw_orders.cast("int64").sum(),
         quanta=kept.quanta.sum(),
         first=kept["first"].min(),
         last=kept.time.max(),
         lines=kept.count(),
-    )
-    return rows.select(
-        "orders",
-        "first",
-        "last",
-        "lines",
-        customer_id=rows.customer.cast("string"),
-        quanta=ibis.greatest(ibis.least(rows.quanta, sum_limit), -sum_limit),
     )
 
 

@@ -238,23 +238,8 @@ def customer_query(lines: ir.Table, origin: Origin) -> ir.Table:
     if study.cleaning.duplicates == "drop":
         kept = kept.distinct()
     kept = kept.mutate(quanta=money_of(kept, origin).quanta)
-    if origin.config.source.kind == "customers":
-        return totals(kept, sum_limit=_SUM_LIMIT)
     bought = kept.rule == KEPT if net else None
-    orders = kept.group_by("customer", "order").agg(
-        quanta=kept.quanta.sum(),
-        first=kept.time.min(where=bought),
-        last=kept.time.max(where=bought),
-        lines=kept.count(),
-    )
-    customers = orders.group_by("customer").agg(
-        # An order of returned lines only has no purchase time, and count() passes over nulls.
-        orders=orders.last.count(),
-        quanta=orders.quanta.sum(),
-        first=orders.first.min(),
-        last=orders.last.max(),
-        lines=orders.lines.sum(),
-    )
+    customers = totals(kept) if origin.config.source.kind == "customers" else _added_up(kept, bought)
     return customers.select(
         "orders",
         "first",
@@ -262,6 +247,24 @@ def customer_query(lines: ir.Table, origin: Origin) -> ir.Table:
         "lines",
         customer_id=customers.customer.cast("string"),
         quanta=ibis.greatest(ibis.least(customers.quanta, _SUM_LIMIT), -_SUM_LIMIT),
+    )
+
+
+def _added_up(kept: ir.Table, bought: ir.BooleanValue | None) -> ir.Table:
+    """Lines to orders, and orders to customers; an order's times are those of what was bought, where some was not."""
+    orders = kept.group_by("customer", "order").agg(
+        quanta=kept.quanta.sum(),
+        first=kept.time.min(where=bought),
+        last=kept.time.max(where=bought),
+        lines=kept.count(),
+    )
+    return orders.group_by("customer").agg(
+        # An order of returned lines only has no purchase time, and count() passes over nulls.
+        orders=orders.last.count(),
+        quanta=orders.quanta.sum(),
+        first=orders.first.min(),
+        last=orders.last.max(),
+        lines=orders.lines.sum(),
     )
 
 

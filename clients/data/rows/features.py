@@ -9,15 +9,13 @@ the outcome comes from orders that begin on the day or later, and shares none wi
 from __future__ import annotations
 
 import datetime as dt
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
-from numpy.typing import NDArray
 
 from clients.data.cleaning.money import QUANTA_PER_UNIT
 from clients.data.cleaning.times import wall_time
@@ -25,50 +23,31 @@ from clients.data.customer_totals import check_sums, check_totals, sums_of_total
 from clients.data.origin import Origin
 from clients.data.recipes.facts import DAY, Facts
 from clients.data.rows.customers import counted_lines, customer_query, table_key
-from clients.data.rows.kinds import RowKind
+from clients.data.rows.kinds import IdentifiedRows, RowKind
 from clients.data.rows.sums import customer_sums
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
 from privacy.analyses.catalogue import ALL_FEATURES
-from privacy.errors import ConfigError, DataError
+from privacy.errors import ConfigError
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.features import MISSING, FeatureRequest, FeatureTable, IntArray
 from privacy.kernel.terms import minor_digits
-from privacy.private_files import private_file
 
 #: Raise when the same rows would give other features.
 _VERSION = 1
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CustomerFeatures:
-    """One holder's customers with their features, sorted by id (as text), each id once.
+class CustomerFeatures(IdentifiedRows[FeatureTable]):
+    """One holder's customers with their features."""
 
-    Attributes:
-        ids: normalised customer ids, shape ``(customers,)``, Python strings.
-        table: what encoders see, same order.
-    """
-
-    ids: NDArray[np.object_]
-    table: FeatureTable
-
-    def __post_init__(self) -> None:
-        if self.ids.shape != (len(self.table),):
-            raise ValueError("ids and features differ in length")
-
-    def __repr__(self) -> str:
-        return "CustomerFeatures(<private>)"
-
-    def save(self, path: Path) -> None:
-        """Write features as Parquet, readable by the owner only, whole or not at all."""
-        arrays = {"customer_id": pa.array(self.ids, pa.string())}
+    def _columns(self) -> Mapping[str, pa.Array]:
+        arrays: dict[str, pa.Array] = {}
         for day in range(self.table.eligible.shape[1]):
             arrays[f"eligible@{day}"] = pa.array(self.table.eligible[:, day])
             arrays[f"outcome@{day}"] = pa.array(self.table.outcome[:, day])
             for j, name in enumerate(self.table.names):
                 arrays[f"{name}@{day}"] = pa.array(self.table.values[:, day, j])
-        with private_file(path) as target:
-            pq.write_table(pa.table(arrays), target, compression="zstd")
+        return arrays
 
     @classmethod
     def load(cls, path: Path, request: FeatureRequest) -> Self:
@@ -77,27 +56,25 @@ class CustomerFeatures:
         Raises:
             DataError: if the file is missing, damaged, or something else.
         """
-        try:
-            stored = pq.read_table(path)
+        return cls._read(path, "features", lambda stored: _table_of(stored, request))
 
-            def read(name: str, into: IntArray) -> None:
-                for day in range(len(request.days)):
-                    column = stored[f"{name}@{day}"]
-                    if column.type != pa.int64():
-                        raise TypeError(name)
-                    into[:, day] = column.to_numpy()
 
-            shape = (stored.num_rows, len(request.days))
-            values = np.empty((*shape, len(request.names)), dtype=np.int64)
-            eligible, outcome = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
-            for j, name in enumerate(request.names):
-                read(name, values[:, :, j])
-            read("eligible", eligible)
-            read("outcome", outcome)
-            table = FeatureTable(names=request.names, values=values, eligible=eligible, outcome=outcome)
-            return cls(ids=np.asarray(stored["customer_id"].to_numpy(), dtype=object), table=table)
-        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-            raise DataError(f"{path} does not hold features", hint="delete it; it is computed again") from None
+def _table_of(stored: pa.Table, request: FeatureRequest) -> FeatureTable:
+    def read(name: str, into: IntArray) -> None:
+        for day in range(len(request.days)):
+            column = stored[f"{name}@{day}"]
+            if column.type != pa.int64():
+                raise TypeError(name)
+            into[:, day] = column.to_numpy()
+
+    shape = (stored.num_rows, len(request.days))
+    values = np.empty((*shape, len(request.names)), dtype=np.int64)
+    eligible, outcome = np.empty(shape, dtype=np.int64), np.empty(shape, dtype=np.int64)
+    for j, name in enumerate(request.names):
+        read(name, values[:, :, j])
+    read("eligible", eligible)
+    read("outcome", outcome)
+    return FeatureTable(names=request.names, values=values, eligible=eligible, outcome=outcome)
 
 
 def check_features(origin: Origin, request: FeatureRequest) -> None:

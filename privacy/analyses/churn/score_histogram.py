@@ -11,7 +11,7 @@ from privacy.analyses.churn.models import Model, logits_of
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import FeatureTable
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
-from privacy.statistics.bins import ASCENDING, amplitude_of, bin_of
+from privacy.statistics.bins import ASCENDING, amplitude_of, bin_of, check_parts
 
 _LIMIT = 1 << 56
 _Threshold = Annotated[int, Field(ge=-_LIMIT, le=_LIMIT)]
@@ -54,8 +54,7 @@ class ScoreHistogram(Statistic[FeatureTable]):
 
     @model_validator(mode="after")
     def _one_budget(self) -> Self:
-        if sum(item.permille for item in self.models) > 1000:
-            raise ValueError("the models' shares exceed 1000 permille")
+        check_parts([(str(place), item.permille) for place, item in enumerate(self.models)], what="model")
         return self
 
     @property

@@ -2,59 +2,35 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Self
 
 import numpy as np
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from clients.data.customer_totals import check_totals
 from clients.data.origin import Origin
 from clients.data.rows.cells.build import build_entries
 from clients.data.rows.customers import table_key
-from clients.data.rows.kinds import RowKind
-from privacy.errors import DataError
+from clients.data.rows.kinds import IdentifiedRows, RowKind
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.cells import CellRequest, CellRows
-from privacy.private_files import private_file
 
 #: Raise when the same rows would give other entries.
 _VERSION = 1
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class CustomerCells:
-    """One holder's customers who have an entry, sorted by id (as text), each id once.
+class CustomerCells(IdentifiedRows[CellRows]):
+    """One holder's customers who have an entry."""
 
-    Attributes:
-        ids: normalised customer ids, shape ``(customers,)``, Python strings.
-        table: what encoders see, same order.
-    """
-
-    ids: NDArray[np.object_]
-    table: CellRows
-
-    def __post_init__(self) -> None:
-        if self.ids.shape != (len(self.table),):
-            raise ValueError("ids and entries differ in length")
-
-    def __repr__(self) -> str:
-        return "CustomerCells(<private>)"
-
-    def save(self, path: Path) -> None:
-        """Write entries as Parquet, readable by the owner only, whole or not at all."""
+    def _columns(self) -> Mapping[str, pa.Array]:
         rows = self.table
         columns = {"table": rows.table, "cell": rows.cell}
         columns |= {f"value_{place}": rows.values[:, place] for place in range(rows.values.shape[1])}
         start = pa.array(rows.start)
-        arrays = {name: pa.LargeListArray.from_arrays(start, pa.array(column)) for name, column in columns.items()}
-        with private_file(path) as target:
-            pq.write_table(
-                pa.table({"customer_id": pa.array(self.ids, pa.string()), **arrays}), target, compression="zstd"
-            )
+        return {name: pa.LargeListArray.from_arrays(start, pa.array(column)) for name, column in columns.items()}
 
     @classmethod
     def load(cls, path: Path, request: CellRequest) -> Self:
@@ -63,21 +39,20 @@ class CustomerCells:
         Raises:
             DataError: if the file is missing, damaged, or something else.
         """
-        try:
-            stored = pq.read_table(path)
-            lists = {name: stored[name].combine_chunks() for name in stored.column_names if name != "customer_id"}
-            flat = {name: _flat(column) for name, column in lists.items()}
-            lengths = lists["table"].value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
-            values = [name for name in flat if name.startswith("value_")]
-            table = CellRows(
-                start=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64),
-                table=flat["table"],
-                cell=flat["cell"],
-                values=np.stack([flat[name] for name in values], axis=1) if values else np.zeros((0, 1), np.int64),
-            )
-            return cls(ids=np.asarray(stored["customer_id"].to_numpy(), dtype=object), table=table)
-        except (OSError, pa.ArrowException, KeyError, ValueError, TypeError):
-            raise DataError(f"{path} does not hold entries of tables", hint="delete it; it is computed again") from None
+        return cls._read(path, "entries of tables", _entries_of)
+
+
+def _entries_of(stored: pa.Table) -> CellRows:
+    lists = {name: stored[name].combine_chunks() for name in stored.column_names if name != "customer_id"}
+    flat = {name: _flat(column) for name, column in lists.items()}
+    lengths = lists["table"].value_lengths().to_numpy(zero_copy_only=False).astype(np.int64)
+    values = [name for name in flat if name.startswith("value_")]
+    return CellRows(
+        start=np.concatenate([np.zeros(1, np.int64), np.cumsum(lengths)]).astype(np.int64),
+        table=flat["table"],
+        cell=flat["cell"],
+        values=np.stack([flat[name] for name in values], axis=1) if values else np.zeros((0, 1), np.int64),
+    )
 
 
 def _flat(column: pa.LargeListArray) -> NDArray[np.int64]:
