@@ -234,13 +234,20 @@ def _labels(
         table = pa.Table.from_batches(rows.blocks(), schema=rows.schema())
         place = pc.index_in(ids, value_set=table["customer_id"].combine_chunks())
         for one in here:
-            found[one] = _of_label(one, table[known[one.name].column].combine_chunks(), place)
+            found[one] = of_label(one, table[known[one.name].column].combine_chunks(), place)
             days[one.name] = rows.snapshot.as_of
     nobody = np.zeros(len(ids), dtype=bool)
     return {one: Column(np.zeros(len(ids), np.int64), nobody) for one in facts} | found, days
 
 
-def _of_label(fact: Fact, values: pa.Array, place: pa.Array) -> Column:
+def of_label(fact: Fact, values: pa.Array, place: pa.Array) -> Column:
+    """A column of labels, over all customers.
+
+    Args:
+        fact: what it is.
+        values: of labelled customers.
+        place: of every customer among these; null for who has no label.
+    """
     own = values.take(place)
     known: BoolArray = own.is_valid().to_numpy(zero_copy_only=False)
     if fact.kind == "text":
@@ -248,9 +255,17 @@ def _of_label(fact: Fact, values: pa.Array, place: pa.Array) -> Column:
         return Column(raw, known, words)
     if pa.types.is_decimal(own.type):
         per = fact.kind.per if isinstance(fact.kind, Unit) else 1
-        scaled = pc.multiply(own.cast(pa.decimal128(38, own.type.scale)), pa.scalar(per, pa.decimal128(10, 0)))
-        own = pc.round(scaled).cast(pa.int64())
+        return Column(np.where(known, _parts(own, per), 0), known)
     return Column(own.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), known)
+
+
+def _parts(values: pa.Array, per: int) -> IntArray:
+    """Decimals in so many parts of their unit, rounded half up: their digits without the point, which fit 64 bits."""
+    whole = pa.concat_arrays([values])  # without an offset
+    digits: IntArray = np.frombuffer(whole.buffers()[1], dtype="<i8")[::2][: len(whole)].astype(np.int64)
+    point = 10**values.type.scale
+    found: IntArray = digits * (per // point) if per >= point else (digits + point // per // 2) // (point // per)
+    return found
 
 
 def _spelled(ids: pa.Array, spelled: tuple[pa.ChunkedArray, Spellings] | None) -> pa.Array:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from clients.analyses.tables.labels import StandingHistory, StandingSnapshot
+from clients.analyses.tables.labels import FACTS, StandingHistory, StandingSnapshot
 from clients.analyses.tables.own import OwnTables, own_tables
 from clients.analyses.tables.recipes import RECIPES
 from clients.analyses.tables.section import ACTIONS, SECTION
@@ -87,4 +87,5 @@ ANALYSIS: HolderAnalysis[TablesResult, OwnTables] = HolderAnalysis(
     recipes=RECIPES,
     reads=_reads,
     knows=_knows,
+    facts=FACTS,
 )

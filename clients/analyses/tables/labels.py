@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from clients.analyses.tables.standing import SECOND, Cuts, days_in_time, standing
+from clients.analysis.facts import LabelFact
 from clients.data.rows.customers import CustomerTable
 from clients.data.rows.kinds import OwnRows
 from clients.labels.day_rows import IDS, DayRows, id_columns
@@ -22,6 +23,7 @@ from privacy.analyses.tables import CONTRACT
 from privacy.analyses.tables.statuses import STATUSES, StatusCuts
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.protocol.study import Study
+from privacy.tags.tree import DAYS
 
 _STANDING = ("loyalty", "status", "age", "gap", "second", "wait", "days_left")
 _FACTS = IDS | dict.fromkeys(_STANDING, pa.int64())
@@ -157,3 +159,13 @@ class StandingHistory(DayHistory[StandingSnapshot, StandingRows]):
     snapshot_of = StandingSnapshot
     rows_of = StandingRows
     selectable = frozenset({"changed"})
+
+
+#: What rules of tags may name.
+FACTS = {
+    "status": LabelFact(column="status", kind="text", words=tuple(status.code for status in STATUSES)),
+    "changed.status": LabelFact(column="status_changed", kind="flag"),
+    "second_order": LabelFact(column="second_order", kind="text", words=SECOND),
+    "days_left": LabelFact(column="days_left", kind=DAYS),
+    "last_gap": LabelFact(column="last_gap", kind=DAYS),
+}
