@@ -30,10 +30,11 @@ from clients.tags.check import (
     wrong_findings,
 )
 from clients.tags.columns import Customers, customers_of
-from clients.tags.config import NAME, TagsFile, read_tags
+from clients.tags.config import NAME, Tag, TagsFile, read_tags
 from clients.tags.coverage import Known, complete, coverage, declared
 from clients.tags.evaluation import Evaluated, evaluate
 from clients.tags.files import write_changes, write_group, write_tags
+from clients.tags.library import file_text, fitting, library
 from clients.tags.names import label_facts, vocabulary
 from clients.tags.preview import Preview, previews
 from clients.tags.rules import Rule, needs, read_rules, wrong_rules
@@ -189,6 +190,27 @@ def run_tags(setting: TagSetting, *, changed_only: bool = False) -> TagRun:
         written = write_all_tags(setting.root, setting.file, history, changed_only=changed_only)
         written += _write_groups(setting, evaluated)
     return TagRun(evaluated=evaluated, history=history, written=written)
+
+
+def begin_tags(root: Path, like: str | None = None) -> tuple[tuple[Tag, ...], tuple[str, ...]]:
+    """Write a ``tags.toml`` with the tags of the library that a holder's feeds can answer.
+
+    Args:
+        root: the holder's folder.
+        like: the study whose labels rules may name.
+
+    Returns:
+        The tags, and codes of those that were left out.
+
+    Raises:
+        ConfigError: if the file is there already, or no run of that study has ended here.
+    """
+    path = root / NAME
+    if path.exists():
+        raise ConfigError(f"{path} is there already", hint="give a CODE and --when to add a tag")
+    tags = fitting(TagSetting.read(root, file=TagsFile(like=like)).words)
+    path.write_text(file_text(tags, like), encoding="utf-8")
+    return tags, tuple(one.tag.code for one in library() if one.tag not in tags)
 
 
 def check_tags(setting: TagSetting) -> TagCheck:

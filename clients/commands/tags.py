@@ -103,16 +103,9 @@ def tags_new(
 
 
 def _begin(path: Path, like: str | None, as_json: bool) -> None:
-    from clients.tagging import TagSetting
-    from clients.tags.config import TagsFile
-    from clients.tags.library import file_text, fitting, library
+    from clients.tagging import begin_tags
 
-    if path.exists():
-        raise ConfigError(f"{path} is there already", hint="give a CODE and --when to add a tag")
-    setting = TagSetting.read(path.parent, file=TagsFile(like=like))
-    tags = fitting(setting.words)
-    path.write_text(file_text(tags, like), encoding="utf-8")
-    left = [one.tag.code for one in library() if one.tag not in tags]
+    tags, left = begin_tags(path.parent, like)
     if as_json:
         print_json({"file": str(path), "tags": [tag.code for tag in tags], "left_out": left})
         return

@@ -15,6 +15,7 @@ from rich.markup import escape
 from clients.labelling import contacts_of, write_contact_list
 from clients.labels.config import read_labels_config
 from clients.report.files import write_holder_report
+from clients.tagging import TagSetting, begin_tags, run_tags
 from cohortium.demo.page import Links, render_index
 from privacy.analyses.catalogue import NAMES
 from privacy.audit.export import export
@@ -113,6 +114,7 @@ def tell(folder: Path, *, customers: int, transport: str, quiet: bool, as_json: 
         waiting = _waits(run, workspace, studies[2])
     story.say("Each holder's own page, and the auditor's")
     with story.working("pages"):
+        _tag(workspace, world, results[-1].study)
         links = _pages(workspace, world, results, _commands(folder, careful.root, waiting))
     story.say("The page that leads to everything")
     truth = json.loads(world.truth.read_text(encoding="utf-8"))["months"]
@@ -182,6 +184,14 @@ def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResul
     )
 
 
+def _tag(workspace: Workspace, world: GeneratedWorld, study: Study) -> None:
+    """Each holder's own tags: those of the library that its feeds and labels can answer, as of the newest labels."""
+    for name in world.holders:
+        root = workspace.holder(name).root
+        begin_tags(root, study.name)
+        run_tags(TagSetting.read(root, study.as_of))
+
+
 def _contacts(root: Path, study: Study) -> Path:
     """A holder's list of whom to contact, of its newest labels."""
     labels = read_labels_config(root)
@@ -196,6 +206,7 @@ def _commands(folder: Path, careful: Path, study: Study) -> tuple[str, ...]:
         f"cohortium study run {folder}/monthly.toml --as-of {study.as_of} --workspace {folder}",
         f"cohortium study list --workspace {folder}",
         f"cohortium holder status {careful}",
+        f"cohortium holder tags list {careful}",
     )
 
 
