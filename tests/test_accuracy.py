@@ -185,9 +185,10 @@ def test_the_short_way_measures_what_the_protocol_does(tables: Tables, tmp_path:
     assert through_protocol == directly
 
 
-#: Runs, and the agreement that more than half of them must reach. Of 1,200 runs, 12% (R) and 19% (M) were below
-#: 0.97 (medians 0.981, deviations 0.009 and 0.011); were it 22%, 40 or more of 80 have probability 4e-8.
-RUNS, AGREEMENT = 80, 0.97
+#: Runs, and the agreement that more than half of them must reach. Of 400 runs 18% (R) and none (M) were below 0.975, of
+#: the smaller set 23% and 25% (medians 0.984, 0.993; 0.983 and 0.983); were it 25%, 40 or more of 80 have probability
+#: 1e-6.
+RUNS, AGREEMENT = 80, 0.975
 
 
 @pytest.mark.slow
@@ -205,6 +206,18 @@ def test_scores_agree_with_exact_quantiles(
         if k == 1:
             assert medians["r"] >= AGREEMENT
             assert medians["m"] >= AGREEMENT
+
+
+@pytest.mark.slow
+def test_scores_of_few_customers_agree_with_exact_quantiles(data_folder: Path) -> None:
+    """2,357 customers whose purchases are small and at few prices: there the smoothing's prior counts."""
+    if not (data_folder / "cdnow_sample").exists():
+        pytest.skip("cdnow_sample is not in the folder of public data sets")
+    tables, study = bench.load_cdnow(data_folder), bench.reference_study()
+    columns = bench.pooled(tables)
+    found = [bench.agreement(bench.run_directly(study, tables)[0].rules.cuts, columns) for _ in range(RUNS)]
+    assert np.median([one.r for one in found]) >= AGREEMENT
+    assert np.median([one.m for one in found]) >= AGREEMENT
 
 
 #: Intervals of 95%: the share that holds, of 40 x 10 x 8 = 3,200 that are independent, has a deviation of 0.385 points;
@@ -253,8 +266,8 @@ def test_intervals_hold_where_the_noise_is_largest(tables: Tables, columns: Cust
 def test_a_closer_look_beats_smoothed_prefix_sums_and_those_a_two_level_histogram(tables: Tables) -> None:
     """At the same cost, R and M together: fewer wrong scores in the median of 60 runs each.
 
-    Measured in 300 runs: 3.9 against 6.2 points wrong, deviations 1.4 and 2.3. The difference of the medians of
-    60 runs is 5.3 of its deviations: false alarm 6e-8.
+    Measured in 300 runs: 3.9 against 6.2 points wrong, deviations 1.4 and 2.3 (before the closer look had a share of
+    its own). The difference of the medians of 60 runs is 5.3 of its deviations: false alarm 6e-8.
     """
     found = compare(tables, 60)
 
