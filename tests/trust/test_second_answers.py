@@ -106,7 +106,7 @@ def test_the_check_says_where_less_for_the_cut_points_would_do() -> None:
 
     text = segments(100_000)[1]
     less, halved = segments(100_000, cut_points_share="0.5")
-    assert f"({less:,.0f} with cut_points_share = 0.5" in text
+    assert f"({less:,.0f} at cut_points_share = 0.5" in text
     assert "share" not in halved
     assert "share" not in segments(1_000)[1]
 

@@ -198,7 +198,7 @@ def _with_less(study: Study, error: float, margin: float) -> str:
     if share <= _LESS or then > _WELL:
         return ""
     less = margin * math.sqrt((1 - share) / (1 - _LESS))
-    return f" ({less:,.0f} with cut_points_share = {_LESS}; cut points then by up to {then:.2%})"
+    return f" ({less:,.0f} at cut_points_share = {_LESS}, cut points by {then:.2%})"
 
 
 def _cut_deviation(study: Study, planned: Planned, customers: float) -> float:
