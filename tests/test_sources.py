@@ -225,9 +225,12 @@ def test_postgresql_brings_ids_to_one_form_as_the_embedded_database_does(tmp_pat
     with open_postgres(config, config.source.url.partition("://")[2], tmp_path, {}) as opened:
         rows = opened.table.order_by("i")
         found = rows.select(id=brought_to(rows.id, ("text", "phone:DE"))).to_pyarrow()["id"].to_pylist()
+        plain = rows.select(id=brought_to(rows.id, ("zeros", "signs"))).to_pyarrow()["id"].to_pylist()
     here = ibis.memtable({"id": ids}, schema={"id": "string"})
     assert found == here.select(id=brought_to(here.id, ("text", "phone:DE"))).to_pyarrow()["id"].to_pylist()
     assert found == ["Jos\u00e9", "Jos\u00e9", "A1", "A1", "+491711234567", "+491711234567", "\u304c"]
+    assert plain == here.select(id=brought_to(here.id, ("zeros", "signs"))).to_pyarrow()["id"].to_pylist()
+    assert plain[-3:] == ["+491711234567", "01711234567", "\u304b\u3099"]
 
 
 @pytest.mark.parametrize("price", ["1e300", "-1e308", "1e-300"])

@@ -152,7 +152,7 @@ def test_of_two_columns_of_one_name_the_one_that_behaves_like_money_is_taken_and
     config, text, report = read(path)
     assert config.columns.amount.lower() == "amount_1"
     assert "PLEASE CHECK: " in text
-    assert "2 columns are called" in text
+    assert "2 columns have the same name" in text
     assert figures(report)[2] == 1080.0
 
 

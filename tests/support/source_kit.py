@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -32,10 +33,10 @@ def make_config(url: object, *, columns: dict[str, str] | None = None, **source:
 
 def load(server: Server, table: str, definition: str, select: str, parquet: Path) -> None:
     """Bring a Parquet file into the server by way of DuckDB's CSV."""
-    text = parquet.with_name(f"{table}.load.csv")
-    with duckdb.connect() as database:
-        database.execute(f"COPY (SELECT {select} FROM '{parquet}') TO '{text}' (HEADER false, NULLSTR '\\N')")
-    with server.admin() as admin:
+    with tempfile.TemporaryDirectory() as folder, server.admin() as admin:
+        text = Path(folder) / "rows.csv"
+        with duckdb.connect() as database:
+            database.execute(f"COPY (SELECT {select} FROM '{parquet}') TO '{text}' (HEADER false, NULLSTR '\\N')")
         admin.execute(f"DROP TABLE IF EXISTS {table} CASCADE")
         admin.execute(f"CREATE TABLE {table} ({definition})")
         with admin.cursor() as cursor, cursor.copy(f"COPY {table} FROM STDIN (FORMAT csv, NULL '\\N')") as copy:

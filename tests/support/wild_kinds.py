@@ -93,11 +93,11 @@ BYTES: dict[str, dict[str, Wild]] = {
         "a page's end": with_line(40, b"--- page 2 ---"),
     },
     "two columns of one name": {
-        "German, pieces first": table(("Beleg", "Datum", "Kundennr", "Betrag", "Betrag"), lambda x: [x.order, f"{x.time:%d.%m.%Y}", x.customer, x.quantity, german(x.price * x.quantity)], sep=";", says="2 columns are called \"Betrag"),
-        "money first": table((*SALE, "Amount"), lambda x: [*sale(x), x.quantity], says="2 columns are called"),
-        "other case": table((*SALE[:3], "Amount", "amount"), lambda x: [*sale(x)[:3], x.quantity, sale(x)[3]], says="2 columns are called"),
-        "Chinese": table(("订单号", "日期", "会员编号", "金额", "金额"), lambda x: [*sale(x)[:3], x.quantity, sale(x)[3]], encoding="gb18030", currency="CNY", says="2 columns are called \"金额"),
-        "order and customer": table(("ID", "Order Date", "ID", "Amount"), sale, says="2 columns are called"),
+        "German, pieces first": table(("Beleg", "Datum", "Kundennr", "Betrag", "Betrag"), lambda x: [x.order, f"{x.time:%d.%m.%Y}", x.customer, x.quantity, german(x.price * x.quantity)], sep=";", says="same name, \"Betrag"),
+        "money first": table((*SALE, "Amount"), lambda x: [*sale(x), x.quantity], says="2 columns have the same name"),
+        "other case": table((*SALE[:3], "Amount", "amount"), lambda x: [*sale(x)[:3], x.quantity, sale(x)[3]], says="2 columns have the same name"),
+        "Chinese": table(("订单号", "日期", "会员编号", "金额", "金额"), lambda x: [*sale(x)[:3], x.quantity, sale(x)[3]], encoding="gb18030", currency="CNY", says="same name, \"金额"),
+        "order and customer": table(("ID", "Order Date", "ID", "Amount"), sale, says="2 columns have the same name"),
     },
     "packed, and not UTF-8": {
         f"{pack} of {encoding}": packed(*PACKS[pack], encoding, name, value)

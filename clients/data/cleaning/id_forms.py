@@ -95,12 +95,12 @@ def _email(text: ir.StringValue) -> ir.StringValue:
 
 
 def _zeros(text: ir.StringValue) -> ir.StringValue:
-    return text.re_replace("^0+([0-9]+)$", r"\1")
+    return ibis.ifelse(text.startswith("0"), text.re_replace("^0+([0-9]+)$", r"\1"), text)
 
 
 def _signs(text: ir.StringValue) -> ir.StringValue:
     """Without what stands between letters and digits: blanks, hyphens, dots, slashes; addresses stay."""
-    return ibis.ifelse(text.contains("@"), text, text.re_replace("[- ./_#]", ""))
+    return ibis.ifelse(text.contains("@"), text, text.translate("- ./_#", ""))
 
 
 def _phone(name: str) -> Callable[[ir.StringValue], ir.StringValue]:

@@ -286,8 +286,9 @@ def try_out(config: HolderConfig, base: Path) -> None:
         facts = fetch(time_facts(opened.table.limit(_SAMPLE), config), what="reading the first times").to_pylist()[0]
     if facts["first"] is None:
         raise DataError(
-            f"no time in {config.columns.time!r} can be read",
-            hint='name another column, as in --set columns.time="Order Date"; or say how it is spelled in holder.toml',
+            f"no time in {config.columns.time!r} can be read, of {facts['rows']:,} rows that were tried",
+            hint='name another column, as in --set columns.time="Order Date", or how it is spelled: '
+            '--set read.time.formats="%d.%m.%Y %H:%M" ([source.read.time] formats in holder.toml)',
         )
 
 

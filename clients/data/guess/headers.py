@@ -34,6 +34,5 @@ def are_names(fields: Sequence[str], rows: Sequence[Sequence[str]] = ()) -> bool
 
 
 def _holds_digits(text: str) -> bool:
-    """Whether digits are as many as letters, as in numbers, days and codes, and hardly in names."""
-    digits = sum(sign.isdecimal() for sign in text)
-    return digits > 0 and digits >= sum(sign.isalpha() for sign in text)
+    """Whether digits are more than letters, as in numbers, days and codes, and hardly in names."""
+    return sum(sign.isdecimal() for sign in text) > sum(sign.isalpha() for sign in text)

@@ -220,8 +220,8 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
         questions.append(
             Question(
                 key="amount",
-                text="Which column is the money of a line? R, F and M need money: map it, or join it in a view."
-                + guess.spellings.unread_of("amount"),
+                text="Which column is the money of a line? R, F and M need money: add it where the rows come from, if "
+                "none of them is." + guess.spellings.unread_of("amount"),
                 choices=choices,
                 default=money[0].value if len(money) == 1 else None,
             )

@@ -100,7 +100,8 @@ def _of_several(item: Guessed, sample: Sample) -> Guessed:
     if not alike:
         return item
     base = json.dumps(alike[0], ensure_ascii=False)
-    reason = f"{item.reason}; {len(alike)} columns are called {base}, and are numbered here from 0 on, from the left"
+    numbered = f"{len(alike)} columns have the same name, {base}, and are numbered here from 0 on, from the left"
+    reason = f"{item.reason}; {numbered}"
     others = tuple(name for name in alike if name != item.value)
     confidence = CONFIDENCE["one of two columns of one name"]
     return replace(item, confidence=min(item.confidence, confidence), reason=reason, alternatives=others)

@@ -162,7 +162,8 @@ def _head(path: Path, encoding: str, most: int) -> _Head:
         beginning, blocks = read_lines(*_as_file(raw, encoding))
         lines = list(itertools.islice((line for block in blocks for line in block.splitlines()), most + 1))
     except NotText:
-        raise DataError(f"{path} is not {encoding} text", hint="write holder.toml by hand") from None
+        hint = 'save it as UTF-8, or write holder.toml by hand with encoding = "..." under [source.csv]'
+        raise DataError(f"{path} is not {encoding} text, nor in another encoding known here", hint=hint) from None
     if len(raw) == _BYTES and len(lines) <= most and lines:
         lines.pop()  # probably cut in the middle
     if not beginning.header.strip():

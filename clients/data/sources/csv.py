@@ -76,8 +76,10 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
         try:
             table = _united(connection, parts, config.source.csv, mapped, path_keys(paths))
         except Exception:  # its text may quote what stands in a file
+            more = f" and {len(paths) - 1:,} files beside it" if len(paths) > 1 else ""
             raise DataError(
-                "the files cannot be read as CSV", hint="if none of them is being written, check [source.csv]"
+                f"{shown(paths[0], base)}{more} cannot be read as CSV",
+                hint="if none is being written, check separator and encoding under [source.csv]",
             ) from None
         yield read_as(table, partial(spelled, config, is_csv=True), files=[part.lines for part in parts])
     for path, stamp in zip(paths, stamps, strict=True):
