@@ -11,6 +11,7 @@ import bz2
 import datetime as dt
 import gzip
 import io
+import json
 import lzma
 import zipfile
 from collections.abc import Callable, Iterable, Sequence
@@ -18,6 +19,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 from shop_kit import HEADER, TRUTH, Line, shop, written
 from source_kit import make_study
 
@@ -235,6 +238,32 @@ def stated(name: str, good: str, bad: str, **own: Any) -> Wild:
     """Every fifth order after the first twenty was none."""
     own = {"truth": (36, 20, 972.0), "says": name} | own
     return way(**{name: lambda line: bad if line.order >= 1020 and line.order % 5 == 0 else good}, **own)
+
+
+def typed(kinds: dict[str, pa.DataType], **ways: Callable[[Line], object]) -> Callable[[Path], Path]:
+    """The shop as Parquet, some columns of types of their own."""
+    columns = {
+        "Order ID": lambda x: x.order, "Order Date": lambda x: x.time, "Customer ID": lambda x: x.customer,
+        "Quantity": lambda x: x.quantity, "Unit Price": lambda x: x.price,
+    } | {name.replace("_", " "): way for name, way in ways.items()}  # fmt: skip
+
+    def write(base: Path) -> Path:
+        found = {name: pa.array([way(line) for line in shop()], kinds.get(name)) for name, way in columns.items()}
+        pq.write_table(pa.table(found), base / "sales.parquet")
+        return base / "sales.parquet"
+
+    return write
+
+
+def json_lines(row: Callable[[Line], dict[str, object]]) -> Callable[[Path], Path]:
+    """The shop as JSON lines."""
+
+    def write(base: Path) -> Path:
+        path = base / "sales.jsonl"
+        path.write_text("".join(json.dumps(row(line)) + "\n" for line in shop()), encoding="utf-8")
+        return path
+
+    return write
 
 
 PACKS: dict[str, tuple[Callable[[bytes], bytes], str]] = {

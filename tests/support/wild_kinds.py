@@ -4,7 +4,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from decimal import Decimal
 
+import pyarrow as pa
 from shop_kit import HEADER, TRUTH, shop
 from wild import (
     FIRST,
@@ -16,6 +18,7 @@ from wild import (
     gained,
     german,
     halves,
+    json_lines,
     left_empty,
     more,
     odd,
@@ -31,6 +34,7 @@ from wild import (
     stated,
     table,
     text,
+    typed,
     way,
     with_line,
 )  # fmt: skip
@@ -123,6 +127,13 @@ BYTES: dict[str, dict[str, Wild]] = {
         "other separators": table(HEADER, sep="^"),
         "full-width commas": table(("订单号", "日期", "会员编号", "金额"), sale, sep="\uff0c", currency="CNY"),
         "a total below": raw(text(HEADER, sep=";") + "Summe;;;;120;1080.00\n"),
+    },
+    "types of Parquet, and JSON": {
+        "decimals of 40 digits": Wild(write=typed({"Unit Price": pa.decimal256(40, 2)}, Unit_Price=lambda x: Decimal(f"{x.price:.2f}"))),
+        "bytes for ids": Wild(write=typed({"Customer ID": pa.binary()}, Customer_ID=lambda x: f"c{x.customer}".encode())),
+        "text for numbers and days": Wild(write=typed({}, Order_Date=on("%d.%m.%Y"), Unit_Price=lambda x: german(x.price * 1000)), truth=(40, 20, 1_080_000.0), first=FIRST),
+        "seconds, and truths": Wild(write=typed({}, Order_Date=lambda x: int(seconds(x)), is_cancelled=lambda x: x.order >= 1020 and x.order % 5 == 0), truth=(36, 20, 972.0), says="is cancelled"),
+        "commas in JSON": Wild(write=json_lines(lambda x: {"order_id": x.order, "ts": f"{x.time:%d.%m.%Y %H:%M}", "customer_id": x.customer, "amount": german(x.price * x.quantity)}), first=FIRST),
     },
     "no line of names": {
         "numbers": raw("".join(",".join(sale(x)) + "\n" for x in shop()), says="no line names the columns"),

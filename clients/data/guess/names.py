@@ -50,7 +50,7 @@ NAMES: dict[str, tuple[str, ...]] = {
     "time": _tuple(
         """
         order_date ordered_at order_time order_datetime order_timestamp invoice_date purchase_date purchased_at
-        purchase_time transaction_date transaction_time transaction_timestamp trans_date txn_date sold_at sale_date
+        purchase_time ts transaction_date transaction_time transaction_timestamp trans_date txn_date sold_at sale_date
         sale_time sales_date receipt_date ticket_date paid_at payment_time booking_date posting_date document_date
         timestamp datetime date_time date time created_at created creation_date erdat fkdat audat budat bestelldatum
         bestellzeit rechnungsdatum belegdatum kaufdatum verkaufsdatum auftragsdatum buchungsdatum bondatum datum
