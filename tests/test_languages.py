@@ -28,7 +28,7 @@ from privacy.presentation.texts import LANGUAGES, SPOKEN, Spoken, Text, of_its_o
 
 ROOT = Path(__file__).resolve().parents[1]
 #: Files beside those of texts.
-NO_TEXTS = {"languages.toml", "options.toml", "actions.toml", "pyproject.toml"}
+NO_TEXTS = {"languages.toml", "options.toml", "actions.toml", "library.toml", "pyproject.toml"}
 ENTRY = """
 [xx]
 tag = "x-wide"
