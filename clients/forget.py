@@ -1,9 +1,8 @@
 """Erasure: one person out of everything that this software keeps or wrote at a holder.
 
 What is kept of customers is in few places: stored tables (made again from the source when they are needed), the labels,
-scores and clusters of every day, the history of tags, the files and tables that were written of all these, and the
-holder's pages. Ledgers, plans
-and releases hold no customer.
+scores and clusters of every day, the history of tags, the arms of campaigns, the files and tables that were written of
+all these, and the holder's pages. Ledgers, plans and releases hold no customer.
 """
 
 from __future__ import annotations
@@ -21,6 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.answering.folder import HolderFolder
+from clients.campaigns.record import everybody_listed, forget_in_campaigns
 from clients.data.exclusion import exclude
 from clients.data.several.keys import normal_key
 from clients.labelling import export_labels, histories_of_all
@@ -41,6 +41,7 @@ class Forgotten:
         ids: every spelling of the person's id that was found here.
         days: days of studies whose labels, scores or clusters the person was taken out of.
         tags: whether the person was in the history of tags.
+        campaigns: whose lists the person was on.
         deleted: files that were deleted, because they can be made again.
         excluded: the exclusion list that the id was added to; None where ``holder.toml`` names none.
     """
@@ -48,6 +49,7 @@ class Forgotten:
     ids: tuple[str, ...]
     days: tuple[tuple[str, dt.date], ...]
     tags: bool
+    campaigns: tuple[str, ...]
     deleted: tuple[Path, ...]
     excluded: Path | None
 
@@ -77,8 +79,11 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     for path in _parquet(kept):
         found = found.union(*(_spellings(pq.read_table(path), item) for item in found))
     found = found.union(*(_spellings(kept_tags(folder.root), item) for item in found))
+    for listed in everybody_listed(folder.root):
+        found = found.union(*(_spellings(listed, item) for item in found))
     days = sorted({(path.parent.name, parse_day(path.stem[:10])) for path in _parquet(kept) if _take_out(path, found)})
     tags = forget_tags(folder.root, lambda table: _of(table, found))
+    lists = forget_in_campaigns(folder.root, lambda table: _of(table, found))
     deleted = list(_delete(sorted((folder.state / "tables").glob("*")), set()))
     for study, day in days:
         if any(day in kind(kept).days(study) for kind in histories_of_all()):
@@ -90,7 +95,14 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     deleted += _delete(sorted((folder.root / "report").glob("*.html")), found)
     if tags:
         rewrite_tags(folder.root)
-    return Forgotten(ids=tuple(sorted(found)), days=tuple(days), tags=tags, deleted=tuple(deleted), excluded=excluded)
+    return Forgotten(
+        ids=tuple(sorted(found)),
+        days=tuple(days),
+        tags=tags,
+        campaigns=lists,
+        deleted=tuple(deleted),
+        excluded=excluded,
+    )
 
 
 def _parquet(folder: Path) -> list[Path]:

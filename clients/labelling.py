@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from clients.analyses.catalogue import ANALYSES
 from clients.analysis.actions import read_actions
 from clients.labels.config import DatabaseTarget, FileTarget, Labels, read_labels_config
-from clients.labels.contacts import ContactList, draw_up, write_contacts
+from clients.labels.contacts import ContactList, draw_up, list_path, write_contacts
 from clients.labels.control import control_key
 from clients.labels.export import Written, write_all
 from clients.labels.files import FORMATS
@@ -95,18 +95,18 @@ def contacts_of(root: Path, study: str, as_of: dt.date, labels: Labels) -> Conta
     )
 
 
-def write_contact_list(root: Path, drawn: ContactList, labels: Labels, output: Path | None = None) -> Path:
+def write_contact_list(root: Path, drawn: ContactList, labels: Labels, name: str, output: Path | None = None) -> Path:
     """Write a list as CSV, as the first CSV target of ``labels`` is written; returns the file.
 
     Args:
         root: the holder's folder.
         drawn: the list.
         labels: of ``labels.toml``.
-        output: where; ``contacts/`` in the folder of that target if not given.
+        name: of the list.
+        output: where; ``contacts/<name>.csv`` in the folder of that target if not given.
     """
     target = next((item for item in labels.file if item.format == "csv"), FileTarget())
-    name = f"{drawn.candidates.study}-{drawn.candidates.as_of.isoformat()}.csv"
-    path = output or root / Path(target.folder).expanduser() / "contacts" / name
+    path = output or list_path(root, target, name)
     write_contacts(drawn, target, path)
     return path
 

@@ -15,6 +15,7 @@ from workspaces import STUDY, make_workspace, read_study, run
 
 import cohortium
 from clients.answering.folder import HolderFolder
+from clients.campaigns.record import Campaign
 from clients.forget import forget
 from clients.report.files import write_holder_report
 from privacy.errors import ConfigError
@@ -58,7 +59,9 @@ def labelled(tmp_path_factory: pytest.TempPathFactory) -> HolderFolder:
 
     export_labels(holder.root, "spring", parse_day("2024-06-01"), formats=("csv",), changed_only=True)
     ids = pq.read_table(holder.state / "labels" / "spring" / "2024-06-01.parquet")["customer_id"].to_pylist()
-    write_contact_list(holder.root, contact_list([100] * len(ids), ids), Labels())
+    drawn = contact_list([100] * len(ids), ids)
+    write_contact_list(holder.root, drawn, Labels(), "spring-2024-06-01")
+    Campaign.begun("recall", "spring", 300).joined(drawn.table, parse_day("2024-06-01")).save(holder.root)
     return holder
 
 
@@ -91,6 +94,7 @@ def test_a_person_is_nowhere_and_everybody_else_stays(labelled: HolderFolder) ->
 
     done = forget(labelled, f" {person} ")
     assert done.ids == (person,)
+    assert done.campaigns == ("recall",)
     assert [str(day) for _, day in done.days] == ["2024-05-01", "2024-06-01"]
     assert everything(labelled, person) == set()
     for name, old in before.items():
@@ -100,7 +104,7 @@ def test_a_person_is_nowhere_and_everybody_else_stays(labelled: HolderFolder) ->
     assert any(path.parent.name == "tables" for path in done.deleted)
 
     again = forget(labelled, person)
-    assert (again.days, again.deleted) == ((), ())
+    assert (again.days, again.campaigns, again.deleted) == ((), (), ())
     assert (labelled.root / "opt-out.csv").read_text() == f"somebody-else\n{person}\n"
 
 

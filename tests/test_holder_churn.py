@@ -260,6 +260,19 @@ def test_whom_to_contact_is_what_pandas_picks_and_the_page_counts(ran: Ran, tmp_
     again = Path(said["file"]).read_bytes()
     assert CliRunner().invoke(cohortium.app, ["holder", "contacts", str(folder.root), "--call", "40"]).exit_code == 0
     assert Path(said["file"]).read_bytes() == again
+    # A month later: everybody on the list against who was left alone, from the shop's own rows.
+    later = ["--as-of", "2100-01-01", "--days", "1", "--json"]
+    effect = CliRunner().invoke(cohortium.app, ["holder", "effect", str(folder.root), said["campaign"], *later])
+    assert effect.exit_code == 0, effect.output
+    (brought,) = json.loads(effect.stdout)
+    control = int(listed["control"].sum())
+    arms = brought["effect"]
+    assert (arms["contacted"] + brought["gone"]["contacted"], arms["control"] + brought["gone"]["control"]) == (
+        len(listed) - control, control,
+    )  # fmt: skip
+    assert arms["verdict"] is None, "the source ends long before"
+    shown = CliRunner().invoke(cohortium.app, ["holder", "effect", str(folder.root), *later[:-1]])
+    assert "no verdict until all of them are there" in " ".join(shown.stdout.split())
     own = figures_of(ran, contacts=ContactSettings(call=40))
     assert [line.customers for line in own.places] == [40, len(written), own.scored - own.names]
     assert own.share == 1000 * said["control_share"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clients.commands import care, setup, studies
+from clients.commands import campaigns, care, setup, studies
 from clients.commands.tags import tags_app
 from privacy.member_commands import add_member_commands
 from privacy.presentation.terminal import command_group
@@ -27,7 +27,8 @@ holder_app.command("losses")(studies.holder_losses)
 holder_app.command("recover")(care.holder_recover)
 holder_app.command("node")(studies.holder_node)
 holder_app.command("labels")(studies.holder_labels)
-holder_app.command("contacts")(studies.holder_contacts)
+holder_app.command("contacts")(campaigns.holder_contacts)
+holder_app.command("effect")(campaigns.holder_effect)
 holder_app.command("report")(studies.holder_report)
 holder_app.command("exclude")(care.holder_exclude)
 holder_app.command("forget")(care.holder_forget)

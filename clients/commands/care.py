@@ -66,6 +66,7 @@ def holder_forget(
                 "ids": done.ids,
                 "days": [{"study": study, "as_of": str(day)} for study, day in done.days],
                 "tags": done.tags,
+                "campaigns": list(done.campaigns),
                 "deleted": [str(path) for path in done.deleted],
                 "excluded": str(done.excluded) if done.excluded else None,
             }
@@ -73,6 +74,8 @@ def holder_forget(
         return
     for study, day in done.days:
         screen.print(f"Taken out of the labels of {escape(study)}, {day}, and of what labels.toml writes of them")
+    for code in done.campaigns:
+        screen.print(f"Taken out of campaign {code}")
     if done.tags:
         screen.print("Taken out of the history of tags, and of what labels.toml writes of it")
     for path in done.deleted:

@@ -236,7 +236,7 @@ def holder_labels(
     """Write your customers' segments, churn scores and clusters from a run's releases. Costs nothing, asks nobody."""
     from clients.labelling import export_labels
 
-    chosen, study = _labelled(folder, run)
+    chosen, study = labelled(folder, run)
     written = export_labels(
         folder, study.name, study.as_of, formats=tuple(formats or ()), to=to, table=table, changed_only=changed_only,
         segment=segment,
@@ -248,40 +248,7 @@ def holder_labels(
             screen.print(f"Wrote {item.rows:,} rows to {escape(item.place)}", soft_wrap=True)
 
 
-def holder_contacts(
-    folder: HolderPath,
-    run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
-    call: Annotated[int | None, typer.Option(help="How many you can call; labels.toml's if not given.", min=0)] = None,
-    write: Annotated[int | None, typer.Option(help="How many more you can write to.", min=0)] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write (CSV).")] = None,
-    as_json: Json = False,
-) -> None:
-    """Draw up whom to call and whom to write to, by when, why, and who is left alone to see what it brings.
-
-    The first ones by value at risk, as many as you have hands for. Costs nothing and asks nobody. A part of the list is
-    a control group, marked in the column `control`: do not contact these, and compare next month.
-    """
-    from clients.labelling import contacts_of, write_contact_list
-    from clients.labels.config import read_labels_config
-    from clients.labels.contacts import PLACES
-
-    _, study = _labelled(folder, run)
-    wished = {name: count for name, count in (("call", call), ("write", write)) if count is not None}
-    labels = read_labels_config(folder)
-    labels = labels.model_copy(update={"contacts": labels.contacts.model_copy(update=wished)})
-    drawn = contacts_of(folder, study.name, study.as_of, labels)
-    path = write_contact_list(folder, drawn, labels, output)
-    counts = {place: drawn.count(place) for place in PLACES}
-    if as_json:
-        told = {place: {"customers": count, "control": alone} for place, (count, alone) in counts.items()}
-        print_json({"file": str(path), "control_share": drawn.share / 1000, **told})
-        return
-    for place, (count, alone) in counts.items():
-        screen.print(f"To {place}: {count:,} customers, {alone:,} of them left alone as a control group")
-    screen.print(f"Wrote [bold]{escape(str(path))}[/]", soft_wrap=True)
-
-
-def _labelled(folder: Path, run: str | None) -> tuple[str, Study]:
+def labelled(folder: Path, run: str | None) -> tuple[str, Study]:
     """A run that has ended, the last one if none is named, with its study, whose labels are made if they are not yet.
 
     Raises:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -78,10 +78,13 @@ class ContactList:
     share: int
     table: pa.Table
 
-    def count(self, place: str) -> tuple[int, int]:
-        """How many there are in a place, and how many of them are left alone."""
-        there = self.table.filter(pc.equal(self.table["place"], place))
-        return len(there), int(pc.sum(pc.cast(there["control"], pa.int64())).as_py() or 0)
+    def with_arms(self, arms: pa.Table) -> ContactList:
+        """The same list, with everybody left alone, or not, as is kept of an earlier one.
+
+        Args:
+            arms: with ``customer_id`` and ``control``, everybody on the list among them.
+        """
+        return replace(self, table=in_arms(self.table, arms))
 
 
 def draw_up(
@@ -130,6 +133,17 @@ def draw_up(
         },
     }
     return ContactList(candidates=candidates, share=share, table=pa.table(columns))
+
+
+def in_arms(table: pa.Table, arms: pa.Table) -> pa.Table:
+    """A list with ``control`` as it is kept of everybody on it."""
+    place = pc.index_in(table["customer_id"], value_set=arms["customer_id"].combine_chunks())
+    return table.set_column(table.column_names.index("control"), "control", arms["control"].take(place))
+
+
+def list_path(root: Path, target: FileTarget, name: str) -> Path:
+    """Where a list goes by itself: ``contacts/`` in the folder of a target of ``labels.toml``."""
+    return root / Path(target.folder).expanduser() / "contacts" / f"{name}.csv"
 
 
 def write_contacts(drawn: ContactList, target: FileTarget, path: Path) -> None:

@@ -6,6 +6,7 @@ nothing that is known of a customer but the id. The key never leaves the holder'
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import hmac
 import json
@@ -63,6 +64,11 @@ class ControlDraw:
         said = json.dumps([self.study, self.as_of, customer_id]).encode()  # no two triples are one text
         drawn = int.from_bytes(hmac.digest(self.key, said, hashlib.sha256)[:8], "big")
         return drawn * PARTS >> 64
+
+
+def group_draw(key: bytes, group: str, day: dt.date) -> ControlDraw:
+    """The draw of a group of tags: one for all days of a month, so that nobody changes sides between two lists."""
+    return ControlDraw(key=key, study=f"group {group}", as_of=f"{day:%Y-%m}")
 
 
 def control_key(state: Path) -> bytes:

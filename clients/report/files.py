@@ -13,6 +13,7 @@ from clients.analysis import Earlier
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
+from clients.campaigns.ended import lately_ended
 from clients.data.source_shares import source_figures
 from clients.report.page import Facts, Handed, holder_report
 from privacy.audit.budget import BudgetLeft, budget_left
@@ -71,6 +72,7 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
             handed=handed_result(runs, result, chosen, holder),
             budget=_left(folder),
             sources=source_figures(context.origin),
+            campaigns=lately_ended(folder.root, study.as_of),
         )
     )
     target = output or folder.root / "report" / f"{study.name}-{study.as_of.isoformat()}.html"

@@ -16,7 +16,9 @@ from clients.analyses.catalogue import ANALYSES
 from clients.analysis import HolderAnalysis, HolderView
 from clients.analysis.actions import Actions
 from clients.analysis.texts import text
+from clients.campaigns.ended import Told
 from clients.data.source_shares import SourceFigures
+from clients.report.brought import brought
 from privacy.audit.budget import BudgetLeft
 from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
@@ -55,6 +57,7 @@ class Facts:
         handed: which text this holder was handed, and who else.
         budget: what is left of the holder's, when the page is made.
         sources: of several sources, what each is of the whole.
+        campaigns: lists whose days have ended lately, the newest first.
     """
 
     holder: str
@@ -66,6 +69,7 @@ class Facts:
     handed: Handed | None = None
     budget: BudgetLeft | None = None
     sources: tuple[SourceFigures, ...] = ()
+    campaigns: tuple[Told, ...] = ()
 
 
 def holder_report(facts: Facts) -> str:
@@ -152,6 +156,7 @@ def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language
         "digest": result.study_digest,
         "budget": budget_in_words(facts.budget, language),
         "sources": _sources(facts, language),
+        "brought": brought(facts.campaigns, partial(_text, language=language), language),
         "version": result.version,
     }
 

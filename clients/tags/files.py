@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clients.labels.config import FileTarget
-from clients.labels.control import ControlDraw, usual_share
+from clients.labels.control import group_draw, usual_share
 from clients.labels.day_rows import BLOCK
 from clients.labels.files import write_table
 from clients.tags.evaluation import Evaluated
@@ -80,8 +80,7 @@ def write_group(evaluated: Evaluated, code: str, key: bytes, target: FileTarget,
     """
     rows = pa.array(np.flatnonzero(evaluated.values[code]))
     ids = evaluated.customers.ids.take(rows)
-    draw = ControlDraw(key=key, study=f"group {code}", as_of=evaluated.day.isoformat())
-    control = draw.of(ids.to_pylist(), usual_share(len(ids)))
+    control = group_draw(key, code, evaluated.day).of(ids.to_pylist(), usual_share(len(ids)))
     source_ids = evaluated.customers.source_ids.take(rows)
     table = pa.table({"customer_id": ids, "source_id": source_ids, "control": pa.array(control)})
     path = _folder(target, base) / "lists" / f"{code}-{evaluated.day.isoformat()}.{target.format}"

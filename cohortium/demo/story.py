@@ -12,7 +12,7 @@ from pathlib import Path
 
 from rich.markup import escape
 
-from clients.labelling import contacts_of, write_contact_list
+from clients.campaigns.lists import begin
 from clients.labels.config import read_labels_config
 from clients.report.files import write_holder_report
 from clients.tagging import TagSetting, begin_tags, run_tags
@@ -157,6 +157,8 @@ def _waits(run: Runner, workspace: Workspace, study: Study) -> Study:
 
 def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResult], commands: tuple[str, ...]) -> Links:
     """Holders' pages, bundles, and the auditor's page."""
+    roots = {name: workspace.holder(name).root for name in world.holders}
+    drawn = {name: [_contacts(root, result.study) for result in results] for name, root in roots.items()}
     pages = {name: write_holder_report(workspace.holder(name)) for name in world.holders}
     bundles = []
     for name, root in (
@@ -176,7 +178,7 @@ def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResul
         reports=tuple(workspace.coordinator.results.folder(result.study) / "report.html" for result in results),
         holders=pages,
         labels={name: workspace.holder(name).root / "labels" for name in world.holders},
-        contacts={name: _contacts(workspace.holder(name).root, results[-1].study) for name in world.holders},
+        contacts={name: lists[-1] for name, lists in drawn.items()},
         audit=audit,
         passed=verdict.passed,
         truth=world.truth,
@@ -193,9 +195,8 @@ def _tag(workspace: Workspace, world: GeneratedWorld, study: Study) -> None:
 
 
 def _contacts(root: Path, study: Study) -> Path:
-    """A holder's list of whom to contact, of its newest labels."""
-    labels = read_labels_config(root)
-    return write_contact_list(root, contacts_of(root, study.name, study.as_of, labels), labels)
+    """A holder's list of whom to contact, of a month's labels; a month later its page says what that brought."""
+    return begin(root, study, read_labels_config(root), day=study.as_of).path
 
 
 def _commands(folder: Path, careful: Path, study: Study) -> tuple[str, ...]:

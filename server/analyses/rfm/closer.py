@@ -4,7 +4,7 @@ The first answer measures whole distributions and spreads its noise over all the
 look: by how much just those values miss their ranks is known three times as exactly at the same price. A cut then moves
 along the first answer's distribution by what the two differ, weighted by their precision: a step of Newton's method,
 whose slope the first answer gives. Wrong scores fall by half at the same cost (``benchmarks/cut_points.py``;
-``docs/decisions/0042``, ``0043``). Counts of orders have ties, which no cut splits, and are not looked at again.
+``docs/decisions/0042``, ``0044``). Counts of orders have ties, which no cut splits, and are not looked at again.
 """
 
 from __future__ import annotations

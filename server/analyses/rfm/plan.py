@@ -73,7 +73,7 @@ def _shares(study: Study) -> tuple[Fraction, Fraction, Fraction]:
     So that cut points have ``cut_points_share`` of all that is spent where a study asks nothing else, keeps one spare
     attempt, and nothing fails: half of it for the first look, which says where to look and stands alone where the
     closer one fails, and half for that one, which also gets what the reserve has beyond repeating the segments; and
-    these are answered twice (``docs/decisions/0043``). Where nothing is asked again, the two questions have the share
+    these are answered twice (``docs/decisions/0044``). Where nothing is asked again, the two questions have the share
     and the rest.
     """
     share = Fraction(study.of(CONTRACT).cut_points_share)
@@ -187,7 +187,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
 
 
 #: Cut points whose rank is known so well leave at most a thousandth more wrong scores than exact ones would (measured
-#: from 5,881 customers at epsilon 2 on; ``docs/decisions/0043``). With this share they then are good enough.
+#: from 5,881 customers at epsilon 2 on; ``docs/decisions/0044``). With this share they then are good enough.
 _WELL, _LESS = 0.0025, Decimal("0.5")
 
 

@@ -1,0 +1,145 @@
+"""A year of monthly lists with a true effect, and one without: do the intervals hold it, and what is claimed?
+
+A made-up shop: its customers buy at rates of their own and fall silent; each month those with most at risk are listed,
+a part is left alone by the product's own draw, and whoever is contacted buys more often in that month, as far as the
+effect goes. What the product says of the two arms is held against what is true of the very customers on the list.
+
+    python benchmarks/campaigns.py                     500 years with an effect, and 500 without
+    python benchmarks/campaigns.py --customers 40000 --names 20000
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clients.campaigns.effects import Effect, Outcomes, effect
+from clients.labels.control import PARTS, ControlDraw, usual_share
+from privacy.figures.estimates import Estimate
+
+FloatArray = NDArray[np.float64]
+MONTHS = 12
+#: Copies of every customer of a list from which the true mean of what is cut off at the cap is taken.
+COPIES = 60
+FIGURES = ("bought", "orders", "spent", "spent_uncapped")
+
+
+@dataclass(kw_only=True)
+class Shop:
+    """Customers, each with a monthly rate and a usual order value, and whether they are still there."""
+
+    draw: np.random.Generator
+    rate: FloatArray
+    value: FloatArray
+    there: NDArray[np.bool_]
+    silent: NDArray[np.int64]
+    earlier: NDArray[np.int64]
+
+    @classmethod
+    def opened(cls, customers: int, seed: int) -> Shop:
+        """One that has had a year of business."""
+        draw = np.random.default_rng(seed)
+        rate = draw.gamma(0.8, 0.25, customers)
+        value = np.exp(draw.normal(8.0, 0.6, customers))
+        shop = cls(
+            draw=draw, rate=rate, value=value, there=np.ones(customers, bool), silent=np.zeros(customers, np.int64),
+            earlier=np.zeros(customers, np.int64),
+        )  # fmt: skip
+        for _ in range(MONTHS):
+            shop.month(rate)
+        return shop
+
+    def orders(self, rate: FloatArray, copies: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Orders and money of a month; shape ``(copies, customers)``."""
+        count = self.draw.poisson(rate, (copies, len(rate)))
+        spread = np.exp(self.draw.normal(0.0, 0.5, count.shape))
+        return count, np.rint(count * self.value[None, : len(rate)] * spread).astype(np.int64)
+
+    def month(self, rate: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """A month passes: what everybody bought and spent."""
+        count, money = (each[0] for each in self.orders(np.where(self.there, rate, 0.0)))
+        self.silent = np.where(count > 0, 0, self.silent + 1)
+        self.earlier = self.earlier * 11 // 12 + money
+        self.there &= self.draw.random(len(rate)) > 0.04
+        return count, money
+
+    def listed(self, names: int) -> NDArray[np.int64]:
+        """Those with most at risk: long silent for somebody who spent that much."""
+        return np.argsort(-self.earlier * np.minimum(self.silent, 6), kind="stable")[:names]
+
+
+def truth(shop: Shop, rows: NDArray[np.int64], uplift: float, cap: int) -> dict[str, float]:
+    """What contacting these customers changes on average, one by one."""
+    rate = np.where(shop.there, shop.rate, 0.0)[rows]
+    with_, without = rate * (1 + uplift), rate
+    part = Shop(
+        draw=shop.draw, rate=rate, value=shop.value[rows], there=shop.there[rows], silent=shop.silent[rows],
+        earlier=shop.earlier[rows],
+    )  # fmt: skip
+    mean_order = shop.value[rows] * np.exp(0.5 * 0.5**2)
+    capped = [np.minimum(part.orders(each, COPIES)[1], cap).mean() for each in (with_, without)] if uplift else [0, 0]
+    return {
+        "bought": float((np.exp(-without) - np.exp(-with_)).mean()),
+        "orders": float((with_ - without).mean()),
+        "spent": float(capped[0] - capped[1]),
+        "spent_uncapped": float(((with_ - without) * mean_order).mean()),
+    }
+
+
+def year(seed: int, customers: int, names: int, uplift: float) -> list[tuple[Effect, dict[str, float]]]:
+    """What was said of each of the twelve lists of a year, and what is true."""
+    shop = Shop.opened(customers, seed)
+    key, share = shop.draw.bytes(32), usual_share(names)
+    found = []
+    for month in range(MONTHS):
+        rows = shop.listed(names)
+        control = ControlDraw(key=key, study="year", as_of=f"month-{month}").of([str(row) for row in rows], share)
+        earlier = shop.earlier[rows]
+        rate = shop.rate.copy()
+        rate[rows[~control]] *= 1 + uplift
+        cap = effect(Outcomes(control=control, orders=earlier, spent=earlier, earlier=earlier), share).cap
+        true = truth(shop, rows, uplift, cap or 0)
+        orders, spent = shop.month(rate)
+        said = effect(Outcomes(control=control, orders=orders[rows], spent=spent[rows], earlier=earlier), share)
+        found.append((said, true))
+    return found
+
+
+def holds(estimate: Estimate | None, true: float) -> float:
+    """1 if the interval holds it, 0 if not; not a number where nothing is said."""
+    if estimate is None:
+        return float("nan")
+    low, high = estimate.interval
+    return float(low <= true <= high)
+
+
+def main() -> None:
+    options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    options.add_argument("--customers", type=int, default=5_000)
+    options.add_argument("--names", type=int, default=1_500, help="on each month's list")
+    options.add_argument("--repetitions", type=int, default=500, help="years")
+    given = options.parse_args()
+    share = usual_share(given.names) / PARTS
+    lists = f"{given.names:,} of {given.customers:,} customers, {share:.0%} left alone"
+    print(f"{given.repetitions} years of {MONTHS} lists of {lists}")
+    for uplift in (0.4, 0.0):
+        started = time.process_time()
+        found = [one for seed in range(given.repetitions) for one in year(seed, given.customers, given.names, uplift)]
+        held = {name: np.nanmean([holds(getattr(said, name), true[name]) for said, true in found]) for name in FIGURES}
+        verdicts = [said.verdict for said, _ in found]
+        more, fewer, none = (verdicts.count(one) / len(found) for one in ("more", "fewer", None))
+        points = 100 * np.mean([true["bought"] for _, true in found])
+        print(
+            f"contacted buy {uplift:.0%} more often ({points:.2f} points): intervals hold "
+            + ", ".join(f"{name} {value:.1%}" for name, value in held.items())
+            + f"; claimed more {more:.1%}, fewer {fewer:.1%}, no verdict {none:.2%}"
+            + f" ({time.process_time() - started:.0f} s of CPU)"
+        )
+
+
+if __name__ == "__main__":
+    main()

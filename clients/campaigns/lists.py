@@ -1,0 +1,166 @@
+"""Drawing up a list, of those with most at risk or of a group of tags, and keeping who is on it."""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from clients.campaigns.record import Campaign, path_of
+from clients.labelling import contacts_of, write_contact_list
+from clients.labels.config import FileTarget, Labels
+from clients.labels.contacts import PLACES, in_arms, list_path
+from clients.labels.control import PARTS, control_key, group_draw, usual_share
+from clients.labels.files import write_table
+from clients.tagging import TagSetting, today
+from privacy.errors import ConfigError
+from privacy.locks import one_at_a_time
+from privacy.protocol.study import Study
+
+_CODE = re.compile(r"[a-z0-9][a-z0-9_-]{0,79}")
+
+
+@dataclass(frozen=True, kw_only=True, eq=False, repr=False)
+class Begun:
+    """A list, and what is kept of it.
+
+    Attributes:
+        campaign: everybody who was on a list of this campaign.
+        table: this list, with ``place`` and ``control``.
+        path: where it was written.
+    """
+
+    campaign: Campaign
+    table: pa.Table
+    path: Path
+
+    def count(self, place: str) -> tuple[int, int]:
+        """How many there are in a place, and how many of them are left alone."""
+        there = self.table.filter(pc.equal(self.table["place"], place))
+        return len(there), int(pc.sum(pc.cast(there["control"], pa.int64())).as_py() or 0)
+
+
+def begin(
+    root: Path,
+    study: Study,
+    labels: Labels,
+    *,
+    code: str | None = None,
+    day: dt.date | None = None,
+    output: Path | None = None,
+) -> Begun:
+    """Draw up the list of whom to contact first by a study's labels, and keep who is on it and who is left alone.
+
+    Doing it again for the same campaign adds who is new, from that day on; nobody moves from one arm to the other.
+
+    Args:
+        root: the holder's folder.
+        study: whose newest labels rank customers.
+        labels: of ``labels.toml``: how long the list is, how many are left alone, and how it is written.
+        code: of the campaign; the study's name and as-of day if not given.
+        day: from which on it is worked through; today if not given.
+        output: file to write.
+
+    Raises:
+        ConfigError: if the code is none, the campaign is another study's, or its share of those left alone has changed.
+        DataError: if a file is damaged.
+    """
+
+    def draw(control: float | None) -> tuple[pa.Table, int, Callable[[pa.Table], Path]]:
+        settings = labels.contacts.model_copy(update={"control": control})
+        drawn = contacts_of(root, study.name, study.as_of, labels.model_copy(update={"contacts": settings}))
+        return (
+            drawn.table,
+            drawn.share,
+            lambda arms: write_contact_list(root, drawn.with_arms(arms), labels, name, output),
+        )
+
+    name = code or f"{study.name}-{study.as_of.isoformat()}"
+    return _begun(root, name, study.name, labels.contacts.control, day or today(study), draw)
+
+
+def begin_group(
+    setting: TagSetting, group: str, labels: Labels, *, code: str | None = None, output: Path | None = None
+) -> Begun:
+    """Draw up a group of tags as a list, those who spent most first, and keep who is on it and who is left alone.
+
+    Args:
+        setting: of the day on which it is worked through.
+        group: its code in ``tags.toml``.
+        labels: how many are called and written to; whoever comes after them is not on the list.
+        code: of the campaign; the group's code and the month if not given.
+        output: file to write.
+
+    Raises:
+        ConfigError: if there is no such group, a rule is none, or the campaign's share of those left alone has changed.
+        DataError: if a feed cannot be read.
+    """
+    rules = setting.rules()
+    groups = [rule.code for rule in rules if rule.is_group]
+    if group not in groups:
+        there = f"there is: {', '.join(groups)}" if groups else "a [[group]] of tags.toml chooses customers by a rule"
+        raise ConfigError(f"tags.toml has no group {group!r}", hint=there)
+    evaluated, settings = setting.evaluate(rules), labels.contacts
+    code = code or f"{group}-{setting.day:%Y-%m}"
+
+    def draw(control: float | None) -> tuple[pa.Table, int, Callable[[pa.Table], Path]]:
+        there = np.flatnonzero(evaluated.values[group])
+        there = there[np.argsort(-evaluated.customers.spent[there], kind="stable")][: settings.call + settings.write]
+        ids = evaluated.customers.ids.take(pa.array(there))
+        share = usual_share(len(ids)) if control is None else round(PARTS * control)
+        alone = group_draw(control_key(setting.root / "state"), group, setting.day).of(ids.to_pylist(), share)
+        table = pa.table({
+            "place": pa.array(PLACES).take(pa.array(np.where(np.arange(len(there)) < settings.call, 0, 1))),
+            "customer_id": ids,
+            "source_id": evaluated.customers.source_ids.take(pa.array(there)),
+            "control": pa.array(alone),
+        })  # fmt: skip
+
+        def write(arms: pa.Table) -> Path:
+            target = next((item for item in labels.file if item.format == "csv"), FileTarget())
+            path = output or list_path(setting.root, target, code)
+            marked = in_arms(table, arms)
+            write_table(path, marked.schema, target, iter(marked.to_batches()))
+            return path
+
+        return table, share, write
+
+    return _begun(setting.root, code, setting.file.like, labels.contacts.control, setting.day, draw)
+
+
+def _begun(
+    root: Path,
+    code: str,
+    study: str | None,
+    control: float | None,
+    day: dt.date,
+    draw: Callable[[float | None], tuple[pa.Table, int, Callable[[pa.Table], Path]]],
+) -> Begun:
+    if not _CODE.fullmatch(code):
+        raise ConfigError(
+            f"a campaign cannot be called {code!r}", hint="lower-case letters, digits, - and _, as in spring-recall"
+        )
+    path = path_of(root, code)
+    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with one_at_a_time(path.parent / ".lock", what="a list is being drawn up here"):
+        kept = Campaign.load(root, code) if path.exists() else None
+        if kept is not None:
+            if kept.study != study:
+                raise ConfigError(f"campaign {code} is of study {kept.study}", hint="give --campaign another name")
+            if control is not None and round(PARTS * control) != kept.share:
+                raise ConfigError(
+                    f"campaign {code} leaves {kept.share / PARTS:.1%} alone, and labels.toml now says another share",
+                    hint="arms stay as they were drawn: give --campaign another name, or put the share back",
+                )
+            control = kept.share / PARTS
+        table, share, write = draw(control)
+        campaign = (kept or Campaign.begun(code, study, share)).joined(table, day)
+        if len(campaign.table):
+            campaign.save(root)
+        return Begun(campaign=campaign, table=in_arms(table, campaign.table), path=write(campaign.table))
