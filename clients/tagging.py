@@ -133,6 +133,21 @@ class TagSetting:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WrittenList:
+    """A group that was written.
+
+    Attributes:
+        place: the file.
+        customers: how many are in it.
+        control: how many of them are left alone.
+    """
+
+    place: str
+    customers: int
+    control: int
+
+
+@dataclass(frozen=True, kw_only=True)
 class TagRun:
     """What a run did.
 
@@ -140,11 +155,13 @@ class TagRun:
         evaluated: who has what.
         history: as it is kept now.
         written: places, and rows in each.
+        lists: of groups.
     """
 
     evaluated: Evaluated
     history: History
     written: tuple[tuple[str, int], ...]
+    lists: tuple[WrittenList, ...] = ()
 
 
 def today(study: Study) -> dt.date:
@@ -188,8 +205,8 @@ def run_tags(setting: TagSetting, *, changed_only: bool = False) -> TagRun:
         said = {"day": note.day.isoformat(), "tags": len(note.counts), "customers": note.customers}
         write_private(path.with_name("last.json"), json.dumps(said).encode())  # for who asks how the holder stands
         written = write_all_tags(setting.root, setting.file, history, changed_only=changed_only)
-        written += _write_groups(setting, evaluated)
-    return TagRun(evaluated=evaluated, history=history, written=written)
+        lists = _write_groups(setting, evaluated)
+    return TagRun(evaluated=evaluated, history=history, written=written, lists=lists)
 
 
 def begin_tags(root: Path, like: str | None = None) -> tuple[tuple[Tag, ...], tuple[str, ...]]:
@@ -313,14 +330,14 @@ def _told(found: tuple[Path, int]) -> tuple[str, int]:
     return str(found[0]), found[1]
 
 
-def _write_groups(setting: TagSetting, evaluated: Evaluated) -> tuple[tuple[str, int], ...]:
-    groups = [rule.code for rule in evaluated.rules if rule.is_group]
+def _write_groups(setting: TagSetting, evaluated: Evaluated) -> tuple[WrittenList, ...]:
+    groups = setting.file.group
     written = []
     for target in whole_targets(read_labels_config(setting.root).file) if groups else ():
         key = control_key(setting.root / "state")
-        for code in groups:
-            path, rows, _ = write_group(evaluated, code, key, target, setting.root)
-            written.append((str(path), rows))
+        for group in groups:
+            path, rows, alone = write_group(evaluated, group, key, target, setting.root)
+            written.append(WrittenList(place=str(path), customers=rows, control=alone))
     return tuple(written)
 
 

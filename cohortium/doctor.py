@@ -183,11 +183,25 @@ def _holder(root: Path) -> Iterator[Finding]:
         if isinstance(source, Finding)
         else Finding("source", "ok", "opens", f"`cohortium holder check {root}` looks at its rows")
     )
+    if (root / "tags.toml").exists():
+        yield _tags(root)
     running = is_held(folder.node_lock)
     yield Finding(
         "node", "ok" if running else "note", "running" if running else "not running",
         "" if running else f"`cohortium holder node {root}`",
     )  # fmt: skip
+
+
+def _tags(root: Path) -> Finding:
+    from clients.tagging import TagSetting, check_tags
+
+    found = _tried("tags.toml", lambda: check_tags(TagSetting.read(root)))
+    if isinstance(found, Finding):
+        return found
+    if found.problems:
+        first = found.problems[0]
+        return Finding("tags.toml", "problem", first.text.splitlines()[0], first.hint)
+    return Finding("tags.toml", "ok", f"{found.tags} tags and {found.groups} groups can be run")
 
 
 def _reaches(address: str) -> Finding:

@@ -149,6 +149,15 @@ def test_files_and_tables_say_the_same(tmp_path: Path) -> None:
     group = (folder / "labels" / "lists" / "call-2024-03-24.csv").read_text(encoding="utf-8-sig").splitlines()
     assert group[0] == "customer_id,source_id,control"
     assert len(group) == 3
+    whole = TAGS.replace('code = "call"', 'code = "call"\nhold_out = 0.5')
+    (folder / "tags.toml").write_text(whole.replace("not customer.company", "orders >= 0"), encoding="utf-8")
+    drawn = [run_tags(TagSetting.read(folder, dt.date(2024, 3, day))).lists[0] for day in (26, 27)]
+    lists = [Path(one.place).read_text(encoding="utf-8-sig").splitlines()[1:] for one in drawn]
+    first, second = ({line.split(",")[0]: line.split(",")[2] for line in each} for each in lists)
+    both = set(first) & set(second)
+    assert both
+    assert {one: first[one] for one in both} == {one: second[one] for one in both}, "who is left alone stays so"
+    assert drawn[0].control == list(first.values()).count("true")
 
 
 def test_a_target_that_fails_keeps_no_other_from_being_written(tmp_path: Path) -> None:
@@ -294,3 +303,12 @@ def test_tables_follow_the_history_and_rows_that_stay_are_not_touched(tmp_path: 
     run_tags(TagSetting.read(folder, dt.date(2024, 5, 30)))
     assert len(database(history)) >= len(whole)
     assert ("visitor", "lately", 1) not in database(current)
+
+
+def test_the_doctor_looks_at_the_rules(tmp_path: Path, command: Any) -> None:
+    folder = shop(tmp_path)
+    assert "4 tags and 1 groups can be run" in command("doctor", folder).out
+    (folder / "tags.toml").write_text(TAGS.replace("count(order)", "count(ordr)"), encoding="utf-8")
+    told = json.loads(command("doctor", folder, "--json").out)
+    (found,) = [one for one in told if one["what"] == "tags.toml"]
+    assert (found["level"], "frequent: character 7" in found["found"]) == ("problem", True)

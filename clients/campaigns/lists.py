@@ -131,7 +131,9 @@ def begin_group(
 
         return table, share, write
 
-    return _begun(setting.root, code, setting.file.like, labels.contacts.control, setting.day, draw)
+    chosen = next(item for item in setting.file.group if item.code == group)
+    held_out = labels.contacts.control if chosen.hold_out is None else float(chosen.hold_out)
+    return _begun(setting.root, code, setting.file.like, held_out, setting.day, draw)
 
 
 def _begun(

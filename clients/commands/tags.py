@@ -276,6 +276,7 @@ def tags_run(
             for code, count in note.counts.items()
         }
         written = [{"place": place, "rows": rows} for place, rows in done.written]
+        written += [{"place": one.place, "rows": one.customers, "control": one.control} for one in done.lists]
         print_json({"as_of": str(note.day), "customers": note.customers, "tags": tags, "written": written})
         return
     table = Table()
@@ -288,6 +289,9 @@ def tags_run(
     screen.print(f"{note.customers:,} customers as of {note.day}")
     for place, rows in done.written:
         screen.print(f"Wrote {rows:,} rows to {escape(place)}", soft_wrap=True)
+    for drawn in done.lists:
+        alone = f"{drawn.control:,} of them to be left alone"
+        screen.print(f"Wrote {drawn.customers:,} customers, {alone}, to {escape(drawn.place)}", soft_wrap=True)
 
 
 @tags_app.command("history")

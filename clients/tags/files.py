@@ -10,9 +10,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clients.labels.config import FileTarget
-from clients.labels.control import group_draw, usual_share
+from clients.labels.control import PARTS, group_draw, usual_share
 from clients.labels.day_rows import BLOCK
 from clients.labels.files import write_table
+from clients.tags.config import Group
 from clients.tags.evaluation import Evaluated
 from clients.tags.store import History, changes_on
 
@@ -64,28 +65,36 @@ def write_changes(history: History, target: FileTarget, base: Path) -> tuple[Pat
     return path, len(table)
 
 
-def write_group(evaluated: Evaluated, code: str, key: bytes, target: FileTarget, base: Path) -> tuple[Path, int, int]:
-    """Write ``<folder>/lists/<group>-<day>.<format>``; the file, how many are in it, how many of them to leave alone.
+def write_group(
+    evaluated: Evaluated, group: Group, key: bytes, target: FileTarget, base: Path
+) -> tuple[Path, int, int]:
+    """Write ``<folder>/lists/<group>-<day>.<format>``: the file, how many are in it, how many of these stay alone.
 
     Columns: ``customer_id``, ``source_id``, ``control`` (true: leave this customer alone, to see what the list brings).
+    Who is left alone follows from the holder's key, the group's code and the customer: the same ones all month.
 
     Args:
         evaluated: of the run.
-        code: the group's.
+        group: whose list it is.
         key: the holder's, for the control group.
         target, base: as of :func:`write_tags`.
 
     Raises:
         OSError: if the file cannot be written.
     """
-    rows = pa.array(np.flatnonzero(evaluated.values[code]))
+    rows = pa.array(np.flatnonzero(evaluated.values[group.code]))
     ids = evaluated.customers.ids.take(rows)
-    control = group_draw(key, code, evaluated.day).of(ids.to_pylist(), usual_share(len(ids)))
+    control = group_draw(key, group.code, evaluated.day).of(ids.to_pylist(), held_out(group, len(ids)))
     source_ids = evaluated.customers.source_ids.take(rows)
     table = pa.table({"customer_id": ids, "source_id": source_ids, "control": pa.array(control)})
-    path = _folder(target, base) / "lists" / f"{code}-{evaluated.day.isoformat()}.{target.format}"
+    path = _folder(target, base) / "lists" / f"{group.code}-{evaluated.day.isoformat()}.{target.format}"
     write_table(path, table.schema, target, _blocks(table))
     return path, len(table), int(control.sum())
+
+
+def held_out(group: Group, names: int) -> int:
+    """How many of a group of so many are left alone, in thousandths."""
+    return usual_share(names) if group.hold_out is None else round(PARTS * group.hold_out)
 
 
 def _folder(target: FileTarget, base: Path) -> Path:
