@@ -67,7 +67,7 @@ def test_the_same_day_again_changes_no_byte(tmp_path: Path) -> None:
     run_tags(TagSetting.read(folder, dt.date(2024, 3, 25)), changed_only=True)
     files = [*(folder / "labels").rglob("*"), *(folder / "state").rglob("*")]
     before = {path: path.read_bytes() for path in files if path.is_file()}
-    (folder / "labels" / "current" / "tags.csv").unlink()
+    (folder / "labels" / "current" / "own.tags.csv").unlink()
     run_tags(TagSetting.read(folder, dt.date(2024, 3, 25)), changed_only=True)
     assert {path: path.read_bytes() for path in before} == before
     assert all(path.stat().st_mode & 0o077 == 0 for path in before)
@@ -130,7 +130,7 @@ def test_files_and_tables_say_the_same(tmp_path: Path) -> None:
     folder = shop(tmp_path, labels=TABLES)
     for day in (DAY, dt.date(2024, 3, 25), dt.date(2024, 3, 25)):
         run_tags(TagSetting.read(folder, day))
-    text = (folder / "labels" / "current" / "tags.csv").read_text(encoding="utf-8-sig")
+    text = (folder / "labels" / "current" / "own.tags.csv").read_text(encoding="utf-8-sig")
     rows = {row["customer_id"]: row for row in csv.DictReader(text.splitlines())}
     assert (rows["ann"]["frequent"], rows["ann"]["lately"], rows["bob"]["lately"]) == ("2", "1", "")
     assert rows["17"]["source_id"] == " 17.0"
@@ -165,7 +165,7 @@ def test_a_target_that_fails_keeps_no_other_from_being_written(tmp_path: Path) -
     (folder / "crm.duckdb").write_text("no database")
     with pytest.raises(DataError, match=r"crm\.duckdb"):
         run_tags(TagSetting.read(folder, DAY))
-    assert (folder / "labels" / "current" / "tags.csv").exists()
+    assert (folder / "labels" / "current" / "own.tags.csv").exists()
     (folder / "crm.duckdb").unlink()
     run_tags(TagSetting.read(folder, DAY))
     with duckdb.connect(str(folder / "crm.duckdb"), read_only=True) as database:
@@ -187,7 +187,7 @@ def test_an_erased_person_is_in_no_file_or_table(tmp_path: Path) -> None:
     with duckdb.connect(str(folder / "crm.duckdb"), read_only=True) as database:
         assert database.execute("SELECT count(*) FROM labels_tags_history WHERE customer_id = '17'").fetchone() == (0,)
         assert database.execute("SELECT count(*) FROM labels_tags").fetchone() == (7,)
-    assert (folder / "labels" / "current" / "tags.csv").exists()
+    assert (folder / "labels" / "current" / "own.tags.csv").exists()
     assert History.load(path_of(folder)).runs == counted
     assert not forget(HolderFolder(folder), " 17.0").tags
     run_tags(TagSetting.read(folder, dt.date(2024, 3, 25)))  # and is on the exclusion list

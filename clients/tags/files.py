@@ -1,4 +1,7 @@
-"""Tags as files: a row a customer and a column a tag, lists of groups, and what changed."""
+"""Tags as files: a row a customer and a column a tag, lists of groups, and what changed.
+
+Files of labels are called after their study; whatever a study is called, no file of its labels has one of these names.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +22,7 @@ from clients.tags.store import History, changes_on
 
 
 def write_tags(history: History, codes: list[str], target: FileTarget, base: Path) -> tuple[Path, int]:
-    """Write ``<folder>/current/tags.<format>``: everybody with a tag; the file, and how many there are.
+    """Write ``<folder>/current/own.tags.<format>``: everybody with a tag; the file, and how many there are.
 
     Columns: ``customer_id``, ``source_id``, and for each tag its value, empty where a customer has it not.
 
@@ -33,7 +36,7 @@ def write_tags(history: History, codes: list[str], target: FileTarget, base: Pat
         OSError: if the file cannot be written.
     """
     table = wide(history.current(), codes)
-    path = _folder(target, base) / "current" / f"tags.{target.format}"
+    path = _folder(target, base) / "current" / f"own.tags.{target.format}"
     write_table(path, table.schema, target, _blocks(table))
     return path, len(table)
 
@@ -52,7 +55,7 @@ def wide(current: pa.Table, codes: list[str]) -> pa.Table:
 
 
 def write_changes(history: History, target: FileTarget, base: Path) -> tuple[Path, int]:
-    """Write ``<folder>/lists/tags-<day>-changed.<format>``: who entered, left or moved in the last run.
+    """Write ``<folder>/lists/own-<day>-tags-changed.<format>``: who entered, left or moved in the last run.
 
     Raises:
         OSError: if the file cannot be written.
@@ -60,7 +63,7 @@ def write_changes(history: History, target: FileTarget, base: Path) -> tuple[Pat
     if history.last is None:
         raise ValueError("there was no run")
     table = changes_on(history, history.last)
-    path = _folder(target, base) / "lists" / f"tags-{history.last.isoformat()}-changed.{target.format}"
+    path = _folder(target, base) / "lists" / f"own-{history.last.isoformat()}-tags-changed.{target.format}"
     write_table(path, table.schema, target, _blocks(table))
     return path, len(table)
 
