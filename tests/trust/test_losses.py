@@ -200,8 +200,8 @@ def ask(coordinator: Federation) -> object:
 
 
 def test_ready_and_then_silent_is_named_limited_and_asked_no_more(tmp_path: Path) -> None:
-    """Studies of epsilon 1 under a lifetime cap of 2, released nothing: two attempts are spent, and it waits."""
-    federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(epsilon="2"))
+    """Studies of epsilon 1 under a lifetime cap of 1.8, released nothing: two attempts are spent, and it waits."""
+    federation = kit.federation_at(tmp_path, policy=kit.lenient_policy(epsilon="1.8"))
     transport = kit.HookedTransport(federation, silent("gamma"))
     notes = kit.Notes()
     for repeat in range(3):
