@@ -145,7 +145,28 @@ def _quotient(
     if _measure_unit(terms[1], own, tables) == "customers" and below.value < floor:
         return "floor"
     found = quotient(above.value, below.value, (above.variance, below.variance), above.covariance(below))
-    return "noise" if found is None else found
+    return "noise" if found is None else _widened(found, _lost(totals, tables))
+
+
+def _lost(totals: Sequence[Total], tables: Mapping[str, Cells]) -> float:
+    """The largest share that scaling took off one of the sums, where it was measured: of a table's first measure."""
+    shares = [tables[one.table].lost for one in totals if one.measure == 0]
+    return min(max((share[0] for share in shares if share is not None), default=0.0), 0.5)
+
+
+def _widened(found: Estimate, lost: float) -> Estimate:
+    """A quotient's interval, wider by what scaling may have taken off above and not below, or the other way round.
+
+    Customers in many cells are scaled down, and are more in some sums than in others: late months of cohorts, say. How
+    much of what was taken off was in which sum was not asked; so either end allows for all of it in one of the two.
+    """
+    if lost <= 0 or found.margin <= 0:
+        return found
+    low, high = (
+        end * (1 - lost) if (end > 0) == lower else end / (1 - lost)
+        for end, lower in zip(found.interval, (True, False), strict=True)
+    )
+    return Estimate.between(low, found.value, high)
 
 
 def _measure_unit(term: Linear, own: Cells, tables: Mapping[str, Cells]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import itertools
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -159,6 +160,25 @@ def test_a_cell_is_over_by_the_day_not_by_the_last_cohort(
     # Periods are those before the first of January also where the day is a later one of the same study.
     written = declared.written_out(dt.date(2025, 1, 1), {})
     assert closed_cells(written, as_of).tolist() == over
+
+
+def test_intervals_are_wider_by_what_scaling_took_off() -> None:
+    """Of quotients of what was scaled; 5% of it allows for a twentieth at either end, and the value stays."""
+    study = study_of(COHORTS | {"lost": 20, "most_cells": 4})
+    options = study.tables  # type: ignore[attr-defined]
+    cells = cells_from(study, [np.full((16, 2), 4000.0)], 1e6)
+    plain, lost = (
+        result_of(options, study, [replace(one, lost=share) for one in cells]) for share in (None, (0.05, 0.001))
+    )
+    for name, changes in (("rate", True), ("per_customer", True), ("lost", True), ("all", False)):
+        for before, after in zip(figure(plain, name).points, figure(lost, name).points, strict=True):
+            if before.estimate is None or after.estimate is None or before.estimate.margin == 0:
+                continue
+            (low, high), (least, most) = before.estimate.interval, after.estimate.interval
+            assert after.estimate.value == before.estimate.value
+            assert (least < low and most > high) == changes, name
+            if name == "rate":
+                assert (least, most) == (pytest.approx(low * 0.95), pytest.approx(high / 0.95))
 
 
 def test_a_funnel_adds_up_stages() -> None:
