@@ -12,7 +12,10 @@ import pytest
 from analyses.tables.examples import cells_from, study_of
 from label_kit import make_table
 from numpy.typing import NDArray
+from report_pages import PLAIN
+from workspaces import make_workspace
 
+from clients.analyses.tables.analysis import ANALYSIS
 from clients.analyses.tables.labels import StandingHistory, StandingSnapshot
 from clients.analyses.tables.standing import SECOND, Cuts, days_in_time, is_labelled, standing
 from clients.data.rows.features import CustomerFeatures
@@ -20,7 +23,7 @@ from clients.labels.config import FileTarget
 from clients.labels.files import write_files
 from privacy.analyses.tables.features import AGE, GAP, WAIT
 from privacy.analyses.tables.figures import result_of
-from privacy.analyses.tables.results import TableFigures
+from privacy.analyses.tables.results import TableFigures, TablesResult
 from privacy.analyses.tables.statuses import RETURN_DAYS, STATUSES, StatusCuts, curve_of, status_cuts
 from privacy.analyses.tables.survival import life_table
 from privacy.errors import DataError
@@ -208,3 +211,25 @@ def test_days_left_count_the_day_itself() -> None:
     found = standing(table, CUTS, 30)
     assert [SECOND[place] for place in found.second.tolist()] == ["due", "due", "late"]
     assert found.days_left.tolist() == [30, 1, MISSING]
+
+
+def test_a_holder_keeps_the_last_cuts_where_the_noise_hides_new_ones(tmp_path: Path) -> None:
+    """From its own rows and what it was handed, in two months; the second of which tells nothing."""
+    folder = make_workspace(tmp_path).holder("north")
+    rng = np.random.default_rng(6)
+    clear, hidden = noisy(rng, 1.0), noisy(rng, 40.0, scale=0.02)
+    history = folder.context(study_of(SECOND_PURCHASE)).history(StandingHistory)
+    for month, found, expected in ((5, clear, 5), (6, hidden, 5)):
+        study = study_of(SECOND_PURCHASE).model_copy(update={"as_of": dt.date(2024, month, 1)})
+        tables = TablesResult(tables=(found,))
+        result = PLAIN.model_copy(update={"study": study, "rfm": None, "tables": tables})
+        written = ANALYSIS.label(folder.context(study, (), result.model_dump_json()))
+        assert next(path.name for path in written) == f"figures-{study.as_of}-status.csv"
+        kept = history.load(study.name, study.as_of)
+        assert kept.cuts is not None
+        assert kept.cuts.as_of == dt.date(2024, expected, 1)
+        assert kept.table["status"].null_count == 0
+        assert len(kept) > 100
+    assert status_cuts(hidden) is None
+    own = folder.context(study_of(SECOND_PURCHASE | {"where": ["orders_365 >= 1"]}))
+    assert ANALYSIS.label(own) == (), "a study that labels nobody"
