@@ -279,6 +279,9 @@ def _finished_run(runs: RunFolder, run: str | None) -> str:
 def holder_report(
     folder: HolderPath,
     run: Annotated[str | None, typer.Option(help="Which run; the last one with results if not given.")] = None,
+    group: Annotated[
+        str | None, typer.Option(help="Only the customers of this group of tags.toml.", metavar="CODE")
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", "-o", help="File to write.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -286,7 +289,7 @@ def holder_report(
     from clients.answering.folder import HolderFolder
     from clients.report.files import handed_to, write_holder_report
 
-    path = write_holder_report(HolderFolder(folder), run, output)
+    path = write_holder_report(HolderFolder(folder), run, output, group=group)
     handed = handed_to(HolderFolder(folder), run)
     if as_json:
         confirmed = None if handed.agreed is None else {"holders": handed.agreed, "of": handed.total}

@@ -37,6 +37,12 @@ class Spellings:
     def __repr__(self) -> str:
         return "Spellings(<private>)"
 
+    def of(self, keep: NDArray[np.bool_]) -> Self:
+        """Those of the customers that are kept, whose rows move up."""
+        there = keep[self.rows]
+        moved = np.cumsum(keep, dtype=np.int64) - 1
+        return type(self)(rows=moved[self.rows[there]], source_ids=self.source_ids[there])
+
     def as_lists(self, customers: int) -> pa.ListArray:
         """One list of text for every customer, mostly empty."""
         ends = np.cumsum(np.bincount(self.rows, minlength=customers))

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from pydantic import ValidationError
 
 from clients.analyses.catalogue import ANALYSES
-from clients.analysis import Earlier
+from clients.analysis import Earlier, HolderContext
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.campaigns.ended import lately_ended
 from clients.data.source_shares import source_figures
+from clients.report.group import GroupContext, group_of
 from clients.report.page import Facts, Handed, holder_report
 from privacy.audit.budget import BudgetLeft, budget_left
 from privacy.errors import ConfigError, ProtocolError
@@ -27,7 +30,9 @@ from privacy.protocol.study import Study
 from privacy.results import StudyResult
 
 
-def write_holder_report(folder: HolderFolder, run: str | None = None, output: Path | None = None) -> Path:
+def write_holder_report(
+    folder: HolderFolder, run: str | None = None, output: Path | None = None, *, group: str | None = None
+) -> Path:
     """Write the holder's page, readable by its owner only; returns its path.
 
     Movement is shown against the recorded run of the same study with the latest earlier as-of day, where there is one.
@@ -36,11 +41,13 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
     Args:
         folder: the holder's.
         run: id of the run; the last one that ended, if None.
-        output: file to write; ``report/<study>-<as of>.html`` in the folder, if None.
+        output: file to write; ``report/<study>-<as of>.html`` in the folder, if None, with the group's code before
+            the dot where there is one.
+        group: of ``tags.toml``; the page is of its customers alone, without movement. All customers, if None.
 
     Raises:
-        ConfigError: if there is no such run or it has no result, a file is wrong, or the run measured nothing that the
-            page shows.
+        ConfigError: if there is no such group or run or it has no result, a file is wrong, or the run measured nothing
+            that the page shows.
         DataError: if the source cannot be read, or an analysis finds no customer that it needs.
         ProtocolError: if the coordinator's result does not fit the study or the plans that this holder answered.
     """
@@ -52,32 +59,41 @@ def write_holder_report(folder: HolderFolder, run: str | None = None, output: Pa
     actions = folder.root / "actions.toml"
     if not actions.exists():
         write_private(actions, default_actions_toml().encode())
+    shown = None if group is None else group_of(folder.root, study, group)
     context = folder.context(study, answered)
-    before = partial(_earlier, folder, runs, study)
+    if shown is not None:
+        context = GroupContext(origin=context.origin, answered=answered, ids=shown.ids)
+    holder = folder.config().holder
+    page = holder_report(
+        Facts(
+            holder=holder,
+            result=result,
+            own=_own(context, result, partial(_earlier, folder, runs, None if shown else study)),
+            actions=read_actions(actions),
+            checked=True,
+            actions_file=actions.name,
+            handed=handed_result(runs, result, chosen, holder),
+            budget=_left(folder),
+            sources=() if shown else source_figures(context.origin),
+            campaigns=() if shown else lately_ended(folder.root, study.as_of),
+            group=shown,
+        )
+    )
+    name = f"{study.name}-{study.as_of.isoformat()}" + (f"-{group}" if group else "")
+    target = output or folder.root / "report" / f"{name}.html"
+    write_private(target, page.encode())
+    return target
+
+
+def _own(context: HolderContext, result: StudyResult, before: Callable[[], Earlier | None]) -> dict[str, Any]:
+    """The holder's own figures, by the analysis that they are of."""
     own = {}
     for analysis in ANALYSES:
         figures = analysis.figures(result)
         found = None if figures is None else analysis.own(context, figures, result, before)
         if found is not None:
             own[analysis.name] = found
-    holder = folder.config().holder
-    page = holder_report(
-        Facts(
-            holder=holder,
-            result=result,
-            own=own,
-            actions=read_actions(actions),
-            checked=True,
-            actions_file=actions.name,
-            handed=handed_result(runs, result, chosen, holder),
-            budget=_left(folder),
-            sources=source_figures(context.origin),
-            campaigns=lately_ended(folder.root, study.as_of),
-        )
-    )
-    target = output or folder.root / "report" / f"{study.name}-{study.as_of.isoformat()}.html"
-    write_private(target, page.encode())
-    return target
+    return own
 
 
 def _left(folder: HolderFolder) -> BudgetLeft | None:
@@ -147,8 +163,10 @@ def _last(runs: RunFolder) -> str:
     return ended[-1]
 
 
-def _earlier(folder: HolderFolder, runs: RunFolder, study: Study) -> Earlier | None:
-    """The run of the same study with the latest earlier as-of day; of several, the last that ended."""
+def _earlier(folder: HolderFolder, runs: RunFolder, study: Study | None) -> Earlier | None:
+    """The run of the same study with the latest earlier as-of day; of several, the last that ended; of None, none."""
+    if study is None:
+        return None
     best: tuple[Study, str] | None = None
     for run in runs.runs():
         if not (runs.root / run / "result.json").exists():

@@ -19,6 +19,7 @@ from clients.analysis.texts import text
 from clients.campaigns.ended import Told
 from clients.data.source_shares import SourceFigures
 from clients.report.brought import brought
+from clients.report.group import GroupShown
 from privacy.audit.budget import BudgetLeft
 from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
@@ -58,6 +59,7 @@ class Facts:
         budget: what is left of the holder's, when the page is made.
         sources: of several sources, what each is of the whole.
         campaigns: lists whose days have ended lately, the newest first.
+        group: whose page it is; None for all customers.
     """
 
     holder: str
@@ -70,6 +72,7 @@ class Facts:
     budget: BudgetLeft | None = None
     sources: tuple[SourceFigures, ...] = ()
     campaigns: tuple[Told, ...] = ()
+    group: GroupShown | None = None
 
 
 def holder_report(facts: Facts) -> str:
@@ -134,6 +137,9 @@ def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language
     result, holder = facts.result, facts.holder
     say = partial(_text, language=language)
     notices = [say("withheld_note")] if result.totals_withheld else []
+    if (group := facts.group) is not None:
+        name = {"en": group.en, "zh": group.zh}.get(language, group.code)
+        notices.insert(0, say("group_note", group=name, count=f"{len(group.ids):,}", total=f"{group.of:,}"))
     if result.spending.k > 1:
         record = say("record_is_no_person", count=result.spending.k)
         notices.append(record + say("sentence_gap") + say("high_is_safe"))

@@ -91,6 +91,13 @@ class CustomerTable:
         """What encoders see."""
         return self.columns
 
+    def of(self, keep: NDArray[np.bool_]) -> Self:
+        """Some of the customers; the report of the cleaning stays that of all rows."""
+        return replace(
+            self, ids=self.ids[keep], columns=self.columns.take(keep), spelled=self.spelled.of(keep),
+            also_spelled=self.also_spelled.of(keep),
+        )  # fmt: skip
+
     @property
     def source_ids(self) -> NDArray[np.object_]:
         """One spelling of every customer, exactly as it stands in the source, same order."""

@@ -35,6 +35,10 @@ class OwnRows(Protocol[R]):
         """What encoders see, one row per customer in the same order."""
         ...
 
+    def of(self, keep: NDArray[np.bool_]) -> Self:
+        """Some of the customers, shape of ``keep`` ``(customers,)``, in the same order."""
+        ...
+
     def save(self, path: Path) -> None:
         """Write the rows to a file that only its owner can read, whole or not at all."""
         ...
@@ -45,6 +49,10 @@ class _Table(Protocol):
 
     def __len__(self) -> int:
         """How many customers there are."""
+        ...
+
+    def take(self, index: NDArray[np.bool_]) -> Self:
+        """Some of them."""
         ...
 
 
@@ -73,6 +81,10 @@ class IdentifiedRows(ABC, Generic[T]):
     @abstractmethod
     def _columns(self) -> Mapping[str, pa.Array]:
         """The table as columns of a row a customer."""
+
+    def of(self, keep: NDArray[np.bool_]) -> Self:
+        """Some of the customers."""
+        return type(self)(ids=self.ids[keep], table=self.table.take(keep))
 
     def save(self, path: Path) -> None:
         """Write them as Parquet, readable by the owner only, whole or not at all."""
