@@ -7,9 +7,9 @@ who is on the exclusion list.
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +17,10 @@ import pyarrow.compute as pc
 
 from clients.data.cleaning.money import QUANTA_PER_UNIT
 from clients.data.cleaning.times import wall_time, zone_of
-from clients.data.feeds.lines import open_feed
+from clients.data.feeds.lines import OpenFeed, open_feed
 from clients.data.origin import Origin
 from clients.data.recipes.facts import DAY
-from clients.data.rows.cells.gathered import Part, minor_units, spread, universe_of
+from clients.data.rows.cells.gathered import Part, minor_units, spread
 from clients.data.rows.customers import counted_lines, spellings_of, with_exact_ids
 from clients.data.rows.features import build_features
 from clients.data.several.rows import open_lines
@@ -37,6 +37,8 @@ from privacy.kernel.terms import minor_digits
 from privacy.tags.reader import MEAN_PARTS
 from privacy.tags.tree import SHARE, Aggregate, Fact, Leaf, Node, Unit
 from privacy.tags.truth import BoolArray, Column, IntArray
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -93,13 +95,8 @@ def customers_of(origin: Origin, wanted: Sequence[Leaf], labels: Sequence[DayRow
         name = next(each for each in FEEDS if each == feed)
         _ask_feed(origin, name, [one for one in wanted if isinstance(one, Aggregate) and one.feed == feed], found)
     if origin.config.customers is not None:
-        with open_feed(origin, "customer") as people:
-            names = {one.name for one in wanted if isinstance(one, Fact) and one.name.startswith("customer.")}
-            part, columns = attributes(people, names, origin.study.as_of)
-        by_name = {one.name: one for one in wanted if isinstance(one, Fact)}
-        found.add(part, {by_name[name]: column for name, column in columns.items()})
-    ids = universe_of(found.parts)
-    numbers = {id(part): part.numbers(ids) for part in found.parts}
+        _ask_people(origin, wanted, found)
+    ids, numbers = _numbered(found.parts)
     columns_of_all: dict[Node, Column] = {
         node: _over_all(node, numbers[id(part)], column, len(ids)) for node, part, column in found.columns
     }
@@ -142,12 +139,49 @@ def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
 
 
 def _ask_feed(origin: Origin, name: FeedName, asked: Sequence[Aggregate], found: _Found) -> None:
-    with open_feed(origin, name) as feed:
+    def ask(feed: OpenFeed) -> tuple[Part, dict[Node, Column]]:
         columns = FeedColumns(feed.seen, feed.reading, origin.study)
         zone = "UTC" if zone_of(feed.seen.time) is not None else feed.reading.source.time_zone
         query = feed.of_somebody(feed_query(columns, feed.reading, origin.study, asked))
         part = Part.once(query, what=f"adding up {name}")
-    found.add(part, _answers(part, asked, _start(origin, zone), origin))
+        return part, _answers(part, asked, _start(origin, zone), origin)
+
+    found.add(*_asked(origin, name, ask))
+
+
+def _ask_people(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
+    facts = {one.name: one for one in wanted if isinstance(one, Fact) and one.name.startswith("customer.")}
+    part, columns = _asked(origin, "customer", lambda feed: attributes(feed, facts, origin.study.as_of))
+    found.add(part, {facts[name]: column for name, column in columns.items()})
+
+
+def _asked(origin: Origin, name: FeedName, ask: Callable[[OpenFeed], tuple[Part, T]]) -> tuple[Part, T]:
+    """What a feed answers. Nearly all have ids in the one form: that is looked at once they are grouped."""
+    with open_feed(origin, name, as_spelled=True) as feed:
+        answer = ask(feed)
+        if feed.are_normal(answer[0].texts):
+            return answer
+    with open_feed(origin, name) as feed:
+        return ask(feed)
+
+
+def _numbered(parts: Sequence[Part]) -> tuple[pa.Array, dict[int, IntArray]]:
+    """All ids, each once, sorted as text; and by part the place of every row's customer among them.
+
+    Most customers are in the largest part: others are looked up there, and only who is not is looked for further.
+    """
+    texts = {id(part): part.texts for part in parts}
+    most = max(texts, key=lambda part: len(texts[part]))
+    whole, places = texts[most], {most: np.arange(len(texts[most]))}
+    for part in texts.keys() - {most}:
+        own = texts[part]
+        rest = own.filter(pc.invert(pc.is_in(own, value_set=whole)))
+        whole = pa.concat_arrays([whole, rest]) if len(rest) else whole
+        places[part] = pc.index_in(own, value_set=whole).to_numpy(zero_copy_only=False).astype(np.int64)
+    order = pc.sort_indices(whole).to_numpy()
+    rank = np.empty(len(order), dtype=np.int64)
+    rank[order] = np.arange(len(order))
+    return whole.take(pa.array(order)), {part: rank[place] for part, place in places.items()}
 
 
 def _start(origin: Origin, zone: str) -> int:

@@ -33,7 +33,8 @@ NO_CUSTOMER = (
     "sin cliente", "desconocido", "invitado", "cliente occasionale", "sconosciuto", "onbekend", "nieznany", "游客",
     "散客", "匿名", "未知", "无", "非会员", "匿名用户", "无会员", "零售客户", "ゲスト", "非会員", "不明", "비회원",
 )  # fmt: skip
-_UNTIDY = r"^[ \t\n\r\v\f]|[ \t\n\r\v\f]$|\.0+$"
+#: Of text ids that are not in the one form that ids have.
+UNTIDY = r"^[ \t\n\r\v\f]|[ \t\n\r\v\f]$|\.0+$"
 
 
 class Id(NamedTuple):
@@ -79,7 +80,7 @@ def normal_ids(spellings: Sequence[str], config: Reading) -> list[str]:
 
 def is_untidy(text: ir.StringValue) -> ir.BooleanValue:
     """Whether an id has white space around it or ``.0`` behind it."""
-    return text.re_search(_UNTIDY).fill_null(False)
+    return text.re_search(UNTIDY).fill_null(False)
 
 
 def customer_of(column: ir.Value, config: Reading, study_nulls: tuple[str, ...], *, tidy: bool = False) -> Id:

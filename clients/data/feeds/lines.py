@@ -15,7 +15,7 @@ import pyarrow.compute as pc
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import missing_columns, typed
-from clients.data.cleaning.ids import customer_of, is_untidy, text_ids
+from clients.data.cleaning.ids import UNTIDY, customer_of, is_untidy, text_ids
 from clients.data.cleaning.lines import (
     KEPT,
     RULES,
@@ -66,6 +66,11 @@ class OpenFeed:
         tests = tests_of_whom(customer, self.reading, base=self._origin.base)
         return customers.filter([~test.fill_null(False) | (customers.rows < 0) for test in tests.values()])
 
+    @staticmethod
+    def are_normal(ids: pa.Array) -> bool:
+        """Whether ids of groups of ``seen`` are in the one form that ids have."""
+        return not pc.any(pc.match_substring_regex(ids, UNTIDY)).as_py()
+
     def tally(self) -> dict[str, int]:
         """How many rows each rule left out, by its name, in the order of ``RULES``; ``""`` for those that count."""
         counted = fetch(self.rows.group_by("rule").agg(rows=self.rows.count()), what="counting rows")
@@ -75,8 +80,14 @@ class OpenFeed:
 
 
 @contextlib.contextmanager
-def open_feed(origin: Origin, name: FeedName) -> Iterator[OpenFeed]:
+def open_feed(origin: Origin, name: FeedName, *, as_spelled: bool = False) -> Iterator[OpenFeed]:
     """Open one of the holder's feeds, read-only.
+
+    Args:
+        origin: the holder's.
+        name: of the feed.
+        as_spelled: take ids of text as they are without a look at every row; whoever groups by them has to ask
+            :meth:`OpenFeed.are_normal` of the groups' ids, and open the feed anew where they are not.
 
     Raises:
         DataError: if the feed cannot be opened or its columns cannot be what they are mapped as; never because of what
@@ -88,7 +99,8 @@ def open_feed(origin: Origin, name: FeedName) -> Iterator[OpenFeed]:
             opened = stack.enter_context(open_source(reading, base=origin.base))
             if missing := missing_columns(opened.table, reading):
                 raise ColumnsMissing(missing)
-            tidy = _are_tidy(opened.table, reading)
+            is_text = "customer" in text_ids(opened.table, reading)
+            tidy = is_text and (as_spelled or _are_tidy(opened.table, reading))
             rows, kept, seen = _rows(opened.table, reading, origin, tidy=tidy)
             feed = OpenFeed(reading=reading, rows=rows, kept=kept, seen=seen, _origin=origin)
             if opened.files:
@@ -106,9 +118,7 @@ def table_of(name: FeedName) -> str:
 
 
 def _are_tidy(table: ir.Table, reading: FeedReading) -> bool:
-    """Whether all ids are text that can be taken as it is: normalising each takes as long as grouping them."""
-    if "customer" not in text_ids(table, reading):
-        return False
+    """Whether all ids of text can be taken as they are: normalising each takes as long as grouping them."""
     untidy = is_untidy(table[reading.columns.customer]).any()
     found: pa.Table = fetch(table.aggregate(untidy=untidy), what="looking at ids")
     return not pc.any(found["untidy"]).as_py()
