@@ -135,8 +135,11 @@ def test_before_the_days_are_over_nothing_is_said_and_a_source_that_ends_early_i
 
 
 def test_a_group_of_tags_becomes_a_list_whose_arms_stay(world: GeneratedWorld, tmp_path: Path) -> None:
-    """Those who spent most first; a later day adds who is new, and nobody changes sides."""
-    group = {"code": "silent", "when": "days_since(order) > 60"}
+    """The longest silent first; a later day adds who is new, and nobody changes sides."""
+    group = {
+        "code": "silent", "when": "days_since(order) > 60", "rank": "days_since(order)", "act_within": 14,
+        "todo_en": "Call, and ask what is missing", "todo_zh": "电话询问缺什么",
+    }  # fmt: skip
 
     def on(day: dt.date) -> TagSetting:
         study = STUDY.model_copy(update={"as_of": day})
@@ -148,6 +151,14 @@ def test_a_group_of_tags_becomes_a_list_whose_arms_stay(world: GeneratedWorld, t
     assert first.count("call")[0] == 40
     written = first.path.read_text(encoding="utf-8-sig").splitlines()
     assert (first.path.name, len(written)) == ("silent-2024-09.csv", 101)
+    assert written[0] == "place,number,customer_id,source_id,control,act_by,todo_en,todo_zh"
+    evaluated = on(BEGAN).evaluate(on(BEGAN).rules())
+    silence = next(iter(evaluated.customers.columns.values())).raw.tolist()
+    silent = dict(zip(evaluated.customers.ids.to_pylist(), silence, strict=True))
+    days = [silent[one] for one in first.table["customer_id"].to_pylist()]
+    assert days == sorted(silent.values(), reverse=True)[:100]
+    assert [row["number"] for row in first.table.to_pylist()] == [*range(1, 41), *range(1, 61)]
+    assert set(first.table["act_by"].to_pylist()) == {BEGAN + dt.timedelta(days=14)}
     later = begin_group(on(BEGAN + dt.timedelta(days=20)), "silent", labels)
     rows = later.campaign.table.to_pylist()
     kept = {row["customer_id"]: row["control"] for row in rows}

@@ -147,13 +147,13 @@ def test_files_and_tables_say_the_same(tmp_path: Path) -> None:
     )
     assert history == [(len(current) + 1, 1)]
     group = (folder / "labels" / "lists" / "call-2024-03-24.csv").read_text(encoding="utf-8-sig").splitlines()
-    assert group[0] == "customer_id,source_id,control"
+    assert group[0] == "number,customer_id,source_id,control,act_by,todo_en,todo_zh"
     assert len(group) == 3
     whole = TAGS.replace('code = "call"', 'code = "call"\nhold_out = 0.5')
     (folder / "tags.toml").write_text(whole.replace("not customer.company", "orders >= 0"), encoding="utf-8")
     drawn = [run_tags(TagSetting.read(folder, dt.date(2024, 3, day))).lists[0] for day in (26, 27)]
     lists = [Path(one.place).read_text(encoding="utf-8-sig").splitlines()[1:] for one in drawn]
-    first, second = ({line.split(",")[0]: line.split(",")[2] for line in each} for each in lists)
+    first, second = ({line.split(",")[1]: line.split(",")[3] for line in each} for each in lists)
     both = set(first) & set(second)
     assert both
     assert {one: first[one] for one in both} == {one: second[one] for one in both}, "who is left alone stays so"

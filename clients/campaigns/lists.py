@@ -19,6 +19,7 @@ from clients.labels.contacts import PLACES, in_arms, list_path
 from clients.labels.control import PARTS, control_key, group_draw, usual_share
 from clients.labels.files import write_table
 from clients.tagging import TagSetting, today
+from clients.tags.files import in_order, what_to_do
 from privacy.errors import ConfigError
 from privacy.locks import one_at_a_time
 from privacy.protocol.study import Study
@@ -88,7 +89,7 @@ def begin(
 def begin_group(
     setting: TagSetting, group: str, labels: Labels, *, code: str | None = None, output: Path | None = None
 ) -> Begun:
-    """Draw up a group of tags as a list, those who spent most first, and keep who is on it and who is left alone.
+    """Draw up a group of tags as a list, in its order, and keep who is on it and who is left alone.
 
     Args:
         setting: of the day on which it is worked through.
@@ -107,19 +108,22 @@ def begin_group(
         there = f"there is: {', '.join(groups)}" if groups else "a [[group]] of tags.toml chooses customers by a rule"
         raise ConfigError(f"tags.toml has no group {group!r}", hint=there)
     evaluated, settings = setting.evaluate(rules), labels.contacts
+    chosen = next(item for item in setting.file.group if item.code == group)
     code = code or f"{group}-{setting.day:%Y-%m}"
 
     def draw(control: float | None) -> tuple[pa.Table, int, Callable[[pa.Table], Path]]:
-        there = np.flatnonzero(evaluated.values[group])
-        there = there[np.argsort(-evaluated.customers.spent[there], kind="stable")][: settings.call + settings.write]
+        there = in_order(evaluated, group)[: settings.call + settings.write]
         ids = evaluated.customers.ids.take(pa.array(there))
         share = usual_share(len(ids)) if control is None else round(PARTS * control)
         alone = group_draw(control_key(setting.root / "state"), group, setting.day).of(ids.to_pylist(), share)
+        place = np.where(np.arange(len(there)) < settings.call, 0, 1)
         table = pa.table({
-            "place": pa.array(PLACES).take(pa.array(np.where(np.arange(len(there)) < settings.call, 0, 1))),
+            "place": pa.array(PLACES).take(pa.array(place)),
+            "number": pa.array(1 + np.arange(len(there)) - place * settings.call),
             "customer_id": ids,
             "source_id": evaluated.customers.source_ids.take(pa.array(there)),
             "control": pa.array(alone),
+            **what_to_do(chosen, setting.day, len(there)),
         })  # fmt: skip
 
         def write(arms: pa.Table) -> Path:
@@ -131,7 +135,6 @@ def begin_group(
 
         return table, share, write
 
-    chosen = next(item for item in setting.file.group if item.code == group)
     held_out = labels.contacts.control if chosen.hold_out is None else float(chosen.hold_out)
     return _begun(setting.root, code, setting.file.like, held_out, setting.day, draw)
 

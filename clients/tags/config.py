@@ -99,12 +99,20 @@ class Group(Noun):
         when: the rule: who is in it.
         hold_out: the share that is left alone, to see what the list brings, 0 to 0.5; 0.3 of less than 3,000 and 0.1 of
             more where nothing is stated.
+        rank: a number of a customer: those with most of it come first on the list; what a customer spent where nothing
+            is stated, and in any case last those of whom it is not known.
+        todo_en, todo_zh: what to do about these customers, for whoever works through the list.
+        act_within: days from the list's day on in which it is to be done.
         en, zh: what people call it; the code where not given.
         owner: who answers for it.
     """
 
     code: Code
     when: _RuleText
+    rank: _RuleText | None = None
+    todo_en: _Said = ""
+    todo_zh: _Said = ""
+    act_within: int | None = Field(default=None, ge=1, le=365)
     hold_out: ExactDecimal | None = Field(default=None, ge=0, le=Decimal("0.5"))
     en: _Name = ""
     zh: _Name = ""

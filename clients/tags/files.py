@@ -5,6 +5,7 @@ Files of labels are called after their study; whatever a study is called, no fil
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from clients.labels.files import write_table
 from clients.tags.config import Group
 from clients.tags.evaluation import Evaluated
 from clients.tags.store import History, changes_on
+from privacy.tags.truth import IntArray
 
 
 def write_tags(history: History, codes: list[str], target: FileTarget, base: Path) -> tuple[Path, int]:
@@ -73,8 +75,9 @@ def write_group(
 ) -> tuple[Path, int, int]:
     """Write ``<folder>/lists/<group>-<day>.<format>``: the file, how many are in it, how many of these stay alone.
 
-    Columns: ``customer_id``, ``source_id``, ``control`` (true: leave this customer alone, to see what the list brings).
-    Who is left alone follows from the holder's key, the group's code and the customer: the same ones all month.
+    Columns: ``number`` (1 for the first, see :func:`in_order`), ``customer_id``, ``source_id``, ``control`` (true:
+    leave this customer alone, to see what the list brings), ``act_by``, ``todo_en``, ``todo_zh``. Who is left alone
+    follows from the holder's key, the group's code and the customer: the same ones all month.
 
     Args:
         evaluated: of the run.
@@ -85,14 +88,39 @@ def write_group(
     Raises:
         OSError: if the file cannot be written.
     """
-    rows = pa.array(np.flatnonzero(evaluated.values[group.code]))
+    rows = pa.array(in_order(evaluated, group.code))
     ids = evaluated.customers.ids.take(rows)
     control = group_draw(key, group.code, evaluated.day).of(ids.to_pylist(), held_out(group, len(ids)))
-    source_ids = evaluated.customers.source_ids.take(rows)
-    table = pa.table({"customer_id": ids, "source_id": source_ids, "control": pa.array(control)})
+    table = pa.table({
+        "number": pa.array(1 + np.arange(len(ids))),
+        "customer_id": ids,
+        "source_id": evaluated.customers.source_ids.take(rows),
+        "control": pa.array(control),
+        **what_to_do(group, evaluated.day, len(ids)),
+    })  # fmt: skip
     path = _folder(target, base) / "lists" / f"{group.code}-{evaluated.day.isoformat()}.{target.format}"
     write_table(path, table.schema, target, _blocks(table))
     return path, len(table), int(control.sum())
+
+
+def in_order(evaluated: Evaluated, code: str) -> IntArray:
+    """Places of a group's customers, those first who have most of what the group is ranked by, or who spent most."""
+    there: IntArray = np.flatnonzero(evaluated.values[code])
+    rank = next(rule.rank for rule in evaluated.rules if rule.code == code)
+    if rank is None:
+        return there[np.argsort(-evaluated.customers.spent[there], kind="stable")]
+    column = evaluated.customers.columns[rank]
+    return there[np.lexsort((-column.raw[there], ~column.known[there]))]
+
+
+def what_to_do(group: Group, day: dt.date, names: int) -> dict[str, pa.Array]:
+    """Columns ``act_by``, ``todo_en``, ``todo_zh`` of a group's list."""
+    last = None if group.act_within is None else day + dt.timedelta(days=group.act_within)
+    return {
+        "act_by": pa.repeat(pa.scalar(last, pa.date32()), names),
+        "todo_en": pa.repeat(group.todo_en, names),
+        "todo_zh": pa.repeat(group.todo_zh, names),
+    }
 
 
 def held_out(group: Group, names: int) -> int:

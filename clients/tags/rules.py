@@ -21,10 +21,12 @@ class Rule:
     Attributes:
         of: as it stands in the file.
         node: the condition; of a fact in bands the number.
+        rank: the number by which a group is ordered, if one is stated.
     """
 
     of: Tag | Group
     node: Node
+    rank: Leaf | None = None
 
     @property
     def code(self) -> str:
@@ -80,7 +82,7 @@ def wrong_rules(file: TagsFile, words: Vocabulary) -> tuple[Wrong, ...]:
 
 def needs(rules: tuple[Rule, ...]) -> tuple[Leaf, ...]:
     """What rules read of customers, each once, in order."""
-    every = (leaf for rule in rules for leaf in leaves(rule.node))
+    every = (leaf for rule in rules for node in (rule.node, rule.rank) if node is not None for leaf in leaves(node))
     return tuple(dict.fromkeys(leaf for leaf in every if isinstance(leaf, Fact | Aggregate)))
 
 
@@ -98,15 +100,18 @@ def _each(file: TagsFile, words: Vocabulary) -> Iterator[Rule | Wrong]:
         draft = isinstance(item, Tag) and item.state == "draft"
         if isinstance(item, Tag) and item.state == "retired":
             continue
-        text = item.when or getattr(item, "value", None) or ""
+        text, rank = item.when or getattr(item, "value", None) or "", None
         try:
             if isinstance(item, Tag) and item.value is not None:
-                node, _ = read_value(item.value, words)
+                node: Node = read_value(item.value, words)[0]
             else:
                 node = read_rule(text, words, [*active, *drafts] if draft else active)
+            if isinstance(item, Group) and item.rank is not None:
+                text = item.rank
+                rank = read_value(text, words)[0]
         except RuleError as error:
             yield Wrong(code=item.code, text=text, error=error)
         else:
-            yield Rule(of=item, node=node)
+            yield Rule(of=item, node=node, rank=rank)
         if isinstance(item, Tag):
             (drafts if draft else active).append(item.code)

@@ -30,6 +30,7 @@ from privacy.tags.tree import (
     Function,
     Kind,
     Known,
+    Leaf,
     Node,
     Not,
     Number,
@@ -90,7 +91,7 @@ def read_rule(text: str, words: Vocabulary, tags: Iterable[str] = ()) -> Node:
     return reader.whole(tree)
 
 
-def read_value(text: str, words: Vocabulary) -> tuple[Node, Unit]:
+def read_value(text: str, words: Vocabulary) -> tuple[Leaf, Unit]:
     """The tree of a number that is known of one customer, and its unit.
 
     Raises:
