@@ -109,7 +109,7 @@ def _only_decimals(sample: Sample, taken: set[str], code: Guessed | None) -> tup
     ]
     if len(unnamed) != 1:
         return {}, code
-    reason = "the only column of numbers with decimals"
+    reason = "taken for money, as the only column of numbers with decimals"
     guessed = Guessed(value=unnamed[0], confidence=CONFIDENCE["the only decimals"], reason=reason)
     return {"amount": guessed}, _code_in_name(*unnamed)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -19,6 +20,9 @@ SPELLED = ("time", "amount", "order_amount", "quantity", "price")
 _MONEY = ("amount", "order_amount", "price")
 #: Between several formats, where one text states them.
 SEVERAL = " | "
+
+#: Shapes with something behind the time of day.
+_ZONED = re.compile(r"99:99\D*[-a+[]")
 
 Form = NumberForm | OpenNumber | TimeForm | OpenTime
 
@@ -140,9 +144,13 @@ class Spellings:
         """Columns whose names say that they have a role of times or money, and what they hold instead, for people."""
         roles = ("amount", "price") if role == "amount" else (role,)
         named = [name for name in self.unread if any(score(one, name) > SURE for one in roles)]
-        return "".join(
+        found = "".join(
             f" {json.dumps(name, ensure_ascii=False)} has {self.unread[name]}; no form that is known here reads them."
             for name in named
+        )
+        zoned = role == "time" and any(_ZONED.search(self.unread[name]) for name in named)
+        return found + (
+            " A time zone by its name, or an offset elsewhere than at the end, is not read." if zoned else ""
         )
 
     def _decimals(self, names: object) -> set[str]:

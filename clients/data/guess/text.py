@@ -167,7 +167,7 @@ def _head(path: Path, encoding: str, most: int) -> _Head:
     if len(raw) == _BYTES and len(lines) <= most and lines:
         lines.pop()  # probably cut in the middle
     if not beginning.header.strip():
-        raise DataError(f"{path} is empty", hint="check the path")
+        raise DataError(f"the file {path} is empty", hint="take it away, or export it again")
     return _Head(path, beginning.header, tuple(lines[:most]), beginning.before)
 
 
