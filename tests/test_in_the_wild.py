@@ -96,3 +96,19 @@ def test_answers_are_not_lost_when_a_later_source_is_refused(tmp_path: Path):
     with pytest.raises(CohortiumError) as caught:
         new_holder_of_several(urls, output=tmp_path / "holder.toml", said=said)
     assert 'your answers so far: --set online.read.price.decimal=","' in caught.value.hint
+
+
+def test_states_of_two_columns_are_written_for_each_of_several_sources(tmp_path: Path):
+    states = {
+        "Financial Status": lambda line: "voided" if line.order in (1025, 1035) else "paid",
+        "Order State": lambda line: "cancelled" if line.order in (1026, 1036) else "done",
+        "status": lambda line: line.order % 2,
+    }
+    urls = [str(written(tmp_path / f"{name}.csv", **states)) for name in ("online", "tills")]
+    said = Said(answers={"currency": "EUR"})
+    config = new_holder_of_several(urls, output=tmp_path / "holder.toml", said=said)
+    assert [len(source.status) for source in config.sources] == [2, 2]
+    assert "# [[sources.status]]" in (tmp_path / "holder.toml").read_text(encoding="utf-8")
+    report = preflight(config, None, base=tmp_path)
+    assert report.cleaning is not None
+    assert (report.cleaning.orders, report.cleaning.customers) == (72, 20)

@@ -99,7 +99,7 @@ def _several_toml(holder: str, guesses: Mapping[str, Guess]) -> str:
         draft = holder_toml(guess)
         own = draft[draft.index("[source]") :]
         own = own.replace("[source]", f"[[sources]]\nname = {json.dumps(name)}", 1)
-        own = re.sub(r"^\[source\.", "[sources.", own, flags=re.M)
+        own = re.sub(r"^(# )?(\[\[?)source\.", r"\1\2sources.", own, flags=re.M)
         text.append(re.sub(r"^\[columns\]", "[sources.columns]", own, flags=re.M))
     return "\n".join(text)
 
