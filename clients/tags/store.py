@@ -216,6 +216,8 @@ def _next(table: pa.Table, code: str, given: tuple[Tag, IntArray] | None, evalua
             same &= (going["value"].to_numpy()[at] == values[rows]) & (going["version"].to_numpy()[at] == tag.version)
         stays[at[same]] = True
         new = _begun(tag, rows[~same], values, evaluated)
+    if not len(own):
+        return new  # by customer already
     until = pc.if_else(pa.array(stays), pa.scalar(None, pa.date32()), pa.scalar(evaluated.day, pa.date32()))
     going = going.set_column(INTERVALS.get_field_index("until"), INTERVALS.field("until"), until)
     every = pa.concat_tables([ended, going, new])
