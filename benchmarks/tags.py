@@ -41,7 +41,7 @@ VIEWS = """COPY (SELECT (1 + hash(i + 7) % {customers})::VARCHAR AS customer,
     (hash(i * 17) % 10000) / 100.0 AS price
     FROM range({views}) t(i)) TO '{folder}/views.parquet' (FORMAT parquet, COMPRESSION zstd)"""
 PEOPLE = """COPY (SELECT (1 + i)::VARCHAR AS customer, ['north', 'south', 'east'][1 + (i % 3)::INTEGER] AS region,
-    (DATE '1950-01-01' + (hash(i) % 20000)::INTEGER)::VARCHAR AS born
+    DATE '1950-01-01' + (hash(i) % 20000)::INTEGER AS born
     FROM range({customers}) t(i)) TO '{folder}/people.parquet' (FORMAT parquet, COMPRESSION zstd)"""
 
 RULES = (

@@ -175,9 +175,11 @@ def _numbered(parts: Sequence[Part]) -> tuple[pa.Array, dict[int, IntArray]]:
     whole, places = texts[most], {most: np.arange(len(texts[most]))}
     for part in texts.keys() - {most}:
         own = texts[part]
-        rest = own.filter(pc.invert(pc.is_in(own, value_set=whole)))
-        whole = pa.concat_arrays([whole, rest]) if len(rest) else whole
-        places[part] = pc.index_in(own, value_set=whole).to_numpy(zero_copy_only=False).astype(np.int64)
+        place = pc.index_in(own, value_set=whole)
+        if place.null_count:
+            whole = pa.concat_arrays([whole, own.filter(place.is_null())])
+            place = pc.index_in(own, value_set=whole)
+        places[part] = place.to_numpy(zero_copy_only=False).astype(np.int64)
     order = pc.sort_indices(whole).to_numpy()
     rank = np.empty(len(order), dtype=np.int64)
     rank[order] = np.arange(len(order))

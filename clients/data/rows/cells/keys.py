@@ -103,6 +103,8 @@ def month_number(wall: ir.TimestampValue) -> ir.IntegerValue:
 
 def born_number(born: ir.Value) -> ir.IntegerValue:
     """A day of birth as the number YYYYMMDD; YYYY0000 where the year alone is known. Null where nothing is."""
+    if born.type().is_date():
+        return (born.year() * 10_000 + born.month() * 100 + born.day()).cast("int64")
     text = born.cast("string").strip()
     whole, dotted, year = (text.re_search(pattern) for pattern in (_YEAR_FIRST, _DAY_FIRST, _YEAR))
 
