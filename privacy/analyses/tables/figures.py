@@ -158,12 +158,13 @@ def _widened(found: Estimate, lost: float) -> Estimate:
     """A quotient's interval, wider by what scaling may have taken off above and not below, or the other way round.
 
     Customers in many cells are scaled down, and are more in some sums than in others: late months of cohorts, say. How
-    much of what was taken off was in which sum was not asked; so either end allows for all of it in one of the two.
+    much of what was taken off was in which sum was not asked; so either end allows for half of it in one of the two and
+    not in the other. On real sales that is enough, and all of it is too much (docs/decisions/0043).
     """
     if lost <= 0 or found.margin <= 0:
         return found
     low, high = (
-        end * (1 - lost) if (end > 0) == lower else end / (1 - lost)
+        end * (1 - lost / 2) if (end > 0) == lower else end / (1 - lost / 2)
         for end, lower in zip(found.interval, (True, False), strict=True)
     )
     return Estimate.between(low, found.value, high)
