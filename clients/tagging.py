@@ -82,7 +82,13 @@ class TagSetting:
         config = read_toml(root / "holder.toml", HolderConfig)
         study = _study(root, file.like, config)
         study = study.model_copy(update={"as_of": day or today(study)})
-        config.check_study(study)
+        try:
+            config.check_study(study)
+        except ConfigError as error:
+            if file.like is not None:
+                raise
+            hint = 'name a study that has rates, whose run has ended here: like = "STUDY" at the top of tags.toml'
+            raise ConfigError(f"money in several currencies needs rates: {error.message}", hint=hint) from None
         words = vocabulary(config, study, like=file.like is not None)
         return cls(root=root, file=file, origin=Origin(config, study, root, RECIPES), words=words)
 

@@ -312,3 +312,12 @@ def test_the_doctor_looks_at_the_rules(tmp_path: Path, command: Any) -> None:
     told = json.loads(command("doctor", folder, "--json").out)
     (found,) = [one for one in told if one["what"] == "tags.toml"]
     assert (found["level"], "frequent: character 7" in found["found"]) == ("problem", True)
+
+
+def test_several_currencies_need_a_study_with_rates(tmp_path: Path) -> None:
+    folder = shop(tmp_path)
+    (folder / "holder.toml").write_text(HOLDER.replace("[events.session]", '[events.cart]\nurl = "carts.csv"\n'
+        'currency_code = "GBP"\ncolumns = {customer = "c", time = "t", amount = "a"}\n[events.session]'))  # fmt: skip
+    with pytest.raises(ConfigError, match="no rate for GBP") as caught:
+        TagSetting.read(folder, DAY)
+    assert 'like = "STUDY"' in caught.value.hint
