@@ -202,7 +202,7 @@ def _orders(source: ir.Table, config: HolderConfig) -> dict[str, int]:
         return {}
     spelled = source.select(id=source[config.columns.order].strip()).group_by("id").agg(rows=ibis._.count())
     spelled = spelled.filter(spelled.id != "")
-    alike = FORMS["zeros"](FORMS["signs"](spelled.id.lower()))
+    lower, upper = (FORMS["zeros"](FORMS["signs"](fold)) for fold in (spelled.id.lower(), spelled.id.upper()))
     # Few ids can be what a spreadsheet leaves, and a pattern takes longer than looking for one sign.
     may_be = spelled.id.contains("E") | spelled.id.contains("e") | spelled.id.endswith("00")
     lost = ibis.ifelse(may_be, spelled.id.re_search(f"{_DESTROYED}|{_ROUNDED}"), ibis.literal(False))
@@ -211,12 +211,18 @@ def _orders(source: ir.Table, config: HolderConfig) -> dict[str, int]:
         odd_order_signs=spelled.rows.sum(where=spelled.id.re_search(_ODD_SIGNS)),
         destroyed_orders=spelled.rows.sum(where=lost),
         orders=spelled.count(),
-        orders_alike=alike.nunique(),
+        lower=(lower != spelled.id).sum(),
+        upper=(upper != spelled.id).sum(),
     )
     [found] = fetch(query, what="looking at order ids").to_pylist()
     seen = {name: int(count or 0) for name, count in found.items()}
-    seen["odd_order_signs"] = _if_few(seen["odd_order_signs"], seen["rows"])
-    return {name: count for name, count in seen.items() if name != "rows"}
+    alike = seen["orders"]
+    if seen["lower"] and seen["upper"]:  # else all of them are written in one way
+        query = spelled.aggregate(orders=lower.nunique())
+        alike = fetch(query, what="comparing order ids").to_pylist()[0]["orders"]
+    names = ("destroyed_orders", "orders")
+    few = _if_few(seen["odd_order_signs"], seen["rows"])
+    return {name: seen[name] for name in names} | {"odd_order_signs": few, "orders_alike": int(alike or 0)}
 
 
 def _days(source: ir.Table, config: Reading, today: dt.date) -> Days:

@@ -39,7 +39,7 @@ SECONDS: dict[str, int] = {
     "test_served": 147, "test_shares_only": 16, "test_shown": 4,
     "test_sources": 20, "test_spark": 130, "test_spelling": 20, "test_structure": 20, "test_tables_reference": 9,
     "test_tables_runs": 20, "test_three_sources_one_study": 4, "test_transports": 18, "test_ways_to_run": 4,
-    "test_workbooks": 10, "test_channels": 4, "test_in_the_wild": 40, "test_merkle": 4, "test_runs_and_clocks": 5,
+    "test_workbooks": 10, "test_channels": 4, "test_in_the_wild": 50, "test_merkle": 4, "test_runs_and_clocks": 5,
     "test_person_over_studies": 9, "test_sampler": 8, "test_check_words": 7, "test_losses": 5,
     "test_tags": 24, "test_tag_library": 16, "test_tag_columns": 12, "test_tag_events": 6, "test_tags_page": 25,
     "test_holder_check": 4, "test_any_spelling": 4, "test_line_breaks": 4, "test_evidence_bounds": 4,
