@@ -68,8 +68,8 @@ def test_what_is_a_discount(tmp_path: Path, kind: str) -> None:
     """One customer for every value: with that line alone, and with one that is not reduced beside it."""
     of, cases = KINDS[kind]
     plain = cases[0][0]
-    rows = [(f"{n:02d}", f"o{n}", dt.datetime(2024, 2, 1), value) for n, (value, _) in enumerate(cases)]
-    rows += [(f"{n:02d}", f"q{n}", dt.datetime(2024, 4, 1), plain) for n in range(len(cases))]
+    rows = [(f"c{n:02d}", f"o{n}", dt.datetime(2024, 2, 1), value) for n, (value, _) in enumerate(cases)]
+    rows += [(f"c{n:02d}", f"q{n}", dt.datetime(2024, 4, 1), plain) for n in range(len(cases))]
     customer, order, time, discount = map(list, zip(*rows, strict=True))
     table = pa.table(
         {
