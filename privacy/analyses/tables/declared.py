@@ -48,7 +48,7 @@ def _formula(text: str) -> str:
 FormulaText = Annotated[str, StringConstraints(strip_whitespace=True, max_length=300), AfterValidator(_formula)]
 
 
-class Released(Noun):
+class ReleasedNumber(Noun):
     """A number that an earlier run has released, ``{from = "ANALYSIS.NAME"}`` in a study's file.
 
     Attributes:
@@ -76,7 +76,7 @@ class Measure(MeasureUse):
 
     name: Named
     of: MeasureText = "customers"
-    cap: _Cap | Released | None = since("0.2.0", None)
+    cap: _Cap | ReleasedNumber | None = since("0.2.0", None)
     part: int = Field(default=100, ge=1, le=1000)
 
     @model_validator(mode="after")
@@ -99,7 +99,7 @@ class Measure(MeasureUse):
         Raises:
             ValueError: if it is of an earlier run, and not written out.
         """
-        if isinstance(self.cap, Released):
+        if isinstance(self.cap, ReleasedNumber):
             raise ValueError(f"{self.name}: {self.cap.source} is of an earlier run, and none is at hand")
         return self.cap or 1
 
@@ -332,7 +332,7 @@ class Table(Noun):
             return use.model_copy(update={"keys": Keys(upper=tuple(upper))})
 
         def capped(one: Measure) -> Measure:
-            if not isinstance(one.cap, Released):
+            if not isinstance(one.cap, ReleasedNumber):
                 return one
             unit = 10**minor_digits if one.meaning.unit == "money" else 1
             most = math.ceil(Fraction(max(cuts(one.cap.source)), unit))
@@ -356,7 +356,7 @@ class TableChange(Noun):
     """
 
     keys: dict[DimensionName, Keys] = Field(default_factory=dict, max_length=4)
-    cap: dict[Name, _Cap | Released] = Field(default_factory=dict, max_length=MOST_MEASURES)
+    cap: dict[Name, _Cap | ReleasedNumber] = Field(default_factory=dict, max_length=MOST_MEASURES)
     where: tuple[Condition, ...] | None = since("0.2.0", None, max_length=8)
     usual_cells: int | None = since("0.2.0", None, ge=1, le=MOST_CELLS)
     most_cells: int | None = since("0.2.0", None, ge=0, le=MOST_CELLS)

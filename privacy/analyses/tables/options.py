@@ -8,7 +8,7 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from privacy.analyses.tables.cell_sums import MILLION, CellSums
-from privacy.analyses.tables.declared import Released, Table, TableChange
+from privacy.analyses.tables.declared import ReleasedNumber, Table, TableChange
 from privacy.kernel.canonical import Noun
 from privacy.kernel.cells import MOST_TABLES, CellRequest
 from privacy.kernel.declarations import Named
@@ -63,7 +63,7 @@ class TablesOptions(Noun):
     def is_written_out(self) -> bool:
         """Whether nothing refers to a catalogue or a list: what a holder answers."""
         keys = all(not use.keys.source for one in self.table for use in one.by)
-        caps = all(not isinstance(measure.cap, Released) for one in self.table for measure in one.measure)
+        caps = all(not isinstance(measure.cap, ReleasedNumber) for one in self.table for measure in one.measure)
         return not self.use and not self.change and keys and caps
 
     def request(self, as_of: dt.date) -> CellRequest:

@@ -13,7 +13,7 @@ from statistic_kit import Reading, ReadingOf
 
 from privacy.analyses.tables.cell_sums import MILLION, MOST_UNITS, CellBlock, CellMeasure, CellSums, CellTotals
 from privacy.analyses.tables.cohorts import KnownCells
-from privacy.analyses.tables.declared import Released, Table, TableChange
+from privacy.analyses.tables.declared import ReleasedNumber, Table, TableChange
 from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.options import TablesOptions
@@ -78,7 +78,7 @@ OPTIONS = TablesOptions.model_validate(
 )
 
 NOUNS = (
-    Released(source="rfm.money_high"), StatusCuts(active=30, sleeping=90, lapsing=200),
+    ReleasedNumber(source="rfm.money_high"), StatusCuts(active=30, sleeping=90, lapsing=200),
     OPTIONS,
     Table.model_validate(RETENTION | {"lost": 0}),  # of one that asks for what is lost, not all is asked anew
     OPTIONS.table[2].measure[1],
