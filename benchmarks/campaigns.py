@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.campaigns.effects import Effect, Outcomes, effect
+from clients.campaigns.effects import Effect, Outcomes, cap_of, effect
 from clients.labels.control import PARTS, ControlDraw, usual_share
 from privacy.figures.estimates import Estimate
 
@@ -101,8 +101,7 @@ def year(seed: int, customers: int, names: int, uplift: float) -> list[tuple[Eff
         earlier = shop.earlier[rows]
         rate = shop.rate.copy()
         rate[rows[~control]] *= 1 + uplift
-        cap = effect(Outcomes(control=control, orders=earlier, spent=earlier, earlier=earlier), share).cap
-        true = truth(shop, rows, uplift, cap or 0)
+        true = truth(shop, rows, uplift, cap_of(earlier))
         orders, spent = shop.month(rate)
         said = effect(Outcomes(control=control, orders=orders[rows], spent=spent[rows], earlier=earlier), share)
         found.append((said, true))

@@ -23,9 +23,11 @@ from clients.campaigns.lists import begin_group
 from clients.campaigns.outcomes import Measured, measure
 from clients.campaigns.record import ROWS, Campaign, campaigns, path_of
 from clients.data.rows.customers import build_customer_table
-from clients.labels.config import ContactSettings, Labels
+from clients.labels.config import ContactSettings, FileTarget, Labels
+from clients.labels.control import control_key
 from clients.report.brought import brought
 from clients.tagging import TagSetting
+from clients.tags.files import write_group
 from privacy.errors import ConfigError, DataError
 from privacy.presentation.texts import LANGUAGES, Language
 from simulations.worlds.generator import GeneratedWorld, generate
@@ -141,9 +143,9 @@ def test_a_group_of_tags_becomes_a_list_whose_arms_stay(world: GeneratedWorld, t
         "todo_en": "Call, and ask what is missing", "todo_zh": "电话询问缺什么",
     }  # fmt: skip
 
-    def on(day: dt.date) -> TagSetting:
+    def on(day: dt.date, **more: float) -> TagSetting:
         study = STUDY.model_copy(update={"as_of": day})
-        return replace(setting(world.folder / "online", [], study=study, group=[group]), root=tmp_path)
+        return replace(setting(world.folder / "online", [], study=study, group=[group | more]), root=tmp_path)
 
     labels = Labels(contacts=ContactSettings(call=40, write=60))
     first = begin_group(on(BEGAN), "silent", labels)
@@ -159,6 +161,13 @@ def test_a_group_of_tags_becomes_a_list_whose_arms_stay(world: GeneratedWorld, t
     assert days == sorted(silent.values(), reverse=True)[:100]
     assert [row["number"] for row in first.table.to_pylist()] == [*range(1, 41), *range(1, 61)]
     assert set(first.table["act_by"].to_pylist()) == {BEGAN + dt.timedelta(days=14)}
+    file, *_ = write_group(evaluated, on(BEGAN).file.group[0], control_key(tmp_path / "state"), FileTarget(), tmp_path)
+    marked = {
+        line.split(",")[1].strip('"'): line.split(",")[3]
+        for line in file.read_text(encoding="utf-8-sig").splitlines()[1:]
+    }
+    for row in first.table.to_pylist():
+        assert marked[row["customer_id"]] == str(row["control"]).lower(), "`tags run` leaves the same ones alone"
     later = begin_group(on(BEGAN + dt.timedelta(days=20)), "silent", labels)
     rows = later.campaign.table.to_pylist()
     kept = {row["customer_id"]: row["control"] for row in rows}
@@ -167,7 +176,7 @@ def test_a_group_of_tags_becomes_a_list_whose_arms_stay(world: GeneratedWorld, t
     assert [kept[one] for one in later.table["customer_id"].to_pylist()] == later.table["control"].to_pylist()
     assert Campaign.load(tmp_path, "silent-2024-09").table.equals(later.campaign.table)
     with pytest.raises(ConfigError, match="another share"):
-        begin_group(on(BEGAN), "silent", Labels(contacts=ContactSettings(control=0.5)))
+        begin_group(on(BEGAN, hold_out=0.5), "silent", labels)
     with pytest.raises(ConfigError, match="no group 'loud'") as told:
         begin_group(on(BEGAN), "loud", labels)
     assert told.value.hint == "there is: silent"
@@ -259,7 +268,7 @@ def test_the_page_says_what_it_brought_or_why_nothing_is_said(language: Language
             outcomes=asked, gone=(0, 0), first=BEGAN, last=BEGAN + dt.timedelta(days=DAYS - 1), open=0, currency="EUR",
             newest=newest,
         )  # fmt: skip
-        return Told(code="recall", days=DAYS, measured=read, effect=effect(asked, share))
+        return Told(code="recall", days=DAYS, measured=read, effect=effect(asked, share, stale=read.stale))
 
     cases = {
         "brought_more": told(outcomes(145, 900, 20, 200), 182),

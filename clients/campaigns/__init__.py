@@ -2,5 +2,5 @@
 
 Everything is the holder's own, exact, and costs no budget. A list is kept when it is drawn up (:mod:`record`), its
 customers' purchases are read once everybody's days are over (:mod:`outcomes`), and the two arms are compared
-(:mod:`effects`). No module here may look at another holder's data, or at labels.
+(:mod:`effects`).
 """

@@ -27,8 +27,9 @@ CAP = 0.995
 FEWEST, _ODD = 20, 4.0
 
 Verdict = Literal["more", "fewer", "unclear"]
-#: Why nothing is said: too few in an arm; arms are not as drawn; who was to be left alone was contacted.
-Doubt = Literal["few", "not_as_drawn", "control_contacted"]
+#: Why nothing is said: too few in an arm; arms are not as drawn; who was to be left alone was contacted; the source
+#: ends before the days do.
+Doubt = Literal["few", "not_as_drawn", "control_contacted", "stale"]
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -88,12 +89,18 @@ class Effect(Value):
         return None if self.spent is None else times(self.spent, self.contacted)
 
 
-def effect(outcomes: Outcomes, share: int, *, comparisons: int = 1) -> Effect:
+def cap_of(earlier: IntArray) -> int:
+    """What one customer's spending counts up to, in minor units, from what the list spent before."""
+    return max(int(np.quantile(earlier, CAP, method="higher")), 0)
+
+
+def effect(outcomes: Outcomes, share: int, *, stale: bool = False, comparisons: int = 1) -> Effect:
     """Compare the arms.
 
     Args:
         outcomes: of everybody on the list.
         share: that was to be left alone, in thousandths.
+        stale: whether the source ends long before the days that count do.
         comparisons: how many campaigns are looked at side by side; verdicts hold for all of them together at 95%.
     """
     control = outcomes.control
@@ -104,10 +111,10 @@ def effect(outcomes: Outcomes, share: int, *, comparisons: int = 1) -> Effect:
         contacted_bought=int(bought[~control].sum()),
         control_bought=int(bought[control].sum()),
     )
-    doubt = _doubt(outcomes, share)
+    doubt: Doubt | None = "stale" if stale else _doubt(outcomes, share)
     if min(counts.contacted, counts.control) < FEWEST:
         return counts.model_copy(update={"doubt": doubt})
-    cap = max(int(np.quantile(outcomes.earlier, CAP, method="higher")), 0)
+    cap = cap_of(outcomes.earlier)
     difference = _share(counts.contacted_bought, counts.contacted).minus(_share(counts.control_bought, counts.control))
     found = {
         "bought": difference,

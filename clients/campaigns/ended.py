@@ -59,7 +59,9 @@ def told_of(root: Path, codes: Sequence[str], *, days: int = DAYS, day: dt.date 
             code=one.code,
             days=days,
             measured=each,
-            effect=None if each.outcomes is None else effect(each.outcomes, one.share, comparisons=ended),
+            effect=None
+            if each.outcomes is None
+            else effect(each.outcomes, one.share, stale=each.stale, comparisons=ended),
         )
         for one, each in zip(kept, measured, strict=True)
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import datetime as dt
 import re
-from collections.abc import Callable
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,10 +17,10 @@ from clients.campaigns.record import Campaign, path_of
 from clients.labelling import contacts_of, write_contact_list
 from clients.labels.config import FileTarget, Labels
 from clients.labels.contacts import PLACES, in_arms, list_path
-from clients.labels.control import PARTS, control_key, group_draw, usual_share
+from clients.labels.control import PARTS, control_key, group_draw
 from clients.labels.files import write_table
 from clients.tagging import TagSetting, today
-from clients.tags.files import in_order, what_to_do
+from clients.tags.files import held_out, in_order, what_to_do
 from privacy.errors import ConfigError
 from privacy.locks import one_at_a_time
 from privacy.protocol.study import Study
@@ -73,17 +74,17 @@ def begin(
         DataError: if a file is damaged.
     """
 
-    def draw(control: float | None) -> tuple[pa.Table, int, Callable[[pa.Table], Path]]:
-        settings = labels.contacts.model_copy(update={"control": control})
+    code = code or f"{study.name}-{study.as_of.isoformat()}"
+    with _drawing(root, code):
+        kept = _kept(root, code, study.name, labels.contacts.control)
+        share = labels.contacts.control if kept is None else kept.share / PARTS
+        settings = labels.contacts.model_copy(update={"control": share})
         drawn = contacts_of(root, study.name, study.as_of, labels.model_copy(update={"contacts": settings}))
-        return (
-            drawn.table,
-            drawn.share,
-            lambda arms: write_contact_list(root, drawn.with_arms(arms), labels, name, output),
-        )
-
-    name = code or f"{study.name}-{study.as_of.isoformat()}"
-    return _begun(root, name, study.name, labels.contacts.control, day or today(study), draw)
+        campaign = kept or Campaign.begun(code, study.name, drawn.share)
+        campaign = _joined(root, campaign, drawn.table, day or today(study))
+        drawn = drawn.with_arms(campaign.table)
+        path = write_contact_list(root, drawn, labels, code, output)
+        return Begun(campaign=campaign, table=drawn.table, path=path)
 
 
 def begin_group(
@@ -109,63 +110,63 @@ def begin_group(
         raise ConfigError(f"tags.toml has no group {group!r}", hint=there)
     evaluated, settings = setting.evaluate(rules), labels.contacts
     chosen = next(item for item in setting.file.group if item.code == group)
-    code = code or f"{group}-{setting.day:%Y-%m}"
-
-    def draw(control: float | None) -> tuple[pa.Table, int, Callable[[pa.Table], Path]]:
-        there = in_order(evaluated, group)[: settings.call + settings.write]
-        ids = evaluated.customers.ids.take(pa.array(there))
-        share = usual_share(len(ids)) if control is None else round(PARTS * control)
-        alone = group_draw(control_key(setting.root / "state"), group, setting.day).of(ids.to_pylist(), share)
-        place = np.where(np.arange(len(there)) < settings.call, 0, 1)
+    code, root = code or f"{group}-{setting.day:%Y-%m}", setting.root
+    everybody = in_order(evaluated, group)
+    stated = None if chosen.hold_out is None else float(chosen.hold_out)
+    with _drawing(root, code):
+        kept = _kept(root, code, setting.file.like, stated)
+        campaign = kept or Campaign.begun(code, setting.file.like, held_out(chosen, len(everybody)))
+        there = pa.array(everybody[: settings.call + settings.write])
+        ids = evaluated.customers.ids.take(there)
+        place = np.where(np.arange(len(ids)) < settings.call, 0, 1)
+        alone = group_draw(control_key(root / "state"), group, setting.day).of(ids.to_pylist(), campaign.share)
         table = pa.table({
             "place": pa.array(PLACES).take(pa.array(place)),
-            "number": pa.array(1 + np.arange(len(there)) - place * settings.call),
+            "number": pa.array(1 + np.arange(len(ids)) - place * settings.call),
             "customer_id": ids,
-            "source_id": evaluated.customers.source_ids.take(pa.array(there)),
+            "source_id": evaluated.customers.source_ids.take(there),
             "control": pa.array(alone),
-            **what_to_do(chosen, setting.day, len(there)),
+            **what_to_do(chosen, setting.day, len(ids)),
         })  # fmt: skip
-
-        def write(arms: pa.Table) -> Path:
-            target = next((item for item in labels.file if item.format == "csv"), FileTarget())
-            path = output or list_path(setting.root, target, code)
-            marked = in_arms(table, arms)
-            write_table(path, marked.schema, target, iter(marked.to_batches()))
-            return path
-
-        return table, share, write
-
-    held_out = labels.contacts.control if chosen.hold_out is None else float(chosen.hold_out)
-    return _begun(setting.root, code, setting.file.like, held_out, setting.day, draw)
+        campaign = _joined(root, campaign, table, setting.day)
+        table = in_arms(table, campaign.table)
+        target = next((item for item in labels.file if item.format == "csv"), FileTarget())
+        path = output or list_path(root, target, code)
+        write_table(path, table.schema, target, iter(table.to_batches()))
+        return Begun(campaign=campaign, table=table, path=path)
 
 
-def _begun(
-    root: Path,
-    code: str,
-    study: str | None,
-    control: float | None,
-    day: dt.date,
-    draw: Callable[[float | None], tuple[pa.Table, int, Callable[[pa.Table], Path]]],
-) -> Begun:
+@contextmanager
+def _drawing(root: Path, code: str) -> Iterator[None]:
+    """One list at a time, of a campaign that can be called so."""
     if not _CODE.fullmatch(code):
         raise ConfigError(
             f"a campaign cannot be called {code!r}", hint="lower-case letters, digits, - and _, as in spring-recall"
         )
-    path = path_of(root, code)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with one_at_a_time(path.parent / ".lock", what="a list is being drawn up here"):
-        kept = Campaign.load(root, code) if path.exists() else None
-        if kept is not None:
-            if kept.study != study:
-                raise ConfigError(f"campaign {code} is of study {kept.study}", hint="give --campaign another name")
-            if control is not None and round(PARTS * control) != kept.share:
-                raise ConfigError(
-                    f"campaign {code} leaves {kept.share / PARTS:.1%} alone, and labels.toml now says another share",
-                    hint="arms stay as they were drawn: give --campaign another name, or put the share back",
-                )
-            control = kept.share / PARTS
-        table, share, write = draw(control)
-        campaign = (kept or Campaign.begun(code, study, share)).joined(table, day)
-        if len(campaign.table):
-            campaign.save(root)
-        return Begun(campaign=campaign, table=in_arms(table, campaign.table), path=write(campaign.table))
+    folder = path_of(root, code).parent
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with one_at_a_time(folder / ".lock", what="a list is being drawn up here"):
+        yield
+
+
+def _kept(root: Path, code: str, study: str | None, control: float | None) -> Campaign | None:
+    """A campaign that was begun already; its study and the share that is left alone cannot change."""
+    if not path_of(root, code).exists():
+        return None
+    kept = Campaign.load(root, code)
+    if kept.study != study:
+        raise ConfigError(f"campaign {code} is of study {kept.study}", hint="give --campaign another name")
+    if control is not None and round(PARTS * control) != kept.share:
+        raise ConfigError(
+            f"campaign {code} leaves {kept.share / PARTS:.1%} alone, and another share is stated now",
+            hint="arms stay as they were drawn: give --campaign another name, or put the share back",
+        )
+    return kept
+
+
+def _joined(root: Path, campaign: Campaign, drawn: pa.Table, day: dt.date) -> Campaign:
+    """The campaign with who is new on its list, kept if anybody is in it."""
+    campaign = campaign.joined(drawn, day)
+    if len(campaign.table):
+        campaign.save(root)
+    return campaign

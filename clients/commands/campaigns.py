@@ -124,8 +124,6 @@ def _as_json(one: Told) -> dict[str, Any]:
     if found is None:
         return {**about, "effect": None}
     told = found.model_dump(mode="json")
-    if measured.stale:
-        told["verdict"] = None
     for name in ("more_buyers", "more_spent"):
         estimate: Estimate | None = getattr(found, name)
         told[name] = None if estimate is None else estimate.model_dump(mode="json")
@@ -180,7 +178,7 @@ def _told(estimate: Estimate | None, factor: float, digits: int, unit: str = "")
 
 
 def _verdict(found: Effect, measured: Measured) -> str:
-    if measured.stale:
+    if found.doubt == "stale":
         newest = measured.newest or "none"
         until = "no verdict until all of them are there"
         return f"The newest purchase in the source before {measured.last} is of {newest}: {until}."

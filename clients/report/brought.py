@@ -17,6 +17,7 @@ _DOUBTS: dict[Doubt, str] = {
     "few": "brought_few",
     "not_as_drawn": "brought_not_as_drawn",
     "control_contacted": "brought_control_contacted",
+    "stale": "brought_stale",
 }
 
 
@@ -39,9 +40,7 @@ def brought(campaigns: Sequence[Told], say: Callable[..., str], language: Langua
 
 
 def _finding(one: Told, say: Callable[..., str]) -> str:
-    found, measured = one.effect, one.measured
-    if measured.stale:
-        return say("brought_stale", campaign=one.code)
+    found = one.effect
     if found is None or found.verdict is None or found.more_buyers is None:
         return say(_DOUBTS[found.doubt or "few"] if found else "brought_few", campaign=one.code)
     more = found.more_buyers
