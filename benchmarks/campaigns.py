@@ -121,13 +121,18 @@ def main() -> None:
     options.add_argument("--customers", type=int, default=5_000)
     options.add_argument("--names", type=int, default=1_500, help="on each month's list")
     options.add_argument("--repetitions", type=int, default=500, help="years")
+    options.add_argument("--first", type=int, default=0, help="seed of the first year; each has the next")
     given = options.parse_args()
     share = usual_share(given.names) / PARTS
     lists = f"{given.names:,} of {given.customers:,} customers, {share:.0%} left alone"
     print(f"{given.repetitions} years of {MONTHS} lists of {lists}")
     for uplift in (0.4, 0.0):
         started = time.process_time()
-        found = [one for seed in range(given.repetitions) for one in year(seed, given.customers, given.names, uplift)]
+        found = [
+            one
+            for seed in range(given.repetitions)
+            for one in year(given.first + seed, given.customers, given.names, uplift)
+        ]
         held = {name: np.nanmean([holds(getattr(said, name), true[name]) for said, true in found]) for name in FIGURES}
         verdicts = [said.verdict for said, _ in found]
         more, fewer, none = (verdicts.count(one) / len(found) for one in ("more", "fewer", None))
