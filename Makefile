@@ -14,7 +14,7 @@ demo: $(VENV)/.node
 test: lint
 	$(BIN)/python -m pytest $(PYTEST_ARGS)
 
-## The modules and tests that take no more than a few seconds each (tests/support/costs.py says which): 76 s on two quiet cores.
+## The modules and tests that take no more than a few seconds each: tests/support/costs.py says which.
 fast: $(VENV)/.dev
 	$(BIN)/python -m pytest -m "not slow" $(PYTEST_ARGS)
 

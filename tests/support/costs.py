@@ -18,7 +18,7 @@ SECONDS: dict[str, int] = {
     "test_accounting": 11, "test_accuracy": 10, "test_again": 5, "test_architecture": 3, "test_attacks": 7,
     "test_audit": 3, "test_audit_manipulations": 4, "test_bytes_to_table": 8, "test_central_noise": 4,
     "test_charged_is_what_ran": 4, "test_churn": 18, "test_churn_accuracy": 60, "test_churn_report": 5,
-    "test_cells": 24,
+    "test_campaigns": 6, "test_cells": 24,
     "test_cli": 4, "test_cluster_accuracy": 20, "test_cluster_report": 4, "test_cluster_scales": 9,
     "test_clusters": 18, "test_codec": 10, "test_concentration": 3, "test_contract_statistics": 6,
     "test_customer_table": 14,
