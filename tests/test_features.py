@@ -457,6 +457,7 @@ def test_real_features_are_those_of_pandas(tmp_path: Path, data_folder: Path) ->
         "trend": 2 * half - year,
         "momentum": 1000 * (1 + half) // (1 + year - half),
         "loyalty": 1000 * earned // (2 * sum(weights)),
+        "purchase_days": orders.begun.dt.date.groupby(orders.customer_id).nunique(),
         "return_share": 1000 * back // (back + rows),
         "weekend_share": 1000 * (orders.begun.dt.day_of_week >= 5).groupby(orders.customer_id).sum() // count,
         "evening_share": 1000 * (orders.begun.dt.hour >= 18).groupby(orders.customer_id).sum() // count,

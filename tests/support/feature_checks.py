@@ -155,6 +155,7 @@ SLOW: dict[FeatureName, Callable[[Past], int]] = {
     "trend": lambda p: 2 * p.orders(180) - p.orders(360),
     "momentum": lambda p: 1000 * (1 + p.orders(180)) // (1 + p.orders(360) - p.orders(180)),
     "loyalty": lambda p: p.loyalty,
+    "purchase_days": lambda p: len({p.wall(begun).date() for begun in p.begun}),
     "return_share": lambda p: p.share(len(p.lines) - len(p.bought), len(p.lines)),
     "weekend_share": lambda p: p.share(sum(p.wall(b).weekday() >= 5 for b in p.begun), len(p.begun)),
     "evening_share": lambda p: p.share(sum(p.wall(b).hour >= 18 for b in p.begun), len(p.begun)),

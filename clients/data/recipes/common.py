@@ -114,6 +114,7 @@ COMMON: dict[str, Recipe] = {
     ),
     "momentum": _recipe(_momentum, "orders_180", "orders_360"),
     "loyalty": _recipe(_loyalty, *_SPANS),
+    "purchase_days": _recipe(lambda facts: facts.column("bought_days"), "bought_days"),
     "discount_share": _recipe(lambda facts: facts.share("discounted", "lines"), "discounted", "lines"),
     "return_share": _recipe(lambda facts: facts.share("returned", "lines", "returned"), "returned", "lines"),
     "weekend_share": _recipe(lambda facts: facts.share("weekend", "orders"), "weekend", "orders"),

@@ -21,6 +21,10 @@ from privacy.protocol.study import Study
 
 _EVENING = 18
 _SATURDAY = 5
+#: Sums that need the clock on the holder's wall.
+_OF_WALLS = frozenset(
+    {"first_wall", "second_wall", "latest_wall", "previous_wall", "bought_days", "weekend", "evening"}
+)
 
 
 def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed: frozenset[SumName]) -> ir.Table:
@@ -100,7 +104,7 @@ def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) 
         found["gap"] = hundredths - hundredths.lag().over(window)
     if "second_wall" in needed or "first_wall" in needed:
         found["place"] = ibis.row_number().over(window)
-    if needed & {"first_wall", "second_wall", "latest_wall", "previous_wall", "weekend", "evening"}:
+    if needed & _OF_WALLS:
         wall = wall_clock(parts.begun, origin.config, origin.study)
         found |= {"wall": wall, "weekend": wall.day_of_week.index() >= _SATURDAY, "evening": wall.hour() >= _EVENING}
         if "previous_wall" in needed:

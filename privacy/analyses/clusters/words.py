@@ -42,6 +42,7 @@ _KINDS: dict[str, str] = {
     "idle_share": "recency",
     "momentum": "trend",
     "loyalty": "trend",
+    "purchase_days": "orders",
     "discount_share": "discount",
     "return_share": "returns",
     "weekend_share": "weekend",
