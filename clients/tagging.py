@@ -18,6 +18,7 @@ from clients.answering.runs import RunFolder
 from clients.data.config import HolderConfig
 from clients.data.findings import Finding
 from clients.data.origin import Origin
+from clients.data.rows.rules.columns import customers_of
 from clients.labels.config import FileTarget, read_labels_config
 from clients.labels.control import control_key
 from clients.labels.day_rows import DayRows
@@ -29,11 +30,11 @@ from clients.tags.check import (
     version_findings,
     wrong_findings,
 )
-from clients.tags.columns import Customers, customers_of
 from clients.tags.config import NAME, Tag, TagsFile, read_tags
 from clients.tags.coverage import Known, complete, coverage, declared
 from clients.tags.evaluation import Evaluated, evaluate
 from clients.tags.files import write_changes, write_group, write_tags
+from clients.tags.label_columns import with_labels
 from clients.tags.library import file_text, fitting, library
 from clients.tags.names import label_facts, vocabulary
 from clients.tags.preview import Preview, previews
@@ -134,7 +135,7 @@ class TagSetting:
             DataError: if a feed cannot be read as described.
         """
         wanted = dict.fromkeys((*needs(tuple(rules)), *more))
-        customers: Customers = customers_of(self.origin, tuple(wanted), self.labels())
+        customers = with_labels(customers_of(self.origin, tuple(wanted)), wanted, self.labels())
         return evaluate(rules, customers, self.day)
 
 

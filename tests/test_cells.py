@@ -27,9 +27,9 @@ from clients.data.rows.cells.events import LARGEST, within
 from clients.data.rows.cells.facts import attributes, use_name
 from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.keys import folded
-from clients.data.rows.cells.kind import CustomerCells, build_cells
 from clients.data.rows.cells.order_events import order_cells, order_rows, order_sums
 from clients.data.rows.cells.paths import Moments, credited, followed, weighted_sums
+from clients.data.rows.entries.kind import CustomerCells, build_cells
 from privacy.errors import DataError
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.cells import CellRequest

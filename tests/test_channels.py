@@ -13,8 +13,8 @@ from source_kit import make_study
 from clients.data.check import preflight
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
-from clients.data.rows.cells.kind import build_cells
 from clients.data.rows.customers import build_customer_table
+from clients.data.rows.entries.kind import build_cells
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.cells import CellRequest
 from simulations.worlds.channels import ZONE, ChannelWorld, generate_channels

@@ -21,7 +21,8 @@ from tag_world import STUDY, setting, tagged
 
 from clients.data.config import HolderConfig
 from clients.data.rows.customers import build_customer_table
-from clients.tags.columns import Customers, of_label
+from clients.data.rows.rules.columns import Customers
+from clients.tags.label_columns import of_label
 from clients.tags.names import vocabulary
 from privacy.protocol.study import Study
 from privacy.tags.tree import Fact, Node, Unit

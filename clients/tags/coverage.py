@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clients.tags.columns import Customers, is_nothing
+from clients.data.rows.rules.columns import Customers, is_nothing
 from clients.tags.config import TagsFile
 from privacy.errors import ConfigError
 from privacy.tags.reader import Vocabulary

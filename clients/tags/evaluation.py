@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from clients.tags.columns import Customers
+from clients.data.rows.rules.columns import Customers
 from clients.tags.config import Tag
 from clients.tags.rules import Rule
 from privacy.tags.tree import Aggregate, Fact

@@ -11,20 +11,12 @@ from clients.data.customer_totals import check_sums
 from clients.data.recipes.common import COMMON
 from privacy.errors import ConfigError
 from privacy.kernel.features import FEATURES, Feature
-from privacy.kernel.feeds import FEEDS, Role
+from privacy.kernel.feeds import FEEDS
+from privacy.kernel.rule_words import OF_BIRTH, OF_TIME, kind_of_attribute, kind_of_role, unit_of_feature
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
 from privacy.tags.reader import Vocabulary
-from privacy.tags.tree import COUNT, DAYS, SHARE, Kind, Unit
-
-#: Facts that every order gives, with no further question.
-OF_ORDERS = ("orders", "money", "recency_days", "tenure_days")
-#: What is worked out of a day of birth: whole years, and days until the next birthday (0: today).
-OF_BIRTH: dict[str, Unit] = {"customer.age": Unit("years", 1), "customer.birthday": DAYS}
-#: Of the time of an event, by the clock on the source's wall; Monday is 1.
-OF_TIME: dict[str, Unit] = {"weekday": COUNT, "hour": COUNT, "month": COUNT}
-#: Money of one event, see ``clients.data.cleaning.money.QUANTA_PER_UNIT``.
-QUANTA = Unit("money", 10_000)
+from privacy.tags.tree import Kind, Unit
 
 
 def vocabulary(config: HolderConfig, study: Study, *, like: bool) -> Vocabulary:
@@ -45,7 +37,7 @@ def vocabulary(config: HolderConfig, study: Study, *, like: bool) -> Vocabulary:
         if why := _no_feature(config, feature):
             absent[name] = why
         else:
-            facts[name] = _unit(feature, money)
+            facts[name] = unit_of_feature(feature, money)
     for name, found in label_facts():
         if not like:
             absent[name] = 'say whose labels are meant: like = "STUDY" at the top of tags.toml'
@@ -67,14 +59,6 @@ def label_facts() -> Iterator[tuple[str, LabelFact]]:
         yield from analysis.facts.items()
 
 
-def _unit(feature: Feature, money: Unit) -> Unit:
-    by_unit = {
-        "days": DAYS, "days, hundredths": Unit("days", 100), "thousandths": SHARE, "minor units": money,
-        "orders": COUNT, "lines, hundredths": Unit("count", 100),
-    }  # fmt: skip
-    return by_unit[feature.unit]
-
-
 def _no_feature(config: HolderConfig, feature: Feature) -> str:
     """What to do about a feature that cannot be worked out here; empty where it can."""
     if feature.needs is not None and feature.needs not in config.columns.mapped():
@@ -88,8 +72,8 @@ def _no_feature(config: HolderConfig, feature: Feature) -> str:
 
 def _attributes() -> Iterator[tuple[str, Kind]]:
     for role, what in FEEDS["customer"].items():
-        if what.kind in ("text", "flag"):
-            yield f"customer.{role}", "flag" if what.kind == "flag" else "text"
+        if (kind := kind_of_attribute(what)) is not None:
+            yield f"customer.{role}", kind
     yield from OF_BIRTH.items()
 
 
@@ -108,19 +92,8 @@ def _events(
         feeds[feed] = dict(OF_TIME)
         for role, what in roles.items():
             if role in declared[feed]:
-                feeds[feed][role] = _of_role(role, what)
+                feeds[feed][role] = kind_of_role(role, what)
                 values |= {(feed, role): money} if what.kind == "money" else {}
             else:
                 absent[f"{feed}.{role}"] = f"map {role} under {where} in holder.toml"
     return feeds, values
-
-
-def _of_role(role: str, what: Role) -> Kind:
-    match what.kind:
-        case "money":
-            return QUANTA
-        case "number":
-            return Unit(role, 1)
-        case "flag":
-            return "flag"
-    return "text"

@@ -14,11 +14,10 @@ from pathlib import Path
 from privacy.analyses.catalogue import NAMES
 
 #: Of ``privacy``, what decides nothing of what is computed, sent or charged: how released numbers look, and how records
-#: are checked afterwards; and rules that holders apply to their own customers only. Nothing that is in a digest imports
-#: it (a test holds that).
+#: are checked afterwards. Nothing that is in a digest imports it (a test holds that).
 FREE = (
     "audit/", "figures/", "presentation/", "results.py", "section.py", "member_commands.py", "member_rosters.py",
-    "statistics/examples.py", "locks.py", "tags/",
+    "statistics/examples.py", "locks.py",
 )  # fmt: skip
 #: The same of an analysis' room.
 FREE_IN_ROOMS = (

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from clients.data.rows.cells.kind import CustomerCells
+from clients.data.rows.entries.kind import CustomerCells
 from privacy.kernel.cells import CellRequest, CellRows
 from privacy.kernel.declarations import CellTable
 from privacy.kernel.dimensions import DAYPARTS, MODELS, WEEKDAYS

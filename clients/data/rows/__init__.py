@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from clients.data.origin import Origin
-from clients.data.rows.cells.kind import CELL_ROWS
 from clients.data.rows.customers import CUSTOMER_ROWS
+from clients.data.rows.entries.kind import CELL_ROWS
 from clients.data.rows.features import FEATURE_ROWS
 from clients.data.rows.kinds import OwnRows, RowKind
 from privacy.kernel.cells import CellRequest

@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from clients.data.customer_totals import check_totals
 from clients.data.origin import Origin
-from clients.data.rows.cells.build import build_entries
 from clients.data.rows.customers import table_key
+from clients.data.rows.entries.build import build_entries
 from clients.data.rows.kinds import IdentifiedRows, RowKind
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.cells import CellRequest, CellRows

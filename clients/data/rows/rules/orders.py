@@ -20,9 +20,9 @@ from clients.data.rows.cells.events import limited
 from clients.data.rows.cells.keys import folded
 from clients.data.rows.customers import customer_query, used_rules
 from clients.data.rows.orders import wall_clock
-from clients.tags.events import filters_of, part_of_time, within
-from clients.tags.filters import holds, spellings_of
-from clients.tags.names import OF_TIME
+from clients.data.rows.rules.events import filters_of, part_of_time, within
+from clients.data.rows.rules.filters import holds, spellings_of
+from privacy.kernel.rule_words import OF_TIME
 from privacy.tags.tree import Aggregate, Fact, Node, leaves
 
 
@@ -38,7 +38,7 @@ class LineColumns:
         self._lines, self._origin = lines, origin
 
     def value(self, name: str) -> ir.Value:
-        """See :class:`clients.tags.filters.EventColumns`."""
+        """See :class:`clients.data.rows.rules.filters.EventColumns`."""
         lines, origin = self._lines, self._origin
         if name in OF_TIME:
             return part_of_time(name, wall_clock(lines.time, origin.config, origin.study))
@@ -49,7 +49,7 @@ class LineColumns:
         return folded(lines.order if name == "order" else lines[f"raw_{name}"]).nullif("")
 
     def spellings(self, name: str, word: str) -> tuple[str, ...]:
-        """See :class:`clients.tags.filters.EventColumns`."""
+        """See :class:`clients.data.rows.rules.filters.EventColumns`."""
         return spellings_of(word, self._origin.config.values.get("order", {}).get(name, {}))
 
 

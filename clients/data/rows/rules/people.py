@@ -13,8 +13,8 @@ from clients.data.cleaning.columns import is_so
 from clients.data.feeds.lines import OpenFeed
 from clients.data.rows.cells.gathered import Part
 from clients.data.rows.cells.keys import born_number, folded
-from clients.tags.names import OF_BIRTH
 from privacy.kernel.feeds import FEEDS
+from privacy.kernel.rule_words import OF_BIRTH
 from privacy.tags.truth import BoolArray, Column, IntArray
 
 #: Nobody is older.

@@ -16,9 +16,9 @@ from clients.data.place import Reading
 from clients.data.rows.cells.events import limited
 from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.orders import start_at, wall_clock
-from clients.tags.filters import holds, spellings_of
-from clients.tags.names import OF_TIME
+from clients.data.rows.rules.filters import holds, spellings_of
 from privacy.kernel.feeds import FEEDS
+from privacy.kernel.rule_words import OF_TIME
 from privacy.protocol.study import Study
 from privacy.tags.tree import Aggregate, Node
 
@@ -42,7 +42,7 @@ class FeedColumns:
         return self._feed.rows
 
     def value(self, name: str) -> ir.Value:
-        """See :class:`clients.tags.filters.EventColumns`."""
+        """See :class:`clients.data.rows.rules.filters.EventColumns`."""
         rows = self._feed.rows
         if name in OF_TIME:
             return part_of_time(name, wall_clock(rows.time, self._reading, self._study))
@@ -59,7 +59,7 @@ class FeedColumns:
         return rows[f"text_{name}"].nullif("")
 
     def spellings(self, name: str, word: str) -> tuple[str, ...]:
-        """See :class:`clients.tags.filters.EventColumns`."""
+        """See :class:`clients.data.rows.rules.filters.EventColumns`."""
         return spellings_of(word, self._reading.values.get(name, {}))
 
 

@@ -6,10 +6,9 @@ who is on the exclusion list.
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -23,16 +22,15 @@ from clients.data.recipes.facts import DAY
 from clients.data.rows.cells.gathered import Part, minor_units, spread
 from clients.data.rows.customers import counted_lines, spellings_of, with_exact_ids
 from clients.data.rows.features import build_features
+from clients.data.rows.rules.events import FeedColumns, feed_query
+from clients.data.rows.rules.orders import order_query
+from clients.data.rows.rules.people import attributes
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
 from clients.data.spellings import Spellings, choose
-from clients.labels.day_rows import DayRows
-from clients.tags.events import FeedColumns, feed_query
-from clients.tags.names import OF_ORDERS, label_facts
-from clients.tags.orders import order_query
-from clients.tags.people import attributes, coded
 from privacy.kernel.features import MISSING, FeatureRequest
 from privacy.kernel.feeds import FEEDS, FeedName
+from privacy.kernel.rule_words import OF_ORDERS
 from privacy.kernel.terms import minor_digits
 from privacy.tags.reader import MEAN_PARTS
 from privacy.tags.tree import SHARE, Aggregate, Fact, Leaf, Node, Unit
@@ -50,14 +48,12 @@ class Customers:
         source_ids: the same as the source of purchases spells them.
         columns: by leaf; all of shape ``(customers,)``.
         spent: in minor units; 0 where nothing was bought.
-        labels_of: day of the labels that facts are from, by name of the fact.
     """
 
     ids: pa.Array
     source_ids: pa.Array
     columns: Mapping[Node, Column]
     spent: IntArray
-    labels_of: Mapping[str, dt.date] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -77,13 +73,12 @@ class _Found:
         self.columns += [(node, part, column) for node, column in columns.items()]
 
 
-def customers_of(origin: Origin, wanted: Sequence[Leaf], labels: Sequence[DayRows[Any]] = ()) -> Customers:
+def customers_of(origin: Origin, wanted: Sequence[Leaf]) -> Customers:
     """Ask for everything that rules read.
 
     Args:
         origin: the holder's, as of the day of the run.
-        wanted: facts and aggregates.
-        labels: the newest labels of the study that facts are of.
+        wanted: facts and aggregates; those that are of labels are passed over.
 
     Raises:
         DataError: if a feed cannot be opened, or its columns cannot be what they are mapped as.
@@ -101,14 +96,11 @@ def customers_of(origin: Origin, wanted: Sequence[Leaf], labels: Sequence[DayRow
         node: _over_all(node, numbers[id(part)], column, len(ids)) for node, part, column in found.columns
     }
     columns_of_all |= _features(origin, wanted, ids)
-    of_labels, days = _labels(wanted, labels, ids)
-    columns_of_all |= of_labels
     return Customers(
         ids=ids,
         source_ids=_spelled(ids, found.spelled),
         columns=columns_of_all,
         spent=columns_of_all[spent].raw,
-        labels_of=days,
     )
 
 
@@ -252,55 +244,6 @@ def _features(origin: Origin, wanted: Iterable[Leaf], ids: pa.Array) -> dict[Nod
         values = made.table.values[:, 0, number]
         raw = values[row] if len(values) else np.full(len(ids), MISSING, dtype=np.int64)
         found[facts[name]] = Column(np.where(there, raw, 0), there & (raw != MISSING))
-    return found
-
-
-def _labels(
-    wanted: Iterable[Leaf], labels: Sequence[DayRows[Any]], ids: pa.Array
-) -> tuple[dict[Node, Column], dict[str, dt.date]]:
-    """Facts of labels, and of which day they are; unknown where nothing is kept."""
-    known = dict(label_facts())
-    facts = [one for one in wanted if isinstance(one, Fact) and one.name in known]
-    found: dict[Node, Column] = {}
-    days: dict[str, dt.date] = {}
-    for rows in labels if facts else ():
-        here = [one for one in facts if known[one.name].column in rows.schema().names]
-        if not here:
-            continue
-        table = pa.Table.from_batches(rows.blocks(), schema=rows.schema())
-        place = pc.index_in(ids, value_set=table["customer_id"].combine_chunks())
-        for one in here:
-            found[one] = of_label(one, table[known[one.name].column].combine_chunks(), place)
-            days[one.name] = rows.snapshot.as_of
-    nobody = np.zeros(len(ids), dtype=bool)
-    return {one: Column(np.zeros(len(ids), np.int64), nobody) for one in facts} | found, days
-
-
-def of_label(fact: Fact, values: pa.Array, place: pa.Array) -> Column:
-    """A column of labels, over all customers.
-
-    Args:
-        fact: what it is.
-        values: of labelled customers.
-        place: of every customer among these; null for who has no label.
-    """
-    own = values.take(place)
-    known: BoolArray = own.is_valid().to_numpy(zero_copy_only=False)
-    if fact.kind == "text":
-        raw, words = coded(own, {})
-        return Column(raw, known, words)
-    if pa.types.is_decimal(own.type):
-        per = fact.kind.per if isinstance(fact.kind, Unit) else 1
-        return Column(np.where(known, _parts(own, per), 0), known)
-    return Column(own.cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False), known)
-
-
-def _parts(values: pa.Array, per: int) -> IntArray:
-    """Decimals in so many parts of their unit, rounded half up: their digits without the point, which fit 64 bits."""
-    whole = pa.concat_arrays([values])  # without an offset
-    digits: IntArray = np.frombuffer(whole.buffers()[1], dtype="<i8")[::2][: len(whole)].astype(np.int64)
-    point = 10**values.type.scale
-    found: IntArray = digits * (per // point) if per >= point else (digits + point // per // 2) // (point // per)
     return found
 
 
