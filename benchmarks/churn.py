@@ -54,7 +54,7 @@ from churn_time import time_study
 from numpy.typing import NDArray
 from rfm_accuracy import default_data
 
-from privacy.analyses.churn.models import logits_of
+from privacy.analyses.churn.scorers import logits_of
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureName
 from privacy.protocol.study import Study

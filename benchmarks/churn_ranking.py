@@ -28,9 +28,10 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.rows.features import build_features
-from privacy.analyses.churn.models import LOGIT, logits_of
+from privacy.analyses.churn.models import LOGIT
 from privacy.analyses.churn.results_ranking import area_under_curve, average_precision
 from privacy.analyses.churn.score_histogram import ScoreHistogram
+from privacy.analyses.churn.scorers import logits_of
 from privacy.kernel.features import FeatureTable
 from privacy.protocol.study import Study
 from server.analyses.churn.ranking import ranking

@@ -31,9 +31,10 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.features import build_features
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel, logits_of
+from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
 from privacy.analyses.churn.results import ChurnResult
+from privacy.analyses.churn.scorers import logits_of
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureTable
@@ -116,7 +117,7 @@ def test_released_figures_hold_the_exact_ones(tmp_path: Path, family: str) -> No
     assert near(result.quality.auc, exact)
     assert near(result.quality.churn_rate, np.mean([table.outcome[:, TEST].mean() for table in tables.values()]))
     assert abs(result.customers.value - 3600) <= 3 * result.customers.margin
-    assert [figures.code for figures in result.baselines] == ["recency_days"]
+    assert [figures.code for figures in result.baselines] == ["recency_days", "prior"]
     assert result.quality.auc.value > result.baselines[0].auc.value
     steps = 4 if family == "network" else 3
     assert [step.title for step in result.rounds] == [f"training {n} of {steps}" for n in range(1, steps + 1)]
@@ -157,7 +158,20 @@ def test_the_length_of_the_list_changes_the_figures_and_no_question(tmp_path: Pa
     outcome = np.concatenate([table.outcome[:, TEST] for table in tables.values()])
     first = np.argsort(-scores, kind="stable")[: int(0.03 * len(scores))]
     assert near(listed.rate, outcome[first].mean())
-    assert [figures.on_list(0.03).part for figures in result.baselines] == [0.03]
+    assert [figures.on_list(0.03).part for figures in result.baselines] == [0.03, 0.03]
+
+
+def test_policies_see_what_every_model_is_compared_with() -> None:
+    """A study whose model looks at money alone is about orders and recency, too; the evaluation at nothing else."""
+    study = study_of(churn={"features": ("money",)})
+    assert study.columns == {"money", "recency", "orders"}
+    names, days = churn.probe(study).looks_at
+    known, known_days = study.row_requests["churn"].offers
+    assert names == known == {"money", "recency_days", "purchase_days", "tenure_days"}
+    assert days < known_days
+    policy = kit.lenient_policy(analyses=("churn",), columns=("money", "recency"))
+    with pytest.raises(CohortiumError, match="orders"):
+        policy.admit_study(study)
 
 
 def test_shares_of_the_budget_add_up() -> None:

@@ -27,7 +27,7 @@ from contract_examples import (
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
-from row_kits import FEATURE_NAMES, KINDS, customer_table, feature_table, plausible_features, table, tables_of
+from row_kits import FEATURE_NAMES, KINDS, customer_table, plausible_features, table, tables_of
 from statistic_kit import Reading
 
 from privacy.analyses.catalogue import CATALOGUE, STATISTICS_OF, AnyStatistic
@@ -295,8 +295,9 @@ def test_a_feature_table_is_integers_of_one_shape() -> None:
 @pytest.mark.parametrize("statistic", STATISTICS["score_histogram"])
 @pytest.mark.parametrize("outcome", [-1, 2, -(2**63), 2**63 - 1])
 def test_a_day_whose_outcome_is_not_known_adds_nothing(statistic: Statistic, outcome: int) -> None:
-    known = feature_table([((1, 1, (1, 2, 3, MISSING)),) * 3])
-    unknown = feature_table([((1, outcome, (1, 2, 3, MISSING)),) * 3])
+    kind, values = kind_of(statistic), (1, 2, 3, MISSING)
+    width = kind.plausible(1, 1).values.shape[2]
+    known, unknown = (kind.table([((1, each, values[:width]),) * 3]) for each in (1, outcome))
     assert statistic.encode_rows(known).any()
     assert not statistic.encode_rows(unknown).any()
 
@@ -305,8 +306,7 @@ def test_a_day_whose_outcome_is_not_known_adds_nothing(statistic: Statistic, out
     "statistic", [s for kind in ("anchor_sums", "grid_counts", "score_histogram") for s in STATISTICS[kind]]
 )
 def test_other_days_than_the_one_asked_for_do_not_matter(statistic: Statistic) -> None:
-    columns = plausible_features(200, 4)
-    others = plausible_features(200, 5)
+    columns, others = (kind_of(statistic).plausible(200, seed) for seed in (4, 5))
     day = np.arange(3)[None, :] == statistic.day
     mixed = FeatureTable(
         names=columns.names,

@@ -43,7 +43,8 @@ from clients.data.origin import Origin
 from clients.data.rows.features import CustomerFeatures, build_features
 from clients.labels.config import ContactSettings
 from clients.report.files import recorded_result, write_holder_report
-from privacy.analyses.churn.models import LOGIT, LogisticModel, logits_of
+from privacy.analyses.churn.models import LOGIT, LogisticModel
+from privacy.analyses.churn.scorers import logits_of
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
@@ -326,7 +327,8 @@ def test_a_model_is_judged_at_the_length_of_the_list(ran: Ran) -> None:
     model = own.rankings["model"]
     assert model.listed.part == 0.05
     assert model.listed.rate.value == pytest.approx(first["left"].mean(), abs=1.5 / len(first))
-    best = max((own.rankings[code] for code in ("recency_days", "intervals")), key=lambda item: item.listed.rate.value)
+    others = ("recency_days", "prior", "own_prior", "intervals")
+    best = max((own.rankings[code] for code in others), key=lambda item: item.listed.rate.value)
     gain = model.gain_on_list(best)
     assert gain.value == pytest.approx(model.listed.rate.value - best.listed.rate.value)
     view = HolderView(
@@ -394,7 +396,7 @@ def test_each_language_stands_alone(alone: Ran) -> None:
     left = set(re.findall(r"(?<![0-9a-z])[A-Za-z]{3,}(?![0-9a-z])", chinese))
     assert left <= {
         "Cohortium", "AUC", "EUR", "GDPR", "demo", "rfm", "online", "store", "actions", "toml", "cohortium", "source",
-        "churn", "holder", "contacts", "labels",
+        "churn", "holder", "contacts", "labels", "MBG", "NBD",
     }  # fmt: skip
     assert not re.search(r"[一-鿿]", " ".join(words["en"]))
 
@@ -446,6 +448,8 @@ def test_the_interval_model_is_a_fair_baseline_on_real_data(data_folder: Path, t
         assert scores.timing.act_by.max() <= horizon - 30
         found, _ = rankings_on_test_day(features, model, study)
         assert found["intervals"].figures.auc.value >= least
+        assert found["prior"].figures.auc.value > found["intervals"].figures.auc.value
+        assert found["own_prior"].figures.auc.value > found["prior"].figures.auc.value - 0.002
         gain = found["intervals"].gain(found["recency_days"])
         assert gain.value > gain.margin
         assert found["model"].figures.auc.value == pytest.approx(found["recency_days"].figures.auc.value, abs=0.005)

@@ -298,13 +298,12 @@ def test_the_command_never_takes_a_roster_from_beside_the_file(command, results:
 def customers(count: int, seed: int, options: ChurnOptions) -> FeatureTable:
     """Customers whose churn depends on their features."""
     rng = np.random.default_rng(seed)
-    values = rng.integers(0, 700, (count, 3, len(options.features)))
+    names = options.request(dt.date(2025, 1, 1)).names
+    values = rng.integers(0, 700, (count, 3, len(names)))
     leave = rng.random((count, 3)) < 1 / (1 + np.exp(2 - values[:, :, 0] / 150))
     outcome = leave.astype(np.int64)
     outcome[:, 2] = -1
-    return FeatureTable(
-        names=options.features, values=values, eligible=np.ones((count, 3), dtype=np.int64), outcome=outcome
-    )
+    return FeatureTable(names=names, values=values, eligible=np.ones((count, 3), dtype=np.int64), outcome=outcome)
 
 
 def test_a_run_leaves_a_model_that_every_holder_can_check(tmp_path: Path) -> None:

@@ -25,13 +25,12 @@ from privacy.analyses.churn.models import (
     WEIGHT,
     FeatureRank,
     LogisticModel,
-    Model,
     NetworkModel,
-    logits_of,
     probability,
     tangent,
     weight,
 )
+from privacy.analyses.churn.scorers import Model, logits_of
 from privacy.kernel.features import UNIT, Scale, ScaledFeature
 
 LARGEST = 1 << 24

@@ -25,7 +25,7 @@ COMPOSED = (
     "scheme_", "feature_", "axis_", "question_", "step_", "placement_", "no_promise_", "returns_",
     "duplicates_", "totals_", "quality_", "family_", "churn_finding_", "calibration_", "ethics_", "card_placement_",
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
-    "measure_", "status_", "second_",
+    "measure_", "status_", "second_", "yardstick_", "card_list_",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
     "lists_", "churn_place_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_", "why_",
 )  # fmt: skip

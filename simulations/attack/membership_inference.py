@@ -30,7 +30,7 @@ from clients.answering.folder import HolderFolder, SourceData
 from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.accounting.events import total_squared_mu
 from privacy.accounting.gdp import root
-from privacy.analyses.churn.models import LOGIT, Model, logits_of
+from privacy.analyses.churn.scorers import Model, logits_of
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import ClusterOptions
@@ -185,7 +185,7 @@ def _fit(published: Model | Clusters, table: FeatureTable) -> tuple[FloatArray, 
         return -np.sqrt(np.square(away).sum(axis=1)), table.eligible[:, 0] == 1
     outcome = table.outcome[:, 0]
     sign = np.where(outcome == 1, 1.0, -1.0)
-    return sign * logits_of(published, table, 0) / LOGIT, (table.eligible[:, 0] == 1) & (outcome >= 0)
+    return sign * logits_of(published, table, 0), (table.eligible[:, 0] == 1) & (outcome >= 0)
 
 
 def _attacked(name: str, member: NDArray[np.bool_], fit: FloatArray, mu: float) -> MembershipResult:

@@ -82,6 +82,7 @@ def churn_result(
     *,
     separation: float = 1.0,
     recency: float = 0.4,
+    prior: float = 0.2,
     odds: float = 0.0,
     deviation: float = 8.0,
     family: str = "logistic",
@@ -89,9 +90,9 @@ def churn_result(
 ) -> ChurnResult:
     """What the analysis leaves, from made-up counts through the real figures."""
     quality = ranking("model", counts(separation, odds=odds), deviation, ENDS, predicted=predicted(TYPICAL))
-    alone = ranking("recency_days", counts(recency), 2 * deviation, ENDS)
+    others = (("recency_days", recency), ("prior", prior))
+    baselines = [ranking(code, counts(slope), 2 * deviation, ENDS) for code, slope in others]
     assert quality is not None
-    assert alone is not None
     by_holder = {holder: ranking(holder, counts(separation, 3000), deviation, ENDS) for holder in holders}
     return ChurnResult(
         family=family,
@@ -103,7 +104,7 @@ def churn_result(
         model=network() if family == "network" else linear(),
         customers=Estimate(value=9012.3, margin=77.0),
         quality=quality,
-        baselines=(alone,),
+        baselines=baselines,
         by_holder=by_holder,
         rounds=tuple(TrainingRound(title=f"training {n} of 3", step=0.3 / n) for n in (1, 2, 3)),
     )

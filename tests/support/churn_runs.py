@@ -35,11 +35,12 @@ def population(customers: int, seed: int, *, days: int = 3) -> FeatureTable:
         place = 1 / (1 + np.exp(-(sign * leaving + rng.normal(0, 1, leaving.shape))))
         steps = np.array(FEATURES[name].scale.thresholds)
         columns.append(steps[(place * len(steps)).astype(np.int64).clip(0, len(steps) - 1)])
+    columns.append(columns[CHURN_FEATURES.index("orders")])  # one order a day
     odds = 1 / (1 + np.exp(-1.5 * leaving))
     outcome = (rng.random(leaving.shape) < odds).astype(np.int64)
     outcome[:, -1] = -1  # the as-of day's horizon is not over
     return FeatureTable(
-        names=CHURN_FEATURES,
+        names=(*CHURN_FEATURES, "purchase_days"),
         values=np.stack(columns, axis=2).astype(np.int64),
         eligible=np.ones(leaving.shape, dtype=np.int64),
         outcome=outcome,

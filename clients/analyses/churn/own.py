@@ -18,6 +18,7 @@ from clients.analyses.churn.bands import BANDS, CERTAIN, Band, band_of
 from clients.analyses.churn.facts import Facts, IntArray
 from clients.analyses.churn.intervals import days_after, fit_intervals
 from clients.analyses.churn.labels import ScoreSnapshot
+from clients.analyses.churn.own_formula import fitted
 from clients.analyses.churn.quality import Ranked, ranked
 from clients.analyses.churn.reasons import Said, said
 from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
@@ -25,8 +26,8 @@ from clients.data.rows.kinds import OwnRows
 from clients.labels.config import ContactSettings
 from clients.labels.contacts import PLACES, places, share_of
 from privacy.analyses.churn import CONTRACT
-from privacy.analyses.churn.models import logits_of
 from privacy.analyses.churn.results import ChurnResult
+from privacy.analyses.churn.scorers import logits_of
 from privacy.kernel.features import FeatureTable
 from privacy.protocol.study import Study
 
@@ -91,8 +92,8 @@ class OwnChurn:
         scored: customers who count as of the study's day.
         away: customers who do not, because they have not bought for too long.
         tested: customers who counted on the day of the test.
-        rankings: the model, recency alone and the interval model on the day of the test, by code; those are left out
-            that nothing can be said of.
+        rankings: the model, recency alone, the public formula, the same with the holder's own parameters, and the
+            interval model on the day of the test, by code; those are left out that nothing can be said of.
         typical_days: the interval to which the interval model shrinks.
         bands: from the highest risk.
         places: customers to call, to write to, and to leave alone.
@@ -204,11 +205,14 @@ def rankings_on_test_day(
     outcome = table.outcome[facts.rows, day]
     if not np.isin(outcome, (0, 1)).all():
         return {}, len(facts)
-    probability = probabilities(logits_of(model, table, day)[facts.rows]) / CERTAIN
+    logits, formula = logits_of(model, table, day)[facts.rows], options.formula
+    history = table.values[facts.rows, day][:, [table.names.index(name) for name in formula.FACTS]]
     judge = partial(ranked, outcome=outcome, length=float(options.list_share))
     found = {
-        "model": judge("model", logits_of(model, table, day)[facts.rows], predicted=probability),
+        "model": judge("model", logits, predicted=probabilities(logits) / CERTAIN),
         "recency_days": judge("recency_days", facts.recency_days),
+        "prior": judge("prior", formula.logits(history)),
+        "own_prior": judge("own_prior", fitted(history, formula).logits(history)),
         "intervals": judge("intervals", fit_intervals(facts).silence(facts, options.horizon_days)),
     }
     return {code: item for code, item in found.items() if item is not None}, len(facts)

@@ -111,14 +111,19 @@ def ranked(
     figures = _FIGURES | {
         "list_rate": partial(list_rate, part=length),
         "list_share": partial(top_share, part=length),
+        "stayed_rate": lambda counts: list_rate(counts[..., ::-1, ::-1], length),
+        "stayed_share": lambda counts: top_share(counts[..., ::-1, ::-1], length),
     }
     without = {name: np.array([figure(part) for part in rest]) for name, figure in figures.items()}
     parts = {
         name: Estimate(value=float(figure(whole)), margin=_margin(without[name])) for name, figure in figures.items()
     }
-    listed = ListFigures(part=length, rate=parts.pop("list_rate"), share=parts.pop("list_share"))
+    listed, stayed = (
+        ListFigures(part=length, rate=parts.pop(f"{end}_rate"), share=parts.pop(f"{end}_share"))
+        for end in ("list", "stayed")
+    )
     calibration = () if predicted is None else _calibration(predicted, outcome)
-    own = RankingFigures(code=code, **parts, calibration=calibration, lists=(listed,))
+    own = RankingFigures(code=code, **parts, calibration=calibration, lists=(listed,), stayed=stayed)
     return Ranked(figures=own, without=without, length=length)
 
 

@@ -16,7 +16,7 @@ from clients.analysis import HolderView
 from clients.analysis.comparison import compare
 from clients.labels.control import PARTS, seen_from
 from privacy.analyses.churn import CONTRACT
-from privacy.analyses.churn.results import RankingFigures
+from privacy.analyses.churn.results import ListFigures, RankingFigures
 from privacy.analyses.churn.shown import shown as shown_churn
 from privacy.figures.estimates import Estimate
 from privacy.kernel.terms import minor_digits
@@ -30,6 +30,8 @@ from privacy.section import Section
 _FIGURES = {"auc": 3, "average_precision": 3, "top_lift": 2}
 #: Bands that are called high.
 _HIGH = 2
+#: With more churned customers than others the end of the list is worth as much as its head.
+_MOST = 0.5
 
 
 class _Section:
@@ -117,6 +119,8 @@ class _Section:
             sentences.append(say("churn_find_too_few", count=own.tested))
         else:
             sentences.append(self._against(model))
+            if model.figures.stayed is not None and model.figures.churn_rate.value > _MOST:
+                sentences.append(self._end(model.figures.stayed))
         if own.scored:
             count, money = self._high()
             total = self._money()
@@ -137,7 +141,7 @@ class _Section:
             )
         if model is not None:
             sentences.append(self._level(model.figures))
-        return sentences[:4]
+        return sentences[:5]
 
     def _against(self, model: Ranked) -> str:
         """The model's list against the best that the holder has without it."""
@@ -155,6 +159,12 @@ class _Section:
             all=self._of_100(model.figures.churn_rate).value,
             gain=self._say("value_with_margin", value=value, margin=margin),
         )
+
+    def _end(self, stayed: ListFigures) -> str:
+        """Who is least at risk, as a number of customers: as exact as all of this page."""
+        listed = round(stayed.part * self._own.tested)
+        bought = round(stayed.rate.value * listed)
+        return self._say("churn_find_end", part=self._length(), listed=f"{listed:,}", bought=f"{bought:,}")
 
     def _length(self) -> str:
         return plain(100 * float(self._study.of(CONTRACT).list_share), 3)
@@ -192,6 +202,7 @@ class _Section:
             "notes": [
                 say("churn_note_margins"),
                 say("churn_note_figures", rate=plain(model.churn_rate.value, 2)),
+                say("churn_note_formulas"),
                 say("churn_note_intervals", days=f"{own.typical_days:,.0f}"),
                 self._beside(model),
             ],

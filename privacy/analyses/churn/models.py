@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pydantic import Field, model_validator
 
 from privacy.kernel.canonical import Noun
-from privacy.kernel.features import UNIT, FeatureTable, ScaledFeature
+from privacy.kernel.features import UNIT, ScaledFeature
 
 IntArray = NDArray[np.int64]
 
@@ -135,11 +135,3 @@ class FeatureRank(Noun):
     def logits(self, scaled: IntArray) -> IntArray:
         """As :meth:`LogisticModel.logits`; from -1 to 1."""
         return scaled[:, 0] * WEIGHT
-
-
-Model = Annotated[LogisticModel | NetworkModel | FeatureRank, Field(discriminator="kind")]
-
-
-def logits_of(model: LogisticModel | NetworkModel | FeatureRank, table: FeatureTable, day: int) -> IntArray:
-    """Logits of every customer on a day, eligible or not; shape ``(customers,)``."""
-    return model.logits(table.scaled(model.features, day))

@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from privacy.analyses.churn.prior import MbgPrior, public_prior
 from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest
 
@@ -16,6 +17,10 @@ CHURN_FEATURES: tuple[FeatureName, ...] = (
     "recency_days", "overdue", "on_time", "idle_share", "tenure_days", "tenure_180", "orders", "orders_365",
     "orders_180", "orders_90", "momentum", "interval_variation", "money", "money_365", "order_value", "basket",
 )  # fmt: skip
+
+
+#: What the rankings look at that every model is compared with: recency by itself, and the public formula.
+YARDSTICKS: tuple[FeatureName, ...] = ("recency_days", *MbgPrior.FACTS)
 
 
 class ChurnOptions(Noun):
@@ -61,10 +66,15 @@ class ChurnOptions(Noun):
         step = dt.timedelta(days=self.horizon_days)
         return tuple(as_of - step * back for back in range(self.training_days + 1, -1, -1))
 
+    @property
+    def formula(self) -> MbgPrior:
+        """The public formula that every model is compared with."""
+        return public_prior(self.horizon_days)
+
     def request(self, as_of: dt.date) -> FeatureRequest:
-        """What a holder computes for this analysis."""
+        """What a holder computes for this analysis: the model's features, and those of what it is compared with."""
         return FeatureRequest(
-            names=tuple(dict.fromkeys((*self.features, "recency_days"))),  # what every model is compared with
+            names=tuple(dict.fromkeys((*self.features, *YARDSTICKS))),
             days=self.days(as_of),
             horizon_days=self.horizon_days,
             active_days=self.active_days,

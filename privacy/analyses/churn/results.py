@@ -33,8 +33,8 @@ class ListFigures(Value):
 
     Attributes:
         part: its length, as a share of all customers.
-        rate: share of those on it that churned.
-        share: share of all churned customers that are on it.
+        rate: share of those on it that churned (bought again, where the list is of the lowest scores).
+        share: share of all such customers that are on it.
     """
 
     part: float = Field(gt=0, le=1)
@@ -59,6 +59,8 @@ class RankingFigures(Value):
         top_share: share of all churned customers that are in that tenth.
         calibration: empty for baselines, whose scores are not probabilities.
         lists: of several lengths, ascending; that of the study's list is among them. Empty in results of release 0.1.
+        stayed: the other end, as long as the study's list: of the customers with the lowest scores, how many bought
+            again. None for released baselines, and in results of release 0.1.
     """
 
     code: Name
@@ -69,6 +71,7 @@ class RankingFigures(Value):
     top_share: Estimate
     calibration: tuple[CalibrationPoint, ...] = Field(default=(), max_length=256)
     lists: tuple[ListFigures, ...] = since("0.2.0", (), max_length=16)
+    stayed: ListFigures | None = since("0.2.0", None)
 
     def on_list(self, part: float) -> ListFigures:
         """The list of this length; where there is none, that of the tenth.
@@ -103,7 +106,7 @@ class ChurnResult(Figures):
         model: what every holder applies to its own customers.
         customers: estimated number of customers on the test day, by outcome together.
         quality: of the model, out of time.
-        baselines: of single features, on the same customers.
+        baselines: of what every model must beat, on the same customers: recency by itself, and the public formula.
         by_holder: of the model at each holder, where the study asks for it.
         rounds: how the training went.
         list_share: length of the study's list, as a share of the customers.

@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.models import Model, logits_of
+from privacy.analyses.churn.scorers import Model, logits_of, reads
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import FeatureTable
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
@@ -71,7 +71,7 @@ class ScoreHistogram(Statistic[FeatureTable]):
     @property
     def looks_at(self) -> tuple[frozenset[str], int]:
         """All models' features, and the day."""
-        return frozenset(feature.name for item in self.models for feature in item.model.features), self.day + 1
+        return frozenset[str]().union(*(reads(item.model) for item in self.models)), self.day + 1
 
     def encode_rows(self, table: FeatureTable) -> IntArray:
         """One amplitude per model and eligible customer with a known outcome, zeros elsewhere."""

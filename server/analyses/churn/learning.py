@@ -104,11 +104,6 @@ class Trained(NamedTuple):
     steps: tuple[TrainingRound, ...]
     population: Population
 
-    @property
-    def expected(self) -> NormalDist:
-        """How the model's logits are expected to spread."""
-        return self.population.scores(self.model)
-
 
 def _thousandths(value: float) -> int:
     return math.ceil(1000 * value)
@@ -210,7 +205,7 @@ def _population(moments: FloatArray, view: LinearView) -> Population:
     away = moments[0, 1:] / constant
     mean = np.clip(np.array(view.centre) / UNIT + away, -1, 1)
     values, axes = np.linalg.eigh(moments[1:, 1:] - np.outer(away, away))
-    return Population(mean=mean, axes=(axes * np.sqrt(np.clip(values, 0, len(values)))).T)
+    return Population(features=view.features, mean=mean, axes=(axes * np.sqrt(np.clip(values, 0, len(values)))).T)
 
 
 def train_logistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask) -> Trained:

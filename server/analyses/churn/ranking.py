@@ -57,6 +57,10 @@ _FIGURES: dict[str, Figure] = {
 }
 
 
+#: Figures of a list.
+_ENDS: dict[str, Callable[..., FloatArray]] = {"rate": list_rate, "share": top_share}
+
+
 def log_odds_growth(counts: FloatArray, deviation: float, upper: FloatArray) -> Figure:
     """How the growth of the log odds of churn inside each bin is read off counts near the given ones.
 
@@ -203,8 +207,8 @@ def ranking(
     lengths = sorted({*LENGTHS, list_share})
     figures = (
         _FIGURES
-        | {f"rate {part}": partial(list_rate, part=part) for part in lengths}
-        | {f"share {part}": partial(top_share, part=part) for part in lengths}
+        | {f"{name} {part}": partial(of, part=part) for name, of in _ENDS.items() for part in lengths}
+        | {f"stayed {name}": partial(_from_below, of=of, part=list_share) for name, of in _ENDS.items()}
     )
     found = estimates(figures, counts, deviation, lambda cells: parted(cells, growth(cells)))
     lists = [ListFigures(part=part, rate=found[f"rate {part}"], share=found[f"share {part}"]) for part in lengths]
@@ -214,7 +218,15 @@ def ranking(
         average_precision=_precision(counts, deviation, growth),
         lists=tuple(item for item in lists if item.part == list_share or item.rate.margin <= _WIDEST),
         calibration=() if predicted is None else _calibration(counts, deviation, predicted),
+        stayed=None
+        if predicted is None
+        else ListFigures(part=list_share, rate=found["stayed rate"], share=found["stayed share"]),
     )
+
+
+def _from_below(counts: FloatArray, *, of: Callable[..., FloatArray], part: float) -> FloatArray:
+    """The figure of a list of the lowest scores, and of who bought again."""
+    return of(counts[..., ::-1, ::-1], part=part)
 
 
 def _precision(counts: FloatArray, deviation: float, growth: Figure) -> Estimate:

@@ -1,7 +1,7 @@
 """Churn: who will not buy again within a horizon; one model for all holders, tested on a later day than it learnt from.
 
 The questions of the training are in :mod:`server.analyses.churn.learning`; then follows the *evaluation*: scores by
-outcome on the day of the test, of the model and of recency by itself.
+outcome on the day of the test, of the model, of recency by itself, and of the public formula.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ import numpy as np
 
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, FeatureRank, LogisticModel
 from privacy.analyses.churn.results import ChurnResult, RankingFigures
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
+from privacy.analyses.churn.scorers import ChurnModel, Scorer
 from privacy.errors import DataError
 from privacy.figures.estimates import Z95, Estimate
 from privacy.kernel.row_arithmetic import FloatArray
@@ -33,10 +34,10 @@ BY_HOLDER = "evaluation by holder"
 
 #: Scores of no model in particular: those of one with an area of about 0.8.
 TYPICAL = NormalDist(0.0, 1.5)
-#: Days since the last purchase, scaled, where the model does not look at them and no release tells their spread.
-_RECENCY = NormalDist(0.0, 0.4)
-#: Shares of the evaluation's squared sensitivity, in thousandths.
-_PERMILLE = {"model": 800, "recency_days": 200}
+#: Days since the last purchase, scaled, and the public formula, where no release tells how they spread.
+_TYPICAL_OF = {"recency_days": NormalDist(0.0, 0.4), "prior": NormalDist(0.7, 1.6)}
+#: Shares of the evaluation's squared sensitivity, in thousandths; the model first, then what it is compared with.
+_PERMILLE = {"model": 800, "recency_days": 100, "prior": 100}
 _ROUNDS = {"logistic": 3, "network": 4}
 
 
@@ -72,10 +73,15 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     trained = train(study.scaled(options.features), learning, rounds=rounds_of(study), ask=ask)
     question = evaluation_of(study, trained)
     release = ask(EVALUATION, question)
-    (counts, deviation), baseline = question.decode(release.array, release.deviation)
-    ends, recency_ends = (np.array(item.upper) / LOGIT for item in question.models)
-    quality = ranking("model", counts, deviation, ends, predicted=predicted(trained.expected), list_share=length)
-    recency = ranking("recency_days", *baseline, recency_ends, list_share=length)
+    (counts, deviation), *others = question.decode(release.array, release.deviation)
+    ends, *other_ends = (np.array(item.upper) / LOGIT for item in question.models)
+    likely = predicted(expected_scores(trained.model, trained.population))
+    quality = ranking("model", counts, deviation, ends, predicted=likely, list_share=length)
+    codes = tuple(_PERMILLE)[1:]
+    baselines = [
+        ranking(code, *found, upper, list_share=length)
+        for code, found, upper in zip(codes, others, other_ends, strict=True)
+    ]
     if quality is None:
         raise DataError(
             "churned customers and others cannot both be told from the noise on the day of the test",
@@ -91,7 +97,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
         model=trained.model,
         customers=Estimate(value=float(counts.sum()), margin=Z95 * deviation * math.sqrt(counts.size)),
         quality=quality,
-        baselines=() if recency is None else (recency,),
+        baselines=tuple(figures for figures in baselines if figures is not None),
         by_holder=_by_holder(question, release.holders, ask, length) if options.figures == "by_holder" else {},
         rounds=trained.steps,
         list_share=length,
@@ -114,38 +120,43 @@ def _by_holder(
     return found
 
 
+def expected_scores(model: Scorer, population: Population | None, code: str = "model") -> NormalDist:
+    """How scores are expected to spread: as releases say, or as is typical of them.
+
+    Args:
+        model: whose.
+        population: what was released of the customers' features; None where nothing was.
+        code: the model's name in the evaluation.
+    """
+    found = None if population is None else population.scores(model)
+    return found or _TYPICAL_OF.get(code, TYPICAL)
+
+
 def evaluation_of(study: Study, trained: Trained) -> ScoreHistogram:
     """The last question about a model that was trained: its bins lie where releases let scores be expected."""
-    return evaluation_statistic(study, trained.model, trained.expected, _recency(study, trained.population))
+    return evaluation_statistic(study, trained.model, trained.population)
 
 
-def evaluation_statistic(
-    study: Study, model: LogisticModel | NetworkModel, expected: NormalDist, recency: NormalDist
-) -> ScoreHistogram:
-    """The last question: scores by outcome on the day of the test.
+def evaluation_statistic(study: Study, model: ChurnModel, population: Population | None) -> ScoreHistogram:
+    """The last question: scores by outcome on the day of the test, of the model and of what it is compared with.
 
     Args:
         study: what was agreed.
         model: what is tested.
-        expected, recency: how its logits, and days since the last purchase by themselves, are expected to spread.
+        population: what was released of the customers' features; None where nothing was.
     """
-    alone = FeatureRank(features=study.scaled(("recency_days",)))
+    options = study.of(CONTRACT)
+    recency = FeatureRank(features=study.scaled(("recency_days",)))
+    scorers: dict[str, Scorer] = {"model": model, "recency_days": recency, "prior": options.formula}
     return ScoreHistogram(
-        day=study.of(CONTRACT).training_days,
-        models=(
-            ScoredModel(model=model, upper=upper_ends(expected), permille=_PERMILLE["model"]),
-            ScoredModel(model=alone, upper=upper_ends(recency), permille=_PERMILLE["recency_days"]),
+        day=options.training_days,
+        models=tuple(
+            ScoredModel(
+                model=scorer, upper=upper_ends(expected_scores(scorer, population, code)), permille=_PERMILLE[code]
+            )
+            for code, scorer in scorers.items()
         ),
     )
-
-
-def _recency(study: Study, population: Population) -> NormalDist:
-    """How scaled days since the last purchase spread."""
-    names = study.of(CONTRACT).features
-    if "recency_days" not in names:
-        return _RECENCY
-    alone = FeatureRank(features=study.scaled(("recency_days",)))
-    return population.of(names.index("recency_days")).scores(alone)
 
 
 def predicted(expected: NormalDist) -> FloatArray:
@@ -157,23 +168,37 @@ def probe(study: Study) -> ScoreHistogram:
     """The evaluation with a placeholder for the model; its noise and size do not depend on it."""
     features = study.scaled(study.of(CONTRACT).features)
     model = LogisticModel(features=features, weights=(0,) * (len(features) + 1))
-    return evaluation_statistic(study, model, TYPICAL, _RECENCY)
+    return evaluation_statistic(study, model, None)
 
 
 def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
-    """Expected margin of the area under the curve, if ``size_class`` customers count on the day of the test.
+    """Expected margins, if ``size_class`` customers count on the day of the test.
 
+    Of the area under the curve, of the churn rate on the list, and of the difference to a list made without the model.
     For scores like those of a model with an area of 0.8 and as many churned customers as others.
     """
-    question = probe(study)
+    question, length = probe(study), float(study.of(CONTRACT).list_share)
     deviation = planned(EVALUATION, question).released_deviation
-    (_, noise), _ = question.decode(np.zeros(question.dim, dtype=np.int64), deviation)
     ends = np.array(question.models[0].upper) / LOGIT
     people = study.budget.size_class * np.diff([0, *map(TYPICAL.cdf, ends), 1])
     odds = predicted(TYPICAL)
-    figures = ranking("model", np.stack([people * (1 - odds), people * odds], axis=1), noise, ends)
+    counts = np.stack([people * (1 - odds), people * odds], axis=1)
+    figures, *others = (
+        ranking("model", counts, noise, ends, list_share=length)
+        for _, noise in question.decode(np.zeros(question.dim, dtype=np.int64), deviation)
+    )
     margin = 0.5 if figures is None else min(0.5, figures.auc.margin)
+    listed = 1.0 if figures is None else min(1.0, figures.on_list(length).rate.margin)
+    apart = max(1.0 if item is None else math.hypot(listed, item.on_list(length).rate.margin) for item in others)
     return (
+        Expectation(
+            analysis=NAME, code="list_margin", value=listed,
+            text=f"of 100 on the churn list  off by up to {100 * listed:.0f}",
+        ),
+        Expectation(
+            analysis=NAME, code="list_gain_margin", value=min(1.0, apart),
+            text=f"that, less another list's off by up to {100 * min(1.0, apart):.0f}; on a holder's page exact",
+        ),
         Expectation(
             analysis=NAME,
             code="auc_margin",
@@ -184,4 +209,4 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
             if margin > 0.1
             else "",
         ),
-    )
+    )  # fmt: skip

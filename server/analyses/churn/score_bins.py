@@ -13,8 +13,10 @@ from statistics import NormalDist
 
 import numpy as np
 
-from privacy.analyses.churn.models import LOGIT, Model
-from privacy.kernel.features import UNIT
+from privacy.analyses.churn.models import LOGIT
+from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.scorers import Scorer
+from privacy.kernel.features import UNIT, IntArray, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 
 #: More bins would add up more noise.
@@ -26,20 +28,26 @@ _WIDER = 1.3
 _LEAST = 0.05
 
 
+#: What a formula's fact is read off where customers' own is not among the features: in most shops an order is a day.
+_STAND_INS = {"purchase_days": "orders"}
+
+
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Population:
     """What releases say of customers' features.
 
     Attributes:
+        features: whose scales the figures are on.
         mean: of scaled features, shape ``(features,)``.
         axes: vectors whose outer products add up to their covariance, shape ``(vectors, features)``.
     """
 
+    features: tuple[ScaledFeature, ...]
     mean: FloatArray
     axes: FloatArray
 
-    def scores(self, model: Model) -> NormalDist:
-        """How a model's logits spread over such customers, taken for normal.
+    def scores(self, model: Scorer) -> NormalDist | None:
+        """How a model's logits spread over such customers, taken for normal; None where it looks at other features.
 
         Mean and variance over the spherical cubature's points, ``mean +- sqrt(n) axis`` (Arasaratnam, Haykin 2009,
         "Cubature Kalman filters", IEEE Transactions on Automatic Control 54(6), section III), which are those of the
@@ -47,12 +55,31 @@ class Population:
         """
         reach = math.sqrt(len(self.axes)) * self.axes
         points = np.round(UNIT * np.concatenate([self.mean + reach, self.mean - reach])).astype(np.int64)
-        logits = model.logits(points) / LOGIT
+        found = self._logits(model, points)
+        if found is None:
+            return None
+        logits = found / LOGIT
         return NormalDist(float(logits.mean()), max(float(logits.std()), _LEAST))
 
-    def of(self, index: int) -> Population:
-        """One feature by itself."""
-        return Population(mean=self.mean[[index]], axes=self.axes[:, [index]])
+    def _logits(self, model: Scorer, points: IntArray) -> IntArray | None:
+        if isinstance(model, MbgPrior):
+            return self._formula(model, points)
+        names = [feature.name for feature in self.features]
+        if not {feature.name for feature in model.features} <= set(names):
+            return None
+        scaled = points[:, [names.index(feature.name) for feature in model.features]]
+        return model.logits(scaled)
+
+    def _formula(self, formula: MbgPrior, points: IntArray) -> IntArray | None:
+        """Of the raw values that the points stand for."""
+        places: dict[str, int] = {feature.name: place for place, feature in enumerate(self.features)}
+        facts = []
+        for name in formula.FACTS:
+            place = places.get(name, places.get(_STAND_INS.get(name, name)))
+            if place is None:
+                return None
+            facts.append(np.rint(self.features[place].scale.raw(points[:, place] / UNIT)).astype(np.int64))
+        return formula.logits(np.stack(facts, axis=1))
 
 
 def _wider(expected: NormalDist) -> NormalDist:

@@ -41,6 +41,8 @@ FORMS = {
     **{name: Form(decimals, scale, "%" if scale == 100 else "") for name, (decimals, scale) in COLUMNS.items()},
     **{"customers": WHOLE, "rate": PERCENT, "share": PERCENT},
 }
+#: With more churned customers than others the end of the list is worth as much as its head.
+_MOST = 0.5
 _TRAINING = re.compile(r"training (\d+) of (\d+)")
 
 
@@ -51,13 +53,13 @@ def question_name(title: str, language: Language) -> str | None:
 
 
 def cards(view: ReportView[ChurnResult]) -> list[Cell]:
-    """How many of 100 leave: on the list, on one by recency alone, and drawn by lot."""
+    """How many of 100 leave: on the list, on the best one without the model, and drawn by lot."""
     churn, language = view.figures, view.language
     listed = churn.quality.on_list(churn.list_share)
-    recency = _recency(churn)
+    best = _best(view.result.of(ChurnResult) or churn, churn)
     figures = [(text("card_list", language, part=_length(listed), days=churn.horizon_days), listed.rate)]
-    if recency is not None:
-        figures.append((text("card_list_recency", language), recency.on_list(churn.list_share).rate))
+    if best is not None:
+        figures.append((text(f"card_list_{best.code}", language), best.on_list(churn.list_share).rate))
     figures.append((text("card_lot", language), churn.quality.churn_rate))
     return [card(label, _possible(rate), language, decimals=0, scale=100) for label, rate in figures]
 
@@ -69,7 +71,7 @@ def findings(view: ReportView[ChurnResult]) -> list[str]:
 
 
 def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language) -> list[str]:
-    """What the test says at the length of the list, in one to three sentences.
+    """What the test says at the length of the list, in one to four sentences.
 
     Args:
         released: what verdicts rest on: unbiased.
@@ -89,27 +91,38 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
         )
     ]
     tested = released.quality.on_list(released.list_share).rate
-    recency, recency_tested = _recency(churn), _recency(released)
-    if recency is not None and recency_tested is not None:
-        other = recency.on_list(churn.list_share).rate
-        against = change(tested, recency_tested.on_list(released.list_share).rate)
+    best, best_tested = _best(released, churn), _best(released, released)
+    if best is not None and best_tested is not None:
+        other = best.on_list(churn.list_share).rate
+        against = change(tested, best_tested.on_list(released.list_share).rate)
         verdict = "better" if against.difference.value > 0 else "worse"
         value, margin = shown(against.difference, decimals=1, scale=100)
         sentences.append(
             text(
                 f"churn_finding_{verdict if against.beyond_noise else 'tie'}",
                 language,
-                recency=written(_possible(other), language, decimals=0, scale=100).value,
+                yardstick=text(f"yardstick_{best.code}", language),
+                other=written(_possible(other), language, decimals=0, scale=100).value,
                 gain=text("value_with_margin", language, value=value, margin=margin),
             )
         )
     if tested.interval[0] <= released.quality.churn_rate.value:
         sentences.append(text("churn_finding_coin", language))
+    if quality.stayed is not None and released.quality.churn_rate.value > _MOST:
+        stayed = _of_100_in_words(quality.stayed.rate, language)
+        sentences.append(text("churn_finding_end", language, part=_length(quality.stayed), stayed=stayed))
     return sentences
 
 
-def _recency(churn: ChurnResult) -> RankingFigures | None:
-    return next((figures for figures in churn.baselines if figures.code == "recency_days"), None)
+def _best(released: ChurnResult, churn: ChurnResult) -> RankingFigures | None:
+    """Of what a list can be made by without the model, what found most at the study's length, as ``churn`` has it.
+
+    The larger of two noisy figures is rather too large: that is to the model's disadvantage.
+    """
+    if not released.baselines:
+        return None
+    best = max(released.baselines, key=lambda item: item.on_list(released.list_share).rate.value)
+    return next((item for item in churn.baselines if item.code == best.code), None)
 
 
 def _possible(rate: Estimate) -> Estimate:
@@ -130,20 +143,23 @@ def _length(item: ListFigures) -> str:
 
 
 def lists_table(churn: ChurnResult, language: Language) -> dict[str, Any] | None:
-    """Lists of several lengths, by the model and by recency; None for results that have one length only."""
+    """Lists of several lengths, by the model and without it; None for results that have one length only."""
     if len(churn.quality.lists) < 2:
         return None
-    recency = _recency(churn)
-    others = {item.part: item for item in recency.lists} if recency is not None else {}
-    labels = [text(f"lists_{name}", language) for name in ("rate", "lift", "share", "recency")]
+    others = [{item.part: item for item in figures.lists} for figures in churn.baselines]
+    names = ("rate", "lift", "share", *(figures.code for figures in churn.baselines))
+    labels = [text(f"lists_{name}", language) for name in names]
     rows = []
     for item in churn.quality.lists:
-        other = others.get(item.part)
+        beside = [found.get(item.part) for found in others]
         cells = [
             _of_100(labels[0], item.rate, language),
             cell(labels[1], item.lift, language, decimals=2),
             cell(labels[2], item.share, language, decimals=1, scale=100),
-            _of_100(labels[3], other.rate if other is not None else None, language),
+            *(
+                _of_100(label, None if other is None else other.rate, language)
+                for label, other in zip(labels[3:], beside, strict=True)
+            ),
         ]
         key = "lists_yours" if item.part == churn.list_share else "lists_part"
         rows.append({"name": text(key, language, part=_length(item)), "cells": cells})

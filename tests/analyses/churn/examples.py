@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from row_kits import FEATURE_DAYS, FeatureRow
+from row_kits import FEATURE_DAYS, FeatureDay, FeatureRow
 from statistic_kit import (
     PLAIN_VIEW,
     SCALED,
@@ -25,8 +25,9 @@ from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
+from privacy.analyses.churn.prior import MbgPrior, public_prior
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
-from privacy.kernel.features import UNIT, ScaledFeature
+from privacy.kernel.features import MISSING, UNIT, ScaledFeature
 from privacy.statistics import Statistic
 
 LOGISTIC = LogisticModel(features=SCALED, weights=(2 * WEIGHT, -WEIGHT // 3, -12_345, 7, WEIGHT // 2))
@@ -36,6 +37,9 @@ NETWORK = NetworkModel(
     hidden=((WEIGHT, -WEIGHT, 100), (-3 * WEIGHT, WEIGHT // 7, -WEIGHT), (5, 0, 0)),
     output=(WEIGHT, -WEIGHT // 5, 3, 0, WEIGHT // 11, -777),
 )
+
+#: Other parameters than the public ones: at the ends of what a formula can hold.
+FORMULA = MbgPrior(shape=1, exposure_days=3650, dropout=1 << 16, staying=1, horizon_days=7)
 
 _LARGEST = 1 << 24
 
@@ -68,6 +72,33 @@ def slow_tangent(value: int) -> int:
     return UNIT * (2 * slow_probability(2 * value) - PROBABILITY) // PROBABILITY
 
 
+def _fine(value: float) -> int:
+    return round(value * 2**30)
+
+
+def slow_formula(formula: MbgPrior, facts: Sequence[int]) -> int:
+    """The formula with Python's integers and logarithms, in units of 1 / LOGIT."""
+    bought, silent, tenure = (0 if value == MISSING else value for value in facts)
+    x = max(0, min(bought - 1, 200))
+    whole = max(0, min(tenure, 7300))
+    last = max(0, whole - max(0, min(silent, 7300))) if x else 0
+    alpha, rate = formula.exposure_days, formula.shape + 1024 * x
+
+    def ln(days: int) -> int:
+        return _fine(math.log(days))
+
+    lost = _fine(math.log(formula.dropout / (formula.staying + 1024 * x)))
+    lost += rate * (ln(alpha + whole) - ln(alpha + last)) // 1024
+    quiet = rate * (ln(alpha + whole + formula.horizon_days) - ln(alpha + whole)) // 1024
+
+    def middle(value: int, bits: int) -> float:
+        return (min(value >> (30 - bits), (16 << bits) - 1) + 0.5) / 2**bits
+
+    joined = max(lost, -quiet) + _fine(math.log1p(math.exp(-middle(abs(lost + quiet), 12))))
+    apart = _fine(math.log(-math.expm1(-middle(quiet, 20 if quiet < 1 << 27 else 12))))
+    return max(-8 * LOGIT, min((joined - apart) >> 2, 8 * LOGIT))
+
+
 def slow_logit(model: Any, inputs: list[int]) -> int:
     """A model's logit with Python's integers."""
     if isinstance(model, FeatureRank):
@@ -86,6 +117,12 @@ def _read_histograms(statistic: ScoreHistogram, values: NDArray[np.int64], noise
     )
 
 
+def _slow_score(model: Any, day: FeatureDay) -> int:
+    if isinstance(model, MbgPrior):
+        return slow_formula(model, day[2])  # tables of other features than the suites' have them in the order of names
+    return slow_logit(model, slow_inputs(model.features, day))
+
+
 def _true_histograms(statistic: ScoreHistogram, customers: Sequence[FeatureRow]) -> list[int]:
     result: list[int] = []
     for item in statistic.models:
@@ -93,7 +130,7 @@ def _true_histograms(statistic: ScoreHistogram, customers: Sequence[FeatureRow])
         for row in customers:
             eligible, outcome, _ = day = row[statistic.day]
             if eligible == 1 and outcome in (0, 1):
-                logit = slow_logit(item.model, slow_inputs(item.model.features, day))
+                logit = _slow_score(item.model, day)
                 cells[2 * sum(logit > upper for upper in item.upper) + outcome] += 1
         result += cells
     return result
@@ -183,6 +220,13 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
                 ScoredModel(model=ranked(SCALED[0]), upper=tuple(range(-300, 300)), permille=999),
             ),
         ),
+        ScoreHistogram(
+            day=0,
+            models=(
+                ScoredModel(model=public_prior(90), upper=logit_bins(9, 0.5), permille=900),
+                ScoredModel(model=FORMULA, upper=(-8 * LOGIT, 0, 8 * LOGIT), permille=100),
+            ),
+        ),
     ),
     "logistic_gradient": (
         LogisticGradient(view=PLAIN_VIEW, weights=(0,) * 5, days=(0,), norm=1),
@@ -222,7 +266,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
 STATISTICS["by_holder"] = tuple(
     ByHolder(inner=inner, holders=holders)
     for inner, holders in zip(
-        STATISTICS["score_histogram"], (("alpha",), ("alpha", "beta", "gamma"), ("b", "c")), strict=True
+        STATISTICS["score_histogram"][:3], (("alpha",), ("alpha", "beta", "gamma"), ("b", "c")), strict=True
     )
 )
 

@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.prior import public_prior
 from privacy.kernel.features import UNIT, Scale, ScaledFeature
+from server.analyses.churn.run import expected_scores
 from server.analyses.churn.score_bins import BINS, Population, middles, upper_ends
 
 _FEATURES = tuple(ScaledFeature(name=name, scale=Scale(kind="log", high=3650)) for name in ("recency_days", "orders"))
@@ -19,16 +21,19 @@ _MEAN, _COVARIANCE = np.array([0.2, -0.4]), np.array([[0.09, 0.05], [0.05, 0.16]
 
 def _population() -> Population:
     values, axes = np.linalg.eigh(_COVARIANCE)
-    return Population(mean=_MEAN, axes=(axes * np.sqrt(values)).T)
+    return Population(features=_FEATURES, mean=_MEAN, axes=(axes * np.sqrt(values)).T)
 
 
 def test_moments_of_a_linear_models_scores_are_those_of_the_features() -> None:
     weights = np.array([1.5, -2.0])
     model = LogisticModel(features=_FEATURES, weights=(*(WEIGHT * weights).astype(int).tolist(), WEIGHT // 2))
     found = _population().scores(model)
+    assert found is not None
     assert found.mean == pytest.approx(0.5 + weights @ _MEAN, abs=1e-3)
     assert found.stdev == pytest.approx(np.sqrt(weights @ _COVARIANCE @ weights), abs=2e-3)
-    assert _population().of(1).mean.tolist() == [-0.4]
+    alone = _population().scores(FeatureRank(features=_FEATURES[1:]))
+    assert alone is not None
+    assert (alone.mean, alone.stdev) == pytest.approx((-0.4, 0.4), abs=1e-3)
 
 
 def test_moments_of_a_networks_scores_are_nearly_those_of_normal_customers() -> None:
@@ -38,6 +43,7 @@ def test_moments_of_a_networks_scores_are_nearly_those_of_normal_customers() -> 
     customers = rng.multivariate_normal(_MEAN, _COVARIANCE, 100_000)
     logits = model.logits(np.round(UNIT * customers).astype(np.int64)) / LOGIT
     found = _population().scores(model)
+    assert found is not None
     assert found.mean == pytest.approx(logits.mean(), abs=0.02)
     assert found.stdev == pytest.approx(logits.std(), rel=0.05)
 
@@ -59,3 +65,23 @@ def test_where_scores_are_as_expected_no_bin_has_more_than_a_fifteenth_of_the_cu
     shares = np.bincount(np.searchsorted(ends, scores), minlength=BINS) / len(scores)
     assert shares.max() < 1 / 15
     assert (shares**2).sum() < 1.15 / BINS
+
+
+def test_where_a_formulas_scores_lie_is_read_off_released_features_or_not_at_all() -> None:
+    """Nearly those of normal customers; days of purchase are read off the orders, where nothing else says them."""
+    rng = np.random.default_rng(3)
+    features = (*_FEATURES, ScaledFeature(name="tenure_days", scale=Scale(kind="linear", high=730)))
+    covariance = np.diag([0.04, 0.02, 0.05])
+    mean, formula = np.array([0.1, -0.6, 0.3]), public_prior(90)
+    population = Population(features=features, mean=mean, axes=np.sqrt(covariance))
+    found = population.scores(formula)
+    assert found is not None
+    customers = np.clip(rng.multivariate_normal(mean, covariance, 20_000), -1, 1)
+    recency, orders, tenure = (
+        np.rint(feature.scale.raw(customers[:, place])) for place, feature in enumerate(features)
+    )
+    logits = formula.logits(np.stack([orders, recency, tenure], axis=1).astype(np.int64)) / LOGIT
+    assert found.mean == pytest.approx(logits.mean(), abs=0.3)
+    assert found.stdev == pytest.approx(logits.std(), rel=0.3)
+    assert _population().scores(formula) is None
+    assert expected_scores(formula, None, "prior").mean > 0
