@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.campaigns.effects import Effect, Outcomes, cap_of, effect
 from clients.labels.control import PARTS, ControlDraw, usual_share
 from privacy.figures.estimates import Estimate

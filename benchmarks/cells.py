@@ -17,6 +17,7 @@ from pathlib import Path
 
 import duckdb
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.config import HolderConfig
 from clients.data.feeds.lines import open_feed
 from clients.data.origin import Origin

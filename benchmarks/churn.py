@@ -54,6 +54,7 @@ from churn_time import time_study
 from numpy.typing import NDArray
 from rfm_accuracy import default_data
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.churn.scorers import logits_of
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureName

@@ -10,6 +10,7 @@ import numpy as np
 from churn_customers import HORIZONS, Customers, FloatArray, IntArray, reference_study
 from numpy.typing import NDArray
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.kernel.features import UNIT, FeatureName
 
 Predict = Callable[[FloatArray], FloatArray]

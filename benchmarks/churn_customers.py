@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from rfm_accuracy import Noisy
 from scipy.stats import rankdata
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.columns import Columns
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin

@@ -23,6 +23,7 @@ import numpy as np
 from churn_customers import HOLDERS, TABLE, FloatArray, IntArray, auc, reference_study, trained_directly
 from rfm_accuracy import default_data
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.columns import Columns
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin

@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.answering.policy import HolderPolicy
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin

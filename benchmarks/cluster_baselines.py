@@ -11,6 +11,7 @@ import numpy as np
 from cluster_customers import COLLUDING, DELTA, HOLDERS, FloatArray
 from sklearn.cluster import KMeans
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.accounting.gdp import mu_of
 from privacy.analyses.clusters.anchor_sums import nearest
 

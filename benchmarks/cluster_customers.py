@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rfm_accuracy import Noisy
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.columns import Columns
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from cluster_customers import RFM, TEN, cluster_directly, reference_study
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.statistics import Statistic
 

@@ -41,6 +41,7 @@ from rfm_accuracy import default_data
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.results import ClusterResult
 from privacy.kernel.features import UNIT, FeatureTable

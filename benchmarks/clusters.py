@@ -64,6 +64,7 @@ from scipy.optimize import linear_sum_assignment
 from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.kernel.features import FeatureName
 

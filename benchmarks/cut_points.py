@@ -29,6 +29,7 @@ from rfm_accuracy import (
     whole_price,
 )
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.rfm.segments import CutPoints
 from privacy.protocol.study import Study
 from server.analyses.rfm import run as rfm

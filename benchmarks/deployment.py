@@ -15,6 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.catalogue import NAMES
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study

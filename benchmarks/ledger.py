@@ -20,6 +20,7 @@ import time
 from decimal import Decimal
 from pathlib import Path
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.accounting.events import GaussianSum
 from privacy.audit.verify import verify
 from privacy.kernel.canonical import canonical_json, sha256_hex

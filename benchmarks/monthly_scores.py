@@ -33,6 +33,7 @@ import rfm_accuracy as bench
 import rfm_tables
 from numpy.typing import NDArray
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table

@@ -17,6 +17,7 @@ import time
 from collections import defaultdict
 from pathlib import Path
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
 from simulations.worlds.generator import generate, study_toml

@@ -14,6 +14,7 @@ import numpy as np
 import rfm_accuracy as bench
 from rfm_tables import HOLDERS
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.kernel.customers import CustomerColumns
 from privacy.mechanisms.sampler import discrete_gaussian
 from server.analyses.rfm import cut_points

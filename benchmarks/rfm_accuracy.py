@@ -23,6 +23,7 @@ from rfm_coverage import coverage, covered_lines
 from rfm_tables import Tables, default_data, generated_tables, load_cdnow, load_tables, pooled
 from scipy.optimize import isotonic_regression
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.prefix_sums import FactGrid
 from privacy.analyses.rfm.results import RfmResult

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.shown import shown

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.kernel.customers import CustomerColumns
 
 TABLE = Path("reference") / "online_retail_ii_2010_2011_rfm.parquet"

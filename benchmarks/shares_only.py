@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import numpy as np
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.figures.public_grid import coarsened, step_of
 
 #: How many differences of two figures that estimate the same thing: next to none, 27 of two segmentations, a year.

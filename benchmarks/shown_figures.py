@@ -17,6 +17,7 @@ import numpy as np
 import rfm_accuracy as bench
 from rfm_accuracy import Tables
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.results import RfmResult
 from privacy.analyses.rfm.segment_totals import SegmentTotals

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows import own_rows

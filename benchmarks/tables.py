@@ -33,6 +33,7 @@ import numpy as np
 from numpy.typing import NDArray
 from table_worlds import World, cells_from, released_cells, retail, study_of, true_cells, world, world_of
 
+import cohortium  # noqa: F401 -- puts the other packages on the path
 from privacy.accounting.events import squared_cap
 from privacy.analyses.tables import CONTRACT
 from privacy.analyses.tables.figures import result_of

@@ -124,6 +124,16 @@ def test_no_test_module_is_imported() -> None:
     assert not offenders(tests, borrowed)
 
 
+def test_benchmarks_find_the_packages_from_anywhere() -> None:
+    """``python benchmarks/x.py`` has its own folder on the path only, and documents say it so."""
+    parts = re.compile(r"^(?:from|import) (?:clients|server|privacy|simulations)\b", re.M)
+    first = re.compile(r"^(?:import cohortium\b|sys\.path)", re.M)
+    for path in sorted((ROOT / "benchmarks").glob("*.py")):
+        text = path.read_text(encoding="utf-8")
+        own, found = parts.search(text), first.search(text)
+        assert own is None or (found is not None and found.start() < own.start()), path.name
+
+
 def test_costs_are_of_modules_that_are_there() -> None:
     assert set(SECONDS) <= {path.stem for path in (ROOT / "tests").rglob("test_*.py")}
     assert all(seconds >= 3 for seconds in SECONDS.values())

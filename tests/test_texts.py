@@ -37,7 +37,7 @@ ALIKE = {
     "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
     "counted", "feature_with_unit", "k",
-    "act_revenue", "churn_auc", "bin_one", "finding_of_table",
+    "act_revenue", "churn_auc", "bin_one", "finding_of_table", "answer",
     "finding_number", "finding_numbers", "finding_between", "claim_named",
 }  # fmt: skip
 #: Chinese has no sign between sentences, and no word for a plain degree.

@@ -78,6 +78,9 @@ def _show_tables(study: Study) -> None:
         measures = ", ".join(use.of for use in table.measures)
         uses = "; ".join(f"{use.dimension} ({', '.join(use.keys.spelled)})" for use in table.by)
         screen.print(f"  {escape(table.name)}: {escape(measures)} by {escape(uses)}")
+        for use in table.by:
+            for rule in use.tag.texts if use.tag is not None else ():
+                screen.print(f"    {escape(use.dimension)}: {escape(rule)}")
     screen.print(
         "Is there a key that you alone have, such as a channel that no other holder sells through? Its cells would be "
         "your own totals, with noise: deny the study, or ask for keys that others have, too."

@@ -5,15 +5,16 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, StringConstraints, model_validator
 
 from privacy.kernel.canonical import Noun, since
 from privacy.kernel.columns import Column
-from privacy.kernel.dimensions import DIMENSIONS, Dimension, DimensionName, Meaning, MeasureText, meaning_of
+from privacy.kernel.dimensions import DIMENSIONS, Dimension, DimensionName, KeyKind, Meaning, MeasureText, meaning_of
 from privacy.kernel.feeds import FEEDS, PRESENCE, FeedName
 from privacy.kernel.keys import OTHER, Keys
+from privacy.kernel.public_tags import PublicTag
 
 #: Cells of one table at most: the squares of one customer's integers there must add up inside 63 bits.
 MOST_CELLS = 2000
@@ -22,6 +23,11 @@ MOST_MEASURES = 8
 
 #: Names of tables, measures and figures.
 Named = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
+
+#: A dimension that a tag of the study is.
+TagDimension = Annotated[str, StringConstraints(pattern=r"^tag\.[a-z][a-z0-9_]{0,33}$")]
+#: What a table may be counted by.
+AnyDimension = DimensionName | TagDimension
 
 FactName = Literal[
     "tenure_days", "recency_days", "orders", "orders_30", "orders_90", "orders_180", "orders_365", "loyalty"
@@ -68,19 +74,43 @@ class DimensionUse(Noun):
         dimension: what it is counted by.
         keys: the keys, in order.
         roles: for ``customer.known`` only: which roles of the feed ``customer`` must have a value.
+        tag: for ``tag.CODE`` only: the study's tag of that code. A study's file states it once, and the coordinator
+            writes it out here.
     """
 
-    dimension: DimensionName
+    dimension: AnyDimension
     keys: Keys
     roles: tuple[Annotated[str, Field(max_length=40)], ...] = Field(default=(), max_length=10)
+    tag: PublicTag | None = since("0.2.0", None)
+
+    @property
+    def is_tag(self) -> bool:
+        """Whether it is a tag of the study."""
+        return self.dimension.startswith("tag.")
 
     @property
     def meaning(self) -> Dimension:
         """The dimension."""
-        return DIMENSIONS[self.dimension]
+        if not self.is_tag:
+            return DIMENSIONS[cast(DimensionName, self.dimension)]
+        code, tag = self.dimension.partition(".")[2], self.tag
+        form: KeyKind = "number" if tag is None or tag.value else "closed" if tag.when else "text"
+        return Dimension(
+            feed="",
+            needs=tag.needs if tag is not None else (),
+            grain="customer",
+            keys=form,
+            values=tag.listed if tag is not None else (),
+            en=(tag and (tag.en or tag.zh)) or code.replace("_", " "),
+            zh=(tag and (tag.zh or tag.en)) or code.replace("_", " "),
+        )
 
     @model_validator(mode="after")
     def _keys_fit(self) -> Self:
+        if self.tag is not None and self.dimension != f"tag.{self.tag.code}":
+            raise ValueError(f"{self.dimension}: a tag goes with the dimension of its name, tag.{self.tag.code}")
+        if self.is_tag and self.tag is None:  # of a study's file; looked at again once the tag is written out
+            return self
         kind, values, keys = self.meaning.keys, self.meaning.values, self.keys
         fits = {
             "text": bool(keys.values) or keys.is_listed,
@@ -98,6 +128,9 @@ class DimensionUse(Noun):
             raise ValueError(f"{self.dimension}: its keys are {how[kind]}")
         if kind == "closed" and list(keys.values) != [value for value in values if value in keys.values]:
             raise ValueError(f"{self.dimension}: keep its keys in order: {', '.join(values)}")
+        known = {*map(str.casefold, values), OTHER}
+        if kind == "text" and values and not known.issuperset(map(str.casefold, keys.values)):
+            raise ValueError(f"{self.dimension}: its keys are some of {', '.join(values)}")
         if bool(self.roles) != (self.dimension == "customer.known"):
             raise ValueError("roles go with customer.known, and it needs them")
         unknown = set(self.roles) - set(FEEDS["customer"])
@@ -106,9 +139,32 @@ class DimensionUse(Noun):
         return self
 
     @property
+    def is_written_out(self) -> bool:
+        """Whether keys and rule stand for themselves: nothing is to be looked up in the study or in an earlier run."""
+        rule = self.tag.is_written_out if self.tag is not None else not self.is_tag
+        return self.keys.is_written_out and rule
+
+    @property
+    def of_a_holder(self) -> bool:
+        """Whether its keys are single holders' by nature; see :class:`privacy.kernel.feeds.Role`."""
+        return self.tag.of_a_holder if self.tag is not None else self.meaning.of_a_holder
+
+    @property
+    def feeds(self) -> frozenset[FeedName]:
+        """The feeds whose rows say it."""
+        if self.tag is not None:
+            return self.tag.feeds
+        feed = self.meaning.feed
+        return frozenset({feed} if feed else ())
+
+    @property
     def needs(self) -> tuple[tuple[FeedName, str], ...]:
         """Roles that a holder must have mapped."""
         return (*self.meaning.needs, *(("customer", role) for role in self.roles))
+
+    def changed(self, **fields: Keys | PublicTag) -> DimensionUse:
+        """The same with some fields otherwise, looked at again."""
+        return DimensionUse.model_validate({name: getattr(self, name) for name in DimensionUse.model_fields} | fields)
 
     def written_out(self, keys: Keys) -> DimensionUse:
         """With keys that stand for themselves; listed texts end with :data:`OTHER`."""
@@ -259,7 +315,7 @@ class CellTable(Noun):
     @property
     def is_written_out(self) -> bool:
         """Whether all keys stand for themselves."""
-        return all(use.keys.is_written_out for use in self.by)
+        return all(use.is_written_out for use in self.by)
 
     @property
     def feed(self) -> FeedName | Literal[""]:
@@ -282,7 +338,8 @@ class CellTable(Noun):
         return frozenset(self._feeds())
 
     def _feeds(self) -> Iterator[FeedName]:
-        yield from (use.meaning.feed for use in self.by)
+        for use in self.by:
+            yield from use.feeds
         yield from (measure.meaning.feed for measure in self.measures if measure.meaning.feed)
         if self.where or (self.events is not None and self.events.of == "conversion"):
             yield "order"
@@ -310,4 +367,5 @@ class CellTable(Noun):
         more: set[Column] = {"daypart"} if used & {"order.daypart", "order.weekday"} else set()
         if used & times or self.where:
             more.add("recency")
-        return frozenset(named | read | more)
+        of_tags = frozenset[Column]().union(*(use.tag.columns for use in self.by if use.tag is not None))
+        return frozenset(named | read | more) | of_tags

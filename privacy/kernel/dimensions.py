@@ -34,14 +34,14 @@ class Dimension:
     """One name that a table may be counted by.
 
     Attributes:
-        feed: whose rows say it.
+        feed: whose rows say it; empty for a tag, of which several may.
         needs: roles that a holder must have mapped, as (feed, role).
         grain, keys: see :data:`Grain` and :data:`KeyKind`.
         values: for ``closed``: every key there is, in order.
         en, zh: for people.
     """
 
-    feed: FeedName
+    feed: FeedName | Literal[""]
     needs: tuple[tuple[FeedName, str], ...]
     grain: Grain
     keys: KeyKind

@@ -74,7 +74,7 @@ class Answers:
     """
 
     def __init__(self, columns: Mapping[Node, Column], size: int) -> None:
-        self._columns, self._size = columns, size
+        self._columns, self.size = columns, size
         self.tags: dict[str, BoolArray] = {}
 
     def truth(self, node: Node) -> Truth:
@@ -97,13 +97,13 @@ class Answers:
             case Tagged(code):
                 return Truth(self.tags[code], ~self.tags[code])
             case Known(item):
-                known = self._column(item).known
+                known = self.column(item).known
                 return Truth(known, ~known)
             case Fact(kind="flag"):
-                column = self._column(node)
+                column = self.column(node)
                 return _where(column.raw != 0, column.known)
             case OneOf(item, values):
-                column = self._column(item)
+                column = self.column(item)
                 hits = [_equal(column, value, _per(item)) for value in values]
                 return _where(_any(hits), column.known)
             case Compare():
@@ -112,24 +112,25 @@ class Answers:
 
     def levels(self, value: Leaf, bands: Sequence[Decimal]) -> IntArray:
         """How many of ascending bands a value reaches, shape ``(customers,)``; 0 where it is unknown."""
-        column = self._column(value)
+        column = self.column(value)
         reached = [_against(column.raw, ">=", band * _per(value)).astype(np.int64) for band in bands]
         return np.where(column.known, np.sum(reached, axis=0), 0).astype(np.int64)
 
-    def _column(self, node: Node) -> Column:
+    def column(self, node: Node) -> Column:
+        """What is known of a leaf."""
         return self._columns[node]
 
     def _compared(self, node: Compare) -> Truth:
         sign, left, right = node.sign, node.left, node.right
         if isinstance(left, Number | Text):
             sign, left, right = MIRRORED[sign], right, left
-        column = self._column(left)
+        column = self.column(left)
         if isinstance(right, Text):
             equal = _equal(column, right, 1)
             return _where(equal if sign == "==" else ~equal, column.known)
         if isinstance(right, Number):
             return _where(_against(column.raw, sign, right.value * _per(left)), column.known)
-        other = self._column(right)
+        other = self.column(right)
         return _where(_beside(column.raw, sign, other.raw, _per(left), _per(right)), column.known & other.known)
 
 

@@ -187,6 +187,31 @@ ranges = "released"     # features count by how much they vary, as a question of
 [tables]
 use = ["second_purchase", "funnel"]    # of the catalogue, which `cohortium study tables` lists
 lists = {{ channels = [{channels}] }}
+
+[[tables.tag]]          # a rule of the study's own, which every holder answers on its own rows
+code = "paused"
+en = "paused for a quarter"
+zh = "停购一个季度"
+when = "count(order, -360, -180) >= 1 and count(order, -180, -90) = 0"
+
+[[tables.tag]]
+code = "back"
+en = "bought again since"
+zh = "此后再次购买"
+when = "count(order, -90) >= 1"
+
+[[tables.table]]
+name = "pause"
+en = "After a pause of a quarter"
+zh = "停购一个季度之后"
+by = [{{ dimension = "tag.paused", keys = ["yes", "no"] }}, {{ dimension = "tag.back", keys = ["yes", "no"] }}]
+measure = [{{ name = "customers" }}]
+[[tables.table.figure]]
+name = "back"
+en = "Bought again in 90 days"
+zh = "90 天内再次购买"
+view = "bars"
+is = "customers[tag.back = yes] / customers[all tag.back]"
 """
 
 

@@ -19,10 +19,11 @@ from zoneinfo import ZoneInfo
 
 import pandas as pd
 
-from privacy.kernel.declarations import CellTable, EventChoice, MeasureUse
+from privacy.kernel.declarations import CellTable, DimensionUse, EventChoice, MeasureUse
 from privacy.kernel.dimensions import WHOLE
 from privacy.kernel.feeds import STAGES, FeedName
-from simulations.worlds.true_keys import Row, closed_key, customer_key, event_keys, text_key
+from simulations.worlds.true_keys import Row, closed_key, customer_key, event_keys, number_key, text_key
+from simulations.worlds.true_rules import OneCustomer
 
 #: Cell to values, of one customer.
 Entries = dict[int, tuple[int, ...]]
@@ -130,7 +131,9 @@ def _entries_of(clean: Clean, table: CellTable, who: str, rows: dict[FeedName, l
         if condition.below is not None and fact >= condition.below:
             return {}
     own: dict[int, int | None] = {
-        place: customer_key(clean.as_of, use, rows, orders, facts)
+        place: _tag_key(clean, use, rows, orders, facts)
+        if use.is_tag
+        else customer_key(clean.as_of, use, rows, orders, facts)
         for place, use in enumerate(table.by)
         if use.meaning.grain == "customer"
     }
@@ -144,6 +147,25 @@ def _entries_of(clean: Clean, table: CellTable, who: str, rows: dict[FeedName, l
         values = tuple(_customer_value(clean, measure, rows, orders) for measure in table.measures)
         return {_cell(table, own): values}
     return _event_entries(clean, table, rows, orders, own)
+
+
+def _tag_key(
+    clean: Clean, use: DimensionUse, rows: dict[FeedName, list[Row]], orders: list[Row], facts: dict[str, int]
+) -> int | None:
+    """A customer's key of a tag of the study."""
+    if use.tag is None:
+        raise TypeError(f"{use.dimension} is not written out")
+    customer = OneCustomer(rows=rows, orders=orders, facts=facts, as_of=clean.as_of, until=clean.until,
+                           per_minor=clean.per_minor)  # fmt: skip
+    digits = round(math.log10(QUANTA // clean.per_minor))
+    if use.tag.value:
+        value = customer.value(use.tag.number(digits)[0])
+        return number_key(None if value is None else math.ceil(value), use.keys)
+    nodes = use.tag.nodes(digits)
+    if use.tag.when:
+        return closed_key("yes" if customer.holds(nodes[0]) else "no", use.keys)
+    held = [case.key for case, node in zip(use.tag.case, nodes, strict=True) if customer.holds(node)]
+    return text_key(held[0] if held else None, use.keys)
 
 
 def _cell(table: CellTable, keys: Mapping[int, int | None]) -> int:

@@ -24,7 +24,8 @@ def text_key(value: Any, keys: Keys) -> int | None:
     return folded.index(OTHER) if OTHER in folded else None
 
 
-def _number(value: int | None, keys: Keys) -> int | None:
+def number_key(value: int | None, keys: Keys) -> int | None:
+    """Place of a number in a range or in bins."""
     if value is None:
         return None
     if keys.first is not None and keys.last is not None:
@@ -73,10 +74,10 @@ def customer_key(
         return closed_key("again" if len(orders) > 1 else "not_yet", keys)
     if name == "second_order.days":
         then = orders[1]["time"].date() if len(orders) > 1 else as_of
-        return _number((then - first).days, keys)
+        return number_key((then - first).days, keys)
     feature = {"tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365",
                "loyalty_band": "loyalty", "orders_band": "orders", "money_band": "money"}  # fmt: skip
-    return _number(facts[feature.get(name, "discount_share")], keys)
+    return number_key(facts[feature.get(name, "discount_share")], keys)
 
 
 def _attribute(as_of: dt.date, use: DimensionUse, rows: list[Row]) -> int | None:
@@ -86,7 +87,7 @@ def _attribute(as_of: dt.date, use: DimensionUse, rows: list[Row]) -> int | None
     value = values.pop() if len(values) == 1 else None
     if role == "born":
         age = None if value is None else _age(value, as_of)
-        return _number(age if age is not None and 0 <= age <= 120 else None, use.keys)
+        return number_key(age if age is not None and 0 <= age <= 120 else None, use.keys)
     if role == "company":
         return None if value is None else closed_key("yes" if value else "no", use.keys)
     return text_key(value, use.keys)
@@ -98,12 +99,12 @@ def event_keys(use: DimensionUse, feed: FeedName, event: Row, first: dt.date | N
     role = name.partition(".")[2]
     if feed != "order":
         if name == "view.seconds_band":
-            return [_number(event["seconds"], keys)]
+            return [number_key(event["seconds"], keys)]
         match FEEDS[feed][role].kind:
             case "stage":
                 return [closed_key(event["furthest"], keys)]
             case "number":
-                return [_number(event[role], keys)]
+                return [number_key(event[role], keys)]
         return [text_key(event[role], keys)]
     bought = [line for line in event["lines"] if line["bought"]]
     if role in ("category", "brand"):
@@ -121,4 +122,4 @@ def event_keys(use: DimensionUse, feed: FeedName, event: Row, first: dt.date | N
         return [closed_key(WEEKDAYS[time.weekday()], keys)]
     if first is None:
         return [None]
-    return [_number((time.year - first.year) * 12 + time.month - first.month, keys)]
+    return [number_key((time.year - first.year) * 12 + time.month - first.month, keys)]

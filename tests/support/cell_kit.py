@@ -13,6 +13,7 @@ from privacy.kernel.declarations import CellTable
 from privacy.kernel.dimensions import DAYPARTS, MODELS, WEEKDAYS
 from privacy.kernel.feeds import STAGES
 from privacy.kernel.keys import Keys
+from privacy.kernel.public_tags import YES_NO
 from simulations.worlds.feeds import LISTS
 from simulations.worlds.table_truth import Clean, Entries, true_entries
 
@@ -31,11 +32,19 @@ def declared(name: str, by: dict[str, Any], *measures: Any, **more: Any) -> Cell
     """A table; a dimension's keys, or a table of its fields."""
     uses = [{"dimension": one, **(keys if isinstance(keys, dict) and "keys" in keys else {"keys": keys})}
             for one, keys in by.items()]  # fmt: skip
+    for use in uses:
+        if "tag" in use:
+            use["tag"] = {"code": use["dimension"].partition(".")[2], **use["tag"]}
     of = [{"of": one} if isinstance(one, str) else one for one in measures or ("customers",)]
     return CellTable.model_validate({"name": name, "by": uses, "measures": of, **more})
 
 
-TABLES = (
+def tag(keys: Any, **rule: Any) -> dict[str, Any]:
+    """Keys of a tag, and its rule."""
+    return {"keys": keys, "tag": rule}
+
+
+TABLES: tuple[CellTable, ...] = (
     declared("retention", {"first_order.month": months(12), "order.months_since_first": "0..11"}),
     declared("second", {"second_order.outcome": ["again", "not_yet"],
                         "second_order.days": {"upper": [7, 14, 30, 60, 90, 180, 365]}}),
@@ -79,6 +88,27 @@ TABLES = (
     declared("loyalty", {"loyalty_band": {"upper": [0, 50, 150, 300]}}, "customers", where=["loyalty < 900"]),
     declared("worth", {"money_band": {"upper": [-1, 0, 40, 150, 600]}, "orders_band": {"upper": [1, 3]}}, "customers"),
     declared("carts", {"tenure_band": {"upper": [90, 365]}}, "count(cart)", "sum(cart.amount)", where=["orders < 3"]),
+)  # fmt: skip
+
+#: What has a tag by each form of a rule.
+_VISITED = "count(session, -205, -135) > 1 and count(session, -135, -90) = 0"
+_KINDS = [
+    {"key": "dear", "when": "sum(order[not discount or category in ('toys', 'home')].amount, -365, -20) > 99.5"},
+    {"key": "keen", "when": "share(order[hour >= 12 and hour < 20], -400) >= 0.5, F >= 2"},
+    {"key": "new", "when": "not (tenure_days > 120) or loyalty < 0.05"},
+]
+_PORTRAIT = "customer.age >= 30 and customer.gender != 'm' or customer.company"
+TABLES += (
+    declared("warning", {"tag.leaving": tag(YES_NO, when=_VISITED),
+                         "tag.gone": tag(YES_NO, when="count(order, -90) = 0")}, "customers", "count(order)"),
+    declared("kinds", {"tag.kind": tag(["dear", "keen", "new", "other"], case=_KINDS)}, "sum(order.amount)"),
+    declared("visits", {"tag.visits": tag({"upper": [0, 1, 4]}, value="count(session[device = 'phone'], -90)"),
+                        "order.category": listed("categories")}, "customers", "count(order)"),
+    declared("dearest", {"tag.dearest": tag({"upper": [20, 60]}, value="max(order.amount)")}, "customers"),
+    declared("stale", {"tag.stale": tag({"upper": [10, 60, 200]}, value="days_since(order[weekday in (6, 7)])"),
+                       "tag.late": tag(["no"], when="known(customer.level) and mean(order.amount) >= 35.5")}),
+    declared("portrait", {"tag.portrait": tag(YES_NO, when=_PORTRAIT),
+                          "tag.fewer": tag(["yes"], when="count(session) < 3 or mean(session.seconds) > 60.25")}),
 )  # fmt: skip
 
 REQUEST = CellRequest(tables=TABLES)

@@ -23,6 +23,7 @@ from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.declarations import CellTable, EventChoice
 from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, Scale, ScaledFeature
+from privacy.kernel.public_tags import Case, PublicTag
 from privacy.kernel.terms import Bounds, Budget, Cleaning
 from privacy.ledger import (
     Answered,
@@ -248,8 +249,15 @@ CELLS = CellRequest.model_validate(
 EVENTS = EventChoice(of="view", window_days=90, which="longest", per="view.page")
 
 
+TAG = PublicTag(
+    code="kind", en="Kind", zh="类型",
+    case=(Case(key="dear", when="money > 99.5"), Case(key="late", when="count(order, -90) = 0")),
+)  # fmt: skip
+
+
 VIEWS = CellTable.model_validate(
-    {"name": "views", "by": [{"dimension": "view.page", "keys": ["home"]}], "events": EVENTS,
+    {"name": "views", "events": EVENTS,
+     "by": [{"dimension": "view.page", "keys": ["home"]}, {"dimension": "tag.kind", "keys": ["dear"], "tag": TAG}],
      "where": ["tenure_days >= 30"], "measures": [{"of": "count(view)", "last_days": 30}]}
 )  # fmt: skip
 
@@ -367,6 +375,6 @@ EXAMPLES: tuple[Noun, ...] = (
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],
     CustomerRequest(), CustomerRequest(window_days=365), KnownTail(likely=Decimal("0.04"), most=Decimal("0.2")), *NOUNS,
     CELLS, VIEWS, CELLS.tables[0].by[0], CELLS.tables[0].by[0].keys, CELLS.tables[0].measures[1],
-    CELLS.tables[0].where[0], EVENTS,
+    CELLS.tables[0].where[0], EVENTS, TAG, TAG.case[0],
     *(examples[1] for kind, examples in STATISTICS.items() if kind not in ("prefix_sums", "segment_totals")),
 )  # fmt: skip

@@ -11,7 +11,7 @@ from privacy.analyses.tables.options import TablesOptions
 def _consents(options: TablesOptions) -> frozenset[Whose]:
     """Keys that are single holders' by nature (a shop, an own brand) show those holders' totals."""
     uses = [use for table in options.table for use in table.by]
-    return frozenset({"by_holder"}) if any(use.meaning.of_a_holder for use in uses) else frozenset()
+    return frozenset({"by_holder"}) if any(use.of_a_holder for use in uses) else frozenset()
 
 
 CONTRACT = AnalysisContract(

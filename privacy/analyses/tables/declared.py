@@ -18,6 +18,7 @@ from privacy.kernel.canonical import Noun, since
 from privacy.kernel.declarations import (
     MOST_CELLS,
     MOST_MEASURES,
+    AnyDimension,
     CellTable,
     Condition,
     DimensionUse,
@@ -25,9 +26,9 @@ from privacy.kernel.declarations import (
     MeasureUse,
     Named,
 )
-from privacy.kernel.dimensions import WHOLE, DimensionName, MeasureText
+from privacy.kernel.dimensions import WHOLE, MeasureText
 from privacy.kernel.keys import Keys
-from privacy.kernel.limits import Name
+from privacy.kernel.public_tags import PublicTag
 from privacy.kernel.terms import Terms, minor_digits
 
 #: How a figure is shown: as one number each, bars, a line over its keys, a heat map of two dimensions, the steps of a
@@ -37,7 +38,7 @@ View = Literal["number", "bars", "curve", "heatmap", "funnel", "table"]
 #: Highest cap, in whole units; in smallest units, a thousandth of a unit at most, it must fit the statistic's.
 MOST_CAP = 30_000_000
 
-_Cap = Annotated[int, Field(ge=1, le=MOST_CAP)]
+Cap = Annotated[int, Field(ge=1, le=MOST_CAP)]
 
 
 def _formula(text: str) -> str:
@@ -76,7 +77,7 @@ class Measure(MeasureUse):
 
     name: Named
     of: MeasureText = "customers"
-    cap: _Cap | ReleasedNumber | None = since("0.2.0", None)
+    cap: Cap | ReleasedNumber | None = since("0.2.0", None)
     part: int = Field(default=100, ge=1, le=1000)
 
     @model_validator(mode="after")
@@ -123,7 +124,7 @@ class Figure(Noun):
 
     name: Named
     formula: FormulaText
-    over: tuple[DimensionName, ...] = Field(default=(), max_length=4)
+    over: tuple[AnyDimension, ...] = Field(default=(), max_length=4)
     view: View = "table"
     unit: Literal["", "share", "amount", "number"] = ""
     en: str = Field(default="", max_length=80)
@@ -316,8 +317,17 @@ class Table(Noun):
         )
         return Table.model_validate({**dict(self), "by": by})
 
+    def with_tags(self, tags: Mapping[str, PublicTag]) -> Table:
+        """The same with the study's tags written out where it counts by them.
+
+        Raises:
+            ValueError: if the study has no such tag, or its keys are others.
+        """
+        by = tuple(_tagged(use, tags) for use in self.by)
+        return Table.model_validate({**dict(self), "by": by})
+
     def with_released(self, cuts: Callable[[str], tuple[int, ...]], minor_digits: int) -> Table:
-        """The same with what it takes from an earlier run written out: bins of keys, and caps.
+        """The same with what it takes from an earlier run written out: bins of keys, numbers in rules, and caps.
 
         Args:
             cuts: numbers by ``ANALYSIS.NAME``, money in minor units of the currency; raises where none are known.
@@ -325,6 +335,8 @@ class Table(Noun):
         """
 
         def bins(use: DimensionUse) -> DimensionUse:
+            if use.tag is not None:
+                use = use.changed(tag=use.tag.with_released(cuts, minor_digits))
             if not use.keys.is_released:
                 return use
             unit = 10**minor_digits if use.dimension == "money_band" else 1
@@ -342,47 +354,14 @@ class Table(Noun):
         return Table.model_validate({**dict(self), "by": by, "measure": measures})
 
 
+def _tagged(use: DimensionUse, tags: Mapping[str, PublicTag]) -> DimensionUse:
+    if not use.is_tag or use.tag is not None:
+        return use
+    code = use.dimension.partition(".")[2]
+    if code not in tags:
+        raise ValueError(f"{use.dimension}: the study has no tag {code!r}; state it under [[tables.tag]]")
+    return use.changed(tag=tags[code])
+
+
 def _listed(keys: Keys, lists: Mapping[str, tuple[str, ...]]) -> tuple[str, ...]:
     return keys.written_out(dt.date.min, lists).values
-
-
-class TableChange(Noun):
-    """What a study sets otherwise in a table of the catalogue; what is not stated stays.
-
-    Attributes:
-        keys: other keys, by dimension: fewer keys are the lever that makes a cell more exact.
-        cap: other caps, by measure.
-        where, usual_cells, most_cells, lost, release, part: as in :class:`Table`.
-    """
-
-    keys: dict[DimensionName, Keys] = Field(default_factory=dict, max_length=4)
-    cap: dict[Name, _Cap | ReleasedNumber] = Field(default_factory=dict, max_length=MOST_MEASURES)
-    where: tuple[Condition, ...] | None = since("0.2.0", None, max_length=8)
-    usual_cells: int | None = since("0.2.0", None, ge=1, le=MOST_CELLS)
-    most_cells: int | None = since("0.2.0", None, ge=0, le=MOST_CELLS)
-    lost: int | None = since("0.2.0", None, ge=0, le=200)
-    release: Literal["all", "new"] | None = since("0.2.0", None)
-    part: int | None = since("0.2.0", None, ge=1, le=1000)
-
-    def of(self, table: Table) -> Table:
-        """A table with the change.
-
-        Raises:
-            ValueError: if the table has no such dimension or measure.
-        """
-        for name in self.keys:
-            if name not in table.dimensions:
-                raise ValueError(f"change.{table.name}.keys: the table has no dimension {name}")
-        for measure in self.cap:
-            if measure not in [one.name for one in table.measure]:
-                raise ValueError(f"change.{table.name}.cap: the table has no measure {measure}")
-        by = [
-            DimensionUse(dimension=use.dimension, keys=self.keys.get(use.dimension, use.keys), roles=use.roles)
-            for use in table.by
-        ]
-        measures = [{**dict(one), "cap": self.cap.get(one.name, one.cap)} for one in table.measure]
-        rest = ("where", "usual_cells", "most_cells", "lost", "release", "part")
-        stated = {name: getattr(self, name) for name in rest if getattr(self, name) is not None}
-        if self.release == "new":  # what scaling takes off is not asked where a customer fills so few cells
-            stated = {"lost": 0, **stated}
-        return Table.model_validate({**dict(table), "by": tuple(by), "measure": tuple(measures), **stated})

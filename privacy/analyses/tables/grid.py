@@ -213,7 +213,7 @@ class Grid:
         if cells is self.own:
             return [known[place]]
         for mine, other in enumerate(self.own.written.by):
-            alike = other.dimension.rpartition(".")[2] == use.dimension.rpartition(".")[2]
+            alike = other.dimension.rpartition(".")[2] == use.dimension.rpartition(".")[2] and other.tag == use.tag
             if alike and other.keys == use.keys and mine in known:
                 return [known[mine]]
         if use.dimension in self.figure.over:

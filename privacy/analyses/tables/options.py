@@ -8,12 +8,14 @@ from typing import Annotated, Self
 from pydantic import Field, model_validator
 
 from privacy.analyses.tables.cell_sums import MILLION, CellSums
-from privacy.analyses.tables.declared import ReleasedNumber, Table, TableChange
-from privacy.kernel.canonical import Noun
+from privacy.analyses.tables.changes import TableChange
+from privacy.analyses.tables.declared import ReleasedNumber, Table
+from privacy.kernel.canonical import Noun, since
 from privacy.kernel.cells import MOST_TABLES, CellRequest
 from privacy.kernel.declarations import Named
 from privacy.kernel.features import ListedValue
 from privacy.kernel.keys import MOST_KEYS
+from privacy.kernel.public_tags import PublicTag
 from privacy.kernel.terms import Terms
 
 _List = Annotated[tuple[ListedValue, ...], Field(min_length=1, max_length=MOST_KEYS)]
@@ -22,13 +24,15 @@ _List = Annotated[tuple[ListedValue, ...], Field(min_length=1, max_length=MOST_K
 class TablesOptions(Noun):
     """What the analysis counts.
 
-    The coordinator writes the tables of ``use`` out into ``table``, with ``lists`` and ``change`` applied, and empties
-    these three: what holders approve, and what an auditor reads, has every key, and does not depend on a catalogue.
+    The coordinator writes the tables of ``use`` out into ``table``, with ``lists``, ``tag`` and ``change`` applied, and
+    empties these four: what holders approve, and what an auditor reads, has every key and rule, and does not depend on
+    a catalogue.
 
     Attributes:
         use: tables of the catalogue, by name.
         lists: keys that tables name by ``{from = "lists.NAME"}``.
         change: what of a catalogue's table is otherwise in this study, by the table's name.
+        tag: tags that tables are counted by, ``tag.CODE``; rules that every holder answers on its own rows.
         table: declared tables: the study's own, and those that are written out.
         floor: no figure is shown of fewer customers than this, by the noisy count below it.
     """
@@ -36,12 +40,16 @@ class TablesOptions(Noun):
     use: tuple[Named, ...] = Field(default=(), max_length=MOST_TABLES)
     lists: dict[Named, _List] = Field(default_factory=dict, max_length=20)
     change: dict[Named, TableChange] = Field(default_factory=dict, max_length=MOST_TABLES)
+    tag: tuple[PublicTag, ...] = since("0.2.0", (), max_length=MOST_TABLES)
     table: tuple[Table, ...] = Field(default=(), max_length=MOST_TABLES)
 
     floor: int = Field(default=20, ge=0, le=1_000_000)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        codes = [tag.code for tag in self.tag]
+        if len(set(codes)) != len(codes):
+            raise ValueError("two tags have one code")
         names = [table.name for table in self.table]
         if len(set(names)) != len(names):
             raise ValueError("two tables have one name")
@@ -62,9 +70,11 @@ class TablesOptions(Noun):
     @property
     def is_written_out(self) -> bool:
         """Whether nothing refers to a catalogue or a list: what a holder answers."""
-        keys = all(not use.keys.source for one in self.table for use in one.by)
+        uses = [use for one in self.table for use in one.by]
+        keys = all(not use.keys.source for use in uses)
+        rules = all(use.tag.is_written_out if use.tag is not None else not use.is_tag for use in uses)
         caps = all(not isinstance(measure.cap, ReleasedNumber) for one in self.table for measure in one.measure)
-        return not self.use and not self.change and keys and caps
+        return not self.use and not self.change and not self.tag and keys and rules and caps
 
     def request(self, as_of: dt.date) -> CellRequest:
         """What a holder finds of its customers: the entries of every table that is written out."""

@@ -7,6 +7,7 @@ import datetime as dt
 from privacy.analyses.tables.declared import Figure, Table
 from privacy.kernel.declarations import DimensionUse, MeasureUse
 from privacy.kernel.keys import OTHER
+from privacy.kernel.public_tags import YES_NO
 from privacy.presentation.texts import Language, of_its_own, read_texts, say
 
 #: What pages of both sides say of keys.
@@ -53,7 +54,10 @@ def key_name(use: DimensionUse, key: str, language: Language) -> str:
     if keys.upper:
         return _bin(keys.upper, keys.place(key), language)
     own = use.meaning.keys == "closed" or key.casefold() == OTHER
-    return say(TEXTS, key.casefold(), language) if own else key
+    said = say(TEXTS, key.casefold(), language) if own else key
+    if key in YES_NO and own:
+        return say(TEXTS, "answer", language, what=dimension_name(use, language), said=said)
+    return said
 
 
 def _period(days: tuple[dt.date, ...], place: int, language: Language) -> str:

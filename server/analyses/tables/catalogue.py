@@ -17,7 +17,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from privacy.analyses.tables import CONTRACT
-from privacy.analyses.tables.declared import Table, TableChange
+from privacy.analyses.tables.changes import TableChange
+from privacy.analyses.tables.declared import Table
 from privacy.analyses.tables.options import TablesOptions
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import describe_validation
@@ -138,10 +139,14 @@ def _tables(options: TablesOptions, study: Study, released: Callable[[str], tupl
     for name in options.change:
         if name not in found:
             raise ValueError(f"change.{name}: that is no table of use; it has: {', '.join(found) or 'none'}")
+    tags = {tag.code: tag for tag in options.tag}
+    unused = set(tags) - {use.dimension.removeprefix("tag.") for one in options.table for use in one.by if use.is_tag}
+    if unused:
+        raise ValueError(f"tag {min(unused)}: no table counts by tag.{min(unused)}")
     for table in (*found.values(), *options.table):
         changed = options.change[table.name].of(table) if table.name in options.change else table
         try:
-            listed = changed.with_lists(options.lists)
+            listed = changed.with_tags(tags).with_lists(options.lists)
             yield listed.with_released(released, minor_digits(study.currency))
         except ValidationError:
             raise

@@ -84,6 +84,11 @@ def _table(view: View, named: Named, table: TableFigures, sentences: list[str]) 
         view.say("by", dimensions=dimensions),
         view.say("cell_margin", measure=measure_name(named.table.measure[0], language), margin=margin),
     ]
+    notes += [
+        view.say("rule", tag=dimension_name(use, language), rule="; ".join(use.tag.texts))
+        for use in named.written.by
+        if use.tag is not None
+    ]
     if caps := _caps(view, named):
         notes.append(view.say("caps", caps=caps))
     if table.of_holders:

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from statistic_kit import Reading, ReadingOf
 
 from privacy.analyses.tables.cell_sums import MILLION, MOST_UNITS, CellBlock, CellMeasure, CellSums, CellTotals
+from privacy.analyses.tables.changes import TableChange
 from privacy.analyses.tables.cohorts import KnownCells
-from privacy.analyses.tables.declared import ReleasedNumber, Table, TableChange
+from privacy.analyses.tables.declared import ReleasedNumber, Table
 from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.options import TablesOptions

@@ -3,61 +3,25 @@
 from __future__ import annotations
 
 import datetime as dt
-import tomllib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from analyses.tables.earlier_kit import AS_OF, earlier, study
 from analyses.tables.examples import table
 from report_pages import PLAIN
 
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows import own_rows
-from privacy.analyses.rfm.segments import CutPoints
 from privacy.errors import ConfigError
 from privacy.kernel.cells import CellRequest
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from server.analyses.tables.run import resolve
 from server.running.check import check_study
-
-AS_OF = dt.date(2025, 1, 1)
-CUTS = CutPoints(
-    recency_days=(30, 90, 180, 400), orders=(2, 3, 5, 9), money=(2_050, 5_000, 12_010, 40_000), recency_high=120,
-    orders_high=3, money_high=6_249,
-)  # fmt: skip
-WORTH = """
-name = "worth"
-by = [
-  { dimension = "recency_band", keys = { from = "rfm.recency_days_high" } },
-  { dimension = "orders_band", keys = { from = "rfm.orders_high" } },
-  { dimension = "money_band", keys = { from = "rfm.money_high" } },
-]
-measure = [{ name = "customers" }, { name = "money", of = "sum(order.amount)", cap = { from = "rfm.money_cap" } }]
-figure = [{ name = "money_per_customer", is = "money / customers", view = "bars" }]
-"""
-
-
-def study(**options: Any) -> Study:
-    return Study.model_validate(
-        {
-            "name": "worth", "as_of": AS_OF, "analyses": ("tables",), "currency": "EUR",
-            "budget": {"epsilon": "1", "size_class": 50_000, "max_holders_per_customer": 1},
-            "tables": {"table": [tomllib.loads(WORTH)]} | options,
-        }
-    )  # fmt: skip
-
-
-def earlier(as_of: dt.date = dt.date(2024, 12, 1), currency: str = "EUR", **fields: Any) -> StudyResult:
-    rfm = PLAIN.rfm
-    rules = rfm.rules.model_copy(update={"cuts": CUTS, "money_unit": 100})
-    found = rfm.model_copy(update={"rules": rules, "money_cap": 1234.5, "orders_cap": 40, **fields})
-    before = study().model_copy(update={"as_of": as_of, "currency": currency, "analyses": ("rfm",)})
-    return PLAIN.model_copy(update={"study": before, "rfm": found, "tables": None})
 
 
 def test_bands_and_caps_are_written_out_before_holders_see_the_study() -> None:

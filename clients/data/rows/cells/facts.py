@@ -19,13 +19,12 @@ from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.gathered import Part
 from clients.data.rows.sums import customer_sums
 from privacy.kernel.declarations import CellTable, Condition, DimensionUse
-from privacy.kernel.dimensions import DimensionName
 from privacy.kernel.features import MISSING, FeatureRequest, IntArray
 from privacy.kernel.keys import OTHER, Keys
 from privacy.kernel.terms import minor_digits
 
 #: Features behind dimensions of customers.
-_FEATURES: dict[DimensionName, str] = {
+_FEATURES: dict[str, str] = {
     "tenure_band": "tenure_days", "recency_band": "recency_days", "orders_365_band": "orders_365",
     "discount_band": "discount_share", "loyalty_band": "loyalty",
     "orders_band": "orders", "money_band": "money",

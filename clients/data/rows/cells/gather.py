@@ -140,8 +140,14 @@ def _gather_feed(feed: FeedRows, name: FeedName, tables: dict[int, CellTable], f
             found.messages[number] = Part.of(rows.select("customer", "moment", "cell", *sums), what=what)
         else:
             found.cells[number] = Part.of(feed.cells(table), what=what)
-    if not mine and any(use.dimension == "customer.known" for use in _uses(tables, "customer")):
+    if not mine and _asks_who_is_in(tables, name):
         found.ids[name] = Part.of(feed.rows.select("customer").distinct(), what=f"looking at {name}")
+
+
+def _asks_who_is_in(tables: dict[int, CellTable], feed: FeedName) -> bool:
+    """Whether a table counts whoever is in a feed, without asking more of it."""
+    portraits = any(use.dimension == "customer.known" for use in _uses(tables, "customer"))
+    return portraits or any(use.is_tag and feed in use.feeds for table in tables.values() for use in table.by)
 
 
 def _uses(tables: dict[int, CellTable], feed: FeedName) -> Iterable[DimensionUse]:

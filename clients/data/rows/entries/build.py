@@ -14,6 +14,7 @@ from clients.data.rows.cells.events import strides
 from clients.data.rows.cells.facts import Known, has_value, single_places
 from clients.data.rows.cells.gather import Found, answered, gather, is_of_outcomes, is_paths
 from clients.data.rows.cells.gathered import minor_units, presence, spread, universe_of
+from clients.data.rows.entries.tags import tag_places
 from privacy.kernel.cells import CellRequest, CellRows
 from privacy.kernel.declarations import CellTable
 from privacy.kernel.dimensions import WHOLE
@@ -31,6 +32,7 @@ def build_entries(origin: Origin, request: CellRequest) -> tuple[NDArray[np.obje
     found = gather(origin, tables)
     everybody = universe_of(found.parts)
     known = _known(origin, found, everybody)
+    known.places |= tag_places(origin, tables.values(), everybody)
     entries = [_entries(origin, number, table, found, known, everybody) for number, table in tables.items()]
     return _assembled(entries, everybody, most=max((len(t.measures) for t in request.tables), default=1))
 

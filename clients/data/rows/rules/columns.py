@@ -86,22 +86,44 @@ def customers_of(origin: Origin, wanted: Sequence[Leaf]) -> Customers:
     found = _Found()
     spent = Fact("money", Unit("money", 10 ** minor_digits(origin.study.currency)))
     _ask_orders(origin, [*wanted, spent], found)
+    _ask_feeds(origin, wanted, found)
+    if origin.config.customers is not None:
+        _ask_people(origin, wanted, found)
+    ids, columns = _over_everybody(origin, wanted, found)
+    return Customers(ids=ids, source_ids=_spelled(ids, found.spelled), columns=columns, spent=columns[spent].raw)
+
+
+def columns_of(origin: Origin, wanted: Sequence[Leaf]) -> tuple[pa.Array, dict[Node, Column]]:
+    """Ask for what rules read and nothing else: ids, as text, sorted, and columns over them.
+
+    Raises:
+        DataError: as :func:`customers_of`.
+    """
+    found = _Found()
+    if any(isinstance(one, Fact) or one.feed == "order" for one in wanted if not _is_of_people(one)):
+        _ask_orders(origin, wanted, found)
+    _ask_feeds(origin, wanted, found)
+    if any(_is_of_people(one) for one in wanted):
+        _ask_people(origin, wanted, found)
+    return _over_everybody(origin, wanted, found)
+
+
+def _is_of_people(one: Leaf) -> bool:
+    return isinstance(one, Fact) and one.name.startswith("customer.")
+
+
+def _over_everybody(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> tuple[pa.Array, dict[Node, Column]]:
+    ids, numbers = _numbered(found.parts)
+    columns: dict[Node, Column] = {
+        node: _over_all(node, numbers[id(part)], column, len(ids)) for node, part, column in found.columns
+    }
+    return ids, columns | _features(origin, wanted, ids)
+
+
+def _ask_feeds(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
     for feed in dict.fromkeys(one.feed for one in wanted if isinstance(one, Aggregate) and one.feed != "order"):
         name = next(each for each in FEEDS if each == feed)
         _ask_feed(origin, name, [one for one in wanted if isinstance(one, Aggregate) and one.feed == feed], found)
-    if origin.config.customers is not None:
-        _ask_people(origin, wanted, found)
-    ids, numbers = _numbered(found.parts)
-    columns_of_all: dict[Node, Column] = {
-        node: _over_all(node, numbers[id(part)], column, len(ids)) for node, part, column in found.columns
-    }
-    columns_of_all |= _features(origin, wanted, ids)
-    return Customers(
-        ids=ids,
-        source_ids=_spelled(ids, found.spelled),
-        columns=columns_of_all,
-        spent=columns_of_all[spent].raw,
-    )
 
 
 def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
@@ -142,7 +164,7 @@ def _ask_feed(origin: Origin, name: FeedName, asked: Sequence[Aggregate], found:
 
 
 def _ask_people(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
-    facts = {one.name: one for one in wanted if isinstance(one, Fact) and one.name.startswith("customer.")}
+    facts = {one.name: one for one in wanted if isinstance(one, Fact) and _is_of_people(one)}
     part, columns = _asked(origin, "customer", lambda feed: attributes(feed, facts, origin.study.as_of))
     found.add(part, {facts[name]: column for name, column in columns.items()})
 
