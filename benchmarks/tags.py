@@ -108,7 +108,8 @@ def generate(folder: Path, customers: int, memory: str) -> None:
 
 def child(folder: Path) -> None:
     """Tag everybody; print CPU seconds of knowing and of keeping, customers, and the counts of tags."""
-    from clients.tagging import TagSetting, write_all_tags
+    from clients.tagging.running import write_all_tags
+    from clients.tagging.setting import TagSetting
     from clients.tags.store import History, RunNote, path_of
 
     few = folder / "few"  # so that imports count for nothing

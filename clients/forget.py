@@ -25,7 +25,7 @@ from clients.data.exclusion import exclude
 from clients.data.several.keys import normal_key
 from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
-from clients.tagging import forget_tags, kept_tags, rewrite_tags
+from clients.tagging.erasure import forget_tags, kept_tags, rewrite_tags
 from privacy.errors import ConfigError
 from privacy.private_files import private_file
 from privacy.protocol.study import parse_day

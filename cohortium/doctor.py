@@ -193,7 +193,8 @@ def _holder(root: Path) -> Iterator[Finding]:
 
 
 def _tags(root: Path) -> Finding:
-    from clients.tagging import TagSetting, check_tags
+    from clients.tagging.looking import check_tags
+    from clients.tagging.setting import TagSetting
 
     found = _tried("tags.toml", lambda: check_tags(TagSetting.read(root)))
     if isinstance(found, Finding):

@@ -26,7 +26,7 @@ from clients.data.rows.customers import build_customer_table
 from clients.labels.config import ContactSettings, FileTarget, Labels
 from clients.labels.control import control_key
 from clients.report.brought import brought
-from clients.tagging import TagSetting
+from clients.tagging.setting import TagSetting
 from clients.tags.files import write_group
 from privacy.errors import ConfigError, DataError
 from privacy.presentation.texts import LANGUAGES, Language

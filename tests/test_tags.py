@@ -15,7 +15,9 @@ from tag_shop import DAY, HOLDER, RULES, TAGS, of, shop
 
 from clients.answering.folder import HolderFolder
 from clients.forget import forget
-from clients.tagging import TagSetting, check_tags, preview_tags, run_tags
+from clients.tagging.looking import check_tags, preview_tags
+from clients.tagging.running import run_tags
+from clients.tagging.setting import TagSetting
 from clients.tags.store import History, changes_on, path_of
 from privacy.errors import ConfigError, DataError
 

@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import pyarrow.compute as pc
+
 from clients.campaigns.effects import Effect, effect
 from clients.campaigns.outcomes import Measured, measure
 from clients.campaigns.record import Campaign, campaigns
-from clients.tagging import TagSetting
+from clients.tagging.setting import TagSetting
 from clients.tags.config import TagsFile
 
 #: Days from when a customer is listed that count, where nobody says otherwise.
@@ -50,7 +52,10 @@ def told_of(root: Path, codes: Sequence[str], *, days: int = DAYS, day: dt.date 
         ConfigError: if there is no such campaign, or its study has no run here any more.
         DataError: if a file is damaged, or the source cannot be read.
     """
-    kept = [Campaign.load(root, code) for code in codes]
+    return _told(root, [Campaign.load(root, code) for code in codes], days, day)
+
+
+def _told(root: Path, kept: Sequence[Campaign], days: int, day: dt.date | None) -> tuple[Told, ...]:
     seen = [partial(_seen, root, one.study) for one in kept]
     measured = [measure(each, one, days, each(day).day) for one, each in zip(kept, seen, strict=True)]
     ended = sum(each.outcomes is not None for each in measured)
@@ -73,12 +78,14 @@ def lately_ended(root: Path, day: dt.date, *, days: int = DAYS) -> tuple[Told, .
     Raises:
         ConfigError, DataError: as :func:`told_of`.
     """
-    ends = []
+    ended = []
     for code in campaigns(root):
-        last = max(Campaign.load(root, code).table["since"].to_pylist(), default=day) + dt.timedelta(days=days)
+        campaign = Campaign.load(root, code)
+        last = (pc.max(campaign.table["since"]).as_py() or day) + dt.timedelta(days=days)
         if day - dt.timedelta(days=RECENT) <= last <= day:
-            ends.append((last, code))
-    return told_of(root, [code for _, code in sorted(ends, reverse=True)[:SHOWN]], days=days, day=day)
+            ended.append((last, code, campaign))
+    ended.sort(key=lambda one: one[:2], reverse=True)
+    return _told(root, [campaign for _, _, campaign in ended[:SHOWN]], days, day)
 
 
 def _seen(root: Path, study: str | None, day: dt.date | None) -> TagSetting:

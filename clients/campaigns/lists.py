@@ -19,7 +19,7 @@ from clients.labels.config import FileTarget, Labels
 from clients.labels.contacts import PLACES, in_arms, list_path
 from clients.labels.control import PARTS, control_key, group_draw
 from clients.labels.files import write_table
-from clients.tagging import TagSetting, today
+from clients.tagging.setting import TagSetting, today
 from clients.tags.files import held_out, in_order, what_to_do
 from privacy.errors import ConfigError
 from privacy.locks import one_at_a_time

@@ -14,7 +14,7 @@ import pyarrow.compute as pc
 from clients.campaigns.effects import BoolArray, IntArray, Outcomes
 from clients.campaigns.record import Campaign
 from clients.data.rows.rules.columns import Customers, customers_of
-from clients.tagging import TagSetting
+from clients.tagging.setting import TagSetting
 from privacy.errors import ConfigError
 from privacy.tags.reader import Vocabulary, read_value
 from privacy.tags.tree import Leaf, RuleError

@@ -57,7 +57,7 @@ def holder_contacts(
     from clients.campaigns.lists import begin, begin_group
     from clients.labels.config import read_labels_config
     from clients.labels.contacts import PLACES
-    from clients.tagging import TagSetting
+    from clients.tagging.setting import TagSetting
 
     wished = {name: count for name, count in (("call", call), ("write", write)) if count is not None}
     labels = read_labels_config(folder)

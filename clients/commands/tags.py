@@ -15,7 +15,7 @@ from privacy.errors import ConfigError
 from privacy.presentation.terminal import Json, command_group, print_json, screen, tell, terminal_language
 
 if TYPE_CHECKING:
-    from clients.tagging import TagSetting
+    from clients.tagging.setting import TagSetting
     from clients.tags.config import Group, Tag
     from clients.tags.preview import Preview
 
@@ -103,7 +103,7 @@ def tags_new(
 
 
 def _begin(path: Path, like: str | None, as_json: bool) -> None:
-    from clients.tagging import begin_tags
+    from clients.tagging.setting import begin_tags
 
     tags, left = begin_tags(path.parent, like)
     if as_json:
@@ -118,7 +118,7 @@ def _begin(path: Path, like: str | None, as_json: bool) -> None:
 def _add(path: Path, fields: dict[str, Any], as_json: bool) -> None:
     from pydantic import ValidationError
 
-    from clients.tagging import TagSetting
+    from clients.tagging.setting import TagSetting
     from clients.tags.config import Tag, read_tags
     from clients.tags.library import file_text, read_text, with_tag
     from privacy.kernel.canonical import describe_validation
@@ -142,7 +142,8 @@ def _add(path: Path, fields: dict[str, Any], as_json: bool) -> None:
 @tags_app.command("check")
 def tags_check(folder: HolderPath, as_of: AsOf = None, as_json: Json = False) -> None:
     """Read tags.toml and say what is wrong, and where, and what deserves a look. Asks nothing of the data."""
-    from clients.tagging import TagSetting, check_tags
+    from clients.tagging.looking import check_tags
+    from clients.tagging.setting import TagSetting
 
     found = check_tags(TagSetting.read(folder, _day(as_of)))
     if as_json:
@@ -171,7 +172,8 @@ def tags_preview(
 
     Drafts and groups are counted, too.
     """
-    from clients.tagging import TagSetting, preview_tags
+    from clients.tagging.looking import preview_tags
+    from clients.tagging.setting import TagSetting
 
     setting = TagSetting.read(folder, _day(as_of))
     evaluated, found = preview_tags(setting, codes or ())
@@ -259,7 +261,8 @@ def tags_run(
 
     The same day again replaces what it said before. Made for a schedule: once a day, or before each campaign.
     """
-    from clients.tagging import TagSetting, run_tags
+    from clients.tagging.running import run_tags
+    from clients.tagging.setting import TagSetting
     from clients.tags.store import counted_changes
 
     done = run_tags(TagSetting.read(folder, _day(as_of)), changed_only=changed_only)
@@ -328,7 +331,8 @@ def tags_coverage(folder: HolderPath, as_of: AsOf = None, as_json: Json = False)
 
     What a complete portrait is stands in tags.toml: [coverage] complete = ["gender", "born", "region"].
     """
-    from clients.tagging import TagSetting, coverage_of
+    from clients.tagging.looking import coverage_of
+    from clients.tagging.setting import TagSetting
     from clients.tags.store import History, path_of
 
     found, whole, size = coverage_of(TagSetting.read(folder, _day(as_of)))

@@ -211,36 +211,31 @@ def _lost(report: CheckReport, config: HolderConfig) -> list[Finding]:
     """Ids that are destroyed, and columns of which too much is not read."""
     found, rows = [], report.rows or 0
     if report.looks.ids.destroyed > max(_FEW_LINES, _UNREADABLE * rows):
-        found.append(
-            Finding(
-                code="destroyed_ids",
-                text=f"{config.columns.customer!r}: {report.looks.ids.destroyed:,} rows like 9.99E+11: a spreadsheet "
-                "has rounded these customer ids, so that several customers have become one",
-                hint="export that column as text, without a spreadsheet in between; nothing here can mend it",
-            )
-        )
+        what = "like 9.99E+11: a spreadsheet has rounded these customer ids, so that several customers have become one"
+        hint = "export that column as text, without a spreadsheet in between; nothing here can mend it"
+        found.append(_rows("destroyed_ids", config.columns.customer, report.looks.ids.destroyed, what, hint))
     if config.columns.order is not None and report.looks.ids.destroyed_orders > max(_FEW_LINES, _UNREADABLE * rows):
-        found.append(
-            Finding(
-                code="destroyed_order_ids",
-                text=f"{config.columns.order!r}: {report.looks.ids.destroyed_orders:,} rows like 9.99E+11, or of 16 "
-                "digits and more that end in zeros: a spreadsheet has rounded these order ids; several are one now",
-                hint="export that column as text, without a spreadsheet in between; or leave columns.order out",
-            )
+        what = (
+            "like 9.99E+11, or of 16 digits and more that end in zeros: a spreadsheet has rounded these order ids; "
+            "several are one now"
         )
+        hint = "export that column as text, without a spreadsheet in between; or leave columns.order out"
+        found.append(_rows("destroyed_order_ids", config.columns.order, report.looks.ids.destroyed_orders, what, hint))
     many = (role for role, count in report.looks.unread_rows.items() if count > _UNREADABLE_PROBLEM * rows)
     return found + [_unread(report, config, role) for role in many]
 
 
 def _unread(report: CheckReport, config: HolderConfig, role: str) -> Finding:
-    name, rows = config.columns.mapped()[role], report.looks.unread_rows[role]
     is_time = role in config.columns.of_form("time")
     settings = "formats, clock" if is_time else "decimal, thousands, signs, negative (minus behind, or in brackets)"
-    return Finding(
-        code="unread",
-        text=f"{name!r}: {rows:,} rows hold something that is not read as {role}: {report.looks.unread[role]}",
-        hint=f"say how they are spelled under [source.read.{role}]: {settings} (docs/sources.md), or mend them",
-    )
+    what = f"hold something that is not read as {role}: {report.looks.unread[role]}"
+    hint = f"say how they are spelled under [source.read.{role}]: {settings} (docs/sources.md), or mend them"
+    return _rows("unread", config.columns.mapped()[role], report.looks.unread_rows[role], what, hint)
+
+
+def _rows(code: str, column: str | None, rows: int, what: str, hint: str) -> Finding:
+    """So many rows have something odd in a column."""
+    return Finding(code=code, text=f"{column!r}: {rows:,} rows {what}", hint=hint)
 
 
 def _of_signs(config: HolderConfig) -> list[Finding]:
@@ -274,30 +269,17 @@ def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
             )
         )
     if ids.odd_ids:
-        found.append(
-            Finding(
-                code="odd_ids",
-                text=f"{name!r}: {ids.odd_rows:,} rows have one of {ids.odd_ids:,} customer ids without a digit, which "
-                "nearly all others have",
-                hint='if they mean no customer, name them under [source.read.customer]: null = ["..."]',
-            )
-        )
+        what = f"have one of {ids.odd_ids:,} customer ids without a digit, which nearly all others have"
+        hint = 'if they mean no customer, name them under [source.read.customer]: null = ["..."]'
+        found.append(_rows("odd_ids", name, ids.odd_rows, what, hint))
     if ids.nines:
-        found.append(
-            Finding(
-                code="placeholder_ids",
-                text=f"{name!r}: {ids.nines:,} rows have a customer id of nines alone, which looks like a placeholder",
-                hint='if it means no customer, name it under [source.read.customer]: null = ["..."]',
-            )
-        )
+        what = "have a customer id of nines alone, which looks like a placeholder"
+        hint = 'if it means no customer, name it under [source.read.customer]: null = ["..."]'
+        found.append(_rows("placeholder_ids", name, ids.nines, what, hint))
     if ids.rounded:
-        found.append(
-            Finding(
-                code="rounded_ids",
-                text=f"{name!r}: {ids.rounded:,} rows have a customer id of 16 digits or more that ends in zeros",
-                hint="spreadsheets keep 15 digits; if one was in between, export that column as text",
-            )
-        )
+        what = "have a customer id of 16 digits or more that ends in zeros"
+        hint = "spreadsheets keep 15 digits; if one was in between, export that column as text"
+        found.append(_rows("rounded_ids", name, ids.rounded, what, hint))
     return found
 
 
@@ -315,14 +297,9 @@ def _of_odd_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
         )
     for odd, column in ((ids.odd_signs, name), (ids.odd_order_signs, config.columns.order)):
         if odd:
-            found.append(
-                Finding(
-                    code="odd_signs",
-                    text=f"{column!r}: {odd:,} rows have an id with a sign that nearly no other id has, such as a "
-                    "quote or a letter of another script",
-                    hint="a stray sign makes another id of it: mend it where the file is made, if it is a fault",
-                )
-            )
+            what = "have an id with a sign that nearly no other id has, such as a quote or a letter of another script"
+            hint = "a stray sign makes another id of it: mend it where the file is made, if it is a fault"
+            found.append(_rows("odd_signs", column, odd, what, hint))
     return found
 
 
@@ -330,25 +307,15 @@ def _of_days(report: CheckReport, config: HolderConfig) -> list[Finding]:
     days, name = report.looks.days, config.columns.mapped()["time"]
     if not days.early and not days.late:
         return []
-    return [
-        Finding(
-            code="far_days",
-            text=f"{name!r}: {days.early + days.late:,} rows have a day far from all others ({days.first_off} to "
-            f"{days.last_off}; of the others the last is {days.last})",
-            hint="typing errors, or placeholders of a program? mend them, or leave them out with source.where",
-        )
-    ]
+    others = f"{days.first_off} to {days.last_off}; of the others the last is {days.last}"
+    hint = "typing errors, or placeholders of a program? mend them, or leave them out with source.where"
+    return [_rows("far_days", name, days.early + days.late, f"have a day far from all others ({others})", hint)]
 
 
 def _of_states(report: CheckReport) -> list[Finding]:
-    return [
-        Finding(
-            code="unnamed_states",
-            text=f"{name!r}: {rows:,} rows have a value that [source.status] does not name; they count as no sale",
-            hint="name it under sale, return or none",
-        )
-        for name, rows in report.looks.unnamed_states.items()
-    ]
+    what = "have a value that [source.status] does not name; they count as no sale"
+    hint = "name it under sale, return or none"
+    return [_rows("unnamed_states", name, rows, what, hint) for name, rows in report.looks.unnamed_states.items()]
 
 
 def _of_settings(report: CheckReport, config: HolderConfig, dropped: Mapping[str, int]) -> list[Finding]:

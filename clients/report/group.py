@@ -10,7 +10,7 @@ import numpy as np
 
 from clients.analysis import HolderContext
 from clients.data.rows.kinds import OwnRows
-from clients.tagging import TagSetting
+from clients.tagging.setting import TagSetting
 from clients.tags.config import read_tags
 from privacy.errors import ConfigError, DataError
 from privacy.protocol.study import Study

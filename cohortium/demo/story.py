@@ -15,7 +15,8 @@ from rich.markup import escape
 from clients.campaigns.lists import begin
 from clients.labels.config import read_labels_config
 from clients.report.files import write_holder_report
-from clients.tagging import TagSetting, begin_tags, run_tags
+from clients.tagging.running import run_tags
+from clients.tagging.setting import TagSetting, begin_tags
 from cohortium.demo.page import Links, render_index
 from privacy.analyses.catalogue import NAMES
 from privacy.audit.export import export

@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
-from clients.tagging import TagSetting
+from clients.tagging.setting import TagSetting
 from clients.tags.config import TagsFile
 
 HOLDER = """

@@ -9,7 +9,7 @@ from typing import Any
 from clients.analyses.catalogue import RECIPES
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
-from clients.tagging import TagSetting
+from clients.tagging.setting import TagSetting
 from clients.tags.config import TagsFile
 from clients.tags.evaluation import Evaluated
 from clients.tags.names import vocabulary
