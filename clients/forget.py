@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from clients.answering.folder import HolderFolder
-from clients.campaigns.record import everybody_listed, forget_in_campaigns
+from clients.data.campaigns import everybody_listed, forget_in_campaigns
 from clients.data.exclusion import exclude
 from clients.data.several.keys import normal_key
 from clients.labelling import export_labels, histories_of_all

@@ -21,7 +21,7 @@ from clients.campaigns.effects import FEWEST, Outcomes, _share, effect
 from clients.campaigns.ended import Told
 from clients.campaigns.lists import begin_group
 from clients.campaigns.outcomes import Measured, measure
-from clients.campaigns.record import ROWS, Campaign, campaigns, path_of
+from clients.data.campaigns import ROWS, Campaign, campaigns, path_of
 from clients.data.rows.customers import build_customer_table
 from clients.labels.config import ContactSettings, FileTarget, Labels
 from clients.labels.control import control_key

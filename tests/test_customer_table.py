@@ -775,7 +775,7 @@ def test_the_source_is_opened_read_only(tmp_path):
     with open_source(config, base=tmp_path) as opened, pytest.raises(duckdb.Error, match="read-only"):
         opened.table.get_backend().raw_sql("insert into holder.main.sales values ('c2')")
     # Other databases too: test_sources.py, test_mysql.py, test_json_and_sqlite.py. Files are not written to.
-    files = {"csv", "excel", "jsonl", "parquet"}
+    files = {"campaigns", "csv", "excel", "jsonl", "parquet"}
     assert set(OPENERS) - files == {"duckdb", "mariadb", "mysql", "postgres", "postgresql", "spark", "sqlite"}
 
 

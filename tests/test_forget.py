@@ -15,7 +15,7 @@ from workspaces import STUDY, make_workspace, read_study, run
 
 import cohortium
 from clients.answering.folder import HolderFolder
-from clients.campaigns.record import Campaign
+from clients.data.campaigns import Campaign
 from clients.forget import forget
 from clients.report.files import write_holder_report
 from privacy.errors import ConfigError

@@ -18,7 +18,8 @@ from clients.forget import forget
 from clients.tagging.looking import check_tags, preview_tags
 from clients.tagging.running import run_tags
 from clients.tagging.setting import TagSetting
-from clients.tags.store import History, changes_on, path_of
+from clients.tags.changes import changes_on
+from clients.tags.store import History, path_of
 from privacy.errors import ConfigError, DataError
 
 

@@ -1,4 +1,4 @@
-"""Campaigns of a holder's folder, measured."""
+"""Campaigns of a holder's folder: what those brought that are over, and which are under way."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from clients.campaigns.effects import Effect, effect
 from clients.campaigns.outcomes import Measured, measure
-from clients.campaigns.record import Campaign, campaigns
+from clients.data.campaigns import Campaign, campaigns
 from clients.tagging.setting import TagSetting
 from clients.tags.config import TagsFile
 
@@ -37,6 +37,37 @@ class Told:
     days: int
     measured: Measured
     effect: Effect | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class UnderWay:
+    """A list that is being worked through, or about to be.
+
+    Attributes:
+        code: its name.
+        contacted, control: customers of each arm.
+        first: the day on which it is begun.
+        told: the first day on which everybody's days are over.
+    """
+
+    code: str
+    contacted: int
+    control: int
+    first: dt.date
+    told: dt.date
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lately:
+    """Campaigns as they stand on a day.
+
+    Attributes:
+        ended: what the newest brought whose days were over by then, and not long before; the newest first.
+        under_way: those whose days go on; those that are told first come first.
+    """
+
+    ended: tuple[Told, ...] = ()
+    under_way: tuple[UnderWay, ...] = ()
 
 
 def told_of(root: Path, codes: Sequence[str], *, days: int = DAYS, day: dt.date | None = None) -> tuple[Told, ...]:
@@ -72,20 +103,30 @@ def _told(root: Path, kept: Sequence[Campaign], days: int, day: dt.date | None) 
     )
 
 
-def lately_ended(root: Path, day: dt.date, *, days: int = DAYS) -> tuple[Told, ...]:
-    """What the newest campaigns brought whose days were over by a day, and not long before; the newest first.
+def lately(root: Path, day: dt.date, *, days: int = DAYS) -> Lately:
+    """How a holder's campaigns stand on a day.
 
     Raises:
         ConfigError, DataError: as :func:`told_of`.
     """
-    ended = []
+    ended, under_way = [], []
     for code in campaigns(root):
         campaign = Campaign.load(root, code)
-        last = (pc.max(campaign.table["since"]).as_py() or day) + dt.timedelta(days=days)
-        if day - dt.timedelta(days=RECENT) <= last <= day:
-            ended.append((last, code, campaign))
+        since = campaign.table["since"]
+        if not len(since):  # whoever was on it was forgotten
+            continue
+        told = pc.max(since).as_py() + dt.timedelta(days=days)
+        control = pc.sum(campaign.table["control"].cast("int64")).as_py()
+        if told > day:
+            arms = {"contacted": len(since) - control, "control": control}
+            under_way.append(UnderWay(code=code, first=pc.min(since).as_py(), told=told, **arms))
+        elif told >= day - dt.timedelta(days=RECENT):
+            ended.append((told, code, campaign))
     ended.sort(key=lambda one: one[:2], reverse=True)
-    return _told(root, [campaign for _, _, campaign in ended[:SHOWN]], days, day)
+    return Lately(
+        ended=_told(root, [campaign for _, _, campaign in ended[:SHOWN]], days, day),
+        under_way=tuple(sorted(under_way, key=lambda one: (one.told, one.code))),
+    )
 
 
 def _seen(root: Path, study: str | None, day: dt.date | None) -> TagSetting:

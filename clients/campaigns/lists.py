@@ -13,7 +13,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from clients.campaigns.record import Campaign, path_of
+from clients.data.campaigns import Campaign, path_of
 from clients.labelling import contacts_of, write_contact_list
 from clients.labels.config import FileTarget, Labels
 from clients.labels.contacts import PLACES, in_arms, list_path

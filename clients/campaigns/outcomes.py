@@ -12,11 +12,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from clients.campaigns.effects import BoolArray, IntArray, Outcomes
-from clients.campaigns.record import Campaign
+from clients.data.campaigns import Campaign
 from clients.data.rows.rules.columns import Customers, customers_of
 from clients.tagging.setting import TagSetting
 from privacy.errors import ConfigError
-from privacy.tags.reader import Vocabulary, read_value
+from privacy.tags.reader import read_value
 from privacy.tags.tree import Leaf, RuleError
 
 #: Days before a list whose spending the cap is taken from.
@@ -73,7 +73,7 @@ def measure(seen: Callable[[dt.date], TagSetting], campaign: Campaign, days: int
     parts: list[_Part] = []
     for since in over:
         at_the_end = seen(since + length)
-        leaves = _leaves(at_the_end.words, campaign.code, days)
+        leaves = _leaves(at_the_end, campaign.code, days)
         parts.append(_of(_since(campaign, since), customers_of(at_the_end.origin, leaves), leaves))
     newest = parts[-1].newest if parts else None
     last = over[-1] if over else begun[0]
@@ -101,15 +101,20 @@ def _since(campaign: Campaign, since: dt.date) -> pa.Table:
     return campaign.table.filter(pc.equal(campaign.table["since"], pa.scalar(since, pa.date32())))
 
 
-def _leaves(words: Vocabulary, code: str, days: int) -> list[Leaf]:
-    """What is read of every customer: recency, orders, money, earlier money, and where there is a feed, messages."""
+def _leaves(seen: TagSetting, code: str, days: int) -> list[Leaf]:
+    """What is read of every customer: recency, orders, money, earlier money, and where there is a feed, messages.
+
+    A feed that is made of the lists themselves says nothing of who was written to.
+    """
+    words, sent = seen.words, seen.origin.config.events.get("sent")
     asked = [
         "recency_days", f"count(order, -{days})", f"sum(order.amount, -{days})",
         f"sum(order.amount, -{days + EARLIER}, -{days})",
     ]  # fmt: skip
     leaves = [read_value(text, words)[0] for text in asked]
     with contextlib.suppress(RuleError):  # no feed says who was written to
-        leaves.append(read_value(f"count(sent[campaign = '{code}'], -{days})", words)[0])
+        if sent is not None and sent.kept is None:
+            leaves.append(read_value(f"count(sent[campaign = '{code}'], -{days})", words)[0])
     return [leaf for leaf in leaves if isinstance(leaf, Leaf)]
 
 

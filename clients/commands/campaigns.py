@@ -96,7 +96,7 @@ def holder_effect(
     many customers have days to go, and gives no verdict.
     """
     from clients.campaigns.ended import told_of
-    from clients.campaigns.record import campaigns
+    from clients.data.campaigns import campaigns
 
     codes = (campaign,) if campaign else campaigns(folder)
     if not codes:

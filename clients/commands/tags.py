@@ -263,7 +263,7 @@ def tags_run(
     """
     from clients.tagging.running import run_tags
     from clients.tagging.setting import TagSetting
-    from clients.tags.store import counted_changes
+    from clients.tags.changes import counted_changes
 
     done = run_tags(TagSetting.read(folder, _day(as_of)), changed_only=changed_only)
     note = done.history.runs[-1]
@@ -300,7 +300,8 @@ def tags_run(
 @tags_app.command("history")
 def tags_history(folder: HolderBefore, code: TagCode, as_json: Json = False) -> None:
     """How many had a tag after each run, who entered and left, and the versions of its rule that were run."""
-    from clients.tags.store import History, counted_changes, path_of, runs_of
+    from clients.tags.changes import counted_changes
+    from clients.tags.store import History, path_of, runs_of
 
     history = History.load(path_of(folder))
     runs = runs_of(history, code)

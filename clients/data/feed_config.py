@@ -9,11 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BeforeValidator, StringConstraints
+from pydantic import AfterValidator, BeforeValidator, ConfigDict, StringConstraints, model_validator
 
 from clients.data.place import Form, Location, Place, Source, SourceName
+from privacy.kernel.canonical import since
 from privacy.kernel.features import ListedValue
 from privacy.kernel.feeds import FEEDS, FeedName, RoleKind
 from privacy.kernel.terms import ZoneName
@@ -28,6 +29,12 @@ _FORMS: dict[RoleKind, Form] = {
 #: Kinds of roles whose spellings may be replaced.
 _NAMED: tuple[RoleKind, ...] = ("text", "stage", "flag")
 
+#: Role to column of the lists that the holder drew up itself; see :mod:`clients.data.sources.campaigns`.
+OF_CAMPAIGNS = {
+    "customer": "customer_id", "time": "time", "campaign": "campaign", "arm": "arm", "hold_out": "hold_out"
+}  # fmt: skip
+_CAMPAIGNS_URL = "campaigns://state/campaigns"
+
 _Spelling = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
 
@@ -41,18 +48,43 @@ class Feed(Place):
     """Where one feed is, and which of its columns is what.
 
     Attributes:
+        kept: ``from`` in the file: what the holder keeps itself and the rows are of, in place of a ``url`` and
+            ``columns``. There is ``campaigns``, the lists of ``holder contacts`` with their arms; they are a feed
+            ``sent``.
         url: as ``source.url``; not stated: where the purchases are, with that source's password, memory and CSV form.
         time_zone: what times without a zone mean; not stated: what it is of ``[source]``.
         currency_code: of the feed's money; not stated: that of ``[source]``.
         columns: role to column of the source: ``customer``, for events ``time``, and any of the feed's own roles.
     """
 
+    model_config = ConfigDict(populate_by_name=True)
+
+    kept: Literal["campaigns"] | None = since("0.2.0", None, alias="from")
     url: Location | None = None
     time_zone: ZoneName | None = None
     columns: dict[str, SourceName]
 
+    @model_validator(mode="before")
+    @classmethod
+    def _of_what_is_kept(cls, value: Any) -> Any:
+        """Where the rows of what the holder keeps are, and which column is what, follows."""
+        is_kept = isinstance(value, Mapping) and value.get("from", value.get("kept")) == "campaigns"
+        return {"url": _CAMPAIGNS_URL, "columns": OF_CAMPAIGNS, **value} if is_kept else value
+
+    @model_validator(mode="after")
+    def _nothing_beside(self) -> Self:
+        if self.kept is None:
+            return self
+        told = {name: field.get_default(call_default_factory=True) for name, field in Place.model_fields.items()}
+        told |= {"url": _CAMPAIGNS_URL, "columns": OF_CAMPAIGNS, "currency_code": None}
+        if wrong := [name for name, value in told.items() if getattr(self, name) != value]:
+            raise ValueError(f'{wrong[0]} does not go with from = "campaigns": what is kept here says it; leave it out')
+        return self
+
     def complaint(self, name: FeedName) -> str:
         """What is wrong with the columns of a feed of this name, in words; empty where nothing is."""
+        if self.kept == "campaigns" and name != "sent":
+            return 'from = "campaigns" goes with [events.sent]: lists of whom to contact are messages'
         must = ("customer",) if name == "customer" else ("customer", "time")
         known = (*must, *FEEDS[name])
         for role in self.columns:

@@ -15,10 +15,11 @@ from clients.analysis import Earlier, HolderContext
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
-from clients.campaigns.ended import lately_ended
+from clients.campaigns.ended import Lately, lately
 from clients.data.source_shares import source_figures
 from clients.report.group import GroupContext, group_of
 from clients.report.page import Facts, Handed, holder_report
+from clients.report.week import tags_of
 from privacy.audit.budget import BudgetLeft, budget_left
 from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import sha256_hex
@@ -75,7 +76,8 @@ def write_holder_report(
             handed=handed_result(runs, result, chosen, holder),
             budget=_left(folder),
             sources=() if shown else source_figures(context.origin),
-            campaigns=() if shown else lately_ended(folder.root, study.as_of),
+            campaigns=Lately() if shown else lately(folder.root, study.as_of),
+            tags=None if shown else tags_of(folder.root, study.as_of),
             group=shown,
         )
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
 
@@ -16,10 +16,11 @@ from clients.analyses.catalogue import ANALYSES
 from clients.analysis import HolderAnalysis, HolderView
 from clients.analysis.actions import Actions
 from clients.analysis.texts import text
-from clients.campaigns.ended import Told
+from clients.campaigns.ended import Lately
 from clients.data.source_shares import SourceFigures
 from clients.report.brought import brought
 from clients.report.group import GroupShown
+from clients.report.week import TagsShown, week
 from privacy.audit.budget import BudgetLeft
 from privacy.audit.budget_words import budget_in_words
 from privacy.errors import ConfigError
@@ -58,7 +59,8 @@ class Facts:
         handed: which text this holder was handed, and who else.
         budget: what is left of the holder's, when the page is made.
         sources: of several sources, what each is of the whole.
-        campaigns: lists whose days have ended lately, the newest first.
+        campaigns: what lists brought whose days have ended lately, and which are under way.
+        tags: what became of the holder's own tags; None where none were run.
         group: whose page it is; None for all customers.
     """
 
@@ -71,7 +73,8 @@ class Facts:
     handed: Handed | None = None
     budget: BudgetLeft | None = None
     sources: tuple[SourceFigures, ...] = ()
-    campaigns: tuple[Told, ...] = ()
+    campaigns: Lately = field(default_factory=Lately)
+    tags: TagsShown | None = None
     group: GroupShown | None = None
 
 
@@ -162,7 +165,8 @@ def _frame(facts: Facts, first: Texts, since: dt.date | None, language: Language
         "digest": result.study_digest,
         "budget": budget_in_words(facts.budget, language),
         "sources": _sources(facts, language),
-        "brought": brought(facts.campaigns, partial(_text, language=language), language),
+        "brought": brought(facts.campaigns.ended, say, language),
+        "week": week(facts.tags, facts.campaigns.under_way, say, language),
         "version": result.version,
     }
 

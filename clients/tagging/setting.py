@@ -13,8 +13,8 @@ from clients.analyses.catalogue import ANALYSES, RECIPES
 from clients.answering.runs import RunFolder
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
-from clients.labels.day_rows import DayRows
 from clients.data.rows.rules.columns import customers_of
+from clients.labels.day_rows import DayRows
 from clients.tags.config import NAME, Tag, TagsFile, read_tags
 from clients.tags.evaluation import Evaluated, evaluate
 from clients.tags.label_columns import with_labels

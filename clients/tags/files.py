@@ -17,9 +17,10 @@ from clients.labels.config import FileTarget
 from clients.labels.control import PARTS, group_draw, usual_share
 from clients.labels.day_rows import BLOCK
 from clients.labels.files import write_table
+from clients.tags.changes import changes_on
 from clients.tags.config import Group
 from clients.tags.evaluation import Evaluated
-from clients.tags.store import History, changes_on
+from clients.tags.store import History
 from privacy.tags.truth import IntArray
 
 

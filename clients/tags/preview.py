@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from clients.tags.changes import Change, counted_changes
 from clients.tags.config import Tag
 from clients.tags.evaluation import Evaluated
 from clients.tags.rules import Rule
-from clients.tags.store import Change, History, RunNote, counted_changes
+from clients.tags.store import History, RunNote
 from privacy.tags.truth import BoolArray
 
 #: Ids that are shown of a tag, and other tags that overlap most.

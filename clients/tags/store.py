@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
@@ -236,69 +236,6 @@ def _begun(tag: Tag, rows: IntArray, values: IntArray, evaluated: Evaluated) -> 
         pa.nulls(len(rows), pa.date32()),
     ]
     return pa.Table.from_arrays(columns, schema=INTERVALS)
-
-
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """Who began or ended to have a tag, or changed the level, on a day.
-
-    Attributes:
-        tag: its code.
-        entered, left, moved: numbers of customers.
-    """
-
-    tag: str
-    entered: int
-    left: int
-    moved: int
-
-
-def changes_on(history: History, day: dt.date) -> pa.Table:
-    """What changed on a day: ``customer_id``, ``source_id``, ``tag``, ``change``, ``value``.
-
-    ``change`` is ``entered``, ``left`` or ``moved`` (another level, or a new version of the rule); ``value`` the level
-    from then on, 0 for who left.
-    """
-    scalar = pa.scalar(day, pa.date32())
-    began = history.table.filter(pc.equal(history.table["since"], scalar))
-    ended = history.table.filter(pc.equal(history.table["until"], scalar))
-    pairs = [
-        pc.binary_join_element_wise(part["tag"], part["customer_id"], "\n").combine_chunks() for part in (began, ended)
-    ]
-    moved = pc.is_in(pairs[0], value_set=pairs[1])
-    left = ended.filter(pc.invert(pc.is_in(pairs[1], value_set=pairs[0])))
-    names = ["customer_id", "source_id", "tag"]
-    fields = {**{name: pa.string() for name in names}, "change": pa.string(), "value": pa.int64()}
-    first = began.select(names).append_column("change", pc.if_else(moved, "moved", "entered"))
-    last = left.select(names).append_column("change", pa.repeat("left", len(left)))
-    parts = [
-        first.append_column("value", began["value"]),
-        last.append_column("value", pa.array(np.zeros(len(left), np.int64))),
-    ]
-    found = pa.concat_tables([part.cast(pa.schema(fields)) for part in parts])
-    return found.take(pc.sort_indices(found, [("tag", "ascending"), ("customer_id", "ascending")]))
-
-
-def _pairs(table: pa.Table) -> pa.Array:
-    """Tag and customer as one text: no code of a tag has a line break."""
-    return pc.binary_join_element_wise(table["tag"], table["customer_id"], "\n").combine_chunks()
-
-
-def counted_changes(history: History, day: dt.date, codes: Iterable[str]) -> dict[str, Change]:
-    """How many entered, left and moved on a day, by tag."""
-    found = changes_on(history, day)
-    counts: dict[tuple[str, str], int] = {}
-    for row in found.group_by(["tag", "change"]).aggregate([("value", "count")]).to_pylist():
-        counts[row["tag"], row["change"]] = row["value_count"]
-    return {
-        code: Change(
-            tag=code,
-            entered=counts.get((code, "entered"), 0),
-            left=counts.get((code, "left"), 0),
-            moved=counts.get((code, "moved"), 0),
-        )
-        for code in codes
-    }
 
 
 def runs_of(history: History, code: str) -> Sequence[tuple[dt.date, int]]:

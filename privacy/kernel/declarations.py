@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Collection, Iterator, Mapping
+from decimal import Decimal
 from typing import Annotated, Any, Literal, Self, cast
 
 from pydantic import Field, StringConstraints, model_validator
 
-from privacy.kernel.canonical import Noun, since
+from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.columns import Column
 from privacy.kernel.dimensions import DIMENSIONS, Dimension, DimensionName, KeyKind, Meaning, MeasureText, meaning_of
 from privacy.kernel.feeds import FEEDS, PRESENCE, FeedName
@@ -28,6 +29,9 @@ Named = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,39}$")]
 TagDimension = Annotated[str, StringConstraints(pattern=r"^tag\.[a-z][a-z0-9_]{0,33}$")]
 #: What a table may be counted by.
 AnyDimension = DimensionName | TagDimension
+
+#: A share of a list that is drawn to be left alone, in steps of a thousandth.
+HoldOut = Annotated[ExactDecimal, Field(gt=0, lt=1, multiple_of=Decimal("0.001"))]
 
 FactName = Literal[
     "tenure_days", "recency_days", "orders", "orders_30", "orders_90", "orders_180", "orders_365", "loyalty"
@@ -224,6 +228,9 @@ class EventChoice(Noun):
         per: one event for each key of this dimension instead of one in all; empty for one in all.
         look_back_days, most_touches: of conversions.
         outcome_days: of ``sent.outcome``.
+        hold_out: only messages of campaigns of whose list this share was drawn to be left alone, in steps of a
+            thousandth: arms that were drawn with several shares do not pool, for then they are of different shops in
+            different proportions. A holder that cannot say its share (``sent.hold_out``, in thousandths) has none.
     """
 
     of: FeedName | Literal["conversion"]
@@ -233,9 +240,12 @@ class EventChoice(Noun):
     look_back_days: int = Field(default=30, ge=1, le=365)
     most_touches: int = Field(default=50, ge=1, le=1000)
     outcome_days: int = Field(default=14, ge=1, le=365)
+    hold_out: HoldOut | None = since("0.2.0", None)
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if self.hold_out is not None and self.of != "sent":
+            raise ValueError("events: hold_out goes with messages: sent")
         if self.of == "customer":
             raise ValueError("events: customer has no events")
         if self.which == "all" and self.per:
@@ -350,6 +360,8 @@ class CellTable(Noun):
     def needs(self) -> frozenset[tuple[FeedName, str]]:
         """Roles, beside ids and times, without which a holder has no entries in the table: it answers zeros."""
         uses = [use.needs for use in self.by] + [measure.needs for measure in self.measures]
+        if self.events is not None and self.events.hold_out is not None:
+            uses.append((("sent", "hold_out"),))
         return frozenset(need for needs in uses for need in needs)
 
     def is_found_in(self, declared: Mapping[FeedName, Collection[str]]) -> bool:

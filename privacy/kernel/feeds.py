@@ -113,6 +113,7 @@ FEEDS: dict[FeedName, dict[str, Role]] = {
         "campaign": Role(kind="text", column="sent.campaign"),
         "arm": Role(kind="text", column="sent.arm"),
         "channel": Role(kind="text", column="sent.channel"),
+        "hold_out": Role(kind="number", column="sent.arm"),
     },
 }
 

@@ -16,6 +16,7 @@ from ibis.expr import types as ir
 
 from clients.data.place import Reading, beside
 from clients.data.sources.advice import ADVICE
+from clients.data.sources.campaigns import open_campaigns
 from clients.data.sources.csv import open_csv
 from clients.data.sources.duckdb import list_duckdb_tables, open_duckdb
 from clients.data.sources.excel import list_sheets, open_excel
@@ -146,6 +147,7 @@ def list_tables(config: Reading, *, base: Path) -> tuple[str, ...] | None:
 
 #: The catalogue of sources. One module and one line here add a database.
 OPENERS: dict[str, Opener] = {
+    "campaigns": open_campaigns,
     "csv": open_csv,
     "duckdb": open_duckdb,
     "excel": open_excel,

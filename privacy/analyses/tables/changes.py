@@ -8,7 +8,7 @@ from pydantic import Field
 
 from privacy.analyses.tables.declared import Cap, ReleasedNumber, Table
 from privacy.kernel.canonical import Noun, since
-from privacy.kernel.declarations import MOST_CELLS, MOST_MEASURES, AnyDimension, Condition
+from privacy.kernel.declarations import MOST_CELLS, MOST_MEASURES, AnyDimension, Condition, EventChoice, HoldOut
 from privacy.kernel.keys import Keys
 from privacy.kernel.limits import Name
 
@@ -20,6 +20,7 @@ class TableChange(Noun):
         keys: other keys, by dimension: fewer keys are the lever that makes a cell more exact.
         cap: other caps, by measure.
         where, usual_cells, most_cells, lost, release, part: as in :class:`Table`.
+        hold_out: of its events, as in :class:`privacy.kernel.declarations.EventChoice`.
     """
 
     keys: dict[AnyDimension, Keys] = Field(default_factory=dict, max_length=4)
@@ -30,6 +31,7 @@ class TableChange(Noun):
     lost: int | None = since("0.2.0", None, ge=0, le=200)
     release: Literal["all", "new"] | None = since("0.2.0", None)
     part: int | None = since("0.2.0", None, ge=1, le=1000)
+    hold_out: HoldOut | None = since("0.2.0", None)
 
     def of(self, table: Table) -> Table:
         """A table with the change.
@@ -49,4 +51,8 @@ class TableChange(Noun):
         stated = {name: getattr(self, name) for name in rest if getattr(self, name) is not None}
         if self.release == "new":  # what scaling takes off is not asked where a customer fills so few cells
             stated = {"lost": 0, **stated}
+        if self.hold_out is not None:
+            if table.events is None or table.events.of != "sent":
+                raise ValueError(f"change.{table.name}.hold_out: the table is not of messages")
+            stated["events"] = EventChoice.model_validate({**dict(table.events), "hold_out": self.hold_out})
         return Table.model_validate({**dict(table), "by": tuple(by), "measure": tuple(measures), **stated})

@@ -71,6 +71,8 @@ class FeedRows:
         rows, choice = self.rows, table.events
         if choice is not None and choice.window_days is not None:
             rows = rows.filter(rows.time >= self._ago(choice.window_days, rows.time))
+        if choice is not None and choice.hold_out is not None:
+            rows = rows.filter(self.number(rows, "hold_out") == int(choice.hold_out * 1000))
         uses = {
             place: use
             for place, use in enumerate(table.by)
