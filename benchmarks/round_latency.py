@@ -7,8 +7,8 @@ churn study on generated customers, whose training asks many small questions one
 federation of real processes (TLS, registered node keys, replies on their 250 ms grid), in turn with the code of
 REVISION, taken from git into a temporary folder, and with the code of this checkout. Prints, for both, the median
 and the range over all questions; how much of it passes at the holders (from the request in hand to the reply sent,
-the slower of them, the wait for the grid included) and how much on the way; and the floor, which is two waits for
-the grid.
+the slower of them, the wait for the grid included) and how much on the way; the floor, which is two waits for the
+grid; and seconds of processor of a study: of the SuperLink, of the gateway, and of all processes together (Linux).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ FLOOR = 2 * 0.25
 
 #: Runs one study in the folder and with the code that it is started with, that of before or this.
 PROGRAM = """
-import json, sys
+import json, os, sys, threading, time
 from inspect import signature
 from pathlib import Path
 try:
@@ -51,8 +51,40 @@ world = generate(root / "data", customers=20_000, stores=holders - 1)
 study = read_toml(root / "study.toml", Study).model_copy(update={"analyses": ("churn",)})
 sources = {path.name: path for path in (root / "data").iterdir() if (path / "holder.toml").exists()}
 declared = {"declared": world.most_holders} if "declared" in signature(Workspace.create).parameters else {}  # 0.1: not
+
+
+def processor(pid):
+    # utime and stime of a process, in ticks (proc(5)); the name, which may hold anything, stands in brackets
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def watch(seen, over):
+    while not over.wait(0.5):
+        for folder in Path("/proc").glob("[0-9]*"):
+            try:
+                words = (folder / "cmdline").read_text().split("\\0")
+                own = str(root) in " ".join(words) or str(root) in (folder / "environ").read_text()
+                if own:
+                    line = " ".join(words)
+                    names = {"flower_superlink": "SuperLink", "flower.gateway": "gateway"}
+                    kind = next((kind for name, kind in names.items() if name in line), "rest")
+                    seen[folder.name] = kind, processor(folder.name)
+            except OSError:
+                pass
+
+
+seen, over = {}, threading.Event()
+watching = threading.Thread(target=watch, args=(seen, over))
+watching.start()
 result = run_local(study, Workspace.create(root / "federation", sources, **declared))
+over.set()
+watching.join()
+kinds = {kind: sum(used for of, used in seen.values() if of == kind) for kind in ("SuperLink", "gateway")}
+times = os.times()
+kinds["all processes"] = sum(times[:4])
 print(json.dumps([[timing.step, timing.seconds] for timing in result.timings]))
+print(json.dumps(kinds))
 """
 
 
@@ -82,8 +114,8 @@ class Question:
         return self.ready.seconds + self.answer.seconds
 
 
-def run(code: Path, holders: int) -> list[Question]:
-    """The questions of one study, run with the code in ``code``."""
+def run(code: Path, holders: int) -> tuple[list[Question], dict[str, float]]:
+    """The questions of one study, run with the code in ``code``, and seconds of processor by what took them."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         env = dict(os.environ, PYTHONPATH=str(code))
@@ -91,14 +123,14 @@ def run(code: Path, holders: int) -> list[Question]:
         done = subprocess.run(command, cwd=code, env=env, capture_output=True, text=True, check=False)
         if done.returncode:
             raise SystemExit(f"the study failed with the code in {code}:\n{done.stderr[-2000:]}")
-        timings = json.loads(done.stdout.splitlines()[-1])
+        timings, used = map(json.loads, done.stdout.splitlines()[-2:])
         logs = (folder / "federation" / "flower").glob("*.log")
         # A holder's exchanges in their order: HELLO, then two for each question, then those of the result.
         served = [times for times in map(_served, logs) if times]
         by_exchange = [max(times) for times in zip(*served, strict=True)]
     legs = [float(seconds) for step, seconds in timings if step.endswith((": showing the plan", ": asking"))]
     pairs = [Leg(seconds=seconds, holder=holder) for seconds, holder in zip(legs, by_exchange[1:], strict=False)]
-    return [Question(ready=pairs[at], answer=pairs[at + 1]) for at in range(0, len(pairs), 2)]
+    return [Question(ready=pairs[at], answer=pairs[at + 1]) for at in range(0, len(pairs), 2)], used
 
 
 def _served(log: Path) -> list[float]:
@@ -116,7 +148,7 @@ def _served(log: Path) -> list[float]:
     return seconds
 
 
-def show(name: str, questions: list[Question]) -> None:
+def show(name: str, questions: list[Question], used: list[dict[str, float]]) -> None:
     """Print one line a part."""
     legs = [leg for question in questions for leg in (question.ready, question.answer)]
     rows = (
@@ -130,6 +162,8 @@ def show(name: str, questions: list[Question]) -> None:
     print(f"{name}: {len(questions)} questions")
     for label, values in rows:
         print(f"  {label:34} {statistics.median(values):6.2f} s  ({min(values):.2f} to {max(values):.2f})")
+    for part in used[0]:
+        print(f"  processor, {part:23} {statistics.median(one[part] for one in used):6.1f} s a study")
 
 
 def main() -> None:
@@ -147,12 +181,15 @@ def main() -> None:
                 tar.extractall(name, filter="data")
             sides = {options.before: Path(name), **sides}
         found: dict[str, list[Question]] = {side: [] for side in sides}
+        used: dict[str, list[dict[str, float]]] = {side: [] for side in sides}
         for _ in range(options.repeats):
             for side, code in sides.items():
-                found[side] += run(code, options.holders)
+                questions, processor = run(code, options.holders)
+                found[side] += questions
+                used[side].append(processor)
     print(f"{options.holders} holders, {os.cpu_count()} cores, {options.repeats} runs each in turn; median (range)")
     for side, questions in found.items():
-        show(side, questions)
+        show(side, questions, used[side])
     print(f"floor: {FLOOR:.2f} s, two waits for the holders' 250 ms grid")
 
 

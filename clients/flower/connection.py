@@ -36,6 +36,7 @@ from flwr.proto.message_pb2 import ObjectTree
 from flwr.proto.node_pb2 import Node
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.primitives.asymmetric import public_key_to_bytes
+from flwr.supercore.protobuf.client import ProtobufCall, ProtobufRequestContext
 from flwr.supernode.fleet_http_client import FleetHttpClient
 from flwr.supernode.node_auth_http_interceptor import NodeAuthHttpInterceptor
 
@@ -84,6 +85,23 @@ def check_flower_version() -> None:
         )
 
 
+class _Patience:
+    """Says with each pull for how long this node would wait for a message (RFC 7240): our gateway holds it so long.
+
+    Attributes:
+        seconds: for how long.
+    """
+
+    def __init__(self) -> None:
+        self.seconds = 0
+
+    def intercept(self, context: ProtobufRequestContext, call_next: ProtobufCall) -> httpx.Response:
+        """Add the header."""
+        if self.seconds and isinstance(context.message, PullMessagesRequest):
+            context.request.headers["prefer"] = f"wait={self.seconds}"
+        return call_next(context)
+
+
 class FleetConnection:
     """A registered node's calls to the SuperLink over TLS.
 
@@ -96,6 +114,7 @@ class FleetConnection:
         self._key = key
         self._public_key = public_key_to_bytes(key.public_key())
         self._node = Node()
+        self._patience = _Patience()
         self._lock = threading.Lock()
         self._authorities = self._read_authorities()
         self._client = self._connect(self._authorities)
@@ -119,6 +138,7 @@ class FleetConnection:
                 interceptors=[
                     RuntimeVersionHttpInterceptor(component_name="SuperNode"),
                     NodeAuthHttpInterceptor(self._key, self._key.public_key()),
+                    self._patience,
                 ],
             )
         except (ValueError, OSError):  # ssl.SSLError is an OSError
@@ -168,8 +188,14 @@ class FleetConnection:
         request = SendNodeHeartbeatRequest(node=self._node, heartbeat_interval=HEARTBEAT_INTERVAL)
         return bool(self._call(FleetHttpClient.SendNodeHeartbeat, request).success)
 
-    def receive(self, limit: int) -> Request | None:
-        """The next request, or None; its data is None if it is malformed or over ``limit`` bytes."""
+    def receive(self, limit: int, *, wait: int = 0) -> Request | None:
+        """The next request, or None; its data is None if it is malformed or over ``limit`` bytes.
+
+        Args:
+            limit: most bytes.
+            wait: seconds for which the gateway may wait for one. Not every server does: None may come at once.
+        """
+        self._patience.seconds = wait
         response = self._call(FleetHttpClient.PullMessages, PullMessagesRequest(node=self._node))
         if not response.messages_list:
             return None

@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from secrets import SystemRandom
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Literal
 
 from clients.flower.connection import (
@@ -43,6 +43,11 @@ _BUSY_POLL = 0.05
 _IDLE_POLL = 1.0
 _LONGER = 1.2
 _HEARTBEAT_PAUSE = 5.0
+#: Seconds for which a pull may wait at the gateway: less than Flower's client waits for an answer (30). Outside the
+#: main thread nothing can end it earlier, and a stop waits for it.
+_WAIT, _WAIT_IN_THREAD = 20, 1
+#: A pull that took so many seconds was held: the next one follows at once.
+_HELD = 0.5
 #: Seconds for which a reply is tried to be sent.
 _SEND_AGAIN = 120.0
 
@@ -87,14 +92,44 @@ def run_node(  # noqa: PLR0913  all that a process of its own is told
     tell = on_event or (lambda event: None)
     key = load_node_key(node_key)
     with (
-        _stopping_on_signals(stop),
+        _stopping_on_signals(stop) as pull,
         FleetConnection(address=address, root_certificate=root_certificate, key=key) as connection,
     ):
-        node = _Node(connection, handler, stop, tell, holder, wait_for_registration)
+        node = _Node(connection, handler, pull, tell, holder, wait_for_registration)
         try:
             node.serve()
         finally:
             tell("stopped")
+
+
+class _Stopped(Exception):
+    """A signal to stop came while nothing was done but wait."""
+
+
+class _Pull:
+    """Around a pull: whether a signal may interrupt it, and for how many seconds it may wait.
+
+    Attributes:
+        stop: set when the node is to end.
+        waits: whether nothing is done but wait.
+    """
+
+    def __init__(self, stop: threading.Event, wait: int) -> None:
+        self.stop = stop
+        self._wait = wait
+        self.waits = False
+
+    def __enter__(self) -> int:
+        self.waits = True
+        if self.stop.is_set():  # the signal came just before
+            self.waits = False
+            raise _Stopped
+        return self._wait
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.waits = False
 
 
 class _Node:
@@ -104,14 +139,15 @@ class _Node:
         self,
         connection: FleetConnection,
         handler: Handler,
-        stop: threading.Event,
+        pull: _Pull,
         tell: Callable[[NodeEvent], None],
         holder: str,
         wait_for_registration: float,
     ) -> None:
         self._connection = connection
+        self._pull = pull
         self._handler = handler
-        self._stop = stop
+        self._stop = pull.stop
         self._tell = tell
         self._holder = holder
         self._wait_for_registration = wait_for_registration
@@ -170,7 +206,10 @@ class _Node:
             try:
                 if self._forgotten.is_set() and not self._activate():
                     return
+                begun = time.monotonic()
                 answered = self._answer_one()
+            except _Stopped:
+                return
             except Unreachable:
                 if not lost:
                     self._tell("lost")
@@ -186,12 +225,16 @@ class _Node:
             if lost:
                 lost, pauses = False, _backoff()
                 self._tell("connected")
-            pause = _BUSY_POLL if answered else min(_LONGER * pause, _IDLE_POLL)
+            if answered or time.monotonic() - begun >= _HELD:
+                pause = _BUSY_POLL
+                continue
+            pause = min(_LONGER * pause, _IDLE_POLL)
             self._stop.wait(pause)
 
     def _answer_one(self) -> bool:
         if self._unsent is None:
-            request = self._connection.receive(MESSAGE_LIMIT)
+            with self._pull as wait:
+                request = self._connection.receive(MESSAGE_LIMIT, wait=wait)
             if request is None:
                 return False
             self._tell("request")
@@ -249,11 +292,12 @@ def _backoff() -> Iterator[float]:
 
 
 @contextlib.contextmanager
-def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
-    """In the main thread, let the first SIGTERM or SIGINT set ``stop``; a second acts as it did before."""
+def _stopping_on_signals(stop: threading.Event) -> Iterator[_Pull]:
+    """In the main thread, let the first SIGTERM or SIGINT set ``stop`` and end a pull; a second acts as before."""
     if threading.current_thread() is not threading.main_thread():
-        yield
+        yield _Pull(stop, _WAIT_IN_THREAD)
         return
+    pull = _Pull(stop, _WAIT)
     before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     def restore() -> None:
@@ -263,10 +307,13 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[None]:
     def on_signal(number: int, frame: FrameType | None) -> None:
         restore()
         stop.set()
+        if pull.waits:
+            pull.waits = False
+            raise _Stopped
 
     for number in before:
         signal.signal(number, on_signal)
     try:
-        yield
+        yield pull
     finally:
         restore()

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 from flwr.app import Context
@@ -12,6 +14,7 @@ from flwr.serverapp import Grid, ServerApp
 
 from privacy.errors import ProtocolError
 from privacy.protocol.transport import Transport
+from server.flower.bells import FOLDER
 from server.flower.internals import check_flower_version
 from server.flower.transport import FlowerTransport
 
@@ -46,4 +49,5 @@ def main(grid: Grid, context: Context) -> None:
     settings = json.loads(str(context.run_config["settings"]))
     if not isinstance(settings, dict):
         raise ProtocolError("the run's settings are not a JSON object", hint="submit it again")
-    entry(FlowerTransport(grid), settings)
+    bells = os.environ.get(FOLDER)
+    entry(FlowerTransport(grid, bells=Path(bells) if bells else None), settings)

@@ -13,6 +13,7 @@ import socket
 import ssl
 import sys
 from collections import Counter
+from collections.abc import Callable
 from typing import Any
 
 import h11
@@ -152,8 +153,9 @@ class PatientProtocol(H11Protocol):
 class DoorServer(uvicorn.Server):
     """uvicorn behind doors of our own: who comes is counted before TLS begins, and a handshake has an end."""
 
-    def __init__(self, config: uvicorn.Config, doors: Doors) -> None:
+    def __init__(self, config: uvicorn.Config, doors: Doors, *, on_start: Callable[[], None] | None = None) -> None:
         super().__init__(config)
+        self._on_start = on_start
         self._doors = doors
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -169,6 +171,8 @@ class DoorServer(uvicorn.Server):
         listener.setblocking(False)
         self._listener = listener
         self.servers = []
+        if self._on_start is not None:
+            self._on_start()
         self._accepting = asyncio.get_running_loop().create_task(self._accept(listener))
         self.started = True
 

@@ -27,7 +27,9 @@ from typing import Any
 import httpx
 import uvicorn
 
+from server.flower.bells import MESSAGES, REPLIES, Bell, ring
 from server.flower.doors import KEEP_ALIVE, Doors, DoorServer, Visitor
+from server.flower.held import PULL, PUSH, HeldPulls, wait_of
 from server.flower.node_keys import PUBLIC_KEY_HEADER, SIGNATURE_HEADER, TIME_HEADER, NodeList, NodeSignatures
 
 Scope = MutableMapping[str, Any]
@@ -40,8 +42,8 @@ FLEET_CALLS: Mapping[bytes, int] = {
     b"/v1/fleet/activate-node": _SMALL,
     b"/v1/fleet/deactivate-node": _SMALL,
     b"/v1/fleet/send-node-heartbeat": _SMALL,
-    b"/v1/fleet/pull-messages": _SMALL,
-    b"/v1/fleet/push-messages": 64 * 1024 * 1024 + _SMALL,
+    PULL.encode(): _SMALL,
+    PUSH.encode(): 64 * 1024 * 1024 + _SMALL,
 }
 #: Headers that are passed on, if they stand there once: what is sent, and who sends it.
 _PASSED_ON = frozenset(
@@ -62,8 +64,8 @@ _BODY_TIME, _ANSWER_TIME, _TAKING_TIME = 30.0, 30.0, 60.0
 _BODIES = 256 * 1024 * 1024
 #: Calls of one key at once: its loop, its heartbeat, and as many again while lost ones end.
 _CALLS_OF_KEY = 4
-#: Connections to the SuperLink at once.
-_CONNECTIONS = 512
+#: Connections to the SuperLink at once, and seconds for which an idle one is kept: it closes them after 5 by itself.
+_CONNECTIONS, _IDLE = 512, 4.0
 #: Bytes of an answer that are handed over at once.
 _PIECE = 256 * 1024
 
@@ -77,12 +79,28 @@ class Gateway:
     and the time signed by it, the body's length, and whether there is room for it.
     """
 
-    def __init__(self, superlink: httpx.AsyncClient, signatures: NodeSignatures) -> None:
-        self._superlink = superlink
-        self._signatures = signatures
+    def __init__(self, superlink: httpx.AsyncClient, nodes: NodeList, *, bells: Path | None = None) -> None:
+        """Prepare.
+
+        Args:
+            superlink: a client of it.
+            nodes: the registered keys.
+            bells: the folder in which the coordinator rings for messages; without it no pull is held.
+        """
+        self._signatures = NodeSignatures(nodes)
+        self._holds = bells is not None
+        self._held = HeldPulls(
+            superlink,
+            is_known=lambda key: nodes.key_of(key) is not None,
+            on_reply=lambda: None if bells is None else _tell(bells),
+        )
         self._room = _Room()
         self._log = _RefusalLog()
         self.passed_on: Counter[str] = Counter()
+
+    def rung(self) -> None:
+        """The coordinator has sent messages."""
+        self._held.rung()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -118,10 +136,10 @@ class Gateway:
             if not there_is:
                 await self._refuse(scope, send, 503)
                 return
-            await self._pass_on(scope, receive, send, headers, size)
+            await self._pass_on(scope, receive, send, headers, size, key)
 
     async def _pass_on(
-        self, scope: Scope, receive: Receive, send: Send, headers: Mapping[bytes, bytes], size: int
+        self, scope: Scope, receive: Receive, send: Send, headers: dict[bytes, bytes], size: int, key: bytes
     ) -> None:
         path = scope["raw_path"].decode()
         try:
@@ -133,14 +151,21 @@ class Gateway:
             await self._refuse(scope, send, 408)
             return
         try:
-            answer = await self._superlink.post(
-                path, content=body, headers=[item for item in headers.items() if item[0] in _PASSED_ON]
+            answer = await self._held.post(
+                key,
+                path,
+                body,
+                [item for item in headers.items() if item[0] in _PASSED_ON],
+                wait=wait_of(headers) if self._holds else 0.0,
+                gone=lambda: _gone(receive),
             )
         except httpx.HTTPError as error:
             log.warning("the SuperLink does not answer: %s", type(error).__name__)
             await _respond(send, 502)
             return
         self.passed_on[path] += 1
+        if answer is None:
+            return
         try:
             async with asyncio.timeout(_TAKING_TIME):
                 await _respond(send, answer.status_code, answer.content)
@@ -224,6 +249,16 @@ async def _body(receive: Receive, size: int) -> bytes | None:
             return body if len(body) == size else None
 
 
+async def _gone(receive: Receive) -> None:
+    """Ends when the caller has closed the connection. To be asked once the body was read."""
+    while (await receive())["type"] != "http.disconnect":
+        pass
+
+
+def _tell(bells: Path) -> None:
+    ring(bells / REPLIES)
+
+
 async def _respond(send: Send, status: int, body: bytes = b"", *, close: bool = False) -> None:
     headers = [(b"content-type", b"application/protobuf"), (b"content-length", str(len(body)).encode())]
     if close:
@@ -251,6 +286,23 @@ def gateway_command(*, listen: str, superlink: str, authority: Path, keys: Path,
     ]
 
 
+def _bell(path: Path) -> Bell | None:
+    """The bell that the coordinator rings; None where the folder cannot have one, and nodes have to poll."""
+    try:
+        return Bell(path)
+    except OSError as error:
+        log.info("no bell in %s (%s): nodes poll", path.parent, error.strerror)
+        return None
+
+
+def _listen(bell: Bell, gateway: Gateway) -> None:
+    def heard() -> None:
+        bell.heard()
+        gateway.rung()
+
+    asyncio.get_running_loop().add_reader(bell.fileno(), heard)
+
+
 def main(argv: Sequence[str] | None = None) -> None:
     """Serve until SIGTERM."""
     parser = argparse.ArgumentParser(description="Pass on the calls of holders' nodes to a SuperLink.")
@@ -263,9 +315,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     trust.load_verify_locations(options.authority)
     client = httpx.AsyncClient(
         base_url=f"https://{options.superlink}", verify=trust, timeout=_ANSWER_TIME, trust_env=False,
-        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=64, keepalive_expiry=60.0),
+        limits=httpx.Limits(max_connections=_CONNECTIONS, max_keepalive_connections=64, keepalive_expiry=_IDLE),
     )  # fmt: skip
-    gateway = Gateway(client, NodeSignatures(NodeList(Path(options.nodes))))
+    nodes = Path(options.nodes)
+    bell = _bell(nodes.parent / MESSAGES)
+    gateway = Gateway(client, NodeList(nodes), bells=None if bell is None else nodes.parent)
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))  # connections of a large federation
     host, _, port = options.listen.rpartition(":")
@@ -288,6 +342,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             timeout_graceful_shutdown=1,
         ),
         Doors(),
+        on_start=lambda: None if bell is None else _listen(bell, gateway),
     )
     server.run()
     log.info("passed on: %s", dict(gateway.passed_on))

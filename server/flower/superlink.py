@@ -18,6 +18,7 @@ from typing import Self
 import server
 from privacy.errors import CarrierError
 from privacy.private_files import write_private
+from server.flower.bells import FOLDER
 from server.flower.certificates import expires_within, write_certificates
 from server.flower.internals import SuperLinkClient, check_flower_version
 from server.flower.processes import ChildProcesses
@@ -103,7 +104,7 @@ class SuperLinkFiles:
     @property
     def environment(self) -> Mapping[str, str]:
         """The environment of every Flower process."""
-        return child_environment(self.folder / "flower")
+        return {**child_environment(self.folder / "flower"), FOLDER: str(self.folder)}
 
     def write_address(self, address: str) -> None:
         """Say where the SuperLink listens."""

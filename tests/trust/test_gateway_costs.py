@@ -73,7 +73,7 @@ class Running:
         self.doors = Doors()
         client = httpx.AsyncClient(base_url="https://127.0.0.1:1", trust_env=False)  # nothing listens there
         config = uvicorn.Config(
-            Gateway(client, NodeSignatures(NodeList(folder / "nodes"))),
+            Gateway(client, NodeList(folder / "nodes")),
             host="127.0.0.1", port=self.port, http="h11", ws="none", lifespan="off", interface="asgi3",
             ssl_certfile=folder / "server.pem", ssl_keyfile=folder / "server.key", access_log=False, log_config=None,
             timeout_keep_alive=doors.KEEP_ALIVE, timeout_graceful_shutdown=1,
