@@ -159,7 +159,7 @@ def test_nothing_is_charged_for_a_table_that_too_few_have(tmp_path: Path, having
     assert [one.open(Hello, liar.roster, signer=name).feeds for name, one in liar.hellos.items()] == (
         [WEB] * having + [{}] * (4 - having)
     )
-    core = liar.core(analysis="tables", statistic=CONTRACT.question(study.of(CONTRACT), study))
+    core = liar.core(analysis="tables", statistic=CONTRACT.questions(study.of(CONTRACT), study)[0])
     assert {answer.code for answer in liar.show(core).values()} == {code}
     assert set(kit.charged_by(liar.federation).values()) == {0}
 

@@ -14,7 +14,7 @@ from privacy.analyses.catalogue import NAMES
 
 #: Names that are also words of what halls are about: what counts is an import of a room, or the name of a field of the
 #: study or of a result.
-WORDS = {"tables"}
+WORDS = {"tables", "history"}
 
 #: Where names may stand, and how often; what is not the tuple, a default of 0.1 or an attack on one analysis is to go.
 ALLOWED = {

@@ -12,6 +12,7 @@ from typing import Any, get_args, get_type_hints
 import churn_pages
 import cluster_pages
 import pytest
+from analyses.history.examples import result_of
 from analyses.tables.examples import tables_result
 from holder_pages import page_of
 from report_pages import PLAIN, Page, rendered
@@ -48,7 +49,13 @@ def tables_page() -> StudyResult:
     return PLAIN.model_copy(update={"study": study, "rfm": None, "tables": figures})
 
 
+def history_page() -> StudyResult:
+    study, figures = result_of()
+    return PLAIN.model_copy(update={"study": study, "rfm": None, "history": figures})
+
+
 RESULTS = {
+    "history": history_page(),
     "tables": tables_page(),
     "rfm": PLAIN,
     "churn": churn_pages.study_result(churn_pages.churn_result()),

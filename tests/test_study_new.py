@@ -45,7 +45,10 @@ def test_what_is_not_chosen_is_shown_at_its_default(command, tmp_path: Path) -> 
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        (("--analyses", "rfm,chrun"), "did you mean churn? What to do: there is: rfm, clusters, churn, tables"),
+        (
+            ("--analyses", "rfm,chrun"),
+            "did you mean churn? What to do: there is: rfm, clusters, churn, history, tables",
+        ),
         (("--analyses", "xyzzy"), "there is no analysis 'xyzzy' What to do: there is: rfm"),
         (("--rate", "USD"), "USD is no rate What to do: write --rate USD=0.92"),
         (("--rate", "USD=1,USD=2"), "USD=2 is stated twice"),

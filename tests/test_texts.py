@@ -27,7 +27,7 @@ COMPOSED = (
     "card_clusters_", "clusters_number_", "clusters_limit_", "count_", "moves_", "cluster_heat", "cluster_parallel",
     "measure_", "status_", "second_", "yardstick_", "card_list_",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
-    "lists_", "churn_place_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_", "why_",
+    "lists_", "churn_place_", "history_tried_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_", "why_",
 )  # fmt: skip
 #: What a feature says at both ends, and degrees.
 FEATURE_ENDS = ("degree_", *{feature.listed[0] if feature.listed else name for name, feature in FEATURES.items()})

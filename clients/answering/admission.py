@@ -261,9 +261,9 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     if not names <= known_names or days > known_days:
         raise Refused("policy", "the question looks at features or days that the study does not name")
     analysis = BY_NAME[core.analysis]
-    declared = analysis.question(study.of(analysis), study)
-    if declared is not None and core.statistic != declared:
-        raise Refused("policy", "the question is not the one that follows from the study")
+    declared = analysis.questions(study.of(analysis), study)
+    if declared and core.statistic not in declared:
+        raise Refused("policy", "the question is not one that follows from the study")
     if not core.statistic.of_holders <= set(study.holders or roster.holders):
         raise Refused("policy", "the question is about a holder that the study does not name")
     if core.bound != core.statistic.bound:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from privacy.analyses import churn, clusters, rfm, tables
+from privacy.analyses import churn, clusters, history, rfm, tables
 from privacy.analyses.contract import AnalysisContract
 
 ANALYSES: tuple[AnalysisContract[Any], ...] = (
     rfm.CONTRACT,
     clusters.CONTRACT,
     churn.CONTRACT,
+    history.CONTRACT,
     tables.CONTRACT,
 )

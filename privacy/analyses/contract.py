@@ -31,8 +31,8 @@ def _never(options: Any) -> str:
     return ""
 
 
-def _found_on_the_way(options: Any, terms: Terms) -> None:
-    return None
+def _found_on_the_way(options: Any, terms: Terms) -> tuple[Statistic[Any], ...]:
+    return ()
 
 
 def customer_table(options: Any, terms: Terms) -> CustomerRequest:
@@ -50,8 +50,8 @@ class AnalysisContract(Generic[T]):
         options: its table of a study.
         statistics: what it may ask; a holder refuses any other.
         reads: the rows that its questions are asked about.
-        question: the one question that it asks, where that follows from the study alone: a holder refuses any other
-            one, so that nothing is asked but what was approved. None where questions rest on earlier releases.
+        questions: all that it asks, where that follows from the study alone: a holder refuses any other question, so
+            that nothing is asked but what was approved. None where questions rest on earlier releases.
         features: those that it alone reads, beside the common ones; a second reader moves them to the kernel.
         consents: whose figures it releases; a policy must allow each.
         withholds: the setting by which results have no totals, as ``study.toml`` has it; empty where they have.
@@ -64,7 +64,7 @@ class AnalysisContract(Generic[T]):
     options: type[T]
     statistics: tuple[type[Statistic[Any]], ...]
     reads: Callable[[T, Terms], RowRequest] = customer_table
-    question: Callable[[T, Terms], Statistic[Any] | None] = _found_on_the_way
+    questions: Callable[[T, Terms], tuple[Statistic[Any], ...]] = _found_on_the_way
     features: tuple[Feature, ...] = ()
     consents: Callable[[T], frozenset[Whose]] = _nothing
     withholds: Callable[[T], str] = _never

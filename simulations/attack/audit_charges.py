@@ -125,8 +125,9 @@ class Rehearsed:
     def wrong(self, kind: str) -> str:
         """What is wrong with the noise of one question; empty for nothing."""
         contract = BY_NAME[analysis_of(kind)]
-        # Holders answer no other question of an analysis whose question follows from the study.
-        statistic = contract.question(self._study.of(contract), self._study) or EXAMPLE_OF[kind].statistic
+        # Holders answer no other question of an analysis whose questions follow from the study.
+        declared = contract.questions(self._study.of(contract), self._study)
+        statistic = next((one for one in declared if one.kind == kind), EXAMPLE_OF[kind].statistic)
         self.recorder.forget()
         with replaced(server.aggregation.noise, "discrete_gaussian", self.recorder):
             release = self._coordinator.ask(analysis_of(kind), kind, statistic, self._price)

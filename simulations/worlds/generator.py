@@ -184,6 +184,9 @@ window_days = {WINDOW_DAYS}       # purchases of the year before the as-of day, 
 [clusters]
 ranges = "released"     # features count by how much they vary, as a question of the study finds
 {centres}
+[history]
+value_cap = 500         # a customer's mean spend on a day of purchase counts up to this, in the study's currency
+
 [tables]
 use = ["second_purchase", "funnel"]    # of the catalogue, which `cohortium study tables` lists
 lists = {{ channels = [{channels}] }}

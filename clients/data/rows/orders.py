@@ -21,10 +21,12 @@ from privacy.protocol.study import Study
 
 _EVENING = 18
 _SATURDAY = 5
+#: Sums over every other day of purchase.
+_OF_HALVES: frozenset[SumName] = frozenset({"odd_quanta", "even_quanta"})
 #: Sums that need the clock on the holder's wall.
-_OF_WALLS = frozenset(
-    {"first_wall", "second_wall", "latest_wall", "previous_wall", "bought_days", "weekend", "evening"}
-)
+_OF_WALLS = _OF_HALVES | {
+    "first_wall", "second_wall", "latest_wall", "previous_wall", "bought_days", "weekend", "evening",
+}  # fmt: skip
 
 
 def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed: frozenset[SumName]) -> ir.Table:
@@ -34,7 +36,9 @@ def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed:
     ``opened``, the time of the whole order's first line. The row with the order's first purchase also has ``begun``,
     its time, and what goes with it: ``wall``, that time as the clock on the holder's wall showed it, ``weekend`` and
     ``evening``; ``place`` among the customer's orders, from 0; ``gap`` to the one before, and ``before``, when that
-    began by the clock on the wall. What they say of before a day depends on no later line, and on no other day.
+    began by the clock on the wall. Every row has ``since``, when its order began, and ``number``: that of the
+    customer's day of purchase on which it did, from 0. What they say of before a day depends on no later line, and on
+    no other day.
 
     Of the sums of lines a database computes those that are asked for afterwards; it does not see that of windows and
     clocks, which are left out here where no sum in ``needed`` is made from them.
@@ -69,7 +73,8 @@ def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed:
     parts = parts.mutate(**opened, begun=ibis.ifelse(begins, parts["first"], ibis.null(parts["first"].type())))
     # An order is of the channel of its first purchase lines; where lines of one moment name two, of both.
     through = {name: (parts[name] == parts.begun).fill_null(False) for name in channels}
-    return parts.mutate(**through, **_of_beginnings(parts, origin, needed))
+    parts = parts.mutate(**through, **_of_beginnings(parts, origin, needed))
+    return _numbered_days(parts) if needed & _OF_HALVES else parts
 
 
 def listed(request: FeatureRequest, of: ListName) -> dict[str, str]:
@@ -94,9 +99,7 @@ def _number(condition: ir.BooleanValue) -> ir.IntegerValue:
 
 def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) -> dict[str, ir.Value]:
     """What the beginnings of orders say; null where a row begins none."""
-    # Rows that begin no order get a partition of their own, which keeps them away from the others.
-    groups = [parts.customer, parts.begun.isnull()]
-    window = ibis.window(group_by=groups, order_by=[parts.begun, parts.order])
+    window = ibis.window(group_by=_beginning(parts), order_by=[parts.begun, parts.order])
     found: dict[str, ir.Value] = {}
     if "gaps" in needed:
         # Differences of hundredths since 1970 add up to the one between the last and the first, without a rest.
@@ -111,6 +114,19 @@ def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) 
             # Beginnings ascend: the latest "one before" of the orders before a day is that of the last of them.
             found["before"] = wall.lag().over(window)
     return found
+
+
+def _beginning(parts: ir.Table) -> list[ir.Value]:
+    """Groups of rows by customer; rows that begin no order are in one of their own, away from the others."""
+    return [parts.customer, parts.begun.isnull()]
+
+
+def _numbered_days(parts: ir.Table) -> ir.Table:
+    """With ``since`` and ``number``, of the order that a row is of, in all of its rows; null where none begins it."""
+    days = ibis.window(group_by=_beginning(parts), order_by=parts.wall.date())
+    whole = ibis.window(group_by=[parts.customer, parts.order])
+    numbered = parts.mutate(number=ibis.ifelse(parts.begun.notnull(), ibis.dense_rank().over(days), None))
+    return numbered.mutate(since=numbered.begun.max().over(whole), number=numbered.number.max().over(whole))
 
 
 def wall_clock(time: ir.TimestampValue, config: Reading, study: Study) -> ir.TimestampValue:

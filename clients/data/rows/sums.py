@@ -47,6 +47,11 @@ class _Before:
         """Orders for which a column is true."""
         return _total(self.parts[name].cast("int64"), self.begun)
 
+    def half(self, rest: int) -> ir.Value:
+        """What was bought in orders on days of purchase whose number, from 0, has this rest by two."""
+        ours = (self.parts.since < self.ago(0)) & (self.parts.number % 2 == rest)
+        return _total(self.parts.quanta, self.past & ours.fill_null(False))
+
     def wall(self, place: int) -> ir.Value:
         """When the order at a place among the customer's began, by the clock on the holder's wall."""
         return self.parts.wall.max(where=self.begun & (self.parts.place == place))
@@ -63,6 +68,8 @@ SUMS: dict[SumName, Callable[[_Before], ir.Value]] = {
     "latest_wall": lambda day: day.parts.wall.max(where=day.begun),  # of the last order, and of the one before it
     "previous_wall": lambda day: day.parts.before.max(where=day.begun),
     "bought_days": lambda day: day.parts.wall.date().nunique(where=day.begun),  # on which orders began, by that clock
+    "odd_quanta": lambda day: day.half(0),  # of orders on every other day of purchase: the first, third, ...
+    "even_quanta": lambda day: day.half(1),
     "gaps": lambda day: _total(day.parts.gap * day.parts.gap, day.begun),  # squares of hundredths of a day
     "weekend": lambda day: day.counted("weekend"),
     "evening": lambda day: day.counted("evening"),

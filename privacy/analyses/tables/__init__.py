@@ -20,7 +20,7 @@ CONTRACT = AnalysisContract(
     options=TablesOptions,
     statistics=(CellSums,),
     reads=lambda options, terms: options.request(terms.as_of),
-    question=lambda options, terms: options.question(terms) if options.table else None,
+    questions=lambda options, terms: (options.question(terms),) if options.table else (),
     features=FEATURES,
     consents=_consents,
 )
