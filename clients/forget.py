@@ -23,6 +23,7 @@ from clients.answering.folder import HolderFolder
 from clients.data.campaigns import everybody_listed, forget_in_campaigns
 from clients.data.exclusion import exclude
 from clients.data.several.keys import normal_key
+from clients.data.several.same_person import same_person
 from clients.labelling import export_labels, histories_of_all
 from clients.labels.config import read_labels_config
 from clients.tagging.erasure import forget_tags, kept_tags, rewrite_tags
@@ -66,7 +67,8 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
 
     Raises:
         ConfigError: if the id is empty, or has a line break and there is an exclusion list.
-        DataError: if a target of ``labels.toml`` cannot be written; everything else is done then.
+        DataError: if it cannot be read who is who in several sources, where the id is excluded and nothing else is
+            done; or if a target of ``labels.toml`` cannot be written, where everything else is.
     """
     if not spelling.strip():
         raise ConfigError("there is no id", hint="give the customer's id as your source spells it")
@@ -75,7 +77,7 @@ def forget(folder: HolderFolder, spelling: str) -> Forgotten:
     if any(source.exclude is not None for source in config.sources or (config.source,)):
         excluded = exclude(folder.root / "holder.toml", config, [spelling]).path
     kept = folder.state / "labels"
-    found = {spelling.strip(), key}
+    found = {spelling.strip(), *same_person(key, config, folder.root)}
     for path in _parquet(kept):
         found = found.union(*(_spellings(pq.read_table(path), item) for item in found))
     found = found.union(*(_spellings(kept_tags(folder.root), item) for item in found))

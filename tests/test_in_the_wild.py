@@ -37,10 +37,12 @@ def test_every_kind_has_variants():
 @pytest.mark.parametrize(("kind", "name"), CASES, ids=[": ".join(case) for case in CASES])
 def test_a_file_is_read_right_or_told(tmp_path, kind, name):
     variant = KINDS[kind][name]
+    path = variant.write(tmp_path)
     try:
-        config, written = drafted(variant.write(tmp_path), currency=variant.currency, output=tmp_path / "holder.toml")
+        config, written = drafted(path, currency=variant.currency, output=tmp_path / "holder.toml")
     except CohortiumError as refusal:
         said = f"{refusal.message} {refusal.hint}"
+        _check_it_teaches(refusal, {path.name, *(one.name for one in tmp_path.iterdir())}, tmp_path)
         assert variant.truth is None, said
         assert re.search(variant.says, said, re.DOTALL), said
         return
@@ -54,6 +56,14 @@ def test_a_file_is_read_right_or_told(tmp_path, kind, name):
     assert figures(report) == pytest.approx(variant.truth), (report.cleaning, found)
     assert not report.problems or variant.says
     _check_first(variant, report.first)
+
+
+def _check_it_teaches(refusal: CohortiumError, files: set[str], folder: Path) -> None:
+    """A refusal names a file and a number of rows, lines, columns or files, and what to write or to answer."""
+    said = f"{refusal.message} {refusal.hint}"
+    assert any(name in refusal.message for name in files), f"no file: {said}"
+    assert re.search("[0-9]|first line", refusal.message.replace(str(folder), "")), f"no count: {said}"
+    assert re.search(r"--set [a-z.]+=|\[[a-z.]+\]|holder new FILE|first line", refusal.hint), f"no way out: {said}"
 
 
 def _check_first(variant: Wild, first: dt.datetime) -> None:

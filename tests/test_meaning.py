@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import re
 from decimal import Decimal
 
 import ibis
@@ -21,6 +22,7 @@ from clients.data.cleaning.ids import normal_id
 from clients.data.config import HolderConfig
 from clients.data.guess.states import kinds, marks
 from clients.data.place import Status
+from clients.data.reading import ReadId
 from privacy.errors import DataError
 
 
@@ -301,6 +303,28 @@ def test_other_words_for_nobody_are_said_and_can_be_named(tmp_path):
     read = {**config.source.read, "customer": {"null": ["theke"]}}
     named = HolderConfig.model_validate({**config.model_dump(), "source": {**config.source.model_dump(), "read": read}})
     assert preflight(named, None, base=tmp_path).cleaning.dropped == {"no_customer_id": 2}
+
+
+def test_words_for_nobody_are_named_and_one_may_be_somebody(tmp_path):
+    """Where ids are names, a word that means nobody elsewhere may be one of them: it is told, and can be taken back."""
+    names = ["ann", "bob", "zoe", "kim", "cash", "Gast", "-", ""]
+    path = written(tmp_path / "sales.csv", Customer_ID=lambda x: names[x.customer % 8])
+    config, _ = drafted(path)
+    report = preflight(config, None, base=tmp_path)
+    assert report.cleaning.customers == 4
+    assert report.looks.ids.nobody == {"-": 12, "gast": 12, "cash": 8}
+    [found] = [item for item in report.warnings if item.code == "nobody"]
+    assert "20 rows have an id that is taken for no customer: gast, cash; other ids are words" in found.text
+    assert 'real = ["gast"]' in found.hint
+    screen = Console(file=io.StringIO(), width=120)
+    render_check(report, screen)
+    assert re.search(r"of them 'gast' .* 12 ", screen.file.getvalue())
+    read = {**config.source.read, "customer": {"real": ["Cash "]}}
+    named = HolderConfig.model_validate({**config.model_dump(), "source": {**config.source.model_dump(), "read": read}})
+    again = preflight(named, None, base=tmp_path)
+    assert (again.cleaning.customers, again.looks.ids.nobody) == (5, {"-": 12, "gast": 12})
+    with pytest.raises(ValidationError, match="both null and real"):
+        ReadId(null=("x",), real=("X ",))
 
 
 @pytest.mark.parametrize(

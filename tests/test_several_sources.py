@@ -453,7 +453,6 @@ def test_a_role_that_one_source_lacks_is_refused_by_name(shop: Path) -> None:
         ({"person": PERSON | {"columns": {"person": "m", "web": "u"}}}, "no source of this name"),
         ({"person": PERSON | {"columns": {"online": "u", "tills": "c"}}}, "has no person"),
         ({"person": PERSON | {"read": {"online": {"form": ["case"]}}}}, "only person is said here"),
-        ({"events": {"session": {"url": "w.csv", "columns": {"customer": "c", "time": "t"}}}}, "not joined by"),
     ],
 )
 def test_what_cannot_be_is_refused(changes: dict[str, Any], says: str) -> None:

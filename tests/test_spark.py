@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from feature_checks import REQUEST, lines_of, make_study, same, write
-from feed_kit import read, sessions, with_sessions
+from feed_kit import SESSION, read, sessions, with_sessions
 from holder_kit import write_labels
 from label_kit import configure, make_rules
 from several_kit import several
@@ -185,7 +185,13 @@ def test_labels_are_the_same_and_spark_reads_them_back(tmp_path):
             assert rows == database.execute(query).fetchall(), query
 
 
-def test_spark_is_one_of_several_sources(tmp_path):
+def _never(*_given: Any, **_more: Any) -> Any:
+    raise AssertionError("rows came over as a whole, or were copied")
+
+
+def test_spark_is_one_of_several_sources(tmp_path, monkeypatch):
+    """Its lines come over in batches, one partition after the other."""
+    monkeypatch.setattr("clients.data.sources.spark._ROWS", 64)
     rows = messy_rows(800)
     pq.write_table(rows, tmp_path / "all.parquet")
     is_far = [sum(map(ord, str(order))) % 2 == 0 for order in rows["order"].to_pylist()]
@@ -199,3 +205,44 @@ def test_spark_is_one_of_several_sources(tmp_path):
     )
     assert len(one) > 100
     assert as_rows(other) == as_rows(one)
+
+
+def test_several_tables_of_one_spark_are_put_together_there(tmp_path, monkeypatch):
+    """Purchases, members and visits that are all in Spark stay there, and give what the same files give."""
+    lines = lines_of(5, customers=40)
+    halves = [[line for line in lines if sum(map(ord, line["order"])) % 2 == i] for i in (0, 1)]
+    for i, half in enumerate(halves):
+        rows = [line | {"customer": f"{'wk'[i]}{line['customer'].strip()}"} for line in half]
+        write(tmp_path / f"s{i}.parquet", rows)
+    ids = sorted({line["customer"].strip() for line in lines})
+    links = {"member": [f"M{one}" for one in ids], "w": [f"w{one}" for one in ids], "k": [f"k{one}" for one in ids]}
+    pq.write_table(pa.table(links).slice(0, len(ids) - 4), tmp_path / "links.parquet")
+    visits = sessions(400)
+    visits = visits.set_column(0, "user", pa.array([f" M{one}" for one in ids] * 10).slice(0, 400))
+    pq.write_table(visits.slice(0, 400), tmp_path / "visits.parquet")
+    (tmp_path / "out.csv").write_text(f"w{ids[3]}\nperson:M{ids[5]}\n", encoding="utf-8")
+
+    def config(place: Any) -> Any:
+        return several(
+            *({"name": name, "columns": COLUMNS, "currency_code": "EUR", "exclude": "out.csv",
+               "time_zone": "Asia/Shanghai" if name == "k" else "UTC"} | place(f"s{i}") for i, name in enumerate("wk")),
+            person=place("links") | {"columns": {"person": "member", "w": "w", "k": "k"}},
+            events={"session": place("visits") | {"ids_of": "person", "columns": SESSION}},
+        )  # fmt: skip
+
+    near = config(lambda name: {"url": f"{name}.parquet"})
+    far = config(lambda name: there(tmp_path / f"{name}.parquet"))
+    study = make_study()
+    expected = [build(Origin(near, study, tmp_path)) for build in (build_customer_table, _visits)]
+    monkeypatch.setattr("clients.data.several.rooms._Copies.bring", _never)
+    monkeypatch.setattr("clients.data.sources.spark._Spark.to_pyarrow_batches", _never)
+    found = [build(Origin(far, study, tmp_path)) for build in (build_customer_table, _visits)]
+    assert len(expected[0]) > 30
+    assert as_rows(found[0]) == as_rows(expected[0])
+    assert found[0].report == expected[0].report
+    assert found[1] == expected[1]
+    assert expected[1][1]["excluded"] > 5
+
+
+def _visits(origin: Origin) -> Any:
+    return read(origin.config, origin.base)

@@ -22,6 +22,8 @@ _UNREADABLE = 0.001
 _UNREADABLE_PROBLEM = 0.01
 #: So many ids fewer under another form deserve a warning.
 _ONE_ID = 0.005
+#: Of ids so many are words, where a word that means no customer elsewhere may be one.
+_WORDS = 0.5
 #: Lines of files that are no records: a warning up to these, then a problem.
 _FEW_LINES = 3
 _LINES_LEFT_OUT = 0.01
@@ -30,6 +32,7 @@ _LINE_HINTS = {
     "encoding": "check encoding under [source.csv], with a text editor",
     "quotes": "a record is one line; multiline = true under [source.csv] reads line breaks inside quotes",
     "too_few_fields": "a record is one line; multiline = true reads line breaks inside quotes; else mend that line",
+    "total": "is it one? if these are goods, they need another name than a total's, and a column of goods",
     "too_many_fields": "a field that holds the separator must be in quotes; or export with another separator",
 }
 _FORMS = {
@@ -179,6 +182,8 @@ def _of_missing_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
 
 
 def _are_many(item: LeftOut, report: CheckReport) -> bool:
+    if item.reason == "total":  # as many as there are orders, where each has one below it
+        return False
     return not report.rows or item.lines > max(_FEW_LINES, _LINES_LEFT_OUT * report.rows)
 
 
@@ -276,6 +281,11 @@ def _of_ids(report: CheckReport, config: HolderConfig) -> list[Finding]:
         what = "have a customer id of nines alone, which looks like a placeholder"
         hint = 'if it means no customer, name it under [source.read.customer]: null = ["..."]'
         found.append(_rows("placeholder_ids", name, ids.nines, what, hint))
+    words = [word for word in ids.nobody if word.isalpha()]
+    if words and ids.words > _WORDS * ids.ids:
+        what = f"have an id that is taken for no customer: {_some(tuple(words))}; other ids are words, too"
+        hint = f'if one is a customer here, write under [source.read.customer]: real = ["{words[0]}"]'
+        found.append(_rows("nobody", name, sum(ids.nobody[word] for word in words), what, hint))
     if ids.rounded:
         what = "have a customer id of 16 digits or more that ends in zeros"
         hint = "spreadsheets keep 15 digits; if one was in between, export that column as text"

@@ -91,7 +91,7 @@ def _check_one(config: HolderConfig, study: Study | None, *, base: Path) -> Chec
             facts["currencies"] = currencies_of(facts["steps"])
             facts["discounted"] = _discounted(lines) if config.columns.discount is not None else None
     except ColumnsMissing as error:
-        return CheckReport(**facts, problems=_missing(error.sentences))
+        return CheckReport(**facts, problems=_missing(error.for_screen))
     except CohortiumError as error:
         return CheckReport(**facts, problems=(Finding(code="source", text=error.message, hint=error.hint),))
     unknown = tuple(item.currency for item in facts["currencies"] if not item.known)
@@ -110,7 +110,10 @@ def _noticed(notices: Iterable[Notice], is_problem: bool) -> Iterable[Finding]:
 
 
 def _missing(sentences: Iterable[str]) -> tuple[Finding, ...]:
-    hint = "mend [columns] in holder.toml"
+    hint = (
+        'write the name that the source has under [columns], such as time = "Order Date"; where some files call it '
+        'otherwise both: time = ["Order Date", "Date"]'
+    )
     return tuple(Finding(code="missing_column", text=text, hint=hint) for text in sentences)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 
 from rich.console import Console
@@ -14,6 +15,9 @@ from clients.data.cleaning.lines import RULES
 from clients.data.feeds.coverage import FeedFigures, Spelling
 from clients.data.feeds.lines import table_of
 from clients.data.rows.cleaning_report import CleaningReport
+
+#: Spellings of nobody that are shown.
+_NAMED = 8
 
 
 def render_check(report: CheckReport, console: Console) -> None:
@@ -72,7 +76,11 @@ def _feed_table(feed: FeedFigures) -> Table:
     table.columns[1].justify = "right"
     for rule in RULES:
         if rule.name in feed.left_out:
-            table.add_row(f"left out: {escape(rule.says)}", f"{feed.left_out[rule.name]:,}", "")
+            named = ", ".join(f"{text} {rows:,}" for text, rows in _nobody(feed.nobody))
+            of_them = escape(named) if rule.name == "no_customer_id" else ""
+            table.add_row(f"left out: {escape(rule.says)}", f"{feed.left_out[rule.name]:,}", of_them)
+    if feed.linked is not None:
+        table.add_row("customers whom the key to persons names", f"{feed.linked:,}", "")
     for one in feed.roles:
         share = one.known / feed.rows if feed.rows else 0.0
         spelled = (_spelled(item) for item in one.spellings)
@@ -116,6 +124,9 @@ def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -
     for rule in RULES:
         if rule.name in cleaning.dropped:
             row(f"  left out: {escape(rule.says)}", cleaning.dropped[rule.name], rule.name)
+            if rule.name == "no_customer_id":
+                for text, rows in _nobody(report.looks.ids.nobody):
+                    row(f"    of them {escape(text)}", rows)
     if cleaning.duplicates:
         row("  left out: exact duplicates", cleaning.duplicates, DUPLICATES)
     row("lines used", cleaning.lines, USED)
@@ -133,6 +144,15 @@ def _cleaning_table(report: CheckReport, cleaning: CleaningReport, title: str) -
     table.add_row(f"[green]{orders}[/]", f"[green]{cleaning.orders:,}[/]")
     table.add_row("[green]customers[/]", f"[green]{cleaning.customers:,}[/]")
     return table
+
+
+def _nobody(spelled: Mapping[str, int]) -> Iterator[tuple[str, int]]:
+    """What stands in the column of ids of rows without a customer, and in how many rows; the commonest by name."""
+    names = list(spelled)
+    for name in names[:_NAMED]:
+        yield repr(name), spelled[name]
+    if rest := names[_NAMED:]:
+        yield f"{len(rest):,} other words that mean no customer", sum(spelled[name] for name in rest)
 
 
 def _money(report: CheckReport) -> tuple[str, dict[str, Decimal]] | None:

@@ -13,7 +13,16 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError, model_validator
 
 from clients.data.columns import Columns, kind_complaint
 from clients.data.feed_config import Events, Feed, FeedReading, Values, readings, values_complaint
-from clients.data.named_sources import NamedSource, Person, complaint, currency_complaint, has_persons, together
+from clients.data.named_sources import (
+    PERSON,
+    NamedSource,
+    Person,
+    complaint,
+    currency_complaint,
+    feed_complaint,
+    has_persons,
+    together,
+)
 from clients.data.place import Reading, Source
 from clients.data.reading import ReadId, read_complaint
 from privacy.errors import ConfigError
@@ -74,22 +83,21 @@ class HolderConfig(Noun):
 
     @model_validator(mode="after")
     def _several_fit(self) -> Self:
+        feeds = {"customers": self.customers} if self.customers is not None else {}
+        feeds |= {f"events.{name}": feed for name, feed in self.events.items()}
         if not self.sources:
             if self.person is not None or self.columns.person is not None:
                 raise ValueError("who is who is said for [[sources]]; with one source, map columns.customer to it")
+            if alone := [name for name, feed in feeds.items() if feed.ids_of is not None]:
+                raise ValueError(f"{alone[0]}: ids_of names one of [[sources]]; with one source, leave it out")
             return self
         if wrong := complaint(self.sources, self.person):
             raise ValueError(wrong)
-        feeds = {"customers": self.customers} if self.customers is not None else {}
-        for name, feed in (feeds | {f"events.{name}": feed for name, feed in self.events.items()}).items():
-            if feed.url is None:
-                raise ValueError(f"{name} has no url; with several sources every feed says where it is")
-            if self.has_persons:
-                raise ValueError(f"{name}: feeds are not joined by [person] yet; leave it out, or give all one id")
-            if len({item.exclude for item in self.sources}) > 1:
-                raise ValueError(f"{name}: with feeds, all sources name one exclusion list; give them the same exclude")
-            if any(item.read.get("customer") != self.source.read.get("customer") for item in self.sources):
-                raise ValueError(f"{name}: with feeds, ids have one form; give all sources the same read.customer")
+        for name, feed in feeds.items():
+            if feed.kept is not None:
+                continue
+            if wrong := feed_complaint(feed.ids_of, self.sources, self.person, has_url=feed.url is not None):
+                raise ValueError(f"{name}: {wrong}")
         return self
 
     @model_validator(mode="after")
@@ -126,6 +134,17 @@ class HolderConfig(Noun):
         """Whether several sources are put together by ids of persons; else equal ids are one customer."""
         return has_persons(self.sources, self.person)
 
+    @property
+    def of_person(self) -> Reading:
+        """What says how ids of persons are read: ``[person]``, else the first source whose lines name persons.
+
+        Raises:
+            StopIteration: if nothing says who is who.
+        """
+        if self.person is not None:
+            return self.person.reading
+        return self.of_source(next(source for source in self.sources if source.columns.person is not None))
+
     def of_source(self, source: NamedSource) -> HolderConfig:
         """One of several sources by itself."""
         plain = source.columns.model_copy(update={"person": None})
@@ -135,7 +154,17 @@ class HolderConfig(Noun):
     @property
     def feeds(self) -> Mapping[FeedName, FeedReading]:
         """Every feed beside purchases, as it is read."""
-        return readings(self.customers, self.events, self.values, self.source)
+        several = bool(self.sources)
+        return readings(self.customers, self.events, self.values, self._beside, are_several=several)
+
+    def _beside(self, feed: Feed) -> Source:
+        """The source that a feed takes over from what it does not state."""
+        if self.sources and feed.kept is not None:  # keys have the one form already, and hold every list's answer
+            return self.source.model_copy(update={"exclude": None, "read": {}})
+        if feed.ids_of == PERSON:
+            # A list of ids that a source has is none of persons; those on it are looked for with who is who.
+            return self.source.model_copy(update={"exclude": None, "read": self.of_person.source.read})
+        return next((item.source for item in self.sources if item.name == feed.ids_of), self.source)
 
     @property
     def declared_feeds(self) -> dict[FeedName, tuple[str, ...]]:
@@ -215,12 +244,12 @@ class HolderConfig(Noun):
         if not self.declared_currencies:
             raise ConfigError(
                 "holder.toml maps a currency column but does not declare source.currencies",
-                hint="`cohortium holder check holder.toml` lists the currencies found; declare them",
+                hint='write those that it has under [source]: currencies = ["EUR", "GBP"]; `holder check` lists them',
             )
         declared = dict.fromkeys((*self.declared_currencies, *self.feed_currencies))
         unknown = [code for code in declared if study.rate_of(code) is None]
         if unknown:
             raise ConfigError(
                 f"the study has no rate for {', '.join(unknown)}",
-                hint="ask the coordinator for rates in the study, or leave these rows out with source.where",
+                hint='ask the coordinator for rates, or leave these rows out under [source]: where = "..."',
             )

@@ -13,7 +13,7 @@ from pathlib import Path
 from clients.data.cleaning.ids import read_exclusion_list
 from clients.data.config import HolderConfig
 from clients.data.place import Source
-from clients.data.several.keys import of_source
+from clients.data.several.keys import named_person, of_source
 from clients.data.sources.locations import resolve
 from privacy.errors import ConfigError
 
@@ -44,7 +44,8 @@ def exclude(config_file: Path, config: HolderConfig, spellings: Iterable[str]) -
     Args:
         config_file: ``holder.toml``.
         config: what stands in it.
-        spellings: ids as the source spells them; where several sources are put together by persons, ``SOURCE:ID``.
+        spellings: ids as the source spells them; where several sources are put together by persons, ``SOURCE:ID``, or
+            ``person:ID``, which stands on a list as it is.
 
     Raises:
         ConfigError: if an id is empty or has a line break, or ``holder.toml`` cannot be made to name a list.
@@ -85,7 +86,10 @@ def _of_one_source(config: HolderConfig, spellings: Iterable[str]) -> tuple[Hold
     ids = list(spellings)
     listing = [source for source in config.sources if source.exclude is not None]
     sources = listing[:1]  # an id on any list takes its customer out of all sources
-    if config.has_persons:
+    persons = [item for item in ids if named_person(item) is not None] if config.has_persons else []
+    if config.has_persons and len(persons) < len(ids):
+        if persons:
+            raise ConfigError("these ids are of persons and of sources", hint="give those of persons by themselves")
         split = [of_source(checked_id(item), config) for item in ids]
         sources = list({source.name: source for source, _ in split}.values())
         ids = [item for _, item in split]

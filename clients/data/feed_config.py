@@ -7,7 +7,7 @@ it has; that it has them is said to the others when it joins a run, what stands 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Self
 
@@ -17,7 +17,7 @@ from clients.data.place import Form, Location, Place, Source, SourceName
 from privacy.kernel.canonical import since
 from privacy.kernel.features import ListedValue
 from privacy.kernel.feeds import FEEDS, FeedName, RoleKind
-from privacy.kernel.terms import ZoneName
+from privacy.kernel.terms import Slug, ZoneName
 
 #: What is read of ``[events]``: all feeds but customers' attributes and purchases, which have tables of their own.
 EVENTS: tuple[FeedName, ...] = tuple(name for name in FEEDS if name not in ("customer", "order"))
@@ -34,6 +34,8 @@ OF_CAMPAIGNS = {
     "customer": "customer_id", "time": "time", "campaign": "campaign", "arm": "arm", "hold_out": "hold_out"
 }  # fmt: skip
 _CAMPAIGNS_URL = "campaigns://state/campaigns"
+#: Whose ids what is kept has, of several sources: the keys of customers, of whichever source or person.
+KEYS = "*"
 
 _Spelling = Annotated[str, StringConstraints(min_length=1, max_length=200)]
 
@@ -55,6 +57,8 @@ class Feed(Place):
         time_zone: what times without a zone mean; not stated: what it is of ``[source]``.
         currency_code: of the feed's money; not stated: that of ``[source]``.
         columns: role to column of the source: ``customer``, for events ``time``, and any of the feed's own roles.
+        ids_of: of several sources the one whose ids ``customer`` has, or ``person`` for ids of persons; what is not
+            stated is then as that source has it.
     """
 
     model_config = ConfigDict(populate_by_name=True)
@@ -63,6 +67,7 @@ class Feed(Place):
     url: Location | None = None
     time_zone: ZoneName | None = None
     columns: dict[str, SourceName]
+    ids_of: Slug | None = since("0.2.0", None)
 
     @model_validator(mode="before")
     @classmethod
@@ -76,7 +81,7 @@ class Feed(Place):
         if self.kept is None:
             return self
         told = {name: field.get_default(call_default_factory=True) for name, field in Place.model_fields.items()}
-        told |= {"url": _CAMPAIGNS_URL, "columns": OF_CAMPAIGNS, "currency_code": None}
+        told |= {"url": _CAMPAIGNS_URL, "columns": OF_CAMPAIGNS, "currency_code": None, "ids_of": None}
         if wrong := [name for name, value in told.items() if getattr(self, name) != value]:
             raise ValueError(f'{wrong[0]} does not go with from = "campaigns": what is kept here says it; leave it out')
         return self
@@ -157,11 +162,13 @@ class FeedReading:
         source: where its rows are.
         columns: which column is what.
         values: role to own spelling to public key.
+        ids_of: the source whose ids it has, ``person``, or ``KEYS``; None where ids are those of all purchases.
     """
 
     source: Source
     columns: FeedColumns
     values: Mapping[str, Mapping[str, str]]
+    ids_of: str | None = None
 
     @property
     def name(self) -> FeedName:
@@ -213,15 +220,24 @@ def readings(
     customers: Feed | None,
     events: Mapping[FeedName, Feed],
     values: Mapping[FeedName, Mapping[str, Values]],
-    source: Source,
+    source_of: Callable[[Feed], Source],
+    *,
+    are_several: bool = False,
 ) -> dict[FeedName, FeedReading]:
-    """Every feed beside purchases, as it is read."""
+    """Every feed beside purchases, as it is read.
+
+    Args:
+        customers, events, values: as in ``holder.toml``.
+        source_of: the source that a feed takes over from what it does not state.
+        are_several: whether purchases are of several sources.
+    """
     feeds: dict[FeedName, Feed] = dict(events) if customers is None else {"customer": customers, **events}
     return {
         name: FeedReading(
-            source=feed.at(source),
+            source=feed.at(source_of(feed)),
             columns=FeedColumns(feed=name, roles=feed.columns),
             values=values.get(name, {}),
+            ids_of=KEYS if are_several and feed.kept is not None else feed.ids_of,
         )
         for name, feed in feeds.items()
     }

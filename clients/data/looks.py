@@ -58,6 +58,8 @@ class Ids(BaseModel):
         orders, orders_alike: how many order ids there are, and how many but for case, leading zeros and signs.
         odd_signs: rows whose customer id has a sign that nearly no other has, such as a quote.
         odd_order_signs: the same of order ids.
+        nobody: spellings that mean no customer, and how many rows have each, the commonest first; not the empty one.
+        words: customer ids that have neither a digit nor an ``@``.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -74,6 +76,8 @@ class Ids(BaseModel):
     orders_alike: int = 0
     odd_signs: int = 0
     odd_order_signs: int = 0
+    nobody: dict[str, int] = {}
+    words: int = 0
 
 
 class Days(BaseModel):
@@ -155,6 +159,7 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
         destroyed=found.rows.sum(where=text.re_search(_DESTROYED)),
         rounded=found.rows.sum(where=text.re_search(_ROUNDED)),
         digits=has_digit.sum(),
+        words=(~has_digit & ~text.contains("@")).sum(),
         odd_rows=found.rows.sum(where=~has_digit),
         all_rows=found.rows.sum(),
         nines=found.rows.sum(where=text.re_search(_NINES)),
@@ -175,9 +180,19 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     return Ids(
         ids=seen["ids"], under=under, destroyed=seen["destroyed"], rounded=seen["rounded"],
         odd_ids=odd if is_odd else 0, odd_rows=seen["odd_rows"] if is_odd else 0,
+        nobody=_nobody(source, config, null_ids), words=seen["words"],
         odd_signs=_if_few(seen["signs"], seen["all_rows"]), nines=_placeholders(found) if seen["nines"] else 0,
         **_orders(source, config),
     )  # fmt: skip
+
+
+def _nobody(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> dict[str, int]:
+    """How many rows have each of the spellings that mean no customer; these are of public lists, and no values."""
+    customer = customer_of(source[config.columns.customer], config, null_ids)
+    rows = source.filter(customer.missing & (customer.text != "")).select(id=customer.text.lower())
+    counted = rows.group_by("id").agg(rows=rows.count()).order_by(ibis.desc("rows"), "id")
+    found = fetch(counted, what="looking at rows of nobody")
+    return dict(zip(found["id"].to_pylist(), found["rows"].to_pylist(), strict=True))
 
 
 def _placeholders(found: ir.Table) -> int:

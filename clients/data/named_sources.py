@@ -144,6 +144,11 @@ def has_persons(sources: Sequence[NamedSource], person: Person | None) -> bool:
     return person is not None or any(item.columns.person is not None for item in sources)
 
 
+def person_place(person: Person | None) -> str:
+    """Where ``holder.toml`` says who is who."""
+    return "[person]" if person is not None else "columns.person"
+
+
 def complaint(sources: Sequence[NamedSource], person: Person | None) -> str:
     """What is wrong with several sources together, in words; empty where nothing is."""
     names = [item.name for item in sources]
@@ -152,6 +157,30 @@ def complaint(sources: Sequence[NamedSource], person: Person | None) -> str:
     for name in person.columns if person is not None else ():
         if name != PERSON and name not in names:
             return f"person.columns.{name}: there is no source of this name; there is: {', '.join(names)}"
+    return ""
+
+
+def feed_complaint(ids_of: str | None, sources: Sequence[NamedSource], person: Person | None, *, has_url: bool) -> str:
+    """What is wrong with whose ids a feed beside several sources has, in words; empty where nothing is."""
+    names = [item.name for item in sources]
+    said = [*names, PERSON] if has_persons(sources, person) else names
+    others = f", or {', '.join(said[1:])}" if len(said) > 1 else ""
+    write = f'write ids_of = "{names[0]}"{others}'
+    if ids_of is None:
+        if has_persons(sources, person):
+            return f"it does not say whose ids it has; {write}"
+        if not has_url:
+            return f"it has no url; with several sources a feed says where it is, or whose place it shares: {write}"
+        if len({item.exclude for item in sources}) > 1:
+            return f"the sources name several exclusion lists; say whose ids it has ({write}), or give all one exclude"
+        if any(item.read.get("customer") != sources[0].read.get("customer") for item in sources):
+            return f"the sources' ids have several forms; say whose ids it has ({write}), or give all one read.customer"
+        return ""
+    if ids_of not in said:
+        wrong = "nothing says who is who" if ids_of == PERSON else f"there is no source {ids_of!r}"
+        return f"ids_of: {wrong}; {write}"
+    if ids_of == PERSON and not has_url:
+        return "it has no url; ids of persons are of no source, whose place it could share"
     return ""
 
 

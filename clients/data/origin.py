@@ -32,3 +32,10 @@ class Origin:
     def state(self) -> Path:
         """Where the holder's private state is."""
         return self.base / "state"
+
+
+def plain_study(config: HolderConfig) -> Study:
+    """A study that sees all rows, for who asks of ids and times without one."""
+    currency = config.source.currency_code or next(iter(config.source.currencies), "EUR")
+    fields = {"name": "plain", "as_of": "9999-01-01", "currency": currency, "budget": {"epsilon": "1"}}
+    return Study.model_validate(fields)

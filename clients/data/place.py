@@ -66,6 +66,8 @@ class CsvFormat(Noun):
         fields: how many fields lines may have, where files gained columns; empty: as many as the header.
         fill_down: roles whose columns later lines of an order leave empty: a line in which all of them are empty takes
             them from the line above.
+        goods: with ``fill_down``, columns of which every line that takes from the one above has at least one; a line
+            that has none is a total, and is left out.
         multiline: whether line breaks may stand inside quotes; then every quote of a file must be where it belongs,
             or the file is refused. Otherwise a record is one line, whatever its quotes say.
     """
@@ -79,6 +81,7 @@ class CsvFormat(Noun):
     names: tuple[SourceName, ...] = since("0.2.0", (), max_length=10_000)
     fields: tuple[Annotated[int, Field(ge=1, le=10_000)], ...] = since("0.2.0", (), max_length=50)
     fill_down: tuple[str, ...] = since("0.2.0", (), max_length=50)
+    goods: tuple[SourceName, ...] = since("0.2.0", (), max_length=50)
     multiline: bool = since("0.2.0", False)
 
     @field_validator("encoding")
@@ -101,6 +104,8 @@ class CsvFormat(Noun):
             raise ValueError(
                 'header = 0 and names = ["...", "..."] go together: no line of the files names the columns'
             )
+        if self.goods and not self.fill_down:
+            raise ValueError("goods goes with fill_down: it tells totals among lines that continue the one above")
         if self.date_format:
             if "%" not in self.date_format:
                 raise ValueError("date_format needs strptime codes, such as %d.%m.%Y %H:%M")
@@ -228,7 +233,22 @@ def beside(source: Source) -> dict[str, str]:
     numbered = enumerate(source.status, start=1)
     found = {f"source.status{f' {number}' * (number > 1)}": status.column for number, status in numbered}
     clocks = {f"source.read.{role}.clock": getattr(form, "clock", "") for role, form in source.read.items()}
+    named = enumerate(source.csv.goods, start=1)
+    found |= {f"source.csv.goods{f' {number}' * (number > 1)}": name for number, name in named}
     return found | {setting: name for setting, name in clocks.items() if name}
+
+
+def in_table(hint: str, table: str) -> str:
+    """What to write for one source, said for the table of ``holder.toml`` that another one stands in.
+
+    Args:
+        hint: with ``[source]``, ``[source.csv]``, ``[columns]`` and ``source.url``.
+        table: as in brackets, such as ``events.session``, ``person`` or ``[sources]``.
+    """
+    name = table.strip("[]")
+    for own, other in (("[source]", f"[{table}]"), ("[source.", f"[{name}."), ("[columns]", f"[{name}.columns]")):
+        hint = hint.replace(own, other)
+    return re.sub(r"(?<![\w.\[])source\.", f"{name}.", hint)
 
 
 class Reading(Protocol):

@@ -89,10 +89,13 @@ class ReadId(Noun):
             hyphens, dots and slashes out), ``phone:CN`` (E.164, numbers without a country being of that one). None: as
             every id, without blanks around it, 17.0 being 17.
         null: spellings, in any case, that mean "no customer" here, beside those that are known everywhere.
+        real: spellings, in any case, that are customers here, though they mean "no customer" elsewhere. What a study
+            says means nobody is nobody.
     """
 
     form: tuple[str, ...] = Field(default=(), max_length=10)
     null: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(default=(), max_length=1000)
+    real: tuple[Annotated[str, StringConstraints(max_length=200)], ...] = Field(default=(), max_length=1000)
 
     @field_validator("form")
     @classmethod
@@ -104,10 +107,23 @@ class ReadId(Noun):
                 )
         return value
 
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        both = {item.strip().lower() for item in self.null} & {item.strip().lower() for item in self.real}
+        if both:
+            raise ValueError(f"{sorted(both)[0]!r} is both null and real")
+        return self
+
 
 ReadColumn = ReadNumber | ReadTime | ReadId
 #: The settings that only one kind of column has.
-_KINDS: dict[str, type[ReadColumn]] = {"formats": ReadTime, "clock": ReadTime, "form": ReadId, "null": ReadId}
+_KINDS: dict[str, type[ReadColumn]] = {
+    "formats": ReadTime,
+    "clock": ReadTime,
+    "form": ReadId,
+    "null": ReadId,
+    "real": ReadId,
+}
 
 
 def _by_settings(value: Any) -> Any:

@@ -34,7 +34,8 @@ def read_password(place: PasswordPlace, *, base: Path) -> str | None:
         password = os.environ.get(place.password_env)
         if not password:
             raise DataError(
-                f"the environment variable {place.password_env} is not set", hint="it should hold the password"
+                f"the environment variable {place.password_env} is not set",
+                hint='set it where this runs, or name a file under [source]: password_file = "secrets/db"',
             )
         return password
     if place.password_file is None:
@@ -44,7 +45,10 @@ def read_password(place: PasswordPlace, *, base: Path) -> str | None:
         mode = path.stat().st_mode
         password = path.read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError):
-        raise DataError(f"the password file {path} cannot be read", hint="check password_file") from None
+        raise DataError(
+            f"the password file {path} cannot be read",
+            hint='write where it is under [source]: password_file = "secrets/db"',
+        ) from None
     if stat.S_IMODE(mode) & 0o077:
         raise DataError(f"the password file {path} is open to others", hint=f"chmod 600 {path}")
     if not password:

@@ -63,7 +63,9 @@ def version_findings(file: TagsFile, history: History) -> tuple[Finding, ...]:
 
 def consent_findings(config: HolderConfig, rules: tuple[Rule, ...]) -> tuple[Finding, ...]:
     """Feeds without a condition of their own, where purchases have one: consent there does not reach them."""
-    if config.source.where is None:
+    places = {"source.where": config.source.where} | {f"{item.name}'s where": item.where for item in config.sources}
+    conditions = [place for place, where in places.items() if where is not None]
+    if not conditions:
         return ()
     read = {leaf.feed for leaf in needs(rules) if isinstance(leaf, Aggregate)}
     read |= {"customer" for leaf in needs(rules) if isinstance(leaf, Fact) and leaf.name.startswith("customer.")}
@@ -71,7 +73,7 @@ def consent_findings(config: HolderConfig, rules: tuple[Rule, ...]) -> tuple[Fin
     for name, feed in config.feeds.items():
         if name in read and feed.source.where is None:
             where = "[customers]" if name == "customer" else f"[events.{name}]"
-            text = f"purchases have a condition (source.where), and {where} has none: it counts everybody"
+            text = f"purchases have a condition ({', '.join(conditions)}), and {where} has none: it counts everybody"
             found.append(
                 Finding(code="consent", text=text, hint=f"write where = .. under {where}, or know that it is right")
             )

@@ -192,13 +192,27 @@ def gained(at: int, header: Sequence[str] | None, row: Callable[[Line], Sequence
     return raw("\n".join(lines) + "\n", **own)
 
 
-def left_empty(*places: int, header: Sequence[str] = HEADER, last: str = "", **own: Any) -> Wild:
-    """Later lines of an order leave some fields empty."""
+def left_empty(
+    *empty: int, header: Sequence[str] = HEADER, last: str = "", places: Sequence[int] = range(6), **own: Any
+) -> Wild:
+    """Later lines of an order leave some fields empty; ``places``: of the columns that there are."""
 
     def row(line: Line) -> list[str]:
-        return ["" if line.sku != "A0" and place in places else field for place, field in enumerate(plain(line))]
+        fields = ["" if line.sku != "A0" and place in empty else field for place, field in enumerate(plain(line))]
+        return [fields[place] for place in places]
 
-    return raw(text(header, row) + last, **own)
+    return raw(text([header[place] for place in places], row) + last, **own)
+
+
+def with_totals(word: str, **own: Any) -> Wild:
+    """Orders of three lines, later ones of which leave the order's fields empty, and a total below each."""
+    rows: list[list[str]] = [["Order ID", "Order Date", "Customer ID", "Item", "Amount"]]
+    for line in shop():
+        whose = [*plain(line)[:3]] if line.sku == "A0" else ["", "", ""]
+        rows.append([*whose, f"article {line.sku} {line.order % 7}", f"{line.price * line.quantity:.2f}"])
+        if line.sku == "A1":
+            rows += [["", "", "", "gift box", "1.00"], ["", "", "", word, "28.00"]]
+    return raw("".join(",".join(row) + "\n" for row in rows), **{"truth": (40, 20, 1120.0)} | own)
 
 
 def customers(header: Sequence[str], row: Callable[[int], Sequence[object]], count: int = 120, **own: Any) -> Wild:

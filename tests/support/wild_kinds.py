@@ -37,6 +37,7 @@ from wild import (
     typed,
     way,
     with_line,
+    with_totals,
 )  # fmt: skip
 
 SALE = ("Order ID", "Order Date", "Customer ID", "Amount")
@@ -247,7 +248,11 @@ MEANINGS: dict[str, dict[str, Wild]] = {
     },
     "later lines leave an order's columns empty": {
         "day and customer": left_empty(1, 2, says="continue the line above"), "order and day": left_empty(0, 1, says="continue the line above"), "all, German": left_empty(0, 1, 2, header=("Beleg", "Datum", "Kunde", "Artikel", "Menge", "Preis"), says="continue the line above"),
-        "a total below": left_empty(0, 1, 2, last="Total,,,,120,1080.00\n", says="continue the line above"), "customer alone": left_empty(2, truth=None, says="leave that column empty: fill_down"),
+        "a total below": left_empty(0, 1, 2, last="Total,,,,120,1080.00\n", says="continue the line above"),
+        "a total that continues": left_empty(0, 1, 2, last=",,,合计：,120,1080.00\n", says="are a total: 1, the first at line 82"),
+        "a total without a word": left_empty(0, 1, 2, last=",,,,120,1080.00\n", says="are a total: 1, the first at line 82"),
+        "a total beside numbers alone": left_empty(0, 1, 2, places=(0, 1, 2, 4, 5), last=",,,120,1080.00\n", truth=None, says=r"last line \(82\) continues the order above it, and holds in 'Quantity' the sum of the 80"),
+        "a total of each order": with_totals("Zwischensumme"), "totals of orders without a word": with_totals("", truth=None, says="40 have a last line that adds up their others"), "customer alone": left_empty(2, truth=None, says="leave that column empty: fill_down"),
     },
     "spellings of one id": {
         "addresses": way(names={"Customer ID": "E-Mail"}, Customer_ID=lambda x: f" U{x.customer}@EXAMPLE.org\u00a0" if x.order >= 1020 else f"u{x.customer}@example.org"),

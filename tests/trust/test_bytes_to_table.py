@@ -335,7 +335,10 @@ def test_a_mapped_column_that_one_file_lacks_or_names_twice_is_refused(tmp_path,
         says = "no column" if fault == "missing" else "more than one column"
         assert caught.value.message == f"columns.{role}: sales-{at}.csv has {says} {role!r} (1 of 2 files)"
         assert "SECRET" not in caught.value.message + caught.value.hint
-        assert [item.code for item in preflight(config, STUDY, base=tmp_path).problems] == ["missing_column"]
+        [problem] = preflight(config, STUDY, base=tmp_path).problems
+        assert problem.code == "missing_column"
+        there = "it has 'SECRET'" if fault == "missing" else f"from the left they are {role}_0, {role}_1"
+        assert there in problem.text, "the holder's own screen names what the file has instead"
 
 
 def test_a_file_without_a_header_is_refused_and_its_first_row_not_quoted(tmp_path):

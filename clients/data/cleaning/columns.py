@@ -43,27 +43,32 @@ def typed(table: ir.Table, config: Reading) -> ir.Table:
         elif time.type().is_date() or (time.type().is_timestamp() and time.type().scale not in (None, 6)):
             changes[name] = time.cast(ibis.dtype("timestamp(6)").copy(timezone=zone_of(time)))
         elif not time.type().is_timestamp():
-            raise DataError(
-                f"columns.{role}: {name!r} is {time.type()}, not a time", hint="map a timestamp, date or text column"
-            )
+            hint = "map a column of times, days or text under [columns]"
+            if time.type().is_integer():
+                hint += f'; or, if it counts seconds, write [source.read.{role}] formats = ["epoch_s"]'
+            raise DataError(f"columns.{role}: {name!r} is {time.type()}, not a time", hint=hint)
     for role, name in config.columns.of_form("number").items():
         column = table[name]
         if column.type().is_string():
             changes[name] = column.strip().try_cast("float64")
         elif not column.type().is_numeric():
-            raise DataError(f"columns.{role}: {name!r} is {column.type()}, not a number", hint="map a number column")
+            raise DataError(
+                f"columns.{role}: {name!r} is {column.type()}, not a number",
+                hint="map a column of numbers or text under [columns]",
+            )
     for role, name in config.columns.of_form("flag").items():
         kind = table[name].type()
         if not (kind.is_string() or kind.is_numeric() or kind.is_boolean()):
             raise DataError(
                 f"columns.{role}: {name!r} is {kind}, which says nothing of a {role}",
-                hint="map a number, a truth value or text",
+                hint="map a number, a truth value or text under [columns]",
             )
     for role, name in config.columns.of_form("name").items():
         kind = table[name].type()
         if not (kind.is_string() or kind.is_integer() or kind.is_boolean() or kind.is_uuid()):
             raise DataError(
-                f"columns.{role}: {name!r} is {kind}, which names no {role}", hint="map text or whole numbers"
+                f"columns.{role}: {name!r} is {kind}, which names no {role}",
+                hint="map text or whole numbers under [columns]",
             )
     return table.mutate(**changes) if changes else table
 

@@ -18,7 +18,8 @@ from clients.data.reading import ReadId
 from clients.data.sources.locations import resolve
 from privacy.errors import DataError
 
-#: Spellings of "no customer", lower case, that mean so everywhere, beside those that a study names.
+#: Spellings of "no customer", lower case, that mean so everywhere, beside those that a study names, but for what a
+#: holder says is a customer of its own (``real``). ``holder check`` says how many rows each of them took.
 NO_CUSTOMER = (
     "", "\\n", "-", "--", "---", "—", "–", ".", "..", "?", "??", "???", "(null)", "<null>", "#n/a", "#null!", "#ref!",
     "#name?", "#value!", "#div/0!", "<na>", "nil", "undefined", "(none)", "n.a.", "n. a.", "k.a.", "k. a.", "n/d",
@@ -94,7 +95,9 @@ def customer_of(column: ir.Value, config: Reading, study_nulls: tuple[str, ...],
     """
     read = config.source.read.get("customer")
     own = read if isinstance(read, ReadId) else ReadId()
-    nulls = tuple(dict.fromkeys((*study_nulls, *NO_CUSTOMER, *(item.strip().lower() for item in own.null))))
+    real = {item.strip().lower() for item in own.real}
+    known = (item for item in NO_CUSTOMER if item not in real)
+    nulls = tuple(dict.fromkeys((*study_nulls, *known, *(item.strip().lower() for item in own.null))))
     return id_of(column, "customer", nulls, tidy=tidy, forms=own.form)
 
 
@@ -128,7 +131,9 @@ def id_of(
     elif kind.is_integer():
         text = exact = column.cast("string")
     else:
-        raise DataError(f"columns.{role}: a {kind} column cannot hold ids", hint="map a text or number column")
+        raise DataError(
+            f"columns.{role}: a {kind} column cannot hold ids", hint="map a column of text or numbers under [columns]"
+        )
     text = brought_to(text, forms)
     spelled = text.lower() if any(item.upper() != item for item in null_ids) else text
     missing = text.isnull()
@@ -152,7 +157,8 @@ def read_exclusion_list(config: Reading, *, base: Path) -> tuple[str, ...]:
         for number, line in enumerate(lines, start=1):  # noqa: B007  # named where it fails
             ids |= dict.fromkeys(row[0].strip() for row in csv.reader([line], strict=True) if row)
     except OSError:
-        raise DataError(f"the exclusion list {path} cannot be read", hint="check source.exclude") from None
+        hint = 'write where it is under [source]: exclude = "opt-out.csv", or make it; it may be empty'
+        raise DataError(f"the exclusion list {path} cannot be read", hint=hint) from None
     except UnicodeDecodeError:
         raise DataError(f"the exclusion list {path} is not CSV in UTF-8", hint="save it as UTF-8 text") from None
     except csv.Error:

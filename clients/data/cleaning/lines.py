@@ -75,7 +75,8 @@ def with_condition(table: ir.Table, where: str) -> ir.Table:
         sqlglot.parse_one(where, into=sqlglot.exp.Condition, dialect=backend.dialect)
     except sqlglot.errors.SqlglotError:
         raise DataError(
-            "source.where is not a SQL condition", hint="write it as after WHERE, such as: consent = true"
+            "source.where is not a SQL condition",
+            hint='write it under [source] as after WHERE, such as where = "consent = true"',
         ) from None
     # DuckDB's TRY makes a value that cannot be converted "not true" instead of a failed run.
     guarded = f"TRY({where})" if backend.name == "duckdb" else f"({where})"
@@ -85,10 +86,13 @@ def with_condition(table: ir.Table, where: str) -> ir.Table:
     except Exception as problem:  # the database's own binder; its first line names columns, never rows
         raise DataError(
             f"source.where cannot be used: {str(problem).splitlines()[0]}",
-            hint="use the source's column names and SQL operators",
+            hint='use the names of the source\'s columns and SQL, such as where = "consent = true" under [source]',
         ) from None
     if not result["_takes_part"].type().is_boolean():
-        raise DataError("source.where is not a condition", hint="write a comparison, such as: consent = true")
+        raise DataError(
+            "source.where is not a condition",
+            hint='write a comparison, such as where = "consent = true" under [source]',
+        )
     return result
 
 
@@ -115,7 +119,8 @@ def cleaned_lines(
     config = origin.config
     missing = missing_columns(table, config)
     if missing:
-        raise DataError("\n".join(missing), hint="mend [columns] in holder.toml")
+        hint = 'write the name that the source has under [columns], such as time = "Order Date"'
+        raise DataError("\n".join(missing), hint=hint)
     columns = config.columns
     source = typed(table, config)
     if config.source.where is not None:

@@ -11,14 +11,17 @@ from ibis.expr import types as ir
 from pydantic import BaseModel, ConfigDict
 
 from clients.data.cleaning.columns import finite
+from clients.data.cleaning.lines import RULES
 from clients.data.cleaning.times import zone_of
 from clients.data.feeds.lines import OpenFeed, open_feed, table_of
 from clients.data.findings import Finding
+from clients.data.named_sources import person_place
 from clients.data.origin import Origin
 from clients.data.sources import fetch
 from privacy.errors import DataError
 from privacy.kernel.feeds import FEEDS, STAGES, FeedName, RoleKind
 
+_NO_CUSTOMER = [rule.name for rule in RULES].index("no_customer_id") + 1
 #: Most frequent spellings that are listed of a role.
 _SPELLINGS = 8
 #: Roles that hold names, which have keys.
@@ -65,6 +68,8 @@ class FeedFigures(BaseModel):
         left_out: rows under each rule that left them out.
         rows: rows that count.
         customers: how many customers they are of.
+        nobody: of rows without a customer, spellings that mean so, and how many rows have each; not the empty one.
+        linked: of these, whom the key to persons names; None where nothing says who is who.
         first, last: earliest and latest time among them; None where there is no time.
         roles: of each mapped one, how much is known.
     """
@@ -75,6 +80,8 @@ class FeedFigures(BaseModel):
     left_out: dict[str, int]
     rows: int
     customers: int
+    nobody: dict[str, int] = {}
+    linked: int | None = None
     first: dt.datetime | None = None
     last: dt.datetime | None = None
     roles: tuple[RoleFigures, ...] = ()
@@ -111,15 +118,27 @@ def _figures(feed: OpenFeed) -> FeedFigures:
     for role in roles:
         asked[f"known_{role}"] = _has_value(rows[f"raw_{role}"], FEEDS[name][role].kind).cast("int64").sum()
     facts: dict[str, Any] = fetch(rows.aggregate(**asked), what=f"looking at {name}").to_pylist()[0]
+    if feed.persons is not None:
+        linked = feed.persons.semi_join(rows, "customer")
+        facts |= fetch(linked.aggregate(linked=linked.count()), what=f"looking at {name}").to_pylist()[0]
     return FeedFigures(
         feed=name,
         left_out={rule: count for rule, count in tally.items() if rule},
         rows=tally.get("", 0),
         customers=facts["customers"] or 0,
+        nobody=_nobody(feed) if "no_customer_id" in tally else {},
+        linked=facts.get("linked"),
         first=facts.get("first"),
         last=facts.get("last"),
         roles=tuple(_role(feed, role, facts[f"known_{role}"] or 0) for role in roles),
     )
+
+
+def _nobody(feed: OpenFeed) -> dict[str, int]:
+    rows = feed.rows.filter(feed.rows.rule == _NO_CUSTOMER).select(id=feed.rows.customer.cast("string").lower())
+    counted = rows.filter(rows.id != "").group_by("id").agg(rows=ibis._.count()).order_by(ibis.desc("rows"), "id")
+    found = fetch(counted, what="looking at rows of nobody")
+    return dict(zip(found["id"].to_pylist(), found["rows"].to_pylist(), strict=True))
 
 
 def _has_value(column: ir.Value, kind: RoleKind) -> ir.BooleanValue:
@@ -160,6 +179,21 @@ def _warnings(found: FeedFigures, origin: Origin) -> Iterator[Finding]:
         hint = "check url, table and where, the column of ids, and the as-of day"
         yield Finding(code="feed_empty", text=f"{table}: no row counts", hint=hint)
         return
+    if found.linked == 0:
+        reading = origin.config.feeds[found.feed]
+        yield Finding(
+            code="feed_nobody_linked",
+            text=f"{table}: none of its {found.customers:,} customers ({reading.columns.customer}) is named by "
+            f"{person_place(origin.config.person)}",
+            hint=f'is ids_of = "{reading.ids_of}" right, and do the ids have one form? read = {{customer = {{form = '
+            "[...]}}",
+        )
+    if several := found.left_out.get("several_persons"):
+        yield Finding(
+            code="feed_several_persons",
+            text=f"{table}: {several:,} rows of ids that belong to several persons are left out",
+            hint='give each id one person in your table, or leave the rows out: where = "..." under [person]',
+        )
     for one in found.roles:
         if one.known <= _RARE * found.rows:
             share = one.known / found.rows

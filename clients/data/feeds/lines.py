@@ -1,14 +1,15 @@
 """Rows of a feed beside purchases, read and cleaned as purchase lines are: same ids, exclusion list and as-of day.
 
 Ibis expressions only: nothing is loaded. Rows without an id belong to no customer, so nothing is promised for them and
-nothing is made of them: they are left out, and counted for the holder's own screen.
+nothing is made of them: they are left out, and counted for the holder's own screen. Where a feed says whose ids it has
+(``ids_of``), the rows that count are copied, and put under the keys of persons as purchases are.
 """
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -28,6 +29,9 @@ from clients.data.cleaning.lines import (
 )
 from clients.data.feed_config import FeedReading
 from clients.data.origin import Origin
+from clients.data.place import in_table
+from clients.data.several.feed_rows import portable, under_persons
+from clients.data.several.rooms import open_room
 from clients.data.sources import fetch, open_source
 from clients.data.sources.opened import ColumnsMissing
 from privacy.errors import DataError
@@ -44,12 +48,17 @@ class OpenFeed:
             by), ``time`` (of events) and the other mapped columns as ``raw_<role>``.
         kept: those that count, without ``rule``.
         seen: the same, those of nobody and of who never takes part among them: see :meth:`of_somebody`.
+        joined: where the feed says whose ids it has, what counts at the source under the keys of persons, with
+            ``rule``; ``kept`` and ``seen`` are of these then.
+        persons: ``customer``, all keys that are linked, where somebody says who is who.
     """
 
     reading: FeedReading
     rows: ir.Table
     kept: ir.Table
     seen: ir.Table
+    joined: ir.Table | None = None
+    persons: ir.Table | None = None
     _origin: Origin
 
     def of_somebody(self, customers: ir.Table) -> ir.Table:
@@ -61,6 +70,8 @@ class OpenFeed:
             customers: with ``customer``, and ``rows``, their number: a database that looks for conditions that it may
                 apply to rows before it groups them finds none in one that is about both.
         """
+        if self.joined is not None:
+            return customers
         ids, nulls = customers.customer, self._origin.study.cleaning.null_ids
         customer = customer_of(ids, self.reading, nulls, tidy=ids.type().is_string())
         tests = tests_of_whom(customer, self.reading, base=self._origin.base)
@@ -73,8 +84,11 @@ class OpenFeed:
 
     def tally(self) -> dict[str, int]:
         """How many rows each rule left out, by its name, in the order of ``RULES``; ``""`` for those that count."""
-        counted = fetch(self.rows.group_by("rule").agg(rows=self.rows.count()), what="counting rows")
-        by_code = dict(zip(counted["rule"].to_pylist(), counted["rows"].to_pylist(), strict=True))
+        by_code = _by_rule(self.rows)
+        if self.joined is not None:
+            by_code.pop(KEPT, None)
+            for code, rows in _by_rule(self.joined).items():
+                by_code[code] = by_code.get(code, 0) + rows
         names = {KEPT: ""} | {code: rule.name for code, rule in enumerate(RULES, start=1)}
         return {name: by_code[code] for code, name in names.items() if code in by_code}
 
@@ -96,20 +110,33 @@ def open_feed(origin: Origin, name: FeedName, *, as_spelled: bool = False) -> It
     reading = origin.config.feeds[name]
     with contextlib.ExitStack() as stack:
         try:
-            opened = stack.enter_context(open_source(reading, base=origin.base))
+            room = None if reading.ids_of is None else stack.enter_context(open_room(origin, reading))
+            opening = open_source(reading, base=origin.base) if room is None else room.open(reading)
+            opened = stack.enter_context(opening)
             if missing := missing_columns(opened.table, reading):
                 raise ColumnsMissing(missing)
             is_text = "customer" in text_ids(opened.table, reading)
             tidy = is_text and (as_spelled or _are_tidy(opened.table, reading))
             rows, kept, seen = _rows(opened.table, reading, origin, tidy=tidy)
             feed = OpenFeed(reading=reading, rows=rows, kept=kept, seen=seen, _origin=origin)
+            if room is not None:
+                brought, _ = room.bring(portable(kept, reading), what=f"rows of {table_of(name)}")
             if opened.files:
                 counted = fetch(opened.table.aggregate(rows=opened.table.count()), what="counting rows")
                 opened.check_rows(pc.sum(counted["rows"]).as_py() or 0)
         except DataError as error:
-            hint = error.hint.replace("[columns]", f"columns of {table_of(name)}").replace("source.", "")
+            hint = in_table(error.hint, table_of(name)[1:-1])
             raise DataError(f"{table_of(name)}: {error.message}", hint=hint) from None
+        if room is not None:
+            joined, persons = under_persons(brought, reading, origin, room)
+            kept = joined.filter(joined.rule == KEPT).drop("rule")
+            feed = replace(feed, kept=kept, seen=kept, joined=joined, persons=persons)
         yield feed
+
+
+def _by_rule(rows: ir.Table) -> dict[int, int]:
+    counted = fetch(rows.group_by("rule").agg(rows=rows.count()), what="counting rows")
+    return dict(zip(counted["rule"].to_pylist(), counted["rows"].to_pylist(), strict=True))
 
 
 def table_of(name: FeedName) -> str:

@@ -26,6 +26,7 @@ CONFIDENCE = {
     "widths": 0.45,
     "line breaks": 0.6,
     "continued lines": 0.45,
+    "goods": 0.6,
     "one of two columns of one name": 0.45,
     "decimal sign": 0.95,
     "decimal sign, by another column": 0.92,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import replace
 
 from clients.data.guess.confidence import CONFIDENCE, SURE
@@ -11,6 +12,7 @@ from clients.data.guess.nouns import Guess, Guessed, States
 from clients.data.guess.spelled import Spelled, odd_signs
 from clients.data.place import Source
 from clients.data.reading import ReadNumber
+from clients.data.sources.opened import Notice
 
 
 def holder_toml(guess: Guess) -> str:
@@ -70,6 +72,11 @@ def holder_toml(guess: Guess) -> str:
         lines += ["", _comment(f"Not used: {', '.join(_quoted(name) for name in rest[:40])}")]
     lines += [_comment(f"Note: {note}") for note in guess.notes]
     return "\n".join(lines) + "\n"
+
+
+def noted(notices: Iterable[Notice]) -> str:
+    """What is known of the source that makes figures wrong, as comments below a draft."""
+    return "".join(_comment(f"PLEASE CHECK: {item.text}; {item.hint}") + "\n" for item in notices)
 
 
 def _doubted(code: Guessed, source: Source) -> Guessed:

@@ -21,23 +21,32 @@ from clients.data.cleaning.columns import missing_columns, time_facts
 from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.asking import Kept, not_lost, settled
-from clients.data.guess.draft import holder_toml
+from clients.data.guess.draft import holder_toml, noted
 from clients.data.guess.feeds import feeds_toml, guess_feeds
-from clients.data.guess.meaning import check_is_sales, continues, with_meaning
+from clients.data.guess.meaning import check_is_sales, continues, with_goods, with_meaning
 from clients.data.guess.nouns import Guess, Guessed, Question
 from clients.data.guess.numbers import OpenNumber
 from clients.data.guess.sample import Sample, may_be_spelled
 from clients.data.guess.shapes import shapes
 from clients.data.guess.sheet import read_sheet
-from clients.data.guess.structure import continued, filled_rows, lacking, merged, merged_rows, renamed
+from clients.data.guess.structure import (
+    always_there,
+    continued,
+    filled_rows,
+    lacking,
+    merged,
+    merged_rows,
+    renamed,
+)
 from clients.data.guess.text import read_beginning
+from clients.data.origin import plain_study
 from clients.data.place import CsvFormat
 from clients.data.sources import fetch, list_tables, open_source
 from clients.data.sources.locations import PATHS, csv_files
+from clients.data.sources.opened import Notice
 from clients.data.sources.spelling import read_number
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import describe_validation
-from privacy.protocol.study import Study
 
 _SAMPLE = 20_000
 _HOLDER_NAME = re.compile(r"[a-z0-9][a-z0-9_-]{0,62}")
@@ -65,6 +74,7 @@ def guess_holder(
     reasons: Mapping[str, Guessed] = {}
     also: dict[str, tuple[str, ...]] = {}
     filled: tuple[str, ...] = ()
+    named: tuple[str, ...] = ()
     twice: frozenset[str] = frozenset()
     partial: frozenset[str] = frozenset()
     if files is not None:
@@ -75,21 +85,26 @@ def guess_holder(
         frame = merged_rows(pd.DataFrame(text.rows, columns=list(text.header), dtype=object), also)
         filled, lines = continued(frame)
         if filled:
+            named = always_there(frame, filled)
             frame = filled_rows(frame, filled)
             reasons = {**reasons, "fill_down": continues(filled, lines, len(frame))}
         probe = _with_csv(probe, csv)
     else:
         table, choices = _table(probe, base) if table is None else (table, ())
         if table is None and choices:
-            raise DataError(f"the database has several tables: {', '.join(choices[:30])}", hint="name one with --table")
+            raise DataError(f"{url} has several tables: {', '.join(choices[:30])}", hint="name one with --table")
         probe = _probe(url, holder=holder, table=table, password=password or {})
         frame = _sample(probe, base)
+    if frame.empty:
+        hint = "export it again, or name another file or table; to write holder.toml by hand see docs/holder.md"
+        raise DataError(f"{url} has no rows to guess from", hint=hint)
     with open_source(probe, base=base, is_mapped=False) as opened:
         source = merged(opened.table, also)
         wanted = [name for name in may_be_spelled(frame) if name in source.columns]
         sample = Sample(frame, shapes(source, wanted), twice, partial)
         guess = read_sheet(sample, holder=holder, url=url, table=table, password=dict(password or {}))
         guess = replace(guess, csv=csv, csv_reasons=reasons, also=also, filled=filled, twice=twice)
+        guess = with_goods(guess, named, sample)
         check_is_sales(guess, sample, source)
         guess = with_meaning(guess, sample, source)
         return _with_totals(_with_currencies(guess, source), source)
@@ -103,7 +118,8 @@ def _probe(url: str, *, holder: str, table: str | None, password: Mapping[str, s
         return HolderConfig.model_validate({"holder": holder, "source": source, "columns": absent})
     except ValidationError as problem:
         raise ConfigError(
-            f"this cannot stand in holder.toml:\n{describe_validation(problem)}", hint="mend it"
+            f"this cannot stand in holder.toml:\n{describe_validation(problem)}",
+            hint="give another URL, table or password",
         ) from None
 
 
@@ -112,7 +128,8 @@ def _table(probe: HolderConfig, base: Path) -> tuple[str | None, tuple[str, ...]
     if tables is None:
         return None, ()
     if not tables:
-        raise DataError("the database has no table that this user may read", hint="check source.url and its rights")
+        hint = "name another database, or let its administrator GRANT SELECT on a table to the user"
+        raise DataError(f"{probe.source.url} has no table that this user may read", hint=hint)
     telling = re.compile(
         r"sales|orders?|transactions?|invoices?|receipts?|umsatz|umsaetze|verkauf|bestellung|订单|销售|交易"
     )
@@ -133,7 +150,8 @@ def _sample(probe: HolderConfig, base: Path) -> pd.DataFrame:
             elif kind.is_numeric() or kind.is_string() or kind.is_timestamp() or kind.is_date() or kind.is_boolean():
                 kept[name] = column
         if not kept:
-            raise DataError("the source has no column of text, numbers or times", hint="check source.url")
+            hint = "name a table or file that has some; others cannot hold sales"
+            raise DataError(f"{probe.source.url} has no column of text, numbers or times", hint=hint)
         rows = fetch(source.select(**kept).limit(_SAMPLE), what="looking at the first rows")
     frame: pd.DataFrame = rows.to_pandas(timestamp_as_object=True, date_as_object=True)
     return frame
@@ -214,7 +232,7 @@ def new_holder_file(  # noqa: PLR0913  one for each option of `holder new`
     with not_lost(kept):
         guess = settled_guess(url, base, said)
         text = holder_toml(guess)
-        try_out(guess.config(), base)
+        text += noted(try_out(guess.config(), base))
     found = guess_feeds(guess.config(), plain_study(guess.config()), base=base)
     output.write_text(text + feeds_toml(found), encoding="utf-8")
     return guess
@@ -266,15 +284,8 @@ def settled_guess(url: str, base: Path, said: Said) -> Guess:
     return settled(guess, said.answers, said.ask, said.kept)
 
 
-def plain_study(config: HolderConfig) -> Study:
-    """A study that sees all rows, for ids and times."""
-    currency = config.source.currency_code or next(iter(config.source.currencies), "EUR")
-    fields = {"name": "guess", "as_of": "9999-01-01", "currency": currency, "budget": {"epsilon": "1"}}
-    return Study.model_validate(fields)
-
-
-def try_out(config: HolderConfig, base: Path) -> None:
-    """Open the source as the file says, and read the first times.
+def try_out(config: HolderConfig, base: Path) -> tuple[Notice, ...]:
+    """Open the source as the file says, and read the first times; what is known of it that makes figures wrong.
 
     Raises:
         DataError: if that does not work; then nothing is written.
@@ -282,14 +293,16 @@ def try_out(config: HolderConfig, base: Path) -> None:
     with open_source(config, base=base) as opened:
         missing = missing_columns(opened.table, config)
         if missing:
-            raise DataError("\n".join(missing), hint="write holder.toml by hand, docs/holder.md shows how")
+            raise DataError("\n".join(missing), hint='answer with --set columns.time="Order Date"')
         facts = fetch(time_facts(opened.table.limit(_SAMPLE), config), what="reading the first times").to_pylist()[0]
+        notices = tuple(item for item in opened.notices if item.is_problem)
     if facts["first"] is None:
         raise DataError(
-            f"no time in {config.columns.time!r} can be read, of {facts['rows']:,} rows that were tried",
+            f"{config.source.url}: no time in {config.columns.time!r} can be read, of {facts['rows']:,} rows tried",
             hint='name another column, as in --set columns.time="Order Date", or how it is spelled: '
             '--set read.time.formats="%d.%m.%Y %H:%M" ([source.read.time] formats in holder.toml)',
         )
+    return notices
 
 
 def _from(base: Path, url: str) -> str:

@@ -31,6 +31,8 @@ _VERY_TELLING, _FEW = 3, 10
 _WITH_AT = 0.99
 #: A value of states that orders of sales share to this part is one of rows of their own.
 _SHARED = 0.5
+#: A column that tells goods has so many values and more: a currency stands beside a total as well.
+_SEVERAL = 5
 _BREAK = "\x1f"
 _AGGREGATED = re.compile(
     r"total|lifetime|ever|first|last|count|num|avg|average|sum|累计|总|首次|最近|末次|次数|gesamt|erste|letzte|anzahl"
@@ -65,8 +67,8 @@ def check_is_sales(guess: Guess, sample: Sample, source: ir.Table) -> None:
         enough = _ROWS if len(telling) < _VERY_TELLING else _FEW
         if found["rows"] >= enough and found[f"n{i}"] > _ONE_ROW * found["rows"]:
             raise DataError(
-                f"{json.dumps(name, ensure_ascii=False)}: each of {found[f'n{i}']:,} customers has one row, so this is "
-                "a table of customers, no list of sales",
+                f"{guess.url}: {json.dumps(name, ensure_ascii=False)}: each of {found[f'n{i}']:,} customers has one "
+                "row, so this is a table of customers, no list of sales",
                 hint="give the lines of sales (or one row an order) that it was made from; or, which is enough for "
                 f"studies of segments, write {_as_customers(name, others)}",
             )
@@ -219,6 +221,34 @@ def _are_rows_of_their_own(
     query = orders.aggregate(back=orders.back.sum(), both=(orders.back & orders.sold).sum())
     [found] = fetch(query, what="looking at states").to_pylist()
     return bool(found["back"]) and (found["both"] or 0) >= _SHARED * found["back"]
+
+
+def with_goods(guess: Guess, named: Sequence[str], sample: Sample) -> Guess:
+    """Add the column that tells goods from totals among lines that continue the one above.
+
+    That of the product, else the one of text with most values; few values may stand beside a total as well.
+
+    Args:
+        guess: with its columns.
+        named: columns that nearly all of these lines have.
+        sample: their values.
+    """
+    named = [name for name in named if name not in guess.also and name not in sample.partial]
+    product = guess.columns.get("product")
+    used = {item.value for item in guess.columns.values()}
+    distinct = {
+        name: sample.frame[name].nunique()
+        for name in named
+        if name not in used and sample.looks[name].kind in ("text", "none")
+    }
+    best = max(distinct, key=lambda name: distinct[name], default="")
+    found = product.value if product is not None and product.value in named else best
+    if not found or (found == best and distinct.get(best, 0) < _SEVERAL):
+        return guess
+    quoted = json.dumps(found, ensure_ascii=False)
+    reason = f"lines that continue the line above have a value in {quoted}; one that has none is a total"
+    reasons = {**guess.csv_reasons, "goods": Guessed(value="", confidence=CONFIDENCE["goods"], reason=reason)}
+    return replace(guess, goods=(found,), csv_reasons=reasons)
 
 
 def continues(columns: Sequence[str], lines: int, of: int) -> Guessed:

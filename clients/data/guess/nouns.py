@@ -95,6 +95,7 @@ class Guess:
         also: other names that columns have in some of the files.
         twice: names that the source has more than once: their first column is written with ``_0``.
         filled: columns that later lines of an order leave empty.
+        goods: columns that all of these lines have.
         ids, ids_reason: how spellings of one customer id are brought together, and why; None: as every id.
         states: which rows are sales, and why; none where all are.
         unsure_states: columns that may say so, with values that are not known.
@@ -117,6 +118,7 @@ class Guess:
     chosen: Mapping[str, str] = field(default_factory=dict)
     also: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     filled: tuple[str, ...] = ()
+    goods: tuple[str, ...] = ()
     twice: frozenset[str] = frozenset()
     ids: ReadId | None = None
     ids_reason: str = ""
@@ -136,7 +138,7 @@ class Guess:
         if self.csv is None:
             return None
         down = tuple(role for role, item in self.columns.items() if item.value in self.filled)
-        return self.csv.model_copy(update={"fill_down": down})
+        return self.csv.model_copy(update={"fill_down": down, "goods": self.goods if down else ()})
 
     def names_of(self, role: str) -> str | list[str]:
         """The column of a role, with other names that it has."""
@@ -156,7 +158,7 @@ class Guess:
         if missing:
             advice = "give --currency, or " if any(question.key == "currency" for question in missing) else ""
             raise DataError(
-                "this cannot be guessed:\n" + "\n".join(f"  {question.text}" for question in missing),
+                f"{self.url}: this cannot be guessed:\n" + "\n".join(f"  {question.text}" for question in missing),
                 hint=f"{advice}run without --yes to be asked, or answer with "
                 + " ".join(_as_option(question, self.spellings.unread) for question in missing),
             )
@@ -221,7 +223,7 @@ def open_questions(guess: Guess) -> tuple[Question, ...]:
             Question(
                 key="amount",
                 text="Which column is the money of a line? R, F and M need money: add it where the rows come from, if "
-                "none of them is." + guess.spellings.unread_of("amount"),
+                f"none of the {len(guess.names):,} columns is." + guess.spellings.unread_of("amount"),
                 choices=choices,
                 default=money[0].value if len(money) == 1 else None,
             )

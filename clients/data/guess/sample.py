@@ -19,7 +19,6 @@ from clients.data.guess.shapes import Shape
 from clients.data.guess.spelled import Spellings
 from clients.data.guess.times import OpenTime, TimeForm, clock_formats, described, time_form
 from clients.data.sources.spelling import read_number
-from privacy.errors import DataError
 
 _DECIMALS = re.compile(r"(?<=\d)\.0+$")
 #: A column may hold numbers or times where this share of its values is of digits to a fourth.
@@ -122,18 +121,11 @@ class Sample:
         """Look at every column.
 
         Args:
-            frame: rows.
+            frame: rows, of which there are some.
             shapes: of whole columns, by name, where they were counted.
             twice: names that the source has more than once, as the first of these columns is called.
             partial: names that some of the files lack.
-
-        Raises:
-            DataError: if there is no row.
         """
-        if frame.empty:
-            raise DataError(
-                "the source has no rows to guess from", hint="check source.url, or write holder.toml by hand"
-            )
         self.frame = frame.map(lambda item: _DECIMALS.sub("", item.strip()) if isinstance(item, str) else item)
         names = [str(name) for name in frame.columns]
         self._twice, self.partial = twice, partial

@@ -15,10 +15,10 @@ from clients.data.config import HolderConfig
 from clients.data.guess import names as guess_names
 from clients.data.guess.asking import not_lost
 from clients.data.guess.confidence import SURE
-from clients.data.guess.draft import holder_toml
-from clients.data.guess.guess import Said, holder_name, place_for, plain_study, settled_guess, try_out
+from clients.data.guess.draft import holder_toml, noted
+from clients.data.guess.guess import Said, holder_name, place_for, settled_guess, try_out
 from clients.data.guess.nouns import Guess, Question
-from clients.data.origin import Origin
+from clients.data.origin import Origin, plain_study
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
 from privacy.errors import ConfigError
@@ -59,7 +59,7 @@ def new_holder_of_several(urls: Sequence[str], *, output: Path, said: Said, over
         text = _several_toml(said.holder or holder_name(str(base)), guesses)
         config = HolderConfig.model_validate(tomllib.loads(text, parse_float=Decimal))
         for source in config.sources:
-            try_out(config.of_source(source), base)
+            text += noted(try_out(config.of_source(source), base))
     output.write_text(text + _who_is_who(config, guesses, base), encoding="utf-8")
     return config
 

@@ -214,8 +214,9 @@ class Spellings:
             totals = self.totals.get(name)
             text += f": {totals[0]:,.2f} or {totals[1]:,.2f} in all" if totals else ""
         else:
+            rows = f"{form.rows:,} rows" if isinstance(form, OpenNumber) else "values"
             text = (
-                f"{quoted}: values show two different decimal signs; if files differ, give each as a source of its own"
+                f"{quoted}: {rows} show two different decimal signs; if files differ, give each as a source of its own"
             )
         return OpenColumn(key=key, text=f"{text}. Which is the decimal sign ({key})?", choices=choices)
 
@@ -239,7 +240,10 @@ def _by_sign(role: str, quoted: str, form: NumberForm) -> OpenColumn:
         read = form.read.model_copy(update={"signs": alike})
         choices[sign] = Spelled(read=read, reason="you said so; amounts with signs of other currencies are unreadable")
     key, signs = f"read.{role}.signs", " and ".join(form.read.signs)
-    text = f"{quoted}: amounts have signs of several currencies, {signs}. Amounts with which of them count ({key})?"
+    text = (
+        f"{quoted}: {form.rows:,} amounts have signs of several currencies, {signs}. Amounts with which of them count "
+        f"({key})?"
+    )
     return OpenColumn(key=key, text=text, choices=choices)
 
 

@@ -18,6 +18,8 @@ _ROLES = ("customer", "order", "time", "amount", "quantity", "price", "currency"
 _EMPTY, _MOST = 0.05, 0.95
 #: Of such lines as many are as the one above in what else they say of an order; so few lines are empty otherwise.
 _SAME, _STRAY = 0.999, 0.01
+#: Of such lines no more lack a column that all goods have, or one: these are totals.
+_LACKING = 0.02
 
 
 def renamed(headers: Mapping[Path, Sequence[str]]) -> dict[str, tuple[str, ...]]:
@@ -97,6 +99,14 @@ def _alike(first: str, gaps: Sequence[str], empty: pd.DataFrame) -> list[str]:
     """Columns that are empty where the first one is, but for single lines such as a last one with a total."""
     few = max(1, _STRAY * len(empty))
     return [str(name) for name in gaps if (empty[name] != empty[first]).sum() <= few]
+
+
+def always_there(frame: pd.DataFrame, columns: Sequence[str]) -> tuple[str, ...]:
+    """Columns that nearly all lines have that leave these empty: a line without them is none of goods."""
+    empty = frame.apply(lambda column: column.isna() | (column.astype(str).str.strip() == ""))
+    lacks = empty[empty[list(columns)].all(axis=1)].drop(columns=list(columns))
+    few = max(1, _LACKING * len(lacks))
+    return tuple(str(name) for name, lines in lacks.sum().items() if lines <= few)
 
 
 def filled_rows(frame: pd.DataFrame, columns: Sequence[str]) -> pd.DataFrame:

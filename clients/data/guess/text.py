@@ -204,8 +204,9 @@ def _check_separators(heads: Sequence[_Head], separator: str) -> None:
     own = {head.path: _guess_separator([head]) for head in heads}
     other = next((path for path, sign in own.items() if sign != separator), None)
     if len(set(own.values())) > 1 and other is not None:
+        alike = sum(sign == separator for sign in own.values())
         raise DataError(
-            f"{other} is separated by {own[other]!r}, and other files by {separator!r}",
+            f"{other} is separated by {own[other]!r}, and {alike:,} of {len(own):,} files by {separator!r}",
             hint="export all files alike, or name them as sources of their own: cohortium holder new FILE FILE",
         )
 
@@ -300,7 +301,7 @@ def _start(path: Path) -> bytes:
             return file.read(_BYTES)
     except (OSError, *DAMAGED) as problem:
         why = problem.strerror if isinstance(problem, OSError) and problem.strerror else "it is damaged"
-        raise DataError(f"{path} cannot be read ({why})", hint="check the path") from None
+        raise DataError(f"{path} cannot be read ({why})", hint="give a path that this user may read") from None
 
 
 def _one_encoding(paths: Sequence[Path]) -> tuple[str, str]:
@@ -315,7 +316,7 @@ def _one_encoding(paths: Sequence[Path]) -> tuple[str, str]:
     if len(names) > 1:
         first, other = (next(path for path, item in telling.items() if item[0] == name) for name in sorted(names)[:2])
         raise DataError(
-            f"{first} is {found[first][0]} text and {other} is {found[other][0]} text",
+            f"{first} is {found[first][0]} text and {other} is {found[other][0]} text, of {len(paths):,} files",
             hint="save all in one encoding, UTF-8 best; or name them as sources of their own: holder new FILE FILE",
         )
     return next(iter(telling.values()))

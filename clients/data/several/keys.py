@@ -11,6 +11,12 @@ from privacy.errors import ConfigError
 MARK = ":"
 
 
+def named_person(spelling: str) -> str | None:
+    """The id of a person that ``person:ID`` names; None where it names none."""
+    name, mark, own = spelling.strip().partition(MARK)
+    return own.strip() if name == PERSON and mark and own.strip() else None
+
+
 def of_source(spelling: str, config: HolderConfig) -> tuple[NamedSource, str]:
     """The source that an id is of, and the id as it stands there.
 
@@ -21,7 +27,7 @@ def of_source(spelling: str, config: HolderConfig) -> tuple[NamedSource, str]:
     found = next((source for source in config.sources if source.name == name), None)
     if found is None or not mark or not own.strip():
         names = ", ".join(f"{source.name}{MARK}ID" for source in config.sources)
-        raise ConfigError("the id does not say which source it is of", hint=f"write one of: {names}")
+        raise ConfigError("the id does not say which source it is of", hint=f"write one of: {names}, {PERSON}{MARK}ID")
     return found, own.strip()
 
 
@@ -33,7 +39,8 @@ def normal_key(spelling: str, config: HolderConfig) -> str:
     """
     if not config.has_persons:
         return normal_id(spelling, config)
-    if spelling.strip().startswith(PERSON + MARK):
-        return spelling.strip()
+    person = named_person(spelling)
+    if person is not None:
+        return f"{PERSON}{MARK}{normal_id(person, config.of_person)}"
     source, own = of_source(spelling, config)
     return f"{source.name}{MARK}{normal_id(own, config.of_source(source))}"

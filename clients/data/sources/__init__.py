@@ -52,7 +52,24 @@ def open_source(config: Reading, *, base: Path, is_mapped: bool = True) -> Itera
         raise DataError(f"no source for {scheme}:// URLs", hint=f"there is: {', '.join(sorted(OPENERS))}")
     wanted = config.columns.mapped() | beside(config.source) if is_mapped else {}
     with opener(config, location, base, wanted) as opened:
-        yield opened if config.source.snapshot is None else with_last_orders(opened, config)
+        try:
+            yield opened if config.source.snapshot is None else with_last_orders(opened, config)
+        except SourceFailed as failed:
+            raise failed.at(config.source.url) from None
+
+
+class SourceFailed(DataError):
+    """A source failed in the middle of a question."""
+
+    place = "the source"
+
+    def at(self, place: str) -> SourceFailed:
+        """The same, with where it was; the first who says so counts."""
+        if self.place != SourceFailed.place:
+            return self
+        found = SourceFailed(self.message.replace(self.place, place, 1), hint=self.hint)
+        found.place = place
+        return found
 
 
 def fetch(expression: ir.Table, *, what: str) -> pa.Table:
@@ -67,7 +84,7 @@ def fetch(expression: ir.Table, *, what: str) -> pa.Table:
 
 @contextlib.contextmanager
 def told(what: str) -> Iterator[None]:
-    """Around what reads a source: whatever goes wrong is a ``DataError`` that quotes no row."""
+    """Around what reads a source: whatever goes wrong is a ``SourceFailed`` that quotes no row."""
     try:
         yield
     except CohortiumError:
@@ -75,7 +92,7 @@ def told(what: str) -> Iterator[None]:
     except Exception as problem:  # every database has exception types of its own, and their texts quote rows
         kind = type(problem).__name__
         why, hint = ADVICE.get(kind, (kind, "check that the source is complete and not being written"))
-        raise DataError(f"the source failed while {what} ({why})", hint=hint) from None
+        raise SourceFailed(f"{SourceFailed.place} failed while {what} ({why})", hint=hint) from None
 
 
 @contextlib.contextmanager
@@ -96,7 +113,7 @@ def _open_mysql(config: Reading, location: str, base: Path, mapped: Mapping[str,
 
 @contextlib.contextmanager
 def _open_spark(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
-    with _needs("pyspark", what="Spark", extra="spark"):
+    with needs_spark():
         from clients.data.sources.spark import open_spark
     with open_spark(config, location, base, mapped) as opened:
         yield opened
@@ -109,6 +126,11 @@ def needs_psycopg() -> AbstractContextManager[None]:
         DataError: if it is not installed.
     """
     return _needs("psycopg", what="PostgreSQL", extra="postgres")
+
+
+def needs_spark() -> AbstractContextManager[None]:
+    """The same for Spark."""
+    return _needs("pyspark", what="Spark", extra="spark")
 
 
 @contextlib.contextmanager

@@ -18,16 +18,18 @@ import ibis
 from ibis.expr import types as ir
 
 from clients.data.place import CsvFormat, Reading
+from clients.data.reading import ReadNumber
 from clients.data.scratch import check_room, new_copy
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import Header, complaints, path_keys, path_parts, read_header
 from clients.data.sources.joined import Joiner, NotJoined
 from clients.data.sources.lines import Shape, Sieve, Sifted
 from clients.data.sources.locations import files, literal, shown
-from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Opened, read_as
+from clients.data.sources.opened import ColumnsMissing, FileLines, LeftOut, Notice, Opened, read_as
 from clients.data.sources.packing import READ_IN_PLACE, archive_of, packing, readable, unpacked
 from clients.data.sources.spelling import spelled
 from clients.data.sources.text import Beginning, NotText, read_lines
+from clients.data.sources.totals import AddsUp, Totals
 from privacy.errors import DataError
 
 #: How DuckDB reads what is left. Nothing is guessed: separator, lines to skip, packing and columns are added. It must
@@ -49,6 +51,7 @@ class _Part:
         skip: lines before the first record.
         packing: as DuckDB calls it.
         lines: the account.
+        totals: lines that add up others.
     """
 
     path: Path
@@ -56,6 +59,7 @@ class _Part:
     skip: int
     packing: str
     lines: FileLines
+    totals: tuple[AddsUp, ...] = ()
 
 
 @contextlib.contextmanager
@@ -72,16 +76,19 @@ def open_csv(config: Reading, location: str, base: Path, mapped: Mapping[str, st
     stamps = [_stamp(path) for path in paths]
     with embedded(config, base) as (connection, scratch):
         wanted = _Wanted(mapped, getattr(config.columns, "also", {}), path_keys(paths))
-        parts = _parts(paths, scratch, config.source.csv, base, wanted)
+        parts = _parts(paths, scratch, config, base, wanted)
         try:
             table = _united(connection, parts, config.source.csv, mapped, path_keys(paths))
         except Exception:  # its text may quote what stands in a file
             more = f" and {len(paths) - 1:,} files beside it" if len(paths) > 1 else ""
             raise DataError(
                 f"{shown(paths[0], base)}{more} cannot be read as CSV",
-                hint="if none is being written, check separator and encoding under [source.csv]",
+                hint="if none is being written, write what they have under [source.csv]: "
+                'separator = ";", encoding = "gb18030"',
             ) from None
-        yield read_as(table, partial(spelled, config, is_csv=True), files=[part.lines for part in parts])
+        notices = [Notice(**item._asdict(), is_problem=True) for part in parts for item in part.totals]
+        lines = [part.lines for part in parts]
+        yield read_as(table, partial(spelled, config, is_csv=True), files=lines, notices=notices)
     for path, stamp in zip(paths, stamps, strict=True):
         if _stamp(path) != stamp:
             raise DataError(
@@ -115,9 +122,9 @@ class _Wanted:
         return read_header(name, fields, self.mapped, self.keys, self.also)
 
 
-def _parts(paths: list[Path], scratch: Path | None, form: CsvFormat, base: Path, wanted: _Wanted) -> list[_Part]:
+def _parts(paths: list[Path], scratch: Path | None, config: Reading, base: Path, wanted: _Wanted) -> list[_Part]:
     """Every file, sifted. After the first wrong header only headers are read, so that all that is wrong is said."""
-    mapped = wanted.mapped
+    mapped, form = wanted.mapped, config.source.csv
     headers: list[Header] = []
     parts: list[_Part] = []
     for number, path in enumerate(paths):
@@ -128,11 +135,10 @@ def _parts(paths: list[Path], scratch: Path | None, form: CsvFormat, base: Path,
             beginning, blocks = read_lines(file, form.encoding, form.header)
             headers.append(wanted.header(name, _names(name, beginning, form)))
             if not complaints(headers, mapped):
-                filled = tuple(headers[-1].names.index(mapped[role]) for role in form.fill_down if role in mapped)
-                sieve = _sieve(headers[-1], beginning, form, filled)
+                sieve = _sieve(headers[-1], beginning, config, mapped)
                 parts.append(_sifted(path, headers[-1], beginning, blocks, (form, sieve, target)))
     if wrong := complaints(headers, mapped):
-        raise ColumnsMissing(wrong)
+        raise ColumnsMissing(wrong, complaints(headers, mapped, for_screen=True))
     return parts
 
 
@@ -142,7 +148,8 @@ def _readable(name: str, form: CsvFormat) -> Iterator[None]:
         with readable(name):
             yield
     except NotText:
-        raise DataError(f"{name} is not {form.encoding} text", hint="set encoding in [source.csv]") from None
+        hint = 'write its encoding under [source.csv], such as encoding = "utf-8"; `cohortium holder new` finds it'
+        raise DataError(f"{name} is not {form.encoding} text", hint=hint) from None
     except NotJoined as wrong:
         raise DataError(
             f"{name} cannot be read with multiline = true: at line {wrong.line:,} {wrong.why}",
@@ -162,15 +169,24 @@ def _names(name: str, beginning: Beginning, form: CsvFormat) -> tuple[str, ...]:
     if fields is None or (reason is not None and reason.name != "too_many_fields"):
         raise DataError(
             f"the first line of {name} cannot be read as names of columns",
-            hint="check [source.csv] separator and encoding; a name may not go on over lines",
+            hint="write what it has under [source.csv]: "
+            'separator = ";", encoding = "gb18030", header = 2 where its names stand in line 2; '
+            "a name may not go on over lines",
         )
     return (*fields, *[""] * (max(form.fields, default=0) - len(fields)))
 
 
-def _sieve(header: Header, beginning: Beginning, form: CsvFormat, filled: tuple[int, ...]) -> Sieve:
-    widths = form.fields if form.fields else ()
-    shape = Shape(form.separator, len(header.names), widths=widths, header=beginning.header)
-    return Sieve(shape, before=_before(beginning), filled=filled)
+def _sieve(header: Header, beginning: Beginning, config: Reading, mapped: Mapping[str, str]) -> Sieve:
+    form, place = config.source.csv, header.names.index
+    shape = Shape(form.separator, len(header.names), widths=form.fields, header=beginning.header)
+    filled = tuple(place(mapped[role]) for role in form.fill_down if role in mapped)
+    if not filled:
+        return Sieve(shape, before=_before(beginning))
+    signs = {role: read.decimal for role, read in config.source.read.items() if isinstance(read, ReadNumber)}
+    numbers = [role for role in ("quantity", "price", "amount") if role in config.columns.of_form("number")]
+    decimals = {place(mapped[role]): signs.get(role, form.decimal) for role in numbers}
+    totals = Totals(header.names, [place(name) for name in form.goods], decimals)
+    return Sieve(shape, before=_before(beginning), filled=filled, totals=totals)
 
 
 def _before(beginning: Beginning) -> int:
@@ -212,13 +228,14 @@ def _sifted(
         for reason, (count, first) in found.left_out.items()
     )
     continued = 0 if joiner is None else joiner.continued
+    totals = () if sieve.totals is None else tuple(sieve.totals.found(header.file))
     lines = FileLines(
         file=header.file, before=beginning.before, rows=found.rows, blank=found.blank - continued,
         continued=continued, left_out=left_out, has_names=bool(beginning.header),
     )  # fmt: skip
     if in_place or target is None:
-        return _Part(path, header.names, _before(beginning), packed, lines)
-    return _Part(target, header.names, 0, "none", lines)
+        return _Part(path, header.names, _before(beginning), packed, lines, totals)
+    return _Part(target, header.names, 0, "none", lines, totals)
 
 
 def _same_ends(found: Sifted, beginning: Beginning) -> bool:

@@ -79,7 +79,7 @@ def open_excel(config: Reading, location: str, base: Path, mapped: Mapping[str, 
             with _telling(book.name):
                 rows = book.opened.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
             if not rows:
-                raise DataError(f"{name} is empty", hint="name another sheet: source.table")
+                raise DataError(f"{name} is empty", hint='name another sheet under [source]: table = "..."')
             at = _line_of_names(rows, mapped)
             header = read_header(name, [text_of(cell) or "" for cell in rows[at]], mapped, keys)
             headers.append(header)
@@ -90,7 +90,7 @@ def open_excel(config: Reading, location: str, base: Path, mapped: Mapping[str, 
             lines.append(FileLines(file=name, before=at, rows=len(filled), blank=len(rows) - at - 1 - len(filled)))
             notices += _notices(book, sheet, header, filled, config)
         if wrong := complaints(headers, mapped):
-            raise ColumnsMissing(wrong)
+            raise ColumnsMissing(wrong, complaints(headers, mapped, for_screen=True))
         yield read_as(copies.raw(connection), copies.spelled, files=lines, notices=notices)
 
 
@@ -142,12 +142,15 @@ def _sheet(book: _Book, wanted: str | None) -> str:
     if wanted is not None:
         if wanted in (*book.visible, *book.hidden):
             return wanted
-        raise DataError(f"{book.name} has no sheet {wanted!r} that holds something", hint=f"there is: {book.choices}")
+        raise DataError(
+            f"{book.name} has no sheet {wanted!r} that holds something",
+            hint=f'write table = "..." under [source]; there is: {book.choices}',
+        )
     if len(book.visible) == 1:
         return book.visible[0]
     if not book.visible:
         raise DataError(f"{book.name} has no visible sheet that holds something: {book.choices}", hint="export again")
-    raise DataError(f"{book.name} has several sheets: {book.choices}", hint='name one: table = "..." under [source]')
+    raise DataError(f"{book.name} has several sheets: {book.choices}", hint='name one under [source]: table = "..."')
 
 
 def _line_of_names(rows: Sequence[Sequence[object]], mapped: Mapping[str, str]) -> int:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+#: Names of a file that are shown.
+_SHOWN = 20
 #: Signs that nobody sees.
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
@@ -100,19 +103,38 @@ def _different(names: Sequence[str], given: Mapping[int, str], keys: Iterable[st
     return tuple(found)
 
 
-def complaints(headers: Sequence[Header], mapped: Mapping[str, str]) -> list[str]:
-    """One sentence for every mapped column that a file lacks or names twice. Nothing of what the files say."""
+def complaints(headers: Sequence[Header], mapped: Mapping[str, str], *, for_screen: bool = False) -> list[str]:
+    """One sentence for every mapped column that a file lacks or names twice. Nothing of what the files say.
+
+    Args:
+        headers: of all files.
+        mapped: names of columns by what they are mapped as.
+        for_screen: for the holder's own eyes, with the names that a file has instead.
+    """
     sentences = []
     for role, name in mapped.items():
-        for files, says in (
-            ([header.file for header in headers if role in header.missing], "no column"),
-            ([header.file for header in headers if role in header.twice], "more than one column"),
+        setting = role if "." in role else f"columns.{role}"
+        for found, says in (
+            ([header for header in headers if role in header.missing], f"has no column {name!r}"),
+            ([header for header in headers if role in header.twice], f"has more than one column {name!r}"),
         ):
-            if files:
-                others = f" ({len(files)} of {len(headers)} files)" if len(headers) > 1 else ""
-                setting = role if "." in role else f"columns.{role}"
-                sentences.append(f"{setting}: {files[0]} has {says} {name!r}{others}")
+            if found:
+                others = f" ({len(found):,} of {len(headers):,} files)" if len(headers) > 1 else ""
+                advice = _advice(name, role, found[0], mapped) if for_screen else ""
+                sentences.append(f"{setting}: {found[0].file} {says}{others}{advice}")
     return sentences
+
+
+def _advice(name: str, role: str, header: Header, mapped: Mapping[str, str]) -> str:
+    """What a file has instead; nothing of a file whose first line has none of the names, and may be a row."""
+    if role in header.twice:
+        return f"; from the left they are {name}_0, {name}_1"
+    if len(header.missing) == len(mapped):
+        return ""
+    lower = {own.lower(): own for own in header.names if own not in mapped.values()}
+    near = [lower[item] for item in difflib.get_close_matches(name.lower(), lower, n=3, cutoff=0.6)]
+    there = near or list(lower.values())[:_SHOWN]
+    return f"; it has {', '.join(map(repr, there))}" if there else ""
 
 
 def path_keys(paths: Sequence[Path]) -> tuple[str, ...]:

@@ -121,9 +121,10 @@ def open_json_lines(config: Reading, location: str, base: Path, mapped: Mapping[
         ColumnsMissing: if no record of a file has a mapped column.
         DataError: if there is no file, or it is JSON of another form.
     """
-    wrong = [name for name in mapped.values() if steps(name) is None]
+    wrong = [role for role, name in mapped.items() if steps(name) is None]
     if wrong:
-        raise DataError(f"{wrong[0]!r} is no path", hint="write it as $.customer.email, or as the name of a key")
+        hint = f'write it under [columns] as {wrong[0]} = "$.customer.email", or as the name of a key'
+        raise DataError(f"{wrong[0]}: {mapped[wrong[0]]!r} is no path", hint=hint)
     paths = files(base, location, "jsonl")
     keys = path_keys(paths)
     encoding = config.source.csv.encoding
@@ -161,7 +162,9 @@ def _readable(name: str, encoding: str) -> Iterator[None]:
         with readable(name):
             yield
     except NotText:
-        raise DataError(f"{name} is not {encoding} text", hint="set encoding in [source.csv]") from None
+        raise DataError(
+            f"{name} is not {encoding} text", hint='write its encoding under [source.csv], such as encoding = "gb18030"'
+        ) from None
 
 
 class _Columns:

@@ -20,6 +20,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from clients.data.sources.totals import Totals
+
 #: Longest line in bytes of UTF-8; DuckDB refuses lines of more than two of it.
 LONGEST = 1 << 20
 _LF, _CR, _QUOTE, _NUL, _ASCII = 10, 13, 34, 0, 127
@@ -43,6 +45,7 @@ REASONS: tuple[Reason, ...] = (
     Reason("too_few_fields", "with fewer fields than the header"),
     Reason("too_many_fields", "with more fields than the header"),
     Reason("continues", "that continue a line which is left out"),
+    Reason("total", "that leave an order's columns empty and are a total"),
     Reason("no_json", "that are no JSON object"),
 )
 _REASON = {reason.name: reason for reason in REASONS}
@@ -136,15 +139,19 @@ class Sieve:
         shape: the rule.
         before: how many lines of the file come before the first block.
         filled: places of fields that a line takes from the one above if all of them are empty.
+        totals: tells lines that add up others; only where some fields are taken from above.
 
     Attributes:
         found: what was found so far.
         shape: the rule.
+        totals: as given.
     """
 
-    def __init__(self, shape: Shape, *, before: int, filled: tuple[int, ...] = ()) -> None:
+    def __init__(
+        self, shape: Shape, *, before: int, filled: tuple[int, ...] = (), totals: Totals | None = None
+    ) -> None:
         self.found = Sifted()
-        self.shape, self._number, self._filled = shape, before + 1, filled
+        self.shape, self._number, self._filled, self.totals = shape, before + 1, filled, totals
         self._above: list[str] | None = None
 
     def sift(self, block: bytes) -> bytes:
@@ -194,17 +201,27 @@ class Sieve:
                 self._above = None
                 continue
             row = [*fields, *[""] * (self.shape.width - len(fields))]
-            if self._filled and not any(row[place].strip() for place in self._filled):
-                if self._above is None:
-                    keep[number] = False
-                    self._leave_out("continues", int(number))
-                    continue
+            continues = bool(self._filled) and not any(row[place].strip() for place in self._filled)
+            reason = self._continues_wrongly(row) if continues else ""
+            if reason:
+                keep[number] = False
+                self._leave_out(reason, int(number))
+                continue
+            if self.totals is not None:
+                self.totals.add(row, self._number + int(number), continues=continues)
+            if continues and self._above is not None:
                 for place, text in zip(self._filled, self._above, strict=True):
                     row[place] = text
             else:
                 self._above = [row[place] for place in self._filled]
             lines.append(separator.join('"' + text.replace('"', '""') + '"' for text in row))
         return "".join(f"{line}\n" for line in lines).encode()
+
+    def _continues_wrongly(self, row: list[str]) -> str:
+        """Why a line that takes fields from the one above is left out; empty where it is a record."""
+        if self.totals is not None and self.totals.is_total(row):
+            return "total"
+        return "continues" if self._above is None else ""
 
 
 def _kept(block: bytes, starts: NDArray[np.int64], ends: NDArray[np.int64], keep: NDArray[np.bool_]) -> Iterator[bytes]:

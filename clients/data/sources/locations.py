@@ -46,6 +46,10 @@ def resolve(base: Path, location: str) -> Path:
     return base / Path(location).expanduser()
 
 
+#: Where a path in ``holder.toml`` begins.
+WHERE = 'write where it is, seen from the folder of holder.toml, under [source]: url = "sales/*.csv"'
+
+
 def split(url: str, base: Path) -> tuple[str, str]:
     """The scheme of a URL, told from the files that it names where none is given, and what follows it.
 
@@ -87,9 +91,12 @@ def _told(path: Path, location: str) -> str:
         return known[0]
     if known:
         counted = " and ".join(f"{kinds[kind]} of {kind}" for kind in known)
-        raise DataError(f"{location} has {counted}", hint="name one kind with a pattern, such as /*.csv")
+        raise DataError(f"{location} has {counted}", hint=f'name one kind under [source]: url = "{location}/*.csv"')
     schemes = ", ".join(f"{scheme}://" for scheme in PATHS)
-    raise DataError(f"cannot tell what {location} is from its name", hint=f"write one of these before it: {schemes}")
+    raise DataError(
+        f"cannot tell what {location} is from its name",
+        hint=f"write one of these before it, in url under [source]: {schemes}",
+    )
 
 
 def kind_of(name: str) -> str:
@@ -124,7 +131,7 @@ def files(base: Path, location: str, kind: str) -> list[Path]:
             _check_no_workbook(one, kind, base)
             found.append(one)
     if not found:
-        hint = "add a pattern such as /*.csv" if path.is_dir() else "check source.url in holder.toml"
+        hint = "add a pattern such as /*.csv to url under [source]" if path.is_dir() else WHERE
         raise DataError(f"there is no file at {path}", hint=hint)
     return found
 
@@ -133,7 +140,7 @@ def _check_no_workbook(path: Path, kind: str, base: Path) -> None:
     if kind == "csv" and path.is_file() and is_workbook(path):
         raise DataError(
             f"{shown(path, base)} is a spreadsheet and no CSV file, whatever its name",
-            hint="write excel:// before its path",
+            hint='write excel:// before its path: url = "excel://..." under [source]',
         )
 
 

@@ -23,7 +23,7 @@ from clients.data.sources.embedded import embedded
 from clients.data.sources.header import unique_names
 from clients.data.sources.opened import Opened, read_as
 from clients.data.sources.server_address import Address, read_address
-from clients.data.sources.table_names import parse_table, shown_table
+from clients.data.sources.table_names import no_table, parse_table, shown_table
 from privacy.errors import DataError
 
 #: Options of a URL: a socket's path, a file of certificates, ``off`` for no encryption.
@@ -58,7 +58,7 @@ def open_mysql(config: Reading, location: str, base: Path, mapped: Mapping[str, 
         DataError: if the server, the table or the right to read it is missing.
     """
     if config.source.table is None:
-        raise DataError("a database needs a table", hint='add table = "..." under [source]')
+        raise no_table(config.source.url, None)
     schema, table = parse_table(config.source.table)
     where = ".".join(f"`{part.replace('`', '``')}`" for part in (schema, table) if part)
     with embedded(config, base) as (connection, scratch):
@@ -112,7 +112,8 @@ def _reading(source: Source, location: str, base: Path) -> Iterator[Any]:
                     cursor.execute("SHOW SESSION STATUS LIKE 'Ssl_cipher'")
                     if not any(cipher for _, cipher in cursor.fetchall()):
                         raise DataError(
-                            f"{address.place}: no encrypted connection", hint="add ?ssl_ca=/path/ca.pem, or ?ssl=off"
+                            f"{address.place}: no encrypted connection",
+                            hint="add ?ssl_ca=/path/ca.pem, or ?ssl=off, to url under [source]",
                         )
                 for statement in (
                     "SET SESSION time_zone = '+00:00'",

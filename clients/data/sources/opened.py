@@ -120,8 +120,10 @@ class Opened:
         """
         records = sum(item.rows for item in self.files)
         if self.files and rows != records:
+            more = f" and {len(self.files) - 1:,} more" if len(self.files) > 1 else ""
             raise DataError(
-                f"{rows:,} rows were read from {records:,} lines", hint="is a file being written? else report this"
+                f"{self.files[0].file}{more}: {rows:,} rows were read from {records:,} lines",
+                hint="is a file being written? try again when it is; else report this",
             )
 
 
@@ -137,15 +139,23 @@ def read_as(
 
 
 _UNLIKE = (
-    "mend [columns] in holder.toml, or the files; files of another kind may be a source of their own, by [[sources]]"
+    "write the name that the files have under [columns]; where some call it otherwise both: "
+    'customer = ["ID", "Cust No"]; '
+    "files of another kind may be a source of their own, by [[sources]]"
 )
 
 
 class ColumnsMissing(DataError):
-    """Mapped columns that files lack, or name twice: one sentence for each."""
+    """Mapped columns that files lack, or name twice: one sentence for each.
 
-    def __init__(self, sentences: Iterable[str]) -> None:
+    Attributes:
+        sentences: with nothing that the files say.
+        for_screen: the same for the holder's own eyes, with what the files have instead.
+    """
+
+    def __init__(self, sentences: Iterable[str], for_screen: Iterable[str] = ()) -> None:
         self.sentences = tuple(sentences)
+        self.for_screen = tuple(for_screen) or self.sentences
         super().__init__("\n".join(self.sentences), hint=_UNLIKE)
 
 

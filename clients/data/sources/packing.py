@@ -120,7 +120,10 @@ def readable(name: str) -> Iterator[None]:
         why = problem.strerror if isinstance(problem, OSError) else None
         if why is None:  # what unpacking says of bytes, whatever its type
             raise DataError(f"{name} is damaged or cut off", hint="export it again") from None
-        raise DataError(f"{name} cannot be read or copied ({why})", hint="check it, and the disk") from None
+        raise DataError(
+            f"{name} cannot be read or copied ({why})",
+            hint="may this user read it, and is the disk full? make room, or export it again",
+        ) from None
 
 
 @contextmanager

@@ -45,11 +45,11 @@ def open_parquet(config: Reading, location: str, base: Path, mapped: Mapping[str
         except Exception:
             raise DataError(
                 f"{resolve(base, location)} cannot be read as Parquet",
-                hint="check that the files are complete and have the same columns",
+                hint="are the files complete, with the same columns? export those again that are not",
             ) from None
         somewhere = {role: name for role, name in mapped.items() if any(role not in item.missing for item in headers)}
         if wrong := complaints(headers, somewhere):
-            raise ColumnsMissing(wrong)
+            raise ColumnsMissing(wrong, complaints(headers, somewhere, for_screen=True))
         yield read_as(table, partial(spelled, config))
 
 

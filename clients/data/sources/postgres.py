@@ -33,7 +33,7 @@ from clients.data.sources.advice import ADVICE
 from clients.data.sources.opened import Notice, Opened, read_as
 from clients.data.sources.postgres_address import connect, parse_address
 from clients.data.sources.postgres_values import in_line
-from clients.data.sources.table_names import parse_table, shown_table
+from clients.data.sources.table_names import no_table, parse_table, shown_table
 from privacy.errors import DataError
 
 OLDEST = 15
@@ -148,7 +148,7 @@ def open_postgres(config: Reading, location: str, base: Path, mapped: Mapping[st
     """
     name = config.source.table
     if name is None:
-        raise DataError("a database needs a table", hint='add table = "schema.table" under [source]')
+        raise no_table(config.source.url, None)
     with _reading(config.source, location, base) as connection:
         table, padded, sees_all = _table(connection, name)
         notices = () if sees_all else (_row_security(name),)
@@ -224,15 +224,17 @@ def _table(connection: psycopg.Connection[Any], name: str) -> tuple[ir.Table, fr
             return backend.sql(query), padded, not found[1]
         return backend.table(table, database=found[0]), padded, not found[1]
     except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName, TableNotFound):
-        hint = 'check source.table; write it as "schema.table", in the case the database shows'
-        raise DataError(f"the database has no table {name!r}", hint=hint) from None
+        hint = 'write table = "schema.table" under [source], in the case the database shows'
+        raise DataError(f"{connection.info.dbname} has no table {name!r}", hint=hint) from None
     except psycopg.errors.InsufficientPrivilege:
         raise DataError(
             f"the user may not read {name!r}", hint=f"its administrator can: GRANT SELECT ON {name} TO the user"
         ) from None
     except psycopg.Error as problem:
         kind = type(problem).__name__
-        why, hint = ADVICE.get(kind, (f"it failed with {kind}", "check source.table"))
+        why, hint = ADVICE.get(
+            kind, (f"it failed with {kind}", "is it a table or a view? write its name under [source]: table")
+        )
         raise DataError(f"{name!r} cannot be opened: {why}", hint=hint) from None
 
 

@@ -63,7 +63,10 @@ def connect(address: Address, *, password: str | None) -> psycopg.Connection[Any
         for pattern, reason, hint in _REFUSALS:
             if re.search(pattern, says):
                 raise DataError(f"{address.place}: {reason}", hint=hint) from None
-        raise DataError(f"{address.place} cannot be reached", hint="check source.url") from None
+        raise DataError(
+            f"{address.place} cannot be reached",
+            hint='write where it is under [source]: url = "postgresql://user@host:port/database"',
+        ) from None
 
 
 def _default(option: str) -> str:

@@ -58,12 +58,16 @@ def read_address(location: str, *, kind: str, options: Sequence[str]) -> Address
     if ":" in user or "@" in database:
         raise DataError(
             "a password does not belong in source.url",
-            hint="take it out, and set source.password_env, source.password_file or PGPASSFILE",
+            hint="take it out, and write where it is under [source]: "
+            'password_env = "NAME" or password_file = "path"; or set PGPASSFILE',
         )
     match = re.fullmatch(r"(\[[0-9A-Fa-f:.]+\]|[^:\[\]]*)(?::([0-9]{1,5}))?", server)
     given = dict(parse_qsl(query))
     if match is None or (match[2] and not 0 < int(match[2]) < 65_536) or "/" in database:
-        raise DataError(f"source.url is not a {kind} URL", hint=f"write {kind.lower()}://user@host:port/database")
+        raise DataError(
+            f"source.url is not a {kind} URL",
+            hint=f'write under [source]: url = "{kind.lower()}://user@host:port/database"',
+        )
     if set(given) - set(options):
         raise DataError(
             "source.url has an option that is not known here", hint=f"these may be given: {', '.join(options)}"

@@ -6,13 +6,15 @@ What Spark does otherwise than DuckDB is brought into line here, so that the sam
 from __future__ import annotations
 
 import contextlib
+import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import ibis
+import pyarrow as pa
 import sqlglot.expressions as sge
 from ibis.backends.pyspark import Backend
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
@@ -20,8 +22,8 @@ from ibis.expr import datatypes as dtypes
 from ibis.expr import operations as ops
 from ibis.expr import types as ir
 from pyspark.errors import PySparkException
-from pyspark.sql import SparkSession
-from pyspark.sql.types import StructType, TimestampType
+from pyspark.sql import SparkSession, functions
+from pyspark.sql.types import StructType, TimestampNTZType, TimestampType
 
 from clients.data.place import Reading
 from clients.data.sources.finite import finite_times
@@ -41,6 +43,9 @@ _SETTINGS = {
     "spark.sql.ansi.enabled": "false",
     "spark.sql.session.timeZone": "UTC",
 }
+_TIMES = (TimestampType, TimestampNTZType)
+#: Rows that come over at a time.
+_ROWS = 20_000
 _BLANKS = " \t\n\r\v\f"
 
 
@@ -86,6 +91,32 @@ class _Spark(Backend):  # type: ignore[misc]  # Ibis states no types
         found = self._session.sql(self.compile(table, **options)).toArrow()
         return expr.__pyarrow_result__(found.cast(table.schema().to_pyarrow()))
 
+    def to_pyarrow_batches(self, expr: ir.Expr, /, *, chunk_size: int = _ROWS, **options: Any) -> pa.RecordBatchReader:
+        """The same in batches: of a large result one partition at a time is in memory, and no more."""
+        table = expr.as_table()
+        self._run_pre_execute_hooks(table)
+        schema = table.schema().to_pyarrow()
+        frame = self._session.sql(self.compile(table, **options))
+        # Python's times have no zone or that of the machine; whole numbers have neither.
+        kinds = {item.name: item.dataType for item in frame.schema}
+        columns = [_as_number(name) if isinstance(kinds[name], _TIMES) else frame[name] for name in schema.names]
+        rows = frame.select(*columns).toLocalIterator()
+        return pa.RecordBatchReader.from_batches(schema, _batches(rows, schema, chunk_size))
+
+
+def _as_number(name: str) -> Any:
+    return functions.unix_micros(functions.col(f"`{name}`").cast("timestamp")).alias(name)
+
+
+def _batches(rows: Iterator[Any], schema: pa.Schema, size: int) -> Iterator[pa.RecordBatch]:
+    while chunk := list(itertools.islice(rows, size)):
+        columns = []
+        for item, cells in zip(schema, zip(*chunk, strict=True), strict=True):
+            is_time = pa.types.is_timestamp(item.type)
+            found = pa.array(cells, pa.timestamp("us", item.type.tz) if is_time else item.type)
+            columns.append(found.cast(item.type))
+        yield pa.RecordBatch.from_arrays(columns, schema=schema)
+
 
 @contextlib.contextmanager
 def open_spark(config: Reading, location: str, base: Path, mapped: Mapping[str, str]) -> Iterator[Opened]:
@@ -94,20 +125,36 @@ def open_spark(config: Reading, location: str, base: Path, mapped: Mapping[str, 
     Raises:
         DataError: if Spark or the table cannot be reached.
     """
-    name = config.source.table
-    if name is None:
-        raise DataError("Spark needs a table", hint='add table = "catalogue.schema.table" under [source]')
+    with spark_tables(location) as opened:
+        yield opened(config)
+
+
+@contextlib.contextmanager
+def spark_tables(location: str) -> Iterator[Callable[[Reading], Opened]]:
+    """What opens tables in one session, where they can be joined.
+
+    Raises:
+        DataError: if Spark cannot be reached; what it yields raises one if a table cannot be.
+    """
     with _session(location) as session:
         backend = _Spark()  # Ibis' own ways to connect make a backend of its own class
         backend.register_options()
         backend.do_connect(session)
-        try:
-            quoted = name if _FILES.fullmatch(name) else ".".join(f"`{part}`" for part in name.split("."))
-            query = f"SELECT * FROM {quoted}"
-            table = _zoned(backend.sql(query), session.sql(query).schema)
-        except Exception:  # Spark's own text is pages long, and may quote rows
-            raise DataError(f"Spark has no table {name!r} that can be read", hint="check source.table") from None
-        yield read_as(table, partial(_in_line, config))
+        yield partial(_table_of, backend, session)
+
+
+def _table_of(backend: _Spark, session: SparkSession, config: Reading) -> Opened:
+    name = config.source.table
+    if name is None:
+        raise DataError("Spark needs a table", hint='write table = "catalogue.schema.table" under [source]')
+    try:
+        quoted = name if _FILES.fullmatch(name) else ".".join(f"`{part}`" for part in name.split("."))
+        query = f"SELECT * FROM {quoted}"
+        table = _zoned(backend.sql(query), session.sql(query).schema)
+    except Exception:  # Spark's own text is pages long, and may quote rows
+        hint = 'write it as table = "catalogue.schema.table" under [source]'
+        raise DataError(f"Spark has no table {name!r} that can be read", hint=hint) from None
+    return read_as(table, partial(_in_line, config))
 
 
 @contextlib.contextmanager
@@ -122,7 +169,9 @@ def _session(location: str) -> Iterator[SparkSession]:
     elif location == "yarn" or _MASTER.fullmatch(location):
         master = {"spark.master": location if location == "yarn" else f"spark://{location}"}
     else:
-        raise DataError("source.url is no Spark URL", hint="write spark://host:7077, spark://yarn or spark://local[4]")
+        raise DataError(
+            "source.url is no Spark URL", hint='write under [source]: url = "spark://host:7077", or yarn, or local[4]'
+        )
     is_ours = SparkSession.getActiveSession() is None
     try:
         started = SparkSession.builder.appName("cohortium").config(map={**_SETTINGS, **master}).getOrCreate()
@@ -132,7 +181,7 @@ def _session(location: str) -> Iterator[SparkSession]:
     except (PySparkException, RuntimeError, OSError) as problem:
         raise DataError(
             f"Spark cannot be reached ({type(problem).__name__})",
-            hint="check source.url, and that Java 17 or newer is installed here",
+            hint='is url under [source] right, such as "spark://host:7077", and Java 17 or newer installed here?',
         ) from None
     try:
         if is_ours:

@@ -12,9 +12,10 @@ from clients.data.place import Reading
 from clients.data.sources.cells import Copies
 from clients.data.sources.embedded import embedded
 from clients.data.sources.header import unique_names
-from clients.data.sources.locations import resolve
+from clients.data.sources.locations import WHERE, resolve
 from clients.data.sources.opened import Opened, read_as
 from clients.data.sources.packing import on_disk
+from clients.data.sources.table_names import no_table
 from privacy.errors import DataError
 
 #: Seconds to wait for a program that writes.
@@ -29,13 +30,11 @@ def open_sqlite(config: Reading, location: str, base: Path, mapped: Mapping[str,
         DataError: if the file or the table is missing, or cannot be read.
     """
     path, table = resolve(base, location), config.source.table
-    if table is None:
-        raise DataError("a database needs a table", hint='add table = "..." under [source]')
     with embedded(config, base) as (connection, scratch):
         copies = Copies(config, scratch)
         with _reading(path, scratch) as database:
-            if table not in _tables(database):
-                raise DataError(f"{path} has no table {table!r}", hint="check source.table in holder.toml")
+            if table is None or table not in _tables(database):
+                raise no_table(path, table, _tables(database))
             quoted = table.replace('"', '""')
             rows = database.execute(f'SELECT * FROM "{quoted}"')
             names = unique_names(item[0] for item in rows.description)
@@ -62,7 +61,7 @@ def _tables(database: sqlite3.Connection) -> tuple[str, ...]:
 def _reading(path: Path, scratch: Path | None) -> Iterator[sqlite3.Connection]:
     """A connection that sees one state of the database and can write nothing."""
     if not path.is_file():
-        raise DataError(f"there is no file at {path}", hint="check source.url in holder.toml")
+        raise DataError(f"there is no file at {path}", hint=WHERE)
     plain = on_disk(path, scratch)
     try:
         uri = f"file:{quote(str(plain.absolute()))}?mode=ro"

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from privacy.errors import DataError
 
+#: Tables that are named.
+_LISTED = 20
 _QUOTED = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
 
 
@@ -25,8 +28,25 @@ def parse_table(name: str) -> tuple[str, str]:
         if name[match.end() : place] not in (".", ""):
             break
     if place <= len(name) or not 1 <= len(parts) <= 2:
-        raise DataError(f"source.table {name!r} is no name of a table", hint='write it as "schema"."table"')
+        raise DataError(
+            f"source.table {name!r} is no name of a table",
+            hint='write it under [source] as table = \'"schema"."table"\'',
+        )
     return ("", *parts)[-2:]  # type: ignore[return-value]
+
+
+def no_table(place: object, name: str | None, tables: Sequence[str] = ()) -> DataError:
+    """What to say where no table is named, or none is called so.
+
+    Args:
+        place: the database, for people.
+        name: as in ``holder.toml``.
+        tables: those that there are, where they can be listed.
+    """
+    wrong = "needs a table" if name is None else f"has no table {name!r}"
+    there = f"; there is: {', '.join(tables[:_LISTED])}" if tables else ""
+    such = tables[0] if tables else "schema.table"
+    return DataError(f"{place} {wrong}", hint=f'write table = "{such}" or another under [source]{there}')
 
 
 def shown_table(schema: str, table: str) -> str:
