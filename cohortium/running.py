@@ -204,6 +204,8 @@ def show_result(result: StudyResult, target: Path) -> None:
             for shown in analysis.terminal(figures, result, target, language):
                 screen.print(shown, soft_wrap=True)
     screen.print(describe_spending(result.spending, language), soft_wrap=True)
+    for name, why in result.untold.items():
+        screen.print(f"[yellow]No figures of {name}:[/] {escape(why)}")
     if result.missing:
         screen.print(f"[yellow]Missing:[/] {', '.join(result.missing)}")
     for difference in result.differences:

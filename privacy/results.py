@@ -182,6 +182,7 @@ class StudyResult(_Figures):
         participants: holders whose records are in the figures.
         missing: holders that dropped out on the way.
         earlier: earlier runs of the study, oldest first.
+        untold: analyses that were asked and have no figures, and why: what they found cannot be told from the noise.
         handed_out: SHA-256 of this result's text as holders got it; None in that text itself.
         confirmed: holders that compared what they were handed with all others that confirmed it, and found it alike.
         unconfirmed: the other holders that it was handed to.
@@ -190,6 +191,7 @@ class StudyResult(_Figures):
     spending: Spending
     timings: tuple[Timing, ...] = Field(max_length=_LINES)
     earlier: tuple[EarlierRun, ...] = Field(default=(), max_length=_LINES)
+    untold: dict[Name, Annotated[str, Field(max_length=500)]] = Field(default_factory=dict, max_length=len(NAMES))
     handed_out: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
     confirmed: _Holders = ()
     unconfirmed: _Holders = ()

@@ -60,6 +60,7 @@ def render_report(result: StudyResult) -> str:
 def _page(result: StudyResult, language: Language) -> dict[str, Any]:
     sections = _sections(result, language)
     notes = [note for section, view in sections for note in section.notes(view)]
+    notes += [text("untold", language, analysis=name, why=why) for name, why in result.untold.items()]
     if sections and result.spending.k > 1:
         notes.append(text("record_is_no_person", language, count=result.spending.k))
     return {

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-from privacy.errors import CohortiumError
+from privacy.errors import CohortiumError, DataError
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.version import software_version
 from privacy.protocol.study import Study
@@ -46,16 +46,16 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
 
     Args:
         earlier: steps that came before (starting the federation), for the timing table.
-        pages: whether the report, and files beside the result, are written; ``cohortium study report`` writes them too.
+        pages: whether report and files beside the result are written; ``cohortium study report`` writes them too.
 
     Raises:
         ConfigError: if another study was run under its name, as-of day and repetition.
         NotEnoughHolders, BudgetError, ConfigError, Stopped: see :meth:`Questions.ask`; what was charged stays charged.
     """
-    if pages:  # pictures are slow to import; that is done while the holders prepare
-        threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
     study = folder.results.resolve(study)
     check_accountants(study)
+    if pages:
+        _import_pictures()
     watch = Stopwatch(progress)
     with ExitStack() as ending:
         ending.enter_context(folder.locked())
@@ -68,7 +68,8 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
         reserve = _priced(study, everyone)
         federation.join()
         Renewal(folder.root).note_joined(books.roster, federation.participants)
-        outcomes = _outcomes(Questions(reserve, federation, anew=folder.results.of(study) is None, stop=stop), everyone)
+        anew = folder.results.of(study) is None
+        outcomes = _outcomes(Questions(reserve, federation, anew=anew, stop=stop), everyone, watch)
         result = StudyResult(
             study=study,
             study_digest=study.digest,
@@ -83,25 +84,45 @@ def run_study(  # noqa: PLR0913  the study, its place, its way, and what callers
             earlier=_compared(study, outcomes, folder),
             **outcomes,
         )
-        result = _handed_out(result, federation)
-        result = result.model_copy(update={"timings": (*earlier, *watch.timings())})
+        result = _handed_out(result, federation).model_copy(update={"timings": (*earlier, *watch.timings())})
         folder.results.keep(result)
         for text in write_pages(result, folder) if pages else ():
             watch.note(text)
     return result
 
 
-def _outcomes(questions: Questions, everyone: int) -> dict[str, Any]:
-    """What each analysis of the study finds, by its name; each sees its own questions and prices only."""
+def _import_pictures() -> None:
+    """They are slow to import: that is done while the holders prepare."""
+    threading.Thread(target=importlib.import_module, args=("matplotlib.figure",), daemon=True).start()
+
+
+def _outcomes(questions: Questions, everyone: int, progress: Progress) -> dict[str, Any]:
+    """What each analysis of the study finds, by its name; under ``untold`` why those have nothing to say that have not.
+
+    Each sees its own questions and prices only. What was asked is charged whatever comes of it: that one analysis
+    cannot be told from the noise takes no other's figures away.
+
+    Raises:
+        DataError: if no analysis has anything to say; the first one's.
+    """
     reserve = questions.reserve
     found: dict[str, Any] = {}
+    untold: dict[str, str] = {}
+    failed: list[DataError] = []
     for name in reserve.study.analyses:
 
         def ask(title: str, statistic: Statistic[Any], name: str = name) -> Answer:
             return questions.ask(name, title, statistic)
 
-        found[name] = CATALOGUE[name].run(reserve.study, ask, planned_by(reserve, name, holders=everyone))
-    return found
+        try:
+            found[name] = CATALOGUE[name].run(reserve.study, ask, planned_by(reserve, name, holders=everyone))
+        except DataError as error:
+            failed.append(error)
+            untold[name] = error.message
+            progress.note(f"{name} has no figures: {error.message}. What was asked stays charged; {error.hint}")
+    if not found:
+        raise failed[0]
+    return {**found, "untold": untold}
 
 
 def _priced(study: Study, everyone: int) -> Reserve:
@@ -115,7 +136,8 @@ def _priced(study: Study, everyone: int) -> Reserve:
 def _compared(study: Study, outcomes: Mapping[str, Any], folder: CoordinatorFolder) -> tuple[EarlierRun, ...]:
     """The earlier runs that the outcomes are shown beside."""
     before = folder.results.named(study.name)
-    return tuple(run for name, found in outcomes.items() for run in CATALOGUE[name].earlier(study, found, before))
+    found = {name: outcomes[name] for name in study.analyses if name in outcomes}
+    return tuple(run for name, figures in found.items() for run in CATALOGUE[name].earlier(study, figures, before))
 
 
 def _handed_out(result: StudyResult, federation: Federation) -> StudyResult:

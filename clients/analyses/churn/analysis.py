@@ -56,7 +56,7 @@ def _own(
 
 def _label(context: HolderContext) -> Sequence[Path]:
     model, study = released_model(context.answered), context.study
-    if model is None or NAME not in study.analyses:
+    if model is None or NAME not in study.analyses or _is_untold(context.stated):
         return ()
 
     def make() -> ScoreSnapshot:
@@ -66,6 +66,14 @@ def _label(context: HolderContext) -> Sequence[Path]:
         return ScoreSnapshot.of(scores, features.ids, context.customers(CustomerRequest()), model, study)
 
     return publish(make, context.history(ScoreHistory), context.root)
+
+
+def _is_untold(stated: str | None) -> bool:
+    """Whether the coordinator's result says that the model cannot be told from the noise: then it labels nobody."""
+    try:
+        return NAME in StudyResult.model_validate_json(stated or "").untold
+    except ValueError:
+        return False
 
 
 def _knows(code: str, result: StudyResult) -> bool:

@@ -1,0 +1,47 @@
+"""One analysis that cannot be told from the noise takes no other's figures away; what it asked stays charged."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from workspaces import HOLDERS, make_workspace, read_study
+from workspaces import run as run_over
+
+from privacy.errors import DataError
+from privacy.ledger import Ledger, Released
+from privacy.protocol.study import Study
+from privacy.results import StudyResult
+from simulations.worlds.local import Workspace
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Workspace:
+    return make_workspace(tmp_path_factory.mktemp("untold"))
+
+
+def asked(root: Path, *analyses: str) -> Study:
+    """Of holders with a few customers each, of whom a churn model can learn nothing."""
+    raw = read_study(root).model_dump(mode="json")
+    return Study.model_validate(raw | {"name": f"untold-{len(analyses)}", "analyses": list(analyses)})
+
+
+def test_the_others_are_told_and_it_is_said_what_is_not(workspace: Workspace, tmp_path: Path) -> None:
+    study = asked(tmp_path, "rfm", "churn")
+    result = run_over(workspace, study, pages=True)
+    assert set(result.figures) == {"rfm"}
+    assert set(result.untold) == {"churn"}
+    assert "told from the noise" in result.untold["churn"]
+    facts = list(Ledger(workspace.coordinator.root / "ledger.sqlite").facts())
+    assert any(isinstance(fact, Released) for fact in facts)
+    page = (workspace.coordinator.results.folder(study) / "report.html").read_text(encoding="utf-8")
+    assert "The analysis churn has no figures in this report" in page
+    assert StudyResult.model_validate_json(result.model_dump_json()) == result
+    for name in HOLDERS:
+        labels = workspace.holder(name).root / "labels"
+        assert not list(labels.rglob("*churn*")), "nobody is scored by a model that cannot be told from the noise"
+
+
+def test_a_study_without_any_figures_is_an_error(workspace: Workspace, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="told from the noise"):
+        run_over(workspace, asked(tmp_path, "churn"))
