@@ -267,5 +267,5 @@ def test_the_reported_area_is_that_of_single_scores(data_folder: Path, place: in
     rows = shown.measured(shop, study, shown.customers_of(shop, study), noisy_model=True, runs=10)
     errors = {row.figure: row for row in rows}
     assert abs(errors["auc"].now) <= off
-    assert abs(errors["average_precision"].now) <= 0.004
+    assert abs(errors["average_precision"].now) <= 0.006  # three runs of ten: .001 to .003 of bias, deviation .0005
     assert abs(errors["auc"].ties) <= 0.006
