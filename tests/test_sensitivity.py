@@ -22,6 +22,8 @@ from row_kits import FEATURE_DAYS, tables_of
 from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.clusters.anchor_sums import AnchorSums
 from privacy.analyses.clusters.grid_counts import GridCounts
+from privacy.analyses.history.day_values import DayValues
+from privacy.analyses.history.history_cells import HistoryCells
 from privacy.analyses.rfm.prefix_sums import FactGrid, PrefixSums
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.kernel.customers import CustomerColumns
@@ -172,6 +174,22 @@ class CountedNextDoorToo(GridCounts):
         return counts + np.roll(counts, 1)
 
 
+class InTwoQuarters(HistoryCells):
+    """A customer also stands where it stood a quarter of the window ago."""
+
+    def encode_sum(self, table: FeatureTable) -> IntArray:
+        counts = super().encode_sum(table)
+        return counts + np.roll(counts, -self.dim // 4)
+
+
+class SpendBeyondTheCap(DayValues):
+    """Spend enters beyond the cap, as a larger cap's would."""
+
+    def encode_sum(self, table: FeatureTable) -> IntArray:
+        wider = DayValues(day=self.day, cap=4 * self.cap).encode_sum(table)
+        return wider * np.array([1, 4, 1, 4, 16, 16, 1])
+
+
 class AtEveryAnchor(AnchorSums):
     """A customer's block stands at all anchors."""
 
@@ -205,6 +223,8 @@ _TOTALS = {"rules": RULES, "schemes": ("eight", "ten"), "orders_cap": 10, "money
             mutant.model_validate(STATISTICS["score_histogram"][1].model_dump())
             for mutant in (DaysEachCounted, ForgottenModel, ScaledByTheTable)
         ),
+        InTwoQuarters.model_validate(STATISTICS["history_cells"][1].model_dump()),
+        SpendBeyondTheCap.model_validate(STATISTICS["day_values"][1].model_dump()),
         CountedNextDoorToo.model_validate(STATISTICS["grid_counts"][1].model_dump()),
         *(
             mutant.model_validate(STATISTICS["anchor_sums"][1].model_dump())

@@ -49,6 +49,11 @@ class HolderContext:
     stated: str | None = None
 
     @property
+    def of_all(self) -> bool:
+        """Whether it has all of the holder's customers, not those alone of whom something is known today."""
+        return True
+
+    @property
     def study(self) -> Study:
         """The study."""
         return self.origin.study

@@ -42,6 +42,11 @@ class GroupContext(HolderContext):
 
     ids: frozenset[str] = frozenset()
 
+    @property
+    def of_all(self) -> bool:
+        """See :meth:`HolderContext.of_all`."""
+        return False
+
     def rows(self, request: Any) -> OwnRows[Any]:
         """See :meth:`HolderContext.rows`."""
         rows = super().rows(request)

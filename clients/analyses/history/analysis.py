@@ -52,7 +52,8 @@ def _fits(figures: HistoryResult, answered: Sequence[Statistic[Any]]) -> bool:
 def _own(
     context: HolderContext, figures: HistoryResult, result: StudyResult, before: Callable[[], Earlier | None]
 ) -> OwnHistory | None:
-    return own_history(_own_rows(context), context.study, figures)
+    # Who is chosen by what is known today did not do by chance what came before: a group tries no model.
+    return own_history(_own_rows(context), context.study, figures, trying=context.of_all)
 
 
 def _label(context: HolderContext) -> Sequence[Path]:

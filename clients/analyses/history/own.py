@@ -93,7 +93,7 @@ class OwnHistory:
         bands: from who buys soonest.
         top_share: of all spend (or purchases) to expect, that of the tenth with the most.
         listed: those with the most, descending.
-        tried: None where the holder had no customers so long ago.
+        tried: None where the holder had no customers so long ago, or it is not tried.
     """
 
     figures: HistoryResult
@@ -118,13 +118,16 @@ def own_request(study: Study) -> FeatureRequest:
     return options.request(study.as_of).model_copy(update={"days": (earlier, study.as_of)})
 
 
-def own_history(rows: OwnRows[FeatureTable], study: Study, released: HistoryResult) -> OwnHistory:
+def own_history(
+    rows: OwnRows[FeatureTable], study: Study, released: HistoryResult, *, trying: bool = True
+) -> OwnHistory:
     """Work out a holder's own figures.
 
     Args:
         rows: its customers, by :func:`own_request`.
         study: the study.
         released: the analysis' result.
+        trying: whether the model is tried on what these customers did: not where that is what they were chosen by.
     """
     options, unit = study.of(CONTRACT), 10 ** minor_digits(study.currency)
     scores = score(released, rows.table, NOW, options, unit=unit)
@@ -143,7 +146,7 @@ def own_history(rows: OwnRows[FeatureTable], study: Study, released: HistoryResu
         bands=tuple(_band(scores, bands == place, band) for place, band in enumerate(BANDS)),
         top_share=int(value[deciles(value) == 1].sum()) / total if total else 0.0,
         listed=tuple(_valuable(scores, rows, study, int(place), BANDS[int(bands[place])]) for place in order),
-        tried=_tried(rows.table, study, released),
+        tried=_tried(rows.table, study, released) if trying else None,
     )
 
 

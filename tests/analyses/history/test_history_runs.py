@@ -14,6 +14,7 @@ from workspaces import run as run_over
 
 from clients.analyses.history.analysis import ANALYSIS as OWN
 from clients.analyses.history.bands import BANDS
+from clients.analyses.history.own import own_history, own_request
 from clients.report.files import write_holder_report
 from privacy.analyses.history import CONTRACT
 from privacy.analyses.history.results import HistoryResult
@@ -119,6 +120,9 @@ def test_report_and_page_say_it_in_both_languages(ran: Ran) -> None:
     assert own.tried is not None
     assert own.scored == len(purchases_of(ran, ran.world.holders[0]))
     assert sum(line.customers for line in own.bands) == own.scored
+    group = own_history(folder.context(ran.result.study).rows(own_request(ran.result.study)), ran.result.study,
+                        ran.released, trying=False)  # fmt: skip
+    assert group.tried is None
     page = write_holder_report(folder).read_text(encoding="utf-8")
     for words in ("Who buys next", "下次购买与预期价值", "Tried on what has been", "Leave them alone"):
         assert words in page
