@@ -29,6 +29,8 @@ from simulations.worlds.writers import write_rows
 _OVERLAP_MAX = 0.4
 #: Of studies that are run every month: purchases of so many days count.
 WINDOW_DAYS = 365
+#: What customers do in this time after a month's day is among what is true of it, where it is over.
+LATER = dt.timedelta(days=30)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,8 +103,7 @@ def generate(  # noqa: PLR0913  what a world is made of
             write_feeds(beside, holder, home, made, rows, as_of)
             keep_clean(folder, holder, made, rows, as_of)
     truth = folder / "truth.json"
-    facts = _truth(holders, clean, returns, as_of=as_of, customers=customers)
-    facts["months"] = {day.isoformat(): totals_at(clean, returns, day) for day in firsts_before(as_of, 3)}
+    facts = _truth(holders, clean, returns, as_of=as_of, customers=customers) | _monthly_truth(clean, returns, as_of)
     truth.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return GeneratedWorld(
         folder=folder,
@@ -244,6 +245,17 @@ def firsts_before(as_of: dt.date, count: int) -> list[dt.date]:
     return days[::-1]
 
 
+def _monthly_truth(
+    clean: dict[str, pd.DataFrame], returns: dict[str, pd.DataFrame], as_of: dt.date
+) -> dict[str, dict[str, Any]]:
+    """What is true as of the last months' days, and of the time after them where that is over."""
+    days = firsts_before(as_of, 3)
+    return {
+        "months": {day.isoformat(): totals_at(clean, returns, day) for day in days},
+        "later": {day.isoformat(): later_than(clean, day) for day in days if day + LATER <= as_of},
+    }
+
+
 def totals_at(clean: dict[str, pd.DataFrame], returns: dict[str, pd.DataFrame], day: dt.date) -> dict[str, float]:
     """Records, orders and revenue of all holders in the year before a day, exact; money in euros, returns set off."""
     until = pd.Timestamp(day)
@@ -257,6 +269,19 @@ def totals_at(clean: dict[str, pd.DataFrame], returns: dict[str, pd.DataFrame], 
         orders += bought["order"].nunique()
         revenue += float((bought["quantity"] * bought["price"]).sum() + (back["quantity"] * back["price"]).sum()) / 100
     return {"customer_records": int(records), "orders": int(orders), "revenue": round(revenue, 2)}
+
+
+def later_than(clean: dict[str, pd.DataFrame], day: dt.date) -> dict[str, int]:
+    """Records with a purchase before a day, those of them that buy in the time after it, and their days of purchase."""
+    start, end = pd.Timestamp(day), pd.Timestamp(day + LATER)
+    records = buyers = days = 0
+    for rows in clean.values():
+        known = set(rows.loc[rows["time"] < start, "person"])
+        came = rows[(rows["time"] >= start) & (rows["time"] < end) & rows["person"].isin(known)]
+        records += len(known)
+        buyers += came["person"].nunique()
+        days += len(came.assign(day=came["time"].dt.date)[["person", "day"]].drop_duplicates())
+    return {"days_ahead": LATER.days, "customer_records": records, "buyers": buyers, "purchase_days": days}
 
 
 def _truth(

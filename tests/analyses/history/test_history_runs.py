@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+import json
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
@@ -25,6 +27,7 @@ from server.report.render import render_report
 from simulations.worlds.clean_feeds import clean_of
 from simulations.worlds.generator import GeneratedWorld, generate, study_toml
 from simulations.worlds.local import Workspace
+from simulations.worlds.people import SEASONS
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     root = tmp_path_factory.mktemp("history")
     world = generate(root / "data", customers=1_200, stores=3, feeds=True)
     raw = tomllib.loads(study_toml(world), parse_float=Decimal)
-    raw |= {"analyses": ("history",), "history": {"window_days": 540, "value_cap": 400}}
+    raw |= {"analyses": ("history",), "history": {"window_days": 730, "value_cap": 400}, "as_of": dt.date(2024, 12, 1)}
     raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1, "size_class": 2_000}
     workspace = Workspace.create(
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
@@ -57,8 +60,9 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 def purchases_of(ran: Ran, holder: str) -> pd.DataFrame:
     """Days of purchase of each customer of a holder before the study's day, from its clean feed."""
-    lines = clean_of(ran.world.folder, holder, ran.result.study.as_of).feeds["order"]
-    bought = lines[lines["bought"]]
+    as_of = ran.result.study.as_of
+    lines = clean_of(ran.world.folder, holder, as_of).feeds["order"]
+    bought = lines[lines["bought"] & (lines["time"] < pd.Timestamp(as_of))]
     begun = bought.groupby(["customer", "order"])["time"].min().reset_index()
     return begun.assign(day=begun["time"].dt.normalize()).groupby("customer")["day"].agg(["nunique", "min", "max"])
 
@@ -66,11 +70,22 @@ def purchases_of(ran: Ran, holder: str) -> pd.DataFrame:
 def test_the_counts_are_those_of_the_clean_feeds_within_their_margins(ran: Ran) -> None:
     as_of = pd.Timestamp(ran.result.study.as_of)
     everybody = pd.concat([purchases_of(ran, name) for name in ran.world.holders])
-    inside = everybody[(as_of - everybody["min"]).dt.days <= 540]
+    inside = everybody[(as_of - everybody["min"]).dt.days <= 730]
     found = ran.released
     assert abs(found.customers.value - len(inside)) < 2.5 * found.customers.margin
     once = int((inside["nunique"] == 1).sum())
     assert abs(found.by_purchases[0].customers.value - once) < 0.15 * len(inside)
+
+
+def test_what_was_foretold_is_what_came_but_for_the_season(ran: Ran) -> None:
+    """The world goes on for the month of December, in which its customers buy more often; the model knows no season."""
+    truth = json.loads(ran.world.truth.read_text(encoding="utf-8"))["later"][ran.result.study.as_of.isoformat()]
+    soon = ran.released.ahead[0]
+    assert soon.upto == truth["days_ahead"] == 30
+    season = SEASONS[11] / np.mean(SEASONS)
+    assert season > 1.2
+    assert soon.purchases.value * season == pytest.approx(truth["purchase_days"], rel=0.2)
+    assert soon.buyers.value < truth["buyers"] / truth["customer_records"] < soon.buyers.value * season * 1.2
 
 
 def test_two_questions_are_charged_and_nothing_else(ran: Ran) -> None:
@@ -84,7 +99,7 @@ def test_a_stated_model_of_another_window_is_seen(ran: Ran) -> None:
     asked = CONTRACT.questions(study.of(CONTRACT), study)
     assert OWN.fits(ran.released, asked)
     assert not OWN.fits(ran.released, [])
-    assert not OWN.fits(ran.released.model_copy(update={"window_days": 541}), asked)
+    assert not OWN.fits(ran.released.model_copy(update={"window_days": 731}), asked)
 
 
 def test_every_customer_is_labelled_and_facts_are_among_the_columns(ran: Ran) -> None:
