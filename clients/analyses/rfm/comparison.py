@@ -193,8 +193,10 @@ def _counted(columns: CustomerColumns, rfm: RfmResult, scheme: SchemeFigures) ->
         money = np.clip(columns.money / rfm.rules.money_unit, -rfm.money_cap, rfm.money_cap)
         return np.clip(columns.orders, -rfm.orders_cap, rfm.orders_cap).astype(np.float64), money
     cap = round(rfm.money_cap * rfm.rules.money_unit)
-    ranges = ranges_of(rfm.rules, scheme.scheme, orders_cap=rfm.orders_cap, money_cap=cap, net=rfm.returns == "net")
-    facts = ranges.counted(columns, rfm.rules.assign(scheme.scheme, columns)).astype(np.float64)
+    # Value by activity is put together from the eight segments as they were asked.
+    asked = "eight" if scheme.scheme == "value_activity" else scheme.scheme
+    ranges = ranges_of(rfm.rules, asked, orders_cap=rfm.orders_cap, money_cap=cap, net=rfm.returns == "net")
+    facts = ranges.counted(columns, rfm.rules.assign(asked, columns)).astype(np.float64)
     return facts[:, 0], facts[:, 1] / rfm.rules.money_unit
 
 

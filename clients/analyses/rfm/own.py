@@ -135,7 +135,7 @@ def compared_segments(
         ),
         segments=tuple(
             (scheme, lines_as_shown(segment_lines(columns, rfm, scheme, weight=stand.weight), as_shown))
-            for scheme, as_shown in zip(rfm.schemes, written.schemes, strict=True)
+            for scheme, as_shown in zip(rfm.segmentations, written.segmentations, strict=True)
         ),
         movement=moves,
         since=earlier.study.as_of if earlier is not None else None,
