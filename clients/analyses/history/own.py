@@ -32,12 +32,12 @@ EARLIER, NOW = 0, 1
 
 @dataclass(frozen=True, kw_only=True)
 class BandLine:
-    """A band: its customers, days of purchase to expect of them all, and spend in minor units (None without)."""
+    """A band: its customers, days of purchase to expect of them, and its share of spend to expect (None without)."""
 
     band: Band
     customers: int
     purchases: float
-    spend: int | None
+    spend: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,7 +155,7 @@ def _band(scores: Scores, inside: IntArray, band: Band) -> BandLine:
         band=band,
         customers=int(inside.sum()),
         purchases=float(scores.purchases[inside].sum()) / PURCHASE,
-        spend=None if scores.spend is None else int(scores.spend[inside].sum()),
+        spend=None if scores.spend is None else int(scores.spend[inside].sum()) / max(int(scores.spend.sum()), 1),
     )
 
 

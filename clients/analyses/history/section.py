@@ -80,14 +80,15 @@ def _compared(view: View, key: str, one: Compared) -> dict[str, Any]:
 
 
 def _band(view: View, line: BandLine) -> dict[str, Any]:
-    say, own, currency = view.say, view.figures, view.result.study.currency
+    say, own = view.say, view.figures
     cells = [
         Cell(say("history_customers"), f"{line.customers:,}"),
         Cell(say("history_share"), f"{100 * line.customers / own.scored:.1f}"),
         Cell(say("history_purchases", days=own.longest_days), f"{line.purchases:,.0f}"),
     ]
     if line.spend is not None:
-        cells.append(Cell(say("history_spend", days=own.longest_days, currency=currency), _whole(view, line.spend)))
+        # A share, and no sum: spend to expect ranks customers, and adds up to too little.
+        cells.append(Cell(say("history_part", days=own.longest_days), f"{100 * line.spend:.1f}"))
     who = say("history_band", share=line.band.low * 100 // CERTAIN, days=line.band.days) if line.band.low else ""
     return {
         "name": of_its_own(line.band, view.language),

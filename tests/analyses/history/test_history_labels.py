@@ -125,6 +125,7 @@ def test_the_true_model_is_found_good_on_what_has_been_and_another_one_is_not() 
 def test_own_figures_add_up_and_the_list_has_those_with_the_most() -> None:
     own = own_history(rows_of(STUDY), STUDY, RESULT)
     assert sum(line.customers for line in own.bands) == own.scored == 2_000
+    assert sum(line.spend or 0.0 for line in own.bands) == pytest.approx(1.0)
     spends = [item.spend for item in own.listed]
     assert spends == sorted(spends, key=lambda spend: -(spend or 0))
     assert 0.1 < own.top_share < 1
