@@ -20,14 +20,14 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.rows.features import CustomerFeatures, build_features
-from privacy.analyses.churn.models import LogisticModel, NetworkModel
+from privacy.analyses.churn.scorers import ChurnModel
 from privacy.kernel.features import FeatureName, FeatureTable
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.aggregation.noise import central_noise
-from server.analyses.churn.learning import Trained, train_logistic, train_network
-from server.analyses.churn.run import rounds_of
+from server.analyses.churn.learning import Trained
+from server.analyses.churn.run import train
 from server.running.planning import plan, planned_mechanism
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
@@ -43,7 +43,6 @@ RFM: tuple[FeatureName, ...] = ("recency_days", "orders", "money")
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]
 Sampler = Callable[[int, int], IntArray]
-Model = LogisticModel | NetworkModel
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,7 +124,7 @@ def _regions(folder: Path, found: CustomerFeatures) -> IntArray:
 
 def train_directly(
     study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
-) -> Model:
+) -> ChurnModel:
     """The model of :func:`trained_directly`."""
     return trained_directly(study, tables, day=day, sampler=sampler).model
 
@@ -147,8 +146,7 @@ def trained_directly(
             total += central_noise(mechanism, statistic.dim)
         return Noisy(array=total, deviation=mechanism.released_deviation)
 
-    train = train_network if study.churn.model == "network" else train_logistic
-    return train(study.scaled(study.churn.features), (day,), rounds=rounds_of(study), ask=ask)
+    return train(study, (day,), ask)
 
 
 def divided(customers: Customers, index: IntArray, split: str) -> list[FeatureTable]:

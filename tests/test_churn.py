@@ -11,6 +11,7 @@ a holder's policy does not allow is not asked. Sources that hold numbers that ar
 from __future__ import annotations
 
 import datetime as dt
+import itertools
 import math
 import re
 from collections.abc import Callable
@@ -31,10 +32,10 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.features import build_features
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, LogisticModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
 from privacy.analyses.churn.results import ChurnResult
-from privacy.analyses.churn.scorers import logits_of
+from privacy.analyses.churn.scorers import PriorModel, logits_of
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureTable
@@ -45,6 +46,7 @@ from privacy.protocol.transport import Handler
 from privacy.statistics import Statistic
 from server.analyses.churn import learning
 from server.analyses.churn import run as churn
+from server.analyses.churn.foundation import centre_statistic, linear_weights
 from server.running.check import check_study
 from server.running.planning import plan, planned_mechanism
 from server.running.run import run_study
@@ -52,6 +54,7 @@ from server.running.spending import spending_of
 from simulations.worlds.kit import MemoryFederation
 
 TRAIN, TEST = 0, 1
+CORRECTION_QUESTIONS = ["size and centre", "moments", "training 1 of 1", "evaluation"]
 LOGISTIC_QUESTIONS = ("size and centre", "moments", "training 1 of 3", "training 2 of 3", "training 3 of 3")
 
 
@@ -105,13 +108,13 @@ def near(estimate: Any, exact: float) -> bool:
 # --- an ordinary run -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior"])
 def test_released_figures_hold_the_exact_ones(tmp_path: Path, family: str) -> None:
     tables = holders()
     study = study_of(churn={"model": family})
     federation = federation_of(tmp_path, tables)
     result, coordinator = analyse(federation, study)
-    assert isinstance(result.model, NetworkModel if family == "network" else LogisticModel)
+    assert result.model.kind == result.family == family
     exact = exact_auc(result, *tables.values())
     assert exact > 0.75, "the model has learnt"
     assert near(result.quality.auc, exact)
@@ -119,7 +122,7 @@ def test_released_figures_hold_the_exact_ones(tmp_path: Path, family: str) -> No
     assert abs(result.customers.value - 3600) <= 3 * result.customers.margin
     assert [figures.code for figures in result.baselines] == ["recency_days", "prior"]
     assert result.quality.auc.value > result.baselines[0].auc.value
-    steps = 4 if family == "network" else 3
+    steps = {"logistic": 3, "network": 4, "prior": 1}[family]
     assert [step.title for step in result.rounds] == [f"training {n} of {steps}" for n in range(1, steps + 1)]
     assert all(0 < step.step < 10 for step in result.rounds)
     questions = [*LOGISTIC_QUESTIONS[:2], *(step.title for step in result.rounds), "evaluation"]
@@ -175,11 +178,12 @@ def test_policies_see_what_every_model_is_compared_with() -> None:
 
 
 def test_shares_of_the_budget_add_up() -> None:
-    for options in ({}, {"model": "network"}, {"rounds": 7, "evaluation_share": "0.5"}):
+    for options in ({}, {"model": "network"}, {"model": "prior"}, {"rounds": 7, "evaluation_share": "0.5"}):
         assert sum(churn.weights(study_of(churn=options)).values()) == 1
     weights = churn.weights(study_of(churn={"figures": "by_holder"}))
     assert weights["evaluation by holder"] == weights["evaluation"] == Fraction(1, 5)
     assert len(churn.weights(study_of(churn={"rounds": 5}))) == 8
+    assert list(churn.weights(study_of(churn={"model": "prior"}))) == CORRECTION_QUESTIONS
 
 
 def test_several_training_days_are_one_contribution(tmp_path: Path) -> None:
@@ -200,7 +204,7 @@ def test_the_model_is_that_of_the_view_it_was_trained_in() -> None:
     table, features = population(300, 1), study_of().scaled(CHURN_FEATURES)
     base = learning.foundation(features, (TRAIN,), _asked([table]))
     weights = np.random.default_rng(1).normal(0, 1, base.view.dim)
-    model = LogisticModel(features=features, weights=learning.linear_weights(base, weights))
+    model = LogisticModel(features=features, weights=linear_weights(base, weights))
     centred = (table.scaled(features, TRAIN) - np.array(base.view.centre)) / UNIT
     inside = np.linalg.norm(centred, axis=1) < base.view.radius / UNIT
     assert inside.mean() > 0.5
@@ -210,9 +214,11 @@ def test_the_model_is_that_of_the_view_it_was_trained_in() -> None:
     assert np.abs(found[inside]).max() > 1
 
 
-def _asked(tables: list[FeatureTable], *, noise: Callable[[str, int], Any] = lambda title, dim: 0) -> Any:
+def _asked(
+    tables: list[FeatureTable], *, noise: Callable[[str, int], Any] = lambda title, dim: 0, family: str = "logistic"
+) -> Any:
     """Questions answered by exact sums, and whatever is added; the analysis takes it for a release."""
-    study = study_of()
+    study = study_of(churn={"model": family})
     prices = plan(study)
 
     def ask(title: str, statistic: Statistic[Any]) -> Any:
@@ -224,19 +230,20 @@ def _asked(tables: list[FeatureTable], *, noise: Callable[[str, int], Any] = lam
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior"])
 def test_whatever_is_released_there_is_a_model_or_an_error(family: str, seed: int) -> None:
     """Noise a thousand times as large as planned: weights stay finite and in range, or the error is the known one."""
     rng = np.random.default_rng(seed)
     scale = 10 ** rng.uniform(6, 13)
-    ask = _asked([population(2000, 3)], noise=lambda _, dim: np.rint(rng.normal(0, scale, dim)).astype(np.int64))
-    train = learning.train_network if family == "network" else learning.train_logistic
+    noise = lambda _, dim: np.rint(rng.normal(0, scale, dim)).astype(np.int64)  # noqa: E731
+    ask = _asked([population(2000, 3)], noise=noise, family=family)
     try:
-        trained = train(study_of().scaled(CHURN_FEATURES), (TRAIN,), rounds=3, ask=ask)
+        trained = churn.train(study_of(churn={"model": family}), (TRAIN,), ask)
     except DataError:
+        assert family != "prior", "its training is never refused"
         return
     model = trained.model
-    assert np.abs(trained.population.mean).max() <= 1
+    assert trained.population is None or np.abs(trained.population.mean).max() <= 1
     for tested in churn.evaluation_of(study_of(), trained).models:
         assert list(tested.upper) == sorted(set(tested.upper))
     assert model == type(model).model_validate(model.model_dump())
@@ -244,12 +251,14 @@ def test_whatever_is_released_there_is_a_model_or_an_error(family: str, seed: in
 
 
 def test_the_forecast_shrinks_with_epsilon() -> None:
-    margins = []
-    for epsilon in ("0.25", "1", "4"):
-        check = check_study(study_of(epsilon), holders=3)
-        (margin,) = (item.value for item in check.expectations if item.code == "auc_margin")
-        margins.append(margin)
-    assert 0.5 >= margins[0] > margins[1] > margins[2] > 0
+    """Of the area, of the list, and of what the list is better by: the last is known least."""
+    checks = [check_study(study_of(epsilon), holders=3).expectations for epsilon in ("0.25", "1", "4")]
+    found = {item.code: [other.value for check in checks for other in check if other.code == item.code]
+             for item in checks[0]}  # fmt: skip
+    for margins in (found["auc_margin"], found["list_margin"], found["list_gain_margin"]):
+        assert 1 >= margins[0] > margins[1] > margins[2] > 0
+    assert all(gain > own for gain, own in zip(found["list_gain_margin"], found["list_margin"], strict=True))
+    assert found["auc_margin"][0] <= 0.5
     assert any("quality of the churn model" in text for text in check_study(study_of("0.03"), holders=3).warnings)
 
 
@@ -294,6 +303,24 @@ def test_hardly_anybody_is_told_after_one_question(tmp_path: Path, customers: in
     assert titles(federation.folder.ledger())[0] == LOGISTIC_QUESTIONS[0]
 
 
+@pytest.mark.parametrize(("customers", "epsilon"), [(5, "1"), (300, "0.05")])
+def test_a_correction_is_never_refused_only_its_evaluation(tmp_path: Path, customers: int, epsilon: str) -> None:
+    """Where the noise hides the customers the formula stays as it is, and the evaluation says what can be said."""
+    study = study_of(epsilon, churn={"model": "prior"})
+    federation = federation_of(tmp_path, holders(customers))
+    assert "on the day of the test" in fails(federation, study)
+    asked = titles(federation.folder.ledger())
+    assert (asked[0], asked[-1]) == (CORRECTION_QUESTIONS[0], CORRECTION_QUESTIONS[-1])
+    trained = churn.train(study, (TRAIN,), _asked([population(0, 1)], family="prior"))
+    assert trained.model == PriorModel(
+        prior=study.churn.formula, features=study.scaled(CHURN_FEATURES), weights=(0,) * (len(CHURN_FEATURES) + 1)
+    )
+    assert not trained.model.corrected
+    assert (trained.steps, trained.population) == ((), None)
+    for tested in churn.evaluation_of(study, trained).models:
+        assert list(tested.upper) == sorted(set(tested.upper))
+
+
 def test_the_same_error_comes_again_and_costs_nothing(tmp_path: Path) -> None:
     tables = {name: with_outcome(table, 1, TRAIN, TEST) for name, table in holders().items()}
     federation = federation_of(tmp_path, tables)
@@ -308,7 +335,7 @@ def test_nobody_who_counts_adds_nothing(tmp_path: Path) -> None:
     tables = holders(300)
     table = tables["alpha"]
     for other in (changed(table, eligible=table.eligible * 0), with_outcome(table, -1, TRAIN, TEST)):
-        base = learning.centre_statistic(study_of().scaled(CHURN_FEATURES), (TRAIN,))
+        base = centre_statistic(study_of().scaled(CHURN_FEATURES), (TRAIN,))
         assert not base.encode_sum(other).any()
     federation = federation_of(tmp_path, tables | {"alpha": changed(table, eligible=table.eligible * 0)})
     result, _ = analyse(federation, study_of())
@@ -340,7 +367,7 @@ def test_an_empty_holder_takes_part_and_adds_nothing(tmp_path: Path) -> None:
     assert titles(kit.holder_ledger(federation, "beta")) == titles(kit.holder_ledger(federation, "alpha"))
 
 
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior"])
 @pytest.mark.parametrize(("value", "where"), [(MISSING, HOLDERS), (-(1 << 63), HOLDERS), ((1 << 63) - 1, ("beta",))])
 def test_constant_and_missing_features_do_no_harm(tmp_path: Path, value: int, where: Any, family: str) -> None:
     """Half of the features say nothing, at one holder or at all: the others still do."""
@@ -535,8 +562,11 @@ class CutAt(kit.Notes):
             raise Cut
 
 
-@pytest.mark.parametrize("family", ["logistic", "network"])
-@pytest.mark.parametrize("at", ["moments", "training 2 of {}", "evaluation"])
+@pytest.mark.parametrize(
+    ("family", "at"),
+    [*itertools.product(("logistic", "network"), ("moments", "training 2 of {}", "evaluation")),
+     *itertools.product(("prior",), ("moments", "training 1 of {}", "evaluation"))],
+)  # fmt: skip
 def test_a_training_that_was_stopped_goes_on_without_paying_twice(tmp_path: Path, family: str, at: str) -> None:
     """Stopped between two rounds. Without noise the model is that of a run that was not stopped, bit for bit."""
     study = study_of(churn={"model": family})
@@ -706,7 +736,7 @@ def test_the_documented_study_is_valid_and_shows_the_defaults(tmp_path: Path) ->
     (tmp_path / "study.toml").write_text(text)
     study = read_toml(tmp_path / "study.toml", Study)
     assert study.analyses == ("churn",)
-    assert study.churn == ChurnOptions()
+    assert study.churn == ChurnOptions(model="prior"), "what study new writes"
 
 
 def test_every_feature_is_documented() -> None:

@@ -38,7 +38,8 @@ class Page(ReportPage):
         return super()._in(tag, name) and not (name == "figures" and super()._in("caption"))
 
 
-KINDS = ("alone", "both", "network", "unclear", "missing")
+KINDS = ("alone", "both", "network", "unclear", "missing", "prior", "plain")
+CARDS = ("card", "card-prior", "card-plain")
 
 
 def words(name: str, language: str) -> str:
@@ -48,7 +49,7 @@ def words(name: str, language: str) -> str:
 # --- the pages as a whole
 
 
-@pytest.mark.parametrize("name", [*KINDS, "card"])
+@pytest.mark.parametrize("name", [*KINDS, *CARDS])
 def test_pages_refer_to_nothing_outside_and_their_ids_are_unique(name: str) -> None:
     page = Page(html(name))
     assert "http:" not in html(name)
@@ -63,7 +64,7 @@ def test_pages_refer_to_nothing_outside_and_their_ids_are_unique(name: str) -> N
             assert attributes["aria-labelledby"] in ids
 
 
-@pytest.mark.parametrize("name", [*KINDS, "card"])
+@pytest.mark.parametrize("name", [*KINDS, *CARDS])
 def test_the_chinese_page_has_no_english_left(name: str) -> None:
     names = {"Cohortium", "cohortium", "AUC", "GDPR", "SHA", "RFM", "EUR", "GBP", "USD", "UTC", "POST", "FEE", "demo"}
     names |= {"MBG", "NBD", "spring", "review", "shop", "online", "store", "flower", "coordinator", "source", "run"}
@@ -73,14 +74,14 @@ def test_the_chinese_page_has_no_english_left(name: str) -> None:
     assert not re.search(r"[一-鿿]", words(name, "en"))
 
 
-@pytest.mark.parametrize("name", [*KINDS, "card"])
+@pytest.mark.parametrize("name", [*KINDS, *CARDS])
 def test_both_languages_show_the_same_figures(name: str) -> None:
     english, chinese = (said_figures(Page(html(name)), language) for language in ("en", "zh"))
     assert english == chinese
     assert sum(len(row) for row in english) >= 10
 
 
-@pytest.mark.parametrize("name", [*KINDS, "card"])
+@pytest.mark.parametrize("name", [*KINDS, *CARDS])
 def test_pages_use_colours_from_the_list(name: str) -> None:
     listed = {WHITE, BLACK, *PLAIN} | {
         colour for table in (PAIRS, TEXTS, SHAPES) for pair in table.values() for colour in pair
@@ -270,6 +271,27 @@ def test_a_network_says_that_its_picture_is_a_part() -> None:
     assert text("features_direct", "en") in words("network", "en")
     assert text("features_direct", "en") not in words("alone", "en")
     assert "5 hidden units" in words("network", "en")
+
+
+def test_a_correction_says_that_its_picture_is_a_part_and_what_the_formula_is() -> None:
+    said = words("prior", "en")
+    assert text("features_correction", "en") in said
+    assert text("family_prior", "en", features=len(CHURN_FEATURES)) in said
+    assert text("churn_finding_plain", "en") not in said
+    assert "r 0.5, alpha 70 days, a 0.8, b 2.5, for 90 days" in words("card-prior", "en")
+    assert "alpha" not in words("card", "en")
+
+
+def test_where_nothing_was_learnt_the_formula_is_named_and_not_compared_with_itself() -> None:
+    """Its own list would differ by noise alone; recency is what is left."""
+    churn = churn_result(family="plain", recency=0.3, prior=1.6)
+    sentences = _findings(churn, "en")
+    assert text("churn_finding_plain", "en") in sentences
+    assert not any(churn_text("yardstick_prior", "en") in sentence for sentence in sentences)
+    section = churn_section(churn, "en")
+    assert section["features"]["picture"] is None
+    assert text("features_plain", "en") in words("plain", "en")
+    assert text("family_plain", "en") in words("card-plain", "en")
 
 
 def test_figures_by_holder_stand_apart_and_say_what_they_are() -> None:

@@ -44,7 +44,7 @@ from clients.data.rows.features import CustomerFeatures, build_features
 from clients.labels.config import ContactSettings
 from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.churn.models import LOGIT, LogisticModel
-from privacy.analyses.churn.scorers import logits_of
+from privacy.analyses.churn.scorers import PriorModel, logits_of
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import ProtocolError
 from privacy.presentation.texts import LANGUAGES
@@ -55,10 +55,10 @@ from simulations.worlds.local import Workspace
 MONTHS = (dt.date(2024, 12, 1), dt.date(2025, 1, 1))
 
 
-def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...]) -> Ran:
+def run(root: Path, analyses: tuple[str, ...], days: tuple[dt.date, ...], **churn: str) -> Ran:
     world = generate(root / "data", customers=3000, stores=2)
     raw = tomllib.loads(study_toml(world), parse_float=Decimal)
-    raw |= {"analyses": analyses}
+    raw |= {"analyses": analyses, "churn": churn}
     raw["budget"] |= {"epsilon": "4", "max_holders_per_customer": 1}
     workspace = Workspace.create(
         root, {name: root / "data" / name for name in world.holders}, lifetime_epsilon="40", declared=1
@@ -74,7 +74,7 @@ def ran(tmp_path_factory: pytest.TempPathFactory) -> Ran:
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> Ran:
-    return run(tmp_path_factory.mktemp("churn-only"), ("churn",), MONTHS[1:])
+    return run(tmp_path_factory.mktemp("churn-only"), ("churn",), MONTHS[1:], model="prior")
 
 
 def labels_of(folder: HolderFolder, study: Study) -> pd.DataFrame:
@@ -388,6 +388,26 @@ def test_the_page_of_a_run_with_churn_only(alone: Ran) -> None:
     assert "https:" not in html
     assert not (alone.online.root / "labels" / f"{alone.study.name}-{alone.study.as_of}.csv").exists()
     assert len(labels_of(alone.online, alone.study)) == figures_of(alone).scored
+
+
+def test_scores_of_a_corrected_formula_and_their_reasons(alone: Ran) -> None:
+    """From a real run: probabilities are the model's, and history is among the reasons of most customers."""
+    model, table = alone.model, alone.features.table
+    assert isinstance(model, PriorModel)
+    assert model.corrected
+    assert model.prior == alone.study.churn.formula
+    last = table.eligible.shape[1] - 1
+    counted = table.eligible[:, last] == 1
+    written = labels_of(alone.online, alone.study)
+    expected = 1 / (1 + np.exp(-logits_of(model, table, last)[counted] / LOGIT))
+    np.testing.assert_allclose(written["churn_probability"], expected, atol=0.6 / CERTAIN)
+    named = written[["reason_1", "reason_2", "reason_3"]] == "purchase_history"
+    assert named.any(axis=1).mean() > 0.5
+    own = figures_of(alone)
+    assert list(own.rankings) == ["model", "recency_days", "prior", "own_prior", "intervals"]
+    formula = own.rankings["prior"].figures
+    assert formula.auc.value > 0.5
+    assert formula.stayed is not None
 
 
 def test_each_language_stands_alone(alone: Ran) -> None:

@@ -26,6 +26,7 @@ from safetensors.numpy import load, save
 from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.analyses.churn.models import LogisticModel
 from privacy.analyses.churn.options import ChurnOptions
+from privacy.analyses.churn.prior import public_prior
 from privacy.errors import ConfigError, ProtocolError
 from privacy.figures.estimates import Estimate
 from privacy.kernel.canonical import sha256_hex
@@ -37,6 +38,7 @@ from server.analyses.churn.model_file import (
     METADATA,
     SIZE_LIMIT,
     Measured,
+    ModelRecord,
     decode_model,
     encode_model,
     read_model,
@@ -56,14 +58,36 @@ def refused(data: bytes, roster: Roster | None = None) -> str:
 # --- what is right is read
 
 
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain"])
 def test_a_round_trip_gives_the_identical_model(family: str) -> None:
     model = churn_result(family=family).model
     back = made(family).model
     assert back == model
     assert back.digest == model.digest
-    scaled = np.random.default_rng(1).integers(-4096, 4097, (500, len(model.features)))
-    np.testing.assert_array_equal(back.logits(scaled), model.logits(scaled))
+    assert made(family).record.format == (2 if family in ("prior", "plain") else 1)
+    assert back.kind == made(family).record.family
+
+
+def test_a_formula_goes_with_its_family_and_the_second_format() -> None:
+    """Files of before have neither, and stay what they were."""
+    record, other = made().record, made("prior").record
+    assert '"prior":' not in record.canonical().decode()
+    assert ModelRecord.parse(record.canonical()) == record
+    formula = other.prior
+    assert formula == public_prior(90)
+    for wrong in ({"format": 2}, {"prior": formula}, {"family": "prior"}, {"format": 2, "prior": formula}):
+        with pytest.raises(ValueError, match="a formula goes with"):
+            ModelRecord.model_validate({**dict(record), **wrong})
+    with pytest.raises(ValueError, match="a formula goes with"):
+        ModelRecord.model_validate({**dict(other), "format": 1})
+
+
+def test_another_formula_is_not_the_model_that_was_signed() -> None:
+    """Whoever signs names the formula, and the model's digest covers it."""
+    churn = churn_result(family="prior")
+    record = describe_model(study_result(churn), churn, federation="demo")
+    other = record.model_copy(update={"prior": public_prior(90, 35)})
+    assert "not those that were signed" in refused(encode_model(churn.model, members()[1]["coordinator"].sign(other)))
 
 
 def test_the_largest_weights_survive() -> None:
@@ -72,7 +96,7 @@ def test_the_largest_weights_survive() -> None:
     assert made(bias=-limit).model.weights[-1] == -limit
 
 
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain"])
 def test_any_safetensors_reader_reads_it(tmp_path: Path, family: str) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(encoded(family))
@@ -93,7 +117,7 @@ def test_the_same_model_gives_the_same_file() -> None:
 # --- everything else is refused
 
 
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain"])
 def test_any_changed_byte_is_found(family: str) -> None:
     data = encoded(family)
     start = 8 + struct.unpack("<Q", data[:8])[0]

@@ -20,6 +20,7 @@ from typing import Any
 
 import anchor_checks
 import feature_checks
+import formula_checks
 import numpy as np
 import protocol_checks
 import protocol_kit as kit
@@ -46,6 +47,10 @@ from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
+from privacy.analyses.churn.logistic_gradient import LossGradient
+from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.prior_gradient import PriorGradient
+from privacy.analyses.churn.prior_moments import PriorMoments
 from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.clusters import anchor_sums, grid_counts
 from privacy.analyses.clusters.anchor_sums import AnchorSums
@@ -63,6 +68,7 @@ from privacy.protocol.envelopes import Reply
 from privacy.protocol.messages import Checkpoint
 from privacy.secure_sum.masks import mask, unmask
 from privacy.statistics import GAMMA, ContributionBound, bounding
+from privacy.statistics.feature_moments import MomentSums
 from server.running.asking import Asking
 
 #: Probability that a statistical check fails on correct code, each side.
@@ -264,6 +270,8 @@ CHECKS: dict[str, Check] = {
     "feature sensitivity": check_feature_sensitivity,
     "anchors": _plain(anchor_checks.check_a_worked_table_of_anchors),
     "grid": _plain(anchor_checks.check_a_worked_grid),
+    "formula": lambda *_: formula_checks.check_a_worked_formula(),
+    "correction": lambda *_: formula_checks.check_the_questions_of_a_correction(),
     "features of the past": _plain(feature_checks.check_an_order_over_midnight),
     "outcomes of the past": _plain(feature_checks.check_an_outcome_of_an_open_horizon),
     "calibration": check_calibration,
@@ -360,6 +368,43 @@ def who_counts_is_not_asked(patch: Patch) -> None:
         )
 
     patch.setattr(ScoreHistogram, "encode_rows", encode_rows)
+
+
+def _facts_as(patch: Patch, change: Callable[[np.ndarray], np.ndarray]) -> None:
+    real = MbgPrior.logits
+    patch.setattr(MbgPrior, "logits", lambda self, facts: real(self, change(facts)))
+
+
+def first_purchase_counted(patch: Patch) -> None:
+    """Days of purchase are taken for those after the first."""
+    _facts_as(patch, lambda facts: facts + np.array([1, 0, 0]))
+
+
+def silence_for_the_last_purchase(patch: Patch) -> None:
+    """Days since the last purchase are taken for the days until it."""
+    _facts_as(patch, lambda facts: np.stack([facts[:, 0], facts[:, 2] - facts[:, 1], facts[:, 2]], axis=1))
+
+
+def unexpected_not_halved(patch: Patch) -> None:
+    """y - p beside the triangle: up to twice what the norm was derived for."""
+    real = PriorMoments.unexpected
+    patch.setattr(PriorMoments, "unexpected", lambda self, table, day: 2 * real(self, table, day))
+
+
+def gradient_starts_at_even_odds(patch: Patch) -> None:
+    patch.setattr(PriorGradient, "start", lambda self, table, day: np.zeros(len(table), dtype=np.int64))
+
+
+def formula_of_the_first_day(patch: Patch) -> None:
+    """What is expected does not move with the day."""
+    real = MbgPrior.of
+    patch.setattr(MbgPrior, "of", lambda self, table, day: real(self, table, 0))
+
+
+def facts_not_said(patch: Patch) -> None:
+    """A policy would not see what the formula looks at."""
+    for kind, base in ((PriorMoments, MomentSums), (PriorGradient, LossGradient)):
+        patch.setattr(kind, "looks_at", base.looks_at)
 
 
 def vectors_not_clipped(patch: Patch) -> None:
@@ -760,6 +805,12 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (first_coordinate_moves_fastest, "grid"),
     (outside_the_grid_left_out, "grid"),
     (borders_belong_to_the_lower_cell, "grid"),
+    (first_purchase_counted, "formula"),
+    (silence_for_the_last_purchase, "formula"),
+    (unexpected_not_halved, "correction"),
+    (gradient_starts_at_even_odds, "correction"),
+    (formula_of_the_first_day, "correction"),
+    (facts_not_said, "correction"),
     (orders_not_cut_at_the_days, "features of the past"),
     (churned_before_the_horizon_is_over, "outcomes of the past"),
     (divided_by_m, "calibration"),

@@ -38,13 +38,25 @@ from clients.analyses.churn.facts import Facts, narrowed, with_facts
 from clients.analyses.churn.intervals import LOST_AFTER, NOTICE_DAYS, IntervalModel, days_after, fit_intervals, timing
 from clients.analyses.churn.labels import ScoreHistory
 from clients.analyses.churn.quality import FEWEST, ranked
-from clients.analyses.churn.reasons import ABOVE, BELOW, REASONS, UNKNOWN, contributions, main_reasons, said
-from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, released_model, score
+from clients.analyses.churn.reasons import (
+    ABOVE,
+    BELOW,
+    HISTORY,
+    REASONS,
+    UNKNOWN,
+    contributions,
+    main_reasons,
+    parts_of,
+    said,
+)
+from clients.analyses.churn.scoring import Scores, probabilities, released_model, score
 from clients.labelling import export_labels
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, NetworkModel
+from privacy.analyses.churn.prior import public_prior
 from privacy.analyses.churn.results_ranking import area_under_curve, average_precision, top_share
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
+from privacy.analyses.churn.scorers import ChurnModel, PriorModel, Scorer, logits_of
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.features import FEATURES, MISSING
 
@@ -61,7 +73,11 @@ def network(seed: int = 2) -> NetworkModel:
     return NetworkModel(features=SCALED, hidden=inner, output=row(4 + len(SCALED) + 1))
 
 
-MODELS = pytest.mark.parametrize("model", [logistic(), network()], ids=["logistic", "network"])
+def corrected() -> PriorModel:
+    return PriorModel(prior=public_prior(90), features=SCALED, weights=logistic(7).weights)
+
+
+MODELS = pytest.mark.parametrize("model", [logistic(), network(), corrected()], ids=["logistic", "network", "prior"])
 
 
 def facts_of(recency: list[int], tenure: list[int], orders: list[int], money: list[int] | None = None) -> Facts:
@@ -74,7 +90,7 @@ def facts_of(recency: list[int], tenure: list[int], orders: list[int], money: li
 # --- which model -------------------------------------------------------------------------------------------------
 
 
-def question(*models: ChurnModel | FeatureRank) -> ScoreHistogram:
+def question(*models: Scorer) -> ScoreHistogram:
     return ScoreHistogram(day=1, models=tuple(ScoredModel(model=item, upper=(0,), permille=100) for item in models))
 
 
@@ -85,6 +101,7 @@ def test_the_model_is_that_of_the_last_question_of_scores() -> None:
     assert released_model((first, last, per_holder)) == logistic(2)
     assert released_model((last, first)) == logistic(1)
     assert released_model((first, question(rank))) == logistic(1)
+    assert released_model((question(public_prior(90), corrected()),)) == corrected()
     assert released_model(()) is None
     assert released_model((per_holder,)) is None
 
@@ -98,7 +115,7 @@ def test_scores_are_those_of_slow_obvious_code(model: ChurnModel) -> None:
     scores = score(model, table, LAST, horizon_days=90)
     rows = [row for row in range(400) if table.eligible[row, LAST] == 1]
     assert scores.rows.tolist() == rows
-    logits = [int(model.logits(table.take(np.array([row])).scaled(SCALED, LAST))[0]) for row in rows]
+    logits = [int(logits_of(model, table.take(np.array([row])), LAST)[0]) for row in rows]
     assert scores.probability.tolist() == [round(CERTAIN / (1 + np.exp(-value / LOGIT))) for value in logits]
     order = sorted(range(len(rows)), key=lambda place: (-logits[place], place))
     for rank, place in enumerate(order):
@@ -184,12 +201,32 @@ def test_a_contribution_is_the_logit_minus_that_with_the_feature_at_the_average(
     scaled = make_features(60).scaled(SCALED, LAST)
     average = np.rint(scaled.mean(axis=0)).astype(np.int64)
     found = contributions(model, scaled, average)
+    logits = model.correction if isinstance(model, PriorModel) else model.logits
     for column in range(scaled.shape[1]):
         changed = scaled.copy()
         changed[:, column] = average[column]
-        np.testing.assert_array_equal(found[:, column], model.logits(scaled) - model.logits(changed))
-    if isinstance(model, LogisticModel):
-        np.testing.assert_array_equal(found.sum(axis=1), model.logits(scaled) - model.logits(average[None]))
+        np.testing.assert_array_equal(found[:, column], logits(scaled) - logits(changed))
+    if not isinstance(model, NetworkModel):
+        np.testing.assert_array_equal(found.sum(axis=1), logits(scaled) - logits(average[None]))
+
+
+def test_a_formula_is_one_more_part_of_the_score() -> None:
+    """Parts add up to what the customer's logit is off the average one, and the strongest three are named."""
+    table, model = make_features(200), corrected()
+    scores = score(model, table, LAST, horizon_days=90)
+    own = table.take(scores.rows)
+    scaled, history = own.scaled(SCALED, LAST), model.prior.of(own, LAST)
+    average = np.rint(scaled.mean(axis=0)).astype(np.int64)
+    parts = np.column_stack([contributions(model, scaled, average), history - np.rint(history.mean()).astype(int)])
+    strongest = np.argsort(-np.abs(parts), axis=1, kind="stable")[:, :REASONS]
+    assert scores.reasons.feature.tolist() == strongest.tolist()
+    place = parts_of(model).index(HISTORY)
+    assert (scores.reasons.feature == place).any(axis=1).mean() > 0.2
+    raises = np.take_along_axis(parts, strongest, axis=1) > 0
+    np.testing.assert_array_equal(scores.reasons.raises, raises)
+    assert said(HISTORY, ABOVE, raises=True).en == "how often and how recently this customer buys: raises the risk"
+    plain = model.model_copy(update={"weights": (0,) * len(model.weights)})
+    assert set(score(plain, table, LAST, horizon_days=90).reasons.feature[:, 0].tolist()) <= {place, -1}
 
 
 def test_the_main_reasons_are_the_strongest_with_ties_in_order() -> None:
@@ -439,6 +476,20 @@ def test_one_row_for_every_customer_who_counts(tmp_path: Path) -> None:
         " 007",
         "7.0",
     ]
+
+
+def test_scores_with_a_formula_are_kept_and_written(tmp_path: Path) -> None:
+    """The customer's history is a reason in files, and what was kept is read back."""
+    study = make_study(analyses=("churn",))
+    plain = PriorModel(prior=public_prior(90), features=SCALED, weights=(0,) * (len(SCALED) + 1))
+    write_scores(lambda: snapshot(study, counted=(0, 1, 3), model=plain), folder=tmp_path / "labels")
+    rows = read(tmp_path / "labels/spring-2024-06-01-churn.csv")
+    assert {row["reason_1"] for row in rows} == {HISTORY}
+    assert {row["reason_2"] for row in rows} == {""}
+    for row in rows:
+        assert row["reason_1_en"] == f"how often and how recently this customer buys: {row['reason_1_effect']} the risk"
+    kept = ScoreHistory(tmp_path / "state" / "labels").load(study.name, JUNE)
+    assert kept.features == (*FEATURE_NAMES, HISTORY)
 
 
 def test_the_next_month_says_what_changed_and_an_unmoved_score_has_no_reason(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import abstractmethod
 from typing import Literal
 
 import numpy as np
@@ -14,8 +15,10 @@ from privacy.statistics.base import IntArray
 from privacy.statistics.vector import VectorStatistic, counted_days
 
 
-class FeatureMoments(VectorStatistic):
-    """Sums of z z' and, where ``outcome_weight`` is not 0, of ``outcome_weight (y - 1/2) z``, z a view's coordinates.
+class MomentSums(VectorStatistic):
+    """Sums of z z' and, where ``outcome_weight`` is not 0, of ``outcome_weight u z``, z a view's coordinates.
+
+    u is what of a customer's outcome is not expected, halved: from -1/2 to 1/2.
 
     Noise is added to the second moments themselves, as in Dwork, Talwar, Thakurta, Zhang 2014, "Analyze Gauss: optimal
     bounds for privacy-preserving principal component analysis", STOC, algorithm 1. Off-diagonal products are sent once,
@@ -28,8 +31,11 @@ class FeatureMoments(VectorStatistic):
             without a known outcome.
     """
 
-    kind: Literal["feature_moments"] = "feature_moments"
     outcome_weight: int = Field(ge=0, le=1_000_000)
+
+    @abstractmethod
+    def unexpected(self, table: FeatureTable, day: int) -> FloatArray:
+        """u of every customer, shape ``(customers,)``; of any value where the outcome is not known."""
 
     @property
     def dim(self) -> int:
@@ -49,12 +55,12 @@ class FeatureMoments(VectorStatistic):
                 found[:, position] = z[:, first] * z[:, second] * scale * counts
                 position += 1
         if self.outcome_weight:
-            signed = (table.outcome[:, day] - 0.5) * (self.outcome_weight / 1000) * counts
+            signed = self.unexpected(table, day) * (self.outcome_weight / 1000) * counts
             found[:, position:] = z * signed[:, None]
         return found
 
     def decode(self, values: IntArray, noise_deviation: float) -> tuple[FloatArray, FloatArray, float]:
-        """Sum of z z', shape ``(n, n)``; sum of (y - 1/2) z, shape ``(n,)``, zeros without outcomes; and the noise.
+        """Sum of z z', shape ``(n, n)``; sum of u z, shape ``(n,)``, zeros without outcomes; and the noise.
 
         The noise is the standard deviation of a diagonal entry; off the diagonal it is smaller by sqrt(2), and of the
         products with the outcome larger by the inverse of their weight.
@@ -67,3 +73,13 @@ class FeatureMoments(VectorStatistic):
         matrix = matrix + matrix.T - np.diag(np.diag(matrix))
         products = natural[len(upper[0]) :] / (self.outcome_weight / 1000) if self.outcome_weight else np.zeros(size)
         return matrix, products, noise_deviation * self.unit
+
+
+class FeatureMoments(MomentSums):
+    """With ``u = y - 1/2``: even odds are expected of everybody."""
+
+    kind: Literal["feature_moments"] = "feature_moments"
+
+    def unexpected(self, table: FeatureTable, day: int) -> FloatArray:
+        """y - 1/2."""
+        return np.asarray(table.outcome[:, day] - 0.5, dtype=np.float64)

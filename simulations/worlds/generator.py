@@ -182,6 +182,9 @@ def _monthly(*, later: bool) -> str:
     return f"""\
 window_days = {WINDOW_DAYS}       # purchases of the year before the as-of day, so that months can be compared
 
+[churn]
+model = "prior"         # a public formula, corrected by what the customers of all add to it
+
 [clusters]
 ranges = "released"     # features count by how much they vary, as a question of the study finds
 {centres}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from functools import cache
+from collections.abc import Callable
+from functools import cache, partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,9 @@ from report_pages import PLAIN as RFM_RESULT
 
 from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
+from privacy.analyses.churn.prior import public_prior
 from privacy.analyses.churn.results import ChurnResult, TrainingRound
+from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.figures.estimates import Estimate
 from privacy.protocol.identity import Identity, Roster
 from privacy.results import QuestionCost, StudyResult, Timing
@@ -70,11 +73,22 @@ def linear(names=CHURN_FEATURES) -> LogisticModel:
     return LogisticModel(features=features, weights=(*weights, -WEIGHT // 3))
 
 
+def corrected(*, plain: bool = False) -> PriorModel:
+    features = RFM_RESULT.study.scaled(CHURN_FEATURES)
+    weights = tuple(0 if plain else weight // 4 for weight in linear().weights)
+    return PriorModel(prior=public_prior(90), features=features, weights=weights)
+
+
 def network() -> NetworkModel:
     features = RFM_RESULT.study.scaled(CHURN_FEATURES)
     hidden = tuple(tuple((7919 * (i + 31 * j)) % 90_000 - 45_000 for i in range(len(features) + 1)) for j in range(5))
     output = (*range(-20_000, 30_000, 10_000), *linear().weights)
     return NetworkModel(features=features, hidden=hidden, output=output)
+
+
+_MODELS: dict[str, Callable[[], ChurnModel]] = {
+    "logistic": linear, "network": network, "prior": corrected, "plain": partial(corrected, plain=True)
+}  # fmt: skip
 
 
 @cache
@@ -95,13 +109,13 @@ def churn_result(
     assert quality is not None
     by_holder = {holder: ranking(holder, counts(separation, 3000), deviation, ENDS) for holder in holders}
     return ChurnResult(
-        family=family,
+        family="prior" if family == "plain" else family,
         horizon_days=90,
         active_days=365,
         training_days=("2024-04-07", "2024-07-06"),
         test_day="2024-10-03",
         score_day="2025-01-01",
-        model=network() if family == "network" else linear(),
+        model=_MODELS[family](),
         customers=Estimate(value=9012.3, margin=77.0),
         quality=quality,
         baselines=baselines,
@@ -141,16 +155,16 @@ def kinds() -> dict[str, StudyResult]:
         "both": study_result(bare, with_rfm=True),
         "network": study_result(churn_result(family="network", holders=("online", "store-1"))),
         "unclear": study_result(bare.model_copy(update={"quality": unclear, "baselines": (), "rounds": ()})),
+        "prior": study_result(churn_result(family="prior", prior=0.9)),
+        "plain": study_result(churn_result(family="plain", prior=1.0)),
         "missing": study_result(bare, missing=("shop-7",)),
     }
 
 
 @cache
 def html(name: str) -> str:
-    if name == "card":
-        from churn_pages import made
-
+    if name.startswith("card"):
         from server.analyses.churn.model_card import render_card
 
-        return render_card(made("logistic"))
+        return render_card(made(name.removeprefix("card-") if name != "card" else "logistic"))
     return render_report(kinds()[name])

@@ -11,7 +11,7 @@ from clients.analyses.churn.scoring import released_model
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.data.rows.features import CustomerFeatures
-from privacy.analyses.churn.models import LogisticModel
+from privacy.analyses.churn.scorers import ChurnModel
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from simulations.worlds.local import Workspace
@@ -37,9 +37,9 @@ class Ran:
         return tuple(plan.core.statistic for plan in plans)
 
     @property
-    def model(self) -> LogisticModel:
+    def model(self) -> ChurnModel:
         model = released_model(self.answered())
-        assert isinstance(model, LogisticModel)
+        assert model is not None
         return model
 
     @property

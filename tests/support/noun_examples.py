@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
-from analyses.churn.examples import FORMULA, LOGISTIC, NETWORK, ranked
+from analyses.churn.examples import CORRECTED, FORMULA, LOGISTIC, NETWORK, ranked
 from analyses.rfm.examples import RULES
 from contract_examples import NOUNS, STATISTICS, identities, roster_of
 from statistic_kit import TURNED_VIEW
@@ -369,7 +369,7 @@ EXAMPLES: tuple[Noun, ...] = (
     NEXT_ROSTER, RULES, KNOWN_CUTS, CORE.mechanism, checkpoint("alpha"), RULES.thresholds[0],
     SCALED, Scale(kind="log", high=3650), STUDY.churn, FEATURE_LISTS,
     FeatureRequest(names=LISTED, days=(STUDY.as_of,), horizon_days=90, lists=FEATURE_LISTS),
-    MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK, FORMULA,
+    MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK, FORMULA, CORRECTED,
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
     CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, CLUSTER_NAME, CLUSTER_OPTIONS, Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],

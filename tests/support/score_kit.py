@@ -12,10 +12,11 @@ from label_kit import TABLE, make_study
 
 from clients.analyses.churn.facts import with_facts
 from clients.analyses.churn.labels import ScoreSnapshot
-from clients.analyses.churn.scoring import ChurnModel, score
+from clients.analyses.churn.scoring import score
 from clients.data.rows.customers import CustomerTable
 from clients.data.spellings import Spellings
 from privacy.analyses.churn.models import WEIGHT, LogisticModel
+from privacy.analyses.churn.scorers import ChurnModel
 from privacy.kernel.features import MISSING, FeatureTable
 from privacy.protocol.study import Study
 

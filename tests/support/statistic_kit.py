@@ -84,9 +84,9 @@ def slow_scaled(scale: Scale, raw: int) -> int:
     return scale.missing if raw == MISSING else scale.levels[bisect_left(scale.thresholds, raw)]
 
 
-def slow_inputs(features: Sequence[ScaledFeature], day: FeatureDay) -> list[int]:
-    """One customer's scaled features."""
-    return [slow_scaled(item.scale, day[2][FEATURE_NAMES.index(item.name)]) for item in features]
+def slow_inputs(features: Sequence[ScaledFeature], day: FeatureDay, names: Sequence[str] = FEATURE_NAMES) -> list[int]:
+    """One customer's scaled features; ``names`` of the table's."""
+    return [slow_scaled(item.scale, day[2][names.index(item.name)]) for item in features]
 
 
 def cut(vector: list[float], norm: float) -> list[float]:
@@ -94,9 +94,9 @@ def cut(vector: list[float], norm: float) -> list[float]:
     return [value * norm / length for value in vector] if length > norm else vector
 
 
-def slow_view(view: LinearView, day: FeatureDay) -> list[float]:
+def slow_view(view: LinearView, day: FeatureDay, names: Sequence[str] = FEATURE_NAMES) -> list[float]:
     """A view's coordinates of one customer."""
-    scaled = slow_inputs(view.features, day)
+    scaled = slow_inputs(view.features, day, names)
     centred = [x - c for x, c in zip(scaled, view.centre or (0,) * len(scaled), strict=True)]
     base = [view.constant / UNIT, *(x / UNIT for x in cut(centred, view.radius))]
     if view.matrix:

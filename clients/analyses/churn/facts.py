@@ -70,6 +70,6 @@ def _column(table: FeatureTable, day: int, rows: IntArray, name: FeatureName) ->
     return column
 
 
-def lacking(table: FeatureTable, names: Iterable[FeatureName]) -> list[FeatureName]:
+def lacking(table: FeatureTable, names: Iterable[str]) -> list[str]:
     """Features that a table has not."""
     return [name for name in names if name not in table.names]

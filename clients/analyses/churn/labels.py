@@ -16,14 +16,15 @@ from numpy.typing import NDArray
 
 from clients.analyses.churn.bands import BANDS, CERTAIN, band_of
 from clients.analyses.churn.intervals import days_after
-from clients.analyses.churn.reasons import REASONS, Said, said
-from clients.analyses.churn.scoring import ChurnModel, Scores
+from clients.analyses.churn.reasons import HISTORY, REASONS, Said, parts_of, said
+from clients.analyses.churn.scoring import Scores
 from clients.analysis.facts import LabelFact
 from clients.data.rows.customers import CustomerTable
 from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.churn import CONTRACT
+from privacy.analyses.churn.scorers import ChurnModel
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
@@ -46,7 +47,8 @@ class ScoreSnapshot(StoredSnapshot):
         currency: of money.
         digits: fraction digits of money.
         horizon_days: churned means no purchase in so many days from the as-of day on.
-        features: the model's, which reasons are among.
+        features: what the scores are made of, which reasons are among: the model's features, and ``purchase_history``
+            where it corrects a formula.
         model: the model's digest.
         table: one row per scored customer, ascending by id: ``customer_id``, ``source_id`` (null where the customer
             table does not know the customer), ``also_spelled``; ``probability`` (ten-thousandths), ``decile`` (1 to
@@ -61,7 +63,7 @@ class ScoreSnapshot(StoredSnapshot):
     currency: str
     digits: int
     horizon_days: int
-    features: tuple[FeatureName, ...]
+    features: tuple[str, ...]
     model: str
 
     @classmethod
@@ -90,7 +92,7 @@ class ScoreSnapshot(StoredSnapshot):
             currency=study.currency,
             digits=minor_digits(study.currency),
             horizon_days=study.of(CONTRACT).horizon_days,
-            features=tuple(feature.name for feature in model.features),
+            features=parts_of(model),
             model=model.digest,
             table=pa.table({name: pa.array(item, _FACTS[name]) for name, item in arrays.items()}),
         )
@@ -109,7 +111,7 @@ class ScoreSnapshot(StoredSnapshot):
     def read_about(cls, about: Mapping[str, Any]) -> dict[str, Any]:
         """See :class:`StoredSnapshot`."""
         features = tuple(about["features"])
-        if not set(features) <= set(get_args(FeatureName)):
+        if not set(features) <= {*get_args(FeatureName), HISTORY}:
             raise ValueError("a feature that this release does not know")
         return {
             "currency": about["currency"],
@@ -215,7 +217,7 @@ def numbered_reason(facts: Mapping[str, Any], number: int) -> tuple[pa.Array, pa
     return feature, pc.add(pc.multiply(pc.add(pc.multiply(feature, _LEVELS), level), 2), raises), raises
 
 
-def sentences(features: Sequence[FeatureName]) -> list[Said]:
+def sentences(features: Sequence[str]) -> list[Said]:
     """Every reason there may be: by feature, then level, then effect."""
     return [
         said(name, level, raises=bool(effect)) for name in features for level in range(_LEVELS) for effect in range(2)

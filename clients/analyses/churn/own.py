@@ -20,14 +20,14 @@ from clients.analyses.churn.intervals import days_after, fit_intervals
 from clients.analyses.churn.labels import ScoreSnapshot
 from clients.analyses.churn.own_formula import fitted
 from clients.analyses.churn.quality import Ranked, ranked
-from clients.analyses.churn.reasons import Said, said
-from clients.analyses.churn.scoring import ChurnModel, Scores, probabilities, score
+from clients.analyses.churn.reasons import Said, parts_of, said
+from clients.analyses.churn.scoring import Scores, probabilities, score
 from clients.data.rows.kinds import OwnRows
 from clients.labels.config import ContactSettings
 from clients.labels.contacts import PLACES, places, share_of
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import ChurnResult
-from privacy.analyses.churn.scorers import logits_of
+from privacy.analyses.churn.scorers import ChurnModel, logits_of
 from privacy.kernel.features import FeatureTable
 from privacy.protocol.study import Study
 
@@ -256,8 +256,8 @@ def _listed(  # noqa: PLR0913  each column of the list has another source
 
 
 def _reason(scores: Scores, row: int, model: ChurnModel) -> Said | None:
-    reasons = scores.reasons
+    reasons, names = scores.reasons, parts_of(model)
     for feature, level, raises in zip(reasons.feature[row], reasons.level[row], reasons.raises[row], strict=True):
         if feature >= 0 and raises:
-            return said(model.features[feature].name, int(level), raises=True)
+            return said(names[feature], int(level), raises=True)
     return None

@@ -3,24 +3,28 @@
 A feature's contribution is the logit as it is minus the logit with that feature at the average of the customers who
 are scored. For a logistic regression these are the terms of the sum, so that they add up to the distance from the
 average customer's logit; for a network each one is exact by itself, and what depends on several features at once is in
-the contribution of each of them. Features that tell much the same share their effect. A reason is no cause.
+the contribution of each of them. A public formula that is corrected is one more part, the customer's purchase history.
+Features that tell much the same share their effect. A reason is no cause.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.churn.models import LogisticModel, NetworkModel, tangent
+from privacy.analyses.churn.models import NetworkModel, tangent
+from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureName
 
 IntArray = NDArray[np.int64]
 
 #: Reasons that are given for a score.
 REASONS = 3
+#: What a formula says of a customer, as a part of its score.
+HISTORY = "purchase_history"
 #: Where a customer stands on a feature.
 BELOW, ABOVE, UNKNOWN = 0, 1, 2
 
@@ -37,7 +41,7 @@ class Reasons:
     """The main reasons of each score, the strongest first; all arrays int8, shape ``(customers, REASONS)``.
 
     Attributes:
-        feature: index in the model's features, -1 where fewer features move the score.
+        feature: index in what the score is made of (:func:`parts_of`), -1 where fewer features move the score.
         level: BELOW or ABOVE the average, or UNKNOWN where the feature cannot be computed (too few orders).
         raises: 1 where it makes churn more probable, 0 where less.
     """
@@ -47,15 +51,21 @@ class Reasons:
     raises: NDArray[np.int8]
 
 
-def contributions(model: LogisticModel | NetworkModel, scaled: IntArray, average: IntArray) -> IntArray:
-    """By how much each feature moves each logit, in units of 1 / LOGIT; shape as ``scaled``.
+def parts_of(model: ChurnModel) -> tuple[str, ...]:
+    """Names of what a model's scores are made of: its features, and then its formula, if it has one."""
+    names = tuple(feature.name for feature in model.features)
+    return (*names, HISTORY) if isinstance(model, PriorModel) else names
+
+
+def contributions(model: ChurnModel, scaled: IntArray, average: IntArray) -> IntArray:
+    """By how much each feature moves each logit, in units of 1 / LOGIT; shape as ``scaled``. A formula's part is none.
 
     Args:
         model: the model.
         scaled: scaled features, shape ``(customers, features)``.
         average: scaled features of the average customer, shape ``(features,)``.
     """
-    if isinstance(model, LogisticModel):
+    if not isinstance(model, NetworkModel):
         return (scaled - average) * np.array(model.weights[:-1], dtype=np.int64)
     away = scaled - average
     hidden = len(model.hidden)
@@ -93,9 +103,14 @@ def main_reasons(moved: IntArray, scaled: IntArray, average: IntArray, raw: IntA
     )
 
 
-def said(name: FeatureName, level: int, *, raises: bool) -> Said:
+def said(name: str, level: int, *, raises: bool) -> Said:
     """A reason in words: ``orders, last 90 days: below your average, raises the risk``."""
-    feature = FEATURES[name]
+    if name == HISTORY:
+        return Said(
+            en=f"how often and how recently this customer buys: {'raises' if raises else 'lowers'} the risk",
+            zh=f"购买频率与最近购买时间：{'推高' if raises else '拉低'}风险",
+        )
+    feature = FEATURES[cast(FeatureName, name)]
     en = ("below your average", "above your average", "not known, too few orders")[level]
     zh = ("低于您客户的平均水平", "高于您客户的平均水平", "订单过少，无法计算")[level]
     return Said(

@@ -16,13 +16,12 @@ from clients.analyses.churn.bands import CERTAIN
 from clients.analyses.churn.facts import Facts, IntArray, lacking
 from clients.analyses.churn.intervals import Timing, fit_intervals, timing
 from clients.analyses.churn.reasons import REASONS, Reasons, contributions, main_reasons
-from privacy.analyses.churn.models import LOGIT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
 from privacy.analyses.churn.score_histogram import ScoreHistogram
+from privacy.analyses.churn.scorers import ChurnModel, PriorModel, reads
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureTable
 from privacy.statistics import Statistic
-
-ChurnModel = LogisticModel | NetworkModel
 
 DECILES = 10
 #: Customers whose features are in memory as 64-bit integers at one time.
@@ -33,7 +32,8 @@ def released_model(answered: Sequence[Statistic[Any]]) -> ChurnModel | None:
     """The model that a run measured last: in the plan of its last question of scores by outcome; None without one."""
     for statistic in reversed(answered):
         if isinstance(statistic, ScoreHistogram):
-            models = [item.model for item in statistic.models if isinstance(item.model, LogisticModel | NetworkModel)]
+            kinds = LogisticModel | NetworkModel | PriorModel
+            models = [item.model for item in statistic.models if isinstance(item.model, kinds)]
             if models:
                 return models[0]
     return None
@@ -84,7 +84,7 @@ def score(model: ChurnModel, table: FeatureTable, day: int, *, horizon_days: int
     Raises:
         DataError: if the table lacks a feature of the model.
     """
-    missing = lacking(table, [feature.name for feature in model.features])
+    missing = lacking(table, sorted(reads(model)))
     if missing:
         raise DataError(
             f"the model needs {missing[0]}, which the study did not ask for",
@@ -120,19 +120,41 @@ def _apply(model: ChurnModel, table: FeatureTable, day: int, rows: IntArray) -> 
     columns = [table.names.index(feature.name) for feature in model.features]
     blocks = [rows[start : start + _BLOCK] for start in range(0, len(rows), _BLOCK)]
     scaled = np.empty((len(rows), len(columns)), dtype=np.int16)  # between -UNIT and UNIT
+    history = np.zeros(len(rows), dtype=np.int64)  # logits of the formula
     logits = np.empty(len(rows), dtype=np.int64)
     parts = {name: np.empty((len(rows), REASONS), dtype=np.int8) for name in ("feature", "level", "raises")}
     done = 0
     for block in blocks:
         now = slice(done, done := done + len(block))
-        part = table.take(block).scaled(model.features, day)
-        scaled[now], logits[now] = part, model.logits(part)
-    average = np.rint(scaled.mean(axis=0, dtype=np.float64) if len(rows) else np.zeros(len(columns))).astype(np.int64)
+        own = table.take(block)
+        part = own.scaled(model.features, day)
+        scaled[now] = part
+        if isinstance(model, PriorModel):
+            history[now] = model.prior.of(own, day)
+            logits[now] = history[now] + model.correction(part)
+        else:
+            logits[now] = model.logits(part)
+    average = np.rint(_mean(scaled)).astype(np.int64)
+    usual = np.rint(_mean(history[:, None])).astype(np.int64)
     done = 0
     for block in blocks:
         now = slice(done, done := done + len(block))
-        part = scaled[now].astype(np.int64)
-        found = main_reasons(contributions(model, part, average), part, average, table.values[block, day][:, columns])
+        part, raw = scaled[now].astype(np.int64), table.values[block, day][:, columns]
+        moved, levels = contributions(model, part, average), average
+        if isinstance(model, PriorModel):  # one more part, as if it were a feature
+            told = history[now][:, None]
+            moved = np.concatenate([moved, told - usual], axis=1)
+            part = np.concatenate([part, told // WEIGHT], axis=1)
+            raw = np.concatenate([raw, told], axis=1)
+            levels = np.concatenate([average, usual // WEIGHT])
+        found = main_reasons(moved, part, levels, raw)
         for name, array in parts.items():
             array[now] = getattr(found, name)
     return logits, Reasons(**parts)
+
+
+def _mean(columns: NDArray[np.integer[Any]]) -> NDArray[np.float64]:
+    """Of each column; 0 where there is nobody."""
+    if not len(columns):
+        return np.zeros(columns.shape[1])
+    return np.asarray(columns.mean(axis=0, dtype=np.float64))

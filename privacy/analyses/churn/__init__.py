@@ -6,6 +6,8 @@ from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.options import ChurnOptions
+from privacy.analyses.churn.prior_gradient import PriorGradient
+from privacy.analyses.churn.prior_moments import PriorMoments
 from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.contract import AnalysisContract
 from privacy.statistics import FeatureMoments, FeatureSums
@@ -14,7 +16,10 @@ CONTRACT = AnalysisContract(
     name="churn",
     since="0.1.0",
     options=ChurnOptions,
-    statistics=(ByHolder, FeatureSums, FeatureMoments, LogisticGradient, NetworkGradient, ScoreHistogram),
+    statistics=(
+        ByHolder, FeatureSums, FeatureMoments, LogisticGradient, NetworkGradient, ScoreHistogram,
+        PriorMoments, PriorGradient,
+    ),
     reads=lambda options, terms: options.request(terms.as_of),
     consents=lambda options: frozenset({options.figures}),
-)
+)  # fmt: skip

@@ -8,15 +8,36 @@ from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel
 from privacy.analyses.churn.network_gradient import Network, NetworkGradient
+from privacy.analyses.churn.prior import public_prior
+from privacy.analyses.churn.prior_gradient import PriorGradient
+from privacy.analyses.churn.prior_moments import PriorMoments
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
-from privacy.statistics.examples import CROWD, FAR, HOLDERS, NAMES, SCALED, VIEW, Example, beyond, longer
+from privacy.statistics.examples import CROWD, FAR, HOLDERS, NAMES, SCALED, VIEW, Example, beyond, features_of, longer
 
 _MODEL = LogisticModel(features=SCALED, weights=(WEIGHT, -WEIGHT, WEIGHT // 4))
+_FORMULA = public_prior(90)
+_NAMES = (*NAMES, "purchase_days", "tenure_days")
+_CROWD = features_of(_NAMES, [(0, (12, 2, 3, 80)), (1, (200, 0, 1, 200)), (0, (45, 1, 2, 90))])
+#: Of whom the formula is sure that it is lost, and who buys again.
+_SUREST = features_of(_NAMES, [(0, (FAR, FAR, 201, 7_300))])
 
 #: What a small study with this analysis says in its table.
 OPTIONS: dict[str, Any] = {"features": NAMES, "figures": "by_holder"}
 
+#: The first one's customers have all facts that any of these questions looks at.
 EXAMPLES = (
+    Example(
+        statistic=PriorMoments(view=VIEW, prior=_FORMULA, days=(0,), outcome_weight=1000, norm=900),
+        crowd=_CROWD,
+        witness=_SUREST,
+        unclipped=longer,
+    ),
+    Example(
+        statistic=PriorGradient(view=VIEW, prior=_FORMULA, weights=(0, WEIGHT, -WEIGHT), days=(0,), norm=400),
+        crowd=_CROWD,
+        witness=_SUREST,
+        unclipped=longer,
+    ),
     Example(
         statistic=LogisticGradient(view=VIEW, weights=(0, WEIGHT, -WEIGHT), days=(0,), norm=400),
         crowd=CROWD,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from typing import Annotated, Literal, Self
 
 import numpy as np
@@ -20,8 +21,10 @@ _Weight = Annotated[int, Field(ge=-_WEIGHT_LIMIT, le=_WEIGHT_LIMIT)]
 _LOGIT_LIMIT = 30.0
 
 
-class LogisticGradient(VectorStatistic):
+class LossGradient(VectorStatistic):
     """Sum of (p - y) z over customers: the gradient of the logistic loss in a view's coordinates.
+
+    p is the probability at the weights, from where a customer starts.
 
     A customer's days are averaged, then its gradient is clipped to ``norm`` and rounded
     (:mod:`privacy.statistics.bounding`): Abadi et al. 2016, "Deep Learning with Differential Privacy", algorithm 1,
@@ -33,7 +36,6 @@ class LogisticGradient(VectorStatistic):
         days: which days count, where their outcome is known.
     """
 
-    kind: Literal["logistic_gradient"] = "logistic_gradient"
     weights: tuple[_Weight, ...] = Field(max_length=65)
 
     @model_validator(mode="after")
@@ -47,15 +49,29 @@ class LogisticGradient(VectorStatistic):
         """One coordinate per coordinate of the view."""
         return self.view.dim
 
+    @abstractmethod
+    def start(self, table: FeatureTable, day: int) -> IntArray:
+        """The logit of every customer before the weights, in units of 1 / LOGIT, shape ``(customers,)``."""
+
     def vectors(self, table: FeatureTable, day: int) -> FloatArray:
         """The customer's gradient of one day."""
         weights = np.array([self.weights], dtype=np.float64) / WEIGHT
         z = self.view.apply(table, day)
         logits = np.clip(combined(z, weights)[:, 0], -_LOGIT_LIMIT, _LOGIT_LIMIT)
-        expected = probability(np.trunc(logits * LOGIT).astype(np.int64)) / PROBABILITY
+        expected = probability(self.start(table, day) + np.trunc(logits * LOGIT).astype(np.int64)) / PROBABILITY
         residual = (expected - table.outcome[:, day]) * counted_days(table, day, outcome=True)
         return z * residual[:, None]
 
     def decode(self, values: IntArray, noise_deviation: float) -> tuple[FloatArray, float]:
         """The gradient's sum in natural units, shape ``(dim,)``, and the standard deviation of its noise."""
         return values.astype(np.float64) * self.unit, noise_deviation * self.unit
+
+
+class LogisticGradient(LossGradient):
+    """Of a regression: everybody starts at even odds."""
+
+    kind: Literal["logistic_gradient"] = "logistic_gradient"
+
+    def start(self, table: FeatureTable, day: int) -> IntArray:
+        """Zeros."""
+        return np.zeros(len(table), dtype=np.int64)

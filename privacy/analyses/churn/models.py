@@ -29,7 +29,8 @@ PROBABILITY = 1 << 12
 #: Largest weight in absolute value: 256.0. Sums of 64 products then fit 64 bits.
 _WEIGHT_LIMIT = 1 << 24
 _Weight = Annotated[int, Field(ge=-_WEIGHT_LIMIT, le=_WEIGHT_LIMIT)]
-_Row = Annotated[tuple[_Weight, ...], Field(min_length=2, max_length=65)]
+#: Of one sum of products.
+Weights = Annotated[tuple[_Weight, ...], Field(min_length=2, max_length=65)]
 
 #: Probabilities are tabulated between logits of -16 and 16, in steps of 1/256.
 _TABLE_RANGE = 16
@@ -66,7 +67,7 @@ def weight(value: float) -> int:
     return round(max(min(value * WEIGHT, _WEIGHT_LIMIT), -_WEIGHT_LIMIT))  # in this order NaN stays NaN
 
 
-def _product(inputs: IntArray, row: tuple[int, ...]) -> IntArray:
+def linear_logits(inputs: IntArray, row: tuple[int, ...]) -> IntArray:
     """``inputs @ row[:-1] + UNIT * row[-1]``, one column after the other: no sum depends on the number of rows."""
     total = np.full(inputs.shape[0], UNIT * row[-1], dtype=np.int64)
     for column, factor in enumerate(row[:-1]):
@@ -85,7 +86,7 @@ class LogisticModel(Noun):
 
     kind: Literal["logistic"] = "logistic"
     features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=64)
-    weights: _Row
+    weights: Weights
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -95,7 +96,7 @@ class LogisticModel(Noun):
 
     def logits(self, scaled: IntArray) -> IntArray:
         """Logits in units of 1 / LOGIT, shape ``(customers,)``, of inputs of shape ``(customers, features)``."""
-        return _product(scaled, self.weights)
+        return linear_logits(scaled, self.weights)
 
 
 class NetworkModel(Noun):
@@ -109,8 +110,8 @@ class NetworkModel(Noun):
 
     kind: Literal["network"] = "network"
     features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=40)
-    hidden: tuple[_Row, ...] = Field(min_length=1, max_length=24)
-    output: _Row
+    hidden: tuple[Weights, ...] = Field(min_length=1, max_length=24)
+    output: Weights
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -122,8 +123,8 @@ class NetworkModel(Noun):
 
     def logits(self, scaled: IntArray) -> IntArray:
         """As :meth:`LogisticModel.logits`."""
-        units = [tangent(_product(scaled, row)) for row in self.hidden]
-        return _product(np.concatenate([np.stack(units, axis=1), scaled], axis=1), self.output)
+        units = [tangent(linear_logits(scaled, row)) for row in self.hidden]
+        return linear_logits(np.concatenate([np.stack(units, axis=1), scaled], axis=1), self.output)
 
 
 class FeatureRank(Noun):

@@ -27,22 +27,27 @@ class ChurnOptions(Noun):
     """What the churn analysis predicts, from what, and how it is trained.
 
     Attributes:
-        model: ``logistic`` (logistic regression) or ``network`` (a small perceptron beside a linear path).
+        model: ``logistic`` (logistic regression), ``network`` (a small perceptron beside a linear path), or ``prior``
+            (a public formula with a correction that is the smaller the less the budget can tell). New studies are
+            written with the last; the default stays, because it is what studies mean that name none.
         horizon_days: a customer without a purchase in this many days has churned.
         active_days: customers count on a day where their last purchase is at most this many days before it.
         training_days: at how many days training looks. The last is two horizons before the as-of day, so that its
             outcomes are known before the day of the test, one horizon before the as-of day; further ones are a
             horizon apart each. All days of a customer are one contribution.
         features: inputs, by name; their public scales are those of the catalogue.
-        rounds: gradient steps after the least-squares start; 0 means as many as do well (3, or 4 for a network).
+        rounds: gradient steps after the least-squares start; 0 means as many as do well (3, or 4 for a network). A
+            correction takes one, and no other number.
         evaluation_share: share of the analysis' budget that measures the model's quality.
         figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with
             as large a budget as the evaluation over all.
         list_share: length of the list that people will act on, as a share of the customers who count: the model is
             judged by those with the highest scores. It changes no question and costs nothing.
+        exposure_days: the public formula's alpha, the larger the longer one purchase counts as a sign of life; 0 means
+            7/9 of the horizon.
     """
 
-    model: Literal["logistic", "network"] = "logistic"
+    model: Literal["logistic", "network", "prior"] = "logistic"
     horizon_days: int = Field(default=90, ge=7, le=1830)
     active_days: int = Field(default=365, ge=7, le=36_600)
     training_days: int = Field(default=1, ge=1, le=12)
@@ -51,6 +56,7 @@ class ChurnOptions(Noun):
     evaluation_share: ExactDecimal = Field(default=Decimal("0.2"), ge=Decimal("0.01"), le=Decimal("0.9"))
     figures: Literal["overall", "by_holder"] = "overall"
     list_share: ExactDecimal = since("0.2.0", Decimal("0.1"), ge=Decimal("0.01"), le=Decimal("0.5"))
+    exposure_days: int = since("0.2.0", 0, ge=0, le=3650)
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -59,6 +65,8 @@ class ChurnOptions(Noun):
         listed = [name for name in self.features if FEATURES[name].listed]
         if listed:
             raise ValueError(f"{listed[0]} is a feature of clusters only")
+        if self.model == "prior" and self.rounds > 1:
+            raise ValueError('model = "prior" takes one step: leave rounds out')
         return self
 
     def days(self, as_of: dt.date) -> tuple[dt.date, ...]:
@@ -68,8 +76,8 @@ class ChurnOptions(Noun):
 
     @property
     def formula(self) -> MbgPrior:
-        """The public formula that every model is compared with."""
-        return public_prior(self.horizon_days)
+        """The public formula that every model is compared with, and that a correction starts at."""
+        return public_prior(self.horizon_days, self.exposure_days)
 
     def request(self, as_of: dt.date) -> FeatureRequest:
         """What a holder computes for this analysis: the model's features, and those of what it is compared with."""

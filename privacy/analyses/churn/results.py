@@ -7,8 +7,8 @@ from typing import Literal
 
 from pydantic import Field
 
-from privacy.analyses.churn.models import LogisticModel, NetworkModel
 from privacy.analyses.churn.results_ranking import TOP
+from privacy.analyses.churn.scorers import ChurnModel
 from privacy.figures.estimates import Estimate, Figures, Value
 from privacy.kernel.canonical import since
 from privacy.kernel.limits import Day, Name
@@ -112,13 +112,13 @@ class ChurnResult(Figures):
         list_share: length of the study's list, as a share of the customers.
     """
 
-    family: Literal["logistic", "network"]
+    family: Literal["logistic", "network", "prior"]
     horizon_days: int = Field(ge=1, le=36_600)
     active_days: int = Field(ge=1, le=36_600)
     training_days: tuple[Day, ...] = Field(max_length=24)
     test_day: Day
     score_day: Day
-    model: LogisticModel | NetworkModel
+    model: ChurnModel
     customers: Estimate
     quality: RankingFigures
     baselines: tuple[RankingFigures, ...] = Field(max_length=64)

@@ -2,16 +2,55 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from privacy.analyses.churn.models import FeatureRank, IntArray, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import (
+    FeatureRank,
+    IntArray,
+    LogisticModel,
+    NetworkModel,
+    Weights,
+    linear_logits,
+)
 from privacy.analyses.churn.prior import MbgPrior
-from privacy.kernel.features import FeatureTable
+from privacy.kernel.canonical import Noun
+from privacy.kernel.features import FeatureTable, ScaledFeature
+
+
+class PriorModel(Noun):
+    """A public formula and a linear correction that was learnt: their logits are added up.
+
+    Attributes:
+        prior: the formula.
+        features: inputs of the correction.
+        weights: one per feature, then the intercept; all 0 where nothing could be learnt.
+    """
+
+    kind: Literal["prior"] = "prior"
+    prior: MbgPrior
+    features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=64)
+    weights: Weights
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.weights) != len(self.features) + 1:
+            raise ValueError("a correction has one weight per feature and an intercept")
+        return self
+
+    @property
+    def corrected(self) -> bool:
+        """Whether anything was learnt."""
+        return any(self.weights)
+
+    def correction(self, scaled: IntArray) -> IntArray:
+        """What is added to the formula's logits, in units of 1 / LOGIT; as :meth:`LogisticModel.logits`."""
+        return linear_logits(scaled, self.weights)
+
 
 #: What a study trains.
-ChurnModel = LogisticModel | NetworkModel
+ChurnModel = LogisticModel | NetworkModel | PriorModel
 #: What a question may rank customers by.
 Scorer = ChurnModel | FeatureRank | MbgPrior
 Model = Annotated[Scorer, Field(discriminator="kind")]
@@ -19,13 +58,16 @@ Model = Annotated[Scorer, Field(discriminator="kind")]
 
 def reads(model: Scorer) -> frozenset[str]:
     """The features that a model looks at."""
-    if isinstance(model, MbgPrior):
-        return frozenset(model.FACTS)
-    return frozenset(feature.name for feature in model.features)
+    names = frozenset[str]() if isinstance(model, MbgPrior) else {feature.name for feature in model.features}
+    formula = model if isinstance(model, MbgPrior) else model.prior if isinstance(model, PriorModel) else None
+    return frozenset(names if formula is None else {*names, *formula.FACTS})
 
 
 def logits_of(model: Scorer, table: FeatureTable, day: int) -> IntArray:
     """Logits of every customer on a day, eligible or not, in units of 1 / LOGIT; shape ``(customers,)``."""
     if isinstance(model, MbgPrior):
         return model.of(table, day)
-    return model.logits(table.scaled(model.features, day))
+    scaled = table.scaled(model.features, day)
+    if isinstance(model, PriorModel):
+        return model.prior.of(table, day) + model.correction(scaled)
+    return model.logits(scaled)

@@ -1,22 +1,17 @@
-"""Training on noisy sums: what turns releases into a linear model in few questions.
+"""Training on noisy sums: what turns releases into a model in few questions.
 
-1. *size and centre*: number of customers and the features' means.
-2. *moments*: second moments around the centre, with the outcome. They give coordinates in which no direction is much
-   better measured than another, and the least-squares start.
-3. *gradients*: a few clipped gradient steps of the logistic loss in those coordinates.
+After the two questions of :mod:`server.analyses.churn.foundation`, which give coordinates and the least-squares start,
+a few clipped gradient steps of the logistic loss in those coordinates. Where the first two tell that there is nothing
+to learn, nothing more is asked, and so nothing more is spent.
 
-The first two also tell, without further cost, whether there is anything to learn: where they do not, nothing more is
-asked, and so nothing more is spent.
-
-Shares, radii and steps are public constants, found on public data (``benchmarks/churn.py`` shows the outcome); nothing
-of them looks at the data of a study.
+Shares and steps are public constants, found on public data (``benchmarks/churn.py`` shows the outcome); nothing of them
+looks at the data of a study.
 """
 
 from __future__ import annotations
 
 import hashlib
 import math
-from dataclasses import dataclass
 from fractions import Fraction
 from statistics import NormalDist
 from typing import Any, NamedTuple
@@ -27,40 +22,39 @@ from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel, weight
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
 from privacy.analyses.churn.results import TrainingRound
+from privacy.analyses.churn.scorers import ChurnModel
 from privacy.errors import DataError
 from privacy.kernel.features import UNIT, ScaledFeature
-from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.kernel.row_arithmetic import FloatArray
-from privacy.statistics import FeatureMoments, FeatureSums
+from privacy.statistics import FeatureMoments
+from server.analyses.churn.foundation import (
+    CENTRE,
+    CLEAR,
+    MOMENTS,
+    Foundation,
+    ask_centre,
+    ask_moments,
+    gradient_norm,
+    linear_weights,
+    moments_fields,
+)
 from server.analyses.churn.score_bins import Population
 from server.analysis import Ask
-
-CENTRE = "size and centre"
-MOMENTS = "moments"
 
 #: Shares of the training budget of the first two questions; the gradients share the rest alike.
 _CENTRE_SHARE = Fraction(4, 100)
 _MOMENTS_SHARE = Fraction(40, 100)
-#: Radii of the ball that a customer's features are clipped to, around zero and around the released centre, in units
-#: of the square root of their number. Scaled features have a root mean square of about 0.4 to 0.6.
-_FIRST_RADIUS = 0.55
-_RADIUS = 0.75
-#: Weight of the products with the outcome, in units of the radius: large enough to be well measured.
-_OUTCOME_WEIGHT = 1.2
-#: Clipping norm of a gradient, in units of the square root of its length: most customers are below it.
-CLIP = 0.6
 #: Length of a step. The logistic loss curves at most by 1/4 in whitened coordinates; 0.8 of the inverse of that.
 STEP = 3.2
 #: Hidden units, and the spread of their first biases and output weights.
 _UNITS = 8
 _BIAS = 0.5
 _OUTPUT = 0.5
-#: No study is so small that fewer customers need be reckoned with; a lower estimate is noise.
-_LEAST_CUSTOMERS = 100.0
-#: A number that is not this many deviations above zero cannot be told from the noise. The evaluation asks for more.
-_CLEAR = 4.0
 
-_HINT = "use another horizon_days or active_days, a larger epsilon, or invite more holders"
+_HINT = (
+    'use model = "prior", which needs fewer customers, another horizon_days or active_days, a larger epsilon, or '
+    "invite more holders"
+)
 
 
 def gradient_title(number: int, rounds: int) -> str:
@@ -78,78 +72,12 @@ def training_weights(rounds: int) -> dict[str, Fraction]:
     }
 
 
-@dataclass(frozen=True, kw_only=True, eq=False)
-class Foundation:
-    """Whitened coordinates of the features, and a linear start in them.
-
-    Attributes:
-        view: the coordinates.
-        matrix: the view's matrix as floats, shape ``(coordinates, features + 1)``.
-        start: weights of the least-squares fit on the scale of logits, shape ``(coordinates,)``.
-        customers: estimated number of customers.
-        population: what the two releases say of the customers' features.
-    """
-
-    view: LinearView
-    matrix: FloatArray
-    start: FloatArray
-    customers: float
-    population: Population
-
-
 class Trained(NamedTuple):
     """A model over the features themselves, how long each step was, and what was released of the customers."""
 
-    model: LogisticModel | NetworkModel
+    model: ChurnModel
     steps: tuple[TrainingRound, ...]
-    population: Population
-
-
-def _thousandths(value: float) -> int:
-    return math.ceil(1000 * value)
-
-
-def centre_statistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...]) -> FeatureSums:
-    """The first question."""
-    radius = _FIRST_RADIUS * math.sqrt(len(features))
-    view = LinearView(features=features, radius=round(radius * UNIT), constant=round(radius / 2 * UNIT))
-    return FeatureSums(view=view, days=days, customers="labelled", norm=_thousandths(radius * math.sqrt(1.25)))
-
-
-def moments_statistic(
-    features: tuple[ScaledFeature, ...], days: tuple[int, ...], centre: tuple[int, ...]
-) -> FeatureMoments:
-    """The second question, around a released centre."""
-    radius = _RADIUS * math.sqrt(len(features))
-    length = radius * math.sqrt(1.25)
-    outcome = _OUTCOME_WEIGHT * radius
-    return FeatureMoments(
-        view=LinearView(
-            features=features, centre=centre, radius=round(radius * UNIT), constant=round(radius / 2 * UNIT)
-        ),
-        days=days,
-        outcome_weight=round(1000 * outcome),
-        norm=_thousandths(math.hypot(length**2, outcome * length / 2)),
-    )
-
-
-def _combined(estimates: list[tuple[float, float]]) -> tuple[float, float]:
-    """Independent estimates (value, deviation) of one number, weighted by their precision."""
-    weights = [deviation**-2 for _, deviation in estimates]
-    value = sum(weight * value for weight, (value, _) in zip(weights, estimates, strict=True)) / sum(weights)
-    return value, sum(weights) ** -0.5
-
-
-def _clear_count(estimates: list[tuple[float, float]]) -> float:
-    """The number of customers, from estimates of it.
-
-    Raises:
-        DataError: if the noise hides it.
-    """
-    found, deviation = _combined(estimates)
-    if found <= _CLEAR * deviation:
-        raise DataError("the customers of the training days cannot be told from the noise", hint=_HINT)
-    return max(found, _LEAST_CUSTOMERS)
+    population: Population | None
 
 
 def foundation(features: tuple[ScaledFeature, ...], days: tuple[int, ...], ask: Ask) -> Foundation:
@@ -163,55 +91,32 @@ def foundation(features: tuple[ScaledFeature, ...], days: tuple[int, ...], ask: 
     Raises:
         DataError: if the noise hides the customers, those who churned, or those who did not.
     """
-    first = centre_statistic(features, days)
-    release = ask(CENTRE, first)
-    sums, noise = first.decode(release.array, release.deviation)
-    constant = first.view.constant / UNIT
-    counted = [(float(sums[0]) / constant, noise / constant)]
-    customers = _clear_count(counted)
-    centre = tuple(int(value) for value in np.clip(np.round(sums[1:] / customers * UNIT), -UNIT, UNIT))
-
-    second = moments_statistic(features, days, centre)
-    release = ask(MOMENTS, second)
-    matrix, products, noise = second.decode(release.array, release.deviation)
-    constant = second.view.constant / UNIT
-    counted.append((float(matrix[0, 0]) / constant**2, noise / constant**2))
-    customers = _clear_count(counted)
-    found, deviation = _combined(counted)
-    clear = _CLEAR * math.hypot(deviation / 2, noise / (second.outcome_weight / 1000) / constant)
-    if abs(products[0] / constant) > found / 2 - clear:  # the products with the constant: churned minus others, halved
+    centre = ask_centre(features, days, ask)
+    base = None
+    if centre is not None:
+        base = ask_moments(FeatureMoments(**moments_fields(features, days, centre.place)), centre, ask)
+    if base is None:
+        raise DataError("the customers of the training days cannot be told from the noise", hint=_HINT)
+    constant = base.view.constant / UNIT
+    clear = CLEAR * math.hypot(base.count.deviation / 2, base.noise / constant)
+    # The products with the constant: churned minus others, halved.
+    if abs(base.products[0] / constant) > base.count.value / 2 - clear:
         raise DataError(
             "churned customers and others of the training days cannot both be told from the noise", hint=_HINT
         )
-    values, axes = np.linalg.eigh(matrix / customers)
-    # The largest eigenvalue of the noise alone (its matrix has entries of deviation noise / sqrt(2) off the diagonal):
-    # directions with less than that cannot be told from noise, and are not blown up beyond it.
-    edge = noise * math.sqrt(2 * len(values)) / customers
-    whitening = (axes / np.sqrt(np.maximum(values, edge))).T
-    entries = np.round(whitening * ENTRY).astype(np.int64)
-    view = second.view.model_copy(update={"matrix": tuple(tuple(row) for row in entries.tolist())})
+    return base
+
+
+def _least_squares(base: Foundation) -> FloatArray:
+    """Weights of the least-squares fit on the scale of logits, shape ``(coordinates,)``."""
     # 1/4 is the logistic curve's slope at even odds.
-    start = 4 * (entries / ENTRY) @ (products / customers)
-    population = _population(matrix / customers, second.view)
-    return Foundation(view=view, matrix=entries / ENTRY, start=start, customers=customers, population=population)
-
-
-def _population(moments: FloatArray, view: LinearView) -> Population:
-    """Mean and covariance from released second moments of (constant, features from a centre).
-
-    Scaled features lie in [-1, 1]; what noise makes of their moments is cut to what they then can be.
-    """
-    constant = view.constant / UNIT
-    away = moments[0, 1:] / constant
-    mean = np.clip(np.array(view.centre) / UNIT + away, -1, 1)
-    values, axes = np.linalg.eigh(moments[1:, 1:] - np.outer(away, away))
-    return Population(features=view.features, mean=mean, axes=(axes * np.sqrt(np.clip(values, 0, len(values)))).T)
+    return np.asarray(4 * base.matrix @ (base.products / base.count.customers))
 
 
 def train_logistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask) -> Trained:
     """A logistic regression in ``rounds + 2`` questions."""
     base = foundation(features, days, ask)
-    weights = base.start
+    weights = _least_squares(base)
     steps = []
     for number in range(1, rounds + 1):
         title = gradient_title(number, rounds)
@@ -219,11 +124,11 @@ def train_logistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *
             view=base.view,
             weights=tuple(round(value * WEIGHT) for value in weights.tolist()),
             days=days,
-            norm=_thousandths(CLIP * math.sqrt(len(weights))),
+            norm=gradient_norm(len(weights)),
         )
         release = ask(title, question)
         gradient, _ = question.decode(release.array, release.deviation)
-        change = STEP * gradient / base.customers
+        change = STEP * gradient / base.count.customers
         weights = weights - change
         steps.append(TrainingRound(title=title, step=float(np.linalg.norm(change))))
     model = LogisticModel(features=features, weights=linear_weights(base, weights))
@@ -245,11 +150,11 @@ def train_network(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *,
             view=base.view,
             network=Network(**{name: _integers(part) for name, part in layers._asdict().items()}),
             days=days,
-            norm=_thousandths(CLIP * math.sqrt(base.view.dim)),
+            norm=gradient_norm(base.view.dim),
         )
         release = ask(title, question)
         gradient, _ = question.decode(release.array, release.deviation)
-        change = Layers(*(STEP * part / base.customers for part in gradient))
+        change = Layers(*(STEP * part / base.count.customers for part in gradient))
         layers = Layers(*(part - moved for part, moved in zip(layers, change, strict=True)))
         length = math.sqrt(sum(float((part**2).sum()) for part in change))
         steps.append(TrainingRound(title=title, step=length))
@@ -283,16 +188,8 @@ def _first_layers(base: Foundation) -> Layers:
         return np.array(draws)
 
     return Layers(
-        direct=base.start,
+        direct=_least_squares(base),
         hidden=normal("hidden", _UNITS * inputs, 1 / math.sqrt(inputs)).reshape(_UNITS, inputs),
         bias=normal("bias", _UNITS, _BIAS),
         output=normal("output", _UNITS, _OUTPUT / math.sqrt(_UNITS)),
     )
-
-
-def linear_weights(base: Foundation, weights: FloatArray, *, bias: float = 0.0) -> tuple[int, ...]:
-    """Weights over a view's coordinates, and a bias, as weights over the features, the intercept last."""
-    over = base.matrix.T @ weights
-    centre = np.array(base.view.centre, dtype=np.float64) / UNIT
-    intercept = bias + over[0] * base.view.constant / UNIT - float(over[1:] @ centre)
-    return tuple(weight(float(value)) for value in [*over[1:], intercept])

@@ -10,11 +10,12 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
+from privacy.analyses.churn.prior import PART
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join, of_its_own
 from server.analyses.churn.card_texts import text
-from server.analyses.churn.model_file import ModelFile, PrivacySpent, Words
+from server.analyses.churn.model_file import ModelFile, ModelRecord, PrivacySpent, Words
 from server.analyses.churn.section import calibration, family_name, features, quality_notes, quality_table
 
 
@@ -91,6 +92,7 @@ def _details(file: ModelFile, language: Language) -> list[tuple[str, str, bool]]
         (say("card_family"), family_name(file.model, language), False),
         (say("card_target"), say("churn_outcome_is", days=record.horizon_days), False),
         (say("card_inputs"), say("card_inputs_are", count=len(record.features)), False),
+        *_formula(record, language),
         (say("card_arithmetic"), say("card_arithmetic_is"), False),
         (say("card_made_by"), record.software, False),
         (say("card_run"), record.run, True),
@@ -98,6 +100,16 @@ def _details(file: ModelFile, language: Language) -> list[tuple[str, str, bool]]
         (say("card_model_digest"), record.model_digest, True),
         (say("card_file_digest"), file.sha256, True),
     ]
+
+
+def _formula(record: ModelRecord, language: Language) -> list[tuple[str, str, bool]]:
+    """The public formula with its parameters, where the model has one."""
+    formula = record.prior
+    if formula is None:
+        return []
+    parts = {name: plain(getattr(formula, name) / PART, 3) for name in ("shape", "dropout", "staying")}
+    said = text("card_formula_is", language, **parts, exposure=formula.exposure_days, days=formula.horizon_days)
+    return [(text("card_formula", language), said, False)]
 
 
 def _privacy(spent: PrivacySpent, language: Language) -> list[str]:

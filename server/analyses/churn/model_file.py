@@ -20,10 +20,12 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from privacy.analyses.churn.models import LogisticModel, NetworkModel
+from privacy.analyses.churn.prior import MbgPrior
 from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
+from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.errors import ConfigError, ProtocolError
 from privacy.figures.estimates import Estimate
-from privacy.kernel.canonical import ExactDecimal, Noun, sha256_hex
+from privacy.kernel.canonical import ExactDecimal, Noun, sha256_hex, since
 from privacy.kernel.features import ScaledFeature
 from privacy.kernel.limits import RunId
 from privacy.kernel.terms import CurrencyCode, Slug
@@ -154,11 +156,12 @@ class ModelRecord(Noun):
     It names what it says of the study field by field, so that a later release of the study's format can still read it.
 
     Attributes:
-        format: of this record.
+        format: of this record; 2 where it names a formula, which readers of release 0.1 do not know.
         federation: whose coordinator signs.
         study, study_digest, run, finished, software: where the model comes from.
         family: which kind of model.
         model_digest: of the model itself, features and weights.
+        prior: the public formula that the weights correct; None where there is none.
         features: its inputs with their public scales, in the order of the weights.
         currency, time_zone: which money and days the features mean.
         horizon_days, active_days: churned means no purchase in so many days; customers count with a purchase in so
@@ -169,14 +172,14 @@ class ModelRecord(Noun):
         intended_use, not_for: for people.
     """
 
-    format: Literal[1] = 1
+    format: Literal[1, 2] = 1
     federation: Slug
     study: Slug
     study_digest: Digest
     run: RunId
     finished: dt.date
     software: str = Field(max_length=80)
-    family: Literal["logistic", "network"]
+    family: Literal["logistic", "network", "prior"]
     model_digest: Digest
     features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=64)
     currency: CurrencyCode
@@ -191,6 +194,13 @@ class ModelRecord(Noun):
     privacy: PrivacySpent
     intended_use: tuple[Words, ...] = Field(min_length=1, max_length=16)
     not_for: tuple[Words, ...] = Field(min_length=1, max_length=16)
+    prior: MbgPrior | None = since("0.2.0", None)
+
+    @model_validator(mode="after")
+    def _has_its_formula(self) -> Self:
+        if len({self.family == "prior", self.prior is not None, self.format == 2}) > 1:
+            raise ValueError("a formula goes with the family 'prior' and with format 2, and they need it")
+        return self
 
     @model_validator(mode="after")
     def _out_of_time(self) -> Self:
@@ -212,7 +222,7 @@ class ModelFile:
     """
 
     record: ModelRecord
-    model: LogisticModel | NetworkModel
+    model: ChurnModel
     signer: str
     sha256: str
 
@@ -221,7 +231,7 @@ class ModelFile:
         return {"signer": self.signer, "sha256": self.sha256, "record": self.record.model_dump(mode="json")}
 
 
-def encode_model(model: LogisticModel | NetworkModel, signed: Signed) -> bytes:
+def encode_model(model: ChurnModel, signed: Signed) -> bytes:
     """The file's bytes.
 
     Args:
@@ -271,21 +281,24 @@ def decode_model(data: bytes, roster: Roster) -> ModelFile:
     return ModelFile(record=record, model=model, signer=signed.signer, sha256=sha256_hex(data))
 
 
-def _tensors(model: LogisticModel | NetworkModel) -> dict[str, NDArray[np.int32]]:
+def _tensors(model: ChurnModel) -> dict[str, NDArray[np.int32]]:
     """Weights by name, int32, in units of 1 / WEIGHT; rows as in the model's fields."""
     if isinstance(model, NetworkModel):
         return {"hidden": np.array(model.hidden, dtype=np.int32), "output": np.array(model.output, dtype=np.int32)}
     return {"weights": np.array(model.weights, dtype=np.int32)}
 
 
-def _model(record: ModelRecord, data: bytes) -> LogisticModel | NetworkModel:
+_KINDS: dict[str, type[ChurnModel]] = {"logistic": LogisticModel, "network": NetworkModel, "prior": PriorModel}
+
+
+def _model(record: ModelRecord, data: bytes) -> ChurnModel:
     from safetensors import SafetensorError
     from safetensors.numpy import load
 
-    kind = NetworkModel if record.family == "network" else LogisticModel
+    formula = {} if record.prior is None else {"prior": record.prior}
     try:
         tensors = {name: tensor.tolist() for name, tensor in load(data).items()}
-        return kind(features=record.features, **tensors)
+        return _KINDS[record.family](features=record.features, **formula, **tensors)
     except (SafetensorError, ValidationError, KeyError, TypeError, ValueError):
         raise ProtocolError("the tensors in the model file are not such a model's") from None
 
@@ -307,7 +320,7 @@ def _header(data: bytes) -> tuple[bytes, Signed]:
     return header, Signed.parse(statement)
 
 
-def _expected_header(model: LogisticModel | NetworkModel, signed: Signed) -> bytes:
+def _expected_header(model: ChurnModel, signed: Signed) -> bytes:
     """The one header that a model with its statement has: tensors by name, one after the other."""
     header: dict[str, Any] = {"__metadata__": {METADATA: signed.canonical().decode()}}
     start = 0

@@ -7,6 +7,7 @@ import json
 from decimal import ROUND_CEILING, Decimal
 
 from privacy.analyses.churn.results import ChurnResult
+from privacy.analyses.churn.scorers import PriorModel
 from privacy.kernel.canonical import sha256_hex
 from privacy.results import StudyResult
 from server.analyses.churn.model_card import render_card
@@ -67,8 +68,10 @@ _NOT_FOR = (
 def describe_model(result: StudyResult, churn: ChurnResult, *, federation: str) -> ModelRecord:
     """The statement that the coordinator signs; it says nothing that the study has not released."""
     study, spending = result.study, result.spending
+    formula = churn.model.prior if isinstance(churn.model, PriorModel) else None
     numbers = {"horizon": churn.horizon_days, "active": churn.active_days}
     return ModelRecord(
+        format=1 if formula is None else 2,
         federation=federation,
         study=study.name,
         study_digest=result.study_digest,
@@ -77,6 +80,7 @@ def describe_model(result: StudyResult, churn: ChurnResult, *, federation: str) 
         software=result.version,
         family=churn.family,
         model_digest=churn.model.digest,
+        prior=formula,
         features=churn.model.features,
         currency=study.currency,
         time_zone=study.time_zone,

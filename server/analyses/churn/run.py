@@ -22,6 +22,7 @@ from privacy.errors import DataError
 from privacy.figures.estimates import Z95, Estimate
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.protocol.study import Study
+from server.analyses.churn.correction import correction_weights, train_prior
 from server.analyses.churn.learning import Trained, train_logistic, train_network, training_weights
 from server.analyses.churn.ranking import ranking
 from server.analyses.churn.score_bins import Population, middles, upper_ends
@@ -34,11 +35,11 @@ BY_HOLDER = "evaluation by holder"
 
 #: Scores of no model in particular: those of one with an area of about 0.8.
 TYPICAL = NormalDist(0.0, 1.5)
-#: Days since the last purchase, scaled, and the public formula, where no release tells how they spread.
-_TYPICAL_OF = {"recency_days": NormalDist(0.0, 0.4), "prior": NormalDist(0.7, 1.6)}
+#: By the kind of what ranks: a scaled feature, the public formula, and that with a correction.
+_TYPICAL_OF = {"feature": NormalDist(0.0, 0.4), "mbg": NormalDist(0.7, 1.6), "prior": NormalDist(0.7, 1.6)}
 #: Shares of the evaluation's squared sensitivity, in thousandths; the model first, then what it is compared with.
 _PERMILLE = {"model": 800, "recency_days": 100, "prior": 100}
-_ROUNDS = {"logistic": 3, "network": 4}
+_ROUNDS = {"logistic": 3, "network": 4, "prior": 1}
 
 
 def rounds_of(study: Study) -> int:
@@ -49,7 +50,8 @@ def rounds_of(study: Study) -> int:
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
     share = Fraction(study.of(CONTRACT).evaluation_share)
-    training = training_weights(rounds_of(study))
+    corrects = study.of(CONTRACT).model == "prior"
+    training = correction_weights() if corrects else training_weights(rounds_of(study))
     shares = {title: weight * (1 - share) for title, weight in training.items()}
     return shares | {EVALUATION: share} | ({BY_HOLDER: share} if study.of(CONTRACT).figures == "by_holder" else {})
 
@@ -69,8 +71,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     days, length = options.days(study.as_of), float(options.list_share)
     learning = tuple(range(options.training_days))
     test = options.training_days
-    train = train_network if options.model == "network" else train_logistic
-    trained = train(study.scaled(options.features), learning, rounds=rounds_of(study), ask=ask)
+    trained = train(study, learning, ask)
     question = evaluation_of(study, trained)
     release = ask(EVALUATION, question)
     (counts, deviation), *others = question.decode(release.array, release.deviation)
@@ -104,6 +105,16 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     )
 
 
+def train(study: Study, days: tuple[int, ...], ask: Ask) -> Trained:
+    """The study's training, at these of its days."""
+    options = study.of(CONTRACT)
+    features = study.scaled(options.features)
+    if options.model == "prior":
+        return train_prior(features, days, options.formula, ask=ask)
+    by_steps = train_network if options.model == "network" else train_logistic
+    return by_steps(features, days, rounds=rounds_of(study), ask=ask)
+
+
 def _by_holder(
     evaluation: ScoreHistogram, holders: tuple[str, ...], ask: Ask, length: float
 ) -> dict[str, RankingFigures]:
@@ -120,16 +131,15 @@ def _by_holder(
     return found
 
 
-def expected_scores(model: Scorer, population: Population | None, code: str = "model") -> NormalDist:
+def expected_scores(model: Scorer, population: Population | None) -> NormalDist:
     """How scores are expected to spread: as releases say, or as is typical of them.
 
     Args:
         model: whose.
         population: what was released of the customers' features; None where nothing was.
-        code: the model's name in the evaluation.
     """
     found = None if population is None else population.scores(model)
-    return found or _TYPICAL_OF.get(code, TYPICAL)
+    return found or _TYPICAL_OF.get(model.kind, TYPICAL)
 
 
 def evaluation_of(study: Study, trained: Trained) -> ScoreHistogram:
@@ -151,9 +161,7 @@ def evaluation_statistic(study: Study, model: ChurnModel, population: Population
     return ScoreHistogram(
         day=options.training_days,
         models=tuple(
-            ScoredModel(
-                model=scorer, upper=upper_ends(expected_scores(scorer, population, code)), permille=_PERMILLE[code]
-            )
+            ScoredModel(model=scorer, upper=upper_ends(expected_scores(scorer, population)), permille=_PERMILLE[code])
             for code, scorer in scorers.items()
         ),
     )
@@ -197,7 +205,7 @@ def forecast(study: Study, planned: Planned) -> tuple[Expectation, ...]:
         ),
         Expectation(
             analysis=NAME, code="list_gain_margin", value=min(1.0, apart),
-            text=f"that, less another list's off by up to {100 * min(1.0, apart):.0f}; on a holder's page exact",
+            text=f"less a list without it    off by up to {100 * min(1.0, apart):.0f}; on a holder's page exact",
         ),
         Expectation(
             analysis=NAME,

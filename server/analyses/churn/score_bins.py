@@ -15,7 +15,7 @@ import numpy as np
 
 from privacy.analyses.churn.models import LOGIT
 from privacy.analyses.churn.prior import MbgPrior
-from privacy.analyses.churn.scorers import Scorer
+from privacy.analyses.churn.scorers import PriorModel, Scorer
 from privacy.kernel.features import UNIT, IntArray, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
 
@@ -68,7 +68,10 @@ class Population:
         if not {feature.name for feature in model.features} <= set(names):
             return None
         scaled = points[:, [names.index(feature.name) for feature in model.features]]
-        return model.logits(scaled)
+        if not isinstance(model, PriorModel):
+            return model.logits(scaled)
+        formula = self._formula(model.prior, points)
+        return None if formula is None else formula + model.correction(scaled)
 
     def _formula(self, formula: MbgPrior, points: IntArray) -> IntArray | None:
         """Of the raw values that the points stand for."""

@@ -11,8 +11,9 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel
+from privacy.analyses.churn.models import WEIGHT, NetworkModel
 from privacy.analyses.churn.results import ChurnResult, ListFigures, RankingFigures, TrainingRound
+from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.figures.consistent import possible
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES, ScaledFeature
@@ -106,6 +107,8 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
                 gain=text("value_with_margin", language, value=value, margin=margin),
             )
         )
+    if _is_plain(churn.model):
+        sentences.append(text("churn_finding_plain", language))
     if tested.interval[0] <= released.quality.churn_rate.value:
         sentences.append(text("churn_finding_coin", language))
     if quality.stayed is not None and released.quality.churn_rate.value > _MOST:
@@ -114,14 +117,21 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
     return sentences
 
 
+def _is_plain(model: ChurnModel) -> bool:
+    """Whether the model is the public formula itself, because nothing could be learnt."""
+    return isinstance(model, PriorModel) and not model.corrected
+
+
 def _best(released: ChurnResult, churn: ChurnResult) -> RankingFigures | None:
     """Of what a list can be made by without the model, what found most at the study's length, as ``churn`` has it.
 
-    The larger of two noisy figures is rather too large: that is to the model's disadvantage.
+    The larger of two noisy figures is rather too large: that is to the model's disadvantage. A formula is not compared
+    with itself: what would differ is noise.
     """
-    if not released.baselines:
+    others = [item for item in released.baselines if not (item.code == "prior" and _is_plain(released.model))]
+    if not others:
         return None
-    best = max(released.baselines, key=lambda item: item.on_list(released.list_share).rate.value)
+    best = max(others, key=lambda item: item.on_list(released.list_share).rate.value)
     return next((item for item in churn.baselines if item.code == best.code), None)
 
 
@@ -245,22 +255,24 @@ def calibration(quality: RankingFigures, language: Language) -> dict[str, Any] |
     }
 
 
-def features(model: LogisticModel | NetworkModel, language: Language) -> dict[str, Any]:
-    """The picture of the weights, and whether it is a network's linear path only."""
+def features(model: ChurnModel, language: Language) -> dict[str, Any]:
+    """The picture of the weights, where there are any, and which part of the score it does not show."""
     rows = [(_feature_name(feature, language), weight) for feature, weight in _weights(model)]
+    part = {"network": "features_direct", "prior": "features_plain" if _is_plain(model) else "features_correction"}
     return {
-        "picture": both(lambda width: pictures.weights(rows, language, width=width)),
-        "direct": isinstance(model, NetworkModel),
+        "picture": None if _is_plain(model) else both(lambda width: pictures.weights(rows, language, width=width)),
+        "part": text(part[model.kind], language) if model.kind in part else "",
     }
 
 
-def family_name(model: LogisticModel | NetworkModel, language: Language) -> str:
+def family_name(model: ChurnModel, language: Language) -> str:
     """The kind of model, in words."""
     units = len(model.hidden) if isinstance(model, NetworkModel) else 0
-    return text(f"family_{model.kind}", language, features=len(model.features), units=units)
+    kind = "plain" if _is_plain(model) else model.kind
+    return text(f"family_{kind}", language, features=len(model.features), units=units)
 
 
-def _weights(model: LogisticModel | NetworkModel) -> list[tuple[ScaledFeature, float]]:
+def _weights(model: ChurnModel) -> list[tuple[ScaledFeature, float]]:
     """Features with their weights, in units of log odds, from what raises the score most to what lowers it most."""
     if isinstance(model, NetworkModel):
         weights: tuple[int, ...] = model.output[len(model.hidden) : -1]

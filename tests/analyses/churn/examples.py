@@ -3,31 +3,38 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from row_kits import FEATURE_DAYS, FeatureDay, FeatureRow
+from shared_examples import moment_units, products, read_moments
 from statistic_kit import (
     PLAIN_VIEW,
     SCALED,
     TURNED_VIEW,
     Reading,
     ReadingOf,
+    cut,
     read_vector,
     slow_inputs,
+    slow_view,
     true_vectors,
     vector_tolerance,
 )
 
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.logistic_gradient import LogisticGradient
+from privacy.analyses.churn.logistic_gradient import LogisticGradient, LossGradient
 from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
 from privacy.analyses.churn.prior import MbgPrior, public_prior
+from privacy.analyses.churn.prior_gradient import PriorGradient
+from privacy.analyses.churn.prior_moments import PriorMoments
 from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
-from privacy.kernel.features import MISSING, UNIT, ScaledFeature
+from privacy.analyses.churn.scorers import PriorModel
+from privacy.kernel.features import MISSING, UNIT, Scale, ScaledFeature
+from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.statistics import Statistic
 
 LOGISTIC = LogisticModel(features=SCALED, weights=(2 * WEIGHT, -WEIGHT // 3, -12_345, 7, WEIGHT // 2))
@@ -36,6 +43,16 @@ NETWORK = NetworkModel(
     features=SCALED[1:3],
     hidden=((WEIGHT, -WEIGHT, 100), (-3 * WEIGHT, WEIGHT // 7, -WEIGHT), (5, 0, 0)),
     output=(WEIGHT, -WEIGHT // 5, 3, 0, WEIGHT // 11, -777),
+)
+
+#: A correction over the formula's own facts.
+CORRECTED = PriorModel(
+    prior=public_prior(90),
+    features=(
+        ScaledFeature(name="tenure_days", scale=Scale(kind="linear", high=730)),
+        ScaledFeature(name="recency_days", scale=Scale(kind="log", high=3650)),
+    ),
+    weights=(WEIGHT // 3, -WEIGHT, 777),
 )
 
 #: Other parameters than the public ones: at the ends of what a formula can hold.
@@ -118,8 +135,14 @@ def _read_histograms(statistic: ScoreHistogram, values: NDArray[np.int64], noise
 
 
 def _slow_score(model: Any, day: FeatureDay) -> int:
+    # Tables of other features than the suites' have them in the order of their names, which is that of the facts.
     if isinstance(model, MbgPrior):
-        return slow_formula(model, day[2])  # tables of other features than the suites' have them in the order of names
+        return slow_formula(model, day[2])
+    if isinstance(model, PriorModel):
+        inputs = slow_inputs(model.features, day, MbgPrior.FACTS)
+        return slow_formula(model.prior, day[2]) + sum(
+            x * w for x, w in zip([*inputs, UNIT], model.weights, strict=True)
+        )
     return slow_logit(model, slow_inputs(model.features, day))
 
 
@@ -144,7 +167,7 @@ def _true_gradient(statistic: LogisticGradient, customers: Sequence[FeatureRow])
     return true_vectors(statistic, customers, encode, outcome=True)
 
 
-def _gradient_tolerance(statistic: LogisticGradient, customers: int) -> NDArray[np.float64]:
+def _gradient_tolerance(statistic: LossGradient, customers: int) -> NDArray[np.float64]:
     # Tabulated probabilities: half a step of 1/256 at a slope of 1/4, and half a unit of rounding.
     table_error = 1 / 512 / 4 + 1 / 2 / 4096
     return vector_tolerance(statistic, customers) + customers * table_error * statistic.view.reach / UNIT
@@ -201,6 +224,68 @@ def _true_blocks(statistic: ByHolder, customers: Sequence[FeatureRow]) -> list[i
     return _true_histograms(statistic.inner, customers) + [0] * (statistic.inner.dim * (len(statistic.holders) - 1))
 
 
+def _expected(formula: MbgPrior, day: FeatureDay, more: float = 0.0) -> float:
+    """Probability of churn by the formula and a correction, in real numbers but for the formula's logit."""
+    return (1 + math.tanh((slow_formula(formula, day[2]) / LOGIT + more) / 2)) / 2
+
+
+def _true_of_days(
+    statistic: PriorMoments | PriorGradient,
+    customers: Sequence[FeatureRow],
+    encode: Callable[[list[float], FeatureDay], list[float]],
+) -> list[float]:
+    """As :func:`statistic_kit.true_vectors`, where more is looked at than the view; tables have the formula's facts."""
+    total = np.zeros(statistic.dim)
+    for row in customers:
+        mean = np.zeros(statistic.dim)
+        for number in statistic.days:
+            day = row[number]
+            if day[0] == 1 and day[1] in (0, 1):
+                mean += np.array(encode(slow_view(statistic.view, day, MbgPrior.FACTS), day)) / len(statistic.days)
+        total += cut(mean.tolist(), statistic.norm / 1000)
+    return total.tolist()
+
+
+def _true_prior_moments(statistic: PriorMoments, customers: Sequence[FeatureRow]) -> list[float]:
+    weight = statistic.outcome_weight / 1000
+
+    def encode(z: list[float], day: FeatureDay) -> list[float]:
+        return products(z, (day[1] - _expected(statistic.prior, day)) / 2, weight)
+
+    return (np.array(_true_of_days(statistic, customers, encode)) * moment_units(statistic)).tolist()
+
+
+def _true_prior_gradient(statistic: PriorGradient, customers: Sequence[FeatureRow]) -> list[float]:
+    def encode(z: list[float], day: FeatureDay) -> list[float]:
+        own = math.fsum(x * w / WEIGHT for x, w in zip(z, statistic.weights, strict=True))
+        return [x * (_expected(statistic.prior, day, own) - day[1]) for x in z]
+
+    return _true_of_days(statistic, customers, encode)
+
+
+def _moments_tolerance(statistic: PriorMoments, customers: int) -> NDArray[np.float64]:
+    # A probability is off by half a step of 1/256 at a slope of 1/4, and half a unit; its product by the weight's half.
+    table_error = (1 / 512 / 4 + 1 / 2 / 4096) / 2 * statistic.outcome_weight / 1000
+    reached = customers * table_error * statistic.view.reach / UNIT
+    return (vector_tolerance(statistic, customers) + reached) * moment_units(statistic)
+
+
+def _surest(statistic: Statistic[Any]) -> FeatureRow:
+    """A customer of whom the formula is sure to have lost it, and who buys again: (purchases, silence, tenure)."""
+    return ((1, 0, (201, 7300, 7300)),) * FEATURE_DAYS
+
+
+#: Views of the formula's own facts.
+_FACTS = (
+    ScaledFeature(name="recency_days", scale=Scale(kind="log", high=3650)),
+    ScaledFeature(name="tenure_days", scale=Scale(kind="linear", high=730)),
+)
+FACTS_VIEW = LinearView(features=_FACTS, radius=2 * UNIT, reach=2 * UNIT)
+_TURNED = LinearView(
+    features=_FACTS, centre=(1000, -4096), radius=UNIT, constant=UNIT // 2, reach=2 * UNIT,
+    matrix=((ENTRY, ENTRY, 0), (0, ENTRY // 3, ENTRY)),
+)  # fmt: skip
+
 #: Kind to examples: the smallest, an ordinary one, and one at the edges of what its fields allow.
 STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
     "score_histogram": (
@@ -224,7 +309,8 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
             day=0,
             models=(
                 ScoredModel(model=public_prior(90), upper=logit_bins(9, 0.5), permille=900),
-                ScoredModel(model=FORMULA, upper=(-8 * LOGIT, 0, 8 * LOGIT), permille=100),
+                ScoredModel(model=CORRECTED, upper=logit_bins(4, 1), permille=90),
+                ScoredModel(model=FORMULA, upper=(-8 * LOGIT, 0, 8 * LOGIT), permille=10),
             ),
         ),
     ),
@@ -261,6 +347,19 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
             norm=2000,
         ),
     ),
+    "prior_moments": (
+        PriorMoments(view=FACTS_VIEW, prior=public_prior(90), days=(0,), outcome_weight=1, norm=1),
+        # The longest: |z|^2 = 3, sqrt(9 + (1.5 sqrt(3) / 2)^2) = 3.269 but for what no logit of 8 is sure of.
+        PriorMoments(view=FACTS_VIEW, prior=public_prior(90), days=(0, 1, 2), outcome_weight=1500, norm=3268),
+        PriorMoments(view=_TURNED, prior=FORMULA, days=(2,), outcome_weight=1_000_000, norm=1000),
+    ),
+    "prior_gradient": (
+        PriorGradient(view=FACTS_VIEW, prior=public_prior(90), weights=(0,) * 3, days=(0,), norm=1),
+        PriorGradient(
+            view=FACTS_VIEW, prior=public_prior(30), weights=(WEIGHT, -WEIGHT, 3), days=(0, 1, 2), norm=900
+        ),
+        PriorGradient(view=_TURNED, prior=FORMULA, weights=(1 << 40, 1 << 40), days=(2,), norm=1000),
+    ),
 }  # fmt: skip
 
 STATISTICS["by_holder"] = tuple(
@@ -279,6 +378,12 @@ READINGS: dict[str, ReadingOf] = {
     ),
     "network_gradient": ReadingOf(
         read=_read_layers, truth=_true_network_gradient, tolerance=_network_tolerance, reached=0.999999
+    ),
+    "prior_moments": ReadingOf(
+        read=read_moments, truth=_true_prior_moments, tolerance=_moments_tolerance, reached=0.999999, witness=_surest
+    ),
+    "prior_gradient": ReadingOf(
+        read=read_vector, truth=_true_prior_gradient, tolerance=_gradient_tolerance, reached=0.999999, witness=_surest
     ),
     "by_holder": ReadingOf(
         read=_read_blocks, truth=_true_blocks, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)

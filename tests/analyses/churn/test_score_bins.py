@@ -84,4 +84,4 @@ def test_where_a_formulas_scores_lie_is_read_off_released_features_or_not_at_all
     assert found.mean == pytest.approx(logits.mean(), abs=0.3)
     assert found.stdev == pytest.approx(logits.std(), rel=0.3)
     assert _population().scores(formula) is None
-    assert expected_scores(formula, None, "prior").mean > 0
+    assert expected_scores(formula, None).mean > 0
