@@ -23,8 +23,8 @@ from clients.data.feeds.lines import open_feed
 from clients.data.origin import Origin
 from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.order_events import order_cells
-from clients.data.rows.customers import counted_lines
 from clients.data.rows.entries.kind import build_cells
+from clients.data.rows.lines import counted_lines
 from clients.data.sources import fetch, open_source
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.declarations import CellTable

@@ -29,13 +29,12 @@ from clients.data.origin import Origin
 from clients.data.rows import own_rows
 from clients.data.rows.customers import (
     CustomerTable,
-    _tally,
     build_customer_table,
     customer_query,
-    in_window,
     spellings_of,
     table_key,
 )
+from clients.data.rows.lines import _tally, in_window
 from clients.data.sources import OPENERS, open_source
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
@@ -567,11 +566,12 @@ def test_two_spellings_of_one_line_are_one_line(tmp_path):
 
 
 def test_tidy_ids_need_no_third_query(tmp_path, monkeypatch):
-    from clients.data.rows import customers
+    from clients.data.rows import customers, lines
 
     asked: list[str] = []
     fetch = customers.fetch
-    monkeypatch.setattr(customers, "fetch", lambda query, what: asked.append(what) or fetch(query, what=what))
+    for module in (customers, lines):
+        monkeypatch.setattr(module, "fetch", lambda query, what: asked.append(what) or fetch(query, what=what))
     assert build(tmp_path, [line()]).source_ids.tolist() == ["c1"]
     assert asked == ["counting rows", "adding up customers"]
 

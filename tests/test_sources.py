@@ -29,7 +29,8 @@ from clients.data.config import HolderConfig
 from clients.data.guess.guess import new_holder_file
 from clients.data.origin import Origin
 from clients.data.reading import ReadNumber
-from clients.data.rows.customers import _tally, build_customer_table, customer_query
+from clients.data.rows.customers import build_customer_table, customer_query
+from clients.data.rows.lines import _tally
 from clients.data.sources import fetch, open_source
 from clients.data.sources.postgres import open_postgres
 from clients.data.sources.spelling import spelled

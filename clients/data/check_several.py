@@ -17,7 +17,8 @@ from clients.data.feeds.coverage import check_feeds
 from clients.data.findings import Finding
 from clients.data.named_sources import PERSON
 from clients.data.origin import Origin
-from clients.data.rows.customers import build_customer_table, in_window
+from clients.data.rows.customers import build_customer_table
+from clients.data.rows.lines import in_window
 from clients.data.several.keys import MARK
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch

@@ -12,7 +12,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from clients.data.cleaning.lines import KEPT, NETTED
 from clients.data.cleaning.money import money_of
 from clients.data.origin import Origin
-from clients.data.rows.customers import counted_lines, table_key
+from clients.data.rows.customers import table_key
+from clients.data.rows.lines import counted_lines
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
 from privacy.errors import DataError

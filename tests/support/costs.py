@@ -43,6 +43,7 @@ SECONDS: dict[str, int] = {
     "test_workbooks": 10, "test_channels": 4, "test_in_the_wild": 50, "test_merkle": 4, "test_runs_and_clocks": 5,
     "test_person_over_studies": 9, "test_sampler": 8, "test_check_words": 7, "test_losses": 5,
     "test_tags": 24, "test_tag_library": 16, "test_tag_columns": 12, "test_tag_events": 6, "test_tags_page": 25,
+    "test_rule_orders": 7, "test_campaign_lists": 6,
     "test_holder_check": 4, "test_any_spelling": 4, "test_line_breaks": 4, "test_evidence_bounds": 4,
 }  # fmt: skip
 

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import ibis
+import pyarrow as pa
+import pyarrow.compute as pc
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import finite
@@ -82,6 +84,11 @@ def normal_ids(spellings: Sequence[str], config: Reading) -> list[str]:
 def is_untidy(text: ir.StringValue) -> ir.BooleanValue:
     """Whether an id has white space around it or ``.0`` behind it."""
     return text.re_search(UNTIDY).fill_null(False)
+
+
+def are_normal(ids: pa.Array) -> bool:
+    """Whether ids of text are all in the one form that ids have."""
+    return not pc.any(pc.match_substring_regex(ids, UNTIDY)).as_py()
 
 
 def customer_of(column: ir.Value, config: Reading, study_nulls: tuple[str, ...], *, tidy: bool = False) -> Id:

@@ -7,6 +7,7 @@ are found afterwards among the rows that are left. Ibis expressions only: nothin
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -97,7 +98,12 @@ def with_condition(table: ir.Table, where: str) -> ir.Table:
 
 
 def cleaned_lines(
-    table: ir.Table, origin: Origin, *, tidy: frozenset[str] = frozenset(), exact_ids: bool = False
+    table: ir.Table,
+    origin: Origin,
+    *,
+    tidy: frozenset[str] = frozenset(),
+    exact_ids: bool = False,
+    of_anybody: bool = False,
 ) -> ir.Table:
     """Every row of the source with what the customer table needs, and the rule that applies to it.
 
@@ -112,6 +118,7 @@ def cleaned_lines(
             normalising every id of every row takes as long as grouping them.
         exact_ids: whether to add ``source_id``, the customer's id as the source prints it, where that may differ from
             the key; such rows tell no duplicates.
+        of_anybody: whether to leave rules out on whose row it is; :func:`of_somebody` applies them to groups.
 
     Raises:
         DataError: if a column is missing or cannot be what it is mapped as; never because of what a row says.
@@ -128,7 +135,8 @@ def cleaned_lines(
     source = with_status(source, config)
     customer = customer_of(source[columns.customer], config, origin.study.cleaning.null_ids, tidy="customer" in tidy)
     order = None if columns.order is None else id_of(source[columns.order], "order", ("",), tidy="order" in tidy)
-    tests = _tests_of_ids(source, customer, order, origin)
+    tests = {} if of_anybody else tests_of_whom(customer, config, base=origin.base)
+    tests |= tests_of_taking_part(source, config) | _tests_of_ids(source, order, origin)
 
     mapped = columns.mapped()
     raw = [f"raw_{role}" for role in mapped if role not in ("customer", "order", "time")]
@@ -144,15 +152,20 @@ def cleaned_lines(
     if columns.order_amount is not None:
         rows = with_order_amounts(rows)
         raw = ["raw_amount", *raw]
-    found = {name: rows[f"test_{name}"] for name in tests}
+    lines = rows.select("customer", "order", *exact, "time", *raw, rule=_rule(rows, tests, origin))
+    return lines if columns.order_amount is None else once_an_order(lines)
+
+
+def _rule(rows: ir.Table, names: Iterable[str], origin: Origin) -> ir.Value:
+    """The first rule that applies, of those whose tests rows have by name, and of those on figures."""
+    found = {name: rows[f"test_{name}"] for name in names}
     figures = _tests_of_figures(rows, origin)
-    if config.source.kind == "customers":  # what they spent in all may be less than nothing
+    if origin.config.source.kind == "customers":  # what they spent in all may be less than nothing
         figures.pop("return")
         figures["no_orders"] = ~_is_orders(rows.raw_orders)
     if "return" in found:
         figures["return"] |= found["return"]
-    lines = rows.select("customer", "order", *exact, "time", *raw, rule=first_rule(found | figures))
-    return lines if columns.order_amount is None else once_an_order(lines)
+    return first_rule(found | figures)
 
 
 def first_rule(found: dict[str, ir.Value]) -> ir.Value:
@@ -164,9 +177,9 @@ def first_rule(found: dict[str, ir.Value]) -> ir.Value:
     return ibis.cases(*[(found[name], code) for name, code in _CODE.items() if name in found], else_=KEPT)
 
 
-def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Origin) -> dict[str, ir.Value]:
-    """By the rule's name: whether it applies, for rules on who bought."""
-    tests = tests_of_who(source, customer, origin.config, base=origin.base)
+def _tests_of_ids(source: ir.Table, order: Id | None, origin: Origin) -> dict[str, ir.Value]:
+    """By the rule's name: whether it applies, for rules on which order it is, and whether it is one."""
+    tests: dict[str, ir.Value] = {}
     if origin.config.source.status:
         tests["no_sale"] = ~(source["_is_sale"] | source["_is_return"])
         tests["return"] = source["_is_return"]
@@ -177,18 +190,31 @@ def _tests_of_ids(source: ir.Table, customer: Id, order: Id | None, origin: Orig
     return tests
 
 
-def tests_of_who(source: ir.Table, customer: Id, config: Reading, *, base: Path) -> dict[str, ir.Value]:
-    """By the rule's name: whether it applies, for rules on whose row it is; alike for purchases and other feeds."""
-    return tests_of_taking_part(source, config) | tests_of_whom(customer, config, base=base)
-
-
 def tests_of_taking_part(source: ir.Table, config: Reading) -> dict[str, ir.Value]:
-    """The same for the source's condition."""
+    """By the rule's name: whether it applies, for the source's condition; alike for purchases and other feeds."""
     return {} if config.source.where is None else {"where": ~source["_takes_part"]}
 
 
+def of_somebody(customers: ir.Table, config: Reading, study: Study, *, base: Path) -> ir.Table:
+    """What was made of rows of anybody, one row a customer, without nobody and who never takes part.
+
+    Who somebody is says the id alone: asking that of each customer, not of each row, is several times cheaper.
+
+    Args:
+        customers: with ``customer``, and ``rows``, their number: a database that looks for conditions that it may apply
+            to rows before it groups them finds none in one that is about both.
+        config: where the rows come from.
+        study: whose spellings of nobody count.
+        base: the folder of ``holder.toml``.
+    """
+    ids = customers.customer
+    customer = customer_of(ids, config, study.cleaning.null_ids, tidy=ids.type().is_string())
+    tests = tests_of_whom(customer, config, base=base)
+    return customers.filter([~test.fill_null(False) | (customers.rows < 0) for test in tests.values()])
+
+
 def tests_of_whom(customer: Id, config: Reading, *, base: Path) -> dict[str, ir.Value]:
-    """The same for rules on the id."""
+    """The same as of :func:`tests_of_taking_part` for rules on the id."""
     tests: dict[str, ir.Value] = {"no_customer_id": customer.missing}
     excluded = read_exclusion_list(config, base=base)
     if excluded:

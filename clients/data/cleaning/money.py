@@ -18,6 +18,8 @@ from privacy.protocol.study import Study
 QUANTA_PER_UNIT = 10_000
 #: Lines beyond ten billion currency units count as ten billion (and are counted): sums of integers stay integers.
 LINE_LIMIT = 10**14
+#: Up to so many units nothing is to be cut off or taken out, which is quickly seen of nearly every line.
+_USUAL = LINE_LIMIT // QUANTA_PER_UNIT
 
 
 class Money(NamedTuple):
@@ -118,7 +120,8 @@ def _quanta(units: ir.Value, finite: ir.BooleanValue) -> ir.IntegerValue:
     scaled = units * QUANTA_PER_UNIT
     limited = ibis.greatest(ibis.least(scaled, float(LINE_LIMIT)), -float(LINE_LIMIT))
     # NaN and infinity have no integer: the inner null keeps the cast away from them.
-    return (ibis.ifelse(finite, limited, ibis.null("float64")) + 0.5).floor().cast("int64")
+    rest = ibis.ifelse(finite, limited, ibis.null("float64"))
+    return (ibis.ifelse(units.abs() <= float(_USUAL), scaled, rest) + 0.5).floor().cast("int64")
 
 
 def _rate(currency: ir.Value, known: list[str], time: ir.Value, config: Reading, study: Study) -> ir.Value:

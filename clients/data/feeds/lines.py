@@ -16,12 +16,13 @@ import pyarrow.compute as pc
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import missing_columns, typed
-from clients.data.cleaning.ids import UNTIDY, customer_of, is_untidy, text_ids
+from clients.data.cleaning.ids import customer_of, is_untidy, text_ids
 from clients.data.cleaning.lines import (
     KEPT,
     RULES,
     first_rule,
     is_seen,
+    of_somebody,
     tests_of_taking_part,
     tests_of_when,
     tests_of_whom,
@@ -47,7 +48,7 @@ class OpenFeed:
         rows: every row of the source, with ``rule`` (``KEPT`` or a code of ``RULES``), ``customer`` (the key to group
             by), ``time`` (of events) and the other mapped columns as ``raw_<role>``.
         kept: those that count, without ``rule``.
-        seen: the same, those of nobody and of who never takes part among them: see :meth:`of_somebody`.
+        seen: the same, those of nobody and of who never takes part among them.
         joined: where the feed says whose ids it has, what counts at the source under the keys of persons, with
             ``rule``; ``kept`` and ``seen`` are of these then.
         persons: ``customer``, all keys that are linked, where somebody says who is who.
@@ -62,25 +63,10 @@ class OpenFeed:
     _origin: Origin
 
     def of_somebody(self, customers: ir.Table) -> ir.Table:
-        """What was made of ``seen``, one row a customer, without nobody and who never takes part.
-
-        Who somebody is says the id alone: asking that of each customer, not of each row, is several times cheaper.
-
-        Args:
-            customers: with ``customer``, and ``rows``, their number: a database that looks for conditions that it may
-                apply to rows before it groups them finds none in one that is about both.
-        """
+        """What was made of ``seen``, as :func:`clients.data.cleaning.lines.of_somebody` has it."""
         if self.joined is not None:
             return customers
-        ids, nulls = customers.customer, self._origin.study.cleaning.null_ids
-        customer = customer_of(ids, self.reading, nulls, tidy=ids.type().is_string())
-        tests = tests_of_whom(customer, self.reading, base=self._origin.base)
-        return customers.filter([~test.fill_null(False) | (customers.rows < 0) for test in tests.values()])
-
-    @staticmethod
-    def are_normal(ids: pa.Array) -> bool:
-        """Whether ids of groups of ``seen`` are in the one form that ids have."""
-        return not pc.any(pc.match_substring_regex(ids, UNTIDY)).as_py()
+        return of_somebody(customers, self.reading, self._origin.study, base=self._origin.base)
 
     def tally(self) -> dict[str, int]:
         """How many rows each rule left out, by its name, in the order of ``RULES``; ``""`` for those that count."""
@@ -101,7 +87,7 @@ def open_feed(origin: Origin, name: FeedName, *, as_spelled: bool = False) -> It
         origin: the holder's.
         name: of the feed.
         as_spelled: take ids of text as they are without a look at every row; whoever groups by them has to ask
-            :meth:`OpenFeed.are_normal` of the groups' ids, and open the feed anew where they are not.
+            :func:`clients.data.cleaning.ids.are_normal` of the groups' ids, and open the feed anew where they are not.
 
     Raises:
         DataError: if the feed cannot be opened or its columns cannot be what they are mapped as; never because of what

@@ -11,9 +11,7 @@ wall times are compared.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
-import logging
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -26,15 +24,15 @@ import pyarrow.parquet as pq
 from ibis.expr import types as ir
 from numpy.typing import NDArray
 
-from clients.data.cleaning.columns import missing_columns
-from clients.data.cleaning.ids import is_untidy, read_exclusion_list, text_ids
-from clients.data.cleaning.lines import BEFORE_WINDOW, KEPT, NETTED, RULES, cleaned_lines
+from clients.data.cleaning.ids import read_exclusion_list
+from clients.data.cleaning.lines import KEPT, RULES
 from clients.data.cleaning.money import QUANTA_PER_UNIT, money_of
-from clients.data.cleaning.times import FIRST_DAY, as_of_moment, moment_literal, wall_time, zone_at
+from clients.data.cleaning.times import as_of_moment
 from clients.data.customer_totals import check_totals, totals
 from clients.data.origin import Origin
 from clients.data.rows.cleaning_report import CleaningReport, HeavyId
 from clients.data.rows.kinds import RowKind
+from clients.data.rows.lines import WHOLE_LIFE, counted_lines, in_window, tidy_of, used_rules, with_exact_ids
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
 from clients.data.sources.opened import Opened
@@ -46,8 +44,6 @@ from privacy.kernel.terms import minor_digits
 from privacy.private_files import private_file
 from privacy.protocol.study import Study
 
-log = logging.getLogger("cohortium.holder")
-
 #: An id with more than this share of all orders is probably not one person (a till, a marketplace, a wholesaler) ...
 HEAVY_SHARE = 0.005
 #: ... unless it has few orders, as in small tables, where everybody's share is large.
@@ -58,7 +54,6 @@ _DAY = 86_400_000_000  # microseconds
 #: Raise when the same rows would give another table: cached tables of the old kind are then left alone.
 _TABLE_VERSION = 4
 _INTEGERS = ("recency_days", "orders", "money", "tenure_days")
-_WHOLE_LIFE = CustomerRequest()
 _SPELLINGS = ("spelled", "also_spelled")
 
 
@@ -139,7 +134,7 @@ class CustomerTable:
             raise DataError(f"{path} is not a customer table", hint="delete it; it is computed again") from None
 
 
-def build_customer_table(origin: Origin, request: CustomerRequest = _WHOLE_LIFE) -> CustomerTable:
+def build_customer_table(origin: Origin, request: CustomerRequest = WHOLE_LIFE) -> CustomerTable:
     """Compute the customer table from the holder's source, of all lines or of those in the request's window.
 
     Rows that cannot be used are dropped and counted, rows in unknown currencies among them: what a row says never
@@ -166,72 +161,17 @@ class Built(NamedTuple):
     quanta: int | None
 
 
-def table_of(opened: Opened, origin: Origin, request: CustomerRequest = _WHOLE_LIFE) -> Built:
+def table_of(opened: Opened, origin: Origin, request: CustomerRequest = WHOLE_LIFE) -> Built:
     """The customer table of lines that are open."""
     lines, counts = counted_lines(opened, origin, request)
     sums = fetch(customer_query(lines, origin), what="adding up customers")
-    exact = in_window(with_exact_ids(opened, origin, counts), origin, request)
+    exact = in_window(with_exact_ids(opened, origin, tidy_of(opened, origin, counts)), origin, request)
     query = spellings_of(exact, origin.study)
     spellings = fetch(query, what="looking at ids") if query is not None else None
     table = _assemble(counts, sums, spellings, origin)
     table = replace(table, report=table.report.model_copy(update={"left_out": opened.left_out}))
     quanta = [int(item) for item in sums["quanta"].to_pylist() if item is not None]
     return Built(table, lines, sum(quanta) if all(abs(item) < _SUM_LIMIT for item in quanta) else None)
-
-
-def with_exact_ids(opened: Opened, origin: Origin, counts: pa.Table) -> ir.Table:
-    """The lines once more, with ``source_id`` where ids may be spelled in several ways."""
-    if opened.cleaned is not None:
-        return opened.cleaned
-    ids = text_ids(opened.table, origin.config)
-    tidy = frozenset(role for role in ids if f"untidy_{role}" in counts.column_names)
-    return cleaned_lines(opened.table, origin, tidy=tidy, exact_ids=True)
-
-
-def in_window(lines: ir.Table, origin: Origin, request: CustomerRequest) -> ir.Table:
-    """Cleaned lines, of which those that would count but are older than the request's window stand under its rule."""
-    if request.window_days is None:
-        return lines
-    first = max(FIRST_DAY.toordinal(), origin.study.as_of.toordinal() - request.window_days)
-    start = wall_time(dt.date.fromordinal(first), origin.study.time_zone, zone_at(origin.config, lines.time))
-    old = lines.rule.isin(used_rules(origin.study)) & (lines.time < moment_literal(start, lines.time))
-    return lines.mutate(rule=ibis.ifelse(old, BEFORE_WINDOW, lines.rule))
-
-
-def counted_lines(opened: Opened, origin: Origin, request: CustomerRequest = _WHOLE_LIFE) -> tuple[ir.Table, pa.Table]:
-    """The cleaned lines and their tally; ids are normalised only where a first look finds that some need it.
-
-    Lines that are no records are named in the log.
-
-    Raises:
-        DataError: as ``cleaned_lines``, or if other rows were read than there are records.
-    """
-    for item in opened.left_out:
-        log.info("left out: %s", item.says)
-    source, config = opened.table, origin.config
-    if opened.cleaned is not None:
-        lines = in_window(opened.cleaned.drop("source_id"), origin, request)
-        return lines, fetch(_tally(lines, origin, frozenset()), what="counting rows")
-    tidy = text_ids(source, config) if not missing_columns(source, config) else frozenset()
-    while True:
-        lines = in_window(cleaned_lines(source, origin, tidy=tidy), origin, request)
-        counts = fetch(_tally(lines, origin, tidy), what="counting rows")
-        untidy = {role for role in tidy if pc.any(counts[f"untidy_{role}"]).as_py()}
-        if not untidy:
-            opened.check_rows(pc.sum(counts["rows"]).as_py() or 0)
-            return lines, counts
-        tidy -= untidy
-
-
-def _tally(lines: ir.Table, origin: Origin, tidy: frozenset[str]) -> ir.Table:
-    """By rule: how many rows, capped rows and free rows, and whether an id taken as tidy is not."""
-    money = money_of(lines, origin)
-    return lines.group_by("rule").agg(
-        rows=lines.count(),
-        capped=money.capped.fill_null(False).cast("int64").sum(),
-        free=(money.own == 0).fill_null(False).cast("int64").sum(),
-        **{f"untidy_{role}": is_untidy(lines[role]).any() for role in sorted(tidy)},
-    )
 
 
 def customer_query(lines: ir.Table, origin: Origin) -> ir.Table:
@@ -281,11 +221,6 @@ def spellings_of(lines: ir.Table, study: Study) -> ir.Table | None:
         return None
     used = lines.filter(lines.rule.isin(used_rules(study)))
     return used.select(customer_id=used.customer.cast("string"), source_id=used.source_id).distinct()
-
-
-def used_rules(study: Study) -> tuple[int, ...]:
-    """The codes of rows that count."""
-    return (KEPT, *NETTED) if study.cleaning.returns == "net" else (KEPT,)
 
 
 def _strings(column: pa.ChunkedArray) -> NDArray[np.object_]:
@@ -357,7 +292,7 @@ def _report(
 
 def _stored(origin: Origin, request: CustomerRequest) -> str:
     key = table_key(origin)
-    return key if request == _WHOLE_LIFE else sha256_hex(f"{key} {request.digest}".encode())
+    return key if request == WHOLE_LIFE else sha256_hex(f"{key} {request.digest}".encode())
 
 
 def table_key(origin: Origin) -> str:

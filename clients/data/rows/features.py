@@ -22,8 +22,9 @@ from clients.data.cleaning.times import wall_time
 from clients.data.customer_totals import check_sums, check_totals, sums_of_totals
 from clients.data.origin import Origin
 from clients.data.recipes.facts import DAY, Facts
-from clients.data.rows.customers import counted_lines, customer_query, table_key
+from clients.data.rows.customers import customer_query, table_key
 from clients.data.rows.kinds import IdentifiedRows, RowKind
+from clients.data.rows.lines import counted_lines
 from clients.data.rows.sums import customer_sums
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch

@@ -12,7 +12,7 @@ from clients.data.rows.cells.facts import attributes, order_facts, use_name
 from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.gathered import Part
 from clients.data.rows.cells.order_events import order_cells, order_rows, order_sums
-from clients.data.rows.customers import counted_lines
+from clients.data.rows.lines import counted_lines
 from clients.data.several.rows import open_lines
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.declarations import CellTable, DimensionUse

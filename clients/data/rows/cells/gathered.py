@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -46,6 +46,23 @@ class Part:
         ids = ids.chunk(0) if isinstance(ids, pa.ChunkedArray) else ids
         each = pa.array(np.arange(len(ids), dtype=np.int32))
         return cls(ids=pa.DictionaryArray.from_arrays(each, ids), rows=table.drop_columns(["customer"]))
+
+    def where(self, mask: pa.ChunkedArray) -> Self:
+        """Some rows of a part that has each customer once."""
+        ids = self.ids.dictionary.filter(mask.combine_chunks())
+        each = pa.array(np.arange(len(ids), dtype=np.int32))
+        return type(self)(ids=pa.DictionaryArray.from_arrays(each, ids), rows=self.rows.filter(mask))
+
+    def without(self, name: str) -> Self:
+        """The same without a column."""
+        return replace(self, rows=self.rows.drop_columns([name]))
+
+    def and_also(self, other: Self) -> Self:
+        """Two parts that have each customer once, and none in common."""
+        ids = pa.concat_arrays([self.ids.dictionary, other.ids.dictionary])
+        each = pa.array(np.arange(len(ids), dtype=np.int32))
+        rows = pa.concat_tables([self.rows, other.rows.select(self.rows.column_names)])
+        return type(self)(ids=pa.DictionaryArray.from_arrays(each, ids), rows=rows)
 
     @property
     def texts(self) -> pa.Array:

@@ -8,25 +8,31 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TypeVar
+from typing import Any, TypeVar
 
+import ibis
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from ibis.expr import types as ir
 
+from clients.data.cleaning.ids import are_normal
 from clients.data.cleaning.money import QUANTA_PER_UNIT
 from clients.data.cleaning.times import wall_time, zone_of
 from clients.data.feeds.lines import OpenFeed, open_feed
 from clients.data.origin import Origin
 from clients.data.recipes.facts import DAY
 from clients.data.rows.cells.gathered import Part, minor_units, spread
-from clients.data.rows.customers import counted_lines, spellings_of, with_exact_ids
+from clients.data.rows.customers import spellings_of
 from clients.data.rows.features import build_features
+from clients.data.rows.lines import counted_lines, ids_of_text, lines_as_spelled, tidy_of, with_exact_ids
 from clients.data.rows.rules.events import FeedColumns, feed_query
-from clients.data.rows.rules.orders import order_query
+from clients.data.rows.rules.orders import order_query, orders_of_anybody
 from clients.data.rows.rules.people import attributes
+from clients.data.rows.rules.repeats import DOUBTFUL, are_few
 from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
+from clients.data.sources.opened import Opened
 from clients.data.spellings import Spellings, choose
 from privacy.kernel.features import MISSING, FeatureRequest
 from privacy.kernel.feeds import FEEDS, FeedName
@@ -37,6 +43,10 @@ from privacy.tags.tree import SHARE, Aggregate, Fact, Leaf, Node, Unit
 from privacy.tags.truth import BoolArray, Column, IntArray
 
 T = TypeVar("T")
+
+_ADDING = "adding up orders"
+#: So many ids are named in a condition one by one.
+_FEW = 200
 
 
 @dataclass(frozen=True, kw_only=True, eq=False, repr=False)
@@ -129,10 +139,8 @@ def _ask_feeds(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
 def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
     asked = [one for one in wanted if isinstance(one, Aggregate) and one.feed == "order"]
     with open_lines(origin) as opened:
-        lines, counts = counted_lines(opened, origin)
-        part = Part.once(order_query(lines, origin, asked), what="adding up orders")
-        zone = "UTC" if zone_of(lines.time) is not None else origin.config.source.time_zone
-        exact = spellings_of(with_exact_ids(opened, origin, counts), origin.study)
+        part, tidy, zone = _orders(opened, origin, asked)
+        exact = spellings_of(with_exact_ids(opened, origin, tidy), origin.study)
         if exact is not None:
             spellings = fetch(exact, what="looking at ids")
             ids = pa.chunked_array([part.texts])
@@ -150,6 +158,51 @@ def _ask_orders(origin: Origin, wanted: Sequence[Leaf], found: _Found) -> None:
         if isinstance(one, Fact) and one.name in OF_ORDERS:
             columns[one] = Column(plain[one.name], everyone)
     found.add(part, columns)
+
+
+def _orders(opened: Opened, origin: Origin, asked: Sequence[Aggregate]) -> tuple[Part, frozenset[str], str]:
+    """Customers with orders; which of their ids are in the one form that ids have; and the zone of times.
+
+    Nearly all sources have ids of text in that form: it is looked at once they are grouped, where a source allows.
+    """
+    tidy = frozenset[str]()
+    lines = lines_as_spelled(opened, origin)
+    if lines is not None:
+        tidy = ids_of_text(opened, origin)
+        part = _of_anybody(lines, origin, asked)
+        untidy = "order" in tidy and pc.any(part.rows["untidy"]).as_py()
+        if untidy or ("customer" in tidy and not are_normal(part.texts)):
+            lines = None
+        else:
+            part = part.where(pc.greater(part.rows["orders"], 0))
+    if lines is None:
+        lines, counts = counted_lines(opened, origin)
+        tidy = frozenset() if opened.cleaned is not None else tidy_of(opened, origin, counts)
+        part = Part.once(order_query(lines, origin, asked), what=_ADDING)
+    return part, tidy, "UTC" if zone_of(lines.time) is not None else origin.config.source.time_zone
+
+
+def _of_anybody(lines: ir.Table, origin: Origin, asked: Sequence[Aggregate]) -> Part:
+    """What orders say of everybody; repeated lines are looked for where there may be any."""
+    if are_few(lines, origin):
+        part = Part.once(orders_of_anybody(lines, origin, asked, with_repeats=True), what=_ADDING)
+        doubtful = part.rows["doubtful"]
+        count = pc.sum(doubtful).as_py() or 0
+        part = part.without("doubtful")
+        if not count:
+            return part
+        if count <= DOUBTFUL * len(part.rows):
+            whose = part.ids.dictionary.filter(doubtful.combine_chunks())
+            some = lines.filter(lines.customer.isin(_listed(whose)))
+            exact = Part.once(orders_of_anybody(some, origin, asked), what=_ADDING)
+            return part.where(pc.invert(doubtful)).and_also(exact)
+    return Part.once(orders_of_anybody(lines, origin, asked), what=_ADDING)
+
+
+def _listed(ids: pa.Array) -> list[Any] | ir.Column:
+    """Ids as a condition has them: a few by themselves, which databases look for first; many as a table."""
+    few = len(ids) <= _FEW
+    return ids.to_pylist() if few else ibis.memtable(pa.table({"customer": ids})).customer
 
 
 def _ask_feed(origin: Origin, name: FeedName, asked: Sequence[Aggregate], found: _Found) -> None:
@@ -173,7 +226,7 @@ def _asked(origin: Origin, name: FeedName, ask: Callable[[OpenFeed], tuple[Part,
     """What a feed answers. Nearly all have ids in the one form: that is looked at once they are grouped."""
     with open_feed(origin, name, as_spelled=True) as feed:
         answer = ask(feed)
-        if feed.are_normal(answer[0].texts):
+        if are_normal(answer[0].texts):
             return answer
     with open_feed(origin, name) as feed:
         return ask(feed)
@@ -237,7 +290,8 @@ def _answer(part: Part, name: str, one: Aggregate, start: int, origin: Origin) -
 def _over_all(node: Node, numbers: IntArray, column: Column, size: int) -> Column:
     """A column over all ids. Who has no event has none, and spent nothing; anything else of them is unknown."""
     known = np.full(size, is_nothing(node))
-    known[numbers] = column.known
+    if not is_nothing(node):
+        known[numbers] = column.known
     return Column(spread(numbers, column.raw, size, 0), known, column.words)
 
 

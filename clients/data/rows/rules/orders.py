@@ -13,15 +13,18 @@ from dataclasses import dataclass
 from ibis.expr import types as ir
 
 from clients.data.cleaning.columns import is_discounted
-from clients.data.cleaning.lines import KEPT
+from clients.data.cleaning.ids import is_untidy
+from clients.data.cleaning.lines import KEPT, of_somebody
 from clients.data.cleaning.money import cost_of, money_of
 from clients.data.origin import Origin
 from clients.data.rows.cells.events import limited
 from clients.data.rows.cells.keys import folded
-from clients.data.rows.customers import customer_query, used_rules
+from clients.data.rows.customers import customer_query
+from clients.data.rows.lines import used_rules
 from clients.data.rows.orders import wall_clock
 from clients.data.rows.rules.events import filters_of, part_of_time, within
 from clients.data.rows.rules.filters import holds, spellings_of
+from clients.data.rows.rules.repeats import may_repeat, witnesses
 from privacy.kernel.rule_words import OF_TIME
 from privacy.tags.tree import Aggregate, Fact, Node, leaves
 
@@ -64,24 +67,50 @@ def order_query(lines: ir.Table, origin: Origin, wanted: Sequence[Aggregate]) ->
     if origin.config.source.kind == "customers":
         found = customer_query(lines, origin)
         return found.select("orders", "quanta", "first", "last", customer=found.customer_id)
-    orders = _orders(lines, origin, wanted)
-    rows = orders.group_by("customer").agg(
+    rows = _customers(_orders(lines, origin, wanted), origin, wanted)
+    return rows.filter(rows.orders > 0)
+
+
+def orders_of_anybody(
+    lines: ir.Table, origin: Origin, wanted: Sequence[Aggregate], *, with_repeats: bool = False
+) -> ir.Table:
+    """The same of lines as :func:`clients.data.rows.lines.lines_as_spelled` has them, but for who is nobody.
+
+    Whoever bought nothing is among them, with 0 orders: what was returned by another spelling of an id has to be seen.
+    ``untidy`` says, where ids of orders are text, whether one of the customer's is not in the one form that ids have.
+
+    Args:
+        lines, origin, wanted: as of :func:`order_query`.
+        with_repeats: leave lines in that repeat another; ``doubtful`` says whether the customer may have any.
+    """
+    orders = _orders(lines, origin, wanted, with_repeats=with_repeats)
+    is_text = origin.config.columns.order is not None and orders.order.type().is_string()
+    more = {"untidy": is_untidy(orders.order).any()} if is_text else {}
+    if with_repeats:
+        more["doubtful"] = may_repeat(orders).any()
+    rows = _customers(orders, origin, wanted, rows=orders.count(), **more)
+    return of_somebody(rows, origin.config, origin.study, base=origin.base)
+
+
+def _customers(orders: ir.Table, origin: Origin, wanted: Sequence[Aggregate], **more: ir.Value) -> ir.Table:
+    return orders.group_by("customer").agg(
         orders=orders.begun.count(),
         quanta=limited(orders.quanta.sum()),
         first=orders.begun.min(),
         last=orders["last"].max(),
+        **more,
         **_OfCustomers(orders, origin, filters_of(wanted)).all(wanted),
     )
-    return rows.filter(rows.orders > 0)
 
 
-def _orders(lines: ir.Table, origin: Origin, wanted: Sequence[Aggregate]) -> ir.Table:
+def _orders(lines: ir.Table, origin: Origin, wanted: Sequence[Aggregate], *, with_repeats: bool = False) -> ir.Table:
     """One row an order: ``begun`` (null where nothing was bought), ``opened``, ``last``, ``quanta``; and by filter."""
     study = origin.study
     net = study.cleaning.returns == "net"
     kept = lines.filter(lines.rule.isin(used_rules(study))) if net else lines.filter(lines.rule == KEPT).drop("rule")
-    if study.cleaning.duplicates == "drop":
+    if study.cleaning.duplicates == "drop" and not with_repeats:
         kept = kept.distinct()
+    told_apart = [name for name in kept.columns if name not in ("customer", "order")]
     cost = {"q_cost": cost_of(kept, origin)} if any(_reads_cost(one) for one in wanted) else {}
     kept = kept.mutate(q_amount=money_of(kept, origin).quanta, **cost)
     columns = LineColumns(kept, origin)
@@ -94,6 +123,7 @@ def _orders(lines: ir.Table, origin: Origin, wanted: Sequence[Aggregate]) -> ir.
         "begun": kept.time.min(where=bought),
         "last": kept.time.max(where=bought),
     }
+    found |= witnesses(kept, told_apart) if with_repeats else {}
     for one in wanted:
         found |= _of_order(one, kept, filters, bought)
     return kept.group_by("customer", "order").agg(**found)
