@@ -11,11 +11,14 @@ effect goes. What the product says of the two arms is held against what is true 
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import ndtr
+from scipy.stats import poisson
 
 import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.campaigns.effects import Effect, Outcomes, cap_of, effect
@@ -24,8 +27,8 @@ from privacy.figures.estimates import Estimate
 
 FloatArray = NDArray[np.float64]
 MONTHS = 12
-#: Copies of every customer of a list from which the true mean of what is cut off at the cap is taken.
-COPIES = 60
+#: Deviation of the logarithm of what an order is worth, and so many orders a month at most.
+SPREAD, MOST_ORDERS = 0.5, 20
 FIGURES = ("bought", "orders", "spent", "spent_uncapped")
 
 
@@ -54,15 +57,10 @@ class Shop:
             shop.month(rate)
         return shop
 
-    def orders(self, rate: FloatArray, copies: int = 1) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Orders and money of a month; shape ``(copies, customers)``."""
-        count = self.draw.poisson(rate, (copies, len(rate)))
-        spread = np.exp(self.draw.normal(0.0, 0.5, count.shape))
-        return count, np.rint(count * self.value[None, : len(rate)] * spread).astype(np.int64)
-
     def month(self, rate: FloatArray) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """A month passes: what everybody bought and spent."""
-        count, money = (each[0] for each in self.orders(np.where(self.there, rate, 0.0)))
+        count = self.draw.poisson(np.where(self.there, rate, 0.0))
+        money = np.rint(count * self.value * np.exp(self.draw.normal(0.0, SPREAD, len(rate)))).astype(np.int64)
         self.silent = np.where(count > 0, 0, self.silent + 1)
         self.earlier = self.earlier * 11 // 12 + money
         self.there &= self.draw.random(len(rate)) > 0.04
@@ -75,20 +73,33 @@ class Shop:
 
 def truth(shop: Shop, rows: NDArray[np.int64], uplift: float, cap: int) -> dict[str, float]:
     """What contacting these customers changes on average, one by one."""
-    rate = np.where(shop.there, shop.rate, 0.0)[rows]
+    rate, value = np.where(shop.there, shop.rate, 0.0)[rows], shop.value[rows]
     with_, without = rate * (1 + uplift), rate
-    part = Shop(
-        draw=shop.draw, rate=rate, value=shop.value[rows], there=shop.there[rows], silent=shop.silent[rows],
-        earlier=shop.earlier[rows],
-    )  # fmt: skip
-    mean_order = shop.value[rows] * np.exp(0.5 * 0.5**2)
-    capped = [np.minimum(part.orders(each, COPIES)[1], cap).mean() for each in (with_, without)] if uplift else [0, 0]
+    mean_order = value * np.exp(0.5 * SPREAD**2)
+    capped = [mean_capped(each, value, cap) for each in (with_, without)]
     return {
         "bought": float((np.exp(-without) - np.exp(-with_)).mean()),
         "orders": float((with_ - without).mean()),
         "spent": float(capped[0] - capped[1]),
         "spent_uncapped": float(((with_ - without) * mean_order).mean()),
     }
+
+
+def mean_capped(rate: FloatArray, value: FloatArray, cap: int) -> float:
+    """Mean of what customers spend in a month, each with the cap at most, but for the rounding to minor units.
+
+    Orders are Poisson; n of them are worth X = n v S with log S normal, mean 0 and deviation s, and
+    E min(X, c) = n v exp(s^2 / 2) Phi((log(c / (n v)) - s^2) / s) + c Phi(log(n v / c) / s).
+
+    Args:
+        rate, value: of each customer: orders a month, and the median v of an order in minor units.
+        cap: c in minor units, above 0.
+    """
+    count = np.arange(1, MOST_ORDERS + 1)[:, None]
+    usual = count * value
+    above = np.log(usual / cap)
+    whole = usual * np.exp(SPREAD**2 / 2) * ndtr((-above - SPREAD**2) / SPREAD) + cap * ndtr(above / SPREAD)
+    return float((poisson.pmf(count, rate) * whole).sum(axis=0).mean())
 
 
 def year(seed: int, customers: int, names: int, uplift: float) -> list[tuple[Effect, dict[str, float]]]:
@@ -129,11 +140,11 @@ def main() -> None:
     print(f"{given.repetitions} years of {MONTHS} lists of {lists}")
     for uplift in (0.4, 0.0):
         started = time.process_time()
-        found = [
-            one
-            for seed in range(given.repetitions)
-            for one in year(given.first + seed, given.customers, given.names, uplift)
-        ]
+        found = []
+        for done in range(given.repetitions):
+            found += year(given.first + done, given.customers, given.names, uplift)
+            if done % 50 == 49:
+                print(f"  {done + 1} years, {time.process_time() - started:.0f} s", file=sys.stderr)
         held = {name: np.nanmean([holds(getattr(said, name), true[name]) for said, true in found]) for name in FIGURES}
         verdicts = [said.verdict for said, _ in found]
         more, fewer, none = (verdicts.count(one) / len(found) for one in ("more", "fewer", None))

@@ -4,7 +4,8 @@ FOLDER holds ``online_retail_ii/online_retail_ii.parquet`` (UCI Online Retail II
 into four holders, by country and customer number, customers get new ids, and one study runs for three months, in
 process. Then Chromium takes the study report, one holder's page and the auditor's report: parts of them at 1280 px,
 phones at 390 px, pages printed to A4, in English and Chinese. A study of clusters runs for the last two of the months,
-and one of tables for the last, for pages of their own.
+and one of tables for the last, for pages of their own. At last the holder draws up two lists and runs tags for five
+weeks, in which the countries of its customers become known, and its page is taken once more.
 Needs Chromium, Poppler's ``pdftoppm`` and a CJK font. ``--only`` takes the pictures of some pages, not of all.
 
 With ``--workspace`` the federation is kept there, and used again where it is there already.
@@ -26,7 +27,11 @@ from pathlib import Path
 import duckdb
 from PIL import Image, ImageChops
 
+from clients.campaigns.lists import begin_group
+from clients.labels.config import ContactSettings, Labels
 from clients.report.files import write_holder_report
+from clients.tagging.running import run_tags
+from clients.tagging.setting import TagSetting, begin_tags
 from privacy.audit.export import export
 from privacy.audit.report.render import render_audit
 from privacy.audit.timeline import read_story
@@ -55,7 +60,7 @@ copy (
         select customer_id, row_number() over (order by hash(customer_id)) as number
         from read_parquet('{sales}') where customer_id is not null group by customer_id
     )
-    select 20000 + number as customer, invoice, stock_code, invoice_date, quantity, price
+    select 20000 + number as customer, invoice, stock_code, invoice_date, quantity, price, country
     from read_parquet('{sales}') as sales
     left join (select *, number % 10 as part from numbered) as numbered using (customer_id)
     where not overlap_repeat and {rows}
@@ -76,14 +81,38 @@ price = "price"
 product = "stock_code"
 """
 
+#: A group of tags, two lists of it, and the weeks in which tags are run.
+TAGS = """
+[coverage]
+complete = ["region"]
+[[group]]
+code = "gone_quiet"
+when = "orders >= 2 and 45 <= days_since(order) < 240"
+en = "Regulars gone quiet"
+zh = "沉默的老客"
+"""
+LISTS = (dt.date(2011, 10, 3), dt.date(2011, 11, 14))
+WEEKS = tuple(dt.date(2011, 10, 31) + dt.timedelta(weeks=week) for week in range(5))
+PEOPLE = """
+copy (
+    select customer, case when customer % 10 < {known} then any_value(country) end as country
+    from read_parquet('{sales}') where customer is not null and invoice_date < '{day}' group by customer
+) to '{target}' (format parquet)
+"""
+PEOPLE_TOML = """
+[customers]
+url = "people.parquet"
+columns = {customer = "customer", region = "country"}
+"""
+
 #: The pages that pictures are taken of.
-PAGES = ("study", "holder", "groups", "tables", "figures", "audit")
+PAGES = ("study", "holder", "groups", "tables", "figures", "audit", "week")
 #: Widths of a desk's and a phone's window, in CSS pixels.
 DESK, PHONE = 1280, 390
 #: What a picture shows of a long page at most, and the gap between pages side by side.
 TALL, GAP = 1500, 24
 GREY = (150, 150, 150)
-LIMIT = 1 << 20
+LIMIT, COLOURS = 1 << 20, 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,6 +148,7 @@ TABLES_PARTS = tuple(
     Part(name=f"tables-report-{lang}", sections=("summary", "tables"), language=lang) for lang in ("en", "zh")
 )
 FIGURES_PARTS = tuple(Part(name=f"figures-own-{lang}", sections=("tables",), language=lang) for lang in ("en", "zh"))
+WEEK_PARTS = tuple(Part(name=f"week-own-{lang}", sections=("brought", "week"), language=lang) for lang in ("en", "zh"))
 AUDIT_PARTS = tuple(
     Part(name=f"audit-glance-{lang}", sections=("plain", "budget"), language=lang) for lang in ("en", "zh")
 )
@@ -145,6 +175,25 @@ def federation(root: Path, sales: Path) -> Workspace:
     tables = {"use": ("second_purchase", "second_purchase_by_cohort", "daypart")}
     run_local(monthly(TABLES, DAYS[-1], analyses=("tables",), tables=tables), workspace, transport="in-process")
     return workspace
+
+
+def work_through(home: Path) -> None:
+    """Two lists of a holder's own, of which one is over on the last day, and tags run week by week."""
+    if (home / "tags.toml").exists():
+        return
+    people = {"sales": home / "sales.parquet", "target": home / "people.parquet"}
+    duckdb.sql(PEOPLE.format(known=5, day=WEEKS[0], **people))
+    with (home / "holder.toml").open("a", encoding="utf-8") as config:
+        config.write(PEOPLE_TOML)
+    begin_tags(home)
+    with (home / "tags.toml").open("a", encoding="utf-8") as tags:
+        tags.write(TAGS)
+    labels = Labels(contacts=ContactSettings(call=40, write=400))
+    for day in LISTS:
+        begin_group(TagSetting.read(home, day), "gone_quiet", labels)
+    for week, day in enumerate(WEEKS):
+        duckdb.sql(PEOPLE.format(known=5 + week, day=day, **people))
+        run_tags(TagSetting.read(home, day))
 
 
 def monthly(name: str, day: dt.date, **changes: object) -> Study:
@@ -222,7 +271,7 @@ def only(page: Path, part: Part) -> Iterator[Path]:
     chosen = ", ".join(f"section[aria-labelledby$='-{name}']" for name in part.sections)
     html = page.read_text(encoding="utf-8")
     first = html.partition('aria-labelledby="en-')[2].partition('"')[0]
-    rules = [f"main > section:not({chosen}), footer, .contents {{ display: none }}"]
+    rules = [f"main > section:not({chosen}), section ~ .notice, footer, .contents {{ display: none }}"]
     if first not in part.sections:
         rules += ["header, .private, .notice, .switch { display: none !important }", "main > section { margin-top: 0 }"]
     if part.without_colour:
@@ -254,15 +303,15 @@ def columns(picture: Image.Image, count: int, height: int) -> Image.Image:
 
 def save(picture: Image.Image, target: Path) -> None:
     """As PNG with a palette, which is a third of the size and looks the same."""
-    picture.quantize(128, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
+    picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(target, optimize=True)
     size = target.stat().st_size
     if size > LIMIT:
         raise SystemExit(f"{target} has {size:,} bytes, more than {LIMIT:,}")
     print(f"{target}  {picture.width} x {picture.height}  {size // 1024} KiB")
 
 
-def take(browser: Browser, page: Path, parts: Sequence[Part], target: Path) -> None:
-    """Parts of a page at a desk's width, the page on a phone, and printed."""
+def take(browser: Browser, page: Path, parts: Sequence[Part], target: Path, *, whole: bool = True) -> None:
+    """Parts of a page at a desk's width; and of a whole page how it is on a phone, and printed."""
     for part in parts:
         with only(page, part) as copy:
             picture = browser.screen(copy, part.language, width=DESK)
@@ -271,7 +320,7 @@ def take(browser: Browser, page: Path, parts: Sequence[Part], target: Path) -> N
         right = DESK if box and box[2] > DESK - margin else DESK - margin  # a table that takes the margin's room
         save(picture.crop((margin, 0, right, min(picture.height, TALL))), target / f"{part.name}.png")
     kind = parts[0].name.partition("-")[0]
-    for language in ("en", "zh"):
+    for language in ("en", "zh") if whole else ():
         save(columns(browser.screen(page, language, width=PHONE), 4, 1150), target / f"{kind}-phone-{language}.png")
         save(beside(browser.pages(page, language)[:4]), target / f"{kind}-print-{language}.png")
 
@@ -299,19 +348,21 @@ def main() -> None:
         scratch = Path(folder)
         workspace = federation(options.workspace or scratch / "federation", (options.data / SALES).resolve())
         rfm, clusters, tables = (last_run(workspace, name) for name in (NAME, CLUSTERS, TABLES))
-        study, own, groups, report, figures, audit = (scratch / f"{name}.html" for name in PAGES)
+        study, own, groups, report, figures, audit, week = (scratch / f"{name}.html" for name in PAGES)
         study.write_text(render_report(rfm), encoding="utf-8")
         write_holder_report(workspace.holder(HOLDER), rfm.run, output=own)
         write_holder_report(workspace.holder(HOLDER), clusters.run, output=groups)
         report.write_text(render_report(tables), encoding="utf-8")
         write_holder_report(workspace.holder(HOLDER), tables.run, output=figures)
         write_audit(workspace, scratch, audit)
+        work_through(workspace.holder(HOLDER).root)
+        write_holder_report(workspace.holder(HOLDER), rfm.run, output=week)
         options.output.mkdir(exist_ok=True)
         browser = Browser(scratch)
-        parts_of = (STUDY_PARTS, HOLDER_PARTS, GROUPS_PARTS, TABLES_PARTS, FIGURES_PARTS, AUDIT_PARTS)
-        for page, parts in zip((study, own, groups, report, figures, audit), parts_of, strict=True):
+        parts_of = (STUDY_PARTS, HOLDER_PARTS, GROUPS_PARTS, TABLES_PARTS, FIGURES_PARTS, AUDIT_PARTS, WEEK_PARTS)
+        for page, parts in zip((study, own, groups, report, figures, audit, week), parts_of, strict=True):
             if not options.only or page.stem in options.only:
-                take(browser, page, parts, options.output)
+                take(browser, page, parts, options.output, whole=page is not week)
 
 
 if __name__ == "__main__":

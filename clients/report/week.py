@@ -20,7 +20,7 @@ from privacy.presentation.pictures import Form, Width, both
 from privacy.presentation.texts import Language, of_its_own
 
 #: A page shows so many tags, those with most changes, and so many of the newest runs.
-SHOWN, RUNS = 8, 12
+SHOWN, RUNS = 5, 12
 #: From so many runs on there is a trend to draw.
 _TREND = 3
 
