@@ -149,5 +149,6 @@ def test_no_parameters_and_no_row_pass_the_bound_and_some_reach_it(kind: str) ->
         sent = encode_sum(statistic, one, holder=HOLDERS[0])
         assert sum(int(value) ** 2 for value in sent) == norms[worst]
         reached = max(reached, norms[worst] / bound.squared_norm)
-    assert len(extremes_of(kind)) > 10
+    # A question with few numbers has few ends.
+    assert len(extremes_of(kind)) >= min(11, len(list(places(EXAMPLE_OF[kind].statistic.model_dump()))))
     assert reached > 0.99999

@@ -23,19 +23,20 @@ def _higher_cap(statistic: DayValues, factor: int) -> tuple[Statistic[Any], Back
     return statistic.model_copy(update={"cap": statistic.cap * factor}), lambda total: total * back
 
 
+#: All that both questions look at: one holder's table is of all of an analysis' features.
+_NAMES = (*FACTS, DAY_VALUE, ODD, EVEN)
+_CROWD = features_of(
+    _NAMES,
+    [
+        (0, (1, 40, 40, 1_990, 1_990, MISSING)),
+        (0, (3, 12, 200, 4_000, 3_000, 5_500)),
+        (0, (20, 1, 360, 700, 650, 820)),
+    ],
+)
+#: In the window, with two days of purchase, both far beyond the cap.
+_WITNESS = features_of(_NAMES, [(0, (2, 10, 300, FAR, FAR, FAR))])
+
 EXAMPLES = (
-    Example(
-        statistic=HistoryCells(day=0, window_days=365),
-        crowd=features_of(FACTS, [(0, (1, 40, 40)), (0, (3, 12, 200)), (0, (20, 1, 360))]),
-        witness=features_of(FACTS, [(0, (2, 10, 300))]),
-    ),
-    Example(
-        statistic=DayValues(day=0, cap=10_000),
-        crowd=features_of(
-            ("purchase_days", DAY_VALUE, ODD, EVEN),
-            [(0, (1, 1_990, 1_990, MISSING)), (0, (3, 4_000, 3_000, 5_500)), (0, (9, 700, 650, 820))],
-        ),
-        witness=features_of(("purchase_days", DAY_VALUE, ODD, EVEN), [(0, (2, FAR, FAR, FAR))]),
-        unclipped=_higher_cap,
-    ),
+    Example(statistic=HistoryCells(day=0, window_days=365), crowd=_CROWD, witness=_WITNESS),
+    Example(statistic=DayValues(day=0, cap=10_000), crowd=_CROWD, witness=_WITNESS, unclipped=_higher_cap),
 )
