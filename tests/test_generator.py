@@ -9,12 +9,17 @@ from pathlib import Path
 import duckdb
 import pandas as pd
 import pytest
+from cell_kit import TABLES, entries_of
+from several_kit import integers
 
+from clients.data.check import preflight
 from clients.data.config import HolderConfig
 from clients.data.feeds.lines import open_feed
 from clients.data.origin import Origin
 from clients.data.rows.customers import CustomerTable, build_customer_table
+from clients.data.rows.entries.kind import build_cells
 from privacy.kernel.canonical import read_toml
+from privacy.kernel.cells import CellRequest
 from privacy.protocol.study import Study
 from simulations.worlds.dirt import MISSING_IDS, NON_GOODS
 from simulations.worlds.generator import GeneratedWorld, generate, like_their_person, study_toml
@@ -239,3 +244,36 @@ def test_arguments_out_of_range_are_refused(tmp_path: Path, wrong: dict[str, flo
     with pytest.raises(ValueError, match="customers must be"):
         generate(tmp_path / "never", **wrong)
     assert not (tmp_path / "never").exists()
+
+
+def test_a_holder_of_several_sources_has_the_same_customers(tmp_path: Path) -> None:
+    """The same rows in three places with other ids: put together they say what they said, and the truth is known."""
+    plain, split = (
+        generate(tmp_path / name, customers=300, feeds=True, several=name == "split") for name in ("plain", "split")
+    )
+    study = study_of(split, tmp_path)
+    whole, parts = (
+        Origin(read_toml(world.folder / "store-2" / "holder.toml", HolderConfig), study, world.folder / "store-2")
+        for world in (plain, split)
+    )
+    one, other = (build_customer_table(origin) for origin in (whole, parts))
+    own = {name.removeprefix("person:M-"): row for name, row in integers(other).items()}
+    assert own == {name.removeprefix("K"): row for name, row in integers(one).items()}
+    report = preflight(parts.config, study, base=parts.base)
+    assert report.problems == ()
+    assert report.persons is not None
+    truth = truth_of(split)
+    assert {str(at): count for at, count in report.persons.at.items()} == (
+        truth.pop("customers_by_number_of_sources")["store-2"]
+    )
+    assert sum(report.persons.at.values()) == truth["holders"]["store-2"]["customers"] == len(one)
+    assert len(report.persons.at) == 3
+    assert truth == truth_of(plain), "what is sold is the same"
+    tables = CellRequest(tables=(TABLES[7], TABLES[14], TABLES[5]))
+    expected, found = (entries_of(build_cells(origin, tables), tables) for origin in (whole, parts))
+    for theirs, mine in zip(expected, found, strict=True):
+        assert {name.removeprefix("person:M-"): cells for name, cells in mine.items()} == (
+            {name.removeprefix("K"): cells for name, cells in theirs.items()}
+        )
+        assert theirs
+    assert not list((split.folder / "store-2").rglob("truth*"))

@@ -24,9 +24,12 @@ from simulations.worlds.feed_writers import write_feeds
 from simulations.worlds.feeds import LISTS, feeds_of, with_goods
 from simulations.worlds.holders import ONLINE, GeneratedHolder
 from simulations.worlds.people import lines_of, orders_of, returns_of
+from simulations.worlds.several import in_several_sources, source_of
 from simulations.worlds.writers import write_rows
 
 _OVERLAP_MAX = 0.4
+#: The number of the holder with several sources, where one is asked for.
+_OF_SEVERAL = 2
 #: Of studies that are run every month: purchases of so many days count.
 WINDOW_DAYS = 365
 #: What customers do in this time after a month's day is among what is true of it, where it is over.
@@ -63,6 +66,7 @@ def generate(  # noqa: PLR0913  what a world is made of
     as_of: dt.date = dt.date(2025, 1, 1),
     overlap: float = 0.25,
     feeds: bool = False,
+    several: bool = False,
 ) -> GeneratedWorld:
     """Write a world into ``folder``; the same arguments give the same rows.
 
@@ -75,15 +79,13 @@ def generate(  # noqa: PLR0913  what a world is made of
         overlap: share of persons who shop at the online store and one or two stores, 0 to 0.4.
         feeds: whether holders also have feeds beside purchases (:mod:`simulations.worlds.feeds`), and purchase lines
             category, brand, channel, discount and cost. What is sold is the same.
+        several: whether ``store-2``, where there is one, has tills, a web shop and an app, put together by a table of
+            members (:mod:`simulations.worlds.several`). What is sold is the same.
 
     Raises:
         ValueError: if an argument is out of its range.
     """
-    if customers < 50 or not 1 <= stores <= 20 or not 0 <= overlap <= _OVERLAP_MAX:
-        raise ValueError(
-            f"customers must be 50 or more, stores 1 to 20, and overlap 0 to {_OVERLAP_MAX}; "
-            f"got {customers}, {stores}, {overlap}"
-        )
+    _check_range(customers, stores, overlap)
     rng = np.random.default_rng(seed)
     beside = np.random.default_rng([seed, 15])  # of its own: purchases are the same with feeds and without
     holders = _holders(stores)
@@ -104,6 +106,8 @@ def generate(  # noqa: PLR0913  what a world is made of
             keep_clean(folder, holder, made, rows, as_of)
     truth = folder / "truth.json"
     facts = _truth(holders, clean, returns, as_of=as_of, customers=customers) | _monthly_truth(clean, returns, as_of)
+    if several:
+        facts |= _in_several(folder, holders[_OF_SEVERAL:][:1], clean)
     truth.write_text(json.dumps(facts, indent=2, sort_keys=True) + "\n", encoding="utf-8")
     return GeneratedWorld(
         folder=folder,
@@ -113,6 +117,27 @@ def generate(  # noqa: PLR0913  what a world is made of
         most_holders=min(3, stores + 1),
         truth=truth,
     )
+
+
+def _check_range(customers: int, stores: int, overlap: float) -> None:
+    if customers < 50 or not 1 <= stores <= 20 or not 0 <= overlap <= _OVERLAP_MAX:
+        raise ValueError(
+            f"customers must be 50 or more, stores 1 to 20, and overlap 0 to {_OVERLAP_MAX}; "
+            f"got {customers}, {stores}, {overlap}"
+        )
+
+
+def _in_several(
+    folder: Path, holders: Sequence[GeneratedHolder], clean: dict[str, pd.DataFrame]
+) -> dict[str, dict[str, dict[str, int]]]:
+    """Give these holders several sources; how many of their customers buy at one of them, at two, and so on."""
+    found = {}
+    for holder in holders:
+        in_several_sources(folder / holder.name)
+        bought = clean[holder.name]
+        sources = bought.assign(source=source_of(bought["order"])).groupby("person")["source"].nunique()
+        found[holder.name] = {str(at): int(count) for at, count in sources.value_counts().sort_index().items()}
+    return {"customers_by_number_of_sources": found}
 
 
 def _holders(stores: int) -> tuple[GeneratedHolder, ...]:

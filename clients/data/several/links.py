@@ -66,25 +66,26 @@ def _said(lines: ir.Table, person: ir.StringValue, source: str) -> ir.Table:
 def _of_table(reading: PersonReading, origin: Origin, room: Room) -> list[ir.Table]:
     nulls = origin.study.cleaning.null_ids
     by_name = {source.name: origin.config.of_source(source) for source in origin.config.sources}
-    found = []
+    named = {name: column for name, column in reading.columns.roles.items() if name != PERSON}
     try:
         with room.open(reading) as opened:
             table = opened.table
             if missing := missing_columns(table, reading):
                 raise ColumnsMissing(missing)
-            for name, column in reading.columns.roles.items():
-                if name == PERSON:
-                    continue
-                rows = _taking_part(table, reading)
-                person = customer_of(rows[reading.columns.customer], reading, nulls)
-                own = customer_of(rows[column], by_name[name], nulls)
-                known = rows.select(customer=own.text, person=person.text, _none=person.missing | own.missing)
-                known = known.filter(~known["_none"]).drop("_none").distinct()
-                said = known.select(source=ibis.literal(name), customer=known.customer, person=known.person)
-                found.append(room.bring(said, what=name)[0])
+            rows = _taking_part(table, reading)
+            person = customer_of(rows[reading.columns.customer], reading, nulls)
+            # All columns in one pass; a person without an id here and an id without a person link nothing.
+            ids = {name: customer_of(rows[column], by_name[name], nulls) for name, column in named.items()}
+            known = {f"id_{name}": ibis.ifelse(own.missing, ibis.null("string"), own.text) for name, own in ids.items()}
+            said = rows.select(person=ibis.ifelse(person.missing, ibis.null("string"), person.text), **known)
+            said = room.bring(said.filter(said.person.notnull()), what="persons")[0]
     except DataError as error:
         raise DataError(f"[person]: {error.message}", hint=in_table(error.hint, PERSON)) from None
-    return found
+    each = {name: said.select(customer=said[f"id_{name}"], person="person") for name in named}
+    return [
+        rows.filter(rows.customer.notnull()).mutate(source=ibis.literal(name)).select("source", "customer", "person")
+        for name, rows in each.items()
+    ]
 
 
 def _taking_part(table: ir.Table, reading: PersonReading) -> ir.Table:
