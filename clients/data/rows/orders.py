@@ -35,10 +35,10 @@ def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed:
     Columns: the sums of these lines, and ``at``, their latest time; ``last``, that of the purchases among them;
     ``opened``, the time of the whole order's first line. The row with the order's first purchase also has ``begun``,
     its time, and what goes with it: ``wall``, that time as the clock on the holder's wall showed it, ``weekend`` and
-    ``evening``; ``place`` among the customer's orders, from 0; ``gap`` to the one before, and ``before``, when that
-    began by the clock on the wall. Every row has ``since``, when its order began, and ``number``: that of the
-    customer's day of purchase on which it did, from 0. What they say of before a day depends on no later line, and on
-    no other day.
+    ``evening``, and ``opens_day``, whether it is the customer's first one of a day by that clock; ``place`` among the
+    customer's orders, from 0; ``gap`` to the one before, and ``before``, when that began by the clock on the wall.
+    Every row has ``since``, when its order began, and ``number``: that of the customer's day of purchase on which it
+    did, from 0. What they say of before a day depends on no later line, and on no other day.
 
     Of the sums of lines a database computes those that are asked for afterwards; it does not see that of windows and
     clocks, which are left out here where no sum in ``needed`` is made from them.
@@ -110,6 +110,10 @@ def _of_beginnings(parts: ir.Table, origin: Origin, needed: frozenset[SumName]) 
     if needed & _OF_WALLS:
         wall = wall_clock(parts.begun, origin.config, origin.study)
         found |= {"wall": wall, "weekend": wall.day_of_week.index() >= _SATURDAY, "evening": wall.hour() >= _EVENING}
+        if "bought_days" in needed:
+            # Of orders that began on one day the first one counts. Beginnings ascend, and so do days, unless a clock
+            # showed the next day and was then set back behind midnight. Counting distinct days takes a third more time.
+            found["opens_day"] = (wall.date() != wall.lag().over(window).date()).fill_null(True)
         if "previous_wall" in needed:
             # Beginnings ascend: the latest "one before" of the orders before a day is that of the last of them.
             found["before"] = wall.lag().over(window)

@@ -67,7 +67,7 @@ SUMS: dict[SumName, Callable[[_Before], ir.Value]] = {
     "second_wall": lambda day: day.wall(1),
     "latest_wall": lambda day: day.parts.wall.max(where=day.begun),  # of the last order, and of the one before it
     "previous_wall": lambda day: day.parts.before.max(where=day.begun),
-    "bought_days": lambda day: day.parts.wall.date().nunique(where=day.begun),  # on which orders began, by that clock
+    "bought_days": lambda day: day.counted("opens_day"),  # on which orders began, by that clock
     "odd_quanta": lambda day: day.half(0),  # of orders on every other day of purchase: the first, third, ...
     "even_quanta": lambda day: day.half(1),
     "gaps": lambda day: _total(day.parts.gap * day.parts.gap, day.begun),  # squares of hundredths of a day
