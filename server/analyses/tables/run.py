@@ -11,6 +11,7 @@ import numpy as np
 
 from privacy.analyses.tables import CONTRACT
 from privacy.analyses.tables.cell_sums import CellTotals
+from privacy.analyses.tables.declared import Table
 from privacy.analyses.tables.figures import cells_of, result_of
 from privacy.analyses.tables.grid import Cells
 from privacy.analyses.tables.results import TablesResult
@@ -177,15 +178,21 @@ def _expectations(study: Study, tables: Sequence[Cells]) -> Iterator[Expectation
         part = margin / average
         text = f"{name}  a cell off by up to {margin:,.0f} {_noun(cells)}, {_percent(part)} of an average one; " \
             f"below {_hidden_below(cells):,.0f} it says nothing"  # fmt: skip
-        yield Expectation(
-            analysis=NAME,
-            code=f"cell_{name}",
-            value=margin,
-            text=text,
-            warning=f"{name}: a cell of average size will be off by {_percent(part)}. {_help(cells, study)}"
-            if part > _TOO_WIDE
-            else "",
-        )
+        too_wide = f"{name}: a cell of average size will be off by {_percent(part)}. {_help(cells, study)}"
+        warnings = [too_wide if part > _TOO_WIDE else "", _pooled(cells.declared)]
+        warning = " ".join(filter(None, warnings))
+        yield Expectation(analysis=NAME, code=f"cell_{name}", value=margin, text=text, warning=warning)
+
+
+def _pooled(table: Table) -> str:
+    """What to write where arms of several shares would be added up; empty where they are not."""
+    by_arm = any(use.dimension == "sent.arm" for use in table.by)
+    if not by_arm or (table.events is not None and table.events.hold_out is not None):
+        return ""
+    return (
+        f"{table.name}: arms that holders drew with several shares do not pool, and it states none. If all leave a "
+        f"tenth alone, write [tables.change.{table.name}] hold_out = 0.1."
+    )
 
 
 def _percent(part: float) -> str:

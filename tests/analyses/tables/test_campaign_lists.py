@@ -12,6 +12,7 @@ import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -32,6 +33,8 @@ from privacy.errors import ConfigError
 from privacy.kernel.canonical import read_toml
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
+from server.analyses.tables.catalogue import written_out
+from server.running.check import check_study
 from simulations.worlds.local import Workspace
 
 DAY, AS_OF, DAYS = dt.date(2024, 9, 2), dt.date(2024, 11, 1), 14
@@ -227,9 +230,15 @@ def test_other_feeds_are_not_made_of_lists(tmp_path: Path) -> None:
         read_toml(tmp_path / "holder.toml", HolderConfig)
 
 
+def test_a_study_by_arm_that_states_no_share_is_warned_of() -> None:
+    lines = "\n".join(check_study(Study.model_validate(STUDY), holders=3).warnings)
+    assert "hold_out" not in lines
+    tables: dict[str, Any] = {"use": ("campaign",), "lists": {"campaigns": ("recall",)}}
+    lines = "\n".join(check_study(Study.model_validate({**STUDY, "tables": tables}), holders=3).warnings)
+    assert "[tables.change.campaign] hold_out = 0.1" in lines
+
+
 def test_a_share_goes_with_messages() -> None:
     wrong = {**STUDY, "tables": {"use": ("daypart",), "change": {"daypart": {"hold_out": "0.3"}}}}
-    from server.analyses.tables.catalogue import written_out
-
     with pytest.raises(ConfigError, match="not of messages"):
         written_out(Study.model_validate(wrong))
