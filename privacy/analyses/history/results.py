@@ -59,7 +59,7 @@ class SpendLevel(Value):
 
     mean: Estimate
     weight: float = Field(gt=0, le=1_000)
-    cap: int = Field(ge=1)
+    cap: int = Field(ge=1, le=1 << 40)
 
 
 class HistoryResult(Figures):
