@@ -202,7 +202,7 @@ def test_completion_can_be_had_for_each_shell(command, monkeypatch: pytest.Monke
         (("holder", "labels", "empty"), "is no holder's folder", "holder new"),
         (("holder", "approve", "empty", "spring"), "is no holder's folder", "holder new"),
         (("holder", "node", "spring.toml"), "is no holder's folder", "in it are shop"),
-        (("holder", "new", "nosuch.csv"), "there is no file", "check"),
+        (("holder", "new", "nosuch.csv"), "there is no file", "write where it is"),
         (("holder", "new", "spring.toml", "--yes"), "cannot tell what", "csv://"),
         (("coordinator", "serve", "empty"), "is no coordinator's folder", "coordinator init"),
         (("coordinator", "publish", "parent"), "is no coordinator's folder", "coordinator"),
