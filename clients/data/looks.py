@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections import Counter
 
 import ibis
 from ibis.expr import types as ir
@@ -147,8 +148,8 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     customer = customer_of(spelled.id, config, null_ids)
     rows = spelled.select("rows", text=customer.text, missing=customer.missing)
     # Whether an id is one is asked of what is grouped: databases move a filter on keys to before that, to every row.
-    found = rows.group_by("text").agg(rows=ibis._.rows.sum(), missing=ibis._.missing.any())
-    found = found.filter(~found.missing)
+    groups = rows.group_by("text").agg(rows=ibis._.rows.sum(), missing=ibis._.missing.any())
+    found = groups.filter(~groups.missing)
     text = found.text
     country = _COUNTRY.get(config.source.currency_code or "", "DE")
     phone = f"phone:{country}"
@@ -180,19 +181,19 @@ def _ids(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> I
     return Ids(
         ids=seen["ids"], under=under, destroyed=seen["destroyed"], rounded=seen["rounded"],
         odd_ids=odd if is_odd else 0, odd_rows=seen["odd_rows"] if is_odd else 0,
-        nobody=_nobody(source, config, null_ids), words=seen["words"],
+        nobody=_nobody(groups), words=seen["words"],
         odd_signs=_if_few(seen["signs"], seen["all_rows"]), nines=_placeholders(found) if seen["nines"] else 0,
         **_orders(source, config),
     )  # fmt: skip
 
 
-def _nobody(source: ir.Table, config: HolderConfig, null_ids: tuple[str, ...]) -> dict[str, int]:
+def _nobody(groups: ir.Table) -> dict[str, int]:
     """How many rows have each of the spellings that mean no customer; these are of public lists, and no values."""
-    customer = customer_of(source[config.columns.customer], config, null_ids)
-    rows = source.filter(customer.missing & (customer.text != "")).select(id=customer.text.lower())
-    counted = rows.group_by("id").agg(rows=rows.count()).order_by(ibis.desc("rows"), "id")
-    found = fetch(counted, what="looking at rows of nobody")
-    return dict(zip(found["id"].to_pylist(), found["rows"].to_pylist(), strict=True))
+    counted: Counter[str] = Counter()
+    for row in fetch(groups.filter(groups.missing), what="looking at rows of nobody").to_pylist():
+        counted[(row["text"] or "").lower()] += row["rows"]
+    del counted[""]
+    return dict(sorted(counted.items(), key=lambda item: (-item[1], item[0])))
 
 
 def _placeholders(found: ir.Table) -> int:
