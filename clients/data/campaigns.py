@@ -86,7 +86,8 @@ class Campaign:
             return cls(code=about["code"], study=about["study"], share=int(about["share"]), table=table)
         except (pa.ArrowException, OSError, KeyError, ValueError, TypeError) as error:
             raise DataError(
-                f"{path.name} is not what was written ({type(error).__name__})", hint="put it back from a backup"
+                f"{path.name} is not what was written ({type(error).__name__})",
+                hint="put it back from a backup, or delete it: what became of that list is then not told",
             ) from None
 
 
