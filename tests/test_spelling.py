@@ -285,7 +285,7 @@ def test_what_stays_open_stops_and_names_column_count_and_setting(tmp_path):
     path = written(
         tmp_path / "c.csv", Unit_Price=lambda x: f"{x.price:.2f}".replace(".", "," if x.order == 1007 else ".")
     )
-    with pytest.raises(DataError, match=r'"Unit Price": values show two different decimal signs'):
+    with pytest.raises(DataError, match=r'"Unit Price": 80 rows show two different decimal signs'):
         drafted(path)
 
 

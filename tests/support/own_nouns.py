@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import inspect
 import pkgutil
 
 from pydantic import BaseModel
@@ -35,4 +36,5 @@ def own_subclasses(*bases: type[BaseModel]) -> set[type[BaseModel]]:
 
 def own_nouns() -> set[type[Noun]]:
     """Every noun of the contract, of policies, of releases and of the coordinator's rooms that is not only a base."""
-    return {kind for kind in own_subclasses(Noun) if issubclass(kind, Noun)} - {Statistic, VectorStatistic, Terms}
+    found = {kind for kind in own_subclasses(Noun) if issubclass(kind, Noun) and not inspect.isabstract(kind)}
+    return found - {Statistic, VectorStatistic, Terms}
