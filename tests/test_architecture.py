@@ -124,6 +124,12 @@ def test_no_test_module_is_imported() -> None:
     assert not offenders(tests, borrowed)
 
 
+def test_every_folder_of_code_is_a_package() -> None:
+    """One without ``__init__.py`` is found here, and is not in a wheel."""
+    folders = {path.parent for path in FILES}
+    assert not [folder.as_posix() for folder in sorted(folders) if not (folder / "__init__.py").exists()]
+
+
 def test_benchmarks_find_the_packages_from_anywhere() -> None:
     """``python benchmarks/x.py`` has its own folder on the path only, and documents say it so."""
     parts = re.compile(r"^(?:from|import) (?:clients|server|privacy|simulations)\b", re.M)

@@ -1,0 +1,1 @@
+"""Next purchases, on a holder's side."""

@@ -1,0 +1,1 @@
+"""Next purchases, on the coordinator's side."""
