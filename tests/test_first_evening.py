@@ -17,7 +17,7 @@ DOCUMENT = (ROOT / "docs" / "first-evening.md").read_text(encoding="utf-8")
 
 #: What the first block stands for here: the clone and its environment are there already, and processes of Flower's
 #: are tested elsewhere. The demo is a small one; what is copied from it later has the size that the guide is about.
-FIRST = """cohortium demo --transport in-process --customers 3000
+FIRST = """cohortium demo --transport in-process --customers 5000
 python3 -c 'import cohortium
 from pathlib import Path
 from simulations.worlds.generator import generate

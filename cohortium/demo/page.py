@@ -31,7 +31,8 @@ class Links:
     Attributes:
         root: the demo's folder; links are relative to it.
         reports: of the months, in their order.
-        holders, labels, contacts: each holder's page, folder of labels, and list of whom to contact.
+        holders, labels: each holder's page and folder of labels.
+        contacts: each holder's list of whom to contact; of those who have one.
         audit, passed: the auditor's page, and whether all claims hold.
         truth: what is true of the generated data.
         commands: how the study that waits goes on.
@@ -83,7 +84,7 @@ def _page(
                 "name": say("demo_page_of", holder=name),
                 "page": where(page),
                 "labels": where(links.labels[name]) + "/",
-                "contacts": where(links.contacts[name]),
+                "contacts": where(links.contacts[name]) if name in links.contacts else "",
             }
             for name, page in links.holders.items()
         ],

@@ -159,7 +159,8 @@ def _waits(run: Runner, workspace: Workspace, study: Study) -> Study:
 def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResult], commands: tuple[str, ...]) -> Links:
     """Holders' pages, bundles, and the auditor's page."""
     roots = {name: workspace.holder(name).root for name in world.holders}
-    drawn = {name: [_contacts(root, result.study) for result in results] for name, root in roots.items()}
+    scored = [result.study for result in results if not result.untold]  # of few customers a month may say nothing
+    drawn = {name: [_contacts(root, study) for study in scored] for name, root in roots.items()}
     pages = {name: write_holder_report(workspace.holder(name)) for name in world.holders}
     bundles = []
     for name, root in (
@@ -179,7 +180,7 @@ def _pages(workspace: Workspace, world: GeneratedWorld, results: list[StudyResul
         reports=tuple(workspace.coordinator.results.folder(result.study) / "report.html" for result in results),
         holders=pages,
         labels={name: workspace.holder(name).root / "labels" for name in world.holders},
-        contacts={name: lists[-1] for name, lists in drawn.items()},
+        contacts={name: lists[-1] for name, lists in drawn.items() if lists},
         audit=audit,
         passed=verdict.passed,
         truth=world.truth,
