@@ -275,7 +275,7 @@ def test_a_feature_that_looks_beyond_the_cutoff_is_seen(
     ("place", "horizon", "off"), [(0, 90, 0.001), (0, 180, 0.001), (1, 90, 0.0035), (1, 180, 0.0025)]
 )
 def test_the_reported_area_is_that_of_single_scores(data_folder: Path, place: int, horizon: int, off: float) -> None:
-    """Mean of ten models, without noise in the counts.
+    """Mean of twenty models, without noise in the counts.
 
     In which order customers of one bin come is chance, whose deviation is .001 to .002 with the second shop's 934 and
     2,357 customers, and the same for all models.
@@ -284,8 +284,10 @@ def test_the_reported_area_is_that_of_single_scores(data_folder: Path, place: in
     if not Path(shop.source.url).exists():
         pytest.skip(f"{shop.name} is not in the folder of public data sets")
     study = shown.study_of(shop, horizon, "4")
-    rows = shown.measured(shop, study, shown.customers_of(shop, study), noisy_model=True, runs=10)
+    rows = shown.measured(shop, study, shown.customers_of(shop, study), noisy_model=True, runs=20)
     errors = {row.figure: row for row in rows}
     assert abs(errors["auc"].now) <= off
-    assert abs(errors["average_precision"].now) <= 0.006  # three runs of ten: .001 to .003 of bias, deviation .0005
+    assert (
+        abs(errors["average_precision"].now) <= 0.004
+    )  # four means of ten models were .002 to .003 off, each +- .0005
     assert abs(errors["auc"].ties) <= 0.006

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 import threading
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ pytest.importorskip("flwr")
 
 import httpx
 
+from clients.flower.node import _Stopped, _stopping_on_signals
 from server.flower.bells import Bell, ring
 from server.flower.held import ACTIVATE, HEARTBEAT, PULL, PUSH, HeldPulls, wait_of
 
@@ -257,6 +260,26 @@ def test_a_connection_that_was_closed_as_we_wrote_is_tried_again_once() -> None:
 )  # fmt: skip
 def test_who_does_not_say_that_it_would_wait_does_not(header: bytes, seconds: float) -> None:
     assert wait_of({b"prefer": header} if header else {}) == seconds
+
+
+def test_a_signal_ends_a_pull_and_nothing_else() -> None:
+    """What was received is answered before the node ends; while it only waits, it ends at once."""
+    if threading.current_thread() is not threading.main_thread():
+        pytest.skip("signals reach the main thread only")
+    stop = threading.Event()
+    with _stopping_on_signals(stop) as pull:
+        with pytest.raises(_Stopped), pull:
+            os.kill(os.getpid(), signal.SIGTERM)
+            threading.Event().wait(60)
+        assert stop.is_set()
+        with pytest.raises(_Stopped), pull:
+            raise AssertionError("a pull after the signal is not begun")
+    stop = threading.Event()
+    with _stopping_on_signals(stop) as pull:
+        with pull:
+            pass
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.wait(60), "outside a pull the signal is noted only"
 
 
 def test_a_bell_is_heard_once_however_often_it_rang(tmp_path: Path) -> None:

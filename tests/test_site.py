@@ -123,4 +123,4 @@ def test_one_thing_has_one_word_in_chinese() -> None:
 
 def test_every_decision_has_a_number_of_its_own() -> None:
     numbers = [path.name[:4] for path in sorted((ROOT / "docs" / "decisions").glob("[0-9]*.md"))]
-    assert len(set(numbers)) == len(numbers)
+    assert numbers == [f"{number:04d}" for number in range(1, len(numbers) + 1)]

@@ -145,8 +145,12 @@ class DimensionUse(Noun):
     @property
     def is_written_out(self) -> bool:
         """Whether keys and rule stand for themselves: nothing is to be looked up in the study or in an earlier run."""
-        rule = self.tag.is_written_out if self.tag is not None else not self.is_tag
-        return self.keys.is_written_out and rule
+        return self.keys.is_written_out and self.says_its_rule
+
+    @property
+    def says_its_rule(self) -> bool:
+        """Whether the rule of a tag, if it is one, stands here with every number in it."""
+        return self.tag.is_written_out if self.tag is not None else not self.is_tag
 
     @property
     def of_a_holder(self) -> bool:

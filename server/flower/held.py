@@ -45,11 +45,7 @@ class _Hold:
 
 
 class HeldPulls:
-    """Calls of nodes to the SuperLink.
-
-    Attributes:
-        asked: how many calls went there.
-    """
+    """Calls of nodes to the SuperLink."""
 
     def __init__(self, client: httpx.AsyncClient, *, is_known: Callable[[bytes], bool], on_reply: Callable[[], None]):
         """Prepare.
@@ -66,7 +62,6 @@ class HeldPulls:
         #: Keys for which the SuperLink said that nothing is there, and no bell has rung since.
         self._empty: set[bytes] = set()
         self._late: dict[bytes, tuple[httpx.Response, float]] = {}
-        self.asked = 0
 
     def rung(self) -> None:
         """There may be messages: ask again for all nodes."""
@@ -162,7 +157,6 @@ class HeldPulls:
         return answer
 
     async def _send(self, path: str, body: bytes, headers: Headers) -> httpx.Response:
-        self.asked += 1
         try:
             return await self._client.post(path, content=body, headers=list(headers))
         except httpx.RemoteProtocolError:

@@ -72,7 +72,7 @@ class TablesOptions(Noun):
         """Whether nothing refers to a catalogue or a list: what a holder answers."""
         uses = [use for one in self.table for use in one.by]
         keys = all(not use.keys.source for use in uses)
-        rules = all(use.tag.is_written_out if use.tag is not None else not use.is_tag for use in uses)
+        rules = all(use.says_its_rule for use in uses)
         caps = all(not isinstance(measure.cap, ReleasedNumber) for one in self.table for measure in one.measure)
         return not self.use and not self.change and not self.tag and keys and rules and caps
 

@@ -13,7 +13,7 @@ from clients.data.rows.cells.facts import use_name
 from clients.data.rows.rules.columns import columns_of, is_nothing
 from privacy.kernel.declarations import CellTable, DimensionUse
 from privacy.kernel.features import IntArray
-from privacy.kernel.public_tags import YES_NO, PublicTag
+from privacy.kernel.public_tags import PublicTag
 from privacy.kernel.terms import minor_digits
 from privacy.tags.tree import Leaf, Node, Unit, leaves
 from privacy.tags.truth import Answers, Column
@@ -57,8 +57,7 @@ def _places(use: DimensionUse, digits: int, answers: Answers) -> IntArray:
         column = answers.column(leaf)
         return np.where(column.known, _in_bins(column.raw, use, unit), -1)
     where = {value.casefold(): place for place, value in enumerate(keys.values)}
-    listed = [case.key for case in tag.case] if tag.case else YES_NO
-    places = [where.get(key.casefold(), -1) for key in listed]
+    places = [where.get(key.casefold(), -1) for key in tag.listed]
     nodes = tag.nodes(digits)
     if tag.when:
         return np.where(answers.truth(nodes[0]).yes, *places).astype(np.int64)
