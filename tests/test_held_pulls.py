@@ -262,6 +262,11 @@ def test_who_does_not_say_that_it_would_wait_does_not(header: bytes, seconds: fl
     assert wait_of({b"prefer": header} if header else {}) == seconds
 
 
+def _end_myself() -> None:
+    os.kill(os.getpid(), signal.SIGTERM)
+    threading.Event().wait(60)
+
+
 def test_a_signal_ends_a_pull_and_nothing_else() -> None:
     """What was received is answered before the node ends; while it only waits, it ends at once."""
     if threading.current_thread() is not threading.main_thread():
@@ -269,8 +274,7 @@ def test_a_signal_ends_a_pull_and_nothing_else() -> None:
     stop = threading.Event()
     with _stopping_on_signals(stop) as pull:
         with pytest.raises(_Stopped), pull:
-            os.kill(os.getpid(), signal.SIGTERM)
-            threading.Event().wait(60)
+            _end_myself()
         assert stop.is_set()
         with pytest.raises(_Stopped), pull:
             raise AssertionError("a pull after the signal is not begun")

@@ -8,6 +8,7 @@ import pytest
 from workspaces import HOLDERS, make_workspace, read_study
 from workspaces import run as run_over
 
+from clients.analyses.churn.analysis import _is_untold
 from privacy.errors import DataError
 from privacy.ledger import Ledger, Released
 from privacy.protocol.study import Study
@@ -37,11 +38,18 @@ def test_the_others_are_told_and_it_is_said_what_is_not(workspace: Workspace, tm
     page = (workspace.coordinator.results.folder(study) / "report.html").read_text(encoding="utf-8")
     assert "The analysis churn has no figures in this report" in page
     assert StudyResult.model_validate_json(result.model_dump_json()) == result
-    for name in HOLDERS:
-        labels = workspace.holder(name).root / "labels"
-        assert not list(labels.rglob("*churn*")), "nobody is scored by a model that cannot be told from the noise"
 
 
 def test_a_study_without_any_figures_is_an_error(workspace: Workspace, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="told from the noise"):
         run_over(workspace, asked(tmp_path, "churn"))
+
+
+def test_nobody_is_scored_by_a_model_that_cannot_be_told(workspace: Workspace, tmp_path: Path) -> None:
+    """The model was released, and the holder knows it: what the result says of it decides."""
+    study = asked(tmp_path, "rfm", "churn")
+    result = run_over(workspace, study.model_copy(update={"name": "labelled"}))
+    context = workspace.holder(HOLDERS[0]).context(result.study, (), result.model_dump_json())
+    assert _is_untold(context.stated)
+    assert not _is_untold(result.model_copy(update={"untold": {}}).model_dump_json())
+    assert not _is_untold(None)
