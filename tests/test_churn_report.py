@@ -20,6 +20,7 @@ from report_pages import Page as ReportPage
 from report_pages import said_figures
 
 from privacy.analyses.churn.options import CHURN_FEATURES
+from privacy.analyses.churn.shown import shown
 from privacy.figures.estimates import Estimate
 from privacy.kernel.features import FEATURES
 from privacy.presentation.texts import LANGUAGES
@@ -178,6 +179,26 @@ def test_at_the_lists_length_the_best_without_the_model_is_what_counts() -> None
     assert churn_text("yardstick_prior", "en") in _findings(other, "en")[1]
     view = ReportView(result=study_result(other), figures=other, language="en", text=churn_text)
     assert [cell.value for cell in cards(view)][1] == "99"
+
+
+def test_the_gap_is_that_of_the_figures_beside_it() -> None:
+    """Noise took the formula's list beyond 100 of 100: what is told is 100, and the gap to 100; the verdict stands."""
+    churn = churn_result(separation=0.8, prior=0.5)
+    recency, formula = churn.baselines
+
+    def listing(ranking, value: float, margin: float):
+        rate = Estimate(value=value, margin=margin)
+        lists = tuple(one.model_copy(update={"rate": rate}) if one.part == 0.1 else one for one in ranking.lists)
+        return ranking.model_copy(update={"lists": lists})
+
+    released = churn.model_copy(
+        update={"quality": listing(churn.quality, 0.90, 0.07), "baselines": (recency, listing(formula, 1.06, 0.21))}
+    )
+    sentence = churn_findings(released, shown(released), "en")[1]
+    assert "100 of 100" in sentence
+    assert "no better" in sentence
+    assert "-10" in sentence
+    assert "-16" not in sentence
 
 
 @pytest.mark.parametrize(("odds", "told"), [(1.5, True), (-1.5, False)])

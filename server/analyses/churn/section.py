@@ -97,7 +97,10 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
         other = best.on_list(churn.list_share).rate
         against = change(tested, best_tested.on_list(released.list_share).rate)
         verdict = "better" if against.difference.value > 0 else "worse"
-        value, margin = shown(against.difference, decimals=1, scale=100)
+        # Judged by what was released; the gap is that of the figures which stand beside it, inside what they can be.
+        told = _possible(listed.rate).value - _possible(other).value
+        gap = against.difference.model_copy(update={"value": told})
+        value, margin = shown(gap, decimals=1, scale=100)
         sentences.append(
             text(
                 f"churn_finding_{verdict if against.beyond_noise else 'tie'}",
