@@ -201,6 +201,33 @@ def test_the_gap_is_that_of_the_figures_beside_it() -> None:
     assert "-16" not in sentence
 
 
+def test_no_list_is_shown_to_find_more_than_one_on_which_everybody_left() -> None:
+    """With three quarters gone lift ends at 1.33, and a tenth of all holds 13.3% of them, whatever the noise says."""
+    churn = churn_result(separation=0.8, prior=0.5)
+    rate = Estimate(value=0.75, margin=0.015)
+    formula = churn.baselines[1]
+    released = formula.model_copy(
+        update={
+            "top_lift": Estimate(value=1.39, margin=0.25),
+            "top_share": Estimate(value=0.139, margin=0.025),
+            "lists": tuple(
+                one.model_copy(update={"share": Estimate(value=one.part * 1.5, margin=0.02)}) for one in formula.lists
+            ),
+        }
+    )
+    quality = churn.quality.model_copy(update={"churn_rate": rate})
+    found = shown(churn.model_copy(update={"quality": quality, "baselines": (churn.baselines[0], released)}))
+    told = found.baselines[1]
+    assert told.top_lift.value == pytest.approx(1 / 0.75)
+    assert told.top_lift.interval == pytest.approx((1 / 0.735 - 0.25, 1 / 0.735))  # never surer than it was
+    assert told.top_share.value == pytest.approx(0.1 / 0.75)
+    for one in told.lists:
+        assert one.lift.value <= 1 / 0.75 + 1e-9
+        assert one.lift.interval[1] <= 1 / 0.735 + 1e-9
+    even = churn.quality.lists[-1]
+    assert shown(churn).quality.lists[-1].lift == even.lift, "what can be stays as it is"
+
+
 @pytest.mark.parametrize(("odds", "told"), [(1.5, True), (-1.5, False)])
 def test_where_most_leave_the_other_end_is_told(odds: float, told: bool) -> None:
     churn = churn_result(odds=odds)

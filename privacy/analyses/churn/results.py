@@ -44,7 +44,11 @@ class ListFigures(Value):
     @property
     def lift(self) -> Estimate:
         """Churn rate on the list, relative to that of all customers."""
-        return Estimate(value=self.share.value / self.part, margin=self.share.margin / self.part)
+        found = Estimate(value=self.share.value / self.part, margin=self.share.margin / self.part)
+        if self.share.low is None and self.share.high is None:
+            return found
+        low, high = self.share.interval
+        return Estimate.between(low / self.part, found.value, high / self.part)
 
 
 class RankingFigures(Value):

@@ -98,8 +98,7 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
         against = change(tested, best_tested.on_list(released.list_share).rate)
         verdict = "better" if against.difference.value > 0 else "worse"
         # Judged by what was released; the gap is that of the figures which stand beside it, inside what they can be.
-        told = _possible(listed.rate).value - _possible(other).value
-        gap = against.difference.model_copy(update={"value": told})
+        gap = against.difference.moved(_possible(listed.rate).value - _possible(other).value)
         value, margin = shown(gap, decimals=1, scale=100)
         sentences.append(
             text(
