@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 from source_kit import make_config
 
 from clients.data.origin import Origin
@@ -230,6 +231,18 @@ def as_found(features: CustomerFeatures) -> Found:
         ]
         for i, name in enumerate(features.ids.tolist())
     }  # fmt: skip
+
+
+#: Where a day ends decides what day an order is of: sources and studies in several zones, over a change of the clock.
+each_clock = pytest.mark.parametrize(
+    ("zone", "aware", "study"),
+    [
+        ("UTC", None, {"cleaning": {"cancellation_prefix": "C", "returns": "drop"}}),
+        ("America/New_York", None, {"time_zone": "Europe/Berlin"}),
+        ("Europe/Berlin", "UTC", {"time_zone": "Europe/Berlin"}),
+    ],
+    ids=["returns dropped", "zones without offsets", "summer time"],
+)
 
 
 def lines_of(seed: int, customers: int = 60, zone: str | None = None) -> list[Line]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from feature_checks import DAYS, SLOW, Past, as_found, lines_of, make_study, slow_features, write
+from feature_checks import DAYS, SLOW, Past, as_found, each_clock, lines_of, make_study, slow_features, write
 from source_kit import make_config
 
 from clients.analyses.history.recipes import RECIPES
@@ -54,15 +54,7 @@ def slow_code(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(SLOW, name, code)  # type: ignore[misc]
 
 
-@pytest.mark.parametrize(
-    ("zone", "aware", "study"),
-    [
-        ("UTC", None, {"cleaning": {"cancellation_prefix": "C", "returns": "drop"}}),
-        ("America/New_York", None, {"time_zone": "Europe/Berlin"}),
-        ("Europe/Berlin", "UTC", {"time_zone": "Europe/Berlin"}),
-    ],
-    ids=["returns dropped", "zones without offsets", "summer time"],
-)
+@each_clock
 def test_days_and_spend_are_those_of_slow_obvious_code(
     tmp_path: Path, zone: str, aware: str | None, study: dict[str, Any]
 ) -> None:

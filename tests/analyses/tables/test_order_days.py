@@ -22,6 +22,7 @@ from feature_checks import (
     Line,
     Past,
     as_found,
+    each_clock,
     lines_of,
     make_study,
     slow_features,
@@ -82,15 +83,7 @@ def of_one(folder: Path, times: list[Any], day: dt.date, zone: str = "UTC", **ch
 # --- slow obvious code -------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("zone", "aware", "study"),
-    [
-        ("UTC", None, {"cleaning": {"cancellation_prefix": "C", "returns": "drop"}}),
-        ("America/New_York", None, {"time_zone": "Europe/Berlin"}),
-        ("Europe/Berlin", "UTC", {"time_zone": "Europe/Berlin"}),
-    ],
-    ids=["returns dropped", "zones without offsets", "summer time"],
-)
+@each_clock
 def test_days_of_orders_are_those_of_slow_obvious_code(
     tmp_path: Path, zone: str, aware: str | None, study: dict[str, Any]
 ) -> None:
