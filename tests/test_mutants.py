@@ -288,6 +288,7 @@ CHECKS: dict[str, Check] = {
     "charge first": protocol_checks.check_the_charge_comes_before_the_answer,
     "ledgers of peers": _plain(protocol_checks.check_older_or_forked_ledgers_of_peers_are_refused),
     "own rollback": _plain(protocol_checks.check_a_holder_notices_its_own_rollback),
+    "timing of answers": protocol_checks.check_an_answer_shows_its_time_to_a_power_of_two,
     "timing through the lock": _plain(protocol_checks.check_a_second_request_does_not_time_the_first),
     "rolled back ledger": _plain(protocol_checks.check_the_coordinator_notices_a_rolled_back_ledger),
 }
@@ -738,11 +739,15 @@ def waits_outside_the_lock(patch: Patch) -> None:
     def handle(self: HolderNode, request: bytes) -> bytes:
         started = self._clock.monotonic()
         with self._lock:
-            reply, delay = self._reply_to(request)
-        holder_node.on_grid(self._clock, started, delay)
+            reply, first = self._reply_to(request)
+        holder_node.leave(self._clock, started, first)
         return reply
 
     patch.setattr(HolderNode, "handle", handle)
+
+
+def answers_leave_when_they_are_there(patch: Patch) -> None:
+    patch.setitem(holder_node.FIRST, "AnswerRequest", 0.0)
 
 
 def date_from_the_data(patch: Patch) -> None:
@@ -834,6 +839,7 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (peers_ledgers_not_compared, "ledgers of peers"),
     (rollback_accepted, "rolled back ledger"),
     (own_ledger_not_compared, "own rollback"),
+    (answers_leave_when_they_are_there, "timing of answers"),
     (waits_outside_the_lock, "timing through the lock"),
     (date_from_the_data, "as-of"),
     (own_hello_not_compared, "own HELLO"),

@@ -39,6 +39,7 @@ from protocol_checks import (
     _with_k,
     check_a_holder_notices_its_own_rollback,
     check_a_second_request_does_not_time_the_first,
+    check_an_answer_shows_its_time_to_a_power_of_two,
     check_different_plans_are_refused,
     check_masks_of_different_plans_do_not_cancel,
     check_older_or_forked_ledgers_of_peers_are_refused,
@@ -65,6 +66,7 @@ from privacy.protocol.messages import (
     Hello,
     HelloRequest,
     Opening,
+    OpenRequest,
     Ready,
     ReadyRequest,
     Refusal,
@@ -1384,7 +1386,7 @@ def test_a_ledger_that_cannot_be_written_answers_nothing(
     assert json.loads(answer.raw)["vector"] == ""
 
 
-# --- the time grid -----------------------------------------------------------------------------------------------
+# --- when replies leave ------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -1414,29 +1416,30 @@ def test_hello_and_finish_leave_at_doubling_times(tmp_path: Path, seconds: float
     assert clock.elapsed - started == pytest.approx(leaves)
 
 
-@pytest.mark.parametrize(("seconds", "leaves"), [(0.0, 0.25), (0.25, 0.25), (0.3, 0.5), (0.8, 1.0), (1.01, 1.25)])
-def test_answers_and_refusals_leave_on_a_steady_grid(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seconds: float, leaves: float
-) -> None:
+def test_answers_and_refusals_leave_at_doubling_times_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    check_an_answer_shows_its_time_to_a_power_of_two(tmp_path, monkeypatch)
+
+
+class Untouchable:
+    """Tables of a holder whose rows are not to be touched."""
+
+    def __getattribute__(self, name: str) -> object:
+        raise AssertionError(f"rows were touched: {name}")
+
+
+def test_what_leaves_at_once_touches_no_row(tmp_path: Path) -> None:
     clock = kit.FakeClock()
     federation = kit.federation_at(tmp_path, clock=clock)
     coordinator = LyingCoordinator(federation)
     coordinator.greet()
+    for node in federation.nodes.values():
+        for run in node._runs.values():
+            run.tables = Untouchable()
+    started = clock.elapsed
     core = coordinator.core()
-    readies = coordinator.readies(core)
-    exact = type(kit.STATISTIC).encode_sum
-
-    def slow(self: object, columns: CustomerColumns) -> object:
-        clock.elapsed += seconds
-        return exact(self, columns)
-
-    monkeypatch.setattr(type(kit.STATISTIC), "encode_sum", slow)
-    started = clock.elapsed
-    assert coordinator.ask("alpha", core, readies).code == "Contribution"
-    assert clock.elapsed - started == pytest.approx(leaves)
-    started = clock.elapsed
-    assert coordinator.send_bytes("alpha", b"garbage").code == "declined"
-    assert clock.elapsed - started == pytest.approx(0.25)
+    coordinator.readies(core)
+    assert coordinator.send("alpha", OpenRequest(core=core.digest)).code == "Opening"
+    assert clock.elapsed == started
 
 
 def test_the_noise_is_drawn_before_the_answer_is_asked_for(tmp_path: Path) -> None:

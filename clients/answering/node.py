@@ -9,7 +9,7 @@ from __future__ import annotations
 import base64
 import logging
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal, NoReturn
 
@@ -26,7 +26,7 @@ from clients.answering.answers import Sampler, check_words, masked_answer, noise
 from clients.answering.approvals import Approvals
 from clients.answering.asked import read_request
 from clients.answering.charges import Charges
-from clients.answering.clock import Clock, doubling_delay, on_grid, steady_delay
+from clients.answering.clock import ANSWERED, FIRST, Clock, leave
 from clients.answering.ending import Ending
 from clients.answering.engines import encode_sum
 from clients.answering.evidence import keep_evidence
@@ -124,37 +124,36 @@ class HolderNode:
         return self._identity.member
 
     def handle(self, request: bytes) -> bytes:
-        """Answer one request. Never raises; leaves on the time grid."""
+        """Answer one request. Never raises; leaves at a public moment."""
         started = self._clock.monotonic()
-        # The wait for the grid is inside the lock: a request that had to wait for another one tells no more about
+        # The wait is inside the lock: a request that had to wait for another one tells no more about
         # how long that took than its reply did.
         with self._lock:
-            reply, delay = self._reply_to(request)
-            on_grid(self._clock, started, delay)
+            reply, first = self._reply_to(request)
+            leave(self._clock, started, first)
         return reply
 
     def decline(self, request: bytes, reason: str) -> bytes:
-        """Refuse a request without looking at it; leaves on the time grid."""
+        """Refuse a request without looking at it."""
         started = self._clock.monotonic()
         with self._lock:
             self._request = sha256_hex(request)
             reply = self._refuse("declined", reason)
-            on_grid(self._clock, started, steady_delay)
+            leave(self._clock, started, ANSWERED)
         return reply
 
-    def _reply_to(self, request: bytes) -> tuple[bytes, Callable[[float], float]]:
-        """The reply, and the grid on which it leaves."""
-        delay = steady_delay
+    def _reply_to(self, request: bytes) -> tuple[bytes, float]:
+        """The reply, and the first moment at which it may leave."""
+        first = ANSWERED
         self._asked = None
         self._request = sha256_hex(request)
         self._runs.end_those_of_another_time(self._moment())
         try:
             asked = read_request(request, len(self._roster.holders))
-            if asked.statement.kind in (HelloRequest.__name__, FinishRequest.__name__):
-                delay = doubling_delay  # these two work through the data
-            return self._dispatch(asked), delay
+            first = FIRST.get(asked.statement.kind, ANSWERED)
+            return self._dispatch(asked), first
         except Exception as error:  # a node never raises, and no error's text leaves
-            return self._refuse(*refusal_of(error)), delay
+            return self._refuse(*refusal_of(error)), first
 
     def _refuse(self, code: RefusalCode, reason: str) -> bytes:
         log.warning("refused (%s): %s", code, reason)
