@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Literal
 
 from privacy.analyses.churn.logistic_gradient import LossGradient
-from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.priors import Prior
 from privacy.kernel.features import FeatureTable, IntArray
 
 
@@ -21,7 +21,7 @@ class PriorGradient(LossGradient):
     """
 
     kind: Literal["prior_gradient"] = "prior_gradient"
-    prior: MbgPrior
+    prior: Prior
 
     @property
     def looks_at(self) -> tuple[frozenset[str], int]:

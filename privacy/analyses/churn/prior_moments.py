@@ -19,7 +19,7 @@ import numpy as np
 from pydantic import Field
 
 from privacy.analyses.churn.models import PROBABILITY, probability
-from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.priors import Prior
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.row_arithmetic import FloatArray
 from privacy.statistics.feature_moments import MomentSums
@@ -33,7 +33,7 @@ class PriorMoments(MomentSums):
     """
 
     kind: Literal["prior_moments"] = "prior_moments"
-    prior: MbgPrior
+    prior: Prior
     outcome_weight: int = Field(ge=1, le=1_000_000)
 
     @property

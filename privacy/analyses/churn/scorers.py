@@ -14,7 +14,7 @@ from privacy.analyses.churn.models import (
     Weights,
     linear_logits,
 )
-from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.priors import Prior
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import FeatureTable, ScaledFeature
 
@@ -29,7 +29,7 @@ class PriorModel(Noun):
     """
 
     kind: Literal["prior"] = "prior"
-    prior: MbgPrior
+    prior: Prior
     features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=64)
     weights: Weights
 
@@ -52,20 +52,20 @@ class PriorModel(Noun):
 #: What a study trains.
 ChurnModel = LogisticModel | NetworkModel | PriorModel
 #: What a question may rank customers by.
-Scorer = ChurnModel | FeatureRank | MbgPrior
+Scorer = ChurnModel | FeatureRank | Prior
 Model = Annotated[Scorer, Field(discriminator="kind")]
 
 
 def reads(model: Scorer) -> frozenset[str]:
     """The features that a model looks at."""
-    names = frozenset[str]() if isinstance(model, MbgPrior) else {feature.name for feature in model.features}
-    formula = model if isinstance(model, MbgPrior) else model.prior if isinstance(model, PriorModel) else None
+    names = frozenset[str]() if isinstance(model, Prior) else {feature.name for feature in model.features}
+    formula = model if isinstance(model, Prior) else model.prior if isinstance(model, PriorModel) else None
     return frozenset(names if formula is None else {*names, *formula.FACTS})
 
 
 def logits_of(model: Scorer, table: FeatureTable, day: int) -> IntArray:
     """Logits of every customer on a day, eligible or not, in units of 1 / LOGIT; shape ``(customers,)``."""
-    if isinstance(model, MbgPrior):
+    if isinstance(model, Prior):
         return model.of(table, day)
     scaled = table.scaled(model.features, day)
     if isinstance(model, PriorModel):

@@ -26,9 +26,9 @@ from fractions import Fraction
 import numpy as np
 
 from privacy.analyses.churn.models import weight
-from privacy.analyses.churn.prior import MbgPrior
 from privacy.analyses.churn.prior_gradient import PriorGradient
 from privacy.analyses.churn.prior_moments import PriorMoments
+from privacy.analyses.churn.priors import Prior
 from privacy.analyses.churn.results import TrainingRound
 from privacy.analyses.churn.scorers import PriorModel
 from privacy.kernel.features import ScaledFeature
@@ -61,7 +61,7 @@ def correction_weights() -> dict[str, Fraction]:
 
 
 def train_prior(
-    features: tuple[ScaledFeature, ...], days: tuple[int, ...], formula: MbgPrior, *, ask: Ask, spread: float = SPREAD
+    features: tuple[ScaledFeature, ...], days: tuple[int, ...], formula: Prior, *, ask: Ask, spread: float = SPREAD
 ) -> Trained:
     """The formula and its correction, in up to three questions.
 

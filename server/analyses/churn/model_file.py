@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
 from privacy.analyses.churn.models import LogisticModel, NetworkModel
-from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.priors import Prior
 from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
 from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.errors import ConfigError, ProtocolError
@@ -194,7 +194,7 @@ class ModelRecord(Noun):
     privacy: PrivacySpent
     intended_use: tuple[Words, ...] = Field(min_length=1, max_length=16)
     not_for: tuple[Words, ...] = Field(min_length=1, max_length=16)
-    prior: MbgPrior | None = since("0.2.0", None)
+    prior: Prior | None = since("0.2.0", None)
 
     @model_validator(mode="after")
     def _has_its_formula(self) -> Self:

@@ -14,7 +14,7 @@ from statistics import NormalDist
 import numpy as np
 
 from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.prior import MbgPrior
+from privacy.analyses.churn.priors import Prior
 from privacy.analyses.churn.scorers import PriorModel, Scorer
 from privacy.kernel.features import UNIT, IntArray, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
@@ -62,7 +62,7 @@ class Population:
         return NormalDist(float(logits.mean()), max(float(logits.std()), _LEAST))
 
     def _logits(self, model: Scorer, points: IntArray) -> IntArray | None:
-        if isinstance(model, MbgPrior):
+        if isinstance(model, Prior):
             return self._formula(model, points)
         names = [feature.name for feature in self.features]
         if not {feature.name for feature in model.features} <= set(names):
@@ -73,7 +73,7 @@ class Population:
         formula = self._formula(model.prior, points)
         return None if formula is None else formula + model.correction(scaled)
 
-    def _formula(self, formula: MbgPrior, points: IntArray) -> IntArray | None:
+    def _formula(self, formula: Prior, points: IntArray) -> IntArray | None:
         """Of the raw values that the points stand for."""
         places: dict[str, int] = {feature.name: place for place, feature in enumerate(self.features)}
         facts = []
