@@ -47,6 +47,14 @@ BARS = {"1": 0.010, "4": 0.004}
 CHANCE = 0.05
 
 
+@pytest.fixture(autouse=True)
+def seeded_noise(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Models whose noise is the same each time: a bar of a few deviations is missed once in some hundred suites."""
+    noise = kit.seeded_noise()
+    for trained in (given.train_directly, given.trained_directly):
+        monkeypatch.setitem(trained.__kwdefaults__, "sampler", noise)
+
+
 @pytest.fixture(scope="module")
 def trials(data_folder: Path) -> Callable[[int], bench.Trial]:
     """Customers by horizon, each loaded once."""
@@ -287,7 +295,6 @@ def test_the_reported_area_is_that_of_single_scores(data_folder: Path, place: in
     rows = shown.measured(shop, study, shown.customers_of(shop, study), noisy_model=True, runs=20)
     errors = {row.figure: row for row in rows}
     assert abs(errors["auc"].now) <= off
-    assert (
-        abs(errors["average_precision"].now) <= 0.004
-    )  # four means of ten models were .002 to .003 off, each +- .0005
+    # Thirty means of twenty models were .0024 and .0027 off with the second shop, each +- .0007 and +- .0005.
+    assert abs(errors["average_precision"].now) <= 0.004
     assert abs(errors["auc"].ties) <= 0.006
