@@ -55,9 +55,9 @@ from numpy.typing import NDArray
 from rfm_accuracy import default_data
 
 import cohortium  # noqa: F401 -- puts the other packages on the path
-from privacy.analyses.churn.scorers import logits_of
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureName
+from privacy.models.scorers import logits_of
 from privacy.protocol.study import Study
 
 FAMILIES = ("logistic", "network")

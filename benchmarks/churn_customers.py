@@ -20,15 +20,15 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.rows.features import CustomerFeatures, build_features
-from privacy.analyses.churn.scorers import ChurnModel
 from privacy.kernel.features import FeatureName, FeatureTable
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.models.scorers import ChurnModel
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.aggregation.noise import central_noise
-from server.analyses.churn.learning import Trained
 from server.analyses.churn.run import train
 from server.running.planning import plan, planned_mechanism
+from server.training.foundation import Trained
 
 TABLE = Path("online_retail_ii") / "online_retail_ii.parquet"
 CUTOFF = dt.date(2011, 6, 12)

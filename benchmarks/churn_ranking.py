@@ -29,15 +29,15 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.place import Source
 from clients.data.rows.features import build_features
-from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.results_ranking import area_under_curve, average_precision
-from privacy.analyses.churn.score_histogram import ScoreHistogram
-from privacy.analyses.churn.scorers import logits_of
+from privacy.figures.ranking_areas import area_under_curve, average_precision
 from privacy.kernel.features import FeatureTable
+from privacy.models.scorers import logits_of
+from privacy.models.trained import LOGIT
 from privacy.protocol.study import Study
-from server.analyses.churn.ranking import ranking
+from privacy.statistics.score_histogram import ScoreHistogram
 from server.analyses.churn.run import EVALUATION, evaluation_of
 from server.running.planning import plan, planned_mechanism
+from server.training.ranking import ranking
 
 RUNS, EPSILONS, HORIZONS, ACTIVE_DAYS = 40, ("1", "4"), (90, 180), 365
 #: Days of the table: training, and the test.

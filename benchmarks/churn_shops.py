@@ -43,11 +43,11 @@ import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.features import build_features
-from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.results_ranking import TOP, list_rate
-from privacy.analyses.churn.scorers import logits_of
 from privacy.errors import DataError
+from privacy.figures.ranking_areas import TOP, list_rate
 from privacy.kernel.features import UNIT, FeatureTable
+from privacy.models.scorers import logits_of
+from privacy.models.trained import LOGIT
 from privacy.protocol.study import Study
 
 EPSILONS = ("0.1", "0.25", "0.5", "1", "4")

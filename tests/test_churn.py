@@ -32,25 +32,25 @@ from clients.data.config import HolderConfig
 from clients.data.origin import Origin
 from clients.data.rows.features import build_features
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, LogisticModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
 from privacy.analyses.churn.results import ChurnResult
-from privacy.analyses.churn.scorers import PriorModel, logits_of
 from privacy.errors import CohortiumError, DataError, NotEnoughHolders
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureTable
 from privacy.ledger import Reserved
 from privacy.mechanisms.sampler import SAMPLER
+from privacy.models.scorers import PriorModel, logits_of
+from privacy.models.trained import LOGIT, LogisticModel
 from privacy.protocol.study import Study
 from privacy.protocol.transport import Handler
 from privacy.statistics import Statistic
 from server.analyses.churn import learning
 from server.analyses.churn import run as churn
-from server.analyses.churn.foundation import centre_statistic, linear_weights
 from server.running.check import check_study
 from server.running.planning import plan, planned_mechanism
 from server.running.run import run_study
 from server.running.spending import spending_of
+from server.training.foundation import centre_statistic, linear_weights
 from simulations.worlds.kit import MemoryFederation
 
 TRAIN, TEST = 0, 1

@@ -32,8 +32,8 @@ from clients.data.place import Source
 from clients.data.recipes.common import COMMON
 from clients.data.recipes.facts import Facts, Recipe
 from clients.data.rows.features import CustomerFeatures, build_features
-from privacy.analyses.churn.scorers import logits_of
 from privacy.kernel.features import FeatureTable
+from privacy.models.scorers import logits_of
 from server.running.run import run_study
 from simulations.worlds.kit import MemoryFederation
 

@@ -43,10 +43,10 @@ from clients.data.origin import Origin
 from clients.data.rows.features import CustomerFeatures, build_features
 from clients.labels.config import ContactSettings
 from clients.report.files import recorded_result, write_holder_report
-from privacy.analyses.churn.models import LOGIT, LogisticModel
-from privacy.analyses.churn.scorers import PriorModel, logits_of
 from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.errors import ProtocolError
+from privacy.models.scorers import PriorModel, logits_of
+from privacy.models.trained import LOGIT, LogisticModel
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
 from simulations.worlds.generator import generate, study_toml

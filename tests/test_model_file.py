@@ -24,14 +24,14 @@ from safetensors import safe_open
 from safetensors.numpy import load, save
 
 from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
-from privacy.analyses.churn.models import LogisticModel
 from privacy.analyses.churn.options import ChurnOptions
-from privacy.analyses.churn.prior import public_prior
 from privacy.errors import ConfigError, ProtocolError
 from privacy.figures.estimates import Estimate
 from privacy.kernel.canonical import sha256_hex
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.terms import Budget
+from privacy.models.mbg import public_prior
+from privacy.models.trained import LogisticModel
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 from server.analyses.churn.model_file import (

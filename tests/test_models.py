@@ -19,7 +19,9 @@ from pydantic import TypeAdapter, ValidationError
 from row_kits import FEATURE_NAMES, feature_rows_of, plausible_features
 from statistic_kit import SCALED, slow_inputs
 
-from privacy.analyses.churn.models import (
+from privacy.kernel.features import UNIT, Scale, ScaledFeature
+from privacy.models.scorers import Model, logits_of
+from privacy.models.trained import (
     LOGIT,
     PROBABILITY,
     WEIGHT,
@@ -30,8 +32,6 @@ from privacy.analyses.churn.models import (
     tangent,
     weight,
 )
-from privacy.analyses.churn.scorers import Model, logits_of
-from privacy.kernel.features import UNIT, Scale, ScaledFeature
 
 LARGEST = 1 << 24
 MODELS: list[Any] = [LOGISTIC, NETWORK, WIDEST_NETWORK, ranked(SCALED[0])]

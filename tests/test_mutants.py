@@ -47,11 +47,6 @@ from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
-from privacy.analyses.churn.logistic_gradient import LossGradient
-from privacy.analyses.churn.prior import MbgPrior
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
-from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.clusters import anchor_sums, grid_counts
 from privacy.analyses.clusters.anchor_sums import AnchorSums
 from privacy.analyses.clusters.grid_counts import GridCounts
@@ -64,11 +59,16 @@ from privacy.kernel.features import UNIT, FeatureTable, Scale
 from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.models.mbg import MbgPrior
 from privacy.protocol.envelopes import Reply
 from privacy.protocol.messages import Checkpoint
 from privacy.secure_sum.masks import mask, unmask
 from privacy.statistics import GAMMA, ContributionBound, bounding
 from privacy.statistics.feature_moments import MomentSums
+from privacy.statistics.logistic_gradient import LossGradient
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
+from privacy.statistics.score_histogram import ScoreHistogram
 from server.running.asking import Asking
 
 #: Probability that a statistical check fails on correct code, each side.

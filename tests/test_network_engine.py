@@ -23,13 +23,13 @@ from statistic_kit import PLAIN_VIEW, TURNED_VIEW
 import clients.answering.engines
 from clients.analyses.catalogue import ANALYSES, ENGINES
 from privacy.analyses.catalogue import BY_NAME
-from privacy.analyses.churn.logistic_gradient import LogisticGradient
-from privacy.analyses.churn.models import PROBABILITY, WEIGHT
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.linear_view import LinearView
+from privacy.models.trained import PROBABILITY, WEIGHT
 from privacy.statistics import GAMMA, Statistic
 from privacy.statistics.bounding import bounded
+from privacy.statistics.logistic_gradient import LogisticGradient
 
 #: Tabulated probabilities are this near to the logistic function: half a step of 1/256 at a slope of 1/4, half a unit
 #: of rounding, and the step that a logit is moved when it is put on its grid.

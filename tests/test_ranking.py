@@ -18,9 +18,8 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.results import RankingFigures
-from privacy.analyses.churn.results_ranking import (
+from privacy.figures.ranking import RankingFigures
+from privacy.figures.ranking_areas import (
     TOP,
     area_under_curve,
     average_precision,
@@ -28,8 +27,9 @@ from privacy.analyses.churn.results_ranking import (
     list_rate,
     top_share,
 )
-from server.analyses.churn.ranking import estimate, log_odds_growth, parted, pooled_top, ranking
-from server.analyses.churn.score_bins import upper_ends
+from privacy.models.trained import LOGIT
+from server.training.ranking import estimate, log_odds_growth, parted, pooled_top, ranking
+from server.training.score_bins import upper_ends
 
 FloatArray = NDArray[np.float64]
 Figure = Callable[[FloatArray], FloatArray]

@@ -52,13 +52,13 @@ from clients.analyses.churn.reasons import (
 from clients.analyses.churn.scoring import Scores, probabilities, released_model, score
 from clients.labelling import export_labels
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, NetworkModel
-from privacy.analyses.churn.prior import public_prior
-from privacy.analyses.churn.results_ranking import area_under_curve, average_precision, top_share
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
-from privacy.analyses.churn.scorers import ChurnModel, PriorModel, Scorer, logits_of
 from privacy.errors import ConfigError, DataError
+from privacy.figures.ranking_areas import area_under_curve, average_precision, top_share
 from privacy.kernel.features import FEATURES, MISSING
+from privacy.models.mbg import public_prior
+from privacy.models.scorers import ChurnModel, PriorModel, Scorer, logits_of
+from privacy.models.trained import LOGIT, WEIGHT, FeatureRank, NetworkModel
+from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)
 

@@ -19,7 +19,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_kits import FEATURE_DAYS, tables_of
 
-from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.clusters.anchor_sums import AnchorSums
 from privacy.analyses.clusters.grid_counts import GridCounts
 from privacy.analyses.history.day_values import DayValues
@@ -30,6 +29,7 @@ from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import UNIT, FeatureTable
 from privacy.statistics import ContributionBound, Statistic
 from privacy.statistics.base import IntArray
+from privacy.statistics.score_histogram import ScoreHistogram
 
 each_statistic = pytest.mark.parametrize("statistic", STATISTIC_VALUES, ids=STATISTIC_IDS)
 short = settings(max_examples=25, deadline=None)

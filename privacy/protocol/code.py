@@ -21,7 +21,7 @@ FREE = (
 )  # fmt: skip
 #: The same of an analysis' room.
 FREE_IN_ROOMS = (
-    "results.py", "results_ranking.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py",
+    "results.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py",
     "figures.py", "grid.py", "named.py", "statuses.py", "survival.py",
 )  # fmt: skip
 

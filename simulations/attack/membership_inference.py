@@ -30,7 +30,6 @@ from clients.answering.folder import HolderFolder, SourceData
 from clients.answering.policy import Allow, HolderPolicy, LifetimeBudget
 from privacy.accounting.events import total_squared_mu
 from privacy.accounting.gdp import root
-from privacy.analyses.churn.scorers import Model, logits_of
 from privacy.analyses.clusters.anchor_sums import nearest
 from privacy.analyses.clusters.nouns import Clusters
 from privacy.analyses.clusters.options import ClusterOptions
@@ -39,6 +38,7 @@ from privacy.kernel.features import UNIT, FeatureTable
 from privacy.kernel.terms import Budget
 from privacy.ledger import Reserved
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.models.scorers import Model, logits_of
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray

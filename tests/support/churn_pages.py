@@ -10,12 +10,13 @@ from pathlib import Path
 import numpy as np
 from report_pages import PLAIN as RFM_RESULT
 
-from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
-from privacy.analyses.churn.prior import public_prior
-from privacy.analyses.churn.results import ChurnResult, TrainingRound
-from privacy.analyses.churn.scorers import ChurnModel, PriorModel
+from privacy.analyses.churn.results import ChurnResult
 from privacy.figures.estimates import Estimate
+from privacy.figures.ranking import TrainingRound
+from privacy.models.mbg import public_prior
+from privacy.models.scorers import ChurnModel, PriorModel
+from privacy.models.trained import LOGIT, WEIGHT, LogisticModel, NetworkModel
 from privacy.protocol.identity import Identity, Roster
 from privacy.results import QuestionCost, StudyResult, Timing
 from server.analyses.churn.model_file import (
@@ -24,10 +25,10 @@ from server.analyses.churn.model_file import (
     encode_model,
 )
 from server.analyses.churn.model_record import describe_model
-from server.analyses.churn.ranking import ranking
 from server.analyses.churn.run import TYPICAL, predicted
-from server.analyses.churn.score_bins import middles, upper_ends
 from server.report.render import render_report
+from server.training.ranking import ranking
+from server.training.score_bins import middles, upper_ends
 from simulations.worlds.kit import make_keys
 
 

@@ -11,7 +11,7 @@ from clients.analyses.churn.scoring import released_model
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.data.rows.features import CustomerFeatures
-from privacy.analyses.churn.scorers import ChurnModel
+from privacy.models.scorers import ChurnModel
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from simulations.worlds.local import Workspace

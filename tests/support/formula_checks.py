@@ -7,11 +7,11 @@ import math
 import numpy as np
 from contract_examples import READINGS, STATISTICS, kind_of
 
-from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.prior import MbgPrior, public_prior
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
 from privacy.kernel.features import FeatureTable
+from privacy.models.mbg import MbgPrior, public_prior
+from privacy.models.trained import LOGIT
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
 
 #: Raw facts (days of purchase, silence, tenure), and their logits with the public parameters at 90 days.
 FACTS = [(1, 10, 10), (1, 400, 400), (2, 3, 40), (3, 90, 300), (12, 20, 365), (25, 200, 500), (200, 1, 7000)]

@@ -15,9 +15,9 @@ from clients.analyses.churn.labels import ScoreSnapshot
 from clients.analyses.churn.scoring import score
 from clients.data.rows.customers import CustomerTable
 from clients.data.spellings import Spellings
-from privacy.analyses.churn.models import WEIGHT, LogisticModel
-from privacy.analyses.churn.scorers import ChurnModel
 from privacy.kernel.features import MISSING, FeatureTable
+from privacy.models.scorers import ChurnModel
+from privacy.models.trained import WEIGHT, LogisticModel
 from privacy.protocol.study import Study
 
 STUDY = make_study(analyses=("churn",))

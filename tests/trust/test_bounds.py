@@ -31,8 +31,6 @@ import privacy
 from clients.answering.policy import Allow
 from clients.answering.runs import RunFolder
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import FeatureRank
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.errors import CohortiumError, NotEnoughHolders, ProtocolError
 from privacy.figures.estimates import Value
 from privacy.kernel import canonical, limits
@@ -40,9 +38,11 @@ from privacy.kernel.canonical import ExactDecimal, Noun, plain_decimal
 from privacy.kernel.features import FEATURES, ScaledFeature
 from privacy.kernel.limits import is_run_id
 from privacy.ledger.entries import PeriodCap, Question
+from privacy.models.trained import FeatureRank
 from privacy.protocol.envelopes import Reply, Request
 from privacy.protocol.identity import Identity
 from privacy.protocol.messages import AnswerRequest, Checkpoint, Participant, ReadyRequest
+from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 from server.analyses.churn.model_file import Measured
 
 Patch = pytest.MonkeyPatch

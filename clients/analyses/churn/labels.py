@@ -24,9 +24,9 @@ from clients.labels.day_rows import IDS, DayRows, decimals, id_columns
 from clients.labels.history import DayHistory
 from clients.labels.snapshot import StoredSnapshot
 from privacy.analyses.churn import CONTRACT
-from privacy.analyses.churn.scorers import ChurnModel
 from privacy.kernel.features import FeatureName
 from privacy.kernel.terms import minor_digits
+from privacy.models.scorers import ChurnModel
 from privacy.protocol.study import Study
 from privacy.tags.tree import COUNT, Unit
 

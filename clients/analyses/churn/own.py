@@ -27,8 +27,8 @@ from clients.labels.config import ContactSettings
 from clients.labels.contacts import PLACES, places, share_of
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import ChurnResult
-from privacy.analyses.churn.scorers import ChurnModel, logits_of
 from privacy.kernel.features import FeatureTable
+from privacy.models.scorers import ChurnModel, logits_of
 from privacy.protocol.study import Study
 
 #: Customers on the list to act on.

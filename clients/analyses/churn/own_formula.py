@@ -1,6 +1,6 @@
 """The public formula with parameters of the holder's own: what it could have ranked by without the consortium.
 
-MBG/NBD (:mod:`privacy.analyses.churn.prior`) fitted to this holder's customers, by what they bought before a day and
+MBG/NBD (:mod:`privacy.models.mbg`) fitted to this holder's customers, by what they bought before a day and
 nothing after it. With x further days of purchase, the last t, the first T days before the day, a customer's likelihood
 is, up to what does not depend on the parameters (Batislam, Denizel, Filiztekin 2007, section 3)::
 
@@ -16,8 +16,8 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.churn.prior import MOST_DAYS, MOST_PURCHASES, PART, MbgPrior
 from privacy.kernel.features import MISSING, IntArray
+from privacy.models.mbg import MOST_DAYS, MOST_PURCHASES, PART, MbgPrior
 
 FloatArray = NDArray[np.float64]
 

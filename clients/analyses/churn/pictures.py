@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from clients.analyses.churn.texts import text
-from privacy.analyses.churn.results import CalibrationPoint
+from privacy.figures.ranking import CalibrationPoint
 from privacy.presentation import charts
 from privacy.presentation.charts import Group, Mark, Panel, Points, Series
 from privacy.presentation.pictures import CUSTOMERS, EVERYONE, OWN, REVENUE, Form

@@ -17,8 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.analysis.comparison import own_share
-from privacy.analyses.churn.results import CalibrationPoint, ListFigures, RankingFigures
-from privacy.analyses.churn.results_ranking import (
+from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.ranking import CalibrationPoint, ListFigures, RankingFigures
+from privacy.figures.ranking_areas import (
     TOP,
     area_under_curve,
     average_precision,
@@ -26,7 +27,6 @@ from privacy.analyses.churn.results_ranking import (
     list_rate,
     top_share,
 )
-from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
 IntArray = NDArray[np.int64]

@@ -15,9 +15,9 @@ from typing import NamedTuple, cast
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.churn.models import NetworkModel, tangent
-from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureName
+from privacy.models.scorers import ChurnModel, PriorModel
+from privacy.models.trained import NetworkModel, tangent
 
 IntArray = NDArray[np.int64]
 

@@ -16,12 +16,12 @@ from clients.analyses.churn.bands import CERTAIN
 from clients.analyses.churn.facts import Facts, IntArray, lacking
 from clients.analyses.churn.intervals import Timing, fit_intervals, timing
 from clients.analyses.churn.reasons import REASONS, Reasons, contributions, main_reasons
-from privacy.analyses.churn.models import LOGIT, WEIGHT, LogisticModel, NetworkModel
-from privacy.analyses.churn.score_histogram import ScoreHistogram
-from privacy.analyses.churn.scorers import ChurnModel, PriorModel, reads
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureTable
+from privacy.models.scorers import ChurnModel, PriorModel, reads
+from privacy.models.trained import LOGIT, WEIGHT, LogisticModel, NetworkModel
 from privacy.statistics import Statistic
+from privacy.statistics.score_histogram import ScoreHistogram
 
 DECILES = 10
 #: Customers whose features are in memory as 64-bit integers at one time.

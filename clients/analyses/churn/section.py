@@ -16,9 +16,9 @@ from clients.analysis import HolderView
 from clients.analysis.comparison import compare
 from clients.labels.control import PARTS, seen_from
 from privacy.analyses.churn import CONTRACT
-from privacy.analyses.churn.results import ListFigures, RankingFigures
 from privacy.analyses.churn.shown import shown as shown_churn
 from privacy.figures.estimates import Estimate
+from privacy.figures.ranking import ListFigures, RankingFigures
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import Shown, day_text, grouped, plain, shown

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.logistic_gradient import LogisticGradient
 from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.options import ChurnOptions
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
-from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.analyses.contract import AnalysisContract
 from privacy.statistics import FeatureMoments, FeatureSums
+from privacy.statistics.logistic_gradient import LogisticGradient
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
+from privacy.statistics.score_histogram import ScoreHistogram
 
 CONTRACT = AnalysisContract(
     name="churn",

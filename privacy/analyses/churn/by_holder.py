@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, StringConstraints, model_validator
 
-from privacy.analyses.churn.score_histogram import ScoreHistogram
 from privacy.kernel.features import FeatureTable
 from privacy.statistics.base import ContributionBound, IntArray, Statistic
+from privacy.statistics.score_histogram import ScoreHistogram
 
 _Holder = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.logistic_gradient import LogisticGradient
-from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel
 from privacy.analyses.churn.network_gradient import Network, NetworkGradient
-from privacy.analyses.churn.prior import public_prior
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
+from privacy.models.mbg import public_prior
+from privacy.models.trained import LOGIT, WEIGHT, FeatureRank, LogisticModel
 from privacy.statistics.examples import CROWD, FAR, HOLDERS, NAMES, SCALED, VIEW, Example, beyond, features_of, longer
+from privacy.statistics.logistic_gradient import LogisticGradient
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
+from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 
 _MODEL = LogisticModel(features=SCALED, weights=(WEIGHT, -WEIGHT, WEIGHT // 4))
 _FORMULA = public_prior(90)

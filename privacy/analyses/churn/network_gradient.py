@@ -11,10 +11,10 @@ from typing import Annotated, Literal, NamedTuple, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, probability, tangent
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import UNIT, FeatureTable
 from privacy.kernel.row_arithmetic import FloatArray, combined
+from privacy.models.trained import LOGIT, PROBABILITY, WEIGHT, probability, tangent
 from privacy.statistics.base import IntArray
 from privacy.statistics.vector import VectorStatistic, counted_days
 
@@ -89,7 +89,7 @@ class NetworkGradient(VectorStatistic):
     """Sum over customers of the loss' gradient by all weights: direct, hidden row by row, bias, output.
 
     A customer's days are averaged, then its gradient is clipped to ``norm`` and rounded
-    (:mod:`privacy.statistics.bounding`), as in :mod:`privacy.analyses.churn.logistic_gradient`.
+    (:mod:`privacy.statistics.bounding`), as in :mod:`privacy.statistics.logistic_gradient`.
     """
 
     kind: Literal["network_gradient"] = "network_gradient"

@@ -8,9 +8,9 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.prior import MbgPrior, public_prior
 from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest
+from privacy.models.mbg import MbgPrior, public_prior
 
 #: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).
 CHURN_FEATURES: tuple[FeatureName, ...] = (

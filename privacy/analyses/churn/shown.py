@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 
-from privacy.analyses.churn.results import ChurnResult, RankingFigures
-from privacy.analyses.churn.results_ranking import TOP
+from privacy.analyses.churn.results import ChurnResult
 from privacy.figures.consistent import ascending, inside, possible
 from privacy.figures.estimates import Estimate
+from privacy.figures.ranking import RankingFigures
+from privacy.figures.ranking_areas import TOP
 
 _SHARE = (0.0, 1.0)
 _BOUNDS = {

@@ -1,6 +1,6 @@
 """Training on noisy sums: what turns releases into a model in few questions.
 
-After the two questions of :mod:`server.analyses.churn.foundation`, which give coordinates and the least-squares start,
+After the two questions of :mod:`server.training.foundation`, which give coordinates and the least-squares start,
 a few clipped gradient steps of the logistic loss in those coordinates. Where the first two tell that there is nothing
 to learn, nothing more is asked, and so nothing more is spent.
 
@@ -14,32 +14,32 @@ import hashlib
 import math
 from fractions import Fraction
 from statistics import NormalDist
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from privacy.analyses.churn.logistic_gradient import LogisticGradient
-from privacy.analyses.churn.models import WEIGHT, LogisticModel, NetworkModel, weight
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Layers, Network, NetworkGradient
-from privacy.analyses.churn.results import TrainingRound
-from privacy.analyses.churn.scorers import ChurnModel
 from privacy.errors import DataError
+from privacy.figures.ranking import TrainingRound
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
+from privacy.models.trained import WEIGHT, LogisticModel, NetworkModel, weight
 from privacy.statistics import FeatureMoments
-from server.analyses.churn.foundation import (
+from privacy.statistics.logistic_gradient import LogisticGradient
+from server.analysis import Ask
+from server.training.foundation import (
     CENTRE,
     CLEAR,
     MOMENTS,
     Foundation,
+    Trained,
     ask_centre,
     ask_moments,
     gradient_norm,
+    gradient_title,
     linear_weights,
     moments_fields,
 )
-from server.analyses.churn.score_bins import Population
-from server.analysis import Ask
 
 #: Shares of the training budget of the first two questions; the gradients share the rest alike.
 _CENTRE_SHARE = Fraction(4, 100)
@@ -57,11 +57,6 @@ _HINT = (
 )
 
 
-def gradient_title(number: int, rounds: int) -> str:
-    """Title of a gradient question."""
-    return f"training {number} of {rounds}"
-
-
 def training_weights(rounds: int) -> dict[str, Fraction]:
     """Shares of the training budget, by title."""
     rest = (1 - _CENTRE_SHARE - _MOMENTS_SHARE) / rounds
@@ -70,14 +65,6 @@ def training_weights(rounds: int) -> dict[str, Fraction]:
         MOMENTS: _MOMENTS_SHARE,
         **{gradient_title(number, rounds): rest for number in range(1, rounds + 1)},
     }
-
-
-class Trained(NamedTuple):
-    """A model over the features themselves, how long each step was, and what was released of the customers."""
-
-    model: ChurnModel
-    steps: tuple[TrainingRound, ...]
-    population: Population | None
 
 
 def foundation(features: tuple[ScaledFeature, ...], days: tuple[int, ...], ask: Ask) -> Foundation:

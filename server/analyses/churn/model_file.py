@@ -19,16 +19,16 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
-from privacy.analyses.churn.models import LogisticModel, NetworkModel
-from privacy.analyses.churn.priors import Prior
-from privacy.analyses.churn.results import CalibrationPoint, RankingFigures
-from privacy.analyses.churn.scorers import ChurnModel, PriorModel
 from privacy.errors import ConfigError, ProtocolError
 from privacy.figures.estimates import Estimate
+from privacy.figures.ranking import CalibrationPoint, RankingFigures
 from privacy.kernel.canonical import ExactDecimal, Noun, sha256_hex, since
 from privacy.kernel.features import ScaledFeature
 from privacy.kernel.limits import RunId
 from privacy.kernel.terms import CurrencyCode, Slug
+from privacy.models.priors import Prior
+from privacy.models.scorers import ChurnModel, PriorModel
+from privacy.models.trained import LogisticModel, NetworkModel
 from privacy.protocol.identity import Roster, Signed
 
 #: Largest file that is looked at, in bytes. The largest model has 1,000 weights; its features' thresholds are the rest.

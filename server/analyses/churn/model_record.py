@@ -7,8 +7,8 @@ import json
 from decimal import ROUND_CEILING, Decimal
 
 from privacy.analyses.churn.results import ChurnResult
-from privacy.analyses.churn.scorers import PriorModel
 from privacy.kernel.canonical import sha256_hex
+from privacy.models.scorers import PriorModel
 from privacy.results import StudyResult
 from server.analyses.churn.model_card import render_card
 from server.analyses.churn.model_file import (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from privacy.analyses.churn.results import CalibrationPoint
 from privacy.figures.estimates import Estimate
+from privacy.figures.ranking import CalibrationPoint
 from privacy.presentation import charts
 from privacy.presentation.charts import Column, Mark, Points
 from privacy.presentation.pictures import Form, Width

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from rich.table import Table
 
-from privacy.analyses.churn.results import RankingFigures
+from privacy.figures.ranking import RankingFigures
 from privacy.presentation.texts import Language
 from privacy.presentation.words import on_terminal
 from server.analyses.churn.section import COLUMNS

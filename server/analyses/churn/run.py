@@ -14,20 +14,22 @@ import numpy as np
 
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.models import LOGIT, FeatureRank, LogisticModel
-from privacy.analyses.churn.results import ChurnResult, RankingFigures
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
-from privacy.analyses.churn.scorers import ChurnModel, Scorer
+from privacy.analyses.churn.results import ChurnResult
 from privacy.errors import DataError
 from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.ranking import RankingFigures
 from privacy.kernel.row_arithmetic import FloatArray
+from privacy.models.scorers import ChurnModel, Scorer
+from privacy.models.trained import LOGIT, FeatureRank, LogisticModel
 from privacy.protocol.study import Study
-from server.analyses.churn.correction import correction_weights, train_prior
-from server.analyses.churn.learning import Trained, train_logistic, train_network, training_weights
-from server.analyses.churn.ranking import ranking
-from server.analyses.churn.score_bins import Population, middles, upper_ends
+from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
+from server.analyses.churn.learning import train_logistic, train_network, training_weights
 from server.analysis import Ask, Planned
 from server.analysis.expectation import Expectation
+from server.training.correction import correction_weights, train_prior
+from server.training.foundation import Trained
+from server.training.ranking import ranking
+from server.training.score_bins import Population, middles, upper_ends
 
 NAME = "churn"
 EVALUATION = "evaluation"

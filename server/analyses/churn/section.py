@@ -11,12 +11,13 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from privacy.analyses.churn.models import WEIGHT, NetworkModel
-from privacy.analyses.churn.results import ChurnResult, ListFigures, RankingFigures, TrainingRound
-from privacy.analyses.churn.scorers import ChurnModel, PriorModel
+from privacy.analyses.churn.results import ChurnResult
 from privacy.figures.consistent import possible
 from privacy.figures.estimates import Estimate
+from privacy.figures.ranking import ListFigures, RankingFigures, TrainingRound
 from privacy.kernel.features import FEATURES, ScaledFeature
+from privacy.models.scorers import ChurnModel, PriorModel
+from privacy.models.trained import WEIGHT, NetworkModel
 from privacy.presentation.cells import Cell, card, cell
 from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown

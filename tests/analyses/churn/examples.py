@@ -25,17 +25,17 @@ from statistic_kit import (
 )
 
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.logistic_gradient import LogisticGradient, LossGradient
-from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
-from privacy.analyses.churn.prior import MbgPrior, public_prior
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
-from privacy.analyses.churn.scorers import PriorModel
 from privacy.kernel.features import MISSING, UNIT, Scale, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.models.mbg import MbgPrior, public_prior
+from privacy.models.scorers import PriorModel
+from privacy.models.trained import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from privacy.statistics import Statistic
+from privacy.statistics.logistic_gradient import LogisticGradient, LossGradient
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
+from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 
 LOGISTIC = LogisticModel(features=SCALED, weights=(2 * WEIGHT, -WEIGHT // 3, -12_345, 7, WEIGHT // 2))
 

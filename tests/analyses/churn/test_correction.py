@@ -18,18 +18,18 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_kits import FEATURE_DAYS, kind_with, tables_of
 
-from privacy.analyses.churn.models import LOGIT
 from privacy.analyses.churn.options import CHURN_FEATURES
-from privacy.analyses.churn.prior import MbgPrior, public_prior
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
-from privacy.analyses.churn.scorers import Scorer, logits_of
 from privacy.kernel.features import UNIT, FeatureName, FeatureTable, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.models.mbg import MbgPrior, public_prior
+from privacy.models.scorers import Scorer, logits_of
+from privacy.models.trained import LOGIT
 from privacy.statistics import Statistic
-from server.analyses.churn.correction import train_prior
-from server.analyses.churn.foundation import gradient_norm, moments_fields
-from server.analyses.churn.learning import Trained, train_logistic
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
+from server.analyses.churn.learning import train_logistic
+from server.training.correction import train_prior
+from server.training.foundation import Trained, gradient_norm, moments_fields
 
 TRAIN, TEST = 0, 1
 _KIND = kind_with(MbgPrior.FACTS)

@@ -18,10 +18,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from row_kits import INT64_MAX, INT64_MIN
 
-from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.prior import LIMIT, MOST_DAYS, PART, MbgPrior, odds_tables, public_prior, soft_tables
-from privacy.analyses.churn.score_histogram import ScoredModel, ScoreHistogram
 from privacy.kernel.features import MISSING, FeatureTable
+from privacy.models.mbg import LIMIT, MOST_DAYS, PART, MbgPrior, odds_tables, public_prior, soft_tables
+from privacy.models.trained import LOGIT
+from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 
 TABLES = "462e66af8d99dfaa346c0b5672609ec2aa3945173ee7e5c4e5d67eb2db3bd8d7"
 

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from privacy.analyses.churn.models import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
-from privacy.analyses.churn.prior import public_prior
 from privacy.kernel.features import UNIT, Scale, ScaledFeature
+from privacy.models.mbg import public_prior
+from privacy.models.trained import LOGIT, WEIGHT, FeatureRank, LogisticModel, NetworkModel
 from server.analyses.churn.run import expected_scores
-from server.analyses.churn.score_bins import BINS, Population, middles, upper_ends
+from server.training.score_bins import BINS, Population, middles, upper_ends
 
 _FEATURES = tuple(ScaledFeature(name=name, scale=Scale(kind="log", high=3650)) for name in ("recency_days", "orders"))
 _MEAN, _COVARIANCE = np.array([0.2, -0.4]), np.array([[0.09, 0.05], [0.05, 0.16]])

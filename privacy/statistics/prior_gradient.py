@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import Literal
 
-from privacy.analyses.churn.logistic_gradient import LossGradient
-from privacy.analyses.churn.priors import Prior
 from privacy.kernel.features import FeatureTable, IntArray
+from privacy.models.priors import Prior
+from privacy.statistics.logistic_gradient import LossGradient
 
 
 class PriorGradient(LossGradient):

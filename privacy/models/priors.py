@@ -6,7 +6,7 @@ integers (``of(table, day)``), so that equal customers have equal scores on ever
 
 from __future__ import annotations
 
-from privacy.analyses.churn.prior import MbgPrior
+from privacy.models.mbg import MbgPrior
 
 #: Any of them; told apart by ``kind``.
 Prior = MbgPrior

@@ -24,9 +24,9 @@ from typing import ClassVar, Literal, NamedTuple
 import numpy as np
 from pydantic import Field
 
-from privacy.analyses.churn.models import LOGIT, IntArray
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import MISSING, FeatureName, FeatureTable
+from privacy.models.trained import LOGIT, IntArray
 
 #: Parameters r, a and b are in parts of this.
 PART = 1 << 10

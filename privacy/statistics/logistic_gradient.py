@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.models import LOGIT, PROBABILITY, WEIGHT, probability
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.row_arithmetic import FloatArray, combined
+from privacy.models.trained import LOGIT, PROBABILITY, WEIGHT, probability
 from privacy.statistics.base import IntArray
 from privacy.statistics.vector import VectorStatistic, counted_days
 

@@ -6,7 +6,10 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.models import (
+from privacy.kernel.canonical import Noun
+from privacy.kernel.features import FeatureTable, ScaledFeature
+from privacy.models.priors import Prior
+from privacy.models.trained import (
     FeatureRank,
     IntArray,
     LogisticModel,
@@ -14,9 +17,6 @@ from privacy.analyses.churn.models import (
     Weights,
     linear_logits,
 )
-from privacy.analyses.churn.priors import Prior
-from privacy.kernel.canonical import Noun
-from privacy.kernel.features import FeatureTable, ScaledFeature
 
 
 class PriorModel(Noun):

@@ -1,7 +1,7 @@
 """Correcting a public formula: what the customers of all holders add to it, as far as the budget can tell.
 
 The logit is the formula's plus a linear correction w.z over whitened coordinates z. Three questions, with the bounds of
-a regression (:mod:`privacy.analyses.churn.prior_moments`): size and centre, moments of what the formula leaves, and
+a regression (:mod:`privacy.statistics.prior_moments`): size and centre, moments of what the formula leaves, and
 one gradient.
 
 **The start is shrunken.** Least squares on the scale of logits is ``w = 4 W E[(y - p) z] = 8 W S / N``, with S the
@@ -25,24 +25,25 @@ from fractions import Fraction
 
 import numpy as np
 
-from privacy.analyses.churn.models import weight
-from privacy.analyses.churn.prior_gradient import PriorGradient
-from privacy.analyses.churn.prior_moments import PriorMoments
-from privacy.analyses.churn.priors import Prior
-from privacy.analyses.churn.results import TrainingRound
-from privacy.analyses.churn.scorers import PriorModel
+from privacy.figures.ranking import TrainingRound
 from privacy.kernel.features import ScaledFeature
-from server.analyses.churn.foundation import (
+from privacy.models.priors import Prior
+from privacy.models.scorers import PriorModel
+from privacy.models.trained import weight
+from privacy.statistics.prior_gradient import PriorGradient
+from privacy.statistics.prior_moments import PriorMoments
+from server.analysis import Ask
+from server.training.foundation import (
     CENTRE,
     MOMENTS,
+    Trained,
     ask_centre,
     ask_moments,
     gradient_norm,
+    gradient_title,
     linear_weights,
     moments_fields,
 )
-from server.analyses.churn.learning import Trained, gradient_title
-from server.analysis import Ask
 
 #: Shares of the training budget.
 _SHARES = (Fraction(4, 100), Fraction(50, 100), Fraction(46, 100))

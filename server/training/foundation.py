@@ -16,14 +16,16 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from privacy.analyses.churn.models import weight
+from privacy.figures.ranking import TrainingRound
 from privacy.kernel.features import UNIT, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.kernel.row_arithmetic import FloatArray
+from privacy.models.scorers import ChurnModel
+from privacy.models.trained import weight
 from privacy.statistics import FeatureSums
 from privacy.statistics.feature_moments import MomentSums
-from server.analyses.churn.score_bins import Population
 from server.analysis import Ask
+from server.training.score_bins import Population
 
 CENTRE = "size and centre"
 MOMENTS = "moments"
@@ -99,6 +101,19 @@ class Foundation:
     noise: float
     count: Count
     population: Population
+
+
+class Trained(NamedTuple):
+    """A model over the features themselves, how long each step was, and what was released of the customers."""
+
+    model: ChurnModel
+    steps: tuple[TrainingRound, ...]
+    population: Population | None
+
+
+def gradient_title(number: int, rounds: int) -> str:
+    """Title of a gradient question."""
+    return f"training {number} of {rounds}"
 
 
 def thousandths(value: float) -> int:

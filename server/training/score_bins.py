@@ -13,11 +13,11 @@ from statistics import NormalDist
 
 import numpy as np
 
-from privacy.analyses.churn.models import LOGIT
-from privacy.analyses.churn.priors import Prior
-from privacy.analyses.churn.scorers import PriorModel, Scorer
 from privacy.kernel.features import UNIT, IntArray, ScaledFeature
 from privacy.kernel.row_arithmetic import FloatArray
+from privacy.models.priors import Prior
+from privacy.models.scorers import PriorModel, Scorer
+from privacy.models.trained import LOGIT
 
 #: More bins would add up more noise.
 BINS = 20

@@ -14,8 +14,9 @@ from functools import partial
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.analyses.churn.results import CalibrationPoint, ListFigures, RankingFigures
-from privacy.analyses.churn.results_ranking import (
+from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.ranking import CalibrationPoint, ListFigures, RankingFigures
+from privacy.figures.ranking_areas import (
     LENGTHS,
     TOP,
     area_under_curve,
@@ -24,7 +25,6 @@ from privacy.analyses.churn.results_ranking import (
     list_rate,
     top_share,
 )
-from privacy.figures.estimates import Z95, Estimate
 
 FloatArray = NDArray[np.float64]
 #: A figure of counts of shape ``(..., scores, 2)``, of shape ``(...)``.
@@ -70,7 +70,7 @@ def log_odds_growth(counts: FloatArray, deviation: float, upper: FloatArray) -> 
     are, and the weights, are by the given counts. Beyond the bins that tell the slope goes on as it is there.
 
     Args:
-        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        counts: as in :func:`privacy.figures.ranking_areas.area_under_curve`.
         deviation: standard deviation of the noise in each.
         upper: ends of all bins but the last, ascending, in the scores' own unit.
 
@@ -105,7 +105,7 @@ def pooled_top(counts: FloatArray, deviation: float) -> Callable[[FloatArray], F
     the highest that is left is decided by the given counts, for all counts near them.
 
     Args:
-        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        counts: as in :func:`privacy.figures.ranking_areas.area_under_curve`.
         deviation: standard deviation of the noise in each.
 
     Returns:
@@ -132,7 +132,7 @@ def parted(counts: FloatArray, growth: FloatArray) -> FloatArray:
     churned customer of the bin scores higher than another of it with chance ``1/2 + g / 12``, whatever p.
 
     Args:
-        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        counts: as in :func:`privacy.figures.ranking_areas.area_under_curve`.
         growth: of the log odds inside each bin, from -2 to 2, shape ``(..., bins)``; where it is 0, ties stay.
 
     Returns:
@@ -164,7 +164,7 @@ def estimates(
 
     Args:
         figures: numbers from prepared counts.
-        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        counts: as in :func:`privacy.figures.ranking_areas.area_under_curve`.
         deviation: standard deviation of the noise in each.
         prepare: what is done to counts before; gradients are of both together.
     """
@@ -194,7 +194,7 @@ def ranking(
     """All figures of one model, or None where the noise hides one of the two outcomes, or nearly nobody has it.
 
     Args:
-        counts: as in :func:`privacy.analyses.churn.results_ranking.area_under_curve`.
+        counts: as in :func:`privacy.figures.ranking_areas.area_under_curve`.
         deviation: standard deviation of the noise in each count.
         upper: ends of all bins but the last, ascending, in the scores' own unit.
         predicted: the probability that each bin stands for; None where scores are no probabilities.

@@ -18,10 +18,10 @@ from typing import Literal
 import numpy as np
 from pydantic import Field
 
-from privacy.analyses.churn.models import PROBABILITY, probability
-from privacy.analyses.churn.priors import Prior
 from privacy.kernel.features import FeatureTable
 from privacy.kernel.row_arithmetic import FloatArray
+from privacy.models.priors import Prior
+from privacy.models.trained import PROBABILITY, probability
 from privacy.statistics.feature_moments import MomentSums
 
 

@@ -7,9 +7,9 @@ from typing import Annotated, Literal, Self
 import numpy as np
 from pydantic import Field, model_validator
 
-from privacy.analyses.churn.scorers import Model, logits_of, reads
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import FeatureTable
+from privacy.models.scorers import Model, logits_of, reads
 from privacy.statistics.base import GAMMA, ContributionBound, IntArray, Statistic
 from privacy.statistics.bins import ASCENDING, amplitude_of, bin_of, check_parts
 
