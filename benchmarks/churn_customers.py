@@ -131,7 +131,7 @@ def train_directly(
 
 def trained_directly(
     study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
-) -> Trained:
+) -> Trained[ChurnModel]:
     """The study's training over holders' tables, with the product's noise but without messages."""
     prices = plan(study)
 

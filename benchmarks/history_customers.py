@@ -23,7 +23,8 @@ from clients.data.rows.features import build_features
 from privacy.analyses.history import CONTRACT
 from privacy.analyses.history.buying import Bought, BuyingModel, FloatArray
 from privacy.analyses.history.history_cells import purchases
-from privacy.kernel.features import MISSING, FeatureRequest, FeatureTable, IntArray
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING, FeatureTable, IntArray
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic

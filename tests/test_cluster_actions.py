@@ -10,7 +10,8 @@ from cluster_pages import cluster_result
 
 from clients.analyses.clusters.suggestions import _RULES, suggestions
 from clients.analyses.clusters.texts import text
-from privacy.kernel.features import FeatureLists, FeatureName
+from privacy.kernel.feature_request import FeatureLists
+from privacy.kernel.features import FeatureName
 from privacy.presentation.texts import LANGUAGES
 
 NOTHING = FeatureLists()

@@ -24,7 +24,8 @@ from clients.data.origin import Origin
 from clients.data.rows import own_rows
 from clients.data.rows.features import build_features, check_features
 from privacy.errors import ConfigError, DataError
-from privacy.kernel.features import MISSING, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING
 from privacy.protocol.study import Study
 
 AS_OF = dt.date(2024, 6, 1)

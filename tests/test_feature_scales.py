@@ -16,7 +16,8 @@ from pydantic import ValidationError
 from row_kits import INT64_MAX, INT64_MIN
 from statistic_kit import slow_scaled
 
-from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureRequest, FeatureTable, Scale, ScaledFeature
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureTable, Scale, ScaledFeature
 
 LIMIT = 1 << 41
 

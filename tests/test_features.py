@@ -55,7 +55,8 @@ from clients.data.rows.customers import build_customer_table
 from clients.data.rows.features import CustomerFeatures, build_features
 from clients.data.rows.sums import customer_sums
 from privacy.errors import ConfigError, DataError
-from privacy.kernel.features import FEATURES, MISSING, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FEATURES, MISSING
 from privacy.protocol.study import Study
 
 # --- slow obvious code -------------------------------------------------------------------------------------------

@@ -179,7 +179,7 @@ def test_one_part_failing_does_not_keep_the_other_from_being_written(ran: Ran, m
         SourceData(folder).write_labels(ran.study, ran.answered())
     assert target.read_bytes() == whole
     monkeypatch.undo()
-    assert any(isinstance(statistic, SegmentTotals) for statistic in ran.answered())
+    assert any(isinstance(core.statistic, SegmentTotals) for core in ran.answered())
 
 
 def test_a_study_without_churn_gets_no_scores(ran: Ran) -> None:

@@ -25,7 +25,8 @@ from clients.report.files import write_holder_report
 from privacy.analyses.churn.options import CHURN_FEATURES
 from privacy.analyses.clusters.words import cluster_words
 from privacy.errors import ConfigError, DataError, NotEnoughHolders
-from privacy.kernel.features import FEATURES, MISSING, FeatureLists, FeatureName, FeatureRequest
+from privacy.kernel.feature_request import FeatureLists, FeatureRequest
+from privacy.kernel.features import FEATURES, MISSING, FeatureName
 from privacy.presentation.features import feature_heading
 from privacy.protocol.study import Study
 from simulations.worlds.local import Workspace

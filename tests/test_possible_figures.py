@@ -13,6 +13,7 @@ import churn_pages
 import cluster_pages
 import pytest
 from analyses.history.examples import result_of
+from analyses.lookalikes.examples import result_of as lookalikes_result
 from analyses.tables.examples import tables_result
 from holder_pages import page_of
 from report_pages import PLAIN, Page, rendered
@@ -35,6 +36,7 @@ UNWRITTEN = {
     "rfm": {"counted_orders", "counted_revenue", "share_of_counted"},
     "clusters": {"change", "typical"},
     "churn": {"observed"},
+    "lookalikes": {"observed"},
 }
 SURE = Estimate(value=0.4, margin=0.02)
 #: A cell of a column in per cent: its value, and what stands around it.
@@ -54,7 +56,13 @@ def history_page() -> StudyResult:
     return PLAIN.model_copy(update={"study": study, "rfm": None, "history": figures})
 
 
+def lookalikes_page() -> StudyResult:
+    study, figures = lookalikes_result()
+    return PLAIN.model_copy(update={"study": study, "rfm": None, "lookalikes": figures})
+
+
 RESULTS = {
+    "lookalikes": lookalikes_page(),
     "history": history_page(),
     "tables": tables_page(),
     "rfm": PLAIN,

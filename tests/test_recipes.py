@@ -25,7 +25,8 @@ from clients.data.rows.sums import customer_sums
 from clients.data.sources import open_source
 from privacy.analyses.catalogue import BY_NAME
 from privacy.errors import ConfigError
-from privacy.kernel.features import FEATURES, FeatureRequest, IntArray
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FEATURES, IntArray
 from privacy.kernel.row_requests import RowRequest
 
 

@@ -51,7 +51,7 @@ from clients.forget import forget
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.canonical import read_toml
 from privacy.kernel.customers import CustomerRequest
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 
 STUDY = make_study(as_of=dt.date(2025, 1, 1))
 

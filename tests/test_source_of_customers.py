@@ -34,7 +34,7 @@ from clients.data.rows.features import build_features
 from privacy.errors import ConfigError, DataError
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 from privacy.protocol.study import Study
 
 DAY = dt.date(2024, 6, 1)

@@ -47,7 +47,7 @@ def test_what_is_not_chosen_is_shown_at_its_default(command, tmp_path: Path) -> 
     [
         (
             ("--analyses", "rfm,chrun"),
-            "did you mean churn? What to do: there is: rfm, clusters, churn, history, tables",
+            "did you mean churn? What to do: there is: rfm, clusters, churn, history, lookalikes, tables",
         ),
         (("--analyses", "xyzzy"), "there is no analysis 'xyzzy' What to do: there is: rfm"),
         (("--rate", "USD"), "USD is no rate What to do: write --rate USD=0.92"),

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.row_requests import RowRequest
+from privacy.protocol.messages import PlanCore
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 from privacy.section import Section, View
@@ -34,18 +35,23 @@ W = TypeVar("W")
 H = TypeVar("H", bound="DayHistory[Any, Any]")
 
 
+def asked_by(analysis: str, answered: Sequence[PlanCore]) -> Sequence[Statistic[Any]]:
+    """What questions of an analysis were about: several analyses may ask the same kind of question."""
+    return tuple(core.statistic for core in answered if core.analysis == analysis)
+
+
 @dataclass(frozen=True, kw_only=True)
 class HolderContext:
     """What a room may ask of a holder's folder, about one study.
 
     Attributes:
         origin: where the holder's rows are, for this study.
-        answered: what the run's released questions were about, in their order.
+        answered: the run's released questions, in their order.
         stated: the coordinator's result as it came; None where there is none.
     """
 
     origin: Origin
-    answered: Sequence[Statistic[Any]] = ()
+    answered: Sequence[PlanCore] = ()
     stated: str | None = None
 
     @property
@@ -57,6 +63,10 @@ class HolderContext:
     def study(self) -> Study:
         """The study."""
         return self.origin.study
+
+    def asked(self, analysis: str) -> Sequence[Statistic[Any]]:
+        """What the run's released questions of an analysis were about, in their order."""
+        return asked_by(analysis, self.answered)
 
     @property
     def root(self) -> Path:

@@ -115,5 +115,5 @@ class Ending:
 
     def label(self, run: str) -> Sequence[Path]:
         """Label the holder's own customers by what a run released: segment rules, models, centres."""
-        statistics = tuple(plan.core.statistic for plan in self._folder.released_plans(run))
-        return self._data.write_labels(self._folder.study(run), statistics, self._folder.result(run))
+        answered = tuple(plan.core for plan in self._folder.released_plans(run))
+        return self._data.write_labels(self._folder.study(run), answered, self._folder.result(run))

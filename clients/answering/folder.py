@@ -15,7 +15,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from clients.analysis import HolderContext
 from clients.answering.approvals import Approvals
@@ -34,13 +34,14 @@ from privacy.ledger import Ledger
 from privacy.member_folder import MemberFolder
 from privacy.private_files import write_private
 from privacy.protocol.identity import Roster
+from privacy.protocol.messages import PlanCore
 from privacy.protocol.study import Study
-from privacy.statistics import Rows, Statistic
+from privacy.statistics import Rows
 
 log = logging.getLogger("cohortium.holder")
 
-#: What the released questions of a run were about, in their order.
-_Questions: TypeAlias = Sequence[Statistic[Any]]
+#: The released questions of a run, in their order.
+_Questions: TypeAlias = Sequence[PlanCore]
 
 
 class SourceData:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from privacy.kernel.declarations import CellTable
 from privacy.kernel.feeds import Declared
+from privacy.protocol.messages import PlanCore
 from privacy.protocol.study import Study
-from privacy.statistics import Rows, Statistic
+from privacy.statistics import Rows
 
 
 class HolderData(Protocol):
@@ -23,14 +24,12 @@ class HolderData(Protocol):
         """What each analysis of the study reads, by the analysis' name; computed once per study and as-of date."""
         ...
 
-    def write_labels(
-        self, study: Study, answered: Sequence[Statistic[Any]], stated: str | None = None
-    ) -> Sequence[Path]:
+    def write_labels(self, study: Study, answered: Sequence[PlanCore], stated: str | None = None) -> Sequence[Path]:
         """Label the holder's own customers in its own files.
 
         Args:
             study: the run's.
-            answered: what the run's released questions were about.
+            answered: the run's released questions.
             stated: the coordinator's result as it came; None where there is none.
         """
         ...

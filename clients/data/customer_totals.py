@@ -14,7 +14,7 @@ from clients.data.cleaning.times import FIRST_DAY, PLACEHOLDERS
 from clients.data.config import HolderConfig
 from privacy.errors import ConfigError
 from privacy.kernel.customers import CustomerRequest
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 from privacy.kernel.row_requests import RowRequest
 from privacy.protocol.study import Study
 

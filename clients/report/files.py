@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from clients.analyses.catalogue import ANALYSES
-from clients.analysis import Earlier, HolderContext
+from clients.analysis import Earlier, HolderContext, asked_by
 from clients.analysis.actions import default_actions_toml, read_actions
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
@@ -56,7 +56,7 @@ def write_holder_report(
     chosen = run or _last(runs)
     study = runs.study(chosen)
     result = recorded_result(runs, chosen)
-    answered = tuple(plan.core.statistic for plan in runs.released_plans(chosen))
+    answered = tuple(plan.core for plan in runs.released_plans(chosen))
     actions = folder.root / "actions.toml"
     if not actions.exists():
         write_private(actions, default_actions_toml().encode())
@@ -123,11 +123,11 @@ def recorded_result(runs: RunFolder, run: str) -> StudyResult:
         raise ProtocolError(
             f"the result of run {run} cannot be read", hint="ask the coordinator for its release"
         ) from None
-    answered = tuple(plan.core.statistic for plan in runs.released_plans(run))
+    answered = tuple(plan.core for plan in runs.released_plans(run))
     fits = result.study == runs.study(run) and result.run == run
     for analysis in ANALYSES:
         figures = analysis.figures(result)
-        fits = fits and (figures is None or analysis.fits(figures, answered))
+        fits = fits and (figures is None or analysis.fits(figures, asked_by(analysis.name, answered)))
     if not fits:
         raise ProtocolError(
             f"the coordinator's result of run {run} does not fit what this holder answered",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from privacy.analyses import churn, clusters, history, rfm, tables
+from privacy.analyses import churn, clusters, history, lookalikes, rfm, tables
 from privacy.analyses.contract import AnalysisContract
 
 ANALYSES: tuple[AnalysisContract[Any], ...] = (
@@ -12,5 +12,6 @@ ANALYSES: tuple[AnalysisContract[Any], ...] = (
     clusters.CONTRACT,
     churn.CONTRACT,
     history.CONTRACT,
+    lookalikes.CONTRACT,
     tables.CONTRACT,
 )

@@ -7,13 +7,12 @@ whichever order, on whichever machine.
 
 from __future__ import annotations
 
-import datetime as dt
 import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
 from itertools import pairwise
-from typing import Annotated, ClassVar, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
 import numpy as np
 from numpy.typing import NDArray
@@ -127,48 +126,6 @@ def _steps(kind: str, low: int, high: int, offset: int, steps: int) -> tuple[tup
         upper = sorted({round(first * ratio ** (step / (steps - 1))) - offset for step in range(steps - 1)})
         places = [math.log((value + offset) / first) / math.log(ratio) for value in upper]
     return tuple(upper), tuple(round(UNIT * (2 * place - 1)) for place in [*places, 1.0])
-
-
-class FeatureLists(Noun):
-    """The categories and channels that shares are of: named by the study, in public, never the values that rows have.
-
-    ``category_share_2`` is of the second category. What rows have beside the listed values counts in no share.
-
-    Attributes:
-        categories, channels: values of the source's column, compared trimmed and without regard to case.
-    """
-
-    categories: tuple[ListedValue, ...] = Field(default=(), max_length=8)
-    channels: tuple[ListedValue, ...] = Field(default=(), max_length=6)
-
-    @model_validator(mode="after")
-    def _distinct(self) -> Self:
-        for values in (self.categories, self.channels):
-            if len({value.casefold() for value in values}) != len(values):
-                raise ValueError("a category or channel is listed twice")
-        return self
-
-    def value_of(self, name: str) -> str:
-        """What the feature is the share of; empty for features that are of no list, and beyond a list's end."""
-        listed = listed_place(name)
-        if listed is None:
-            return ""
-        values = self.categories if listed[0] == "categories" else self.channels
-        return values[listed[1] - 1] if listed[1] <= len(values) else ""
-
-    def check(self, names: tuple[str, ...]) -> None:
-        """Whether the features are of listed values, and every listed value is used.
-
-        Raises:
-            ValueError: naming the feature or the value.
-        """
-        for name in names:
-            listed = listed_place(name)
-            if listed is not None and not self.value_of(name):
-                raise ValueError(f"{name} needs {listed[1]} {listed[0]}, and fewer are listed")
-        for feature in FEATURES.values():
-            if (value := self.value_of(feature.name)) and feature.name not in names:
-                raise ValueError(f"{value!r} is listed and not used: add the feature {feature.name}, or take it out")
 
 
 class ScaledFeature(Noun):
@@ -326,7 +283,8 @@ class FeatureTable:
         values: shape ``(customers, days, features)``; MISSING where a feature cannot be computed.
         eligible: shape ``(customers, days)``: 1 where the customer counts on that day, else 0.
         outcome: shape ``(customers, days)``: 1 for churned within the horizon after that day, 0 for bought again,
-            -1 where the horizon is not over (or the study asks for none).
+            -1 where the horizon is not over (or the study asks for none). Where a request asks for another outcome,
+            1 for those who have it.
     """
 
     names: tuple[str, ...]
@@ -359,41 +317,3 @@ class FeatureTable:
         """Scaled features of one day, shape ``(customers, len(features))``, from -UNIT to UNIT."""
         columns = [feature.scale.apply(self.values[:, day, self.names.index(feature.name)]) for feature in features]
         return np.stack(columns, axis=1) if columns else np.zeros((len(self), 0), dtype=np.int64)
-
-
-class FeatureRequest(Noun):
-    """What a study needs to know of customers, and as of which days.
-
-    Attributes:
-        names: the features; any of :data:`FEATURES`, and the analysis' own.
-        days: the days, ascending; what a feature says of a day comes from before the start of that day alone.
-        horizon_days: a customer without a purchase in this many days from the start of a day has churned after it;
-            0 where no outcome is needed.
-        active_days: a customer counts on a day where its last purchase is at most this many days before it.
-        lists: what shares of categories and channels are of.
-    """
-
-    #: What encoders read of it.
-    rows: ClassVar[type[FeatureTable]] = FeatureTable
-    #: What its rows say beside what is asked for.
-    columns: ClassVar[frozenset[Column]] = frozenset()
-
-    names: tuple[AnyFeatureName, ...] = Field(min_length=1, max_length=64)
-    days: tuple[dt.date, ...] = Field(min_length=1, max_length=24)
-    horizon_days: int = Field(default=0, ge=0, le=3660)
-    active_days: int = Field(default=36_600, ge=1, le=36_600)
-    lists: FeatureLists = FeatureLists()
-
-    @model_validator(mode="after")
-    def _ordered(self) -> Self:
-        if any(first >= second for first, second in pairwise(self.days)):
-            raise ValueError("days must ascend")
-        if len(set(self.names)) != len(self.names):
-            raise ValueError("a feature is named twice")
-        self.lists.check(self.names)
-        return self
-
-    @property
-    def offers(self) -> tuple[frozenset[str], int]:
-        """Names and number of days that its rows have: what a question's ``looks_at`` must be within."""
-        return frozenset(self.names), len(self.days)

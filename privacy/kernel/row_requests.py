@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 
 RowRequest = CustomerRequest | FeatureRequest | CellRequest

@@ -21,7 +21,8 @@ from privacy.kernel.canonical import Noun, since
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.columns import Column
 from privacy.kernel.declarations import CellTable
-from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest, ScaledFeature
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FEATURES, FeatureName, ScaledFeature
 from privacy.kernel.row_requests import RowRequest
 from privacy.kernel.terms import Terms
 

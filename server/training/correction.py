@@ -22,6 +22,7 @@ found on public data.
 from __future__ import annotations
 
 from fractions import Fraction
+from statistics import NormalDist
 
 import numpy as np
 
@@ -52,8 +53,12 @@ _SHARES = (Fraction(4, 100), Fraction(50, 100), Fraction(46, 100))
 SPREAD = 0.02
 #: Variance that the start leaves unknown beside its noise.
 _FRESH = 0.002
-#: Mean curvature of the logistic loss in whitened coordinates, for churn rates between .2 and .8.
-_CURVATURE = 0.19
+#: Curvature of the logistic loss in whitened coordinates: at even odds, where least squares are on the scale of logits,
+#: and on average, for churn rates between .2 and .8.
+EVEN, USUAL = 0.25, 0.19
+#: Nothing is blown up beyond what a mean curvature of this does.
+_FLATTEST = 0.02
+_PLACES = 200
 
 
 def correction_weights() -> dict[str, Fraction]:
@@ -62,8 +67,14 @@ def correction_weights() -> dict[str, Fraction]:
 
 
 def train_prior(
-    features: tuple[ScaledFeature, ...], days: tuple[int, ...], formula: Prior, *, ask: Ask, spread: float = SPREAD
-) -> Trained:
+    features: tuple[ScaledFeature, ...],
+    days: tuple[int, ...],
+    formula: Prior,
+    *,
+    ask: Ask,
+    spread: float = SPREAD,
+    rare: bool = False,
+) -> Trained[PriorModel]:
     """The formula and its correction, in up to three questions.
 
     Args:
@@ -72,6 +83,8 @@ def train_prior(
         formula: what is corrected.
         ask: asks a question by its title.
         spread: variance of a weight before anything is known; with 0 the formula stays as it is.
+        rare: whether few have the outcome: the curvature is then what the formula says of such customers as were
+            released.
     """
     plain = PriorModel(prior=formula, features=features, weights=(0,) * (len(features) + 1))
     centre = ask_centre(features, days, ask)
@@ -81,9 +94,12 @@ def train_prior(
     if base is None:
         return Trained(plain, (), None)
     customers = base.count.customers
-    noise = (8 * base.noise / customers) ** 2 / base.lengths
+    even, usual = EVEN, USUAL
+    if rare:
+        even = usual = _mean_curvature(base.population.scores(formula))
+    noise = (2 / even * base.noise / customers) ** 2 / base.lengths
     known = spread / (spread + noise)
-    start = 8 * base.matrix @ (base.products / customers) * known
+    start = 2 / even * base.matrix @ (base.products / customers) * known
 
     title = gradient_title(1, 1)
     question = PriorGradient(
@@ -96,8 +112,17 @@ def train_prior(
     release = ask(title, question)
     gradient, deviation = question.decode(release.array, release.deviation)
     unknown = noise * known + (_FRESH if spread else 0.0)
-    curvature = _CURVATURE * customers
+    curvature = usual * customers
     gain = unknown * curvature / (unknown * curvature**2 + deviation**2 + curvature)
     change = gradient * np.minimum(gain, 1 / curvature)
     model = plain.model_copy(update={"weights": linear_weights(base, start - change)})
     return Trained(model, (TrainingRound(title=title, step=float(np.linalg.norm(change))),), base.population)
+
+
+def _mean_curvature(scores: NormalDist | None) -> float:
+    """E[p (1 - p)] of customers with these logits."""
+    if scores is None:
+        return USUAL
+    logits = np.array([scores.inv_cdf((place + 0.5) / _PLACES) for place in range(_PLACES)])
+    chance = 1 / (1 + np.exp(-logits))
+    return max(float((chance * (1 - chance)).mean()), _FLATTEST)

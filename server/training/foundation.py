@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Generic, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -26,6 +26,8 @@ from privacy.statistics import FeatureSums
 from privacy.statistics.feature_moments import MomentSums
 from server.analysis import Ask
 from server.training.score_bins import Population
+
+M = TypeVar("M", bound=ChurnModel, covariant=True)
 
 CENTRE = "size and centre"
 MOMENTS = "moments"
@@ -103,10 +105,10 @@ class Foundation:
     population: Population
 
 
-class Trained(NamedTuple):
+class Trained(NamedTuple, Generic[M]):
     """A model over the features themselves, how long each step was, and what was released of the customers."""
 
-    model: ChurnModel
+    model: M
     steps: tuple[TrainingRound, ...]
     population: Population | None
 

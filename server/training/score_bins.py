@@ -99,3 +99,8 @@ def middles(expected: NormalDist) -> FloatArray:
     """The logit that each bin stands for, its median, shape ``(BINS,)``."""
     spread = _wider(expected)
     return np.array([spread.inv_cdf((number + 0.5) / BINS) for number in range(BINS)])
+
+
+def predicted(expected: NormalDist) -> FloatArray:
+    """The probability that each bin of logits stands for, shape ``(bins,)``."""
+    return np.asarray(1 / (1 + np.exp(-middles(expected))))

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 from clients.answering.answers import Sampler
 from clients.answering.clock import Clock
@@ -23,8 +22,9 @@ from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.member_folder import MemberFolder
 from privacy.protocol.identity import Declarations, Identity, Roster
 from privacy.protocol.membership import fingerprint
+from privacy.protocol.messages import PlanCore
 from privacy.protocol.study import Study
-from privacy.statistics import Rows, Statistic
+from privacy.statistics import Rows
 from server.running.enrolment import CoordinatorConfig, Enrolment
 from server.running.folder import CoordinatorFolder
 from simulations.worlds.inprocess import InProcessTransport
@@ -84,9 +84,7 @@ class MemoryData:
         """The tables."""
         return self._tables
 
-    def write_labels(
-        self, study: Study, answered: Sequence[Statistic[Any]], stated: str | None = None
-    ) -> Sequence[Path]:
+    def write_labels(self, study: Study, answered: Sequence[PlanCore], stated: str | None = None) -> Sequence[Path]:
         """Nothing: there is no holder's file behind it."""
         return ()
 

@@ -8,6 +8,7 @@ from typing import Any
 from holder_kit import own_features
 
 from clients.analyses.churn.scoring import released_model
+from clients.analysis import asked_by
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.data.rows.features import CustomerFeatures
@@ -34,11 +35,11 @@ class Ran:
 
     def answered(self, place: int = -1) -> tuple[Any, ...]:
         plans = RunFolder(self.online.state / "runs").released_plans(self.results[place].run)
-        return tuple(plan.core.statistic for plan in plans)
+        return tuple(plan.core for plan in plans)
 
     @property
     def model(self) -> ChurnModel:
-        model = released_model(self.answered())
+        model = released_model(asked_by("churn", self.answered()))
         assert model is not None
         return model
 

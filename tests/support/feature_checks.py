@@ -20,7 +20,8 @@ from source_kit import make_config
 
 from clients.data.origin import Origin
 from clients.data.rows.features import CustomerFeatures, build_features
-from privacy.kernel.features import MISSING, FeatureName, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING, FeatureName
 from privacy.protocol.study import Study
 
 DAY = dt.timedelta(days=1)

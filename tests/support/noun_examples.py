@@ -22,7 +22,8 @@ from privacy.kernel.canonical import Noun, sha256_hex
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.declarations import CellTable, EventChoice
-from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, Scale, ScaledFeature
+from privacy.kernel.feature_request import FeatureLists, FeatureRequest
+from privacy.kernel.features import FeatureName, Scale, ScaledFeature
 from privacy.kernel.public_tags import Case, PublicTag
 from privacy.kernel.terms import Bounds, Budget, Cleaning
 from privacy.ledger import (

@@ -48,7 +48,7 @@ from privacy.analyses.rfm.segment_totals import SegmentTotals
 from privacy.analyses.rfm.segments import CutPoints, SegmentRules
 from privacy.errors import CohortiumError, ConfigError, DataError
 from privacy.kernel.canonical import read_toml
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 from privacy.protocol.study import Study
 
 HEAD = b"customer,order,time,amount,note\n"

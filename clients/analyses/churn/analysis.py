@@ -46,7 +46,7 @@ def _fits(figures: ChurnResult, answered: Sequence[Statistic[Any]]) -> bool:
 def _own(
     context: HolderContext, figures: ChurnResult, result: StudyResult, before: Callable[[], Earlier | None]
 ) -> OwnChurn | None:
-    model = released_model(context.answered)
+    model = released_model(context.asked(NAME))
     if model is None:
         return None
     earlier = context.history(ScoreHistory).latest(context.study.name, before=context.study.as_of)
@@ -55,7 +55,7 @@ def _own(
 
 
 def _label(context: HolderContext) -> Sequence[Path]:
-    model, study = released_model(context.answered), context.study
+    model, study = released_model(context.asked(NAME)), context.study
     if model is None or NAME not in study.analyses or _is_untold(context.stated):
         return ()
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.kernel.features import FeatureName, FeatureRequest, FeatureTable
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FeatureName, FeatureTable
 
 IntArray = NDArray[np.int64]
 

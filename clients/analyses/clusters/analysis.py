@@ -42,7 +42,7 @@ def _label(context: HolderContext) -> Sequence[Path]:
     study = context.study
     if NAME not in study.analyses:
         return ()
-    found = released_clusters(context.answered, context.stated)
+    found = released_clusters(context.asked(NAME), context.stated)
     if found is None:
         return ()
 

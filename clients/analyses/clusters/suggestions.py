@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from clients.analyses.clusters.texts import text
 from privacy.analyses.clusters.results import ClusterFigures
 from privacy.analyses.clusters.words import WORDS, big_enough, setting_apart
-from privacy.kernel.features import FeatureLists
+from privacy.kernel.feature_request import FeatureLists
 from privacy.presentation.texts import Language
 
 #: What a cluster is told apart by: kind of feature to whether its values are high.

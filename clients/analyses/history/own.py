@@ -20,7 +20,8 @@ from privacy.analyses.history import CONTRACT
 from privacy.analyses.history.results import HistoryResult
 from privacy.analyses.history.shown import shown
 from privacy.figures.estimates import Z95, Estimate
-from privacy.kernel.features import FeatureRequest, FeatureTable, IntArray
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FeatureTable, IntArray
 from privacy.kernel.terms import minor_digits
 from privacy.protocol.study import Study
 

@@ -59,7 +59,7 @@ def _reads(context: HolderContext) -> Rows:
 
 
 def _label(context: HolderContext) -> Sequence[Path]:
-    rules = released_rules(context.answered)
+    rules = released_rules(context.asked(NAME))
     if rules is None:
         return ()
     table, window_days = own_customers(context), context.study.of(CONTRACT).window_days

@@ -16,7 +16,8 @@ from privacy.analyses.tables.features import AGE, GAP, WAIT
 from privacy.analyses.tables.options import TablesOptions
 from privacy.analyses.tables.results import TablesResult
 from privacy.analyses.tables.statuses import StatusCuts, status_cuts, status_table
-from privacy.kernel.features import MISSING, FeatureRequest, FeatureTable, IntArray
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING, FeatureTable, IntArray
 from privacy.protocol.study import Study
 from privacy.results import StudyResult
 

@@ -11,7 +11,7 @@ from clients.data.rows.features import FEATURE_ROWS
 from clients.data.rows.kinds import OwnRows, RowKind
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.customers import CustomerRequest
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 from privacy.kernel.row_requests import RowRequest
 
 #: As many as ``RowRequest`` has members.

@@ -16,12 +16,13 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
 from clients.data.cleaning.money import QUANTA_PER_UNIT
 from clients.data.cleaning.times import wall_time
 from clients.data.customer_totals import check_sums, check_totals, sums_of_totals
 from clients.data.origin import Origin
-from clients.data.recipes.facts import DAY, Facts
+from clients.data.recipes.facts import DAY, Facts, SumName
 from clients.data.rows.customers import customer_query, table_key
 from clients.data.rows.kinds import IdentifiedRows, RowKind
 from clients.data.rows.lines import counted_lines
@@ -31,7 +32,8 @@ from clients.data.sources import fetch
 from privacy.analyses.catalogue import ALL_FEATURES
 from privacy.errors import ConfigError
 from privacy.kernel.canonical import sha256_hex
-from privacy.kernel.features import MISSING, FeatureRequest, FeatureTable, IntArray
+from privacy.kernel.feature_request import CategoryKind, FeatureRequest, SpendKind
+from privacy.kernel.features import MISSING, FeatureTable, IntArray
 from privacy.kernel.terms import minor_digits
 
 #: Raise when the same rows would give other features.
@@ -103,6 +105,11 @@ def check_features(origin: Origin, request: FeatureRequest) -> None:
                 f"the study uses {name}, which needs columns.{needed}",
                 hint=f"map it under [columns] in holder.toml, or ask for a study without {name}",
             )
+    if isinstance(request.becoming, CategoryKind) and "category" not in mapped:
+        raise ConfigError(
+            f"the study asks who will buy in {request.becoming.category!r}, which needs columns.category",
+            hint="map it under [columns] in holder.toml, or ask for a study that does not ask it",
+        )
 
 
 def build_features(origin: Origin, request: FeatureRequest) -> CustomerFeatures:
@@ -148,9 +155,21 @@ def _assemble(sums: pa.Table, origin: Origin, request: FeatureRequest) -> Featur
             values[:, i, j] = np.where(facts.orders > 0, origin.recipes[name].compute(facts), MISSING)
         active = (facts.orders > 0) & (facts.recency // DAY <= request.active_days)
         eligible[:, i] = active
-        if request.horizon_days and day + dt.timedelta(days=request.horizon_days) <= study.as_of:
+        known = request.horizon_days and day + dt.timedelta(days=request.horizon_days) <= study.as_of
+        if request.becoming is not None:
+            eligible[:, i] &= ~_of_kind(facts, "kind_before", request.becoming)
+            if known:
+                outcome[:, i] = _of_kind(facts, "kind_after", request.becoming)
+        elif known:
             outcome[:, i] = facts.column("after") == 0
     return FeatureTable(names=request.names, values=values, eligible=eligible, outcome=outcome)
+
+
+def _of_kind(facts: Facts, name: SumName, kind: SpendKind | CategoryKind) -> NDArray[np.bool_]:
+    """Whether customers were of a kind in a time."""
+    if isinstance(kind, SpendKind):
+        return np.asarray(facts.money(name) >= kind.at_least)
+    return np.asarray(facts.column(name) > 0)
 
 
 FEATURE_ROWS: RowKind[FeatureRequest] = RowKind(

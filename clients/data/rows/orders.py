@@ -16,9 +16,12 @@ from clients.data.origin import Origin
 from clients.data.place import Reading
 from clients.data.recipes.common import GAP_SECONDS
 from clients.data.recipes.facts import SumName
-from privacy.kernel.features import FeatureRequest, ListName, listed_place
+from privacy.kernel.feature_request import CategoryKind, FeatureRequest
+from privacy.kernel.features import ListName, listed_place
 from privacy.protocol.study import Study
 
+#: Lines that make a customer one of a kind.
+IN_KIND = "in_kind"
 _EVENING = 18
 _SATURDAY = 5
 #: Sums over every other day of purchase.
@@ -38,7 +41,8 @@ def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed:
     ``evening``, and ``opens_day``, whether it is the customer's first one of a day by that clock; ``place`` among the
     customer's orders, from 0; ``gap`` to the one before, and ``before``, when that began by the clock on the wall.
     Every row has ``since``, when its order began, and ``number``: that of the customer's day of purchase on which it
-    did, from 0. What they say of before a day depends on no later line, and on no other day.
+    did, from 0; ``in_kind``, its lines that make a customer one of the kind that is asked about, if that is of a
+    category. What they say of before a day depends on no later line, and on no other day.
 
     Of the sums of lines a database computes those that are asked for afterwards; it does not see that of windows and
     clocks, which are left out here where no sum in ``needed`` is made from them.
@@ -64,12 +68,13 @@ def cut_orders(lines: ir.Table, origin: Origin, request: FeatureRequest, needed:
         returned=_number(~kept.bought),
         discounted=_number(kept.bought & is_discounted(kept)),
         **{name: _number(kept.bought & says(kept, "category", value))
-           for name, value in listed(request, "categories").items()},
+           for name, value in in_categories(request).items()},
         **{name: kept.time.min(where=kept.bought & says(kept, "channel", value)) for name, value in channels.items()},
     )  # fmt: skip
     whole = ibis.window(group_by=[parts.customer, parts.order])
     begins = (parts["first"] == parts["first"].min().over(whole)).fill_null(False)
-    opened = {"opened": parts.opened.min().over(whole)} if any(name.startswith("quanta_") for name in needed) else {}
+    windows = request.becoming is not None or any(name.startswith("quanta_") for name in needed)
+    opened = {"opened": parts.opened.min().over(whole)} if windows else {}
     parts = parts.mutate(**opened, begun=ibis.ifelse(begins, parts["first"], ibis.null(parts["first"].type())))
     # An order is of the channel of its first purchase lines; where lines of one moment name two, of both.
     through = {name: (parts[name] == parts.begun).fill_null(False) for name in channels}
@@ -81,6 +86,12 @@ def listed(request: FeatureRequest, of: ListName) -> dict[str, str]:
     """The request's shares of one list, each with the value that it is of."""
     places = {name: listed_place(name) for name in request.names}
     return {name: request.lists.value_of(name) for name, place in places.items() if place and place[0] == of}
+
+
+def in_categories(request: FeatureRequest) -> dict[str, str]:
+    """Columns of numbers of lines in a category, each with the category."""
+    kind = request.becoming
+    return listed(request, "categories") | ({IN_KIND: kind.category} if isinstance(kind, CategoryKind) else {})
 
 
 def start_of(day: dt.date, origin: Origin, time: ir.Value) -> ir.Value:

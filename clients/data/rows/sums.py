@@ -12,8 +12,8 @@ from ibis.expr import types as ir
 
 from clients.data.origin import Origin
 from clients.data.recipes.facts import SumName
-from clients.data.rows.orders import cut_orders, listed, start_of
-from privacy.kernel.features import FeatureRequest
+from clients.data.rows.orders import IN_KIND, cut_orders, listed, start_of
+from privacy.kernel.feature_request import CategoryKind, FeatureRequest
 
 #: Sums are kept inside this, as in the customer table.
 _SUM_LIMIT = 9 * 10**17
@@ -96,7 +96,8 @@ def customer_sums(
     """One row per customer: ``customer_id``, and for the i-th day the sums that the features need, and any more.
 
     The names of the i-th day's end in ``_i``. Where the request asks for outcomes, ``after_i`` is the number of orders
-    from the day to its horizon.
+    from the day to its horizon. Where it asks who becomes a customer of a kind, ``kind_before_i`` and ``kind_after_i``
+    are what the kind is told by, of orders that began in a horizon before the day, and after it: quanta, or lines.
     """
     needed = needed_sums(origin, request) | more
     parts = cut_orders(lines, origin, request, needed)
@@ -117,6 +118,11 @@ def customer_sums(
             end = start(day + dt.timedelta(days=request.horizon_days))
             after = (parts.begun >= start(day)).fill_null(False) & (parts.begun < end)
             sums[f"after_{i}"] = parts.begun.count(where=after)
+        if request.becoming is not None:
+            told = parts[IN_KIND] if isinstance(request.becoming, CategoryKind) else parts.quanta
+            sums[f"kind_before_{i}"] = _total(told, before.past & (parts.opened >= before.ago(request.horizon_days)))
+            # The horizon ends on a day of the request, at which orders are cut.
+            sums[f"kind_after_{i}"] = _total(told, (parts["at"] < end) & (parts.opened >= start(day)))
     rows = parts.group_by("customer").agg(**sums)
     return rows.select(*sums, customer_id=rows.customer.cast("string"))
 

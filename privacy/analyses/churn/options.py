@@ -9,7 +9,8 @@ from typing import Literal, Self
 from pydantic import Field, model_validator
 
 from privacy.kernel.canonical import ExactDecimal, Noun, since
-from privacy.kernel.features import FEATURES, FeatureName, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import FEATURES, FeatureName
 from privacy.models.mbg import MbgPrior, public_prior
 
 #: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).

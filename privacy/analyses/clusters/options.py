@@ -9,7 +9,8 @@ from pydantic import Field, model_validator
 
 from privacy.analyses.clusters.nouns import Clusters
 from privacy.kernel.canonical import ExactDecimal, Noun, since
-from privacy.kernel.features import FeatureLists, FeatureName, FeatureRequest, ListedValue
+from privacy.kernel.feature_request import FeatureLists, FeatureRequest
+from privacy.kernel.features import FeatureName, ListedValue
 
 
 class KnownClusters(Noun):

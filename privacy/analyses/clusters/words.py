@@ -14,7 +14,8 @@ import numpy as np
 
 from privacy.analyses.clusters.options import ClusterOptions
 from privacy.analyses.clusters.results import ClusterFigures
-from privacy.kernel.features import FEATURES, Feature, FeatureLists, FeatureName
+from privacy.kernel.feature_request import FeatureLists
+from privacy.kernel.features import FEATURES, Feature, FeatureName
 from privacy.presentation.features import feature_name, feature_value
 from privacy.presentation.texts import COMMON, Language, Text, of_its_own, read_texts, say
 

@@ -12,7 +12,7 @@ from privacy.analyses.history.day_values import DayValues
 from privacy.analyses.history.features import DAY_VALUE, EVEN, ODD
 from privacy.analyses.history.history_cells import FACTS, HistoryCells
 from privacy.kernel.canonical import Noun
-from privacy.kernel.features import FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
 from privacy.kernel.terms import MINOR_LIMIT, Terms, minor_digits
 from privacy.statistics import Statistic
 

@@ -100,7 +100,9 @@ def _least_squares(base: Foundation) -> FloatArray:
     return np.asarray(4 * base.matrix @ (base.products / base.count.customers))
 
 
-def train_logistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask) -> Trained:
+def train_logistic(
+    features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask
+) -> Trained[LogisticModel]:
     """A logistic regression in ``rounds + 2`` questions."""
     base = foundation(features, days, ask)
     weights = _least_squares(base)
@@ -122,7 +124,9 @@ def train_logistic(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *
     return Trained(model, tuple(steps), base.population)
 
 
-def train_network(features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask) -> Trained:
+def train_network(
+    features: tuple[ScaledFeature, ...], days: tuple[int, ...], *, rounds: int, ask: Ask
+) -> Trained[NetworkModel]:
     """A perceptron beside a direct path, in ``rounds + 2`` questions.
 
     The direct path starts at least squares, the hidden layer at public random weights; a step is as long as in

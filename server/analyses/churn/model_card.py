@@ -10,7 +10,7 @@ import datetime as dt
 from functools import partial
 from typing import Any
 
-from privacy.models.mbg import PART
+from privacy.models.mbg import PART, MbgPrior
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join, of_its_own
@@ -105,7 +105,7 @@ def _details(file: ModelFile, language: Language) -> list[tuple[str, str, bool]]
 def _formula(record: ModelRecord, language: Language) -> list[tuple[str, str, bool]]:
     """The public formula with its parameters, where the model has one."""
     formula = record.prior
-    if formula is None:
+    if not isinstance(formula, MbgPrior):
         return []
     parts = {name: plain(getattr(formula, name) / PART, 3) for name in ("shape", "dropout", "staying")}
     said = text("card_formula_is", language, **parts, exposure=formula.exposure_days, days=formula.horizon_days)

@@ -18,7 +18,6 @@ from privacy.analyses.churn.results import ChurnResult
 from privacy.errors import DataError
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.ranking import RankingFigures
-from privacy.kernel.row_arithmetic import FloatArray
 from privacy.models.scorers import ChurnModel, Scorer
 from privacy.models.trained import LOGIT, FeatureRank, LogisticModel
 from privacy.protocol.study import Study
@@ -29,7 +28,7 @@ from server.analysis.expectation import Expectation
 from server.training.correction import correction_weights, train_prior
 from server.training.foundation import Trained
 from server.training.ranking import ranking
-from server.training.score_bins import Population, middles, upper_ends
+from server.training.score_bins import Population, predicted, upper_ends
 
 NAME = "churn"
 EVALUATION = "evaluation"
@@ -107,7 +106,7 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     )
 
 
-def train(study: Study, days: tuple[int, ...], ask: Ask) -> Trained:
+def train(study: Study, days: tuple[int, ...], ask: Ask) -> Trained[ChurnModel]:
     """The study's training, at these of its days."""
     options = study.of(CONTRACT)
     features = study.scaled(options.features)
@@ -144,7 +143,7 @@ def expected_scores(model: Scorer, population: Population | None) -> NormalDist:
     return found or _TYPICAL_OF.get(model.kind, TYPICAL)
 
 
-def evaluation_of(study: Study, trained: Trained) -> ScoreHistogram:
+def evaluation_of(study: Study, trained: Trained[ChurnModel]) -> ScoreHistogram:
     """The last question about a model that was trained: its bins lie where releases let scores be expected."""
     return evaluation_statistic(study, trained.model, trained.population)
 
@@ -167,11 +166,6 @@ def evaluation_statistic(study: Study, model: ChurnModel, population: Population
             for code, scorer in scorers.items()
         ),
     )
-
-
-def predicted(expected: NormalDist) -> FloatArray:
-    """The probability that each bin of logits stands for, shape ``(bins,)``."""
-    return np.asarray(1 / (1 + np.exp(-middles(expected))))
 
 
 def probe(study: Study) -> ScoreHistogram:

@@ -28,6 +28,7 @@ from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
 from privacy.kernel.features import MISSING, UNIT, Scale, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
+from privacy.models.linear_prior import LinearPrior
 from privacy.models.mbg import MbgPrior, public_prior
 from privacy.models.scorers import PriorModel
 from privacy.models.trained import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
@@ -57,6 +58,15 @@ CORRECTED = PriorModel(
 
 #: Other parameters than the public ones: at the ends of what a formula can hold.
 FORMULA = MbgPrior(shape=1, exposure_days=3650, dropout=1 << 16, staying=1, horizon_days=7)
+
+#: A public formula of scaled features, over the same facts: sure of who bought often and long ago.
+LINEAR = LinearPrior(
+    features=(
+        ScaledFeature(name="purchase_days", scale=Scale(kind="log", high=200)),
+        ScaledFeature(name="recency_days", scale=Scale(kind="linear", high=3650)),
+    ),
+    weights=(9 * WEIGHT, 9 * WEIGHT, -WEIGHT // 3),
+)
 
 _LARGEST = 1 << 24
 
@@ -116,6 +126,14 @@ def slow_formula(formula: MbgPrior, facts: Sequence[int]) -> int:
     return max(-8 * LOGIT, min((joined - apart) >> 2, 8 * LOGIT))
 
 
+def slow_prior(prior: MbgPrior | LinearPrior, day: FeatureDay) -> int:
+    """A prior's logit; tables have the formula's facts."""
+    if isinstance(prior, MbgPrior):
+        return slow_formula(prior, day[2])
+    inputs = slow_inputs(prior.features, day, MbgPrior.FACTS)
+    return sum(x * w for x, w in zip([*inputs, UNIT], prior.weights, strict=True))
+
+
 def slow_logit(model: Any, inputs: list[int]) -> int:
     """A model's logit with Python's integers."""
     if isinstance(model, FeatureRank):
@@ -136,13 +154,11 @@ def _read_histograms(statistic: ScoreHistogram, values: NDArray[np.int64], noise
 
 def _slow_score(model: Any, day: FeatureDay) -> int:
     # Tables of other features than the suites' have them in the order of their names, which is that of the facts.
-    if isinstance(model, MbgPrior):
-        return slow_formula(model, day[2])
+    if isinstance(model, MbgPrior | LinearPrior):
+        return slow_prior(model, day)
     if isinstance(model, PriorModel):
         inputs = slow_inputs(model.features, day, MbgPrior.FACTS)
-        return slow_formula(model.prior, day[2]) + sum(
-            x * w for x, w in zip([*inputs, UNIT], model.weights, strict=True)
-        )
+        return slow_prior(model.prior, day) + sum(x * w for x, w in zip([*inputs, UNIT], model.weights, strict=True))
     return slow_logit(model, slow_inputs(model.features, day))
 
 
@@ -224,9 +240,9 @@ def _true_blocks(statistic: ByHolder, customers: Sequence[FeatureRow]) -> list[i
     return _true_histograms(statistic.inner, customers) + [0] * (statistic.inner.dim * (len(statistic.holders) - 1))
 
 
-def _expected(formula: MbgPrior, day: FeatureDay, more: float = 0.0) -> float:
+def _expected(formula: MbgPrior | LinearPrior, day: FeatureDay, more: float = 0.0) -> float:
     """Probability of churn by the formula and a correction, in real numbers but for the formula's logit."""
-    return (1 + math.tanh((slow_formula(formula, day[2]) / LOGIT + more) / 2)) / 2
+    return (1 + math.tanh((slow_prior(formula, day) / LOGIT + more) / 2)) / 2
 
 
 def _true_of_days(
@@ -310,7 +326,8 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
             models=(
                 ScoredModel(model=public_prior(90), upper=logit_bins(9, 0.5), permille=900),
                 ScoredModel(model=CORRECTED, upper=logit_bins(4, 1), permille=90),
-                ScoredModel(model=FORMULA, upper=(-8 * LOGIT, 0, 8 * LOGIT), permille=10),
+                ScoredModel(model=FORMULA, upper=(-8 * LOGIT, 0, 8 * LOGIT), permille=5),
+                ScoredModel(model=LINEAR, upper=(-2 * LOGIT, 0, 2 * LOGIT), permille=5),
             ),
         ),
     ),
@@ -352,6 +369,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
         # The longest: |z|^2 = 3, sqrt(9 + (1.5 sqrt(3) / 2)^2) = 3.269 but for what no logit of 8 is sure of.
         PriorMoments(view=FACTS_VIEW, prior=public_prior(90), days=(0, 1, 2), outcome_weight=1500, norm=3268),
         PriorMoments(view=_TURNED, prior=FORMULA, days=(2,), outcome_weight=1_000_000, norm=1000),
+        PriorMoments(view=FACTS_VIEW, prior=LINEAR, days=(1, 0), outcome_weight=1500, norm=3268),
     ),
     "prior_gradient": (
         PriorGradient(view=FACTS_VIEW, prior=public_prior(90), weights=(0,) * 3, days=(0,), norm=1),
@@ -359,6 +377,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
             view=FACTS_VIEW, prior=public_prior(30), weights=(WEIGHT, -WEIGHT, 3), days=(0, 1, 2), norm=900
         ),
         PriorGradient(view=_TURNED, prior=FORMULA, weights=(1 << 40, 1 << 40), days=(2,), norm=1000),
+        PriorGradient(view=FACTS_VIEW, prior=LINEAR, weights=(WEIGHT, -WEIGHT, 3), days=(2, 0), norm=900),
     ),
 }  # fmt: skip
 

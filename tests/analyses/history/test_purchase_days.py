@@ -16,7 +16,8 @@ from clients.data.origin import Origin
 from clients.data.recipes.common import COMMON
 from clients.data.rows.features import build_features
 from privacy.analyses.history.features import DAY_VALUE, EVEN, ODD
-from privacy.kernel.features import MISSING, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING
 
 NAMES = ("purchase_days", DAY_VALUE, ODD, EVEN)
 

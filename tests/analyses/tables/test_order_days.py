@@ -40,7 +40,8 @@ from clients.data.rows.features import CustomerFeatures, build_features
 from clients.data.rows.sums import customer_sums
 from clients.data.sources import open_source
 from privacy.analyses.tables.features import AGE, GAP, WAIT
-from privacy.kernel.features import MISSING, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING
 from privacy.protocol.study import Study
 
 #: As feature requests have them: in the order of their names.

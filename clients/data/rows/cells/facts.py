@@ -19,7 +19,8 @@ from clients.data.rows.cells.feed_events import FeedRows
 from clients.data.rows.cells.gathered import Part
 from clients.data.rows.sums import customer_sums
 from privacy.kernel.declarations import CellTable, Condition, DimensionUse
-from privacy.kernel.features import MISSING, FeatureRequest, IntArray
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING, IntArray
 from privacy.kernel.keys import OTHER, Keys
 from privacy.kernel.terms import minor_digits
 

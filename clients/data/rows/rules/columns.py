@@ -34,7 +34,8 @@ from clients.data.several.rows import open_lines
 from clients.data.sources import fetch
 from clients.data.sources.opened import Opened
 from clients.data.spellings import Spellings, choose
-from privacy.kernel.features import MISSING, FeatureRequest
+from privacy.kernel.feature_request import FeatureRequest
+from privacy.kernel.features import MISSING
 from privacy.kernel.feeds import FEEDS, FeedName
 from privacy.kernel.rule_words import OF_ORDERS
 from privacy.kernel.terms import minor_digits

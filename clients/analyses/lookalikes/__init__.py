@@ -1,0 +1,1 @@
+"""Look-alikes, on a holder's side."""

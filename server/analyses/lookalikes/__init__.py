@@ -1,0 +1,1 @@
+"""Look-alikes, on the coordinator's side."""
