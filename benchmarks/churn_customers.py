@@ -27,6 +27,7 @@ from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.aggregation.noise import central_noise
 from server.analyses.churn.run import train
+from server.analysis import Ask
 from server.running.planning import plan, planned_mechanism
 from server.training.foundation import Trained
 
@@ -133,6 +134,11 @@ def trained_directly(
     study: Study, tables: Sequence[FeatureTable], *, day: int, sampler: Sampler = discrete_gaussian
 ) -> Trained[ChurnModel]:
     """The study's training over holders' tables, with the product's noise but without messages."""
+    return train(study, (day,), asking(study, tables, sampler))
+
+
+def asking(study: Study, tables: Sequence[FeatureTable], sampler: Sampler = discrete_gaussian) -> Ask:
+    """How a training asks holders' tables: at the study's prices, with the product's noise but without messages."""
     prices = plan(study)
 
     def ask(title: str, statistic: Statistic[Any]) -> Any:
@@ -146,7 +152,7 @@ def trained_directly(
             total += central_noise(mechanism, statistic.dim)
         return Noisy(array=total, deviation=mechanism.released_deviation)
 
-    return train(study, (day,), ask)
+    return ask
 
 
 def divided(customers: Customers, index: IntArray, split: str) -> list[FeatureTable]:

@@ -51,7 +51,7 @@ from privacy.models.trained import LOGIT
 from privacy.protocol.study import Study
 
 EPSILONS = ("0.1", "0.25", "0.5", "1", "4")
-FAMILIES = ("logistic", "prior")
+FAMILIES = ("logistic", "prior", "trees")
 CUTOFFS = {"online_retail_ii": dt.date(2011, 6, 12), "cdnow_sample": dt.date(1997, 9, 30)}
 CASES = (("online_retail_ii", 90), ("cdnow_sample", 90), ("online_retail_ii", 180))
 

@@ -108,7 +108,7 @@ def near(estimate: Any, exact: float) -> bool:
 # --- an ordinary run -----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", ["logistic", "network", "prior"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "trees"])
 def test_released_figures_hold_the_exact_ones(tmp_path: Path, family: str) -> None:
     tables = holders()
     study = study_of(churn={"model": family})
@@ -122,10 +122,11 @@ def test_released_figures_hold_the_exact_ones(tmp_path: Path, family: str) -> No
     assert abs(result.customers.value - 3600) <= 3 * result.customers.margin
     assert [figures.code for figures in result.baselines] == ["recency_days", "prior"]
     assert result.quality.auc.value > result.baselines[0].auc.value
-    steps = {"logistic": 3, "network": 4, "prior": 1}[family]
+    steps = {"logistic": 3, "network": 4, "prior": 1, "trees": 1}[family]
     assert [step.title for step in result.rounds] == [f"training {n} of {steps}" for n in range(1, steps + 1)]
     assert all(0 < step.step < 10 for step in result.rounds)
-    questions = [*LOGISTIC_QUESTIONS[:2], *(step.title for step in result.rounds), "evaluation"]
+    grown = ["trees 1 of 2", "trees 2 of 2"] if family == "trees" else []
+    questions = [*LOGISTIC_QUESTIONS[:2], *(step.title for step in result.rounds), *grown, "evaluation"]
     for ledger in all_ledgers(federation).values():
         assert titles(ledger) == questions
         assert ledger.spent() <= kit.price(study, Fraction(1))
@@ -178,7 +179,13 @@ def test_policies_see_what_every_model_is_compared_with() -> None:
 
 
 def test_shares_of_the_budget_add_up() -> None:
-    for options in ({}, {"model": "network"}, {"model": "prior"}, {"rounds": 7, "evaluation_share": "0.5"}):
+    for options in (
+        {},
+        {"model": "network"},
+        {"model": "prior"},
+        {"model": "trees"},
+        {"rounds": 7, "evaluation_share": "0.5"},
+    ):
         assert sum(churn.weights(study_of(churn=options)).values()) == 1
     weights = churn.weights(study_of(churn={"figures": "by_holder"}))
     assert weights["evaluation by holder"] == weights["evaluation"] == Fraction(1, 5)
@@ -230,7 +237,7 @@ def _asked(
 
 
 @pytest.mark.parametrize("seed", range(10))
-@pytest.mark.parametrize("family", ["logistic", "network", "prior"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "trees"])
 def test_whatever_is_released_there_is_a_model_or_an_error(family: str, seed: int) -> None:
     """Noise a thousand times as large as planned: weights stay finite and in range, or the error is the known one."""
     rng = np.random.default_rng(seed)
@@ -275,7 +282,7 @@ def fails(federation: MemoryFederation, study: Study) -> str:
 
 
 @pytest.mark.parametrize("value", [0, 1])
-@pytest.mark.parametrize("family", ["logistic", "network"])
+@pytest.mark.parametrize("family", ["logistic", "network", "trees"])
 def test_one_outcome_only_is_told_after_two_questions(tmp_path: Path, value: int, family: str) -> None:
     tables = {name: with_outcome(table, value, TRAIN, TEST) for name, table in holders().items()}
     federation = federation_of(tmp_path, tables)
@@ -367,7 +374,7 @@ def test_an_empty_holder_takes_part_and_adds_nothing(tmp_path: Path) -> None:
     assert titles(kit.holder_ledger(federation, "beta")) == titles(kit.holder_ledger(federation, "alpha"))
 
 
-@pytest.mark.parametrize("family", ["logistic", "network", "prior"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "trees"])
 @pytest.mark.parametrize(("value", "where"), [(MISSING, HOLDERS), (-(1 << 63), HOLDERS), ((1 << 63) - 1, ("beta",))])
 def test_constant_and_missing_features_do_no_harm(tmp_path: Path, value: int, where: Any, family: str) -> None:
     """Half of the features say nothing, at one holder or at all: the others still do."""
@@ -565,7 +572,8 @@ class CutAt(kit.Notes):
 @pytest.mark.parametrize(
     ("family", "at"),
     [*itertools.product(("logistic", "network"), ("moments", "training 2 of {}", "evaluation")),
-     *itertools.product(("prior",), ("moments", "training 1 of {}", "evaluation"))],
+     *itertools.product(("prior",), ("moments", "training 1 of {}", "evaluation")),
+     *itertools.product(("trees",), ("training 1 of {}", "trees 1 of 2", "trees 2 of 2", "evaluation"))],
 )  # fmt: skip
 def test_a_training_that_was_stopped_goes_on_without_paying_twice(tmp_path: Path, family: str, at: str) -> None:
     """Stopped between two rounds. Without noise the model is that of a run that was not stopped, bit for bit."""

@@ -26,7 +26,7 @@ from privacy.kernel.features import FEATURES
 from privacy.presentation.texts import LANGUAGES
 from server.analyses.churn import card_texts
 from server.analyses.churn import pictures as churn_pictures
-from server.analyses.churn.section import cards, churn_findings, churn_section, lists_table
+from server.analyses.churn.section import cards, churn_findings, churn_section, lists_table, question_name
 from server.analyses.churn.texts import text as churn_text
 from server.analysis.section import ReportView
 from server.report.render import render_report
@@ -39,8 +39,8 @@ class Page(ReportPage):
         return super()._in(tag, name) and not (name == "figures" and super()._in("caption"))
 
 
-KINDS = ("alone", "both", "network", "unclear", "missing", "prior", "plain")
-CARDS = ("card", "card-prior", "card-plain")
+KINDS = ("alone", "both", "network", "unclear", "missing", "prior", "plain", "trees", "bare")
+CARDS = ("card", "card-prior", "card-plain", "card-trees", "card-bare")
 
 
 def words(name: str, language: str) -> str:
@@ -328,6 +328,20 @@ def test_a_correction_says_that_its_picture_is_a_part_and_what_the_formula_is() 
     assert text("churn_finding_plain", "en") not in said
     assert "r 0.5, alpha 70 days, a 0.8, b 2.5, for 90 days" in words("card-prior", "en")
     assert "alpha" not in words("card", "en")
+
+
+def test_trees_are_told_and_that_they_are_not_in_the_picture() -> None:
+    """Where there are none, because the noise hid what they had to learn, that is said on every page."""
+    said = words("trees", "en")
+    assert text("features_start", "en") in said
+    assert text("family_trees", "en", features=len(CHURN_FEATURES), trees=32) in said
+    assert text("churn_finding_bare", "en") not in said
+    for name in ("bare", "card-bare"):
+        assert text("family_bare", "en", features=len(CHURN_FEATURES)) in words(name, "en")
+        assert text("features_bare", "en") in words(name, "en")
+    assert text("churn_finding_bare", "en") in _findings(churn_result(family="bare"), "en")
+    assert question_name("trees 2 of 2", "en") == text("question_trees", "en", number=2, rounds=2)
+    assert question_name("leaves 2 of 2", "en") is None
 
 
 def test_where_nothing_was_learnt_the_formula_is_named_and_not_compared_with_itself() -> None:

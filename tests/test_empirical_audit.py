@@ -141,7 +141,7 @@ def test_every_fault_is_planted_wherever_it_can_happen() -> None:
     clipped = {setting.kind for setting in planted if setting.fault and setting.fault.name == "no clipping"}
     assert clipped == {
         "anchor_sums", "cell_sums", "day_values", "feature_moments", "feature_sums", "logistic_gradient",
-        "network_gradient", "prior_gradient", "prior_moments", "segment_totals",
+        "leaf_sums", "network_gradient", "prior_gradient", "prior_moments", "segment_totals",
     }  # fmt: skip
 
 

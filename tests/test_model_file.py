@@ -58,13 +58,13 @@ def refused(data: bytes, roster: Roster | None = None) -> str:
 # --- what is right is read
 
 
-@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain", "trees", "bare"])
 def test_a_round_trip_gives_the_identical_model(family: str) -> None:
     model = churn_result(family=family).model
     back = made(family).model
     assert back == model
     assert back.digest == model.digest
-    assert made(family).record.format == (2 if family in ("prior", "plain") else 1)
+    assert made(family).record.format == (1 if family in ("logistic", "network") else 2)
     assert back.kind == made(family).record.family
 
 
@@ -75,10 +75,13 @@ def test_a_formula_goes_with_its_family_and_the_second_format() -> None:
     assert ModelRecord.parse(record.canonical()) == record
     formula = other.prior
     assert formula == public_prior(90)
-    for wrong in ({"format": 2}, {"prior": formula}, {"family": "prior"}, {"format": 2, "prior": formula}):
+    for wrong in ({"prior": formula}, {"family": "prior"}, {"format": 2, "prior": formula}):
         with pytest.raises(ValueError, match="a formula goes with"):
             ModelRecord.model_validate({**dict(record), **wrong})
-    with pytest.raises(ValueError, match="a formula goes with"):
+    for wrong in ({"format": 2}, {"family": "trees"}):
+        with pytest.raises(ValueError, match="format 2 goes with"):
+            ModelRecord.model_validate({**dict(record), **wrong})
+    with pytest.raises(ValueError, match="format 2 goes with"):
         ModelRecord.model_validate({**dict(other), "format": 1})
 
 
@@ -90,13 +93,26 @@ def test_another_formula_is_not_the_model_that_was_signed() -> None:
     assert "not those that were signed" in refused(encode_model(churn.model, members()[1]["coordinator"].sign(other)))
 
 
+@pytest.mark.parametrize("place", range(3))
+def test_other_trees_are_not_the_model_that_was_signed(place: int) -> None:
+    """An input, a threshold or a leaf is changed: the model's digest covers all of them."""
+    churn = churn_result(family="trees")
+    record = describe_model(study_result(churn), churn, federation="demo")
+    name = ("inputs", "thresholds", "leaves")[place]
+    first, *others = churn.model.trees
+    values = getattr(first, name)
+    first = first.model_copy(update={name: (*values[:-1], (values[-1] + 1) % 16)})
+    other = churn.model.model_copy(update={"trees": (first, *others)})
+    assert "not those that were signed" in refused(encode_model(other, members()[1]["coordinator"].sign(record)))
+
+
 def test_the_largest_weights_survive() -> None:
     limit = 1 << 24
     assert made(bias=limit).model.weights[-1] == limit
     assert made(bias=-limit).model.weights[-1] == -limit
 
 
-@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain", "trees", "bare"])
 def test_any_safetensors_reader_reads_it(tmp_path: Path, family: str) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(encoded(family))
@@ -117,7 +133,7 @@ def test_the_same_model_gives_the_same_file() -> None:
 # --- everything else is refused
 
 
-@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain"])
+@pytest.mark.parametrize("family", ["logistic", "network", "prior", "plain", "trees", "bare"])
 def test_any_changed_byte_is_found(family: str) -> None:
     data = encoded(family)
     start = 8 + struct.unpack("<Q", data[:8])[0]

@@ -27,6 +27,7 @@ import protocol_kit as kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import tree_checks
 from contract_examples import STATISTIC_VALUES, kind_of
 from mutant_guard import no_errors_of_its_own
 from protocol_kit import HOLDERS, LyingCoordinator
@@ -60,11 +61,13 @@ from privacy.ledger import Ledger
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
 from privacy.models.mbg import MbgPrior
+from privacy.models.trees import Tree, TreesModel
 from privacy.protocol.envelopes import Reply
 from privacy.protocol.messages import Checkpoint
 from privacy.secure_sum.masks import mask, unmask
-from privacy.statistics import GAMMA, ContributionBound, bounding
+from privacy.statistics import GAMMA, ContributionBound, bounding, leaf_sums
 from privacy.statistics.feature_moments import MomentSums
+from privacy.statistics.leaf_sums import LeafSums
 from privacy.statistics.logistic_gradient import LossGradient
 from privacy.statistics.prior_gradient import PriorGradient
 from privacy.statistics.prior_moments import PriorMoments
@@ -272,6 +275,7 @@ CHECKS: dict[str, Check] = {
     "grid": _plain(anchor_checks.check_a_worked_grid),
     "formula": lambda *_: formula_checks.check_a_worked_formula(),
     "correction": lambda *_: formula_checks.check_the_questions_of_a_correction(),
+    "leaves": lambda *_: tree_checks.check_a_worked_table_of_leaves(),
     "features of the past": _plain(feature_checks.check_an_order_over_midnight),
     "outcomes of the past": _plain(feature_checks.check_an_outcome_of_an_open_horizon),
     "calibration": check_calibration,
@@ -406,6 +410,54 @@ def facts_not_said(patch: Patch) -> None:
     """A policy would not see what the formula looks at."""
     for kind, base in ((PriorMoments, MomentSums), (PriorGradient, LossGradient)):
         patch.setattr(kind, "looks_at", base.looks_at)
+
+
+def _pairs_as(patch: Patch, change: Callable[[int, int, int], tuple[int, int, int]]) -> None:
+    real = leaf_sums.pair_table
+    patch.setattr(leaf_sums, "pair_table", lambda clip, trees, days: real(*change(clip, trees, days)))
+
+
+def pairs_cut_for_each_tree(patch: Patch) -> None:
+    """Each tree's pair may be as long as all together."""
+    _pairs_as(patch, lambda clip, trees, days: (clip, 1, days))
+
+
+def days_of_leaves_not_divided(patch: Patch) -> None:
+    _pairs_as(patch, lambda clip, trees, days: (clip, trees, 1))
+
+
+def pairs_of_the_other_outcome(patch: Patch) -> None:
+    real = leaf_sums.pair_table
+    patch.setattr(leaf_sums, "pair_table", lambda *given: real(*given)[::-1])
+
+
+def two_leaves_of_a_tree(patch: Patch) -> None:
+    """Who is in a leaf is in the one to its left, too."""
+    real = LeafSums.encode_rows
+
+    def encode_rows(self: LeafSums, table: FeatureTable) -> np.ndarray:
+        rows = real(self, table).reshape(len(table), len(self.trees), self.leaves, 2)
+        rows[:, :, :-1] += rows[:, :, 1:]
+        return rows.reshape(len(table), self.dim)
+
+    patch.setattr(LeafSums, "encode_rows", encode_rows)
+
+
+def thresholds_belong_to_the_right(patch: Patch) -> None:
+    """A customer on a threshold goes right, where models as they are applied send it left."""
+
+    def places(self: Tree, scaled: np.ndarray, score: np.ndarray) -> np.ndarray:
+        place = np.zeros(len(score), dtype=np.int64)
+        for column, threshold in zip(self.inputs, self.thresholds, strict=True):
+            place = 2 * place + ((score if column == scaled.shape[1] else scaled[:, column]) >= threshold)
+        return place
+
+    patch.setattr(Tree, "places", places)
+
+
+def trees_without_those_before(patch: Patch) -> None:
+    """Residuals are those of the linear score alone."""
+    patch.setattr(TreesModel, "grown", lambda self, scaled, score: score)
 
 
 def vectors_not_clipped(patch: Patch) -> None:
@@ -816,6 +868,12 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (gradient_starts_at_even_odds, "correction"),
     (formula_of_the_first_day, "correction"),
     (facts_not_said, "correction"),
+    (pairs_cut_for_each_tree, "leaves"),
+    (days_of_leaves_not_divided, "leaves"),
+    (pairs_of_the_other_outcome, "leaves"),
+    (two_leaves_of_a_tree, "leaves"),
+    (thresholds_belong_to_the_right, "leaves"),
+    (trees_without_those_before, "leaves"),
     (orders_not_cut_at_the_days, "features of the past"),
     (churned_before_the_horizon_is_over, "outcomes of the past"),
     (divided_by_m, "calibration"),

@@ -58,6 +58,7 @@ from privacy.kernel.features import FEATURES, MISSING
 from privacy.models.mbg import public_prior
 from privacy.models.scorers import ChurnModel, PriorModel, Scorer, logits_of
 from privacy.models.trained import LOGIT, WEIGHT, FeatureRank, NetworkModel
+from privacy.models.trees import Tree, TreesModel
 from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 
 JUNE, JULY = dt.date(2024, 6, 1), dt.date(2024, 7, 1)
@@ -77,7 +78,19 @@ def corrected() -> PriorModel:
     return PriorModel(prior=public_prior(90), features=SCALED, weights=logistic(7).weights)
 
 
-MODELS = pytest.mark.parametrize("model", [logistic(), network(), corrected()], ids=["logistic", "network", "prior"])
+def grown() -> TreesModel:
+    def tree(seed: int) -> Tree:
+        rng = np.random.default_rng(seed)
+        inputs = (len(SCALED) if seed % 2 else 0, *rng.integers(0, len(SCALED), 2).tolist())
+        thresholds = tuple(0 if column == len(SCALED) else int(rng.integers(-3000, 3000)) for column in inputs)
+        return Tree(inputs=inputs, thresholds=thresholds, leaves=tuple(rng.integers(-WEIGHT, WEIGHT, 8).tolist()))
+
+    return TreesModel(features=SCALED, weights=logistic(5).weights, trees=tuple(map(tree, range(6))))
+
+
+MODELS = pytest.mark.parametrize(
+    "model", [logistic(), network(), corrected(), grown()], ids=["logistic", "network", "prior", "trees"]
+)
 
 
 def facts_of(recency: list[int], tenure: list[int], orders: list[int], money: list[int] | None = None) -> Facts:
@@ -102,6 +115,7 @@ def test_the_model_is_that_of_the_last_question_of_scores() -> None:
     assert released_model((last, first)) == logistic(1)
     assert released_model((first, question(rank))) == logistic(1)
     assert released_model((question(public_prior(90), corrected()),)) == corrected()
+    assert released_model((question(rank, grown()),)) == grown()
     assert released_model(()) is None
     assert released_model((per_holder,)) is None
 
@@ -206,7 +220,7 @@ def test_a_contribution_is_the_logit_minus_that_with_the_feature_at_the_average(
         changed = scaled.copy()
         changed[:, column] = average[column]
         np.testing.assert_array_equal(found[:, column], logits(scaled) - logits(changed))
-    if not isinstance(model, NetworkModel):
+    if not isinstance(model, NetworkModel | TreesModel):
         np.testing.assert_array_equal(found.sum(axis=1), logits(scaled) - logits(average[None]))
 
 

@@ -17,6 +17,7 @@ from privacy.models.trained import (
     Weights,
     linear_logits,
 )
+from privacy.models.trees import TreesModel
 
 
 class PriorModel(Noun):
@@ -50,7 +51,7 @@ class PriorModel(Noun):
 
 
 #: What a study trains.
-ChurnModel = LogisticModel | NetworkModel | PriorModel
+ChurnModel = LogisticModel | NetworkModel | PriorModel | TreesModel
 #: What a question may rank customers by.
 Scorer = ChurnModel | FeatureRank | Prior
 Model = Annotated[Scorer, Field(discriminator="kind")]

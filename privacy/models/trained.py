@@ -28,9 +28,9 @@ PROBABILITY = 1 << 12
 
 #: Largest weight in absolute value: 256.0. Sums of 64 products then fit 64 bits.
 _WEIGHT_LIMIT = 1 << 24
-_Weight = Annotated[int, Field(ge=-_WEIGHT_LIMIT, le=_WEIGHT_LIMIT)]
+Weight = Annotated[int, Field(ge=-_WEIGHT_LIMIT, le=_WEIGHT_LIMIT)]
 #: Of one sum of products.
-Weights = Annotated[tuple[_Weight, ...], Field(min_length=2, max_length=65)]
+Weights = Annotated[tuple[Weight, ...], Field(min_length=2, max_length=65)]
 
 #: Probabilities are tabulated between logits of -16 and 16, in steps of 1/256.
 _TABLE_RANGE = 16

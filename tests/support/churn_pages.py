@@ -17,6 +17,7 @@ from privacy.figures.ranking import TrainingRound
 from privacy.models.mbg import public_prior
 from privacy.models.scorers import ChurnModel, PriorModel
 from privacy.models.trained import LOGIT, WEIGHT, LogisticModel, NetworkModel
+from privacy.models.trees import TreesModel
 from privacy.protocol.identity import Identity, Roster
 from privacy.results import QuestionCost, StudyResult, Timing
 from server.analyses.churn.model_file import (
@@ -26,6 +27,7 @@ from server.analyses.churn.model_file import (
 )
 from server.analyses.churn.model_record import describe_model
 from server.analyses.churn.run import TYPICAL, predicted
+from server.analyses.churn.trees import public_trees
 from server.report.render import render_report
 from server.training.ranking import ranking
 from server.training.score_bins import middles, upper_ends
@@ -87,8 +89,18 @@ def network() -> NetworkModel:
     return NetworkModel(features=features, hidden=hidden, output=output)
 
 
+def grown(*, bare: bool = False) -> TreesModel:
+    drawn = public_trees(32, [(-900, 0, 1200)] * (len(CHURN_FEATURES) + 1), "pages")
+    learnt = tuple(
+        tree.model_copy(update={"leaves": tuple((7919 * (leaf + 8 * place)) % 9_000 - 4_500 for leaf in range(8))})
+        for place, tree in enumerate(drawn)
+    )
+    return TreesModel(**dict(linear()) | {"kind": "trees", "trees": () if bare else learnt})
+
+
 _MODELS: dict[str, Callable[[], ChurnModel]] = {
-    "logistic": linear, "network": network, "prior": corrected, "plain": partial(corrected, plain=True)
+    "logistic": linear, "network": network, "prior": corrected, "plain": partial(corrected, plain=True),
+    "trees": grown, "bare": partial(grown, bare=True),
 }  # fmt: skip
 
 
@@ -110,7 +122,7 @@ def churn_result(
     assert quality is not None
     by_holder = {holder: ranking(holder, counts(separation, 3000), deviation, ENDS) for holder in holders}
     return ChurnResult(
-        family="prior" if family == "plain" else family,
+        family={"plain": "prior", "bare": "trees"}.get(family, family),
         horizon_days=90,
         active_days=365,
         training_days=("2024-04-07", "2024-07-06"),
@@ -158,6 +170,8 @@ def kinds() -> dict[str, StudyResult]:
         "unclear": study_result(bare.model_copy(update={"quality": unclear, "baselines": (), "rounds": ()})),
         "prior": study_result(churn_result(family="prior", prior=0.9)),
         "plain": study_result(churn_result(family="plain", prior=1.0)),
+        "trees": study_result(churn_result(family="trees")),
+        "bare": study_result(churn_result(family="bare")),
         "missing": study_result(bare, missing=("shop-7",)),
     }
 

@@ -6,6 +6,7 @@ import datetime as dt
 from decimal import Decimal
 
 from analyses.churn.examples import CORRECTED, FORMULA, LOGISTIC, NETWORK, ranked
+from analyses.churn.tree_examples import GROWN
 from analyses.rfm.examples import RULES
 from contract_examples import NOUNS, STATISTICS, identities, roster_of
 from statistic_kit import TURNED_VIEW
@@ -371,6 +372,7 @@ EXAMPLES: tuple[Noun, ...] = (
     SCALED, Scale(kind="log", high=3650), STUDY.churn, FEATURE_LISTS,
     FeatureRequest(names=LISTED, days=(STUDY.as_of,), horizon_days=90, lists=FEATURE_LISTS),
     MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK, FORMULA, CORRECTED,
+    GROWN, GROWN.trees[0],
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
     CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, CLUSTER_NAME, CLUSTER_OPTIONS, Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],

@@ -2,9 +2,9 @@
 
 A feature's contribution is the logit as it is minus the logit with that feature at the average of the customers who
 are scored. For a logistic regression these are the terms of the sum, so that they add up to the distance from the
-average customer's logit; for a network each one is exact by itself, and what depends on several features at once is in
-the contribution of each of them. A public formula that is corrected is one more part, the customer's purchase history.
-Features that tell much the same share their effect. A reason is no cause.
+average customer's logit; for a network and for trees each one is exact by itself, and what depends on several features
+at once is in the contribution of each of them. A public formula that is corrected is one more part, the customer's
+purchase history. Features that tell much the same share their effect. A reason is no cause.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from privacy.kernel.features import FEATURES, MISSING, UNIT, FeatureName
 from privacy.models.scorers import ChurnModel, PriorModel
 from privacy.models.trained import NetworkModel, tangent
+from privacy.models.trees import TreesModel
 
 IntArray = NDArray[np.int64]
 
@@ -65,6 +66,8 @@ def contributions(model: ChurnModel, scaled: IntArray, average: IntArray) -> Int
         scaled: scaled features, shape ``(customers, features)``.
         average: scaled features of the average customer, shape ``(features,)``.
     """
+    if isinstance(model, TreesModel):
+        return _by_leaving_out(model, scaled, average)
     if not isinstance(model, NetworkModel):
         return (scaled - average) * np.array(model.weights[:-1], dtype=np.int64)
     away = scaled - average
@@ -79,6 +82,16 @@ def contributions(model: ChurnModel, scaled: IntArray, average: IntArray) -> Int
         for column, weight in enumerate(weights.tolist()):
             if weight:  # what the unit would say with this feature at the average
                 found[:, column] += out * (level - tangent(inner - weight * away[:, column]))
+    return found
+
+
+def _by_leaving_out(model: TreesModel, scaled: IntArray, average: IntArray) -> IntArray:
+    found = np.empty_like(scaled)
+    logits, other = model.logits(scaled), scaled.copy()
+    for column in range(scaled.shape[1]):
+        other[:, column] = average[column]
+        found[:, column] = logits - model.logits(other)
+        other[:, column] = scaled[:, column]
     return found
 
 

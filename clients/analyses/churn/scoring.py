@@ -19,7 +19,7 @@ from clients.analyses.churn.reasons import REASONS, Reasons, contributions, main
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureTable
 from privacy.models.scorers import ChurnModel, PriorModel, reads
-from privacy.models.trained import LOGIT, WEIGHT, LogisticModel, NetworkModel
+from privacy.models.trained import LOGIT, WEIGHT
 from privacy.statistics import Statistic
 from privacy.statistics.score_histogram import ScoreHistogram
 
@@ -32,8 +32,7 @@ def released_model(answered: Sequence[Statistic[Any]]) -> ChurnModel | None:
     """The model that a run measured last: in the plan of its last question of scores by outcome; None without one."""
     for statistic in reversed(answered):
         if isinstance(statistic, ScoreHistogram):
-            kinds = LogisticModel | NetworkModel | PriorModel
-            models = [item.model for item in statistic.models if isinstance(item.model, kinds)]
+            models = [item.model for item in statistic.models if isinstance(item.model, ChurnModel)]
             if models:
                 return models[0]
     return None

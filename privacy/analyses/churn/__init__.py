@@ -7,6 +7,7 @@ from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.options import ChurnOptions
 from privacy.analyses.contract import AnalysisContract
 from privacy.statistics import FeatureMoments, FeatureSums
+from privacy.statistics.leaf_sums import LeafSums
 from privacy.statistics.logistic_gradient import LogisticGradient
 from privacy.statistics.prior_gradient import PriorGradient
 from privacy.statistics.prior_moments import PriorMoments
@@ -18,7 +19,7 @@ CONTRACT = AnalysisContract(
     options=ChurnOptions,
     statistics=(
         ByHolder, FeatureSums, FeatureMoments, LogisticGradient, NetworkGradient, ScoreHistogram,
-        PriorMoments, PriorGradient,
+        PriorMoments, PriorGradient, LeafSums,
     ),
     reads=lambda options, terms: options.request(terms.as_of),
     consents=lambda options: frozenset({options.figures}),

@@ -8,7 +8,23 @@ from privacy.analyses.churn.by_holder import ByHolder
 from privacy.analyses.churn.network_gradient import Network, NetworkGradient
 from privacy.models.mbg import public_prior
 from privacy.models.trained import LOGIT, WEIGHT, FeatureRank, LogisticModel
-from privacy.statistics.examples import CROWD, FAR, HOLDERS, NAMES, SCALED, VIEW, Example, beyond, features_of, longer
+from privacy.models.trees import Tree, TreesModel
+from privacy.statistics.base import Statistic
+from privacy.statistics.examples import (
+    CROWD,
+    FAR,
+    HOLDERS,
+    NAMES,
+    SCALED,
+    VIEW,
+    Back,
+    Example,
+    beyond,
+    features_of,
+    longer,
+    times,
+)
+from privacy.statistics.leaf_sums import LeafSums
 from privacy.statistics.logistic_gradient import LogisticGradient
 from privacy.statistics.prior_gradient import PriorGradient
 from privacy.statistics.prior_moments import PriorMoments
@@ -20,6 +36,14 @@ _NAMES = (*NAMES, "purchase_days", "tenure_days")
 _CROWD = features_of(_NAMES, [(0, (12, 2, 3, 80)), (1, (200, 0, 1, 200)), (0, (45, 1, 2, 90))])
 #: Of whom the formula is sure that it is lost, and who buys again.
 _SUREST = features_of(_NAMES, [(0, (FAR, FAR, 201, 7_300))])
+
+#: Who buys nothing is sure to leave.
+_TREES = TreesModel(features=SCALED, weights=(64 * WEIGHT, -64 * WEIGHT, 0))
+
+
+def _longer_pairs(statistic: LeafSums, factor: int) -> tuple[Statistic[Any], Back]:
+    return statistic.model_copy(update={"clip": statistic.clip * factor}), times(factor)
+
 
 #: What a small study with this analysis says in its table.
 OPTIONS: dict[str, Any] = {"features": NAMES, "figures": "by_holder"}
@@ -54,6 +78,17 @@ EXAMPLES = (
         crowd=CROWD,
         witness=beyond(FAR, FAR),
         unclipped=longer,
+    ),
+    Example(
+        statistic=LeafSums(
+            model=_TREES,
+            trees=(Tree(inputs=(0, 1), thresholds=(0, 0)), Tree(inputs=(2, 0), thresholds=(0, 1))),
+            days=(0,),
+            clip=100,
+        ),
+        crowd=CROWD,
+        witness=beyond(FAR, -FAR),
+        unclipped=_longer_pairs,
     ),
     Example(
         statistic=ScoreHistogram(

@@ -28,9 +28,10 @@ class ChurnOptions(Noun):
     """What the churn analysis predicts, from what, and how it is trained.
 
     Attributes:
-        model: ``logistic`` (logistic regression), ``network`` (a small perceptron beside a linear path), or ``prior``
-            (a public formula with a correction that is the smaller the less the budget can tell). New studies are
-            written with the last; the default stays, because it is what studies mean that name none.
+        model: ``logistic`` (logistic regression), ``network`` (a small perceptron beside a linear path), ``prior``
+            (a public formula with a correction that is the smaller the less the budget can tell), or ``trees`` (a
+            regression, and public random trees whose leaves are learnt). New studies are written with ``prior``; the
+            default stays, because it is what studies mean that name none.
         horizon_days: a customer without a purchase in this many days has churned.
         active_days: customers count on a day where their last purchase is at most this many days before it.
         training_days: at how many days training looks. The last is two horizons before the as-of day, so that its
@@ -38,7 +39,7 @@ class ChurnOptions(Noun):
             horizon apart each. All days of a customer are one contribution.
         features: inputs, by name; their public scales are those of the catalogue.
         rounds: gradient steps after the least-squares start; 0 means as many as do well (3, or 4 for a network). A
-            correction takes one, and no other number.
+            correction and the start of trees take one, and no other number.
         evaluation_share: share of the analysis' budget that measures the model's quality.
         figures: ``overall``, or ``by_holder``: also release the quality at each holder, as a question of its own with
             as large a budget as the evaluation over all.
@@ -48,7 +49,7 @@ class ChurnOptions(Noun):
             7/9 of the horizon.
     """
 
-    model: Literal["logistic", "network", "prior"] = "logistic"
+    model: Literal["logistic", "network", "prior", "trees"] = "logistic"
     horizon_days: int = Field(default=90, ge=7, le=1830)
     active_days: int = Field(default=365, ge=7, le=36_600)
     training_days: int = Field(default=1, ge=1, le=12)
@@ -66,8 +67,8 @@ class ChurnOptions(Noun):
         listed = [name for name in self.features if FEATURES[name].listed]
         if listed:
             raise ValueError(f"{listed[0]} is a feature of clusters only")
-        if self.model == "prior" and self.rounds > 1:
-            raise ValueError('model = "prior" takes one step: leave rounds out')
+        if self.model in ("prior", "trees") and self.rounds > 1:
+            raise ValueError(f'model = "{self.model}" takes one step: leave rounds out')
         return self
 
     def days(self, as_of: dt.date) -> tuple[dt.date, ...]:

@@ -31,7 +31,7 @@ class ChurnResult(Figures):
         list_share: length of the study's list, as a share of the customers.
     """
 
-    family: Literal["logistic", "network", "prior"]
+    family: Literal["logistic", "network", "prior", "trees"]
     horizon_days: int = Field(ge=1, le=36_600)
     active_days: int = Field(ge=1, le=36_600)
     training_days: tuple[Day, ...] = Field(max_length=24)

@@ -105,6 +105,15 @@ def train_logistic(
 ) -> Trained[LogisticModel]:
     """A logistic regression in ``rounds + 2`` questions."""
     base = foundation(features, days, ask)
+    weights, steps = regression_steps(base, days, rounds=rounds, ask=ask)
+    model = LogisticModel(features=features, weights=linear_weights(base, weights))
+    return Trained(model, steps, base.population)
+
+
+def regression_steps(
+    base: Foundation, days: tuple[int, ...], *, rounds: int, ask: Ask
+) -> tuple[FloatArray, tuple[TrainingRound, ...]]:
+    """Weights over the coordinates after so many steps from least squares, and how long each step was."""
     weights = _least_squares(base)
     steps = []
     for number in range(1, rounds + 1):
@@ -120,8 +129,7 @@ def train_logistic(
         change = STEP * gradient / base.count.customers
         weights = weights - change
         steps.append(TrainingRound(title=title, step=float(np.linalg.norm(change))))
-    model = LogisticModel(features=features, weights=linear_weights(base, weights))
-    return Trained(model, tuple(steps), base.population)
+    return weights, tuple(steps)
 
 
 def train_network(

@@ -29,6 +29,7 @@ from privacy.kernel.terms import CurrencyCode, Slug
 from privacy.models.priors import Prior
 from privacy.models.scorers import ChurnModel, PriorModel
 from privacy.models.trained import LogisticModel, NetworkModel
+from privacy.models.trees import TreesModel
 from privacy.protocol.identity import Roster, Signed
 
 #: Largest file that is looked at, in bytes. The largest model has 1,000 weights; its features' thresholds are the rest.
@@ -156,7 +157,7 @@ class ModelRecord(Noun):
     It names what it says of the study field by field, so that a later release of the study's format can still read it.
 
     Attributes:
-        format: of this record; 2 where it names a formula, which readers of release 0.1 do not know.
+        format: of this record; 2 where the family is none that readers of release 0.1 know.
         federation: whose coordinator signs.
         study, study_digest, run, finished, software: where the model comes from.
         family: which kind of model.
@@ -179,7 +180,7 @@ class ModelRecord(Noun):
     run: RunId
     finished: dt.date
     software: str = Field(max_length=80)
-    family: Literal["logistic", "network", "prior"]
+    family: Literal["logistic", "network", "prior", "trees"]
     model_digest: Digest
     features: tuple[ScaledFeature, ...] = Field(min_length=1, max_length=64)
     currency: CurrencyCode
@@ -197,9 +198,11 @@ class ModelRecord(Noun):
     prior: Prior | None = since("0.2.0", None)
 
     @model_validator(mode="after")
-    def _has_its_formula(self) -> Self:
-        if len({self.family == "prior", self.prior is not None, self.format == 2}) > 1:
-            raise ValueError("a formula goes with the family 'prior' and with format 2, and they need it")
+    def _has_its_format(self) -> Self:
+        if (self.family == "prior") != (self.prior is not None):
+            raise ValueError("a formula goes with the family 'prior', and that needs it")
+        if (self.family in ("prior", "trees")) != (self.format == 2):
+            raise ValueError("format 2 goes with the families 'prior' and 'trees', and they need it")
         return self
 
     @model_validator(mode="after")
@@ -285,10 +288,18 @@ def _tensors(model: ChurnModel) -> dict[str, NDArray[np.int32]]:
     """Weights by name, int32, in units of 1 / WEIGHT; rows as in the model's fields."""
     if isinstance(model, NetworkModel):
         return {"hidden": np.array(model.hidden, dtype=np.int32), "output": np.array(model.output, dtype=np.int32)}
-    return {"weights": np.array(model.weights, dtype=np.int32)}
+    found = {"weights": np.array(model.weights, dtype=np.int32)}
+    if isinstance(model, TreesModel):  # one row a tree; no tensors where there are none
+        for name in _OF_TREES if model.trees else ():
+            found[name] = np.array([getattr(tree, name) for tree in model.trees], dtype=np.int32)
+    return found
 
 
-_KINDS: dict[str, type[ChurnModel]] = {"logistic": LogisticModel, "network": NetworkModel, "prior": PriorModel}
+_KINDS: dict[str, type[ChurnModel]] = {
+    "logistic": LogisticModel, "network": NetworkModel, "prior": PriorModel, "trees": TreesModel
+}  # fmt: skip
+#: Tensors of trees: fields of each, in units as there.
+_OF_TREES = ("inputs", "thresholds", "leaves")
 
 
 def _model(record: ModelRecord, data: bytes) -> ChurnModel:
@@ -298,6 +309,9 @@ def _model(record: ModelRecord, data: bytes) -> ChurnModel:
     formula = {} if record.prior is None else {"prior": record.prior}
     try:
         tensors = {name: tensor.tolist() for name, tensor in load(data).items()}
+        if record.family == "trees":
+            rows = zip(*(tensors.pop(name, []) for name in _OF_TREES), strict=True)
+            tensors["trees"] = [dict(zip(_OF_TREES, row, strict=True)) for row in rows]
         return _KINDS[record.family](features=record.features, **formula, **tensors)
     except (SafetensorError, ValidationError, KeyError, TypeError, ValueError):
         raise ProtocolError("the tensors in the model file are not such a model's") from None

@@ -71,7 +71,7 @@ def describe_model(result: StudyResult, churn: ChurnResult, *, federation: str) 
     formula = churn.model.prior if isinstance(churn.model, PriorModel) else None
     numbers = {"horizon": churn.horizon_days, "active": churn.active_days}
     return ModelRecord(
-        format=1 if formula is None else 2,
+        format=2 if churn.family in ("prior", "trees") else 1,
         federation=federation,
         study=study.name,
         study_digest=result.study_digest,

@@ -23,6 +23,7 @@ from privacy.models.trained import LOGIT, FeatureRank, LogisticModel
 from privacy.protocol.study import Study
 from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 from server.analyses.churn.learning import train_logistic, train_network, training_weights
+from server.analyses.churn.trees import train_trees, trees_weights
 from server.analysis import Ask, Planned
 from server.analysis.expectation import Expectation
 from server.training.correction import correction_weights, train_prior
@@ -40,7 +41,7 @@ TYPICAL = NormalDist(0.0, 1.5)
 _TYPICAL_OF = {"feature": NormalDist(0.0, 0.4), "mbg": NormalDist(0.7, 1.6), "prior": NormalDist(0.7, 1.6)}
 #: Shares of the evaluation's squared sensitivity, in thousandths; the model first, then what it is compared with.
 _PERMILLE = {"model": 800, "recency_days": 100, "prior": 100}
-_ROUNDS = {"logistic": 3, "network": 4, "prior": 1}
+_ROUNDS = {"logistic": 3, "network": 4, "prior": 1, "trees": 1}
 
 
 def rounds_of(study: Study) -> int:
@@ -51,8 +52,8 @@ def rounds_of(study: Study) -> int:
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
     share = Fraction(study.of(CONTRACT).evaluation_share)
-    corrects = study.of(CONTRACT).model == "prior"
-    training = correction_weights() if corrects else training_weights(rounds_of(study))
+    of_its_own = {"prior": correction_weights, "trees": trees_weights}.get(study.of(CONTRACT).model)
+    training = of_its_own() if of_its_own else training_weights(rounds_of(study))
     shares = {title: weight * (1 - share) for title, weight in training.items()}
     return shares | {EVALUATION: share} | ({BY_HOLDER: share} if study.of(CONTRACT).figures == "by_holder" else {})
 
@@ -112,6 +113,8 @@ def train(study: Study, days: tuple[int, ...], ask: Ask) -> Trained[ChurnModel]:
     features = study.scaled(options.features)
     if options.model == "prior":
         return train_prior(features, days, options.formula, ask=ask)
+    if options.model == "trees":
+        return train_trees(features, days, study.digest, ask=ask)
     by_steps = train_network if options.model == "network" else train_logistic
     return by_steps(features, days, rounds=rounds_of(study), ask=ask)
 

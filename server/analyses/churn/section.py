@@ -18,6 +18,7 @@ from privacy.figures.ranking import ListFigures, RankingFigures, TrainingRound
 from privacy.kernel.features import FEATURES, ScaledFeature
 from privacy.models.scorers import ChurnModel, PriorModel
 from privacy.models.trained import WEIGHT, NetworkModel
+from privacy.models.trees import TreesModel
 from privacy.presentation.cells import Cell, card, cell
 from privacy.presentation.change import change
 from privacy.presentation.numbers import day_text, plain, shown
@@ -45,13 +46,14 @@ FORMS = {
 }
 #: With more churned customers than others the end of the list is worth as much as its head.
 _MOST = 0.5
-_TRAINING = re.compile(r"training (\d+) of (\d+)")
+#: Kinds of numbered questions.
+_NUMBERED = re.compile(r"(training|trees) (\d+) of (\d+)")
 
 
 def question_name(title: str, language: Language) -> str | None:
     """The name of a numbered training question; None for any other title."""
-    found = _TRAINING.fullmatch(title)
-    return text("question_training", language, number=found[1], rounds=found[2]) if found else None
+    found = _NUMBERED.fullmatch(title)
+    return text(f"question_{found[1]}", language, number=found[2], rounds=found[3]) if found else None
 
 
 def cards(view: ReportView[ChurnResult]) -> list[Cell]:
@@ -112,6 +114,8 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
         )
     if _is_plain(churn.model):
         sentences.append(text("churn_finding_plain", language))
+    if _is_bare(churn.model):
+        sentences.append(text("churn_finding_bare", language))
     if tested.interval[0] <= released.quality.churn_rate.value:
         sentences.append(text("churn_finding_coin", language))
     if quality.stayed is not None and released.quality.churn_rate.value > _MOST:
@@ -123,6 +127,11 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
 def _is_plain(model: ChurnModel) -> bool:
     """Whether the model is the public formula itself, because nothing could be learnt."""
     return isinstance(model, PriorModel) and not model.corrected
+
+
+def _is_bare(model: ChurnModel) -> bool:
+    """Whether a model has none of its trees, because the noise hid what they had to learn."""
+    return isinstance(model, TreesModel) and not model.trees
 
 
 def _best(released: ChurnResult, churn: ChurnResult) -> RankingFigures | None:
@@ -261,7 +270,11 @@ def calibration(quality: RankingFigures, language: Language) -> dict[str, Any] |
 def features(model: ChurnModel, language: Language) -> dict[str, Any]:
     """The picture of the weights, where there are any, and which part of the score it does not show."""
     rows = [(_feature_name(feature, language), weight) for feature, weight in _weights(model)]
-    part = {"network": "features_direct", "prior": "features_plain" if _is_plain(model) else "features_correction"}
+    part = {
+        "network": "features_direct",
+        "prior": "features_plain" if _is_plain(model) else "features_correction",
+        "trees": "features_bare" if _is_bare(model) else "features_start",
+    }
     return {
         "picture": None if _is_plain(model) else both(lambda width: pictures.weights(rows, language, width=width)),
         "part": text(part[model.kind], language) if model.kind in part else "",
@@ -271,8 +284,9 @@ def features(model: ChurnModel, language: Language) -> dict[str, Any]:
 def family_name(model: ChurnModel, language: Language) -> str:
     """The kind of model, in words."""
     units = len(model.hidden) if isinstance(model, NetworkModel) else 0
-    kind = "plain" if _is_plain(model) else model.kind
-    return text(f"family_{kind}", language, features=len(model.features), units=units)
+    trees = len(model.trees) if isinstance(model, TreesModel) else 0
+    kind = "plain" if _is_plain(model) else "bare" if _is_bare(model) else model.kind
+    return text(f"family_{kind}", language, features=len(model.features), units=units, trees=trees)
 
 
 def _weights(model: ChurnModel) -> list[tuple[ScaledFeature, float]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
+from analyses.churn.tree_examples import GROWN, LEAF_SUMS, reading_of, slow_trees
 from numpy.typing import NDArray
 from row_kits import FEATURE_DAYS, FeatureDay, FeatureRow
 from shared_examples import moment_units, products, read_moments
@@ -32,6 +33,7 @@ from privacy.models.linear_prior import LinearPrior
 from privacy.models.mbg import MbgPrior, public_prior
 from privacy.models.scorers import PriorModel
 from privacy.models.trained import LOGIT, PROBABILITY, WEIGHT, FeatureRank, LogisticModel, NetworkModel
+from privacy.models.trees import TreesModel
 from privacy.statistics import Statistic
 from privacy.statistics.logistic_gradient import LogisticGradient, LossGradient
 from privacy.statistics.prior_gradient import PriorGradient
@@ -140,6 +142,8 @@ def slow_logit(model: Any, inputs: list[int]) -> int:
         return inputs[0] * WEIGHT
     if isinstance(model, LogisticModel):
         return sum(x * w for x, w in zip([*inputs, UNIT], model.weights, strict=True))
+    if isinstance(model, TreesModel):
+        return slow_trees(model, inputs)
     units = [slow_tangent(sum(x * w for x, w in zip([*inputs, UNIT], row, strict=True))) for row in model.hidden]
     return sum(x * w for x, w in zip([*units, *inputs, UNIT], model.output, strict=True))
 
@@ -318,7 +322,8 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
             day=FEATURE_DAYS - 1,
             models=(
                 ScoredModel(model=WIDEST_NETWORK, upper=(-(1 << 56), 0, 1 << 56), permille=1),
-                ScoredModel(model=ranked(SCALED[0]), upper=tuple(range(-300, 300)), permille=999),
+                ScoredModel(model=GROWN, upper=logit_bins(3, 0.5), permille=300),
+                ScoredModel(model=ranked(SCALED[0]), upper=tuple(range(-300, 300)), permille=699),
             ),
         ),
         ScoreHistogram(
@@ -379,6 +384,7 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
         PriorGradient(view=_TURNED, prior=FORMULA, weights=(1 << 40, 1 << 40), days=(2,), norm=1000),
         PriorGradient(view=FACTS_VIEW, prior=LINEAR, weights=(WEIGHT, -WEIGHT, 3), days=(2, 0), norm=900),
     ),
+    "leaf_sums": LEAF_SUMS,
 }  # fmt: skip
 
 STATISTICS["by_holder"] = tuple(
@@ -404,6 +410,7 @@ READINGS: dict[str, ReadingOf] = {
     "prior_gradient": ReadingOf(
         read=read_vector, truth=_true_prior_gradient, tolerance=_gradient_tolerance, reached=0.999999, witness=_surest
     ),
+    "leaf_sums": reading_of(slow_probability),
     "by_holder": ReadingOf(
         read=_read_blocks, truth=_true_blocks, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
     ),
