@@ -9,7 +9,7 @@ so its supremum is 1, at q = 1, and it is 5/16 at q = 1/2. The pair is cut to a 
 customer's vector over all leaves is then at most C sqrt B long, .6 sqrt 16 = 2.4 in a study. That says how little is
 lost by the cut. That no customer is longer is proved on the integers themselves:
 
-p is tabulated, so there are few pairs (:func:`pair_table`). With D days each of them is, in exact arithmetic,
+p is tabulated, so there are few pairs (:func:`pair`). With D days each of them is, in exact arithmetic,
 ``|a| = floor(sqrt(g^2 GAMMA^2 / (max(C^2, g^2 + h^2) B D^2)))`` with the sign of g, and b likewise from h. Hence
 ``a^2 + b^2 <= GAMMA^2 / (B D^2)``. On one day the vector has B such pairs in different places: it is at most GAMMA / D
 long, whichever leaves they fall into. The sum over D days is at most GAMMA long, by the triangle inequality, whether
@@ -37,25 +37,34 @@ from privacy.statistics.vector import Days, counted_days
 _ROWS = 1 << 16
 
 
+def pair(outcome: int, expected: int, clip: int, parts: int) -> tuple[int, int]:
+    """The integers (a, b) of the module's text.
+
+    Args:
+        outcome: y.
+        expected: p, in units of 1 / PROBABILITY.
+        clip: C in thousandths.
+        parts: B D^2, what the squared norm is shared by.
+    """
+    # Both in units of 1 / PROBABILITY^2; the length is squared, in thousandths of that.
+    g, h = (expected - outcome * PROBABILITY) * PROBABILITY, expected * (PROBABILITY - expected)
+    length = max(clip**2 * PROBABILITY**4, 1_000_000 * (g * g + h * h))
+    a, b = (math.isqrt(part * part * 1_000_000 * GAMMA * GAMMA // (length * parts)) for part in (g, h))
+    return -a if g < 0 else a, b
+
+
 @lru_cache(maxsize=16)  # bounded: the parameters come from plans
 def pair_table(clip: int, trees: int, days: int) -> IntArray:
-    """The integers (a, b) of the module's text, shape ``(2, PROBABILITY + 1, 2)``, by outcome and probability.
+    """Every :func:`pair`, shape ``(2, PROBABILITY + 1, 2)``, by outcome and probability.
 
     Args:
         clip: C in thousandths.
         trees: B.
         days: D.
     """
-    found = np.empty((2, PROBABILITY + 1, 2), dtype=np.int64)
-    for outcome in (0, 1):
-        for expected in range(PROBABILITY + 1):
-            # Both in units of 1 / PROBABILITY^2; lengths in thousandths of that.
-            g, h = (expected - outcome * PROBABILITY) * PROBABILITY, expected * (PROBABILITY - expected)
-            length = max(clip**2 * PROBABILITY**4, 1_000_000 * (g * g + h * h))
-            a, b = (
-                math.isqrt(part * part * 1_000_000 * GAMMA * GAMMA // (length * trees * days * days)) for part in (g, h)
-            )
-            found[outcome, expected] = (-a if g < 0 else a, b)
+    parts = trees * days * days
+    rows = [[pair(outcome, expected, clip, parts) for expected in range(PROBABILITY + 1)] for outcome in (0, 1)]
+    found = np.array(rows, dtype=np.int64)
     found.flags.writeable = False
     return found
 

@@ -27,7 +27,7 @@ from privacy.models.scorers import logits_of
 from privacy.models.trained import LOGIT, PROBABILITY, WEIGHT
 from privacy.models.trees import Tree, TreesModel
 from privacy.statistics import GAMMA, Statistic
-from privacy.statistics.leaf_sums import LeafSums, pair_table
+from privacy.statistics.leaf_sums import LeafSums, pair, pair_table
 from server.analyses.churn.learning import train_logistic
 from server.analyses.churn.trees import LEVELS, leaf_values, public_trees, thresholds, train_trees, trees_title
 
@@ -68,7 +68,7 @@ def _questions(draw: st.DrawFn) -> LeafSums:
 
 
 @given(question=_questions(), table=tables_of(KINDS[FeatureTable]))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_from_rows_to_integers_no_customer_is_longer_than_the_bound(question: LeafSums, table: FeatureTable) -> None:
     """Exactly, with Python's integers: each day at most GAMMA / D, all days together at most GAMMA."""
     rows = question.encode_rows(table)
@@ -88,7 +88,7 @@ def test_from_rows_to_integers_no_customer_is_longer_than_the_bound(question: Le
 @settings(max_examples=200, deadline=None)
 def test_pairs_are_those_of_exact_arithmetic(clip: int, trees: int, days: int, expected: int, outcome: int) -> None:
     """|a| is the largest integer whose square is at most g^2 GAMMA^2 / (max(C^2, g^2 + h^2) B D^2): on fractions."""
-    a, b = pair_table(clip, trees, days)[outcome, expected].tolist()
+    a, b = pair(outcome, expected, clip, trees * days**2)
     p = Fraction(expected, PROBABILITY)
     g, h = p - outcome, p * (1 - p)
     for found, part in ((a, g), (b, h)):
