@@ -198,7 +198,7 @@ def test_a_corrected_formula_is_good_at_small_budgets(
 
 @pytest.mark.slow
 def test_trees_find_what_a_private_regression_cannot(data_folder: Path) -> None:
-    """Two seeds. Measured with ten at epsilon 1: .9189 and .9110, a deviation of a seed about .001."""
+    """Two seeds. Measured with ten at epsilon 1: .9178 and .9113, a deviation of a seed about .002 and .001."""
     if not (data_folder / sessions.TABLE).exists():
         pytest.skip(f"{sessions.TABLE} is not in the folder of public data sets")
     trial = sessions.Trial(*sessions.load_sessions(data_folder), seeds=2, sampler=kit.seeded_noise())
