@@ -49,6 +49,7 @@ from privacy.models.scorers import PriorModel, logits_of
 from privacy.models.trained import LOGIT, LogisticModel
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.study import Study
+from privacy.results import StudyResult
 from simulations.worlds.generator import generate, study_toml
 from simulations.worlds.local import Workspace
 
@@ -77,6 +78,29 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Ran:
     return run(tmp_path_factory.mktemp("churn-only"), ("churn",), MONTHS[1:], model="prior")
 
 
+def chances(logits: Any, result: StudyResult | None = None) -> Any:
+    """Probabilities as they are shown: log odds are moved as far as the run's test says; the model's own without it."""
+    shift = 0.0 if result is None else result.churn.recalibration.shift
+    return 1 / (1 + np.exp(-logits / LOGIT - shift))
+
+
+def test_a_model_that_is_tested_again_is_the_holders_too(tmp_path: Path) -> None:
+    """The next month asks one question, scores by the same model, and the page compares its days by exact figures."""
+    first = run(tmp_path, ("churn",), MONTHS[:1], model="prior")
+    raw = first.study.model_dump() | {"as_of": MONTHS[1], "churn": {"model": "previous"}}
+    result = run_over(first.workspace, Study.model_validate(raw))
+    second = Ran(workspace=first.workspace, results=(*first.results, result))
+    assert {cost.question for cost in result.spending.questions} <= {"evaluation", "evaluation again"}
+    assert second.model == first.results[0].churn.model
+    last = second.features.table.eligible.shape[1] - 1
+    counted = second.features.table.eligible[:, last] == 1
+    expected = chances(logits_of(second.model, second.features.table, last)[counted], result)
+    written = labels_of(second.online, second.study)
+    np.testing.assert_allclose(written["churn_probability"], expected, atol=0.6 / CERTAIN)
+    written_page = write_holder_report(second.online, result.run).read_text(encoding="utf-8")
+    assert "since its test of" in written_page
+
+
 def labels_of(folder: HolderFolder, study: Study) -> pd.DataFrame:
     path = folder.root / "labels" / f"{study.name}-{study.as_of}-churn.csv"
     return pd.read_csv(path, dtype={"customer_id": str, "source_id": str}, encoding="utf-8-sig")
@@ -93,7 +117,7 @@ def test_every_holder_has_scores_of_its_own_customers(ran: Ran) -> None:
         last = features.table.eligible.shape[1] - 1
         counted = features.table.eligible[:, last] == 1
         assert written["customer_id"].tolist() == features.ids[counted].tolist()
-        expected = 1 / (1 + np.exp(-logits_of(ran.model, features.table, last)[counted] / LOGIT))
+        expected = chances(logits_of(ran.model, features.table, last)[counted], ran.results[-1])
         np.testing.assert_allclose(written["churn_probability"], expected, atol=0.6 / CERTAIN)
         assert written["source_id"].notna().all()
         mode = stat.S_IMODE((folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-churn.csv").stat().st_mode)
@@ -129,16 +153,23 @@ def test_the_model_comes_from_the_plan_and_never_from_the_result(ran: Ran) -> No
     original = kept.read_bytes()
     target = folder.root / "labels" / f"{ran.study.name}-{ran.study.as_of}-churn.csv"
     scores = target.read_bytes()
+    before, features = labels_of(folder, ran.study), ran.features
+    last = features.table.eligible.shape[1] - 1
     raw = json.loads(original)
     raw["churn"]["model"]["weights"][0] += 70_000
     try:
         kept.write_text(json.dumps(raw), encoding="utf-8")
         folder.node().label(run_id)
-        assert target.read_bytes() == scores
+        uncorrected = labels_of(folder, ran.study)  # nothing is taken of a result that does not fit
+        assert uncorrected["decile"].tolist() == before["decile"].tolist()
+        expected = chances(logits_of(ran.model, features.table, last)[features.table.eligible[:, last] == 1])
+        np.testing.assert_allclose(uncorrected["churn_probability"], expected, atol=0.6 / CERTAIN)
         with pytest.raises(ProtocolError, match="does not fit"):
             recorded_result(RunFolder(folder.state / "runs"), run_id)
     finally:
         kept.write_bytes(original)
+    folder.node().label(run_id)
+    assert target.read_bytes() == scores
 
 
 def test_labels_command_writes_scores_again_byte_for_byte(ran: Ran, tmp_path: Path) -> None:
@@ -176,7 +207,7 @@ def test_one_part_failing_does_not_keep_the_other_from_being_written(ran: Ran, m
 
     monkeypatch.setattr(analysis, "publish", broken)
     with pytest.raises(DataError, match="segments cannot be written"):
-        SourceData(folder).write_labels(ran.study, ran.answered())
+        SourceData(folder).write_labels(ran.study, ran.answered(), ran.stated)
     assert target.read_bytes() == whole
     monkeypatch.undo()
     assert any(isinstance(core.statistic, SegmentTotals) for core in ran.answered())
@@ -184,7 +215,7 @@ def test_one_part_failing_does_not_keep_the_other_from_being_written(ran: Ran, m
 
 def test_a_study_without_churn_gets_no_scores(ran: Ran) -> None:
     study = ran.study.model_copy(update={"analyses": ("rfm",)})
-    written = SourceData(ran.online).write_labels(study, ran.answered())
+    written = SourceData(ran.online).write_labels(study, ran.answered(), ran.stated)
     assert written
     assert not [path for path in written if "churn" in path.name]
 
@@ -399,7 +430,7 @@ def test_scores_of_a_corrected_formula_and_their_reasons(alone: Ran) -> None:
     last = table.eligible.shape[1] - 1
     counted = table.eligible[:, last] == 1
     written = labels_of(alone.online, alone.study)
-    expected = 1 / (1 + np.exp(-logits_of(model, table, last)[counted] / LOGIT))
+    expected = chances(logits_of(model, table, last)[counted], alone.results[-1])
     np.testing.assert_allclose(written["churn_probability"], expected, atol=0.6 / CERTAIN)
     named = written[["reason_1", "reason_2", "reason_3"]] == "purchase_history"
     assert named.any(axis=1).mean() > 0.5

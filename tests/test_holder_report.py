@@ -27,7 +27,7 @@ from clients.analyses.rfm.movement import movement
 from clients.analyses.rfm.own import own_customers
 from clients.analyses.rfm.yardstick import own_cuts, yardstick
 from clients.analysis.actions import Actions, default_actions_toml, parse_actions
-from clients.analysis.comparison import compare, strictness
+from clients.analysis.comparison import compare
 from clients.answering.folder import HolderFolder
 from clients.answering.runs import RunFolder
 from clients.data.rows.customers import CustomerTable
@@ -35,7 +35,7 @@ from clients.report.files import recorded_result, write_holder_report
 from privacy.analyses.rfm.ageing import ageing_findings
 from privacy.analyses.rfm.segments import OUTSIDE, SCHEMES, CutPoints, SegmentRules, ThresholdRule
 from privacy.errors import ConfigError, DataError, ProtocolError
-from privacy.figures.estimates import Estimate
+from privacy.figures.estimates import Estimate, strictness
 from privacy.kernel.customers import CustomerColumns
 from privacy.presentation.texts import LANGUAGES
 from privacy.protocol.membership import result_fingerprint

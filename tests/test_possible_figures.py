@@ -28,8 +28,9 @@ from server.analyses.catalogue import ANALYSES
 from server.analysis import ServerAnalysis
 from server.report.render import render_report
 
-#: Differences and measured places may be below 0; how observed churn lies beyond 0 and 1 is said beside its picture.
-SIGNED = frozenset(("change", "typical", "observed"))
+#: Differences and measured places may be below 0, and so may log odds; how observed churn lies beyond 0 and 1 is said
+#: beside its picture.
+SIGNED = frozenset(("change", "typical", "observed", "level", "intercept", "slope"))
 #: Estimates that are written nowhere by themselves: what others are made from, and what stands in the unit of a feature
 #: or in a picture alone.
 UNWRITTEN = {
@@ -103,7 +104,7 @@ def check(words: str) -> None:
 
 def leaves(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [words for key, item in value.items() if key not in ("first", "last") for words in leaves(item)]
+        return [words for key, item in value.items() if key not in {"first", "last"} | SIGNED for words in leaves(item)]
     if isinstance(value, list):
         return [words for item in value for words in leaves(item)]
     return [value] if isinstance(value, str) else []

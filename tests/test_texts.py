@@ -28,13 +28,14 @@ COMPOSED = (
     "measure_", "status_", "second_", "yardstick_", "card_list_",
     "churn_find_", "churn_by_", "churn_limit_", "churn_word_", "churn_auc", "churn_average_precision", "churn_top_lift",
     "lists_", "churn_place_", "history_tried_", "groups_limit_", "claim_", "name_", "panel_", "row_", "noise_", "why_",
+    "recalibration_", "aged_", "tests_",
 )  # fmt: skip
 #: What a feature says at both ends, and degrees.
 FEATURE_ENDS = ("degree_", *{feature.listed[0] if feature.listed else name for name, feature in FEATURES.items()})
 #: Outcomes of a question are keys themselves; the others are the same in both languages.
 CODES = {"released", "failed"}
 ALIKE = {
-    "plus_minus", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
+    "plus_minus", "tests_auc", "rate_fixed", "definition_eight", "definition_grid", "cut_at", "value_with_interval",
     "value_with_margin", "sentence_gap", "title_gap", "step_of_question", "degree_so", "told_apart",
     "counted", "feature_with_unit", "k",
     "act_revenue", "churn_auc", "bin_one", "finding_of_table", "answer",

@@ -5,21 +5,20 @@ customer here. Both are 95% half-widths and are added in quadrature. The consort
 holder's own chance only the part ``sqrt(1 - w)`` stays in a difference, where w is its share of the records (if
 customers spread alike everywhere: the variance of ``own - all`` is ``(1 - w)`` times that of ``own``).
 
-A verdict is given only where a difference passes :func:`strictness` times its margin, so that all verdicts of one table
-are right together in 95% of cases.
+A verdict is given only where a difference passes :func:`privacy.figures.estimates.strictness` times its margin, so that
+all verdicts of one table are right together in 95% of cases.
 """
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from privacy.figures.estimates import Z95, Estimate
+from privacy.figures.estimates import Z95, Estimate, strictness
 
 Verdict = Literal["higher", "lower", "alike", "unknown"]
 FloatArray = NDArray[np.float64]
@@ -42,15 +41,6 @@ class Compared:
     verdict: Verdict
     strength: float
     shown: Estimate | None
-
-
-def strictness(comparisons: int) -> float:
-    """Factor on 95% margins under which so many comparisons hold together at 95% (Bonferroni).
-
-    >>> round(strictness(1), 3), round(strictness(7), 3)
-    (1.0, 1.373)
-    """
-    return NormalDist().inv_cdf(1 - 0.025 / comparisons) / Z95
 
 
 def compare(

@@ -13,9 +13,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from clients.analysis.comparison import strictness
 from clients.labels.control import PARTS
-from privacy.figures.estimates import Estimate, Value
+from privacy.figures.estimates import Estimate, Value, strictness
 
 IntArray = NDArray[np.int64]
 BoolArray = NDArray[np.bool_]

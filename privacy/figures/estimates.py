@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
+from statistics import NormalDist
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, model_validator
@@ -84,6 +85,15 @@ class Estimate(Value):
         if below == above:
             return Estimate(value=value, margin=below)
         return Estimate(value=value, margin=max(below, above), low=value - below, high=value + above)
+
+
+def strictness(comparisons: int) -> float:
+    """Factor on 95% margins under which so many comparisons hold together at 95% (Bonferroni).
+
+    >>> round(strictness(1), 3), round(strictness(7), 3)
+    (1.0, 1.373)
+    """
+    return NormalDist().inv_cdf(1 - 0.025 / comparisons) / Z95
 
 
 class Figures(Value):

@@ -22,6 +22,7 @@ FREE = (
 #: The same of an analysis' room.
 FREE_IN_ROOMS = (
     "results.py", "shown.py", "shown_sums.py", "words.py", "ageing.py", "example.py",
+    "recalibration.py",
     "figures.py", "grid.py", "named.py", "statuses.py", "survival.py",
 )  # fmt: skip
 

@@ -11,6 +11,7 @@ import numpy as np
 from report_pages import PLAIN as RFM_RESULT
 
 from privacy.analyses.churn.options import CHURN_FEATURES, ChurnOptions
+from privacy.analyses.churn.recalibration import recalibration
 from privacy.analyses.churn.results import ChurnResult
 from privacy.figures.estimates import Estimate
 from privacy.figures.ranking import TrainingRound
@@ -133,8 +134,19 @@ def churn_result(
         quality=quality,
         baselines=baselines,
         by_holder=by_holder,
+        recalibration=recalibration(counts(separation, odds=odds), middles(TYPICAL), deviation),
         rounds=tuple(TrainingRound(title=f"training {n} of 3", step=0.3 / n) for n in (1, 2, 3)),
     )
+
+
+def again_tested(churn: ChurnResult, *, fell: float = 0.3, moved: float = -0.5) -> ChurnResult:
+    """The same model as an earlier run's, with two tests before; of the first the AUC was higher by this much."""
+    now = churn.test
+    better = Estimate(value=min(now.auc.value + fell, 1.0), margin=now.auc.margin)
+    level = Estimate(value=moved, margin=0.1)
+    first = now.model_copy(update={"test_day": "2024-08-04", "auc": better, "level": level})
+    second = now.model_copy(update={"test_day": "2024-09-03", "level": None})
+    return churn.model_copy(update={"origin": "spring 2024-11-01", "rounds": (), "tests": (first, second)})
 
 
 def study_result(churn: ChurnResult, *, with_rfm: bool = False, missing: tuple[str, ...] = ()) -> StudyResult:
@@ -172,6 +184,7 @@ def kinds() -> dict[str, StudyResult]:
         "plain": study_result(churn_result(family="plain", prior=1.0)),
         "trees": study_result(churn_result(family="trees")),
         "bare": study_result(churn_result(family="bare")),
+        "earlier": study_result(again_tested(bare)),
         "missing": study_result(bare, missing=("shop-7",)),
     }
 

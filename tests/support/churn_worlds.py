@@ -38,6 +38,10 @@ class Ran:
         return tuple(plan.core for plan in plans)
 
     @property
+    def stated(self) -> str | None:
+        return RunFolder(self.online.state / "runs").result(self.results[-1].run)
+
+    @property
     def model(self) -> ChurnModel:
         model = released_model(asked_by("churn", self.answered()))
         assert model is not None

@@ -13,6 +13,7 @@ from statistic_kit import TURNED_VIEW
 
 from clients.answering.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
+from privacy.analyses.churn.known import KnownModel, KnownTest
 from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import ClusterName, ClusterOptions, KnownClusters
 from privacy.analyses.rfm.options import FixedCuts, KnownCuts, KnownTail, RfmOptions
@@ -56,6 +57,7 @@ from privacy.protocol.identity import Declarations, Member, Signed
 from privacy.protocol.membership import Change, JoinRequest, KeyChange, Leave, RosterUpdate, Rotation
 from privacy.protocol.study import Study, Waits
 from server.analyses.churn.model_file import (
+    Corrected,
     Evaluation,
     Measured,
     ModelRecord,
@@ -273,6 +275,24 @@ MODEL_RECORD = ModelRecord(
 )  # fmt: skip
 
 
+PINNED = (Decimal("0.75"), Decimal("0.0125"))
+
+
+KNOWN_TEST = KnownTest(
+    test_day=dt.date(2024, 7, 5), auc=PINNED, listed=PINNED, churn_rate=PINNED,
+    level=(Decimal("-0.25"), Decimal("0.125")),
+)  # fmt: skip
+
+
+KNOWN_MODEL = KnownModel(
+    model=LOGISTIC, origin="example 2024-10-03", training_days=(dt.date(2024, 4, 6),),
+    spread=(Decimal("0.5"), Decimal("1.25")), tests=(KNOWN_TEST,),
+)  # fmt: skip
+
+
+CORRECTION = Corrected(level=MEASURED, intercept=MEASURED, slope=MEASURED, shift=Decimal("-0.125"))
+
+
 NOTICE = m.ReleaseDigest(question=QUESTION, core=CORE.digest, release=d("release"))
 
 
@@ -373,6 +393,7 @@ EXAMPLES: tuple[Noun, ...] = (
     FeatureRequest(names=LISTED, days=(STUDY.as_of,), horizon_days=90, lists=FEATURE_LISTS),
     MEASURED, QUALITY, RELIABILITY, EVALUATION, SPENT, WORDS, MODEL_RECORD, LOGISTIC, NETWORK, FORMULA, CORRECTED,
     GROWN, GROWN.trees[0],
+    KNOWN_TEST, KNOWN_MODEL, CORRECTION,
     ranked(SCALED), TURNED_VIEW, STATISTICS["anchor_sums"][1].facts[0],
     CLUSTERS, CLUSTERS.centres[0], KNOWN_CLUSTERS, CLUSTER_NAME, CLUSTER_OPTIONS, Waits(answering=5),
     STATISTICS["network_gradient"][0].network, STATISTICS["score_histogram"][0].models[0],

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from clients.analyses.churn.aged import own_ageing
 from clients.analyses.churn.bands import BANDS
 from clients.analyses.churn.contacts import candidates
 from clients.analyses.churn.engine import OPACUS
 from clients.analyses.churn.facts import narrowed, with_facts
 from clients.analyses.churn.labels import FACTS, ScoreHistory, ScoreSnapshot
 from clients.analyses.churn.own import OwnChurn, own_churn
-from clients.analyses.churn.scoring import released_model, score
+from clients.analyses.churn.scoring import released_model, score, stated_correction
 from clients.analyses.churn.section import SECTION
 from clients.analysis import Earlier, HolderAnalysis, HolderContext
 from clients.data.rows.kinds import OwnRows
@@ -51,7 +53,8 @@ def _own(
         return None
     earlier = context.history(ScoreHistory).latest(context.study.name, before=context.study.as_of)
     contacts = read_labels_config(context.root).contacts
-    return own_churn(own_features(context), model, context.study, figures, earlier=earlier, contacts=contacts)
+    own = own_churn(own_features(context), model, context.study, figures, earlier=earlier, contacts=contacts)
+    return dataclasses.replace(own, aged=own_ageing(context.rows, model, context.study, own))
 
 
 def _label(context: HolderContext) -> Sequence[Path]:
@@ -62,7 +65,9 @@ def _label(context: HolderContext) -> Sequence[Path]:
     def make() -> ScoreSnapshot:
         features = own_features(context)
         last = len(study.of(CONTRACT).days(study.as_of)) - 1
-        scores = score(model, features.table, last, horizon_days=study.of(CONTRACT).horizon_days)
+        correction = stated_correction(context.stated, model)
+        horizon = study.of(CONTRACT).horizon_days
+        scores = score(model, features.table, last, horizon_days=horizon, correction=correction)
         return ScoreSnapshot.of(scores, features.ids, context.customers(CustomerRequest()), model, study)
 
     return publish(make, context.history(ScoreHistory), context.root)

@@ -26,6 +26,7 @@ from clients.data.rows.kinds import OwnRows
 from clients.labels.config import ContactSettings
 from clients.labels.contacts import PLACES, places, share_of
 from privacy.analyses.churn import CONTRACT
+from privacy.analyses.churn.ageing import Ageing
 from privacy.analyses.churn.results import ChurnResult
 from privacy.kernel.features import FeatureTable
 from privacy.models.scorers import ChurnModel, logits_of
@@ -101,6 +102,8 @@ class OwnChurn:
         listed: the list to act on, by value at risk; nobody of the lowest band.
         since: the day of the scores before; None where there are none, or of another horizon.
         risen, fallen: customers whose probability has changed by at least ``MOVED`` since then.
+        aged: the model on the holder's own customers now, against the first day that it was tested on; None for a model
+            of this run, and where one of the days says nothing.
     """
 
     result: ChurnResult
@@ -117,6 +120,7 @@ class OwnChurn:
     since: dt.date | None = None
     risen: int = 0
     fallen: int = 0
+    aged: Ageing | None = None
 
     def __repr__(self) -> str:
         return "OwnChurn(<private>)"
@@ -143,7 +147,8 @@ def own_churn(
     """
     options, table = study.of(CONTRACT), features.table
     last = len(options.days(study.as_of)) - 1
-    scores = score(model, table, last, horizon_days=options.horizon_days)
+    correction = result.recalibration
+    scores = score(model, table, last, horizon_days=options.horizon_days, correction=correction)
     facts = Facts.of(table, last)
     bands = band_of(scores.probability)
     place = places(scores.at_risk, contacts)
@@ -200,7 +205,7 @@ def rankings_on_test_day(
 ) -> tuple[dict[str, Ranked], int]:
     """How each way to rank did on the day of the test, and for how many customers."""
     options, table = study.of(CONTRACT), features.table
-    day = options.training_days
+    day = options.test
     facts = Facts.of(table, day)
     outcome = table.outcome[facts.rows, day]
     if not np.isin(outcome, (0, 1)).all():

@@ -16,10 +16,12 @@ from clients.analyses.churn.bands import CERTAIN
 from clients.analyses.churn.facts import Facts, IntArray, lacking
 from clients.analyses.churn.intervals import Timing, fit_intervals, timing
 from clients.analyses.churn.reasons import REASONS, Reasons, contributions, main_reasons
+from privacy.analyses.churn.results import ChurnResult, Recalibration
 from privacy.errors import DataError
 from privacy.kernel.features import FeatureTable
 from privacy.models.scorers import ChurnModel, PriorModel, reads
 from privacy.models.trained import LOGIT, WEIGHT
+from privacy.results import StudyResult
 from privacy.statistics import Statistic
 from privacy.statistics.score_histogram import ScoreHistogram
 
@@ -71,7 +73,31 @@ class Scores:
         return whole * self.probability + (rest * self.probability + CERTAIN // 2) // CERTAIN
 
 
-def score(model: ChurnModel, table: FeatureTable, day: int, *, horizon_days: int) -> Scores:
+def stated_correction(stated: str | None, model: ChurnModel) -> Recalibration | None:
+    """How a run's test says that the probabilities of this model have to be corrected; None where it says nothing.
+
+    It is of the coordinator's result, which is a text that the holder was sent: it can move all log odds within bounds
+    (:class:`privacy.analyses.churn.results.Recalibration`), and no customer past another.
+
+    Args:
+        stated: the result's text.
+        model: the one that was released; of another one nothing is taken.
+    """
+    try:
+        churn = StudyResult.model_validate_json(stated or "").of(ChurnResult)
+    except ValueError:
+        return None
+    return churn.recalibration if churn is not None and churn.model == model else None
+
+
+def score(
+    model: ChurnModel,
+    table: FeatureTable,
+    day: int,
+    *,
+    horizon_days: int,
+    correction: Recalibration | None = None,
+) -> Scores:
     """Score every customer who counts on a day of the table.
 
     Args:
@@ -79,6 +105,7 @@ def score(model: ChurnModel, table: FeatureTable, day: int, *, horizon_days: int
         table: features and facts (``facts.with_facts``).
         day: index of the day.
         horizon_days: of the study.
+        correction: of the probabilities; deciles and reasons are those of the model.
 
     Raises:
         DataError: if the table lacks a feature of the model.
@@ -93,7 +120,7 @@ def score(model: ChurnModel, table: FeatureTable, day: int, *, horizon_days: int
     logits, reasons = _apply(model, table, day, facts.rows)
     return Scores(
         rows=facts.rows,
-        probability=probabilities(logits),
+        probability=probabilities(logits, correction),
         decile=_deciles(logits),
         money=facts.money,
         reasons=reasons,
@@ -101,9 +128,10 @@ def score(model: ChurnModel, table: FeatureTable, day: int, *, horizon_days: int
     )
 
 
-def probabilities(logits: IntArray) -> IntArray:
-    """The logistic function of logits in units of 1 / LOGIT, in units of 1 / CERTAIN."""
-    limited = np.clip(logits / LOGIT, -40.0, 40.0)
+def probabilities(logits: IntArray, correction: Recalibration | None = None) -> IntArray:
+    """The logistic function of logits in units of 1 / LOGIT, corrected, in units of 1 / CERTAIN."""
+    shift = 0.0 if correction is None else correction.shift
+    limited = np.clip(logits / LOGIT + shift, -40.0, 40.0)
     return np.rint(CERTAIN / (1 + np.exp(-limited))).astype(np.int64)
 
 

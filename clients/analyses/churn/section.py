@@ -16,6 +16,7 @@ from clients.analysis import HolderView
 from clients.analysis.comparison import compare
 from clients.labels.control import PARTS, seen_from
 from privacy.analyses.churn import CONTRACT
+from privacy.analyses.churn.ageing import Ageing
 from privacy.analyses.churn.shown import shown as shown_churn
 from privacy.figures.estimates import Estimate
 from privacy.figures.ranking import ListFigures, RankingFigures
@@ -65,7 +66,11 @@ class _Section:
             "quality": self._quality() if own.rankings else None,
             "bands": [self._band(line) for line in own.bands] if own.scored else [],
             "picture_bands": inline(pictures.bands(self._shares(), self._language)) if own.scored else "",
-            "notes_bands": [say("churn_note_value"), say("churn_note_actions", file=self._file)],
+            "notes_bands": [
+                *filter(None, [self._corrected()]),
+                say("churn_note_value"),
+                say("churn_note_actions", file=self._file),
+            ],
             "places": [self._place(line) for line in own.places] if own.names else [],
             "notes_places": self._notes_places(),
             "list_lead": say("churn_list_lead", count=len(own.listed), name=f"{self._study.name}-…-churn"),
@@ -135,13 +140,37 @@ class _Section:
                     part=self._percent(money, total),
                 )
             )
+        if own.aged is not None:
+            sentences.append(self._aged(own.aged))
         if own.since is not None:
             sentences.append(
                 say("churn_find_moved", day=self._day(own.since), risen=f"{own.risen:,}", fallen=f"{own.fallen:,}")
             )
         if model is not None:
             sentences.append(self._level(model.figures))
-        return sentences[:5]
+        return sentences[:6]
+
+    def _aged(self, found: Ageing) -> str:
+        """Whether the model has aged on the holder's own customers since the day of its first test."""
+        kind = "ranks" if found.ranks_worse else "level" if found.has_moved else "none"
+        auc, listed = shown(found.auc, decimals=3), shown(found.listed, decimals=1, scale=100)
+        level = shown(found.level, decimals=2) if found.level is not None else None
+        return self._say(
+            f"churn_find_aged_{kind}",
+            day=self._day(dt.date.fromisoformat(found.since.test_day)),
+            auc=self._say("value_with_margin", value=auc.value, margin=auc.margin),
+            listed=self._say("value_with_margin", value=listed.value, margin=listed.margin),
+            level=self._say("value_with_margin", value=level.value, margin=level.margin)
+            if level is not None
+            else self._say("churn_not_known"),
+        )
+
+    def _corrected(self) -> str:
+        """What the shown probabilities are corrected by; empty where they are the model's."""
+        found = self._own.result.recalibration
+        if found is None or not found.shift:
+            return ""
+        return self._say("churn_note_corrected", shift=f"{found.shift:+.2f}")
 
     def _against(self, model: Ranked) -> str:
         """The model's list against the best that the holder has without it."""
@@ -177,8 +206,10 @@ class _Section:
         predicted = sum(point.predicted * point.share for point in figures.calibration)
         off = predicted - figures.churn_rate.value
         verdict = "good" if abs(off) <= figures.churn_rate.margin else "high" if off > 0 else "low"
+        found = self._own.result.recalibration
+        corrected = "_corrected" if found is not None and found.shift and verdict != "good" else ""
         return self._say(
-            f"churn_find_level_{verdict}",
+            f"churn_find_level_{verdict}{corrected}",
             predicted=f"{100 * predicted:.1f}",
             observed=f"{100 * figures.churn_rate.value:.1f}",
         )

@@ -10,11 +10,11 @@ from clients.analyses.clusters.suggestions import suggestions
 from clients.analyses.clusters.texts import text
 from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged, released_share, shade
-from clients.analysis.comparison import Compared, strictness
+from clients.analysis.comparison import Compared
 from clients.analysis.pictures import Pair, Share, compared_shares
 from privacy.analyses.clusters import CONTRACT
 from privacy.analyses.clusters.words import cluster_words
-from privacy.figures.estimates import Estimate
+from privacy.figures.estimates import Estimate, strictness
 from privacy.kernel.features import FEATURES, MISSING, FeatureName
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell

@@ -18,13 +18,13 @@ from clients.analyses.rfm.texts import text
 from clients.analyses.rfm.yardstick import CutLine, yardstick
 from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged, released_share, shade
-from clients.analysis.comparison import Compared, strictness
+from clients.analysis.comparison import Compared
 from clients.analysis.pictures import Pair, compared_shares
 from privacy.analyses.rfm import CONTRACT
 from privacy.analyses.rfm.options import KnownCuts
 from privacy.analyses.rfm.results import SchemeFigures
 from privacy.analyses.rfm.words import definition, segment_name
-from privacy.figures.estimates import Estimate
+from privacy.figures.estimates import Estimate, strictness
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text, grouped, plain, shown

@@ -12,9 +12,10 @@ from clients.analyses.tables.standing import SECOND
 from clients.analyses.tables.texts import text
 from clients.analysis import HolderView
 from clients.analysis.cells import MARKS, Judged
-from clients.analysis.comparison import Compared, strictness
+from clients.analysis.comparison import Compared
 from privacy.analyses.tables.statuses import RETURN_DAYS, STATUSES
 from privacy.analyses.tables.words import dimension_name, key_name, title_of
+from privacy.figures.estimates import strictness
 from privacy.kernel.terms import minor_digits
 from privacy.presentation.cells import Cell, cell
 from privacy.presentation.numbers import day_text

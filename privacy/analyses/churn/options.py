@@ -8,6 +8,7 @@ from typing import Literal, Self
 
 from pydantic import Field, model_validator
 
+from privacy.analyses.churn.known import KnownModel
 from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.feature_request import FeatureRequest
 from privacy.kernel.features import FEATURES, FeatureName
@@ -31,7 +32,11 @@ class ChurnOptions(Noun):
         model: ``logistic`` (logistic regression), ``network`` (a small perceptron beside a linear path), ``prior``
             (a public formula with a correction that is the smaller the less the budget can tell), or ``trees`` (a
             regression, and public random trees whose leaves are learnt). New studies are written with ``prior``; the
-            default stays, because it is what studies mean that name none.
+            default stays, because it is what studies mean that name none. Or ``previous``: none is trained, the model
+            of an earlier run of this study is tested on a new day, by one question with the whole budget of the
+            analysis (the coordinator writes the model out before holders see the study).
+        model_of: with ``previous``, the as-of day of the run whose model it is, as ``YYYY-MM-DD``; empty for the last
+            run.
         horizon_days: a customer without a purchase in this many days has churned.
         active_days: customers count on a day where their last purchase is at most this many days before it.
         training_days: at how many days training looks. The last is two horizons before the as-of day, so that its
@@ -49,7 +54,7 @@ class ChurnOptions(Noun):
             7/9 of the horizon.
     """
 
-    model: Literal["logistic", "network", "prior", "trees"] = "logistic"
+    model: Literal["logistic", "network", "prior", "trees", "previous"] | KnownModel = "logistic"
     horizon_days: int = Field(default=90, ge=7, le=1830)
     active_days: int = Field(default=365, ge=7, le=36_600)
     training_days: int = Field(default=1, ge=1, le=12)
@@ -59,6 +64,7 @@ class ChurnOptions(Noun):
     figures: Literal["overall", "by_holder"] = "overall"
     list_share: ExactDecimal = since("0.2.0", Decimal("0.1"), ge=Decimal("0.01"), le=Decimal("0.5"))
     exposure_days: int = since("0.2.0", 0, ge=0, le=3650)
+    model_of: str = since("0.2.0", "", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -69,12 +75,31 @@ class ChurnOptions(Noun):
             raise ValueError(f"{listed[0]} is a feature of clusters only")
         if self.model in ("prior", "trees") and self.rounds > 1:
             raise ValueError(f'model = "{self.model}" takes one step: leave rounds out')
+        if self.model_of and not self.trains_nothing:
+            raise ValueError('model_of says whose model is tested: write model = "previous" with it')
+        if self.known is not None and not {item.name for item in self.known.model.features} <= set(self.features):
+            raise ValueError("the earlier model looks at features that are not named")
         return self
 
+    @property
+    def known(self) -> KnownModel | None:
+        """The earlier run's model that is tested; None where one is trained, and before it is written out."""
+        return self.model if isinstance(self.model, KnownModel) else None
+
+    @property
+    def trains_nothing(self) -> bool:
+        """Whether the model is that of an earlier run."""
+        return self.model == "previous" or self.known is not None
+
+    @property
+    def test(self) -> int:
+        """Index of the day of the test: all days before it are for training."""
+        return 0 if self.trains_nothing else self.training_days
+
     def days(self, as_of: dt.date) -> tuple[dt.date, ...]:
-        """Training days, the day of the test, and the as-of day; ascending."""
+        """Training days where there are any, the day of the test, and the as-of day; ascending."""
         step = dt.timedelta(days=self.horizon_days)
-        return tuple(as_of - step * back for back in range(self.training_days + 1, -1, -1))
+        return tuple(as_of - step * back for back in range(self.test + 1, -1, -1))
 
     @property
     def formula(self) -> MbgPrior:

@@ -6,6 +6,7 @@ from fractions import Fraction
 
 from privacy.analyses.churn.results import ChurnResult
 from privacy.analyses.churn.shown import shown
+from server.analyses.churn.earlier import with_known_model
 from server.analyses.churn.model_record import write_model
 from server.analyses.churn.run import NAME, forecast, run, weights
 from server.analyses.churn.section import FORMS, SECTION, question_name
@@ -23,5 +24,6 @@ ANALYSIS: ServerAnalysis[ChurnResult] = ServerAnalysis(
     forms=lambda study: FORMS,
     terminal=tables,
     files=write_model,
+    resolve=with_known_model,
     question=question_name,
 )

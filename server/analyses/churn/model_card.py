@@ -14,7 +14,9 @@ from privacy.models.mbg import PART, MbgPrior
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain, shown
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, join, of_its_own
+from server.analyses.churn.aged import ageing_findings, tests_table
 from server.analyses.churn.card_texts import text
+from server.analyses.churn.earlier import earlier_test
 from server.analyses.churn.model_file import ModelFile, ModelRecord, PrivacySpent, Words
 from server.analyses.churn.section import calibration, family_name, features, quality_notes, quality_table
 
@@ -40,6 +42,7 @@ def _page(file: ModelFile, language: Language) -> dict[str, Any]:
     quality = record.evaluation.quality.figures(record.evaluation.reliability)
     baselines = [baseline.figures() for baseline in record.evaluation.baselines]
     end = record.test_day + dt.timedelta(days=record.horizon_days - 1)
+    tests = tuple(map(earlier_test, record.tests))
     count, margin = shown(record.evaluation.customers.estimate, decimals=0)
     return {
         "title": say("card_title"),
@@ -55,7 +58,8 @@ def _page(file: ModelFile, language: Language) -> dict[str, Any]:
         "use": [_in(words, language) for words in record.intended_use],
         "not_for": [_in(words, language) for words in record.not_for],
         "training": say(
-            "card_training_is",
+            "card_trained_before" if record.origin else "card_training_is",
+            run=record.origin,
             holders=record.holders,
             active=record.active_days,
             cutoffs=join([day_text(day, language) for day in record.training_days], language),
@@ -69,7 +73,11 @@ def _page(file: ModelFile, language: Language) -> dict[str, Any]:
         ),
         "quality": quality_table((quality, *baselines), language),
         "quality_notes": quality_notes(quality, language),
-        "calibration": calibration(quality, language),
+        "calibration": calibration(
+            quality, language, None if record.recalibration is None else record.recalibration.recalibration
+        ),
+        "tests": tests_table(tests[-1], tests[:-1], language) if tests else None,
+        "aged": ageing_findings(tests[-1], tests[:-1], language) if tests else [],
         "features": features(file.model, language),
         "privacy": _privacy(record.privacy, language),
         "caveats": [
@@ -93,6 +101,7 @@ def _details(file: ModelFile, language: Language) -> list[tuple[str, str, bool]]
         (say("card_target"), say("churn_outcome_is", days=record.horizon_days), False),
         (say("card_inputs"), say("card_inputs_are", count=len(record.features)), False),
         *_formula(record, language),
+        *([(say("churn_origin"), record.origin, False)] if record.origin else []),
         (say("card_arithmetic"), say("card_arithmetic_is"), False),
         (say("card_made_by"), record.software, False),
         (say("card_run"), record.run, True),

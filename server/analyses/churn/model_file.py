@@ -19,6 +19,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field, ValidationError, model_validator
 
+from privacy.analyses.churn.known import KnownTest
+from privacy.analyses.churn.results import Recalibration
 from privacy.errors import ConfigError, ProtocolError
 from privacy.figures.estimates import Estimate
 from privacy.figures.ranking import CalibrationPoint, RankingFigures
@@ -130,6 +132,28 @@ class Evaluation(Noun):
     reliability: tuple[Reliability, ...] = Field(max_length=256)
 
 
+class Corrected(Noun):
+    """How log odds have to be corrected; see :class:`privacy.analyses.churn.results.Recalibration`."""
+
+    level: Measured
+    intercept: Measured
+    slope: Measured
+    shift: ExactDecimal = Field(ge=-_LARGEST, le=_LARGEST)
+
+    @classmethod
+    def of(cls, found: Recalibration) -> Self:
+        """The figures as exact decimals."""
+        parts = {name: Measured.of(getattr(found, name)) for name in ("level", "intercept", "slope")}
+        shift = Decimal(repr(float(found.shift))).quantize(_DECIMALS, ROUND_HALF_EVEN)
+        return cls(shift=shift, **parts)
+
+    @property
+    def recalibration(self) -> Recalibration:
+        """The same as floats, as a study's result has it."""
+        parts = {name: getattr(self, name).estimate for name in ("level", "intercept", "slope")}
+        return Recalibration(shift=float(self.shift), **parts)
+
+
 class PrivacySpent(Noun):
     """What the study that trained the model spent; see :class:`privacy.results.Spending`.
 
@@ -163,6 +187,9 @@ class ModelRecord(Noun):
         family: which kind of model.
         model_digest: of the model itself, features and weights.
         prior: the public formula that the weights correct; None where there is none.
+        origin: the run that trained the model, where it was an earlier one.
+        tests: where it was an earlier one, all its tests, ascending; the last is this one.
+        recalibration: what holders correct the probabilities by that they show.
         features: its inputs with their public scales, in the order of the weights.
         currency, time_zone: which money and days the features mean.
         horizon_days, active_days: churned means no purchase in so many days; customers count with a purchase in so
@@ -196,6 +223,9 @@ class ModelRecord(Noun):
     intended_use: tuple[Words, ...] = Field(min_length=1, max_length=16)
     not_for: tuple[Words, ...] = Field(min_length=1, max_length=16)
     prior: Prior | None = since("0.2.0", None)
+    origin: str = since("0.2.0", "", max_length=120)
+    tests: tuple[KnownTest, ...] = since("0.2.0", (), max_length=60)
+    recalibration: Corrected | None = since("0.2.0", None)
 
     @model_validator(mode="after")
     def _has_its_format(self) -> Self:

@@ -10,8 +10,10 @@ from privacy.analyses.churn.results import ChurnResult
 from privacy.kernel.canonical import sha256_hex
 from privacy.models.scorers import PriorModel
 from privacy.results import StudyResult
+from server.analyses.churn.earlier import pinned_test
 from server.analyses.churn.model_card import render_card
 from server.analyses.churn.model_file import (
+    Corrected,
     Evaluation,
     Measured,
     ModelFile,
@@ -81,6 +83,9 @@ def describe_model(result: StudyResult, churn: ChurnResult, *, federation: str) 
         family=churn.family,
         model_digest=churn.model.digest,
         prior=formula,
+        origin=churn.origin,
+        tests=tuple(pinned_test(test) for test in (*churn.tests, churn.test)) if churn.tests else (),
+        recalibration=None if churn.recalibration is None else Corrected.of(churn.recalibration),
         features=churn.model.features,
         currency=study.currency,
         time_zone=study.time_zone,

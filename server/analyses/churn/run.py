@@ -14,7 +14,8 @@ import numpy as np
 
 from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.by_holder import ByHolder
-from privacy.analyses.churn.results import ChurnResult
+from privacy.analyses.churn.recalibration import recalibration
+from privacy.analyses.churn.results import ChurnResult, Spread
 from privacy.errors import DataError
 from privacy.figures.estimates import Z95, Estimate
 from privacy.figures.ranking import RankingFigures
@@ -22,6 +23,7 @@ from privacy.models.scorers import ChurnModel, Scorer
 from privacy.models.trained import LOGIT, FeatureRank, LogisticModel
 from privacy.protocol.study import Study
 from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
+from server.analyses.churn.earlier import earlier_test
 from server.analyses.churn.learning import train_logistic, train_network, training_weights
 from server.analyses.churn.trees import train_trees, trees_weights
 from server.analysis import Ask, Planned
@@ -29,7 +31,7 @@ from server.analysis.expectation import Expectation
 from server.training.correction import correction_weights, train_prior
 from server.training.foundation import Trained
 from server.training.ranking import ranking
-from server.training.score_bins import Population, predicted, upper_ends
+from server.training.score_bins import Population, middles, predicted, upper_ends
 
 NAME = "churn"
 EVALUATION = "evaluation"
@@ -46,16 +48,20 @@ _ROUNDS = {"logistic": 3, "network": 4, "prior": 1, "trees": 1}
 
 def rounds_of(study: Study) -> int:
     """How many gradient steps the study's training takes."""
-    return study.of(CONTRACT).rounds or _ROUNDS[study.of(CONTRACT).model]
+    options = study.of(CONTRACT)
+    return options.rounds or _ROUNDS[str(options.model)]
 
 
 def weights(study: Study) -> dict[str, Fraction]:
     """Title of each question to its share of the budget."""
-    share = Fraction(study.of(CONTRACT).evaluation_share)
-    of_its_own = {"prior": correction_weights, "trees": trees_weights}.get(study.of(CONTRACT).model)
-    training = of_its_own() if of_its_own else training_weights(rounds_of(study))
+    options = study.of(CONTRACT)
+    share = Fraction(1) if options.trains_nothing else Fraction(options.evaluation_share)
+    training: dict[str, Fraction] = {}
+    if not options.trains_nothing:
+        of_its_own = {"prior": correction_weights, "trees": trees_weights}.get(str(options.model))
+        training = of_its_own() if of_its_own else training_weights(rounds_of(study))
     shares = {title: weight * (1 - share) for title, weight in training.items()}
-    return shares | {EVALUATION: share} | ({BY_HOLDER: share} if study.of(CONTRACT).figures == "by_holder" else {})
+    return shares | {EVALUATION: share} | ({BY_HOLDER: share} if options.figures == "by_holder" else {})
 
 
 def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
@@ -71,15 +77,14 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
     """
     options = study.of(CONTRACT)
     days, length = options.days(study.as_of), float(options.list_share)
-    learning = tuple(range(options.training_days))
-    test = options.training_days
-    trained = train(study, learning, ask)
+    learning, known = tuple(range(options.test)), options.known
+    trained = train(study, learning, ask) if known is None else Trained(known.model, (), None)
     question = evaluation_of(study, trained)
     release = ask(EVALUATION, question)
     (counts, deviation), *others = question.decode(release.array, release.deviation)
     ends, *other_ends = (np.array(item.upper) / LOGIT for item in question.models)
-    likely = predicted(expected_scores(trained.model, trained.population))
-    quality = ranking("model", counts, deviation, ends, predicted=likely, list_share=length)
+    expected = model_scores(study, trained.model, trained.population)
+    quality = ranking("model", counts, deviation, ends, predicted=predicted(expected), list_share=length)
     codes = tuple(_PERMILLE)[1:]
     baselines = [
         ranking(code, *found, upper, list_share=length)
@@ -91,11 +96,11 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
             hint="use another horizon_days or active_days, a larger epsilon, or invite more holders",
         )
     return ChurnResult(
-        family=options.model,
+        family=trained.model.kind,
         horizon_days=options.horizon_days,
         active_days=options.active_days,
-        training_days=tuple(days[index].isoformat() for index in learning),
-        test_day=days[test].isoformat(),
+        training_days=tuple(day.isoformat() for day in (known.training_days if known else days[: options.test])),
+        test_day=days[options.test].isoformat(),
         score_day=days[-1].isoformat(),
         model=trained.model,
         customers=Estimate(value=float(counts.sum()), margin=Z95 * deviation * math.sqrt(counts.size)),
@@ -104,6 +109,10 @@ def run(study: Study, ask: Ask, planned: Planned) -> ChurnResult:
         by_holder=_by_holder(question, release.holders, ask, length) if options.figures == "by_holder" else {},
         rounds=trained.steps,
         list_share=length,
+        recalibration=recalibration(counts, middles(expected), deviation),
+        spread=Spread(mean=expected.mean, deviation=expected.stdev),
+        origin="" if known is None else known.origin,
+        tests=() if known is None else tuple(map(earlier_test, known.tests)),
     )
 
 
@@ -135,6 +144,17 @@ def _by_holder(
     return found
 
 
+def model_scores(study: Study, model: ChurnModel, population: Population | None) -> NormalDist:
+    """How the tested model's scores are expected to spread.
+
+    An earlier run's as at its tests before, so that its bins are the same at all of them.
+    """
+    known = study.of(CONTRACT).known
+    if known is None or known.spread is None:
+        return expected_scores(model, population)
+    return NormalDist(*map(float, known.spread))
+
+
 def expected_scores(model: Scorer, population: Population | None) -> NormalDist:
     """How scores are expected to spread: as releases say, or as is typical of them.
 
@@ -161,11 +181,14 @@ def evaluation_statistic(study: Study, model: ChurnModel, population: Population
     """
     options = study.of(CONTRACT)
     recency = FeatureRank(features=study.scaled(("recency_days",)))
-    scorers: dict[str, Scorer] = {"model": model, "recency_days": recency, "prior": options.formula}
+    others: dict[str, Scorer] = {"recency_days": recency, "prior": options.formula}
+    expected = {code: expected_scores(scorer, population) for code, scorer in others.items()}
+    scorers = {"model": model} | others
+    expected["model"] = model_scores(study, model, population)
     return ScoreHistogram(
-        day=options.training_days,
+        day=options.test,
         models=tuple(
-            ScoredModel(model=scorer, upper=upper_ends(expected_scores(scorer, population)), permille=_PERMILLE[code])
+            ScoredModel(model=scorer, upper=upper_ends(expected[code]), permille=_PERMILLE[code])
             for code, scorer in scorers.items()
         ),
     )

@@ -11,7 +11,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from privacy.analyses.churn.results import ChurnResult
+from privacy.analyses.churn.results import ChurnResult, Recalibration
 from privacy.figures.consistent import possible
 from privacy.figures.estimates import Estimate
 from privacy.figures.ranking import ListFigures, RankingFigures, TrainingRound
@@ -27,6 +27,7 @@ from privacy.presentation.pictures import both
 from privacy.presentation.texts import Language, join, of_its_own
 from privacy.presentation.words import percent, with_interval, written
 from server.analyses.churn import pictures
+from server.analyses.churn.aged import ageing_findings, recalibration_sentence, tests_table
 from server.analyses.churn.texts import text
 from server.analysis.forms import PERCENT, WHOLE, Form
 from server.analysis.section import ReportSection, ReportView
@@ -42,7 +43,8 @@ COLUMNS = {
 #: The same as texts, and what else there is.
 FORMS = {
     **{name: Form(decimals, scale, "%" if scale == 100 else "") for name, (decimals, scale) in COLUMNS.items()},
-    **{"customers": WHOLE, "rate": PERCENT, "share": PERCENT},
+    **{"customers": WHOLE, "rate": PERCENT, "share": PERCENT, "listed": PERCENT},
+    **dict.fromkeys(("level", "intercept", "slope"), Form(2)),
 }
 #: With more churned customers than others the end of the list is worth as much as its head.
 _MOST = 0.5
@@ -75,7 +77,7 @@ def findings(view: ReportView[ChurnResult]) -> list[str]:
 
 
 def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language) -> list[str]:
-    """What the test says at the length of the list, in one to four sentences.
+    """What the test says at the length of the list, in one to five sentences.
 
     Args:
         released: what verdicts rest on: unbiased.
@@ -116,6 +118,7 @@ def churn_findings(released: ChurnResult, churn: ChurnResult, language: Language
         sentences.append(text("churn_finding_plain", language))
     if _is_bare(churn.model):
         sentences.append(text("churn_finding_bare", language))
+    sentences += ageing_findings(released.test, released.tests, language)
     if tested.interval[0] <= released.quality.churn_rate.value:
         sentences.append(text("churn_finding_coin", language))
     if quality.stayed is not None and released.quality.churn_rate.value > _MOST:
@@ -198,7 +201,8 @@ def churn_section(churn: ChurnResult, language: Language) -> dict[str, Any]:
         if churn.by_holder
         else None,
         "quality_notes": quality_notes(churn.quality, language),
-        "calibration": calibration(churn.quality, language),
+        "calibration": calibration(churn.quality, language, churn.recalibration),
+        "tests": tests_table(churn.test, churn.tests, language),
         "features": features(churn.model, language),
         "training": _training(churn.rounds, language),
         "limits": [
@@ -245,7 +249,9 @@ def quality_notes(quality: RankingFigures, language: Language) -> list[str]:
     ]
 
 
-def calibration(quality: RankingFigures, language: Language) -> dict[str, Any] | None:
+def calibration(
+    quality: RankingFigures, language: Language, correction: Recalibration | None = None
+) -> dict[str, Any] | None:
     """Both pictures by group of scores and what they say; None where no group stands out from the noise."""
     points = quality.calibration
     if not points:
@@ -263,6 +269,7 @@ def calibration(quality: RankingFigures, language: Language) -> dict[str, Any] |
             predicted=shown(Estimate(value=predicted, margin=quality.churn_rate.margin), decimals=1, scale=100).value,
             observed=percent(quality.churn_rate, language),
         ),
+        "correction": recalibration_sentence(correction, language),
         "outside": any(not 0 <= point.observed.value <= 1 for point in points),
     }
 
@@ -314,6 +321,7 @@ def _facts(churn: ChurnResult, language: Language) -> list[tuple[str, str]]:
     test = dt.date.fromisoformat(churn.test_day)
     end = day_text(test + dt.timedelta(days=churn.horizon_days - 1), language)
     cutoffs = join([day(iso) for iso in churn.training_days], language)
+    origin = [(text("churn_origin", language), text("churn_origin_is", language, run=churn.origin))]
     return [
         (text("churn_outcome", language), text("churn_outcome_is", language, days=churn.horizon_days)),
         (text("churn_who", language), text("churn_who_is", language, days=churn.active_days)),
@@ -321,6 +329,7 @@ def _facts(churn: ChurnResult, language: Language) -> list[tuple[str, str]]:
             text("churn_trained", language),
             text("churn_trained_is", language, cutoffs=cutoffs, days=churn.horizon_days),
         ),
+        *(origin if churn.origin else []),
         (text("churn_tested", language), text("churn_tested_is", language, day=day(churn.test_day), end=end)),
         (text("churn_scored", language), text("churn_scored_is", language, day=day(churn.score_day))),
         (
