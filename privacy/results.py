@@ -15,9 +15,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import Field, create_model, model_validator
 
+from privacy.accounting.sampled import Slot
 from privacy.analyses.catalogue import NAMES
 from privacy.figures.estimates import Estimate, Figures, Value
 from privacy.figures.public_grid import tells_no_more
+from privacy.kernel.canonical import since
 from privacy.kernel.limits import MOST_MEMBERS, Day, Name, RunId
 from privacy.protocol.study import Study
 
@@ -35,13 +37,19 @@ _Holders = Annotated[tuple[Name, ...], Field(max_length=2 * MOST_MEMBERS)]
 
 
 class QuestionCost(Value):
-    """What one answered attempt of one question cost. ``mu`` is the Gaussian-DP parameter, one person at k holders."""
+    """What one answered attempt of one question cost.
+
+    Attributes:
+        mu: the Gaussian-DP parameter, for one person at k holders; 0 for a training on samples, which has none.
+        slot: what that training took of each holder's policy; None for a sum.
+    """
 
     question: Name
     attempt: int = Field(ge=0, le=1_000_000)
     outcome: Literal["released", "failed"]
     mu: float
     holders: int = Field(ge=0, le=1_000_000)
+    slot: Slot | None = since("0.2.0", None)
 
 
 class Spending(Value):

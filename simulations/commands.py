@@ -55,15 +55,15 @@ def audit_test(
         _membership(quick=quick, as_json=as_json, quiet=quiet)
         return
     from simulations.attack.audit_checks import checked_all
+    from simulations.attack.audit_trainings import trainings_of
     from simulations.attack.empirical_audit import QUICK_TRIALS, TRIALS, Plan, faulty, report_of, series_of, settings_of
 
     settings = settings_of(tuple(statistic or ()), tuple(item.value for item in placement or PlacementOption))
     if faults:
         settings += faulty(settings)
     whole = not (statistic or placement)
-    plan = Plan(
-        settings=(*settings, *(series_of(faults=faults) if whole else ())), trials=QUICK_TRIALS if quick else TRIALS
-    )
+    series, trainings = (series_of(faults=faults), trainings_of(faults=faults)) if whole else ((), ())
+    plan = Plan(settings=(*settings, *series, *trainings), trials=QUICK_TRIALS if quick else TRIALS)
     if not as_json:
         _show_power(plan.power, len(plan.settings))
     results = _released(plan, quiet=quiet or as_json)

@@ -25,10 +25,12 @@ from own_nouns import own_nouns
 from sources import ALL_FILES, COMMAND, FILES, ROOT, dotted, imported_modules, imports, name_of, nodes, offenders, tree
 
 from clients.answering.policy import HolderPolicy
+from privacy.accounting.sampled import Slot
 from privacy.analyses.catalogue import CATALOGUE as STATISTICS
 from privacy.analyses.catalogue import NAMES, STATISTICS_OF
 from privacy.kernel.canonical import Noun
 from privacy.kernel.features import ScaledFeature
+from privacy.ledger.entries import Slots
 from privacy.mechanisms import MIN_SHARE_SCALE, PLACEMENTS, SumMechanism
 from privacy.protocol import code
 from privacy.protocol.study import Study
@@ -202,7 +204,11 @@ def test_noise_is_made_in_one_place_and_asked_for_in_two() -> None:
     makers = [name_of(path) for path in ALL_FILES if streams in imports(path)]
     assert makers == ["privacy/mechanisms/sampler.py", "privacy/secure_sum/masks.py"]
     users = [name_of(path) for path in FILES if "privacy.mechanisms.sampler.discrete_gaussian" in imports(path)]
-    assert users == ["clients/answering/node.py", "server/aggregation/noise.py"]
+    assert users == [
+        "clients/analyses/churn/local_training.py",
+        "clients/answering/node.py",
+        "server/aggregation/noise.py",
+    ]
 
 
 def test_no_production_code_chooses_another_sampler() -> None:
@@ -248,7 +254,8 @@ def test_no_field_of_a_study_or_policy_is_about_noise() -> None:
     words = ("noise", "sigma", "scale", "exact", "raw", "debug", "insecure", "disable", "skip", "unsafe", "seed",
              "sampler", "clip", "sensitivity", "gamma", "mask", "plain")  # fmt: skip
     for kind in (Study, HolderPolicy):
-        for name in field_names(kind, {ScaledFeature}):  # a feature's scale is how it is compared, not how noisy it is
+        # A feature's scale is how it is compared, not how noisy it is; a slot's noise is what its price follows from.
+        for name in field_names(kind, {ScaledFeature, Slot, Slots}):
             assert not [word for word in words if word in name], f"{kind.__name__}: {name}"
 
 

@@ -122,9 +122,9 @@ def test_a_study_is_priced_at_the_delta_of_its_promise(tmp_path: Path) -> None:
     cells = re.findall(r"<td[^>]*>([^<]*)</td>", row[1])
     story = read_story(tmp_path / "bundles" / "alpha.bundle")
     (spent,) = story.studies.values()
-    assert float(cells[2]) == pytest.approx(epsilon_spent(spent.person, 1e-4), rel=0.01)
+    assert float(cells[2]) == pytest.approx(spent.person.epsilon(1e-4), rel=0.01)
     assert float(cells[2]) <= float(cells[3]) == 1
-    assert story.epsilon(spent.person) > 1.1 * epsilon_spent(spent.person, 1e-4)
+    assert story.epsilon(spent.person) > 1.1 * spent.person.epsilon(1e-4)
 
 
 def test_failures_stand_first_and_names_are_escaped(bundles: Path, tmp_path: Path) -> None:

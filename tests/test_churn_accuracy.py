@@ -208,6 +208,36 @@ def test_trees_find_what_a_private_regression_cannot(data_folder: Path) -> None:
     assert trees.area >= other.area + 0.004
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("holders", [3, 4])
+def test_trainings_of_holders_are_as_good_as_sums(
+    data_folder: Path, holders: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three seeds at epsilon 1, the same noise each time; measured with ten: see ``benchmarks/churn_local.py``."""
+    pytest.importorskip("opacus")
+    import churn_local as local
+
+    from clients.analyses.churn import local_training
+
+    found = {item.name: item for item in shown.shops(data_folder)}["online_retail_ii"]
+    if not Path(found.source.url).exists():
+        pytest.skip("online_retail_ii is not in the folder of public data sets")
+    rng, noise = np.random.default_rng(3), kit.seeded_noise()
+    monkeypatch.setattr(local_training, "discrete_gaussian", noise)
+    monkeypatch.setattr(
+        local_training.PoissonSamples,
+        "draw",
+        lambda self: np.flatnonzero(rng.random(self._customers) < float(self._rate)),
+    )
+    trial = shops.Trial(found, 90, shops.customers_of(found, 90), 3)
+    area = {
+        way: statistics.median(local.rows(trial, training=way, holders=holders, epsilon="1", by_outcome=False))
+        for way in ("sums", "local")
+    }
+    print(area)
+    assert area["local"] > area["sums"] - 0.003
+
+
 # --- leakage -------------------------------------------------------------------------------------------------------
 
 

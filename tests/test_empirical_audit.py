@@ -14,7 +14,7 @@ from scipy import stats
 from typer.testing import CliRunner
 
 import clients.answering.answers
-import clients.answering.node
+import clients.answering.run_state
 import server.aggregation.adding
 import server.running.asking
 from clients.answering.engines import encode_sum
@@ -34,11 +34,12 @@ from privacy.audit.empirical import (
 )
 from privacy.errors import AuditError, ConfigError
 from simulations.attack.audit_bytes import LINES, checked_bytes, faulty_bytes
-from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, case_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, SUMS, case_of
 from simulations.attack.audit_generators import FAULTS as GENERATOR_FAULTS
 from simulations.attack.audit_generators import narrow, resumed
 from simulations.attack.audit_series import FAULTS as SERIES_FAULTS
 from simulations.attack.audit_series import SERIES, Series, SeriesFault
+from simulations.attack.audit_trainings import Training, trainings_of
 from simulations.attack.empirical_audit import CLAIMED_MU, Plan, Setting, audited, faulty, settings_of
 from simulations.attack.planted_faults import FAULTS, Fault
 from simulations.attack.release_path import ReleasePath
@@ -113,7 +114,7 @@ def test_the_power_of_a_run_and_its_false_alarms() -> None:
 
 def test_the_path_is_made_of_the_functions_that_node_and_coordinator_call() -> None:
     path = ReleasePath()
-    assert path.encode is encode_sum is clients.answering.node.encode_sum
+    assert path.encode is encode_sum is clients.answering.run_state.encode_sum
     assert path.share is clients.answering.answers.noise_share is clients.answering.node.noise_share
     assert path.answer is clients.answering.answers.masked_answer is clients.answering.node.masked_answer
     assert path.add_up is server.aggregation.adding.released_sum is server.running.asking.released_sum
@@ -121,7 +122,7 @@ def test_the_path_is_made_of_the_functions_that_node_and_coordinator_call() -> N
     assert all(path.sampler(holder) is default for holder in HOLDERS)
 
 
-@pytest.mark.parametrize("kind", CATALOGUE)
+@pytest.mark.parametrize("kind", SUMS)
 def test_every_kind_has_a_target_that_reaches_its_bound(kind: str) -> None:
     case = case_of(kind, lambda statistic, rows: encode_sum(statistic, rows, holder=HOLDERS[-1]))
     assert 0.99999 < case.reached <= 1
@@ -130,7 +131,7 @@ def test_every_kind_has_a_target_that_reaches_its_bound(kind: str) -> None:
 def test_every_kind_is_audited_in_every_placement() -> None:
     assert set(EXAMPLE_OF) == set(CATALOGUE)
     found = {(setting.kind, setting.placement) for setting in settings_of()}
-    assert found == {(kind, placement) for kind in CATALOGUE for placement in ("distributed", "local", "central")}
+    assert found == {(kind, placement) for kind in SUMS for placement in ("distributed", "local", "central")}
     with pytest.raises(ConfigError, match="no statistic means"):
         settings_of(("means",))
 
@@ -226,6 +227,19 @@ def test_a_cap_that_is_added_up_wrongly_costs_half_of_the_noise(fault: SeriesFau
     """An attacker notices that for certain: ``test_the_short_version_has_power``."""
     rehearsed = Series(kind=fault.series, fault=fault).rehearsal()
     assert rehearsed.lost > 0.999 * math.sqrt(2) * rehearsed.mu
+
+
+# --- a holder's own training -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("setting", trainings_of(faults=True), ids=str)
+def test_a_training_is_not_refuted_and_its_faults_are(setting: Training) -> None:
+    """Half of the variance is missed with 2e-10 in so many trials, a doubled mu with 1e-11."""
+    half = setting.fault is not None and setting.fault.name == "half the variance"
+    result = audited(setting, trials=1600 if half else 400, alpha=FALSE_ALARM / 40, on_release=lambda: None)
+    assert result.reached > 0.99999
+    assert result.verdict == "PASS"
 
 
 # --- what needs no guessing ------------------------------------------------------------------------------------------

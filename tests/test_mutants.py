@@ -27,6 +27,7 @@ import protocol_kit as kit
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import training_checks
 import tree_checks
 from contract_examples import STATISTIC_VALUES, kind_of
 from mutant_guard import no_errors_of_its_own
@@ -37,6 +38,7 @@ import clients.data.rows.customers
 import clients.data.rows.features
 import clients.data.rows.sums
 import privacy.ledger.ledger
+import privacy.ledger.state
 import privacy.mechanisms.gaussian
 import server.running.heads
 import server.running.planning
@@ -48,6 +50,7 @@ from clients.data.origin import Origin
 from clients.data.rows.customers import build_customer_table
 from privacy.accounting.events import GaussianSum, squared_cap, total_squared_mu
 from privacy.accounting.gdp import delta_of, root
+from privacy.accounting.sampled import SampledGaussian, Slot
 from privacy.analyses.clusters import anchor_sums, grid_counts
 from privacy.analyses.clusters.anchor_sums import AnchorSums
 from privacy.analyses.clusters.grid_counts import GridCounts
@@ -58,8 +61,10 @@ from privacy.errors import CohortiumError
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import UNIT, FeatureTable, Scale
 from privacy.ledger import Ledger
+from privacy.ledger.slots import SlotBook
 from privacy.mechanisms import SumMechanism, calibrate
 from privacy.mechanisms.sampler import discrete_gaussian
+from privacy.mechanisms.samples import PoissonSamples
 from privacy.models.mbg import MbgPrior
 from privacy.models.trees import Tree, TreesModel
 from privacy.protocol.envelopes import Reply
@@ -276,6 +281,9 @@ CHECKS: dict[str, Check] = {
     "formula": lambda *_: formula_checks.check_a_worked_formula(),
     "correction": lambda *_: formula_checks.check_the_questions_of_a_correction(),
     "leaves": lambda *_: tree_checks.check_a_worked_table_of_leaves(),
+    "a training's step": training_checks.check_a_training_step,
+    "a training's samples": training_checks.check_samples,
+    "slots": training_checks.check_slots,
     "features of the past": _plain(feature_checks.check_an_order_over_midnight),
     "outcomes of the past": _plain(feature_checks.check_an_outcome_of_an_open_horizon),
     "calibration": check_calibration,
@@ -833,6 +841,99 @@ def bound_taken_from_the_plan(patch: Patch) -> None:
     patch.setattr(admission, "_check_cost_facts", check)
 
 
+def _optimizer() -> Any:
+    pytest.importorskip("opacus")
+    from clients.analyses.churn.local_training import IntegerOptimizer
+
+    return IntegerOptimizer
+
+
+def a_training_takes_opacus_noise(patch: Patch) -> None:
+    optimizer = _optimizer()
+
+    def add_noise(self: Any) -> None:
+        super(optimizer, self).add_noise()
+        for weight in self.params:
+            weight.grad *= self.norm / GAMMA
+
+    patch.setattr(optimizer, "add_noise", add_noise)
+
+
+def a_training_has_half_of_the_noise(patch: Patch) -> None:
+    patch.setattr(Slot, "noise_scale", property(lambda self: math.ceil(self.noise_multiplier * (1 << 26)) // 2))
+
+
+def a_training_clips_its_sums(patch: Patch) -> None:
+    import torch
+
+    optimizer = _optimizer()
+
+    def clip_and_accumulate(self: Any) -> None:
+        (weight,) = self.params
+        samples = self._get_flat_grad_sample(weight).flatten(1).numpy()
+        whole = bounding.bounded(samples.sum(axis=0, keepdims=True), self.norm * len(samples)) * len(samples)
+        weight.summed_grad = torch.tensor(whole[0], dtype=torch.float64)
+
+    patch.setattr(optimizer, "clip_and_accumulate", clip_and_accumulate)
+
+
+def a_training_divides_by_its_customers(patch: Patch) -> None:
+    from clients.analyses.churn import local_training
+
+    real = local_training.train
+
+    def train(statistic: Any, table: Any, *, holder: str) -> Any:
+        classes = dict.fromkeys(statistic.size_classes, len(table))
+        return real(statistic.model_copy(update={"size_classes": classes}), table, holder=holder)
+
+    patch.setattr(local_training, "train", train)
+
+
+def one_sample_for_all_steps(patch: Patch) -> None:
+    _optimizer()
+    from clients.analyses.churn import local_training
+
+    patch.setattr(local_training._Batches, "__iter__", lambda self: iter([self._samples.draw().tolist()] * self._steps))
+
+
+def samples_of_one_size(patch: Patch) -> None:
+    def draw(self: PoissonSamples) -> np.ndarray:
+        return np.sort(np.random.default_rng().permutation(self._customers)[: int(self._rate * self._customers)])
+
+    patch.setattr(PoissonSamples, "draw", draw)
+
+
+def samples_from_a_seeded_generator(patch: Patch) -> None:
+    def draw(self: PoissonSamples) -> np.ndarray:
+        return np.flatnonzero(np.random.random(self._customers) < float(self._rate))  # noqa: NPY002
+
+    patch.setattr(PoissonSamples, "draw", draw)
+
+
+def a_slot_comes_back(patch: Patch) -> None:
+    patch.setattr(SlotBook, "take", lambda self, fit: True)
+
+
+def a_slot_fits_more_steps(patch: Patch) -> None:
+    patch.setattr(
+        Slot, "covers",
+        lambda self, other: other.rate <= self.rate and other.noise_multiplier >= self.noise_multiplier,
+    )  # fmt: skip
+
+
+def a_training_costs_the_study_nothing(patch: Patch) -> None:
+    patch.setattr(SampledGaussian, "fits", property(lambda self: ()))
+
+
+def a_training_is_one_gaussian_sum(patch: Patch) -> None:
+    """Priced as its steps' mean noise would be, were every step of other customers."""
+    patch.setattr(SampledGaussian, "fits", property(lambda self: (self.slot.model_copy(update={"steps": 1}),)))
+
+
+def any_training_is_masked_again(patch: Patch) -> None:
+    patch.setattr(privacy.ledger.state, "MaskedAgain", SumMechanism)
+
+
 def texts_in_refusals(patch: Patch) -> None:
     real = HolderNode._refuse
     patch.setattr(HolderNode, "_refuse", lambda self, code, reason: real(self, code, reason) + reason.encode())
@@ -903,6 +1004,18 @@ MUTANTS: list[tuple[Callable[[Patch], None], str]] = [
     (own_hello_not_compared, "own HELLO"),
     (bound_taken_from_the_plan, "bound recomputed"),
     (texts_in_refusals, "coded answers"),
+    (a_training_takes_opacus_noise, "a training's step"),
+    (a_training_has_half_of_the_noise, "a training's step"),
+    (a_training_clips_its_sums, "a training's step"),
+    (a_training_divides_by_its_customers, "a training's step"),
+    (one_sample_for_all_steps, "a training's samples"),
+    (samples_of_one_size, "a training's samples"),
+    (samples_from_a_seeded_generator, "a training's samples"),
+    (a_slot_comes_back, "slots"),
+    (a_slot_fits_more_steps, "slots"),
+    (a_training_costs_the_study_nothing, "slots"),
+    (a_training_is_one_gaussian_sum, "slots"),
+    (any_training_is_masked_again, "slots"),
 ]
 
 

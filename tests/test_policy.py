@@ -13,6 +13,7 @@ import protocol_kit as kit
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from clients.answering.approvals import MOST, Approvals
 from clients.answering.folder import LiveNode
@@ -50,7 +51,13 @@ def test_the_template_is_the_defaults() -> None:
     assert written == kit.lenient_policy(epsilon="8")
     uncommented = [line.removeprefix("# ") if " = " in line or line.startswith("# [") else line
                    for line in policy_toml(epsilon="8").splitlines()]  # fmt: skip
-    full = HolderPolicy.model_validate(tomllib.loads("\n".join(uncommented), parse_float=Decimal))
+    both = tomllib.loads("\n".join(uncommented), parse_float=Decimal)
+    with pytest.raises(ValidationError, match="slots go without"):
+        HolderPolicy.model_validate(both)
+    slots = both.pop("slots")
+    full = HolderPolicy.model_validate(both)
+    with_slots = HolderPolicy.model_validate({**both, "period": None, "slots": slots})
+    assert [one.count for one in with_slots.slots] == [4]
     assert full.period is not None
     assert full.hours is not None
     assert full.allow == written.allow

@@ -136,15 +136,17 @@ class HolderView(View[W]):
 
 @dataclass(frozen=True, kw_only=True)
 class Engine:
-    """Another way to compute a statistic: the same integers, faster.
+    """Another way to compute a statistic: the same integers, faster; or the only one, where a holder trains.
 
     Attributes:
         is_installed: whether what it needs is.
-        encode_sum: what a holder adds to the sum, shape ``(dim,)``, of the statistic and its rows.
+        encode_sum: what a holder adds to the sum, shape ``(dim,)``, of the statistic, its rows, and the holder's id.
+        needed: whether the statistic cannot be answered without it.
     """
 
     is_installed: Callable[[], bool]
-    encode_sum: Callable[[Any, Any], IntArray]
+    encode_sum: Callable[[Any, Any, str], IntArray]
+    needed: bool = False
 
 
 def _no_labels(context: HolderContext) -> Sequence[Path]:

@@ -12,7 +12,7 @@ from privacy.errors import CohortiumError, PolicyError
 from privacy.kernel.cells import CellRequest
 from privacy.kernel.feeds import Declared
 from privacy.ledger import Head, HeadPath
-from privacy.protocol.charging import below_declarations, records_per_person
+from privacy.protocol.charging import below_declarations, is_studys_noise, records_per_person
 from privacy.protocol.checkpoints import Fault, Shown, compared, read_checkpoint, taken
 from privacy.protocol.code import analysis_codes, kernel_code
 from privacy.protocol.identity import Roster, Signed
@@ -269,9 +269,8 @@ def _check_cost_facts(core: PlanCore, *, study: Study, roster: Roster) -> None:
     if core.bound != core.statistic.bound:
         raise Refused("declined", "the plan states another bound than this release computes")
     mechanism = core.mechanism
-    stated = (len(core.participants), study.placement, study.mechanism)
-    if (mechanism.holders, mechanism.placement, mechanism.noise) != stated:
-        raise Refused("declined", "the plan's noise is for another set of holders or placement")
+    if not is_studys_noise(core, study):
+        raise Refused("declined", "the plan's noise is for another set of holders, placement or training")
     if mechanism.colluding < study.budget.colluding_holders:
         raise Refused("policy", "the plan guards against fewer colluding holders than the study")
     if core.records != records_per_person(study, roster):

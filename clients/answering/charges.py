@@ -13,7 +13,7 @@ from privacy.errors import BudgetError
 from privacy.kernel.version import software_version
 from privacy.ledger import Caps, Ledger, Reserved
 from privacy.mechanisms.sampler import SAMPLER
-from privacy.protocol.charging import Payer, charge_for, records_per_person
+from privacy.protocol.charging import Payer, charge_for, records_per_person, study_cap
 from privacy.protocol.identity import Roster
 from privacy.protocol.study import Study
 
@@ -53,10 +53,12 @@ class Charges:
             BudgetError: if the caps do not cover what the study promises at most.
         """
         state = self._ledger.state
+        for slot in () if state.charged_for(study.digest) else study.slots:
+            state.check_slot(slot)
         if study.budget.reserve == "kept" or state.charged_for(study.digest):
             return
         k, counted = records_per_person(study, self._roster), self._counted()
-        promise = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) * counted**2 / k**2
+        promise = study_cap(study) * counted**2 / k**2
         caps = [("the lifetime cap", self._policy.lifetime.epsilon, self._policy.lifetime.delta, state.total)]
         if (period := self._policy.period) is not None:
             caps.append(("the budget of this period", period.epsilon, period.delta, state.of_period(period, now)))

@@ -41,6 +41,7 @@ def open_ledger(
         delta=policy.lifetime.delta,
         period=policy.period,
         records=records,
+        slots=policy.slots,
     )
     return Ledger.open_or_create(path, opened)
 

@@ -28,7 +28,7 @@ from clients.answering.asked import read_request
 from clients.answering.charges import Charges
 from clients.answering.clock import ANSWERED, FIRST, Clock, leave
 from clients.answering.ending import Ending
-from clients.answering.engines import encode_sum
+from clients.answering.engines import check_engines
 from clients.answering.evidence import keep_evidence
 from clients.answering.holder_data import HolderData
 from clients.answering.policy import HolderPolicy
@@ -202,6 +202,7 @@ class HolderNode:
             self._runs.make_room(request.study, self._moment())
             if self._ledger.restored:
                 raise Refused("stale", "the ledger was restored from a backup: `cohortium holder recover` comes first")
+            check_engines(request.study)
             self._charges.cover(request.study, now)
             log.info("run %s: preparing the customer table for study %s", request.run, request.study.name)
             key = MaskKey()
@@ -267,6 +268,7 @@ class HolderNode:
             shrunk_to=self._ledger.answered_set(core.study),
         )
         self._results.compare_hellos(request.hellos)
+        run.check_updates(core)
         head = self._ledger.head
         if any(sequence > head.sequence for sequence in asked.since):
             raise Refused("stale", "others remember entries that this ledger does not have: restore the right one")
@@ -347,7 +349,7 @@ class HolderNode:
         """
         core, digest = accepted.core, accepted.digest
         masked = masked_answer(
-            encode_sum(core.statistic, run.rows(core), holder=self.holder),
+            run.exact(core, digest, self.holder),
             run.noise.pop(digest),
             holder=self.holder,
             key=run.mask_key,

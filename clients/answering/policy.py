@@ -21,6 +21,8 @@ from privacy.kernel.feeds import SENSITIVE, Declared
 from privacy.kernel.limits import Name
 from privacy.kernel.terms import Slug, ZoneName
 from privacy.ledger import PeriodCap
+from privacy.ledger.entries import Slots
+from privacy.mechanisms import SumMechanism
 from privacy.protocol.messages import PlanCore
 from privacy.protocol.study import Study
 
@@ -34,6 +36,12 @@ _TEMPLATE = """\
 epsilon = {epsilon}
 delta = 1e-6
 # max_unreleased = 0.1          # part of it (of its mu^2) that charges without a release may take; then you are asked
+
+# [[slots]]                     # trainings on samples of one's own customers, as many as count says
+# rate = "0.1"                  # All of them count towards what a person may lose for life, used or not, beside the
+# noise_multiplier = "3.93"     # cap above; a used one never comes back. Not together with [period].
+# steps = 60
+# count = 4
 
 # [period]                      # a further cap for each period; P periods used to the end are sqrt(P) times one's mu
 # epsilon = 2
@@ -194,12 +202,15 @@ class HolderPolicy(Noun):
         period: what one customer may lose in each period of so many days; None for no such cap.
         allow: what the holder takes part in.
         hours: when; None for always.
+        slots: trainings on samples that this holder allows beside the lifetime cap, fixed beforehand: all count as
+            spent, used or not, and a used one never comes back.
     """
 
     lifetime: LifetimeBudget
     period: PeriodCap | None = None
     allow: Allow = Allow()
     hours: Hours | None = None
+    slots: tuple[Slots, ...] = since("0.2.0", (), max_length=20)
 
     @classmethod
     def read(cls, path: Path) -> Self:
@@ -214,6 +225,8 @@ class HolderPolicy(Noun):
     def _usable(self) -> Self:
         if not self.allow.analyses:
             raise ValueError("allow.analyses is empty: nothing would ever be answered")
+        if self.slots and self.period is not None:
+            raise ValueError("slots go without [period]: a training on samples has no part of a period's cap")
         both = sorted(set(self.allow.required) & set(self.allow.without))
         if both:
             raise ValueError(f"allow.required and allow.without both name {both[0]}: nothing would ever be answered")
@@ -241,6 +254,12 @@ class HolderPolicy(Noun):
             raise PolicyError(f"the policy does not allow the analysis {extra[0]}")
         if study.placement not in self.allow.placements:
             raise PolicyError(f"the policy does not allow the placement {study.placement}")
+        for slot in study.slots:
+            if not any(one.covers(slot) for one in self.slots):
+                raise PolicyError(
+                    f"the policy has no slot for a training on samples with rate {slot.rate}, noise multiplier "
+                    f"{slot.noise_multiplier} and {slot.steps} steps"
+                )
         for analysis in study.chosen:
             if analysis.consents(study.of(analysis)) - set(self.allow.figures):
                 raise PolicyError(f"the policy does not allow figures by holder ({analysis.name}.figures)")
@@ -289,23 +308,28 @@ class HolderPolicy(Noun):
             PolicyError: as above.
         """
         mechanism = core.mechanism
-        if core.analysis not in self.allow.analyses or mechanism.placement not in self.allow.placements:
+        if core.analysis not in self.allow.analyses:
             raise PolicyError("the policy does not allow this question")
+        if core.statistic.training is None:
+            self._admit_noise(mechanism)
         if core.statistic.of_holders and "by_holder" not in self.allow.figures:
             raise PolicyError("the policy does not allow figures by holder")
-        if mechanism.noise not in self.allow.mechanisms:
-            raise PolicyError("the policy does not allow this noise")
         if not set(self.allow.required) <= set(core.holders):
             raise PolicyError("a holder whom the policy asks for does not take part")
         if set(self.allow.without) & set(core.holders):
             raise PolicyError("a holder with whom the policy does not go together takes part")
-        if mechanism.holder_scale == 0 and self.allow.min_own_share > 0:
-            raise PolicyError("none of the noise would be this holder's own")
-        if self.allow.min_own_share * mechanism.protecting_shares > 1:
-            raise PolicyError("this holder's own share of the noise would be smaller than the policy asks")
         if mechanism.holders < self.allow.min_participants:
             raise PolicyError("fewer holders take part than the policy asks")
         if mechanism.colluding < self.allow.min_colluding:
             raise PolicyError("the question guards against fewer colluding holders than the policy asks")
         if mechanism.holders - mechanism.colluding < self.allow.min_hidden:
             raise PolicyError("too few holders would hide this one's totals")
+
+    def _admit_noise(self, mechanism: SumMechanism) -> None:
+        """Refuse noise that the policy does not allow; a holder's own training is allowed by slots alone."""
+        if mechanism.placement not in self.allow.placements or mechanism.noise not in self.allow.mechanisms:
+            raise PolicyError("the policy does not allow this placement or noise")
+        if mechanism.holder_scale == 0 and self.allow.min_own_share > 0:
+            raise PolicyError("none of the noise would be this holder's own")
+        if self.allow.min_own_share * mechanism.protecting_shares > 1:
+            raise PolicyError("this holder's own share of the noise would be smaller than the policy asks")

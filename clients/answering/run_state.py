@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clients.answering.admission import Accepted, Refused
+from clients.answering.engines import encode_sum
 from clients.answering.under_way import Moment, jumped, longest_idle
 from privacy.kernel.limits import MOST_WORDS
 from privacy.ledger import Question
@@ -40,6 +41,7 @@ class Run:
         began, used, asked: see :class:`clients.answering.under_way.UnderWay`.
         plans: those shown, with the text as it came.
         noise: drawn for them, by the core's digest.
+        updates: outcomes of this holder's own trainings, by the core's digest; masked again where an attempt fails.
         opened: cores whose check keys were shown. They are never answered: not by this process, which remembers them
             as long as its mask key, and not by another, which has no key for them.
     """
@@ -55,6 +57,7 @@ class Run:
     asked: bool = False
     plans: dict[Question, tuple[Accepted, Signed]] = field(default_factory=dict)
     noise: dict[str, NDArray[np.int64]] = field(default_factory=dict)
+    updates: dict[str, NDArray[np.int64]] = field(default_factory=dict)
     opened: set[str] = field(default_factory=set)
 
     def make_room(self, core: PlanCore, signed: Signed) -> None:
@@ -69,6 +72,27 @@ class Run:
         kept_bytes = sum(len(text.body) for _, text in self.plans.values())
         if kept_words + core.statistic.dim + (kept_bytes + len(signed.body)) // 8 > MOST_WORDS:
             raise Refused("busy", f"plans and their noise take more than {MOST_WORDS} words of one run")
+
+    def exact(self, core: PlanCore, digest: str, holder: str) -> NDArray[np.int64]:
+        """What a holder adds to a sum, before noise; or the outcome of an earlier training, where that is asked.
+
+        Noise that was drawn for a training is in no other answer: the same outcome is masked again, or a new one made.
+        """
+        if core.updates_of:
+            return self.updates[core.updates_of]
+        found = encode_sum(core.statistic, self.rows(core), holder=holder)
+        if core.statistic.training is not None:
+            self.updates[digest] = found
+        return found
+
+    def check_updates(self, core: PlanCore) -> None:
+        """Whether the training is here that a plan wants to have masked again.
+
+        Raises:
+            Refused: if it is not: this process has not made it.
+        """
+        if core.updates_of and core.updates_of not in self.updates:
+            raise Refused("stale", "the training that is asked for again was not made by this process")
 
     def rows(self, core: PlanCore) -> Any:
         """What a question's statistic reads.

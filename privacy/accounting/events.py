@@ -9,7 +9,7 @@ import math
 from collections.abc import Iterable
 from fractions import Fraction
 from functools import lru_cache
-from typing import Literal
+from typing import Literal, Protocol
 
 from pydantic import Field
 
@@ -20,7 +20,7 @@ from privacy.kernel.canonical import Noun
 KAPPA_CAP = Fraction(1, 10**7)
 
 #: Part of delta set aside for what the discreteness adds to it (which is some 40 orders of magnitude less).
-_DELTA_RESERVE = Fraction(1, 100)
+DELTA_RESERVE = Fraction(1, 100)
 
 #: Sums of prices whose denominators grow beyond this many bits are rounded up to the grid.
 _EXACT_BITS = 4096
@@ -29,7 +29,7 @@ _EXACT_BITS = 4096
 _PRICE_GRID = 10**60
 
 #: Exponent of the probability, e^-120 an event, outside which the bound on the ratio may fail.
-_TAIL = 120
+TAIL = 120
 
 
 class GaussianSum(Noun):
@@ -64,6 +64,11 @@ class GaussianSum(Noun):
         return Fraction(records * records * self.squared_norm, self.variance)
 
     @property
+    def fits(self) -> tuple[()]:
+        """No training on samples (:mod:`privacy.accounting.sampled`)."""
+        return ()
+
+    @property
     def kappa(self) -> Fraction:
         """How far the discrete noise is from the rounded Gaussian that mu describes, as a bound on a log ratio.
 
@@ -72,20 +77,20 @@ class GaussianSum(Noun):
         ``|x|^2 <= 4 sigma^2 (120 + 0.35 dim)`` outside probability e^-120 (Chernoff at 1/4). So replacing one by the
         other moves epsilon by at most 2 kappa and delta by at most e^(epsilon - 120), and kappas of events add up.
         """
-        return (_TAIL + Fraction(35, 100) * self.dim) / (6 * self.variance)
+        return (TAIL + Fraction(35, 100) * self.dim) / (6 * self.variance)
 
 
 @lru_cache(maxsize=256)
 def squared_cap(epsilon: float, delta: float) -> Fraction:
     """Budget for the sum of mu^2 under (epsilon, delta), with what the discreteness may take set aside."""
-    return squared_budget(epsilon - 2 * float(KAPPA_CAP), delta * float(1 - _DELTA_RESERVE))
+    return squared_budget(epsilon - 2 * float(KAPPA_CAP), delta * float(1 - DELTA_RESERVE))
 
 
 def epsilon_spent(squared_mu: Fraction, delta: float) -> float:
     """Epsilon at ``delta`` of releases whose mu^2 add up to this; the inverse of :func:`squared_cap`."""
     if squared_mu == 0:
         return 0.0
-    return epsilon_of(root(squared_mu), delta * float(1 - _DELTA_RESERVE)) + 2 * float(KAPPA_CAP)
+    return epsilon_of(root(squared_mu), delta * float(1 - DELTA_RESERVE)) + 2 * float(KAPPA_CAP)
 
 
 def add_price(total: Fraction, price: Fraction) -> Fraction:
@@ -99,7 +104,11 @@ def add_price(total: Fraction, price: Fraction) -> Fraction:
     return result
 
 
-def total_squared_mu(events: Iterable[GaussianSum], records: int = 1) -> Fraction:
+class _Priced(Protocol):
+    def squared_mu(self, records: int = 1) -> Fraction: ...
+
+
+def total_squared_mu(events: Iterable[_Priced], records: int = 1) -> Fraction:
     """mu^2 of several releases together: they add up, also when chosen one after another.
 
     Dong, Roth, Su 2022, corollary 3.3, where each one's mu is fixed beforehand; Smith, Thakurta 2022, "Fully adaptive

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Generic, Literal, TypeVar
 
+from privacy.accounting.sampled import Slot
 from privacy.kernel.canonical import Noun
 from privacy.kernel.customers import CustomerRequest
 from privacy.kernel.features import Feature
@@ -25,6 +26,14 @@ Whose = Literal["overall", "by_holder"]
 
 def _nothing(options: Any) -> frozenset[Any]:
     return frozenset()
+
+
+def _suits_all(options: Any, terms: Terms) -> str:
+    return ""
+
+
+def _no_training(options: Any) -> Slot | None:
+    return None
 
 
 def _never(options: Any) -> str:
@@ -54,6 +63,8 @@ class AnalysisContract(Generic[T]):
             that nothing is asked but what was approved. None where questions rest on earlier releases.
         features: those that it alone reads, beside the common ones; a second reader moves them to the kernel.
         consents: whose figures it releases; a policy must allow each.
+        trains: the training on samples for which each holder needs a slot, if it asks for one; None where it does not.
+        suits: why its options do not go with the study's terms, in a sentence; empty where they do.
         withholds: the setting by which results have no totals, as ``study.toml`` has it; empty where they have.
         has_withheld_form: whether its results have a form without totals; a study that withholds them may name no
             analysis that has none.
@@ -67,5 +78,7 @@ class AnalysisContract(Generic[T]):
     questions: Callable[[T, Terms], tuple[Statistic[Any], ...]] = _found_on_the_way
     features: tuple[Feature, ...] = ()
     consents: Callable[[T], frozenset[Whose]] = _nothing
+    trains: Callable[[T], Slot | None] = _no_training
+    suits: Callable[[T, Terms], str] = _suits_all
     withholds: Callable[[T], str] = _never
     has_withheld_form: bool = False

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from fractions import Fraction
 from functools import cache
 
 from privacy.accounting.gdp import root
+from privacy.accounting.sampled import Slot
 from privacy.audit.findings import Claim, Spent, judged
 
 #: Prices that are told apart; beyond it they are rounded up to steps of half a percent.
@@ -23,7 +25,7 @@ _AGREEMENT = 0.01
 _PRV_ERROR = 0.02
 
 
-def pld_epsilon(prices: Mapping[Fraction, int], delta: float) -> float | None:
+def pld_epsilon(prices: Mapping[Fraction, int], delta: float, fits: Sequence[Slot] = ()) -> float | None:
     """Epsilon by dp_accounting's privacy loss distributions, composed price by price; 0 for none.
 
     None where mu is above 10: that is no protection at all, and too large for these tables.
@@ -31,22 +33,28 @@ def pld_epsilon(prices: Mapping[Fraction, int], delta: float) -> float | None:
     Args:
         prices: mu^2 of charges, and how many there are of each.
         delta: probability bound.
+        fits: trainings on samples.
     """
     if beyond(prices):
         return None
-    return _pld(tuple(sorted(grouped(prices).items())), delta)
+    trainings = Counter(fit.key for fit in fits)
+    return _pld(tuple(sorted(grouped(prices).items())), tuple(sorted(trainings.items())), delta)
 
 
 @cache
-def _pld(mus: tuple[tuple[float, int], ...], delta: float) -> float:
-    if not mus:
+def _pld(
+    mus: tuple[tuple[float, int], ...], trainings: tuple[tuple[tuple[Decimal, Decimal, int], int], ...], delta: float
+) -> float:
+    if not mus and not trainings:
         return 0.0
-    from dp_accounting import GaussianDpEvent  # here: slow to import
+    from dp_accounting import GaussianDpEvent, PoissonSampledDpEvent  # here: slow to import
     from dp_accounting.pld import PLDAccountant
 
     accountant = PLDAccountant()
     for mu, count in mus:
         accountant.compose(GaussianDpEvent(1 / mu), count)
+    for (rate, noise, steps), count in trainings:
+        accountant.compose(PoissonSampledDpEvent(float(rate), GaussianDpEvent(float(noise))), steps * count)
     return float(accountant.get_epsilon(delta))
 
 

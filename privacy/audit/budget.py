@@ -9,6 +9,7 @@ from fractions import Fraction
 from pydantic import BaseModel, ConfigDict
 
 from privacy.accounting.events import epsilon_spent, squared_cap
+from privacy.accounting.sampled import epsilon_with
 from privacy.ledger import Ledger, LedgerState, Reserved
 from privacy.ledger.state import DAY
 
@@ -45,6 +46,19 @@ class CapUse(_Value):
     until: dt.date | None = None
 
 
+class SlotsLeft(_Value):
+    """Trainings on samples beside the lifetime cap.
+
+    Attributes:
+        free, of: how many are free, of how many that were ever stated or used.
+        life: epsilon for one person, at the cap's delta, of all of them and a cap that is used to its end.
+    """
+
+    free: int
+    of: int
+    life: float
+
+
 class BudgetPlan(_Value):
     """What can still be asked of a holder.
 
@@ -59,6 +73,7 @@ class BudgetPlan(_Value):
         fit_life: how many fit into what is left for life.
         after: epsilon for life, at the lifetime cap's delta, once ``fit_now`` of them were asked.
         periods: P, how many full periods the remaining lifetime budget lasts; None without periods.
+        slots: trainings on samples beside the caps; None where none was ever stated.
     """
 
     owner: str
@@ -72,6 +87,7 @@ class BudgetPlan(_Value):
     fit_life: int
     after: float
     periods: int | None
+    slots: SlotsLeft | None = None
 
 
 class PeriodLeft(_Value):
@@ -90,12 +106,14 @@ class BudgetLeft(_Value):
         fit_life: how many more studies of epsilon 1 fit for life, at the cap's delta.
         like_last: how many more fit at the price of the last run; None where there was none.
         period: of the period under way; None without periods.
+        slots: trainings on samples; None where none was ever stated.
     """
 
     used: float
     fit_life: int
     like_last: int | None
     period: PeriodLeft | None
+    slots: SlotsLeft | None = None
 
 
 def use_of_caps(state: LedgerState, now: int, *, counted: int) -> tuple[CapUse, ...]:
@@ -176,6 +194,7 @@ def plan_budget(
         fit_life=fit_life,
         after=epsilon_spent(spent + fit_now * price, float(opened.delta)),
         periods=periods,
+        slots=slots_left(state, counted=counted),
     )
 
 
@@ -213,7 +232,20 @@ def left_of(state: LedgerState, last: Sequence[Reserved], now: int, *, counted: 
     price = sum((one.event.squared_mu(counted) for one in last), Fraction(0))
     left = squared_cap(life.epsilon, life.delta) - state.total.at(counted).squared_mu
     like_last = max(0, int(left / price)) if price else None
+    slots = slots_left(state, counted=counted)
+    if like_last is not None and slots is not None and any(one.event.fits for one in last):
+        like_last = min(like_last, slots.free)
     of_period = None
     if period and period[0].until is not None:
         of_period = PeriodLeft(used=period[0].used, fit=plan.fit_now, until=period[0].until)
-    return BudgetLeft(used=life.used, fit_life=plan.fit_life, like_last=like_last, period=of_period)
+    return BudgetLeft(used=life.used, fit_life=plan.fit_life, like_last=like_last, period=of_period, slots=slots)
+
+
+def slots_left(state: LedgerState, *, counted: int) -> SlotsLeft | None:
+    """The trainings on samples that are left, for one person at ``counted`` holders, each with slots like these."""
+    opened, slots = state.opened, state.slots.all
+    if not slots or opened is None or opened.epsilon is None or opened.delta is None:
+        return None
+    delta = float(opened.delta)
+    life = epsilon_with(squared_cap(float(opened.epsilon), delta), slots * counted, delta)
+    return SlotsLeft(free=state.slots.free, of=len(slots), life=life)

@@ -48,6 +48,12 @@ def show_plan(plan: BudgetPlan) -> None:
         screen.print(
             f"The lifetime cap lasts for {plan.periods} more full periods: P of them add up to sqrt(P) times mu."
         )
+    if plan.slots is not None:
+        screen.print(
+            f"Trainings on samples: {plan.slots.free} of {many(plan.slots.of, 'slot')} free, beside the caps: "
+            f"with all of them, and the lifetime cap used to its end, epsilon for life is {up(plan.slots.life)}.",
+            soft_wrap=True,
+        )
     for cap in plan.caps:
         if cap.warn:
             where = "lifetime cap" if cap.until is None else "cap of this period"

@@ -20,6 +20,9 @@ def budget_in_words(left: BudgetLeft | None, language: Language = "en") -> str:
         until = day_text(left.period.until, language)
         used = _percent(left.period.used)
         sentences.append(say(COMMON, "budget_of_period", language, count=left.period.fit, used=used, until=until))
+    if left.slots is not None:
+        life = f"{left.slots.life:.2f}"
+        sentences.append(say(COMMON, "budget_slots", language, free=left.slots.free, of=left.slots.of, life=life))
     return say(COMMON, "sentence_gap", language).join(sentences)
 
 

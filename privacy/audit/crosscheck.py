@@ -6,7 +6,6 @@ import json
 from collections.abc import Iterator, Mapping
 from itertools import combinations
 
-from privacy.accounting.events import squared_cap
 from privacy.audit.entry_claims import SHARED, Walk
 from privacy.audit.findings import Claim, judged
 from privacy.audit.scratch import Scratch
@@ -149,7 +148,7 @@ def studies_within(walk: Walk, studies: Mapping[str, Study]) -> Claim:
         if study is None:
             if not walk.lost:
                 wrong.append(f"the study {digest[:12]} is charged and not shown")
-        elif total.squared_mu > squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)):
+        elif not total.within(study.budget.epsilon, study.budget.effective_delta):
             wrong.append(f"study {study.name} passes its own budget of epsilon {study.budget.epsilon}")
     return judged(walk.party, "each study kept its own budget", wrong, f"{len(walk.studies)} studies")
 

@@ -7,11 +7,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from fractions import Fraction
 
-from privacy.accounting.events import KAPPA_CAP, epsilon_spent, squared_cap
+from privacy.accounting.events import KAPPA_CAP, squared_cap
+from privacy.accounting.sampled import epsilon_with
 from privacy.audit.accountants import accountants_agree, pld_epsilon
 from privacy.audit.findings import Claim, Spent, judged
+from privacy.audit.noise_claims import wrong_with_shares
 from privacy.audit.prv import prv_epsilon
 from privacy.audit.scratch import Scratch
+from privacy.audit.slot_claims import SlotClaims
 from privacy.kernel.canonical import canonical_json
 from privacy.ledger import (
     Answered,
@@ -33,7 +36,6 @@ from privacy.ledger import (
 )
 from privacy.ledger.chain import EMPTY, Row, read_entry
 from privacy.ledger.state import Days, Life, Total
-from privacy.mechanisms.gaussian import MIN_SHARE_SCALE
 from privacy.presentation.numbers import many
 
 #: Facts of a charge that all parties must record alike.
@@ -86,6 +88,7 @@ class Walk:
         self.counted: dict[str, tuple[int, int]] = {}
         self.promise: tuple[Fraction, float, float] | None = None
         self._life = Life()
+        self.slots = SlotClaims()
         self._days = Days()
         # As ledgers without K added up: each charge at its study's k.
         self._by_studies = Total()
@@ -162,7 +165,7 @@ class Walk:
                 self._wrong["order"].append("its first entry does not say whose it is")
         elif (fact.owner, fact.role) != self.owner:
             self._wrong["order"].append(f"entry {position}: it was opened for several owners")
-        elif (fact.epsilon, fact.delta, fact.period) != (self._opened.epsilon, self._opened.delta, self._opened.period):
+        elif _limits(fact) != _limits(self._opened):
             self.notes.append(
                 f"{self.party} changed its caps from {_caps(self._opened)} to {_caps(fact)}, entry {position}"
             )
@@ -171,6 +174,7 @@ class Walk:
         self._count_on(fact, stated, position)
         self._opened = fact
         self._life.open(fact)
+        self.slots.open(fact)
 
     def _count_on(self, fact: Opened, stated: int | None, position: int) -> None:
         """K never falls by itself; an operator lowered it."""
@@ -193,6 +197,7 @@ class Walk:
             self._wrong["recovery"].append(f"entry {position} names other lost entries than stand before it")
         self.lost.append((position, fact))
         self._life.recover(fact)
+        self.slots.recover(fact)
         cap = self._opened
         if fact.spent == "all" and cap is not None and cap.epsilon is not None and cap.delta is not None:
             full = squared_cap(float(cap.epsilon), float(cap.delta))
@@ -209,7 +214,8 @@ class Walk:
             self._wrong["order"].append(f"entry {position} charges an attempt again")
         shared = canonical_json({field: raw.get(field, "integer") for field in SHARED}).decode()
         self._scratch.put("charge", self.party, fact.core, position, question, value, shared)
-        self._prices[fact.event.squared_mu(), fact.records] += 1
+        if fact.event.squared_mu():
+            self._prices[fact.event.squared_mu(), fact.records] += 1
         self._life.charge(fact.event)
         self._by_studies = self._by_studies.plus(fact.event, fact.records)
         self.named.update(fact.holders)
@@ -219,13 +225,8 @@ class Walk:
         if before is not None and not set(fact.holders) <= before:
             self._wrong["sets"].append(f"entry {position}: the set of holders of study {fact.study} grows")
         self._sets[fact.study_digest] = frozenset(fact.holders)
-        if fact.event.share_scale < MIN_SHARE_SCALE:
-            self._wrong["noise"].append(f"entry {position}: shares of scale {fact.event.share_scale} are too coarse")
-        shares = len(fact.holders) - fact.colluding if fact.placement == "distributed" else 1
-        if fact.event.protecting_shares != shares or shares < 1:
-            self._wrong["noise"].append(
-                f"entry {position} counts on {fact.event.protecting_shares} shares, and {shares} protect"
-            )
+        self.slots.charge(fact, position)
+        self._wrong["noise"] += wrong_with_shares(fact, position)
         if fact.assurance == "float":
             self._wrong["generator"].append(
                 f"entry {position} ({fact.study}, {fact.title}): noise of 2^32 states: count these values as known"
@@ -358,6 +359,7 @@ class Walk:
             if cap.period is not None:
                 text += f", and {cap.period.epsilon} in any {cap.period.days} days"
             yield judged(about, "the lifetime cap was kept", wrong["cap"], text)
+        yield from self.slots.claims(about)
         yield accountants_agree(about, price)
 
     def price(self, *, third: bool) -> Spent:
@@ -370,6 +372,7 @@ class Walk:
         delta = float(opened.delta) if opened is not None and opened.delta is not None else DEFAULT_DELTA
         k = self.records if self.owner is not None and self.owner[1] == "holder" else None
         prices: Counter[Fraction] = Counter()
+        fits = self.slots.of_person(k)
         for (own, of_study), count in self._prices.items():
             prices[own * (k or of_study) ** 2] += count
         return Spent(
@@ -378,13 +381,18 @@ class Walk:
             charges=self._counts["reserved"],
             k=k,
             delta=delta,
-            epsilon=epsilon_spent(sum((p * n for p, n in prices.items()), Fraction(0)), delta),
-            epsilon_pld=pld_epsilon(prices, delta),
-            epsilon_prv=prv_epsilon(prices, delta) if third else None,
+            epsilon=epsilon_with(sum((p * n for p, n in prices.items()), Fraction(0)), fits, delta),
+            epsilon_pld=pld_epsilon(prices, delta, fits),
+            epsilon_prv=prv_epsilon(prices, delta, fits) if third else None,
             cap=None if opened is None or opened.epsilon is None else float(opened.epsilon),
         )
 
 
+def _limits(opened: Opened) -> tuple[object, ...]:
+    return opened.epsilon, opened.delta, opened.period, opened.slots
+
+
 def _caps(opened: Opened) -> str:
     period = f", {opened.period.epsilon} per {opened.period.days} days" if opened.period else ""
-    return f"epsilon {opened.epsilon} at delta {opened.delta}{period}"
+    slots = f", {many(sum(one.count for one in opened.slots), 'slot')}" if opened.slots else ""
+    return f"epsilon {opened.epsilon} at delta {opened.delta}{period}{slots}"

@@ -5,16 +5,15 @@ from __future__ import annotations
 import datetime as dt
 import time
 from collections.abc import Iterator, Sequence
-from fractions import Fraction
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from privacy.accounting.events import epsilon_spent
 from privacy.audit.budget import BudgetLeft, budget_left
 from privacy.errors import LedgerError
 from privacy.ledger import Evidence, Failed, Ledger, Opened, Released, Reserved
 from privacy.ledger.entries import Fact
+from privacy.ledger.state import Total
 from privacy.protocol.asked_studies import studies_of_runs
 
 #: Delta at which a coordinator's ledger, which states none, is shown.
@@ -105,12 +104,12 @@ def _charges(ledger: Ledger, facts: Sequence[Fact], *, delta: float, counted: in
     released = {fact.core for fact in facts if isinstance(fact, Released)}
     failed = {fact.core: fact.reason for fact in facts if isinstance(fact, Failed)}
     days = {run: study.get("as_of") for run, study in studies_of_runs(ledger)}
-    total = Fraction(0)
+    total = Total()
     for fact in facts:
         if not isinstance(fact, Reserved):
             continue
-        price = fact.event.squared_mu(counted or fact.records)
-        total += price
+        price = Total().plus(fact.event, counted or fact.records)
+        total = total.and_also(price)
         if fact.core in released:
             outcome = "released"
         elif fact.core in failed:
@@ -128,6 +127,6 @@ def _charges(ledger: Ledger, facts: Sequence[Fact], *, delta: float, counted: in
             outcome=outcome,
             holders=len(fact.holders),
             k=fact.records,
-            epsilon=epsilon_spent(price, delta),
-            total=epsilon_spent(total, delta),
+            epsilon=price.epsilon(delta),
+            total=total.epsilon(delta),
         )

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from privacy.accounting.events import GaussianSum, add_price, epsilon_spent
+from privacy.accounting.events import GaussianSum, add_price
+from privacy.accounting.sampled import epsilon_with
 from privacy.audit.entry_claims import DEFAULT_DELTA, Walk
 from privacy.audit.findings import Claim, Person, judged
 from privacy.audit.roster_claims import History
@@ -78,13 +79,16 @@ def within_the_cap(walks: list[Walk], scratch: Scratch, known: set[str]) -> tupl
     promises = [ledgers[holder].promise for holder in worst.holders]
     limit = max((promise for promise in promises if promise is not None), default=None)
     delta = limit[2] if limit is not None else DEFAULT_DELTA
+    fits = tuple(fit for holder in worst.holders for fit in ledgers[holder].slots.of_person(1))
+    slots = tuple(slot for holder in worst.holders for slot in ledgers[holder].slots.book.all)
+    cap = None if limit is None else epsilon_with(limit[0], slots, delta) if slots else limit[1]
     person = Person(
         holders=worst.holders,
         k=min(k_of[holder] for holder in worst.holders),
         delta=delta,
-        epsilon=epsilon_spent(worst.squared_mu, delta),
+        epsilon=epsilon_with(worst.squared_mu, fits, delta),
         exact=worst.exact,
-        cap=None if limit is None else limit[1],
+        cap=cap,
         missing=tuple(sorted(everybody - set(ledgers))),
     )
     names = ", ".join(person.holders)
@@ -120,7 +124,8 @@ def _asked(walks: list[Walk], ledgers: dict[str, Walk], scratch: Scratch) -> dic
         price, answered = Fraction(0), set()
         for _, who, text in group:
             facts = json.loads(text)
-            price = max(price, GaussianSum.model_validate(facts["event"]).squared_mu())
+            if facts["event"]["kind"] == "gaussian_sum":  # trainings on samples have no mu^2
+                price = max(price, GaussianSum.model_validate(facts["event"]).squared_mu())
             answered |= lossy & set(facts["holders"]) | ({party[who]} if who in party else set())
         key = frozenset(answered)
         asked[key] = add_price(asked.get(key, Fraction(0)), price)

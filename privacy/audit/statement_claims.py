@@ -15,7 +15,7 @@ from privacy.errors import ConfigError, ProtocolError
 from privacy.kernel.canonical import canonical_json
 from privacy.ledger import Evidence, Question
 from privacy.presentation.numbers import many
-from privacy.protocol.charging import Payer, below_declarations, charge_for, records_per_person
+from privacy.protocol.charging import Payer, below_declarations, charge_for, is_studys_noise, records_per_person
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.messages import (
     AnswerRequest,
@@ -227,10 +227,9 @@ class Statements:
             core.mechanism.check_range(core.bound)
         except ConfigError:
             wrong.append(f"{name} could overflow 64 bits")
-        mechanism, stated = core.mechanism, (len(core.participants), study.placement, study.mechanism)
-        if (mechanism.holders, mechanism.placement, mechanism.noise) != stated:
-            wrong.append(f"the noise of {name} is for another set of holders or placement than the study")
-        if mechanism.colluding < study.budget.colluding_holders:
+        if not is_studys_noise(core, study):
+            wrong.append(f"the noise of {name} is for another set of holders, placement or training than the study")
+        if core.mechanism.colluding < study.budget.colluding_holders:
             wrong.append(f"{name} guards against fewer colluding holders than the study")
         if core.records != records_per_person(study, roster):
             wrong.append(f"{name} counts on {core.records} records of a person, the study on another number")

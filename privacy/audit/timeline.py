@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
 
-from privacy.accounting.events import epsilon_spent
-from privacy.audit.budget import BudgetLeft, CapUse, day_of, left_of, use_of_caps
+from privacy.audit.budget import BudgetLeft, CapUse, day_of, left_of, slots_left, use_of_caps
 from privacy.audit.bundle import kind_of, read_bundle
 from privacy.ledger import Declined, LedgerState, Opened, Reserved, read_ledger_rows
 from privacy.ledger.chain import Row, read_entry
+from privacy.ledger.state import Total
 from privacy.protocol.identity import Roster, Signed
 from privacy.protocol.membership import RosterUpdate
 from privacy.protocol.messages import HelloRequest
@@ -23,7 +24,7 @@ SHOWN_DELTA = 1e-6
 
 @dataclass
 class Sum:
-    """What some charges add up to, mu^2 of two relations.
+    """What some charges add up to, for two relations.
 
     Attributes:
         questions: how many charges.
@@ -31,14 +32,19 @@ class Sum:
     """
 
     questions: int = 0
-    own: Fraction = Fraction(0)
-    person: Fraction = Fraction(0)
+    own: Total = field(default_factory=Total)
+    person: Total = field(default_factory=Total)
 
     def add(self, charge: Reserved) -> None:
         """One more charge."""
         self.questions += 1
-        self.own += charge.event.squared_mu(1)
-        self.person += charge.event.squared_mu(charge.records)
+        self.own = self.own.plus(charge.event)
+        self.person = self.person.plus(charge.event, charge.records)
+
+    @property
+    def size(self) -> tuple[Fraction, int]:
+        """What a record that tells more of the same charges has more of."""
+        return self.person.squared_mu, len(self.person.fits)
 
 
 @dataclass
@@ -89,7 +95,7 @@ class Story:
     total: Sum = field(default_factory=Sum)
     analyses: dict[str, Sum] = field(default_factory=dict)
     studies: dict[str, StudySum] = field(default_factory=dict)
-    days: dict[dt.date, Fraction] = field(default_factory=dict)
+    days: dict[dt.date, Total] = field(default_factory=dict)
     declined: list[Declined] = field(default_factory=list)
     rosters: list[Roster] = field(default_factory=list)
     shown: dict[str, Study] = field(default_factory=dict)
@@ -102,9 +108,9 @@ class Story:
         opened = self.state.opened
         return float(opened.delta) if opened is not None and opened.delta is not None else SHOWN_DELTA
 
-    def epsilon(self, squared_mu: Fraction) -> float:
+    def epsilon(self, total: Total) -> float:
         """Epsilon at that delta."""
-        return epsilon_spent(squared_mu, self.delta)
+        return total.epsilon(self.delta)
 
     @property
     def holders(self) -> int:
@@ -116,17 +122,22 @@ class Story:
         """K: at how many holders the caps count one person."""
         return self.state.counted_on(self.holders)
 
-    def for_a_person(self, own: Fraction) -> Fraction:
-        """mu^2 for a person at K holders, from that of one record."""
-        return own * self.counted**2
+    def for_a_person(self, own: Total) -> Total:
+        """For a person at K holders, from what one record costs."""
+        return own.at(self.counted)
 
-    def everywhere(self, own: Fraction) -> Fraction:
+    def everywhere(self, own: Total) -> Total:
         """The same for a person at all holders."""
-        return own * max(self.counted, self.holders) ** 2
+        return own.at(max(self.counted, self.holders))
 
     def caps(self) -> tuple[CapUse, ...]:
         """What of the caps is used, at the time of the last charge."""
         return use_of_caps(self.state, self.last_time, counted=self.counted)
+
+    def most_for_life(self, cap: CapUse) -> float:
+        """Epsilon that this cap allows a person for life, with all slots that the owner stated."""
+        slots = slots_left(self.state, counted=self.counted)
+        return cap.epsilon if slots is None else math.ceil(1000 * slots.life) / 1000
 
     def left(self) -> BudgetLeft | None:
         """How many more studies what is left is enough for, at that time; None for a coordinator."""

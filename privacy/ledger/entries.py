@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from privacy.accounting.events import GaussianSum
+from privacy.accounting.sampled import MaskedAgain, SampledGaussian, Slot
 from privacy.kernel.canonical import ExactDecimal, Noun, sha256_hex, since
 from privacy.kernel.limits import MOST_MEMBERS, Name, RunId, Sequence, Time
 
@@ -55,6 +56,17 @@ class PeriodCap(Noun):
         return math.floor((time - begin) / (86_400 * self.days))
 
 
+class Slots(Slot):
+    """Trainings on samples that a holder allows, fixed beforehand: so many, each no worse than these parameters."""
+
+    count: int = Field(ge=1, le=1000)
+
+    @property
+    def one(self) -> Slot:
+        """One of them."""
+        return Slot(rate=self.rate, noise_multiplier=self.noise_multiplier, steps=self.steps)
+
+
 class Opened(Noun):
     """First entry: whose ledger this is and the lifetime cap for one person. A later one changes the caps, or K.
 
@@ -66,6 +78,7 @@ class Opened(Noun):
         period: cap of each period.
         records: K, at how many holders of the federation the caps count one person; None where it is not stated (a
             coordinator, or a ledger of before there was K), which counts as all of them.
+        slots: trainings on samples that the holder allows beside the cap, which all count as spent from the start.
     """
 
     kind: Literal["opened"] = "opened"
@@ -75,6 +88,7 @@ class Opened(Noun):
     delta: ExactDecimal | None = None
     period: PeriodCap | None = None
     records: int | None = since("0.2.0", None, ge=1, le=1000)
+    slots: tuple[Slots, ...] = since("0.2.0", (), max_length=20)
 
     def carrying(self, before: Opened | None) -> Opened:
         """The same with the K that was stated before, where this one states none: silence takes nothing back."""
@@ -121,7 +135,7 @@ class Reserved(Noun):
     title: Name
     statistic: Name
     statistic_digest: Digest
-    event: GaussianSum
+    event: Annotated[GaussianSum | SampledGaussian | MaskedAgain, Field(discriminator="kind")]
     records: int = Field(ge=1, le=1_000_000)
     placement: Literal["distributed", "local", "central"]
     holders: tuple[Name, ...] = Field(max_length=MOST_MEMBERS)

@@ -6,7 +6,8 @@ from decimal import Decimal
 from fractions import Fraction
 from typing import Literal, NamedTuple
 
-from privacy.accounting.events import KAPPA_CAP, GaussianSum, add_price, epsilon_spent, squared_cap
+from privacy.accounting.events import KAPPA_CAP, add_price, squared_cap
+from privacy.accounting.sampled import Event, MaskedAgain, SampledGaussian, Slot, epsilon_with
 from privacy.errors import BudgetError, LedgerError, ProtocolError
 from privacy.ledger.entries import (
     Decided,
@@ -23,6 +24,7 @@ from privacy.ledger.entries import (
     RosterAccepted,
 )
 from privacy.ledger.losses import Losses
+from privacy.ledger.slots import SlotBook
 
 #: Seconds of a day.
 DAY = 86_400
@@ -48,26 +50,39 @@ class Caps(NamedTuple):
 
 
 class Total(NamedTuple):
-    """What several charges cost together: the sums of mu^2 and of kappa."""
+    """What several charges cost together: the sums of mu^2 and of kappa, and the trainings on samples beside them."""
 
     squared_mu: Fraction = Fraction(0)
     kappa: Fraction = Fraction(0)
+    fits: tuple[Slot, ...] = ()
 
-    def plus(self, event: GaussianSum, records: int = 1) -> Total:
+    def plus(self, event: Event, records: int = 1) -> Total:
         """With one more charge, for a person with so many records."""
-        return self.and_also(Total(event.squared_mu(records), records * event.kappa))
+        return self.and_also(Total(event.squared_mu(records), records * event.kappa, event.fits * records))
 
     def and_also(self, other: Total) -> Total:
         """Both together."""
-        return Total(add_price(self.squared_mu, other.squared_mu), add_price(self.kappa, other.kappa))
+        return Total(
+            add_price(self.squared_mu, other.squared_mu), add_price(self.kappa, other.kappa), self.fits + other.fits
+        )
+
+    def epsilon(self, delta: float) -> float:
+        """Epsilon at ``delta`` of all of them together."""
+        return epsilon_with(self.squared_mu, self.fits, delta)
+
+    def within(self, epsilon: Decimal, delta: Decimal) -> bool:
+        """Whether all of them together keep a cap; ``kappa`` apart."""
+        if self.fits:
+            return self.epsilon(float(delta)) <= float(epsilon)
+        return self.squared_mu <= squared_cap(float(epsilon), float(delta))
 
     def at(self, records: int) -> Total:
         """The same for a person at so many holders, each of whose ledgers adds up to this for one record.
 
         mu adds up over the holders (Minkowski), so mu^2 grows with the square; a person's questions are those of all
-        these ledgers, so kappa grows with their number.
+        these ledgers, so kappa grows with their number, and each of them has trained by itself.
         """
-        return Total(records * records * self.squared_mu, records * self.kappa)
+        return Total(records * records * self.squared_mu, records * self.kappa, self.fits * records)
 
 
 class Days:
@@ -116,7 +131,7 @@ class Life:
         self._opened = opened
         self._least = min(self._least, opened.records or 1)
 
-    def charge(self, event: GaussianSum) -> None:
+    def charge(self, event: Event) -> None:
         """One more charge."""
         self._since = self._since.plus(event)
 
@@ -133,7 +148,7 @@ class Life:
     def total(self) -> Total:
         """The sums, for one record."""
         before = self._before._replace(squared_mu=max(self._before.squared_mu, self._full / self._least**2))
-        return before.and_also(self._since)
+        return before.and_also(self._since)._replace(fits=())  # slots count in full: :class:`SlotBook`
 
 
 class LedgerState:
@@ -150,9 +165,12 @@ class LedgerState:
         rosters: digests of the rosters that the owner accepted.
         results: (run, run that made it) to the result that was handed out, oldest first.
         recoveries: all of them, oldest first.
+        slots: trainings on samples that the owner allows, and those that were taken.
     """
 
     def __init__(self) -> None:
+        self.slots = SlotBook()
+        self._trained: dict[str, tuple[str, str]] = {}  # cores of trainings to their study and statistic
         self.opened: Opened | None = None
         self.owner: tuple[str, str] | None = None
         self.released: dict[str, str] = {}
@@ -178,9 +196,13 @@ class LedgerState:
         if isinstance(fact, Opened):
             self.opened = fact.carrying(self.opened)
             self._life.open(self.opened)
+            self.slots.state(fact.slots)
             self.owner = self.owner or (fact.owner, fact.role)
         elif isinstance(fact, Reserved):
             self._life.charge(fact.event)
+            if isinstance(fact.event, SampledGaussian):
+                self.slots.take(fact.event)
+                self._trained[fact.core] = (fact.study_digest, fact.statistic_digest)
             self._named.update(fact.holders)
             self._studies[fact.study_digest] = self.of_study(fact.study_digest).plus(fact.event, fact.records)
             self._days.add(fact)
@@ -190,6 +212,8 @@ class LedgerState:
             self._charged.setdefault(fact.study_digest, []).append(fact.core)
         elif isinstance(fact, Recovered):
             self._life.recover(fact)
+            if fact.spent == "all":
+                self.slots.take_all()
             self.recoveries.append(fact)
         elif isinstance(fact, Released):
             self.released[fact.core] = fact.release
@@ -242,6 +266,15 @@ class LedgerState:
         """Who took part in the last charged question of a study; None where there was none."""
         return self._holders.get(study_digest)
 
+    def check_slot(self, fit: Slot) -> None:
+        """Refuse a training on samples for which no slot is free.
+
+        Raises:
+            BudgetError: with what it needs.
+        """
+        if self.slots.find(fit) is None:
+            raise _no_slot(fit, self.slots)
+
     def admit(self, charge: Reserved, caps: Caps) -> None:
         """Refuse a charge that repeats a question or passes a cap.
 
@@ -257,28 +290,47 @@ class LedgerState:
             raise ProtocolError("this attempt of this question was charged before")
         study = self.of_study(charge.study_digest)
         _within("the study's budget", study, study.plus(charge.event, charge.records), caps.study)
+        if isinstance(charge.event, MaskedAgain) and self._trained.get(charge.event.core) != (
+            charge.study_digest, charge.statistic_digest,
+        ):  # fmt: skip
+            raise ProtocolError("a training is to be masked again that this ledger has not charged")
         if caps.period is None and caps.lifetime is None:
             return
         k = max(caps.records or 0, self.opened.records or 0)
         if k == 0:
             raise LedgerError("nobody says at how many holders a person may be; no cap can be kept for one")
+        sums = Total().plus(charge.event)._replace(fits=())  # slots, not caps, hold trainings on samples
         who = f" for a person at {k} holders" if k > 1 else ""
         if caps.period is not None:
-            before = self.of_period(caps.period, charge.time)
+            before = self.of_period(caps.period, charge.time)._replace(fits=())
             period = (caps.period.epsilon, caps.period.delta)
-            _within(f"the budget of this period{who}", before.at(k), before.plus(charge.event).at(k), period)
+            _within(f"the budget of this period{who}", before.at(k), before.and_also(sums).at(k), period)
         if caps.lifetime is not None:
+            if isinstance(charge.event, SampledGaussian):
+                self.check_slot(charge.event)
             before = self.total
-            _within(f"the lifetime cap{who}", before.at(k), before.plus(charge.event).at(k), caps.lifetime)
+            _within(f"the lifetime cap{who}", before.at(k), before.and_also(sums).at(k), caps.lifetime)
             if caps.unreleased is not None:
                 self.losses.admit(charge, part=caps.unreleased, lifetime=caps.lifetime, records=k)
 
 
+def _no_slot(fit: Slot, book: SlotBook) -> BudgetError:
+    """A training that no slot is free for: what it would need, and what to do."""
+    wanted = f"rate {fit.rate}, noise multiplier {fit.noise_multiplier}, {fit.steps} steps"
+    covering = [slot for slot in book.stated if slot.covers(fit)]
+    why = "all slots that would do are used, and a used one never comes back" if covering else "no slot is as large"
+    return BudgetError(
+        f"a training on samples ({wanted}) needs a free slot of the policy: {why}",
+        hint="let the holder's operator decide: a further [[slots]] table in policy.toml (or a larger count) raises "
+        f'what a person may lose for life: rate = "{fit.rate}", noise_multiplier = "{fit.noise_multiplier}", '
+        f"steps = {fit.steps}, count = 1",
+    )
+
+
 def _within(name: str, before: Total, after: Total, cap: tuple[Decimal, Decimal]) -> None:
     epsilon, delta = cap
-    if after.squared_mu > squared_cap(float(epsilon), float(delta)):
-        spent = epsilon_spent(before.squared_mu, float(delta))
-        would = epsilon_spent(after.squared_mu, float(delta))
+    if not after.within(epsilon, delta):
+        spent, would = before.epsilon(float(delta)), after.epsilon(float(delta))
         raise BudgetError(
             f"{name} does not suffice: epsilon {spent:.3f} of {epsilon} is spent, "
             f"and this question would make it {would:.3f}",

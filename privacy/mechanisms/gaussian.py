@@ -31,7 +31,8 @@ PLACEMENTS: tuple[Placement, ...] = ("distributed", "local", "central")
 
 #: What a study is held against. The noise is the exact discrete Gaussian with both; with ``opacus``, in placement
 #: ``central`` only, Opacus' accountant states its figure beside ours.
-Noise = Literal["integer", "opacus"]
+#: With ``own`` each holder answers with what it has noised itself, step by step, and nothing is added to that.
+Noise = Literal["integer", "opacus", "own"]
 
 
 class SumMechanism(Noun):
@@ -41,8 +42,8 @@ class SumMechanism(Noun):
         placement: see the module's text.
         holders: m, how many holders add up.
         colluding: t, how many of them may pool what they know, 1 or more; m - t is at least 1.
-        share_scale: standard deviation of one share, in integer units.
-        noise: the study's ``mechanism``; how noise is drawn does not depend on it.
+        share_scale: standard deviation of one share, in integer units; with ``own`` noise, of a step's.
+        noise: the study's ``mechanism``, or ``own``; how noise is drawn does not depend on it.
     """
 
     placement: Placement
@@ -53,6 +54,8 @@ class SumMechanism(Noun):
 
     @model_validator(mode="after")
     def _some_honest(self) -> Self:
+        if self.noise == "own" and self.placement != "local":
+            raise ValueError("a holder's own noise suffices alone: placement local")
         if self.noise == "opacus" and self.placement != "central":
             raise ValueError("opacus goes with the coordinator's noise, in placement central")
         if self.colluding >= self.holders:
@@ -76,8 +79,13 @@ class SumMechanism(Noun):
 
     @property
     def holder_scale(self) -> int:
-        """Standard deviation of what each holder adds (0 in ``central``)."""
-        return 0 if self.placement == "central" else self.share_scale
+        """Standard deviation of what each holder adds (0 in ``central``, and where its answer has noise already)."""
+        return 0 if self.placement == "central" or self.noise == "own" else self.share_scale
+
+    @classmethod
+    def own(cls, scale: int, *, holders: int, colluding: int) -> Self:
+        """Of answers that holders have noised themselves, with steps of this standard deviation."""
+        return cls(placement="local", holders=holders, colluding=colluding, share_scale=scale, noise="own")
 
     def event(self, bound: ContributionBound, dim: int) -> GaussianSum:
         """The fact to be charged for one release through this mechanism."""

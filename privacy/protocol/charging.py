@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from decimal import Decimal
+from fractions import Fraction
 from typing import NamedTuple
 
+from privacy.accounting.events import squared_cap
+from privacy.accounting.sampled import squared_rest
 from privacy.ledger import Caps, PeriodCap, Reserved
+from privacy.mechanisms import SumMechanism
 from privacy.protocol.identity import Declarations, Roster
 from privacy.protocol.messages import FLOAT_NOISE_UNTIL, PlanCore
 from privacy.protocol.study import Study
@@ -71,6 +75,22 @@ class Payer(NamedTuple):
     unreleased: Decimal | None = None
 
 
+def study_cap(study: Study) -> Fraction:
+    """mu^2 that a study's questions may cost one person together, beside its trainings on samples; 0 for none."""
+    epsilon, delta = float(study.budget.epsilon), float(study.budget.effective_delta)
+    return squared_rest(epsilon, study.fits, delta) if study.fits else squared_cap(epsilon, delta)
+
+
+def is_studys_noise(core: PlanCore, study: Study) -> bool:
+    """Whether a plan's noise is what its study names, for all who take part; of a training, its steps' own noise."""
+    mechanism, training = core.mechanism, core.statistic.training
+    if training is None:
+        stated = (len(core.participants), study.placement, study.mechanism)
+        return (mechanism.holders, mechanism.placement, mechanism.noise) == stated and not core.updates_of
+    own = SumMechanism.own(training.noise_scale, holders=len(core.participants), colluding=mechanism.colluding)
+    return mechanism == own and training.slot.key in {slot.key for slot in study.slots}
+
+
 def charge_for(core: PlanCore, study: Study, payer: Payer) -> tuple[Reserved, Caps]:
     """The charge for one attempt of a question, and the caps it must keep; the same facts on both sides."""
     float_noise = core.mechanism.noise == "opacus" and core.protocol <= FLOAT_NOISE_UNTIL
@@ -83,7 +103,7 @@ def charge_for(core: PlanCore, study: Study, payer: Payer) -> tuple[Reserved, Ca
         title=core.title,
         statistic=core.statistic.kind,
         statistic_digest=core.statistic.digest,
-        event=core.mechanism.event(core.statistic.bound, core.statistic.dim),
+        event=core.event,
         records=core.records,
         placement=core.mechanism.placement,
         holders=core.holders,

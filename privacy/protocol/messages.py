@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from privacy.accounting.sampled import Event, MaskedAgain
 from privacy.analyses.catalogue import AnyStatistic
 from privacy.kernel.canonical import Noun, since
 from privacy.kernel.feeds import Declared
@@ -238,6 +239,8 @@ class PlanCore(Noun):
         code: digest of the contract's source code that every study rests on (``privacy.protocol.code``).
         expires: seconds since 1970, UTC.
         analysis_code: digest of the source code of the analysis' room.
+        updates_of: digest of the core of an earlier attempt, where holders answer with the trainings that they made for
+            it, masked again for those that are left; empty where they train.
     """
 
     protocol: int = Field(ge=0, le=1_000_000)
@@ -256,6 +259,7 @@ class PlanCore(Noun):
     code: Digest
     expires: Time
     analysis_code: Digest | Literal[""] = since("0.2.0", "")
+    updates_of: Digest | Literal[""] = since("0.2.0", "")
 
     @model_validator(mode="after")
     def _ordered(self) -> Self:
@@ -263,6 +267,14 @@ class PlanCore(Noun):
         if names != sorted(set(names)):
             raise ValueError("participants must be sorted, each once")
         return self
+
+    @property
+    def event(self) -> Event:
+        """What answering it costs, as facts."""
+        training = self.statistic.training
+        if training is None:
+            return self.mechanism.event(self.statistic.bound, self.statistic.dim)
+        return MaskedAgain(core=self.updates_of) if self.updates_of else training
 
     @property
     def holders(self) -> tuple[str, ...]:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 from pydantic import Field, create_model, field_validator, model_validator
 
+from privacy.accounting.sampled import Slot
 from privacy.analyses import ANALYSES
 from privacy.analyses.catalogue import BY_NAME, NAMES, columns_of
 from privacy.analyses.contract import AnalysisContract
@@ -87,6 +88,13 @@ class Study(_Sections):
                 raise ValueError(f"{setting} goes with the analysis {able} alone: the others release counts")
         return self
 
+    @model_validator(mode="after")
+    def _options_go_with_the_terms(self) -> Self:
+        for analysis in self.chosen:
+            if why := analysis.suits(self.of(analysis), self):
+                raise ValueError(why)
+        return self
+
     def of(self, analysis: AnalysisContract[T]) -> T:
         """The study's options of an analysis."""
         options: T = getattr(self, analysis.name)
@@ -101,6 +109,17 @@ class Study(_Sections):
     def totals_withheld(self) -> bool:
         """Whether what is handed out has proportions only, and no total."""
         return any(analysis.withholds(self.of(analysis)) for analysis in ANALYSES)
+
+    @property
+    def slots(self) -> tuple[Slot, ...]:
+        """The trainings on samples for which each holder needs a slot."""
+        found = (analysis.trains(self.of(analysis)) for analysis in self.chosen)
+        return tuple(slot for slot in found if slot is not None)
+
+    @property
+    def fits(self) -> tuple[Slot, ...]:
+        """The trainings on samples that one person is in: at each holder that it may be a customer of, by itself."""
+        return self.slots * (self.budget.max_holders_per_customer or 1)
 
     @property
     def row_requests(self) -> dict[str, RowRequest]:

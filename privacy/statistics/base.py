@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import Field
 
+from privacy.accounting.sampled import SampledGaussian
 from privacy.kernel.canonical import Noun
 
 #: Integer units in one natural unit. So large that what the discrete noise differs from a Gaussian by (kappa, see
@@ -82,6 +83,11 @@ class Statistic(Noun, ABC, Generic[R]):
     def looks_at(self) -> tuple[frozenset[str], int]:
         """Names of the features that are read, and how many days a table must have; nothing for other rows."""
         return frozenset(), 0
+
+    @property
+    def training(self) -> SampledGaussian | None:
+        """What a holder's own training costs where it answers with the outcome of one; None where it adds up rows."""
+        return None
 
     @property
     def of_holders(self) -> frozenset[str]:

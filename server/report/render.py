@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from fractions import Fraction
 from functools import partial
 from typing import Any
 
+from privacy.accounting.sampled import epsilon_with
 from privacy.kernel.canonical import plain_decimal
 from privacy.kernel.terms import RateStep
 from privacy.presentation.cells import Cell
@@ -166,6 +168,7 @@ def _privacy(result: StudyResult, sections: list[_Shown], language: Language) ->
         "all_runs": all_runs_sentences(result, language),
         "over": spending.epsilon_person > spending.epsilon_promised * (1 + _ROUNDING),
         "questions": _questions(spending, language),
+        "questions_notes": [say("questions_note"), *_training_notes(spending, language)],
         "placement": study.placement,
         "trust": trust,
         "limits": [
@@ -181,18 +184,34 @@ def _privacy(result: StudyResult, sections: list[_Shown], language: Language) ->
 
 
 def _questions(spending: Spending, language: Language) -> list[tuple[str, str, str, bool, str, str, str]]:
-    total = math.fsum(question.mu**2 for question in spending.questions)
+    trained = any(question.slot for question in spending.questions)  # then mu does not tell the shares
+    total = 0.0 if trained else math.fsum(question.mu**2 for question in spending.questions)
     return [
         (
             _question(question.question, language),
             str(question.attempt),
             text(question.outcome, language),
             question.outcome == "failed",
-            f"{question.mu:.4f}",
-            f"{100 * question.mu**2 / total:.1f}" if total > 0 else "0.0",
+            text("cost_slot", language) if question.slot else f"{question.mu:.4f}",
+            f"{100 * question.mu**2 / total:.1f}" if total > 0 else "-" if trained else "0.0",
             str(question.holders),
         )
         for question in spending.questions
+    ]
+
+
+def _training_notes(spending: Spending, language: Language) -> list[str]:
+    """What each training on samples took, and what it costs by itself."""
+    return [
+        text(
+            "slot_note",
+            language,
+            rate=plain_decimal(slot.rate),
+            noise=plain_decimal(slot.noise_multiplier),
+            steps=slot.steps,
+            epsilon=epsilon_text(epsilon_with(Fraction(0), (slot,), spending.delta)),
+        )
+        for slot in dict.fromkeys(question.slot for question in spending.questions if question.slot)
     ]
 
 

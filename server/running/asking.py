@@ -121,6 +121,7 @@ class Asking:
             code=kernel_code(),
             expires=self._line.expiry(),
             analysis_code=analysis_code(asked.analysis),
+            updates_of=self._trained(question) if statistic.training is not None else "",
         )
         self._books.ledger.check(*self._charge(core))  # no holder is asked what the study cannot pay
         request = self._books.identity.sign(
@@ -199,7 +200,14 @@ class Asking:
                 "nobody to hide behind",
                 hint="run the study again when more holders are ready",
             )
+        if statistic.training is not None:
+            return SumMechanism.own(statistic.training.noise_scale, holders=holders, colluding=budget.colluding_holders)
         return planned_mechanism(self._study, squared_mu, statistic, holders=holders, records=self.records)
+
+    def _trained(self, question: Question) -> str:
+        """The core of an earlier attempt for which holders have trained; empty where none was charged."""
+        earlier = (question.model_copy(update={"attempt": one}) for one in range(1, question.attempt))
+        return next(filter(None, map(self._books.ledger.reserved_core, earlier)), "")
 
     def _charge(self, core: PlanCore) -> tuple[Reserved, Caps]:
         sampler = SAMPLER if core.mechanism.placement == "central" else ""

@@ -7,8 +7,7 @@ from fractions import Fraction
 
 from pydantic import BaseModel, ConfigDict
 
-from privacy.accounting.events import epsilon_spent
-from privacy.accounting.gdp import best_guess, mu_of
+from privacy.accounting.sampled import Slot, epsilon_with
 from privacy.errors import ConfigError
 from privacy.mechanisms import PLACEMENTS, Placement, calibrate
 from privacy.presentation.numbers import many
@@ -19,6 +18,7 @@ from privacy.statistics import GAMMA, ContributionBound
 from server.analyses.catalogue import CATALOGUE
 from server.analysis.expectation import Expectation
 from server.running.reserve import Reserve, planned_by
+from server.running.spending import promised_guess
 
 
 class _Value(BaseModel):
@@ -34,6 +34,7 @@ class QuestionCheck(_Value):
         again: of the second answer that it gets where no attempt fails (None where it gets none).
         total: epsilon of all questions up to here, with their second answers, where no attempt fails.
         total_with_retry: the same if an attempt of this question fails and none before it.
+        slot: of a training on samples, which takes a slot of each holder's policy; None for a sum.
     """
 
     analysis: str
@@ -43,6 +44,7 @@ class QuestionCheck(_Value):
     again: float | None
     total: float
     total_with_retry: float | None
+    slot: Slot | None = None
 
 
 class StudyCheck(_Value):
@@ -109,7 +111,7 @@ def check_study(
         parts=_parts(reserve),
         expectations=tuple(expectations),
         at_worst=tuple(_expectations(reserve, holders, first_only=True)) if second_answers else (),
-        best_guess=best_guess(mu_of(float(budget.epsilon), delta)),
+        best_guess=promised_guess(study),
         placements={name: value / noise["distributed"] for name, value in noise.items()},
         warnings=(
             *_warnings(study, holders, k, largest_share),
@@ -123,18 +125,22 @@ def _questions(reserve: Reserve, delta: float) -> Iterator[QuestionCheck]:
     """Each question's price, and the sum up to it, in the order in which they are asked."""
     spare = reserve.study.budget.spare_attempts > 0
     total = Fraction(0)
+    fits: tuple[Slot, ...] = ()
     for key, second in reserve.undisturbed().items():
         price = reserve.prices[key]
+        own = () if price else reserve.study.fits  # only a training on samples has no mu^2
+        fits += own
         retried = total + 2 * price
         total += price + second
         yield QuestionCheck(
             analysis=key[0],
             title=key[1],
-            epsilon=epsilon_spent(price, delta),
-            epsilon_with_retry=epsilon_spent(2 * price, delta) if spare else None,
-            again=epsilon_spent(second, delta) if second else None,
-            total=epsilon_spent(total, delta),
-            total_with_retry=epsilon_spent(retried + reserve.free(key, retried), delta) if spare else None,
+            epsilon=epsilon_with(price, own, delta),
+            epsilon_with_retry=epsilon_with(2 * price, own, delta) if spare else None,
+            again=epsilon_with(second, (), delta) if second else None,
+            total=epsilon_with(total, fits, delta),
+            total_with_retry=epsilon_with(retried + reserve.free(key, retried), fits, delta) if spare else None,
+            slot=own[0] if own else None,
         )
 
 
@@ -227,6 +233,13 @@ def _warnings(study: Study, holders: int, k: int, largest_share: float | None) -
         )
     if study.placement == "central":
         found.append("Placement central: the coordinator sees exact totals and must be trusted with them.")
+    for slot in study.slots:
+        found.append(
+            f"Each holder trains by itself and needs a free slot in its policy.toml: rate {slot.rate}, noise "
+            f"multiplier {slot.noise_multiplier}, {slot.steps} steps. The slot is used up, and cohortium[train] "
+            "must be installed there. "
+            "Where holders' outcomes differ much (nobody can see that), averages are worse than sums."
+        )
     if study.mechanism == "opacus":
         found.append(
             "Mechanism opacus: the noise is the exact one of every study; Opacus adds its own accountant's figure for"

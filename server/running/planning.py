@@ -7,8 +7,10 @@ from fractions import Fraction
 from typing import Any
 
 from privacy.accounting.events import squared_cap
+from privacy.accounting.sampled import epsilon_with, least_noise
 from privacy.errors import BudgetError
 from privacy.mechanisms import Placement, SumMechanism, calibrate
+from privacy.protocol.charging import study_cap
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
@@ -36,9 +38,9 @@ def priced(study: Study) -> Prices:
     Raises:
         BudgetError: if the budget is too small to be divided.
     """
-    cap = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta))
+    cap = study_cap(study)
     if cap <= 0:
-        raise BudgetError("the study's epsilon and delta leave no budget")
+        raise _no_budget(study)
     stated = study.budget.split
     first: dict[Key, Fraction] = {}
     kept: dict[Key, Fraction] = {}
@@ -51,6 +53,19 @@ def priced(study: Study) -> Prices:
     return Prices(
         first={key: cap * weight / total for key, weight in first.items()},
         kept={key: cap * weight / total for key, weight in kept.items()},
+    )
+
+
+def _no_budget(study: Study) -> BudgetError:
+    if not study.fits:
+        return BudgetError("the study's epsilon and delta leave no budget")
+    epsilon, delta = float(study.budget.epsilon), float(study.budget.effective_delta)
+    beside = squared_cap(epsilon, delta) / 5  # what an evaluation is usually given
+    needed = least_noise(epsilon, study.slots[0], delta, squared_mu=beside, records=len(study.fits))
+    return BudgetError(
+        f"the training on samples alone costs a person epsilon {epsilon_with(Fraction(0), study.fits, delta):.3f} of "
+        f"the {study.budget.epsilon} that the study promises: nothing is left to measure the model",
+        hint=f'slot.noise_multiplier = "{needed}" leaves a fifth; or raise budget.epsilon',
     )
 
 

@@ -15,8 +15,8 @@ from dataclasses import KW_ONLY, dataclass
 from fractions import Fraction
 from typing import Any, Self
 
-from privacy.accounting.events import squared_cap
 from privacy.ledger import Reserved
+from privacy.protocol.charging import study_cap
 from privacy.protocol.study import Study
 from privacy.statistics import Statistic
 from server.analyses.catalogue import CATALOGUE
@@ -67,12 +67,13 @@ class Reserve:
             charged: mu^2 of all the study's charges so far.
 
         Returns:
-            mu^2 for one person; 0 where it is too little, or the study keeps its reserve.
+            mu^2 for one person; 0 where it is too little, the study keeps its reserve, or the question has no mu^2: a
+            holder does not train twice.
         """
-        if self.study.budget.reserve == "kept":
+        if self.study.budget.reserve == "kept" or not self.prices[key]:
             return Fraction(0)
         budget = self.study.budget
-        cap = squared_cap(float(budget.epsilon), float(budget.effective_delta))
+        cap = study_cap(self.study)
         later = [self.prices[one] for one in self.later(key)]
         needed = sum(later, Fraction(0)) + budget.spare_attempts * max(later, default=Fraction(0))
         needed += sum((self.kept.get(one, Fraction(0)) for one in self.later(key)), Fraction(0))

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import importlib.util
 from collections import Counter
-from fractions import Fraction
+from functools import reduce
 
-from privacy.accounting.events import epsilon_spent, total_squared_mu
 from privacy.accounting.gdp import best_guess, mu_of, root
+from privacy.accounting.sampled import SampledGaussian, guess_with
 from privacy.audit.prv import prv_epsilon
 from privacy.errors import ConfigError
 from privacy.ledger import Ledger, Released, Reserved
+from privacy.ledger.state import Total
+from privacy.protocol.charging import study_cap
 from privacy.protocol.study import Study
 from privacy.results import QuestionCost, Spending
 
@@ -28,6 +30,13 @@ def check_accountants(study: Study) -> None:
         )
 
 
+def promised_guess(study: Study) -> float:
+    """Highest probability to guess right whether one person took part, from all that a study may spend."""
+    if study.fits:
+        return guess_with(study_cap(study), study.fits)
+    return best_guess(mu_of(float(study.budget.epsilon), float(study.budget.effective_delta)))
+
+
 def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> Spending:
     """All charges of a study, over all its runs, seen from three relations.
 
@@ -40,24 +49,25 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
     released = {f.core for f in facts if isinstance(f, Released)}
     delta = float(study.budget.effective_delta)
 
-    def squared(k: int) -> Fraction:
-        return total_squared_mu((charge.event for charge in charges), k)
+    def total(k: int) -> Total:
+        return reduce(lambda sum_, charge: sum_.plus(charge.event, k), charges, Total())
 
-    prices = Counter(charge.event.squared_mu(records) for charge in charges)
+    person = total(records)
+    prices = Counter(price for charge in charges if (price := charge.event.squared_mu(records)))
     every = [fact for fact in facts if isinstance(fact, Reserved)]
-    in_all = sum((charge.event.squared_mu(charge.records) for charge in every), Fraction(0))
+    in_all = reduce(lambda sum_, charge: sum_.plus(charge.event, charge.records), every, Total())
     return Spending(
-        epsilon_all_runs=epsilon_spent(in_all, delta),
-        epsilon_opacus=prv_epsilon(prices, delta) if study.mechanism == "opacus" else None,
+        epsilon_all_runs=in_all.epsilon(delta),
+        epsilon_opacus=prv_epsilon(prices, delta, person.fits) if study.mechanism == "opacus" else None,
         studies=len({charge.study_digest for charge in every} | {study.digest}),
         delta=delta,
         epsilon_promised=float(study.budget.epsilon),
-        epsilon_person=epsilon_spent(squared(records), delta),
+        epsilon_person=person.epsilon(delta),
         k=records,
-        epsilon_all_holders=epsilon_spent(squared(holders), delta),
-        epsilon_own=epsilon_spent(squared(1), delta),
-        best_guess=best_guess(root(squared(records))),
-        best_guess_promised=best_guess(mu_of(float(study.budget.epsilon), delta)),
+        epsilon_all_holders=total(holders).epsilon(delta),
+        epsilon_own=total(1).epsilon(delta),
+        best_guess=guess_with(person.squared_mu, person.fits),
+        best_guess_promised=promised_guess(study),
         questions=tuple(
             QuestionCost(
                 question=charge.title,
@@ -65,6 +75,7 @@ def spending_of(study: Study, ledger: Ledger, *, records: int, holders: int) -> 
                 outcome="released" if charge.core in released else "failed",
                 mu=root(charge.event.squared_mu(charge.records)),
                 holders=len(charge.holders),
+                slot=charge.event.slot if isinstance(charge.event, SampledGaussian) else None,
             )
             for charge in charges
         ),

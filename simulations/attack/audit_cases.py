@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from privacy.analyses.catalogue import NAMES
+from privacy.analyses.catalogue import CATALOGUE, NAMES
 from privacy.kernel.cells import CellRows
 from privacy.kernel.customers import CustomerColumns
 from privacy.kernel.features import MISSING, FeatureTable
@@ -22,7 +22,7 @@ from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from privacy.statistics.examples import EXAMPLES, FAR, HOLDERS, Example, cells_of, columns_of, features_of
 
-__all__ = ["EXAMPLE_OF", "HOLDERS", "OPTIONS_OF", "Case", "candidates_of", "case_of", "joined", "table_of"]
+__all__ = ["EXAMPLE_OF", "HOLDERS", "OPTIONS_OF", "SUMS", "Case", "candidates_of", "case_of", "joined", "table_of"]
 
 
 def _room(name: str) -> Any:
@@ -37,6 +37,10 @@ def _examples() -> Iterator[Example]:
 
 #: The example of each kind.
 EXAMPLE_OF: dict[str, Example] = {example.statistic.kind: example for example in _examples()}
+
+#: The kinds that are sums over customers, with noise that is added to the sum. A holder's own training is none: what it
+#: releases is no sum of the rows that its contract bounds, and what an attack on one of its steps would show is little.
+SUMS: tuple[str, ...] = tuple(kind for kind in CATALOGUE if EXAMPLE_OF[kind].statistic.training is None)
 
 #: The table of each analysis in a small study that may ask every kind of question.
 OPTIONS_OF: dict[str, dict[str, Any]] = {name: dict(_room(name).OPTIONS) for name in NAMES}

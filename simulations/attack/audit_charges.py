@@ -21,8 +21,8 @@ import server.aggregation.noise
 from clients.answering.answers import Sampler, masked_answer, noise_share
 from clients.answering.engines import encode_sum
 from clients.answering.policy import HolderPolicy
-from privacy.accounting.events import squared_cap
-from privacy.analyses.catalogue import BY_NAME, CATALOGUE, NAMES, analysis_of
+from privacy.accounting.events import GaussianSum, squared_cap
+from privacy.analyses.catalogue import BY_NAME, NAMES, analysis_of
 from privacy.audit.empirical import Checked
 from privacy.ledger import Ledger, Reserved
 from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism
@@ -33,7 +33,7 @@ from privacy.statistics import Statistic
 from privacy.statistics.base import IntArray
 from server.releases import Release
 from server.running.federation import Federation
-from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, OPTIONS_OF, table_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, OPTIONS_OF, SUMS, table_of
 from simulations.attack.replacing import Planting, replaced
 from simulations.worlds.kit import MemoryFederation
 
@@ -118,7 +118,7 @@ class Rehearsed:
             sampler=self.recorder,
         )
         study = study_for(placement)
-        self._price = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) / len(CATALOGUE)
+        self._price = squared_cap(float(study.budget.epsilon), float(study.budget.effective_delta)) / len(SUMS)
         self._study = study
         self._coordinator = coordinator_of(self._federation, study)
 
@@ -149,7 +149,10 @@ def _compared(
     release: Release, statistic: Statistic[Any], recorder: Recorder, charges: Sequence[tuple[str, Reserved]]
 ) -> str:
     for owner, charge in charges:
-        event, shares = charge.event, 1 if charge.placement == "central" else len(charge.holders)
+        event = charge.event
+        if not isinstance(event, GaussianSum):
+            return f"{owner} was charged for a training"
+        shares = 1 if charge.placement == "central" else len(charge.holders)
         if recorder.asked != shares * [(event.share_scale, event.dim)]:
             return (
                 f"{owner} was charged for {shares} x {event.dim} draws of scale {event.share_scale}, "
@@ -212,7 +215,7 @@ FAULTS: dict[str, tuple[Planting, tuple[Placement, ...]]] = {
 
 
 def checked_charges(
-    kinds: Sequence[str] = tuple(CATALOGUE), placements: Sequence[Placement] = PLACEMENTS, fault: str = ""
+    kinds: Sequence[str] = SUMS, placements: Sequence[Placement] = PLACEMENTS, fault: str = ""
 ) -> Iterator[Checked]:
     """One finding for each kind of statistic and placement.
 

@@ -19,7 +19,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from privacy.accounting.gdp import epsilon_of, root
-from privacy.analyses.catalogue import CATALOGUE
 from privacy.audit.empirical import (
     DELTA,
     FALSE_ALARM,
@@ -38,9 +37,10 @@ from privacy.mechanisms import PLACEMENTS, Placement, SumMechanism, calibrate
 from privacy.mechanisms.sampler import SAMPLER
 from privacy.secure_sum.masks import CHECK_WORDS, MaskKey, from_bytes
 from privacy.statistics.base import IntArray
-from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, Case, case_of
+from simulations.attack.audit_cases import EXAMPLE_OF, HOLDERS, SUMS, Case, case_of
 from simulations.attack.audit_series import FAULTS as SERIES_FAULTS
 from simulations.attack.audit_series import SERIES, Series
+from simulations.attack.audit_trainings import Training
 from simulations.attack.planted_faults import FAULTS, Fault
 from simulations.attack.release_path import ReleasePath
 
@@ -83,12 +83,10 @@ def settings_of(kinds: tuple[str, ...] = (), placements: tuple[Placement, ...] =
     Raises:
         ConfigError: if there is no such kind.
     """
-    unknown = sorted(set(kinds) - set(CATALOGUE))
+    unknown = sorted(set(kinds) - set(SUMS))
     if unknown:
-        raise ConfigError(f"there is no statistic {', '.join(unknown)}", hint=f"there are: {', '.join(CATALOGUE)}")
-    return tuple(
-        Setting(kind=kind, placement=placement) for kind in kinds or tuple(CATALOGUE) for placement in placements
-    )
+        raise ConfigError(f"there is no statistic {', '.join(unknown)}", hint=f"there are: {', '.join(SUMS)}")
+    return tuple(Setting(kind=kind, placement=placement) for kind in kinds or SUMS for placement in placements)
 
 
 def faulty(settings: tuple[Setting, ...]) -> tuple[Setting, ...]:
@@ -182,7 +180,9 @@ class Rehearsal:
         return float(vector.astype(np.float64) @ self._target / (self._target @ self._target))
 
 
-def audited(setting: Setting | Series, *, trials: int, alpha: float, on_release: Callable[[], None]) -> Audited:
+def audited(
+    setting: Setting | Series | Training, *, trials: int, alpha: float, on_release: Callable[[], None]
+) -> Audited:
     """Attack one setting.
 
     Args:
@@ -231,7 +231,7 @@ class Plan:
         trials: releases with the target, and as many without, for each.
     """
 
-    settings: tuple[Setting | Series, ...]
+    settings: tuple[Setting | Series | Training, ...]
     trials: int
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,15 @@ from simulations.worlds.kit import MemoryFederation
 
 def export_all(federation: MemoryFederation, out: Path) -> Path:
     """A bundle of every member, ``out/<member>.bundle``."""
+    return export_all_of(federation.root, federation.roster.holders, out)
+
+
+def export_all_of(root: Path, holders: Iterable[str], out: Path) -> Path:
+    """The same of a workspace's folder."""
     out.mkdir(parents=True, exist_ok=True)
-    export(federation.folder.root, out / "coordinator.bundle")
-    for holder in federation.roster.holders:
-        export(federation.root / "holders" / holder, out / f"{holder}.bundle")
+    export(root / "coordinator", out / "coordinator.bundle")
+    for holder in holders:
+        export(root / "holders" / holder, out / f"{holder}.bundle")
     return out
 
 

@@ -24,7 +24,7 @@ SECONDS: dict[str, int] = {
     "test_customer_table": 14,
     "test_damaged_files": 12, "test_empirical_audit": 16, "test_examples": 34, "test_export_formats": 10,
     "test_buying": 5, "test_history_fit": 20, "test_history_runs": 18, "test_purchase_days": 4,
-    "test_lookalike_runs": 16, "test_becoming": 6,
+    "test_local_over_flower": 53, "test_local_training": 6, "test_lookalike_runs": 16, "test_becoming": 6,
     "test_feature_scales": 3, "test_feed_policy": 4, "test_feeds": 5, "test_features": 18, "test_feeds_of_several": 34,
     "test_federation_run": 9, "test_first_evening": 35,
     "test_flower_deployment": 39, "test_gateway": 7, "test_gateway_costs": 6, "test_generator": 6, "test_heads": 5,

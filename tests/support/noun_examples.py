@@ -13,6 +13,7 @@ from statistic_kit import TURNED_VIEW
 
 from clients.answering.policy import Allow, HolderPolicy, Hours, LifetimeBudget
 from privacy.accounting.events import GaussianSum
+from privacy.accounting.sampled import MaskedAgain, SampledGaussian
 from privacy.analyses.churn.known import KnownModel, KnownTest
 from privacy.analyses.clusters.nouns import Centre, Clusters
 from privacy.analyses.clusters.options import ClusterName, ClusterOptions, KnownClusters
@@ -49,6 +50,7 @@ from privacy.ledger import (
     ResultAccepted,
     RosterAccepted,
 )
+from privacy.ledger.entries import Slots
 from privacy.ledger.paths import Passage
 from privacy.mechanisms import SumMechanism
 from privacy.protocol import messages as m
@@ -150,6 +152,7 @@ CORE = m.PlanCore(
 )
 
 
+SLOTS = Slots(rate=Decimal("0.05"), noise_multiplier=Decimal("2"), steps=80, count=3)
 RESERVED = Reserved(
     question=QUESTION,
     study="example",
@@ -365,6 +368,10 @@ EXAMPLES: tuple[Noun, ...] = (
     Change(what="added", member="alpha", role="holder"),
     LifetimeBudget(epsilon=Decimal(4), delta=Decimal("0.000001"), max_unreleased=Decimal("0.25")),
     Opened(owner="alpha", role="holder", epsilon=Decimal("4.5"), delta=Decimal("0.0000001"), period=PERIOD, records=4),
+    SLOTS,
+    SLOTS.one,
+    SampledGaussian(rate=Decimal("0.1"), noise_multiplier=Decimal("3.93"), steps=60, dim=17),
+    MaskedAgain(core=d("core")),
     PERIOD,
     ResultAccepted(
         run="run-1", made_by="run-2", study_digest=d("study"), result=d("result"), finish=d("finish"), time=9

@@ -10,7 +10,7 @@ from typing import Any
 from clients.analyses.churn.aged import own_ageing
 from clients.analyses.churn.bands import BANDS
 from clients.analyses.churn.contacts import candidates
-from clients.analyses.churn.engine import OPACUS
+from clients.analyses.churn.engine import OPACUS, TRAINING
 from clients.analyses.churn.facts import narrowed, with_facts
 from clients.analyses.churn.labels import FACTS, ScoreHistory, ScoreSnapshot
 from clients.analyses.churn.own import OwnChurn, own_churn
@@ -21,6 +21,7 @@ from clients.data.rows.kinds import OwnRows
 from clients.labels.config import read_labels_config
 from clients.labels.export import publish
 from privacy.analyses.churn import CONTRACT
+from privacy.analyses.churn.local_training import LocalTraining
 from privacy.analyses.churn.network_gradient import NetworkGradient
 from privacy.analyses.churn.results import ChurnResult
 from privacy.kernel.customers import CustomerRequest
@@ -93,7 +94,7 @@ ANALYSIS: HolderAnalysis[ChurnResult, OwnChurn] = HolderAnalysis(
     section=SECTION,
     label=_label,
     history=ScoreHistory,
-    engines={NetworkGradient: OPACUS},
+    engines={NetworkGradient: OPACUS, LocalTraining: TRAINING},
     knows=_knows,
     contacts=candidates,
     facts=FACTS,

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.local_training import LocalTraining
 from privacy.analyses.churn.network_gradient import NetworkGradient
-from privacy.analyses.churn.options import ChurnOptions
+from privacy.analyses.churn.options import ChurnOptions, local_suits
 from privacy.analyses.contract import AnalysisContract
 from privacy.statistics import FeatureMoments, FeatureSums
 from privacy.statistics.leaf_sums import LeafSums
@@ -19,8 +20,10 @@ CONTRACT = AnalysisContract(
     options=ChurnOptions,
     statistics=(
         ByHolder, FeatureSums, FeatureMoments, LogisticGradient, NetworkGradient, ScoreHistogram,
-        PriorMoments, PriorGradient, LeafSums,
+        PriorMoments, PriorGradient, LeafSums, LocalTraining,
     ),
     reads=lambda options, terms: options.request(terms.as_of),
+    trains=lambda options: options.slot if options.training == "local" else None,
+    suits=local_suits,
     consents=lambda options: frozenset({options.figures}),
 )  # fmt: skip

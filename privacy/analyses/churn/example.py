@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+from privacy.accounting.sampled import Slot
 from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.local_training import LocalTraining
 from privacy.analyses.churn.network_gradient import Network, NetworkGradient
 from privacy.models.mbg import public_prior
 from privacy.models.trained import LOGIT, WEIGHT, FeatureRank, LogisticModel
@@ -61,6 +64,16 @@ EXAMPLES = (
         crowd=_CROWD,
         witness=_SUREST,
         unclipped=longer,
+    ),
+    Example(
+        statistic=LocalTraining(
+            gradient=PriorGradient(view=VIEW, prior=_FORMULA, weights=(0,) * 3, days=(0,), norm=400),
+            slot=Slot(rate=Decimal("0.1"), noise_multiplier=Decimal("3.93"), steps=60),
+            step=4000,
+            size_classes=dict.fromkeys(HOLDERS, 1000),
+        ),
+        crowd=_CROWD,
+        witness=_SUREST,
     ),
     Example(
         statistic=LogisticGradient(view=VIEW, weights=(0, WEIGHT, -WEIGHT), days=(0,), norm=400),

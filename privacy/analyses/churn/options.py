@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 from decimal import Decimal
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from privacy.accounting.sampled import Slot
 from privacy.analyses.churn.known import KnownModel
 from privacy.kernel.canonical import ExactDecimal, Noun, since
 from privacy.kernel.feature_request import FeatureRequest
 from privacy.kernel.features import FEATURES, FeatureName
+from privacy.kernel.terms import Slug, Terms
 from privacy.models.mbg import MbgPrior, public_prior
 
 #: Sixteen features that separate churners well in ordinary retail data (``docs/churn.md`` shows what each adds).
@@ -23,6 +25,12 @@ CHURN_FEATURES: tuple[FeatureName, ...] = (
 
 #: What the rankings look at that every model is compared with: recency by itself, and the public formula.
 YARDSTICKS: tuple[FeatureName, ...] = ("recency_days", *MbgPrior.FACTS)
+
+
+#: Of a local training: with an evaluation beside it, epsilon 1 at delta 1e-6.
+DEFAULT_SLOT = Slot(rate=Decimal("0.1"), noise_multiplier=Decimal("3.93"), steps=60)
+#: Beyond so many holders, noise of their own costs more than it buys.
+MOST_LOCAL = 4
 
 
 class ChurnOptions(Noun):
@@ -52,6 +60,11 @@ class ChurnOptions(Noun):
             judged by those with the highest scores. It changes no question and costs nothing.
         exposure_days: the public formula's alpha, the larger the longer one purchase counts as a sign of life; 0 means
             7/9 of the horizon.
+        training: ``sums`` (the coordinator asks for sums over all customers, step by step), or ``local``: each holder
+            trains by itself with Opacus, once, and the coordinator averages. It takes a slot of each holder's policy.
+        slot: of a local training: with which probability a step takes each customer, noise, and how many steps.
+        size_classes: of a local training: each of the study's holders to the size class that it has declared.
+        local_where: ``measured``: refuse a local training where it was measured to be worse than sums; or ``anywhere``.
     """
 
     model: Literal["logistic", "network", "prior", "trees", "previous"] | KnownModel = "logistic"
@@ -65,6 +78,10 @@ class ChurnOptions(Noun):
     list_share: ExactDecimal = since("0.2.0", Decimal("0.1"), ge=Decimal("0.01"), le=Decimal("0.5"))
     exposure_days: int = since("0.2.0", 0, ge=0, le=3650)
     model_of: str = since("0.2.0", "", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
+    training: Literal["sums", "local"] = since("0.2.0", "sums")
+    slot: Slot = since("0.2.0", DEFAULT_SLOT)
+    size_classes: dict[Slug, Annotated[int, Field(ge=1, le=1_000_000_000)]] = since("0.2.0", {}, max_length=1000)
+    local_where: Literal["measured", "anywhere"] = since("0.2.0", "measured")
 
     @model_validator(mode="after")
     def _distinct(self) -> Self:
@@ -79,6 +96,23 @@ class ChurnOptions(Noun):
             raise ValueError('model_of says whose model is tested: write model = "previous" with it')
         if self.known is not None and not {item.name for item in self.known.model.features} <= set(self.features):
             raise ValueError("the earlier model looks at features that are not named")
+        return self
+
+    @model_validator(mode="after")
+    def _trains_one_way(self) -> Self:
+        if self.training == "sums":
+            if self.size_classes or self.local_where != "measured" or self.slot != DEFAULT_SLOT:
+                raise ValueError('slot, size_classes and local_where go with training = "local"')
+            return self
+        if self.model not in ("prior", "logistic"):
+            raise ValueError('training = "local" goes with model = "prior" or "logistic"')
+        if self.training_days > 1 or self.rounds:
+            raise ValueError('training = "local" takes one day and no rounds: leave training_days and rounds out')
+        if not self.size_classes:
+            raise ValueError(
+                'training = "local" weighs holders by the size classes that they declare: name them in [churn], as in '
+                "size_classes = {north = 2000, south = 5000}"
+            )
         return self
 
     @property
@@ -114,3 +148,36 @@ class ChurnOptions(Noun):
             horizon_days=self.horizon_days,
             active_days=self.active_days,
         )
+
+
+def local_suits(options: ChurnOptions, terms: Terms) -> str:
+    """Why a study's options do not go with its terms; empty where they do.
+
+    Only a local training rests on terms: it needs the holders by name, and is refused where it was measured to be worse
+    (``docs/churn.md``), unless the study says ``local_where``.
+    """
+    if options.training != "local":
+        return ""
+    if set(terms.holders) != set(options.size_classes):
+        return 'training = "local": holders must name the study\'s holders, and churn.size_classes the same ones'
+    if terms.budget.max_holders_per_customer is None:
+        return 'training = "local": state budget.max_holders_per_customer; 1 where holders declare no common customers'
+    if options.local_where == "anywhere":
+        return ""
+    instead = '; use training = "sums", or say local_where = "anywhere"'
+    if len(terms.holders) > MOST_LOCAL:
+        return (
+            f'training = "local" with {len(terms.holders)} holders: each adds noise of its own, and with 20 holders '
+            f"the area under the curve was .823 where sums reach .828{instead}"
+        )
+    if terms.budget.max_holders_per_customer > 1:
+        return (
+            f'training = "local" with a person at {terms.budget.max_holders_per_customer} holders: each trains by '
+            f"itself, so that person loses epsilon 1.6 for 1 at two holders{instead}"
+        )
+    if len(terms.analyses) > 1:
+        return (
+            'training = "local" beside other analyses: a slot takes most of the study\'s budget, and what is left '
+            f"was meant for the evaluation alone; make it a study of its own{instead}"
+        )
+    return ""

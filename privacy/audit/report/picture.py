@@ -16,12 +16,12 @@ def over_time(story: Story, language: Language, width: Width) -> str:
     values = [story.epsilon(story.for_a_person(own)) for own in story.days.values()]
     cap = next(iter(story.caps()), None)
     first, last, spent = day_text(days[0], language), day_text(days[-1], language), epsilon_text(values[-1])
-    limit = plain(cap.epsilon) if cap else "–"
+    limit = plain(story.most_for_life(cap)) if cap else "–"
     alt = text("time_alt", language, holder=story.owner, first=first, last=last, spent=spent, cap=limit)
     return staircase(
         days,
         [Mark(value, words=spent) for value in values],
-        Mark(cap.epsilon, words=text("time_cap", language, cap=limit)) if cap else None,
+        Mark(story.most_for_life(cap), words=text("time_cap", language, cap=limit)) if cap else None,
         (first, last),
         Form(alt=alt, salt=f"audit-{language}", width=width),
     )

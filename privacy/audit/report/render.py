@@ -5,12 +5,10 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from collections.abc import Sequence
-from fractions import Fraction
 from functools import cache, partial
 from typing import Any
 
-from privacy.accounting.events import epsilon_spent
-from privacy.accounting.gdp import best_guess, root
+from privacy.accounting.sampled import guess_with
 from privacy.analyses.catalogue import NAMES
 from privacy.audit.budget_words import budget_in_words
 from privacy.audit.findings import Verdict
@@ -18,6 +16,7 @@ from privacy.audit.report.texts import claim_text, text
 from privacy.audit.timeline import Story, StudySum, Sum
 from privacy.errors import ConfigError
 from privacy.kernel.version import software_version
+from privacy.ledger.state import Total
 from privacy.presentation.numbers import day_text, delta_text, epsilon_text, plain
 from privacy.presentation.pages import render_page
 from privacy.presentation.texts import LANGUAGE_TAGS, LANGUAGES, Language, Text, read_texts
@@ -63,7 +62,7 @@ class _Page:
         self._made = made
         self._language = language
         self._say: Say = partial(_text, language=language)
-        self._most = max(holders, key=lambda story: story.for_a_person(story.total.own))
+        self._most = max(holders, key=lambda story: story.epsilon(story.for_a_person(story.total.own)))
         self._spent = self._most.for_a_person(self._most.total.own)
 
     def values(self) -> dict[str, Any]:
@@ -116,8 +115,8 @@ class _Page:
             (say("made"), day_text(self._made, self._language)),
         ]
 
-    def _guess(self, squared: Fraction) -> str:
-        return f"{100 * best_guess(root(squared)):.1f}"
+    def _guess(self, total: Total) -> str:
+        return f"{100 * guess_with(total.squared_mu, total.fits):.1f}"
 
     def _plain(self, guess: str) -> list[str]:
         say, most = self._say, self._most
@@ -148,7 +147,7 @@ class _Page:
         spent = epsilon_text(most.epsilon(self._spent))
         used = (say("card_spent"), spent, "")
         for cap in most.caps()[:1]:
-            of = say("card_used_of", spent=spent, cap=plain(cap.epsilon), delta=delta_text(cap.delta))
+            of = say("card_used_of", spent=spent, cap=plain(most.most_for_life(cap)), delta=delta_text(cap.delta))
             used = (say("card_used"), f"{100 * cap.used:.0f}%", of)
         studies = {digest for story in self._stories for digest in story.studies}
         refused = sum(len(story.declined) for story in self._stories)
@@ -218,7 +217,7 @@ class _Page:
         seen: dict[str, tuple[Story, StudySum]] = {}
         for story in (*self._holders, *self._stories):
             for digest, study in story.studies.items():
-                if digest not in seen or study.person > seen[digest][1].person:
+                if digest not in seen or study.size > seen[digest][1].size:
                     seen[digest] = (story, study)
         rows = []
         for digest, (story, study) in sorted(seen.items(), key=lambda item: (item[1][1].first, item[1][1].name)):
@@ -232,7 +231,7 @@ class _Page:
                     str(study.questions),
                     # beside the promise, which is at the study's own delta
                     epsilon_text(
-                        epsilon_spent(study.person, float(shown.budget.effective_delta))
+                        study.person.epsilon(float(shown.budget.effective_delta))
                         if shown
                         else story.epsilon(study.person)
                     ),
@@ -307,7 +306,7 @@ class _Page:
             "names": names,
             "federation": federation,
             "spent": epsilon_text(most.epsilon(self._spent)),
-            "cap": plain(cap.epsilon) if cap else "–",
+            "cap": plain(most.most_for_life(cap)) if cap else "–",
             "guess": guess,
             "everywhere": epsilon_text(most.epsilon(most.everywhere(most.total.own))),
             "labels": labels,

@@ -58,7 +58,7 @@ def _page(file: ModelFile, language: Language) -> dict[str, Any]:
         "use": [_in(words, language) for words in record.intended_use],
         "not_for": [_in(words, language) for words in record.not_for],
         "training": say(
-            "card_trained_before" if record.origin else "card_training_is",
+            _trained(record),
             run=record.origin,
             holders=record.holders,
             active=record.active_days,
@@ -79,7 +79,7 @@ def _page(file: ModelFile, language: Language) -> dict[str, Any]:
         "tests": tests_table(tests[-1], tests[:-1], language) if tests else None,
         "aged": ageing_findings(tests[-1], tests[:-1], language) if tests else [],
         "features": features(file.model, language),
-        "privacy": _privacy(record.privacy, language),
+        "privacy": _privacy(record.privacy, language, local=record.training == "local"),
         "caveats": [
             say("limit_correlation"),
             say("limit_drift", days=record.horizon_days),
@@ -111,6 +111,13 @@ def _details(file: ModelFile, language: Language) -> list[tuple[str, str, bool]]
     ]
 
 
+def _trained(record: ModelRecord) -> str:
+    """Which text says how the model was trained."""
+    if record.origin:
+        return "card_trained_before"
+    return "card_training_is" if record.training == "sums" else "card_training_local_is"
+
+
 def _formula(record: ModelRecord, language: Language) -> list[tuple[str, str, bool]]:
     """The public formula with its parameters, where the model has one."""
     formula = record.prior
@@ -121,7 +128,7 @@ def _formula(record: ModelRecord, language: Language) -> list[tuple[str, str, bo
     return [(text("card_formula", language), said, False)]
 
 
-def _privacy(spent: PrivacySpent, language: Language) -> list[str]:
+def _privacy(spent: PrivacySpent, language: Language, *, local: bool) -> list[str]:
     sentences = [
         text(
             "card_privacy_spent",
@@ -133,6 +140,8 @@ def _privacy(spent: PrivacySpent, language: Language) -> list[str]:
             all=epsilon_text(float(spent.epsilon_all_holders)),
         ),
     ]
+    if local:
+        sentences.append(text("card_privacy_local", language))
     if spent.placement != "central":  # the template warns of that
         sentences.append(text(f"card_placement_{spent.placement}", language, t=spent.colluding))
     if spent.mechanism == "opacus":

@@ -181,7 +181,7 @@ class ModelRecord(Noun):
     It names what it says of the study field by field, so that a later release of the study's format can still read it.
 
     Attributes:
-        format: of this record; 2 where the family is none that readers of release 0.1 know.
+        format: of this record; 2 where its family or its training is none that readers of release 0.1 know.
         federation: whose coordinator signs.
         study, study_digest, run, finished, software: where the model comes from.
         family: which kind of model.
@@ -190,6 +190,7 @@ class ModelRecord(Noun):
         origin: the run that trained the model, where it was an earlier one.
         tests: where it was an earlier one, all its tests, ascending; the last is this one.
         recalibration: what holders correct the probabilities by that they show.
+        training: by sums over all customers, or each holder by itself, and averaged.
         features: its inputs with their public scales, in the order of the weights.
         currency, time_zone: which money and days the features mean.
         horizon_days, active_days: churned means no purchase in so many days; customers count with a purchase in so
@@ -226,13 +227,16 @@ class ModelRecord(Noun):
     origin: str = since("0.2.0", "", max_length=120)
     tests: tuple[KnownTest, ...] = since("0.2.0", (), max_length=60)
     recalibration: Corrected | None = since("0.2.0", None)
+    training: Literal["sums", "local"] = since("0.2.0", "sums")
 
     @model_validator(mode="after")
     def _has_its_format(self) -> Self:
         if (self.family == "prior") != (self.prior is not None):
             raise ValueError("a formula goes with the family 'prior', and that needs it")
-        if (self.family in ("prior", "trees")) != (self.format == 2):
-            raise ValueError("format 2 goes with the families 'prior' and 'trees', and they need it")
+        if (self.family in ("prior", "trees") or self.training == "local") != (self.format == 2):
+            raise ValueError(
+                "format 2 goes with the families 'prior' and 'trees' and with local training, and they need it"
+            )
         return self
 
     @model_validator(mode="after")

@@ -6,6 +6,7 @@ import datetime as dt
 import json
 from decimal import ROUND_CEILING, Decimal
 
+from privacy.analyses.churn import CONTRACT
 from privacy.analyses.churn.results import ChurnResult
 from privacy.kernel.canonical import sha256_hex
 from privacy.models.scorers import PriorModel
@@ -71,9 +72,10 @@ def describe_model(result: StudyResult, churn: ChurnResult, *, federation: str) 
     """The statement that the coordinator signs; it says nothing that the study has not released."""
     study, spending = result.study, result.spending
     formula = churn.model.prior if isinstance(churn.model, PriorModel) else None
+    training = study.of(CONTRACT).training
     numbers = {"horizon": churn.horizon_days, "active": churn.active_days}
     return ModelRecord(
-        format=2 if churn.family in ("prior", "trees") else 1,
+        format=2 if churn.family in ("prior", "trees") or training == "local" else 1,
         federation=federation,
         study=study.name,
         study_digest=result.study_digest,
@@ -86,6 +88,7 @@ def describe_model(result: StudyResult, churn: ChurnResult, *, federation: str) 
         origin=churn.origin,
         tests=tuple(pinned_test(test) for test in (*churn.tests, churn.test)) if churn.tests else (),
         recalibration=None if churn.recalibration is None else Corrected.of(churn.recalibration),
+        training=training,
         features=churn.model.features,
         currency=study.currency,
         time_zone=study.time_zone,

@@ -25,6 +25,7 @@ from privacy.protocol.study import Study
 from privacy.statistics.score_histogram import ScoredModel, ScoreHistogram
 from server.analyses.churn.earlier import earlier_test
 from server.analyses.churn.learning import train_logistic, train_network, training_weights
+from server.analyses.churn.local import LOCAL, train_locally
 from server.analyses.churn.trees import train_trees, trees_weights
 from server.analysis import Ask, Planned
 from server.analysis.expectation import Expectation
@@ -57,7 +58,9 @@ def weights(study: Study) -> dict[str, Fraction]:
     options = study.of(CONTRACT)
     share = Fraction(1) if options.trains_nothing else Fraction(options.evaluation_share)
     training: dict[str, Fraction] = {}
-    if not options.trains_nothing:
+    if options.training == "local":
+        training = {LOCAL: Fraction(0)}
+    elif not options.trains_nothing:
         of_its_own = {"prior": correction_weights, "trees": trees_weights}.get(str(options.model))
         training = of_its_own() if of_its_own else training_weights(rounds_of(study))
     shares = {title: weight * (1 - share) for title, weight in training.items()}
@@ -120,6 +123,8 @@ def train(study: Study, days: tuple[int, ...], ask: Ask) -> Trained[ChurnModel]:
     """The study's training, at these of its days."""
     options = study.of(CONTRACT)
     features = study.scaled(options.features)
+    if options.training == "local":
+        return train_locally(options, features, ask)
     if options.model == "prior":
         return train_prior(features, days, options.formula, ask=ask)
     if options.model == "trees":

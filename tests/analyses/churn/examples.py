@@ -26,7 +26,9 @@ from statistic_kit import (
 )
 
 from privacy.analyses.churn.by_holder import ByHolder
+from privacy.analyses.churn.local_training import LocalTraining
 from privacy.analyses.churn.network_gradient import HIDDEN_SCALE, Network, NetworkGradient
+from privacy.analyses.churn.options import DEFAULT_SLOT
 from privacy.kernel.features import MISSING, UNIT, Scale, ScaledFeature
 from privacy.kernel.linear_view import ENTRY, LinearView
 from privacy.models.linear_prior import LinearPrior
@@ -387,6 +389,11 @@ STATISTICS: dict[str, tuple[Statistic[Any], ...]] = {
     "leaf_sums": LEAF_SUMS,
 }  # fmt: skip
 
+STATISTICS["local_training"] = tuple(
+    LocalTraining(gradient=gradient, slot=DEFAULT_SLOT, step=4000, size_classes={"alpha": 1000, "beta": 3000})
+    for gradient in (*STATISTICS["prior_gradient"][:1], STATISTICS["prior_gradient"][2])
+)
+
 STATISTICS["by_holder"] = tuple(
     ByHolder(inner=inner, holders=holders)
     for inner, holders in zip(
@@ -411,6 +418,13 @@ READINGS: dict[str, ReadingOf] = {
         read=read_vector, truth=_true_prior_gradient, tolerance=_gradient_tolerance, reached=0.999999, witness=_surest
     ),
     "leaf_sums": reading_of(slow_probability),
+    "local_training": ReadingOf(  # of one step: what a customer adds to it
+        read=lambda statistic, values, noise: read_vector(statistic.gradient, values, noise),
+        truth=lambda statistic, customers: _true_prior_gradient(statistic.gradient, customers),
+        tolerance=lambda statistic, customers: _gradient_tolerance(statistic.gradient, customers),
+        reached=0.999999,
+        witness=lambda statistic: _surest(statistic.gradient),
+    ),
     "by_holder": ReadingOf(
         read=_read_blocks, truth=_true_blocks, tolerance=lambda statistic, _: np.full(statistic.dim, 1e-6)
     ),
