@@ -127,8 +127,16 @@ def refusal(text: str) -> int | None:
 
 @settings(max_examples=200, deadline=None)
 @given(st.text(max_size=60))
-def test_any_text_is_refused(text: str) -> None:
-    assert refusal(f"{text} orders") is not None  # a number alone is no condition, whatever stands before it
+def test_any_text_is_read_or_refused_at_a_place_in_it(text: str) -> None:
+    """Nothing but a :class:`RuleError` comes of any text, and it names a place that an editor can show."""
+    rule = f"{text} orders"
+    place = refusal(rule)
+    assert place is None or 0 <= place <= len(rule)
+
+
+def test_a_number_alone_is_no_condition() -> None:
+    assert refusal(" orders") is not None
+    assert refusal("0< orders") is None
 
 
 # --- answers ------------------------------------------------------------------------------------------------------
