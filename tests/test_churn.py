@@ -740,7 +740,9 @@ DOCS = Path(__file__).resolve().parents[1] / "docs" / "churn.md"
 
 
 def test_the_documented_study_is_valid_and_shows_the_defaults(tmp_path: Path) -> None:
-    (text,) = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    text, local = re.findall(r"```toml\n(.*?)```", DOCS.read_text(encoding="utf-8"), flags=re.DOTALL)
+    (tmp_path / "local.toml").write_text(local)
+    assert read_toml(tmp_path / "local.toml", Study).churn.training == "local"
     (tmp_path / "study.toml").write_text(text)
     study = read_toml(tmp_path / "study.toml", Study)
     assert study.analyses == ("churn",)

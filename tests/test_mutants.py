@@ -893,7 +893,7 @@ def one_sample_for_all_steps(patch: Patch) -> None:
     _optimizer()
     from clients.analyses.churn import local_training
 
-    patch.setattr(local_training._Batches, "__iter__", lambda self: iter([self._samples.draw().tolist()] * self._steps))
+    patch.setattr(local_training._Samples, "__iter__", lambda self: iter([self._samples.draw()] * self._steps))
 
 
 def samples_of_one_size(patch: Patch) -> None:

@@ -69,13 +69,13 @@ def check_samples(_: Path, patch: pytest.MonkeyPatch) -> None:
     """Samples are new in each step, of no fixed size, and follow from no seed."""
     torch = pytest.importorskip("torch")
     pytest.importorskip("opacus")
-    from clients.analyses.churn.local_training import _Batches
+    from clients.analyses.churn.local_training import _Samples
 
     runs = []
     for _run in range(2):
         torch.manual_seed(1)
         np.random.seed(1)  # noqa: NPY002  what a mutant would draw from
-        runs.append([tuple(rows) for rows in _Batches(PoissonSamples(Decimal("0.5"), 400), 30)])
+        runs.append([tuple(rows) for rows in _Samples(PoissonSamples(Decimal("0.5"), 400), range(400), 30)])
     samples = [sample for run in runs for sample in run]
     assert len(samples) == len(set(samples)) == 60
     sizes = [len(sample) for sample in samples]
