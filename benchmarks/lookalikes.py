@@ -7,6 +7,9 @@ trains them, and tested after the cutoff, as its test is. Ten seeds a row.
 
 *AUC*, and of a list of one customer in ten how many of 100 became of the kind (*list*). *Level*: mean probability less
 the share that did. *Refused*: seeds at which the noise hid what there was to learn.
+
+``--fit`` prints in place of the table how the public formula's constants would be fitted to each day of each case by
+itself: level, slope of the logarithm of spend, and slope of days since the last purchase by 90.
 """
 
 from __future__ import annotations
@@ -28,6 +31,7 @@ from churn_baselines import fit_logistic
 from churn_customers import HOLDERS, FloatArray, auc
 from churn_ranking import Shop, shops
 from rfm_accuracy import Noisy, default_data
+from scipy.optimize import minimize
 
 import cohortium  # noqa: F401 -- puts the other packages on the path
 from clients.data.columns import Columns
@@ -163,12 +167,38 @@ def rows(case: Case, seeds: int) -> Iterator[str]:
         yield head + f"| private | {epsilon} | {' | '.join(cells)} | {refused} |"
 
 
+def fitted(case: Case) -> Iterator[str]:
+    """A line for each day of a case by spend: the formula's constants fitted to it alone."""
+    if "category" in case.kind:
+        return
+    table = customers_of(case)
+    for day in (EARLIER, TEST):
+        who = np.flatnonzero((table.eligible[:, day] == 1) & (table.outcome[:, day] >= 0))
+        outcome = table.outcome[who, day]
+        spend, recency = (table.values[who, day, table.names.index(name)] for name in ("money_365", "recency_days"))
+        reached = (np.maximum(spend, 0) + 100) * 90 / 365 / (100 * case.kind["spend"])
+        inputs = np.stack([np.ones(len(who)), np.log(reached), recency / 90], axis=1)
+
+        def loss(weights: FloatArray, inputs: FloatArray = inputs, outcome: Any = outcome) -> float:
+            logits = inputs @ weights
+            return float(np.logaddexp(0, logits).sum() - (outcome * logits).sum())
+
+        level, slope, late = minimize(loss, [0.0, 1.0, 0.0]).x
+        yield f"{case.shop.name}, {case.kind['spend']}, day {day}: {level:+.2f} {slope:+.2f} {late:+.2f}"
+
+
 def main() -> None:
     """Read the arguments and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, default=default_data())
     parser.add_argument("--seeds", type=int, default=SEEDS)
+    parser.add_argument("--fit", action="store_true", help="fit the public formula's constants, and nothing else")
     options = parser.parse_args()
+    if options.fit:
+        for case in cases(options.data):
+            if Path(case.shop.source.url).exists():
+                print(*fitted(case), sep="\n")
+        return
     print("| shop, kind | customers | share | by | epsilon | AUC | list | level | refused |\n|" + "---|" * 9)
     for case in cases(options.data):
         if Path(case.shop.source.url).exists():

@@ -29,8 +29,8 @@ from clients.data.sources.parquet import open_parquet
 from clients.data.sources.sqlite import list_sqlite_tables, open_sqlite
 from privacy.errors import CohortiumError, DataError
 
-#: Selects are not merged into one before they are sent: databases do that themselves, and here it takes a fifth of the
-#: time of a small holder's preparation.
+#: Selects are not merged into one before they are sent: databases do that themselves, and here it takes
+#: time, which a small holder's preparation is made of.
 ibis.options.sql.fuse_selects = False
 
 #: Opens a location (what follows ``scheme://``; paths are relative to ``base``) in which every file has the mapped
