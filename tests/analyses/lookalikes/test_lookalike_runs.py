@@ -6,7 +6,6 @@ import datetime as dt
 import tomllib
 from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -149,9 +148,10 @@ def test_report_and_page_say_it_in_both_languages(ran: Ran) -> None:
         assert words in page
 
 
-def test_the_files_say_nothing_where_the_analysis_was_not_asked(ran: Ran) -> None:
-    folder: Path = ran.workspace.holder(ran.world.holders[0]).root
-    assert len(list((folder / "labels").glob("*-lookalikes.csv"))) == 1
+def test_nobody_is_labelled_and_nothing_is_shown_where_no_model_was_released(ran: Ran) -> None:
+    context = ran.workspace.holder(ran.world.holders[0]).context(ran.result.study)
+    assert OWN.label(context) == ()
+    assert OWN.own(context, ran.released, ran.result, lambda: None) is None
 
 
 def test_what_the_noise_hides_is_said_and_the_model_stays() -> None:
